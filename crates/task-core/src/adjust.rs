@@ -1,0 +1,52 @@
+//! Somebody else's task under another name, in another phase, or gating readiness.
+
+use std::borrow::Cow;
+
+use crate::{Context, Phase, Task};
+
+/// A task with some of its properties replaced: what [`Task::named`], [`Task::in_phase`] and
+/// [`Task::gating_readiness`] return. What is not replaced is the inner task's.
+#[derive(Clone, Debug)]
+#[must_use = "a task does nothing until a manager runs it"]
+pub struct Adjusted<T> {
+    task: T,
+    name: Option<Cow<'static, str>>,
+    phase: Option<Phase>,
+    gates_readiness: bool,
+}
+
+impl<T> Adjusted<T> {
+    pub(crate) fn new(task: T) -> Self {
+        Self { task, name: None, phase: None, gates_readiness: false }
+    }
+
+    pub(crate) fn with_name(self, name: Cow<'static, str>) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    pub(crate) fn with_phase(self, phase: Phase) -> Self {
+        Self { phase: Some(phase), ..self }
+    }
+
+    pub(crate) fn with_gate(self) -> Self {
+        Self { gates_readiness: true, ..self }
+    }
+}
+
+impl<T: Task> Task for Adjusted<T> {
+    fn name(&self) -> Cow<'static, str> {
+        self.name.clone().unwrap_or_else(|| self.task.name())
+    }
+
+    fn phase(&self) -> Phase {
+        self.phase.unwrap_or_else(|| self.task.phase())
+    }
+
+    fn gates_readiness(&self) -> bool {
+        self.gates_readiness || self.task.gates_readiness()
+    }
+
+    fn run(self, ctx: Context) -> impl Future<Output = anyhow::Result<()>> + Send {
+        self.task.run(ctx)
+    }
+}

@@ -1,0 +1,72 @@
+//! One type for tasks of different types.
+
+use std::{borrow::Cow, fmt, pin::Pin};
+
+use crate::{Context, Phase, Task};
+
+type RunFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+/// A task of any type, behind a box: what [`Task::boxed`] returns.
+#[must_use = "a task does nothing until a manager runs it"]
+pub struct BoxTask(Box<dyn ErasedTask>);
+
+impl BoxTask {
+    pub(crate) fn new(task: impl Task) -> Self {
+        Self(Box::new(task))
+    }
+}
+
+impl Task for BoxTask {
+    fn name(&self) -> Cow<'static, str> {
+        self.0.name()
+    }
+
+    fn phase(&self) -> Phase {
+        self.0.phase()
+    }
+
+    fn gates_readiness(&self) -> bool {
+        self.0.gates_readiness()
+    }
+
+    async fn run(self, ctx: Context) -> anyhow::Result<()> {
+        self.0.run(ctx).await
+    }
+
+    /// Returns itself: a box in a box would only cost.
+    fn boxed(self) -> BoxTask {
+        self
+    }
+}
+
+impl fmt::Debug for BoxTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoxTask").finish_non_exhaustive()
+    }
+}
+
+/// The dyn-compatible mirror of [`Task`].
+trait ErasedTask: Send {
+    fn name(&self) -> Cow<'static, str>;
+    fn phase(&self) -> Phase;
+    fn gates_readiness(&self) -> bool;
+    fn run(self: Box<Self>, ctx: Context) -> RunFuture;
+}
+
+impl<T: Task> ErasedTask for T {
+    fn name(&self) -> Cow<'static, str> {
+        Task::name(self)
+    }
+
+    fn phase(&self) -> Phase {
+        Task::phase(self)
+    }
+
+    fn gates_readiness(&self) -> bool {
+        Task::gates_readiness(self)
+    }
+
+    fn run(self: Box<Self>, ctx: Context) -> RunFuture {
+        Box::pin(Task::run(*self, ctx))
+    }
+}

@@ -1,0 +1,102 @@
+//! What stands behind a context: the manager's side of one running task.
+
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+
+use crate::{Group, StageCell};
+
+/// The manager's side of one running task; a [`Context`](crate::Context) is an `Arc` of one.
+///
+/// Managers and test kits implement it. Only [`stage`](Self::stage) is required: the defaults of the other methods
+/// belong to a task that runs alone, with no group to inform. Methods are called from any thread; none may block or
+/// panic.
+pub trait Scope: Send + Sync + 'static {
+    /// Returns the task's stage, which is what everything that waits for a stop waits on.
+    fn stage(&self) -> &StageCell;
+
+    /// Returns the task's name, as its group tells it from others. Default: `"task"`.
+    fn name(&self) -> &str {
+        "task"
+    }
+
+    /// Returns how much time the task has left to end, once that is known. Default: `None`.
+    fn remaining(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Records whether the task is ready. Default: ignored.
+    fn set_ready(&self, _ready: bool) {}
+
+    /// Records what the task is doing. Default: ignored.
+    fn set_status(&self, _status: Cow<'static, str>) {}
+
+    /// Asks the whole group to stop. Default: ignored.
+    fn request_stop(&self, _reason: Cow<'static, str>) {}
+
+    /// Makes a shutdown hurry. Default: ignored.
+    fn escalate(&self, _level: Escalation) {}
+
+    /// Counts one more reason why the task has not ended. Default: ignored.
+    fn add_hold(&self) {}
+
+    /// Takes back one [`add_hold`](Self::add_hold). Default: ignored.
+    fn release_hold(&self) {}
+
+    /// Records a failure that the task survives. Default: dropped, since there is no report to put it into.
+    fn record_failure(&self, _error: anyhow::Error) {}
+
+    /// Counts one restart. Default: ignored.
+    fn record_restart(&self) {}
+
+    /// Returns the read-only view of the group. Default: [`Group::alone`].
+    fn group(&self) -> Group {
+        Group::alone()
+    }
+
+    /// Runs `body` on the calling thread as a part of this task: its panics are located and its log lines carry the
+    /// task's span. For threads that belong to a task. Default: just runs it.
+    fn enter(&self, body: &mut dyn FnMut()) {
+        body();
+    }
+}
+
+impl Scope for StageCell {
+    fn stage(&self) -> &StageCell {
+        self
+    }
+}
+
+/// How much a shutdown is made to hurry. Higher levels include the lower ones, and none is ever taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Escalation {
+    /// Ends the drain at once: tasks are stopped now, within their budgets.
+    EndDrain,
+    /// Ends drain and stop at once: tasks are aborted, and cleanups run on the manager's short budget.
+    Abort,
+}
+
+/// Keeps a task from having ended while it lives: what [`Context::hold`](crate::Context::hold) returns.
+///
+/// Give one to each thread or spawned task that belongs to the work of a task. The task's outcome is taken from its
+/// own future; only the instant of its end waits for the last hold.
+#[must_use = "the hold is released when dropped"]
+pub struct Hold(Arc<dyn Scope>);
+
+impl Hold {
+    pub(crate) fn new(scope: Arc<dyn Scope>) -> Self {
+        scope.add_hold();
+        Self(scope)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.release_hold();
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Hold").field(&self.0.name()).finish()
+    }
+}

@@ -1,0 +1,2 @@
+//! task-examples
+fn main() {}
