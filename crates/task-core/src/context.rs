@@ -37,7 +37,7 @@ impl Context {
         Self(scope)
     }
 
-    /// Returns the task's name, as its group tells it from others.
+    /// Returns the task's name.
     pub fn name(&self) -> &str {
         self.0.name()
     }

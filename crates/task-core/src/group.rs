@@ -216,7 +216,7 @@ impl fmt::Display for TaskId {
 pub struct TaskInfo {
     /// Which admission this is.
     pub id: TaskId,
-    /// The name, told from others of the same name by a suffix.
+    /// The name, which others may share; [`id`](Self::id) tells them apart.
     pub name: Cow<'static, str>,
     /// When it is stopped.
     pub phase: Phase,

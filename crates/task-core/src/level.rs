@@ -122,37 +122,38 @@ impl Level {
     }
 
     fn take_due(&self) -> Wakers {
+        let mut due = Wakers::default();
         if !self.occupied.load(Ordering::SeqCst) {
-            return Wakers::default();
+            return due;
         }
         let mut waiters = lock(&self.waiters);
         // Read under the lock: it may have grown since, and then this call wakes for both.
         let value = self.get();
-        let first = waiters.first.take_if(|waiter| waiter.threshold <= value);
-        let rest = if waiters.rest.iter().any(|waiter| waiter.threshold <= value) {
-            waiters.rest.extract_if(.., |waiter| waiter.threshold <= value).collect()
-        } else {
-            Vec::new()
-        };
+        if let Some(waiter) = waiters.first.take_if(|waiter| waiter.threshold <= value) {
+            due.push(waiter.waker);
+        }
+        for waiter in waiters.rest.extract_if(.., |waiter| waiter.threshold <= value) {
+            due.push(waiter.waker);
+        }
         self.occupied.store(waiters.first.is_some() || !waiters.rest.is_empty(), Ordering::SeqCst);
-        Wakers { first, rest }
+        due
     }
 }
 
-/// Wakers that are due: taken off the list and not yet called. Dropping it without [`wake`](Self::wake) would leave
-/// their owners asleep.
+/// Wakers that are due: taken off their lists and not yet called. Dropping them without [`wake`](Self::wake) would
+/// leave their owners asleep.
 #[derive(Debug, Default)]
 #[must_use = "call `wake`, or those who wait stay asleep"]
 pub struct Wakers {
-    first: Option<Waiter>,
-    rest: Vec<Waiter>,
+    first: Option<Waker>,
+    rest: Vec<Waker>,
 }
 
 impl Wakers {
     /// Calls every waker. One that panics changes nothing for the others; its panic goes no further.
     pub fn wake(self) {
         let Self { first, rest } = self;
-        for Waiter { waker, .. } in first.into_iter().chain(rest) {
+        for waker in first.into_iter().chain(rest) {
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             if let Err(payload) = woken {
                 // The payload's own drop may panic too.
@@ -162,9 +163,25 @@ impl Wakers {
         }
     }
 
+    /// Takes over the wakers of `other`.
+    pub fn append(&mut self, other: Self) {
+        let Self { first, rest } = other;
+        for waker in first.into_iter().chain(rest) {
+            self.push(waker);
+        }
+    }
+
     /// Tells whether there is nobody to wake.
     pub fn is_empty(&self) -> bool {
         self.first.is_none() && self.rest.is_empty()
+    }
+
+    fn push(&mut self, waker: Waker) {
+        if self.first.is_none() {
+            self.first = Some(waker);
+        } else {
+            self.rest.push(waker);
+        }
     }
 }
 

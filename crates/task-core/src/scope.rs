@@ -13,7 +13,7 @@ pub trait Scope: Send + Sync + 'static {
     /// Returns the task's stage, which is what everything that waits for a stop waits on.
     fn stage(&self) -> &StageCell;
 
-    /// Returns the task's name, as its group tells it from others. Default: `"task"`.
+    /// Returns the task's name. Default: `"task"`.
     fn name(&self) -> &str {
         "task"
     }

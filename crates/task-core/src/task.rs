@@ -30,8 +30,8 @@ use crate::{Adjusted, BoxTask, Context, Phase};
 pub trait Task: Sized + Send + 'static {
     /// Names the task in logs, metrics and the report.
     ///
-    /// It is asked once, before the task runs. Names may repeat within a group; the manager keeps repeated ones
-    /// tellable. Keep it short, stable and free of identifiers of single requests: it becomes a metric label.
+    /// It is asked once, before the task runs. Names may repeat within a group; where it matters, a
+    /// number tells them apart (`job#7`). Keep it short, stable and free of identifiers of single requests: it becomes a metric label.
     /// Default: the type's name without its path and parameters.
     fn name(&self) -> Cow<'static, str> {
         Cow::Borrowed(short_type_name::<Self>())
