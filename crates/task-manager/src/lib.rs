@@ -1,1 +1,47 @@
-//! task-manager
+//! An errgroup-style supervisor for Tokio services.
+
+mod alarm;
+mod builder;
+mod cause;
+mod cleanup;
+mod clock;
+mod courier;
+mod current;
+mod drive;
+mod entry;
+mod error;
+mod failure;
+mod gates;
+mod handle;
+mod machine;
+mod managed;
+mod manager;
+mod nested;
+mod news;
+mod panics;
+mod plan;
+mod record;
+mod refused;
+mod report;
+mod shared;
+mod span;
+mod task_handle;
+mod timeout;
+mod view;
+mod wait;
+mod watch;
+
+pub use builder::{BuildError, Builder};
+pub use cause::{Cause, CauseKind};
+pub use error::ShutdownError;
+pub use failure::{Failure, FailureKind, Origin};
+pub use handle::Handle;
+pub use manager::Manager;
+pub use nested::Nested;
+pub use panics::Panic;
+pub use refused::Refused;
+pub use report::{CleanupReport, Report, StepTimes, TaskReport};
+pub use task_core::*;
+pub use task_handle::TaskHandle;
+pub use timeout::Timeout;
+pub use wait::NotReadyError;

@@ -1,0 +1,68 @@
+//! What began a shutdown.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use task_core::Outcome;
+
+/// What began a shutdown, or would have, had another cause not been there first.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Cause {
+    /// What happened.
+    pub kind: CauseKind,
+    /// When, as time since the manager was made.
+    pub at: Duration,
+}
+
+/// The kinds of [`Cause`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CauseKind {
+    /// A task ended and thereby stopped the group: a critical one in any way, an ephemeral one uncleanly.
+    TaskEnded {
+        /// The task's name.
+        task: String,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Somebody called `stop` or `shutdown`.
+    Stopped,
+    /// A task asked for it, such as the signal task.
+    RequestedBy {
+        /// The task's name.
+        task: String,
+        /// Its reason.
+        reason: Cow<'static, str>,
+    },
+    /// The parent token was cancelled, or the manager that this one is a task of stopped it.
+    Parent,
+    /// The manager was dropped.
+    Dropped,
+    /// The service failed to set up.
+    SetupFailed,
+    /// The group was not ready within the start timeout.
+    StartTimeout,
+    /// All the work was done.
+    Completed,
+}
+
+impl fmt::Display for CauseKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TaskEnded { task, outcome } => write!(f, "task `{task}` {outcome}"),
+            Self::Stopped => f.write_str("stop was called"),
+            Self::RequestedBy { task, reason } => write!(f, "{reason} (task `{task}`)"),
+            Self::Parent => f.write_str("the parent was stopped"),
+            Self::Dropped => f.write_str("the manager was dropped"),
+            Self::SetupFailed => f.write_str("the setup failed"),
+            Self::StartTimeout => f.write_str("the group was not ready in time"),
+            Self::Completed => f.write_str("all work is done"),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}

@@ -1,0 +1,73 @@
+//! The one clock, tokio's, and the runtime that it and the tasks belong to.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{runtime::Handle, time::Instant};
+
+use crate::{
+    panics::{catch, install_hook},
+    plan::Tick,
+    refused::Reason,
+    shared::Shared,
+    watch,
+};
+
+/// A manager's runtime, and the instant from which it counts.
+pub(crate) struct Clock {
+    handle: Handle,
+    epoch: Instant,
+}
+
+impl Clock {
+    /// Returns the time on this runtime's clock, which a test may have paused, from any thread.
+    pub(crate) fn now(&self) -> Tick {
+        let _entered = self.handle.enter();
+        Instant::now().saturating_duration_since(self.epoch)
+    }
+
+    /// Returns the instant of a tick; `None` if it is further away than the clock can tell.
+    pub(crate) fn instant(&self, tick: Tick) -> Option<Instant> {
+        self.epoch.checked_add(tick)
+    }
+
+    /// Returns the manager's own runtime.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Returns the caller's runtime, or the manager's for callers outside of any.
+    pub(crate) fn current_handle(&self) -> Handle {
+        Handle::try_current().unwrap_or_else(|_| self.handle.clone())
+    }
+}
+
+impl Shared {
+    /// Ties the manager to the runtime of its first use, and starts what its deadlines need.
+    pub(crate) fn bind(self: &Arc<Self>) -> Result<&Clock, Reason> {
+        if let Some(clock) = self.clock.get() {
+            return Ok(clock);
+        }
+        let handle = Handle::try_current().map_err(|_| Reason::NoRuntime)?;
+        // The only way to learn whether there is a time driver: `sleep` panics where there is none.
+        catch(|| drop(tokio::time::sleep(Duration::ZERO))).map_err(|_| Reason::NoRuntime)?;
+        if self.settings.locates_panics {
+            install_hook();
+        }
+        watch::start().map_err(|_| Reason::NoThread)?;
+        let mut is_new = false;
+        let clock = self.clock.get_or_init(|| {
+            is_new = true;
+            Clock { handle, epoch: Instant::now() }
+        });
+        if is_new {
+            self.watch_parent(clock);
+            self.drive(self.lock(), Vec::new());
+        }
+        Ok(clock)
+    }
+
+    /// Returns the time since the manager was bound to its runtime; zero before.
+    pub(crate) fn now(&self) -> Tick {
+        self.clock.get().map_or(Tick::ZERO, Clock::now)
+    }
+}

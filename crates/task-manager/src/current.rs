@@ -1,0 +1,47 @@
+//! Which manager's code runs on this thread: what tells a `wait` from inside, and a managed panic.
+
+use std::{cell::RefCell, sync::Arc};
+
+use crate::shared::Shared;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
+}
+
+/// Runs `body` with `shared` as the current manager. The reference is lent and comes back, since this is the poll
+/// path and a clone per poll would cost.
+pub(crate) fn enter<R>(shared: &mut Option<Arc<Shared>>, body: impl FnOnce() -> R) -> R {
+    /// Puts things back even if `body` unwinds.
+    struct Restore<'a>(&'a mut Option<Arc<Shared>>);
+    impl Drop for Restore<'_> {
+        fn drop(&mut self) {
+            swap(self.0);
+        }
+    }
+    swap(shared);
+    let restore = Restore(shared);
+    let result = body();
+    drop(restore);
+    result
+}
+
+/// Returns the manager whose task, cleanup or blocking thread this is.
+pub(crate) fn get() -> Option<Arc<Shared>> {
+    CURRENT.try_with(|current| current.try_borrow().ok()?.clone()).ok().flatten()
+}
+
+/// Tells whether this thread runs code of any manager.
+pub(crate) fn is_managed() -> bool {
+    CURRENT
+        .try_with(|current| current.try_borrow().is_ok_and(|current| current.is_some()))
+        .unwrap_or(false)
+}
+
+fn swap(other: &mut Option<Arc<Shared>>) {
+    // Fails only while the thread is being torn down, when nobody asks any more.
+    let _ = CURRENT.try_with(|current| {
+        if let Ok(mut current) = current.try_borrow_mut() {
+            std::mem::swap(&mut *current, other);
+        }
+    });
+}

@@ -1,0 +1,242 @@
+//! Carries out what the state machine decides: the loop that every event ends in.
+
+use std::{
+    cell::Cell,
+    sync::{Arc, MutexGuard},
+};
+
+use task_core::{Stage, Step, Wakers};
+
+use crate::{
+    cause::CauseKind,
+    entry::{Entry, Identity, Role},
+    failure::{Failure, FailureKind, Origin},
+    machine::{Action, Trigger},
+    managed::Managed,
+    news::News,
+    plan::Tick,
+    report::{Contents, Report, StepTimes},
+    shared::{Shared, State},
+    span::in_span,
+};
+
+/// How many names a log line has.
+const MOST_NAMES: usize = 20;
+
+/// What was decided under the lock and is to be done outside of it.
+#[derive(Default)]
+pub(crate) struct Work {
+    wakers: Wakers,
+    aborts: Vec<Arc<Entry>>,
+    cleanup: Option<(Arc<Entry>, crate::cleanup::Hook)>,
+    has_ended: bool,
+    pub(crate) news: Vec<News>,
+}
+
+thread_local! {
+    /// The manager that this thread is driving: a spawn on a dead runtime, for one, ends the new task in place.
+    static DRIVING: Cell<usize> = const { Cell::new(0) };
+}
+
+impl Shared {
+    /// Advances the state machine until nothing is due, carries out what it says, and tells the news.
+    pub(crate) fn drive<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'a, State>,
+        mut news: Vec<News>,
+    ) {
+        let me = Arc::as_ptr(self) as usize;
+        let outer = DRIVING.try_with(|driving| driving.replace(me)).unwrap_or(0);
+        let is_nested = outer == me;
+        // Not tied to a runtime yet: `bind` comes back. Nested: the outer call on this thread goes on.
+        while self.clock.get().is_some() && !is_nested {
+            let Some(mut work) = self.advance(&mut state) else { break };
+            drop(state);
+            self.alarm.ring(self);
+            news.append(&mut work.news);
+            self.perform(work);
+            state = self.lock();
+        }
+        drop(state);
+        let _ = DRIVING.try_with(|driving| driving.set(outer));
+        for item in news {
+            item.log(self);
+        }
+    }
+
+    /// Takes all steps that are due. Returns what they ask for; `None` if nothing has changed.
+    pub(crate) fn advance(self: &Arc<Self>, state: &mut State) -> Option<Work> {
+        let now = self.now();
+        let mut work = Work::default();
+        let mut has_moved = false;
+        while let Some(action) = state.machine.advance(now) {
+            has_moved = true;
+            self.prepare(state, action, now, &mut work);
+        }
+        let has_new_deadline = self.alarm.set(state.machine.next_due());
+        (has_moved || has_new_deadline).then_some(work)
+    }
+
+    fn prepare(self: &Arc<Self>, state: &mut State, action: Action, now: Tick, work: &mut Work) {
+        match action {
+            Action::Complete => self.begin(state, CauseKind::Completed, Trigger::Plain, now, work),
+            Action::StartTimeout => {
+                let blockers =
+                    state.gates.readiness(state.machine.step(), state.machine.waited()).blockers;
+                let blockers = blockers.iter().map(ToString::to_string).collect();
+                let name = self.name.to_string();
+                let kind = FailureKind::NotReady { blockers };
+                state.record.fail(None, Failure { origin: Origin::Start, name, kind, at: now });
+                self.begin(state, CauseKind::StartTimeout, Trigger::Failure, now, work);
+            }
+            Action::Drain => {
+                for (_, entry) in &state.tasks {
+                    work.wakers.append(entry.stage.advance_quietly(Stage::Draining));
+                }
+                work.news.push(News::Step(Step::Draining));
+            }
+            Action::Stop(phase) => {
+                if state.stopping.is_none() {
+                    state.stopping = Some(now);
+                    work.news.push(News::Step(Step::Stopping));
+                }
+                for entry in state.in_phase(phase) {
+                    entry.mark_stop_asked(now);
+                    work.wakers.append(entry.stage.advance_quietly(Stage::Cancelled));
+                }
+            }
+            Action::Abort(phase) => {
+                work.aborts = state.in_phase(phase).cloned().collect();
+                let (names, more) = names(work.aborts.iter());
+                work.news.push(News::Aborting { names, more });
+            }
+            Action::Abandon(phase) => {
+                let entries: Vec<_> = state.in_phase(phase).cloned().collect();
+                for entry in &entries {
+                    state.give_up(entry, now);
+                    work.wakers.append(entry.stage.advance_quietly(Stage::Ended));
+                }
+                let (names, more) = names(entries.iter());
+                work.news.push(News::Abandoned { names, more });
+            }
+            Action::Clean => self.prepare_cleanup(state, now, work),
+            Action::AbortCleanup => work.aborts.extend(state.cleanup.clone()),
+            Action::AbandonCleanup => {
+                if let Some(entry) = state.cleanup.take() {
+                    state.give_up(&entry, now);
+                    let (names, more) = names([&entry].into_iter());
+                    work.news.push(News::Abandoned { names, more });
+                }
+            }
+            Action::Remind => {
+                let living = state.tasks.iter().map(|(_, entry)| entry).chain(&state.cleanup);
+                let (names, more) =
+                    names(living.filter(|entry| {
+                        entry.stop_asked().is_some() || entry.role == Role::Cleanup
+                    }));
+                let end = state.machine.plan().and_then(|plan| plan.end);
+                let left = end.map(|end| end.saturating_sub(now));
+                work.news.push(News::Waiting { names, more, left });
+            }
+            Action::End => self.end(state, now, work),
+        }
+    }
+
+    fn begin(
+        &self,
+        state: &mut State,
+        cause: CauseKind,
+        trigger: Trigger,
+        now: Tick,
+        work: &mut Work,
+    ) {
+        state.machine.trigger(now, trigger, None);
+        state.record.trigger(cause.clone(), now);
+        work.news.push(News::Triggered(cause));
+    }
+
+    fn prepare_cleanup(self: &Arc<Self>, state: &mut State, now: Tick, work: &mut Work) {
+        if state.cleaning_up.is_none() {
+            state.cleaning_up = Some(now);
+            work.news.push(News::Step(Step::CleaningUp));
+        }
+        // Invariant 8: reverse order, and each is taken out before it runs.
+        let Some(hook) = state.hooks.pop() else { return };
+        let identity = Identity {
+            id: state.next_id(),
+            key: usize::MAX,
+            name: hook.name.clone(),
+            phase: task_core::Phase::SUPPORT,
+            role: Role::Cleanup,
+            gates_readiness: false,
+        };
+        let entry = Entry::new(Arc::clone(self), identity, now);
+        state.cleanup = Some(Arc::clone(&entry));
+        work.cleanup = Some((entry, hook));
+    }
+
+    fn end(&self, state: &mut State, now: Tick, work: &mut Work) {
+        let Some(plan) = state.machine.plan() else { return };
+        let triggered = plan.triggered;
+        let budget = plan.end.map(|end| end.saturating_sub(triggered));
+        let cleaning_up = state.cleaning_up.unwrap_or(now);
+        let stopping = state.stopping.unwrap_or(cleaning_up);
+        let steps = StepTimes { triggered, stopping, cleaning_up, ended: now, budget };
+        let record = std::mem::take(&mut state.record);
+        let Some(cause) = record.cause.clone() else { return };
+        let report = Report::new(Contents {
+            name: self.name.to_string(),
+            is_setup_failed: cause.kind == CauseKind::SetupFailed,
+            cause,
+            failures: record.failures(),
+            later_triggers: record.later,
+            omitted_failures: record.omitted_failures,
+            tasks: record.tasks.into(),
+            omitted_tasks: record.omitted_tasks,
+            cleanups: record.cleanups,
+            omitted_cleanups: record.omitted_cleanups,
+            totals: state.totals,
+            steps,
+        });
+        work.news.push(News::Report(report.clone()));
+        let _ = self.report.set(report);
+        work.wakers.append(self.ended.raise_quietly(1));
+        work.has_ended = true;
+    }
+
+    /// Does what was decided. Every part may run the user's code: wakers, drops, the first poll of a cleanup.
+    pub(crate) fn perform(self: &Arc<Self>, work: Work) {
+        let Work { wakers, aborts, cleanup, has_ended, news: _ } = work;
+        wakers.wake();
+        for entry in aborts {
+            entry.abort();
+        }
+        if let (Some((entry, hook)), Some(clock)) = (cleanup, self.clock.get()) {
+            let future = in_span(&entry, async move { (hook.run)().await });
+            let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
+            entry.set_abort_handle(join.abort_handle());
+        }
+        if has_ended {
+            let hold = self.outer_hold.lock().map(|mut hold| hold.take());
+            drop(hold);
+        }
+        self.version.bump();
+    }
+}
+
+/// Returns the first names, with what each is doing, and how many more there are.
+fn names<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>) -> (Vec<String>, usize) {
+    let mut names = Vec::new();
+    let mut more = 0;
+    for entry in entries {
+        if names.len() == MOST_NAMES {
+            more += 1;
+            continue;
+        }
+        names.push(match entry.status() {
+            Some(status) => format!("{} ({status})", entry.name),
+            None => entry.name.to_string(),
+        });
+    }
+    (names, more)
+}

@@ -1,0 +1,348 @@
+//! The manager's record of one task: its side of the task's context.
+
+use std::{
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU8, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use task_core::{
+    Escalation, Group, Outcome, Phase, Scope, Stage, StageCell, TaskId, TaskInfo, TaskState,
+};
+use tokio::task::AbortHandle;
+
+use crate::{
+    cause::CauseKind,
+    current,
+    failure::Origin,
+    machine::{Kind, Trigger},
+    panics::{Panic, Place, display},
+    plan::Tick,
+    shared::Shared,
+    view,
+};
+
+/// The longest status that is kept, in bytes.
+const LONGEST_STATUS: usize = 256;
+
+const POLLED: u8 = 1;
+const ABORT: u8 = 2;
+const ABANDONED: u8 = 4;
+const READY: u8 = 8;
+
+/// What an entry stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Task(Kind),
+    Cleanup,
+}
+
+impl Role {
+    pub(crate) fn origin(self) -> Origin {
+        match self {
+            Self::Task(_) => Origin::Task,
+            Self::Cleanup => Origin::Cleanup,
+        }
+    }
+}
+
+/// How a task's own future ended.
+pub(crate) enum End {
+    Completed,
+    Cancelled,
+    Failed(anyhow::Error),
+    Panicked(Panic),
+    Aborted,
+}
+
+impl End {
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Completed => Outcome::Completed,
+            Self::Cancelled => Outcome::Cancelled,
+            Self::Failed(_) => Outcome::Failed,
+            Self::Panicked(_) => Outcome::Panicked,
+            Self::Aborted => Outcome::Aborted,
+        }
+    }
+
+    /// Says what went wrong. Runs the error's `Display`, so never under the lock.
+    pub(crate) fn detail(&self) -> Option<String> {
+        match self {
+            Self::Failed(error) => Some(display(error)),
+            Self::Panicked(panic) => Some(panic.to_string()),
+            Self::Completed | Self::Cancelled | Self::Aborted => None,
+        }
+    }
+}
+
+pub(crate) struct Entry {
+    pub(crate) shared: Arc<Shared>,
+    /// For the calls that come in as a plain reference. Whoever makes one holds the `Arc`.
+    myself: Weak<Self>,
+    pub(crate) id: TaskId,
+    /// Its place among the living.
+    pub(crate) key: usize,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) phase: Phase,
+    pub(crate) role: Role,
+    pub(crate) gates_readiness: bool,
+    pub(crate) began: Tick,
+    pub(crate) stage: StageCell,
+    flags: AtomicU8,
+    /// What the outcome waits for: the future itself, and each hold.
+    pending: AtomicU32,
+    abort: OnceLock<AbortHandle>,
+    outcome: OnceLock<Outcome>,
+    details: Mutex<Details>,
+}
+
+/// What changes while the task runs and is not needed on the way of every task.
+#[derive(Default)]
+struct Details {
+    status: Option<Arc<str>>,
+    restarts: u32,
+    failures: u32,
+    stop_asked: Option<Tick>,
+    end: Option<End>,
+    /// Where a thread of the task panicked.
+    place: Option<Place>,
+}
+
+/// What tells a new entry from others.
+pub(crate) struct Identity {
+    pub(crate) id: TaskId,
+    pub(crate) key: usize,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) phase: Phase,
+    pub(crate) role: Role,
+    pub(crate) gates_readiness: bool,
+}
+
+impl Entry {
+    pub(crate) fn new(shared: Arc<Shared>, identity: Identity, began: Tick) -> Arc<Self> {
+        let Identity { id, key, name, phase, role, gates_readiness } = identity;
+        Arc::new_cyclic(|myself| Self {
+            shared,
+            myself: myself.clone(),
+            id,
+            key,
+            name,
+            phase,
+            role,
+            gates_readiness,
+            began,
+            stage: StageCell::new(),
+            flags: AtomicU8::new(0),
+            pending: AtomicU32::new(1),
+            abort: OnceLock::new(),
+            outcome: OnceLock::new(),
+            details: Mutex::default(),
+        })
+    }
+
+    fn details(&self) -> std::sync::MutexGuard<'_, Details> {
+        self.details.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, flag: u8) -> u8 {
+        self.flags.fetch_or(flag, Ordering::SeqCst)
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        self.flags.load(Ordering::SeqCst) & flag != 0
+    }
+
+    /// Notes that the future is about to be polled; tells whether for the first time.
+    pub(crate) fn mark_polled(&self) -> bool {
+        !self.has(POLLED) && self.set(POLLED) & POLLED == 0
+    }
+
+    pub(crate) fn was_polled(&self) -> bool {
+        self.has(POLLED)
+    }
+
+    pub(crate) fn mark_abandoned(&self) {
+        self.set(ABANDONED);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.has(ABANDONED)
+    }
+
+    pub(crate) fn is_abort_asked(&self) -> bool {
+        self.has(ABORT)
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.has(READY)
+    }
+
+    /// Has the future dropped at its next await. One that was never polled is polled once first, by
+    /// [`Managed`](crate::managed::Managed), which then finds the flag.
+    pub(crate) fn abort(&self) {
+        if self.set(ABORT) & POLLED != 0
+            && let Some(handle) = self.abort.get()
+        {
+            handle.abort();
+        }
+    }
+
+    pub(crate) fn set_abort_handle(&self, handle: AbortHandle) {
+        let handle = self.abort.get_or_init(|| handle);
+        // An abort between the spawn and this line found no handle.
+        if self.has(ABORT) && self.has(POLLED) {
+            handle.abort();
+        }
+    }
+
+    pub(crate) fn mark_stop_asked(&self, now: Tick) {
+        self.details().stop_asked.get_or_insert(now);
+    }
+
+    pub(crate) fn stop_asked(&self) -> Option<Tick> {
+        self.details().stop_asked
+    }
+
+    pub(crate) fn status(&self) -> Option<Arc<str>> {
+        self.details().status.clone()
+    }
+
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.outcome.get().copied()
+    }
+
+    /// Invariant 1: the first outcome counts; set under the manager's lock.
+    pub(crate) fn set_outcome(&self, outcome: Outcome) -> bool {
+        self.outcome.set(outcome).is_ok()
+    }
+
+    /// Adds to a panic of the future what is known of the thread that it came from.
+    pub(crate) fn locate(&self, panic: Panic) -> Panic {
+        if panic.location.is_some() {
+            return panic;
+        }
+        let place = self.details().place.take();
+        place.map_or_else(|| panic.clone(), |place| panic.clone().at(place))
+    }
+
+    /// Takes note of how the future ended; the task has ended when no hold is left either.
+    pub(crate) fn future_ended(&self, end: End) {
+        self.details().end = Some(end);
+        self.release();
+    }
+
+    fn release(&self) {
+        if self.pending.fetch_sub(1, Ordering::SeqCst) == 1 {
+            // A hold taken and released after the end comes here again, and finds nothing.
+            let end = self.details().end.take();
+            if let (Some(end), Some(entry)) = (end, self.myself.upgrade()) {
+                self.shared.entry_ended(&entry, end);
+            }
+        }
+    }
+
+    pub(crate) fn info(&self, now: Tick) -> TaskInfo {
+        let details = self.details();
+        let state = if self.is_abandoned() {
+            TaskState::Abandoned
+        } else if self.is_abort_asked() {
+            TaskState::Aborting
+        } else if self.stage.get() >= Stage::Cancelled {
+            TaskState::Stopping
+        } else {
+            TaskState::Running
+        };
+        let mut info = TaskInfo::new(self.id, self.name.clone());
+        info.phase = self.phase;
+        info.is_ephemeral = self.role == Role::Task(Kind::Ephemeral);
+        info.state = state;
+        info.uptime = now.saturating_sub(self.began);
+        info.in_state = now.saturating_sub(details.stop_asked.unwrap_or(self.began));
+        info.gates_readiness = self.gates_readiness;
+        info.is_ready = self.is_ready();
+        info.status = details.status.clone();
+        info.restarts = details.restarts;
+        info.failures = details.failures;
+        info
+    }
+}
+
+impl Scope for Entry {
+    fn stage(&self) -> &StageCell {
+        &self.stage
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn remaining(&self) -> Option<Duration> {
+        self.shared.remaining(self)
+    }
+
+    fn set_ready(&self, ready: bool) {
+        let before =
+            if ready { self.set(READY) } else { self.flags.fetch_and(!READY, Ordering::SeqCst) };
+        if (before & READY != 0) != ready {
+            self.shared.readiness_changed(self);
+        }
+    }
+
+    fn set_status(&self, status: Cow<'static, str>) {
+        let fits =
+            (0..=status.len().min(LONGEST_STATUS)).rev().find(|end| status.is_char_boundary(*end));
+        let status = Arc::from(&status[..fits.unwrap_or(0)]);
+        let before = self.details().status.replace(status);
+        drop(before);
+        self.shared.version.bump();
+    }
+
+    fn request_stop(&self, reason: Cow<'static, str>) {
+        let task = self.name.to_string();
+        self.shared.trigger(CauseKind::RequestedBy { task, reason }, Trigger::Request, None);
+    }
+
+    fn escalate(&self, level: Escalation) {
+        self.shared.escalate(level, &self.name);
+    }
+
+    fn add_hold(&self) {
+        self.pending.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn release_hold(&self) {
+        self.release();
+    }
+
+    fn record_failure(&self, error: anyhow::Error) {
+        let mut details = self.details();
+        details.failures = details.failures.saturating_add(1);
+        drop(details);
+        self.shared.failure_survived(self, error);
+    }
+
+    fn record_restart(&self) {
+        let mut details = self.details();
+        details.restarts = details.restarts.saturating_add(1);
+        drop(details);
+        self.shared.version.bump();
+    }
+
+    fn group(&self) -> Group {
+        view::group(&self.shared)
+    }
+
+    fn enter(&self, body: &mut dyn FnMut()) {
+        let shared = &mut Some(Arc::clone(&self.shared));
+        if let Err(payload) = current::enter(shared, || catch_unwind(AssertUnwindSafe(body))) {
+            // It surfaces in the task's future, on another thread, which could not tell where it came from.
+            self.details().place = Place::take();
+            resume_unwind(payload);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One thing that went wrong.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use crate::{panics::Panic, panics::display};
+
+/// One thing that went wrong, and where.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Failure {
+    /// Who failed: the task, the cleanup, the setup or the start.
+    pub origin: Origin,
+    /// The name; behind a nested manager, the path to it: `ingest/consumer`.
+    pub name: String,
+    /// What happened.
+    pub kind: FailureKind,
+    /// When, as time since the manager was made.
+    pub at: Duration,
+}
+
+/// Who failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A task.
+    Task,
+    /// A cleanup.
+    Cleanup,
+    /// The code that set the service up.
+    Setup,
+    /// The start: the group was not ready in time.
+    Start,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// It returned this error.
+    Error(Arc<anyhow::Error>),
+    /// It recorded this error with [`Context::record_failure`](task_core::Context::record_failure), and went on.
+    Survived(Arc<anyhow::Error>),
+    /// It panicked.
+    Panic(Panic),
+    /// It did not end by its deadline, and its future was dropped.
+    Aborted,
+    /// It did not end by its deadline, nor did dropping it succeed in time. It may still be running.
+    Abandoned {
+        /// What it last said it was doing.
+        status: Option<Arc<str>>,
+    },
+    /// Its runtime was shut down under it.
+    RuntimeGone,
+    /// It was a cleanup that could not be run.
+    NotRun {
+        /// Why not.
+        reason: &'static str,
+    },
+    /// It gated readiness, or the whole group did, and was not ready in time.
+    NotReady {
+        /// What was waited for.
+        blockers: Vec<String>,
+    },
+}
+
+impl Failure {
+    /// Returns the error, where there is one.
+    pub fn error(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.kind {
+            FailureKind::Error(error) | FailureKind::Survived(error) => {
+                let error: &(dyn Error + 'static) = error.as_ref().as_ref();
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
+    /// Writes what happened without the error itself, which is the [`error`](Self::error)'s own to say.
+    pub(crate) fn headline(&self) -> String {
+        let Self { origin, name, kind, .. } = self;
+        let subject = match origin {
+            Origin::Task => format!("task `{name}`"),
+            Origin::Cleanup => format!("cleanup `{name}`"),
+            Origin::Setup => String::from("the setup"),
+            Origin::Start => String::from("the start"),
+        };
+        match kind {
+            FailureKind::Error(_) => format!("{subject} failed"),
+            FailureKind::Survived(_) => format!("{subject} failed and went on"),
+            FailureKind::Panic(panic) => format!("{subject} {panic}"),
+            FailureKind::Aborted => {
+                format!("{subject} did not end by its deadline and was aborted")
+            }
+            FailureKind::Abandoned { status: None } => {
+                format!("{subject} did not end by its deadline and was abandoned")
+            }
+            FailureKind::Abandoned { status: Some(status) } => {
+                format!("{subject} did not end by its deadline and was abandoned ({status})")
+            }
+            FailureKind::RuntimeGone => format!("{subject} lost its runtime"),
+            FailureKind::NotRun { reason } => format!("{subject} was not run: {reason}"),
+            FailureKind::NotReady { blockers } => {
+                format!("{subject} timed out: {}", blockers.join(", "))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline())?;
+        match &self.kind {
+            FailureKind::Error(error) | FailureKind::Survived(error) => {
+                write!(f, ": {}", display(error.as_ref()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

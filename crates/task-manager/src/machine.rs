@@ -1,0 +1,359 @@
+//! The life of a group as a pure state machine: no clock, no runtime, no lock, no user code.
+//!
+//! The shell (`shared.rs`, `drive.rs`) tells it what happened and at which time, and asks [`Machine::advance`] what is
+//! due until nothing is. It is called under the manager's one lock by whoever is awake: a task that ends, a timer, the
+//! deadline thread. Since every step is decided here and carried out elsewhere, a caller that is stuck while carrying
+//! one out keeps nobody else from the next one.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use task_core::{Escalation, Outcome, Phase, Step};
+
+use crate::plan::{Budgets, Plan, Tick};
+
+/// How often those who are still there are named.
+const REMINDER: Duration = Duration::from_secs(5);
+
+/// Whether a clean end of a task leaves the group running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Critical,
+    Ephemeral,
+}
+
+/// What a shutdown's trigger means for its course.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// Somebody asked for it, or a critical task ended cleanly.
+    Request,
+    /// Something went wrong.
+    Failure,
+    /// Nothing is left to drain for: completion, the parent, the drop.
+    Plain,
+}
+
+/// What the shell has to carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Judged complete: trigger the shutdown with that cause.
+    Complete,
+    /// Not ready in time: trigger the shutdown with that cause.
+    StartTimeout,
+    /// Tell every task that the group drains.
+    Drain,
+    /// Cancel the tasks of this phase.
+    Stop(Phase),
+    /// Drop the tasks of this phase.
+    Abort(Phase),
+    /// Go on without the tasks of this phase.
+    Abandon(Phase),
+    /// Run the next cleanup.
+    Clean,
+    /// Drop the running cleanup.
+    AbortCleanup,
+    /// Go on without the running cleanup.
+    AbandonCleanup,
+    /// Name those who are still there.
+    Remind,
+    /// Make the report.
+    End,
+}
+
+/// What is waited for, until when, and what then.
+#[derive(Debug)]
+struct Wait {
+    deadline: Option<Tick>,
+    join: Duration,
+    /// Set once the deadline has passed: when to go on without.
+    abandon_at: Option<Tick>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Machine {
+    budgets: Budgets,
+    /// Whether a critical task's clean end leaves the group running too.
+    only_failures_stop: bool,
+    start_deadline: Option<Tick>,
+    step: Step,
+    step_began: Tick,
+    alive: BTreeMap<Phase, usize>,
+    had_work: bool,
+    waited: bool,
+    plan: Option<Plan>,
+    drain_told: bool,
+    /// The highest phase that was stopped: admission is closed up to it.
+    stopped: Option<Phase>,
+    /// The tasks of the phase being stopped, or the cleanup that runs.
+    wait: Option<Wait>,
+    cleanups: usize,
+    cleaning_end: Option<Tick>,
+    remind_at: Option<Tick>,
+}
+
+impl Machine {
+    pub(crate) fn new(budgets: Budgets, only_failures_stop: bool, start: Option<Duration>) -> Self {
+        Self {
+            budgets,
+            only_failures_stop,
+            start_deadline: start,
+            step: Step::Running,
+            step_began: Tick::ZERO,
+            alive: BTreeMap::new(),
+            had_work: false,
+            waited: false,
+            plan: None,
+            drain_told: false,
+            stopped: None,
+            wait: None,
+            cleanups: 0,
+            cleaning_end: None,
+            remind_at: None,
+        }
+    }
+
+    pub(crate) fn step(&self) -> Step {
+        self.step
+    }
+
+    pub(crate) fn step_began(&self) -> Tick {
+        self.step_began
+    }
+
+    pub(crate) fn waited(&self) -> bool {
+        self.waited
+    }
+
+    pub(crate) fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref()
+    }
+
+    /// Tells whether any task of a phase below support, or of ingress alone, is alive.
+    fn any_alive(&self, matches: impl Fn(Phase) -> bool) -> bool {
+        self.alive.iter().any(|(phase, count)| *count > 0 && matches(*phase))
+    }
+
+    /// Invariant 4: decided under the same lock as the stop of the phase. Returns whether the task is admitted.
+    pub(crate) fn admit(&mut self, phase: Phase) -> bool {
+        if self.step > Step::Stopping || self.stopped.is_some_and(|stopped| phase <= stopped) {
+            return false;
+        }
+        *self.alive.entry(phase).or_default() += 1;
+        self.had_work |= !phase.is_support();
+        if let Some(plan) = &mut self.plan {
+            plan.add_phase(phase);
+        }
+        true
+    }
+
+    /// Takes note of the end of a task, and tells whether that triggers a shutdown. The caller records the cause.
+    pub(crate) fn task_ended(
+        &mut self,
+        phase: Phase,
+        kind: Kind,
+        outcome: Outcome,
+    ) -> Option<Trigger> {
+        if let Some(count) = self.alive.get_mut(&phase) {
+            *count = count.saturating_sub(1);
+        }
+        match kind {
+            _ if !outcome.is_clean() => Some(Trigger::Failure),
+            Kind::Critical if !self.only_failures_stop => Some(Trigger::Request),
+            _ => None,
+        }
+    }
+
+    /// Begins the shutdown. Invariant 3: only the first call does, and it fixes the deadlines. Returns whether it was
+    /// the first.
+    pub(crate) fn trigger(&mut self, now: Tick, trigger: Trigger, limit: Option<Duration>) -> bool {
+        if self.plan.is_some() {
+            return false;
+        }
+        let drains = match trigger {
+            Trigger::Request => true,
+            Trigger::Failure => self.any_alive(|phase| phase <= Phase::INGRESS),
+            Trigger::Plain => false,
+        };
+        let alive = self.alive.iter().filter(|(_, count)| **count > 0).map(|(phase, _)| *phase);
+        self.plan = Some(Plan::new(now, &self.budgets, limit, drains, alive));
+        self.remind_at = Some(now.saturating_add(REMINDER));
+        self.enter(Step::Draining, now);
+        true
+    }
+
+    /// Makes a shutdown that has begun hurry.
+    pub(crate) fn escalate(&mut self, now: Tick, level: Escalation) {
+        let Some(plan) = &mut self.plan else { return };
+        if level < Escalation::Abort {
+            plan.end_drain(now);
+            return;
+        }
+        plan.hurry(now, self.budgets.short_cleanup);
+        let short = now.saturating_add(self.budgets.short_cleanup);
+        self.cleaning_end = self.cleaning_end.map(|end| end.min(short));
+        if let Some(wait) = &mut self.wait {
+            let latest = if self.step == Step::CleaningUp {
+                let share = self.budgets.short_cleanup
+                    / u32::try_from(self.cleanups + 1).unwrap_or(u32::MAX);
+                now.saturating_add(share)
+            } else {
+                now
+            };
+            wait.deadline = Some(wait.deadline.map_or(latest, |deadline| deadline.min(latest)));
+        }
+    }
+
+    /// Takes note that somebody waits: from now on, completion is judged.
+    pub(crate) fn wait_began(&mut self) {
+        self.waited = true;
+    }
+
+    /// Takes note that every gating task was ready once.
+    pub(crate) fn has_started(&mut self) {
+        self.start_deadline = None;
+    }
+
+    /// Takes note of a cleanup. Returns whether it will still be run.
+    pub(crate) fn add_cleanup(&mut self) -> bool {
+        let admitted = self.step < Step::Ended;
+        self.cleanups += usize::from(admitted);
+        admitted
+    }
+
+    pub(crate) fn cleanup_ended(&mut self) {
+        self.wait = None;
+    }
+
+    /// Returns what is due, one action at a time, until `None`.
+    pub(crate) fn advance(&mut self, now: Tick) -> Option<Action> {
+        if matches!(self.step, Step::Stopping | Step::CleaningUp)
+            && self.remind_at.is_some_and(|at| at <= now)
+        {
+            self.remind_at = Some(now.saturating_add(REMINDER));
+            return Some(Action::Remind);
+        }
+        match self.step {
+            Step::Running => {
+                let complete = !self.any_alive(|phase| !self.had_work || !phase.is_support());
+                if self.waited && complete {
+                    Some(Action::Complete)
+                } else {
+                    self.start_deadline.take_if(|at| *at <= now).map(|_| Action::StartTimeout)
+                }
+            }
+            Step::Draining => {
+                if !std::mem::replace(&mut self.drain_told, true) {
+                    return Some(Action::Drain);
+                }
+                let over = self.plan.as_ref().is_none_or(|plan| plan.drain_end <= now);
+                if !over && self.any_alive(|phase| !phase.is_support()) {
+                    return None;
+                }
+                self.enter(Step::Stopping, now);
+                self.advance(now)
+            }
+            Step::Stopping => self.advance_stop(now),
+            Step::CleaningUp => self.advance_cleanup(now),
+            Step::Ended => None,
+        }
+    }
+
+    fn advance_stop(&mut self, now: Tick) -> Option<Action> {
+        if let (Some(wait), Some(phase)) = (&mut self.wait, self.stopped) {
+            if self.alive.get(&phase).is_some_and(|count| *count > 0) {
+                let overdue = wait.overdue(now)?;
+                if overdue == Overdue::Deadline {
+                    return Some(Action::Abort(phase));
+                }
+                self.alive.remove(&phase);
+                self.wait = None;
+                return Some(Action::Abandon(phase));
+            }
+            self.wait = None;
+        }
+        let plan = self.plan.as_ref()?;
+        let next = self.alive.iter().find(|(_, count)| **count > 0).map(|(phase, _)| *phase);
+        let Some(phase) = next else {
+            let latest = now.saturating_add(plan.cleanup);
+            self.cleaning_end = Some(plan.end.map_or(latest, |end| end.min(latest)));
+            self.enter(Step::CleaningUp, now);
+            return self.advance(now);
+        };
+        self.wait =
+            Some(Wait { deadline: plan.deadline(phase), join: plan.join, abandon_at: None });
+        self.stopped = Some(phase);
+        Some(Action::Stop(phase))
+    }
+
+    fn advance_cleanup(&mut self, now: Tick) -> Option<Action> {
+        if let Some(wait) = &mut self.wait {
+            let overdue = wait.overdue(now)?;
+            if overdue == Overdue::Deadline {
+                return Some(Action::AbortCleanup);
+            }
+            self.wait = None;
+            return Some(Action::AbandonCleanup);
+        }
+        if self.cleanups == 0 {
+            self.enter(Step::Ended, now);
+            return Some(Action::End);
+        }
+        // A fair share of what is left, the time to join included.
+        let left = self.cleaning_end.map_or(Duration::ZERO, |end| end.saturating_sub(now));
+        let share = left / u32::try_from(self.cleanups).unwrap_or(u32::MAX);
+        let join = self.plan.as_ref().map_or(Duration::ZERO, |plan| plan.join.min(share / 4));
+        self.cleanups -= 1;
+        let deadline = Some(now.saturating_add(share - join));
+        self.wait = Some(Wait { deadline, join, abandon_at: None });
+        Some(Action::Clean)
+    }
+
+    /// Returns when the next call of [`advance`](Self::advance) is due, if nothing happens before.
+    pub(crate) fn next_due(&self) -> Option<Tick> {
+        let due = match self.step {
+            Step::Running => return self.start_deadline,
+            Step::Draining => return self.plan.as_ref().map(|plan| plan.drain_end),
+            Step::Stopping | Step::CleaningUp => self.wait.as_ref().and_then(Wait::due),
+            Step::Ended => return None,
+        };
+        due.into_iter().chain(self.remind_at).min()
+    }
+
+    /// Returns when the tasks of a phase, once a shutdown has begun, are aborted.
+    pub(crate) fn deadline(&self, phase: Phase) -> Option<Tick> {
+        self.plan.as_ref()?.deadline(phase)
+    }
+
+    /// Returns when the running cleanup is aborted.
+    pub(crate) fn cleanup_deadline(&self) -> Option<Tick> {
+        self.wait.as_ref()?.deadline
+    }
+
+    fn enter(&mut self, step: Step, now: Tick) {
+        self.step = step;
+        self.step_began = now;
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Overdue {
+    Deadline,
+    Join,
+}
+
+impl Wait {
+    /// Tells what has passed, the deadline once and then the time to join.
+    fn overdue(&mut self, now: Tick) -> Option<Overdue> {
+        match self.abandon_at {
+            Some(abandon_at) => (abandon_at <= now).then_some(Overdue::Join),
+            None if self.deadline.is_some_and(|deadline| deadline <= now) => {
+                self.abandon_at = Some(now.saturating_add(self.join));
+                Some(Overdue::Deadline)
+            }
+            None => None,
+        }
+    }
+
+    fn due(&self) -> Option<Tick> {
+        self.abandon_at.or(self.deadline)
+    }
+}

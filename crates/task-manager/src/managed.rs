@@ -1,0 +1,95 @@
+//! The future that is spawned for each task: the one choke point of invariant 1.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use task_core::{Cancelled, Stage};
+
+use crate::{
+    current,
+    entry::{End, Entry},
+    panics::{Panic, catch, discard},
+    shared::Shared,
+};
+
+/// The user's future, boxed once; the wrapper around it stays small, and tokio's task cell with it.
+pub(crate) type UserFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+/// Polls a task and tells the manager how it ended: by return, by panic, by abort, or dropped with its runtime.
+pub(crate) struct Managed {
+    entry: Arc<Entry>,
+    /// Lent to the thread while the task is polled.
+    shared: Option<Arc<Shared>>,
+    /// Taken when it has ended.
+    future: Option<UserFuture>,
+}
+
+impl Managed {
+    pub(crate) fn new(entry: Arc<Entry>, future: UserFuture) -> Self {
+        let shared = Some(Arc::clone(&entry.shared));
+        Self { entry, shared, future: Some(future) }
+    }
+
+    /// Invariant 7: the user's future is gone before its end is told. A panic while it is dropped is not lost: it is
+    /// the outcome if the end was clean, and recorded beside it otherwise.
+    fn finish(&mut self, mut end: End) {
+        let future = self.future.take();
+        if let Err(panic) = current::enter(&mut self.shared, || catch(|| drop(future))) {
+            match end {
+                End::Failed(_) | End::Panicked(_) => {
+                    self.entry.shared.panic_beside(&self.entry, panic)
+                }
+                End::Completed | End::Cancelled | End::Aborted => end = End::Panicked(panic),
+            }
+        }
+        self.entry.future_ended(end);
+    }
+
+    fn judge(&self, result: Result<anyhow::Result<()>, Panic>) -> End {
+        match result {
+            Ok(Ok(())) => End::Completed,
+            Ok(Err(error)) => {
+                let is_cancelled = self.entry.stage.get() >= Stage::Cancelled;
+                // The error's own code (its `source`) may panic as well.
+                if is_cancelled && catch(|| Cancelled::is_outermost_in(&error)).unwrap_or(false) {
+                    discard(error);
+                    End::Cancelled
+                } else {
+                    End::Failed(error)
+                }
+            }
+            Err(panic) => End::Panicked(self.entry.locate(panic)),
+        }
+    }
+}
+
+impl Future for Managed {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let Some(future) = &mut this.future else { return Poll::Ready(()) };
+        let is_first = this.entry.mark_polled();
+        let polled = current::enter(&mut this.shared, || catch(|| future.as_mut().poll(cx)));
+        let end = match polled {
+            // An abort that came before the first poll left its work to this line.
+            Ok(Poll::Pending) if is_first && this.entry.is_abort_asked() => End::Aborted,
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => this.judge(Ok(result)),
+            Err(panic) => this.judge(Err(panic)),
+        };
+        this.finish(end);
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Managed {
+    fn drop(&mut self) {
+        if self.future.is_some() {
+            self.finish(End::Aborted);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A manager as a task of another, and the parent token.
+
+use std::{
+    borrow::Cow,
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, PoisonError},
+    task::Poll,
+    time::Duration,
+};
+
+use task_core::{Context, Escalation, Task};
+
+use crate::{
+    Manager, cause::CauseKind, clock::Clock, current, machine::Trigger, shared::Shared, view,
+};
+
+/// A manager as a task of another: what [`Manager::into_task`] returns.
+///
+/// `Manager` itself is no `Task`: the trait's `run(self)` would hide the manager's own `run(&self)` wherever the trait
+/// is in scope.
+#[derive(Debug)]
+#[must_use = "a task does nothing until a manager runs it"]
+pub struct Nested(Manager);
+
+impl Manager {
+    /// Makes a task of this manager, to run under another: a group within a group.
+    ///
+    /// The outer group's stop is this one's trigger; its budget is the smaller of its own and the time that the task
+    /// has left; its readiness is the task's, for which `gating_readiness()` makes the outer group wait. Its failures
+    /// enter the outer report once each, with the path `outer/inner`. If the outer group aborts the task, this group
+    /// is told to hurry, and the task has ended when the group has. The task's name is the manager's.
+    pub fn into_task(self) -> Nested {
+        Nested(self)
+    }
+}
+
+impl Task for Nested {
+    fn name(&self) -> Cow<'static, str> {
+        self.0.shared.name.clone()
+    }
+
+    async fn run(self, ctx: Context) -> anyhow::Result<()> {
+        let shared = &self.0.shared;
+        if let Some(outer) = current::get() {
+            *shared.enclosing.lock().unwrap_or_else(PoisonError::into_inner) =
+                Arc::downgrade(&outer);
+        }
+        if shared.report.get().is_none() {
+            *shared.outer_hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(ctx.hold());
+        }
+        let abort = AbortOnDrop(shared);
+        let mut wait = pin!(shared.wait());
+        let mut stop = Some(ctx.cancelled());
+        let mut group = view::group(shared);
+        let result = loop {
+            ctx.set_ready(group.readiness().is_ready());
+            let mut changed = pin!(group.changed());
+            let turn = poll_fn(|cx| {
+                if let Poll::Ready(result) = wait.as_mut().poll(cx) {
+                    return Poll::Ready(Some(result));
+                }
+                if let Some(cancelled) = &mut stop
+                    && pin!(cancelled).poll(cx).is_ready()
+                {
+                    stop = None;
+                    let limit = ctx.remaining().map(inner_limit);
+                    shared.trigger(CauseKind::Parent, Trigger::Plain, limit);
+                }
+                changed.as_mut().poll(cx).map(|()| None)
+            })
+            .await;
+            if let Some(result) = turn {
+                break result;
+            }
+        };
+        std::mem::forget(abort);
+        result?;
+        Ok(())
+    }
+}
+
+/// Keeps a little of the outer deadline, so that the inner group's own end comes before the outer abort.
+fn inner_limit(remaining: Duration) -> Duration {
+    remaining - Duration::from_millis(50).min(remaining / 256)
+}
+
+/// Makes the inner group hurry if the outer one drops its task.
+struct AbortOnDrop<'a>(&'a Arc<Shared>);
+
+impl Drop for AbortOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.trigger(CauseKind::Parent, Trigger::Plain, None);
+        self.0.escalate(Escalation::Abort, &self.0.name);
+    }
+}
+
+impl Shared {
+    /// Stops the group if the parent token is cancelled already: admission must see it at once.
+    pub(crate) fn check_parent(self: &Arc<Self>) {
+        #[cfg(feature = "token")]
+        if self.settings.parent.as_ref().is_some_and(|parent| parent.is_cancelled())
+            && self.report.get().is_none()
+            && self.lock().machine.plan().is_none()
+        {
+            self.trigger(CauseKind::Parent, Trigger::Plain, None);
+        }
+    }
+
+    /// Watches the parent token until the group has ended.
+    pub(crate) fn watch_parent(self: &Arc<Self>, clock: &Clock) {
+        #[cfg(not(feature = "token"))]
+        let _ = clock;
+        #[cfg(feature = "token")]
+        if let Some(parent) = self.settings.parent.clone() {
+            let shared = Arc::clone(self);
+            clock.handle().spawn(async move {
+                let mut cancelled = pin!(parent.cancelled());
+                let mut ended = shared.ended.reached(1);
+                poll_fn(|cx| {
+                    if pin!(&mut ended).poll(cx).is_ready() {
+                        return Poll::Ready(());
+                    }
+                    cancelled.as_mut().poll(cx)
+                })
+                .await;
+                shared.check_parent();
+            });
+        }
+    }
+}

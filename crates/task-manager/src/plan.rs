@@ -1,0 +1,125 @@
+//! The deadlines of one shutdown, computed at its trigger. Pure arithmetic on time since the manager was made.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
+
+use task_core::Phase;
+
+use crate::Timeout;
+
+/// An instant, as time since the manager was made.
+pub(crate) type Tick = Duration;
+
+/// The longest time for which aborted tasks are waited for, before they are given up.
+const LONGEST_JOIN: Duration = Duration::from_millis(250);
+/// The longest time that a phase leaves to the next one.
+const LONGEST_SLICE: Duration = Duration::from_secs(1);
+
+/// How long the parts of a shutdown may take. Checked by the builder: drain and cleanup leave some of the total.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budgets {
+    pub(crate) total: Timeout,
+    pub(crate) drain: Duration,
+    pub(crate) cleanup: Duration,
+    /// What cleanups get once the shutdown was told to hurry.
+    pub(crate) short_cleanup: Duration,
+}
+
+/// When each part of the shutdown ends. Invariant 3: fixed at the trigger; afterwards an instant only moves earlier.
+/// `None` is "never".
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) triggered: Tick,
+    pub(crate) drain_end: Tick,
+    /// When the last phase must be over, the waiting for aborted tasks included.
+    stop_end: Option<Tick>,
+    pub(crate) end: Option<Tick>,
+    pub(crate) cleanup: Duration,
+    /// Time for aborted tasks to be dropped.
+    pub(crate) join: Duration,
+    /// What a phase leaves to the next one.
+    slice: Duration,
+    /// When the tasks of each phase are aborted.
+    phases: BTreeMap<Phase, Option<Tick>>,
+}
+
+impl Plan {
+    /// Lays out the shutdown from `now` on, within the budgets and, for a nested manager, within `limit`.
+    pub(crate) fn new(
+        now: Tick,
+        budgets: &Budgets,
+        limit: Option<Duration>,
+        drains: bool,
+        phases: impl Iterator<Item = Phase>,
+    ) -> Self {
+        let Budgets { total, mut drain, mut cleanup, .. } = *budgets;
+        let own = total.limit();
+        let total = own.into_iter().chain(limit).min();
+        if let Some(total) = total.filter(|total| own.is_none_or(|own| *total < own)) {
+            // Somebody else's limit, which the builder could not check: keep most of it for the tasks.
+            drain = drain.min(total / 4);
+            cleanup = cleanup.min(total / 4);
+        }
+        let phases: Vec<Phase> = phases.collect();
+        let count = u32::try_from(phases.len()).unwrap_or(u32::MAX).max(1);
+        let stop = total.map(|total| total.saturating_sub(drain + cleanup));
+        let slice = stop.map_or(LONGEST_SLICE, |stop| LONGEST_SLICE.min(stop / (2 * count)));
+        let join = LONGEST_JOIN.min(slice / 2);
+        let end = total.map(|total| now.saturating_add(total));
+        let mut plan = Self {
+            triggered: now,
+            drain_end: if drains { now.saturating_add(drain) } else { now },
+            stop_end: end.map(|end| end.saturating_sub(cleanup)),
+            end,
+            cleanup,
+            join,
+            slice,
+            phases: BTreeMap::new(),
+        };
+        for phase in phases {
+            plan.phases.insert(phase, None);
+        }
+        plan.lay_out();
+        plan
+    }
+
+    /// Returns when the tasks of a phase are aborted.
+    pub(crate) fn deadline(&self, phase: Phase) -> Option<Tick> {
+        self.phases.get(&phase).copied().flatten().or(self.stop_end)
+    }
+
+    /// Makes room for a phase that had no task at the trigger. The others keep their deadlines or get earlier ones.
+    pub(crate) fn add_phase(&mut self, phase: Phase) {
+        if let Entry::Vacant(vacant) = self.phases.entry(phase) {
+            vacant.insert(None);
+            self.lay_out();
+        }
+    }
+
+    /// Moves every deadline up to `now`, and the end to what the short cleanup needs.
+    pub(crate) fn hurry(&mut self, now: Tick, short_cleanup: Duration) {
+        self.end_drain(now);
+        for deadline in self.phases.values_mut() {
+            *deadline = Some(deadline.map_or(now, |deadline| deadline.min(now)));
+        }
+        self.stop_end = Some(self.stop_end.map_or(now, |end| end.min(now)));
+        self.cleanup = self.cleanup.min(short_cleanup);
+    }
+
+    pub(crate) fn end_drain(&mut self, now: Tick) {
+        self.drain_end = self.drain_end.min(now);
+    }
+
+    /// The i-th of n phases must be over by `stop_end - (n - i) * slice`, and leaves the time to join before that.
+    fn lay_out(&mut self) {
+        let Some(stop_end) = self.stop_end else { return };
+        let mut latest = stop_end.saturating_sub(self.join);
+        for deadline in self.phases.values_mut().rev() {
+            let kept = deadline.map_or(latest, |deadline| deadline.min(latest));
+            *deadline = Some(kept);
+            latest = kept.saturating_sub(self.slice);
+        }
+    }
+}

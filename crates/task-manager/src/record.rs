@@ -1,0 +1,144 @@
+//! What a group remembers for its report, in bounded space (invariant 10).
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use task_core::{Outcome, TaskId};
+
+use crate::{
+    cause::{Cause, CauseKind},
+    entry::{End, Entry},
+    error::ShutdownError,
+    failure::{Failure, FailureKind, Origin},
+    plan::Tick,
+    report::{CleanupReport, TaskReport},
+};
+
+/// How many first failures of a task, and how many of the last ones, are kept whole.
+const MOST_FAILURES: usize = 64;
+/// How many triggers after the first are kept.
+const MOST_TRIGGERS: usize = 16;
+/// How many tasks and cleanups are listed one by one: the ones that ended last.
+const MOST_ENTRIES: usize = 4_096;
+
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) cause: Option<Cause>,
+    pub(crate) later: Vec<Cause>,
+    /// The first failure of each task, up to the limit; the very first is the root.
+    first: Vec<Failure>,
+    known: HashSet<TaskId>,
+    last: VecDeque<Failure>,
+    pub(crate) omitted_failures: u64,
+    /// Failures to be dropped outside the lock (invariant 9): an error's drop is user code.
+    pub(crate) evicted: Vec<Failure>,
+    pub(crate) tasks: VecDeque<TaskReport>,
+    pub(crate) omitted_tasks: u64,
+    pub(crate) cleanups: Vec<CleanupReport>,
+    pub(crate) omitted_cleanups: u64,
+}
+
+impl Record {
+    pub(crate) fn trigger(&mut self, kind: CauseKind, at: Tick) {
+        let cause = Cause { kind, at };
+        if self.cause.is_none() {
+            self.cause = Some(cause);
+        } else if self.later.len() < MOST_TRIGGERS {
+            self.later.push(cause);
+        }
+    }
+
+    /// Takes note of a failure of `id`, or of somebody who can fail but once.
+    pub(crate) fn fail(&mut self, id: Option<TaskId>, failure: Failure) {
+        let has_room = self.first.len() < MOST_FAILURES;
+        if has_room && id.is_none_or(|id| self.known.insert(id)) {
+            self.first.push(failure);
+            return;
+        }
+        if self.last.len() == MOST_FAILURES {
+            self.evicted.extend(self.last.pop_front());
+            self.omitted_failures += 1;
+        }
+        self.last.push_back(failure);
+    }
+
+    /// Takes note of an unclean end of an entry. A nested manager's failures enter one by one, with their path.
+    pub(crate) fn end(&mut self, entry: &Entry, end: End, now: Tick) {
+        let origin = entry.role.origin();
+        let name = entry.name.to_string();
+        let kind = match end {
+            End::Completed | End::Cancelled => return,
+            End::Failed(error) => {
+                match error.downcast_ref::<ShutdownError>().and_then(ShutdownError::report) {
+                    Some(inner) => {
+                        let inner = inner.clone();
+                        self.omitted_failures += inner.omitted_failures();
+                        for failure in inner.failures() {
+                            let name = format!("{name}/{}", failure.name);
+                            let id = Some(TaskId::new(u64::MAX - self.known.len() as u64));
+                            self.fail(id, Failure { name, at: now, ..failure.clone() });
+                        }
+                        let kind = FailureKind::Error(Arc::new(error));
+                        self.evicted.push(Failure { origin, name, kind, at: now });
+                        return;
+                    }
+                    None => FailureKind::Error(Arc::new(error)),
+                }
+            }
+            End::Panicked(panic) => FailureKind::Panic(panic),
+            End::Aborted if !entry.was_polled() && origin == Origin::Cleanup => {
+                FailureKind::NotRun { reason: "its runtime is gone" }
+            }
+            End::Aborted if entry.is_abort_asked() => FailureKind::Aborted,
+            End::Aborted => FailureKind::RuntimeGone,
+        };
+        self.fail(Some(entry.id), Failure { origin, name, kind, at: now });
+    }
+
+    /// Lists a task that was alive at the trigger, or failed.
+    pub(crate) fn task(&mut self, entry: &Entry, outcome: Outcome, now: Tick) {
+        if self.tasks.len() == MOST_ENTRIES {
+            self.tasks.pop_front();
+            self.omitted_tasks += 1;
+        }
+        self.tasks.push_back(TaskReport {
+            id: entry.id,
+            name: entry.name.to_string(),
+            phase: entry.phase,
+            outcome,
+            ended_at: now,
+            ran: now.saturating_sub(entry.began),
+            stop_took: entry.stop_asked().map(|asked| now.saturating_sub(asked)),
+            status: entry.status(),
+        });
+    }
+
+    pub(crate) fn cleanup(
+        &mut self,
+        name: &str,
+        outcome: Option<Outcome>,
+        began: Tick,
+        took: Duration,
+    ) {
+        if self.cleanups.len() == MOST_ENTRIES {
+            self.omitted_cleanups += 1;
+            return;
+        }
+        self.cleanups.push(CleanupReport {
+            name: String::from(name),
+            outcome,
+            began_at: began,
+            took,
+        });
+    }
+
+    /// Returns all kept failures in the order in which they happened.
+    pub(crate) fn failures(&self) -> Vec<Failure> {
+        let mut failures: Vec<Failure> = self.first.iter().chain(&self.last).cloned().collect();
+        failures.sort_by_key(|failure| failure.at);
+        failures
+    }
+}

@@ -1,0 +1,81 @@
+//! A task or cleanup that was not admitted, handed back.
+
+use std::{
+    error::Error,
+    fmt,
+    sync::{Mutex, PoisonError},
+};
+
+/// A task or a cleanup that was not admitted, with the reason. [`into_inner`](Self::into_inner) hands it back.
+///
+/// It is `Send + Sync` whatever it carries, so that `?` turns it into an `anyhow::Error`.
+pub struct Refused<T> {
+    /// In a mutex only to be `Sync`.
+    value: Mutex<T>,
+    name: String,
+    reason: Reason,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Its phase was stopped already, or the cleanups have begun.
+    Stopping,
+    /// The report is made, or the manager is gone.
+    Ended,
+    /// There is no runtime to run on.
+    NoRuntime,
+    /// The deadline thread could not be started.
+    NoThread,
+    /// Asking it for its properties panicked.
+    Panicked(String),
+}
+
+impl<T> Refused<T> {
+    pub(crate) fn new(value: T, name: impl Into<String>, reason: Reason) -> Self {
+        Self { value: Mutex::new(value), name: name.into(), reason }
+    }
+
+    /// Hands back what was refused. It was never polled.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whether it came too late: the shutdown had passed its phase, or is over.
+    pub fn is_too_late(&self) -> bool {
+        matches!(self.reason, Reason::Stopping | Reason::Ended)
+    }
+
+    /// Tells whether there is no Tokio runtime with its time driver enabled to run it on.
+    pub fn is_no_runtime(&self) -> bool {
+        self.reason == Reason::NoRuntime
+    }
+}
+
+impl<T> fmt::Display for Refused<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, reason, .. } = self;
+        write!(f, "`{name}` was refused: ")?;
+        match reason {
+            Reason::Stopping => f.write_str("the manager is stopping"),
+            Reason::Ended => f.write_str("the manager has ended"),
+            Reason::NoRuntime => {
+                f.write_str("there is no tokio runtime with its time driver enabled")
+            }
+            Reason::NoThread => f.write_str("the deadline thread could not be started"),
+            Reason::Panicked(message) => {
+                write!(f, "it panicked when asked for its properties: {message}")
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Refused<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused")
+            .field("name", &self.name)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Error for Refused<T> {}

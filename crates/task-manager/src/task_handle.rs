@@ -1,0 +1,64 @@
+//! A hold on one running task.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use task_core::{Outcome, Stage, TaskId, TaskInfo};
+
+use crate::entry::Entry;
+
+/// Names one task of a group: to stop it alone, or to wait for its end. Dropping it changes nothing.
+#[derive(Clone)]
+pub struct TaskHandle(Arc<Entry>);
+
+impl TaskHandle {
+    pub(crate) fn new(entry: Arc<Entry>) -> Self {
+        Self(entry)
+    }
+
+    /// Returns the task's name.
+    pub fn name(&self) -> Cow<'static, str> {
+        self.0.name.clone()
+    }
+
+    /// Returns what tells this task from others of the same name.
+    pub fn id(&self) -> TaskId {
+        self.0.id
+    }
+
+    /// Returns how the task ended; `None` while it is alive.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.0.outcome()
+    }
+
+    /// Returns the task's state as the group's view shows it; of a task that has ended, the last.
+    pub fn info(&self) -> TaskInfo {
+        self.0.info(self.0.shared.now())
+    }
+
+    /// Asks this one task to end, and returns at once. It has no deadline of its own. If the task is critical, its
+    /// end stops the group, as any end of it does: tasks that come and go are ephemeral.
+    pub fn stop(&self) {
+        self.0.shared.stop_one(&self.0);
+    }
+
+    /// Waits until the task has ended, or was given up, and returns how.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: it can be dropped and called again at any time, by any number of callers.
+    pub async fn ended(&self) -> Outcome {
+        self.0.stage.reached(Stage::Ended).await;
+        // Set before the stage is, in every case.
+        self.0.outcome().unwrap_or(Outcome::Abandoned)
+    }
+}
+
+impl fmt::Debug for TaskHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskHandle")
+            .field("name", &self.0.name)
+            .field("id", &self.0.id)
+            .field("outcome", &self.0.outcome())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+//! Cleanups: order, isolation, shares, late registration (invariant 8).
+
+use anyhow::anyhow;
+use task_manager::{FailureKind, Manager, Origin, Outcome, task_fn};
+use tokio::time::Instant;
+
+use crate::support::{Journal, SECOND, slow, worker};
+
+#[tokio::test(start_paused = true)]
+async fn cleanups_run_in_reverse_order_after_the_tasks_and_a_bad_one_stops_no_other() {
+    let manager = Manager::new();
+    let journal = Journal::default();
+    manager.run(slow("work", SECOND, &journal)).unwrap();
+    for name in ["first", "second", "third"] {
+        let journal = journal.clone();
+        manager
+            .cleanup(name, async move || {
+                journal.note(name);
+                match name {
+                    "second" => Err(anyhow!("cannot close")),
+                    "third" => panic!("broken"),
+                    _ => Ok(()),
+                }
+            })
+            .unwrap();
+    }
+    let error = manager.shutdown().await.unwrap_err();
+    assert_eq!(journal.read(), ["work stopping", "work ended", "third", "second", "first"]);
+    let report = error.report().unwrap();
+    let ends: Vec<_> = report.cleanups().iter().map(|cleanup| cleanup.outcome.unwrap()).collect();
+    assert_eq!(ends, [Outcome::Panicked, Outcome::Failed, Outcome::Completed]);
+    assert_eq!(report.failures().len(), 2);
+    assert_eq!(report.failures()[1].origin, Origin::Cleanup);
+    assert_eq!(report.failures()[1].to_string(), "cleanup `second` failed: cannot close");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cleanup_that_hangs_gets_its_share_and_the_next_one_the_rest() {
+    let manager = Manager::new();
+    let journal = Journal::default();
+    for name in ["a", "b"] {
+        let journal = journal.clone();
+        manager
+            .cleanup(name, async move || {
+                tokio::time::sleep(SECOND).await;
+                journal.note(name);
+                Ok(())
+            })
+            .unwrap();
+    }
+    manager.cleanup("hangs", async || std::future::pending().await).unwrap();
+    let began = Instant::now();
+    let error = manager.shutdown().await.unwrap_err();
+    assert_eq!(journal.read(), ["b", "a"]);
+    assert_eq!(error.to_string(), "cleanup `hangs` did not end by its deadline and was aborted");
+    assert!(began.elapsed() < 4 * SECOND, "a third of 5 s, and twice 1 s: {:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cleanup_registered_by_a_cleanup_runs_next() {
+    let manager = Manager::new();
+    let journal = Journal::default();
+    let (handle, noted) = (manager.handle(), journal.clone());
+    manager
+        .cleanup("outer", async move || {
+            noted.note("outer");
+            let late = noted.clone();
+            handle.cleanup("late", async move || {
+                late.note("late");
+                Ok(())
+            })?;
+            Ok(())
+        })
+        .unwrap();
+    manager.shutdown().await.unwrap();
+    assert_eq!(journal.read(), ["outer", "late"]);
+    let refused = manager.cleanup("after", async || Ok(())).unwrap_err();
+    assert!(refused.is_too_late());
+    refused.into_inner()().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn run_is_refused_from_a_cleanup() {
+    let manager = Manager::new();
+    let handle = manager.handle();
+    manager
+        .cleanup("hook", async move || {
+            assert!(handle.run(worker("late")).unwrap_err().is_too_late());
+            Ok(())
+        })
+        .unwrap();
+    manager.shutdown().await.unwrap();
+}
+
+#[test]
+fn a_dead_runtime_ends_its_tasks_and_cleanups_are_reported_as_not_run() {
+    let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let doomed =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let manager = {
+        let _entered = doomed.enter();
+        let manager = Manager::new();
+        manager.run(worker("work")).unwrap();
+        manager.run(task_fn("other", async |_| std::future::pending().await)).unwrap();
+        manager.cleanup("close", async || Ok(())).unwrap();
+        manager
+    };
+    doomed.shutdown_background();
+    let error = waiting.block_on(manager.wait()).unwrap_err();
+    let report = error.report().unwrap();
+    let gone =
+        report.failures().iter().filter(|failure| matches!(failure.kind, FailureKind::RuntimeGone));
+    assert_eq!(gone.count(), 2, "{report}");
+    let not_run = report.failures().last().unwrap();
+    assert_eq!(not_run.to_string(), "cleanup `close` was not run: its runtime is gone");
+    assert_eq!(report.cleanups()[0].outcome, None);
+}

@@ -1,0 +1,10 @@
+//! The contract of the manager, as tests. See `README.md` here for which test shows which sentence.
+#![allow(clippy::unwrap_used)]
+
+mod cleanup;
+mod ends;
+mod nesting;
+mod readiness;
+mod shutdown;
+mod support;
+mod waiting;

@@ -1,0 +1,83 @@
+//! Readiness and the start (invariant 12).
+
+use task_manager::{Blocker, CauseKind, Context, Manager, Outcome, Step, Task, task_fn};
+
+use crate::support::{SECOND, worker};
+
+fn gate(name: &'static str, seconds: u32) -> impl Task {
+    task_fn(name, async move |ctx: Context| {
+        tokio::time::sleep(seconds * SECOND).await;
+        ctx.set_ready(true);
+        ctx.cancelled().await;
+        Ok(())
+    })
+    .gating_readiness()
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_only_while_waited_for_running_and_with_every_gate_open() {
+    let manager = Manager::builder().drain_delay(SECOND).build().unwrap();
+    manager.run(gate("cache", 5)).unwrap();
+    let group = manager.group();
+    assert_eq!(group.readiness().blockers, [Blocker::SettingUp, Blocker::NotReady("cache".into())]);
+    let stop = tokio::spawn({
+        let (group, handle) = (group.clone(), manager.handle());
+        async move {
+            tokio::time::sleep(4 * SECOND).await;
+            assert_eq!(group.readiness().blockers, [Blocker::NotReady("cache".into())]);
+            assert!(!group.readiness().has_started);
+            tokio::time::sleep(2 * SECOND).await;
+            assert!(group.readiness().is_ready());
+            handle.stop();
+            assert_eq!(group.readiness().blockers, [Blocker::ShuttingDown(Step::Draining)]);
+            assert!(group.readiness().has_started, "for good");
+        }
+    });
+    manager.wait().await.unwrap();
+    stop.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_resolves_when_every_gate_is_open() {
+    let manager = Manager::new();
+    manager.run(gate("a", 1)).unwrap();
+    manager.run(gate("b", 3)).unwrap();
+    let began = tokio::time::Instant::now();
+    manager.ready().await.unwrap();
+    assert_eq!(began.elapsed(), 3 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_fails_naming_the_gating_task_that_ended_first() {
+    let manager = Manager::new();
+    manager.run_ephemeral(task_fn("warm-up", async |_| Ok(())).gating_readiness()).unwrap();
+    manager.run(task_fn("cache", async |_| Ok(())).gating_readiness()).unwrap();
+    let error = manager.ready().await.unwrap_err();
+    assert_eq!(error.task(), Some("cache"));
+    assert_eq!(
+        manager.group().readiness().blockers.last().unwrap(),
+        &Blocker::HasEnded("cache".into(), Outcome::Completed)
+    );
+    manager.wait().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_is_not_ready_within_the_start_timeout_is_stopped_as_a_failure() {
+    let manager = Manager::builder().start_timeout(2 * SECOND).build().unwrap();
+    manager.run(gate("cache", 100)).unwrap();
+    let error = manager.wait().await.unwrap_err();
+    let report = error.report().unwrap();
+    assert_eq!(report.cause().kind, CauseKind::StartTimeout);
+    assert_eq!(report.steps().triggered, 2 * SECOND);
+    assert_eq!(error.to_string(), "the start timed out: task `cache` is not ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_start_timeout_is_over_once_the_group_was_ready() {
+    let manager = Manager::builder().start_timeout(2 * SECOND).build().unwrap();
+    manager.run(gate("cache", 1)).unwrap();
+    let _ = tokio::time::timeout(10 * SECOND, manager.wait()).await;
+    assert!(manager.group().readiness().is_ready());
+    manager.run_ephemeral(worker("more")).unwrap();
+    manager.shutdown().await.unwrap();
+}

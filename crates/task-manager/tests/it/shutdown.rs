@@ -1,0 +1,285 @@
+//! The shutdown sequence: trigger, drain, phases, deadlines.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use task_manager::{
+    CauseKind, Context, Escalation, FailureKind, Manager, Outcome, Phase, Task, Timeout, task_fn,
+};
+use tokio::time::Instant;
+
+use crate::support::{Journal, SECOND, deaf, slow, worker};
+
+#[tokio::test(start_paused = true)]
+async fn phases_stop_in_order_and_each_waits_for_the_one_before() {
+    let manager = Manager::new();
+    let journal = Journal::default();
+    manager.run(slow("probes", SECOND, &journal).in_phase(Phase::SUPPORT)).unwrap();
+    manager.run(slow("server", SECOND, &journal).in_phase(Phase::INGRESS)).unwrap();
+    manager.run(slow("work-a", SECOND, &journal)).unwrap();
+    manager.run(slow("work-b", 2 * SECOND, &journal)).unwrap();
+    let began = Instant::now();
+    manager.shutdown().await.unwrap();
+    let notes = journal.read();
+    let position = |what: &str| notes.iter().position(|note| note == what).unwrap();
+    assert!(position("server ended") < position("work-a stopping"));
+    assert!(position("work-b ended") < position("probes stopping"));
+    assert!(position("work-b stopping") < position("work-a ended"), "one phase stops concurrently");
+    assert_eq!(began.elapsed().as_secs(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_drain_delay_lets_work_go_on_and_ends_early_when_nothing_is_left_to_drain() {
+    let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
+    let journal = Journal::default();
+    let noted = journal.clone();
+    manager
+        .run(task_fn("work", async move |ctx: Context| {
+            ctx.draining().await;
+            noted.note("draining");
+            assert!(!ctx.is_cancelled());
+            tokio::time::sleep(3 * SECOND).await;
+            Ok(())
+        }))
+        .unwrap();
+    manager.run(worker("probes").in_phase(Phase::SUPPORT)).unwrap();
+    let began = Instant::now();
+    manager.shutdown().await.unwrap();
+    assert_eq!(journal.read(), ["draining"]);
+    assert_eq!(began.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_drain_is_skipped_after_a_failure_unless_an_ingress_task_is_alive() {
+    for (ingress, seconds) in [(false, 0), (true, 10)] {
+        let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
+        manager.run(worker("work")).unwrap();
+        if ingress {
+            manager.run(worker("server").in_phase(Phase::INGRESS)).unwrap();
+        }
+        manager.run(task_fn("bad", async |_| Err(anyhow!("no")))).unwrap();
+        let began = Instant::now();
+        manager.wait().await.unwrap_err();
+        assert_eq!(began.elapsed().as_secs(), seconds);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_are_admitted_while_draining_and_refused_once_their_phase_is_stopped() {
+    let manager = Manager::builder().drain_delay(2 * SECOND).build().unwrap();
+    manager.run(slow("work", 3 * SECOND, &Journal::default())).unwrap();
+    manager.stop();
+    tokio::time::sleep(SECOND).await;
+    let late = manager.run(worker("late")).unwrap();
+    tokio::time::sleep(2 * SECOND).await;
+    let refused = manager.run(worker("too late")).unwrap_err();
+    assert!(refused.is_too_late());
+    assert_eq!(refused.to_string(), "`too late` was refused: the manager is stopping");
+    let support = manager.run(worker("probe").in_phase(Phase::SUPPORT)).unwrap();
+    manager.wait().await.unwrap();
+    assert_eq!(late.outcome(), Some(Outcome::Completed));
+    assert_eq!(support.outcome(), Some(Outcome::Completed));
+    let after = manager.run(refused.into_inner()).unwrap_err();
+    assert_eq!(after.to_string(), "`too late` was refused: the manager has ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deaf_task_is_aborted_at_the_deadline_and_named() {
+    let manager = Manager::new();
+    let task = manager.run(deaf("deaf")).unwrap();
+    let began = Instant::now();
+    let error = manager.shutdown().await.unwrap_err();
+    assert_eq!(error.to_string(), "task `deaf` did not end by its deadline and was aborted");
+    assert_eq!(task.outcome(), Some(Outcome::Aborted));
+    // 25 s in all, less 5 s for cleanups and 250 ms to join.
+    assert_eq!(began.elapsed(), Duration::from_millis(19_750));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_dropped_is_abandoned_and_named_with_its_status() {
+    let manager = Manager::new();
+    let (release, held) = tokio::sync::oneshot::channel::<()>();
+    let task = manager
+        .run(task_fn("stuck", async |ctx| {
+            ctx.status("waiting for a broker");
+            let hold = ctx.hold();
+            tokio::spawn(async move {
+                let _ = held.await;
+                drop(hold);
+            });
+            std::future::pending().await
+        }))
+        .unwrap();
+    let began = Instant::now();
+    let error = manager.shutdown().await.unwrap_err();
+    assert_eq!(began.elapsed(), 20 * SECOND);
+    assert_eq!(task.outcome(), Some(Outcome::Abandoned));
+    assert_eq!(
+        error.to_string(),
+        "task `stuck` did not end by its deadline and was abandoned (waiting for a broker)"
+    );
+    assert!(matches!(error.root().unwrap().kind, FailureKind::Abandoned { .. }));
+    assert_eq!(manager.group().snapshot().tasks.len(), 1, "still shown");
+    release.send(()).unwrap();
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    assert_eq!(manager.group().snapshot().tasks.len(), 0);
+    assert_eq!(task.outcome(), Some(Outcome::Abandoned), "the first outcome counts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadlines_of_earlier_phases_leave_time_to_later_ones() {
+    let manager = Manager::new();
+    manager.run(deaf("server").in_phase(Phase::INGRESS)).unwrap();
+    manager.run(deaf("work")).unwrap();
+    manager.run(deaf("probes").in_phase(Phase::SUPPORT)).unwrap();
+    let error = manager.shutdown().await.unwrap_err();
+    let report = error.report().unwrap();
+    let at: Vec<_> =
+        report.tasks().iter().map(|task| (&*task.name, task.ended_at.as_millis())).collect();
+    assert_eq!(at, [("server", 17_750), ("work", 18_750), ("probes", 19_750)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn remaining_tells_the_time_to_the_tasks_own_deadline() {
+    let manager = Manager::new();
+    manager
+        .run(task_fn("work", async |ctx: Context| {
+            assert_eq!(ctx.remaining(), None);
+            ctx.cancelled().await;
+            assert_eq!(ctx.remaining(), Some(Duration::from_millis(19_750)));
+            tokio::time::sleep(SECOND).await;
+            assert_eq!(ctx.remaining(), Some(Duration::from_millis(18_750)));
+            Ok(())
+        }))
+        .unwrap();
+    tokio::task::yield_now().await;
+    manager.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_limit_nobody_is_aborted() {
+    let manager = Manager::builder().total(Timeout::Never).build().unwrap();
+    let journal = Journal::default();
+    manager.run(slow("slow", 100_000 * SECOND, &journal)).unwrap();
+    manager.shutdown().await.unwrap();
+    assert_eq!(journal.read().last().unwrap(), "slow ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_escalation_ends_drain_and_grace_now_and_shortens_the_cleanup() {
+    let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
+    manager.run(deaf("deaf")).unwrap();
+    manager.cleanup("slow", async || std::future::pending().await).unwrap();
+    manager
+        .run(
+            task_fn("signals", async |ctx: Context| {
+                ctx.request_stop("signal SIGINT");
+                tokio::time::sleep(SECOND).await;
+                ctx.escalate(Escalation::Abort);
+                ctx.cancelled().await;
+                Ok(())
+            })
+            .in_phase(Phase::SUPPORT),
+        )
+        .unwrap();
+    let began = Instant::now();
+    let error = manager.wait().await.unwrap_err();
+    let report = error.report().unwrap();
+    assert_eq!(report.cause().to_string(), "signal SIGINT (task `signals`)");
+    assert_eq!(began.elapsed(), 2 * SECOND, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_polled_at_least_once_even_if_aborted_before() {
+    let manager = Manager::builder()
+        .total(Duration::from_millis(100))
+        .cleanup_budget(Duration::ZERO)
+        .build()
+        .unwrap();
+    let journal = Journal::default();
+    let noted = journal.clone();
+    manager
+        .run(task_fn("new", async move |ctx: Context| {
+            noted.note("polled");
+            ctx.escalate(Escalation::Abort);
+            std::future::pending().await
+        }))
+        .unwrap();
+    manager
+        .run(task_fn("aborted before its first poll", {
+            let journal = journal.clone();
+            async move |_| {
+                journal.note("polled too");
+                std::future::pending().await
+            }
+        }))
+        .unwrap();
+    manager.wait().await.unwrap_err();
+    assert_eq!(journal.read(), ["polled", "polled too"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_task_can_be_stopped_alone() {
+    let manager = Manager::new();
+    let one = manager.run_ephemeral(worker("one")).unwrap();
+    let other = manager.run_ephemeral(worker("other")).unwrap();
+    one.stop();
+    assert_eq!(one.ended().await, Outcome::Completed);
+    assert_eq!(other.outcome(), None);
+    manager.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_manager_stops_its_tasks_and_runs_its_cleanups() {
+    let manager = Manager::new();
+    let journal = Journal::default();
+    let noted = journal.clone();
+    let task = manager.run(worker("work")).unwrap();
+    manager
+        .cleanup("late", async move || {
+            noted.note("cleaned");
+            Ok(())
+        })
+        .unwrap();
+    let mut group = manager.group();
+    drop(manager);
+    assert_eq!(task.ended().await, Outcome::Completed);
+    while group.step() != task_manager::Step::Ended {
+        group.changed().await;
+    }
+    assert_eq!(journal.read(), ["cleaned"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_parent_token_stops_the_group_and_is_never_cancelled_by_it() {
+    let parent = tokio_util::sync::CancellationToken::new();
+    let manager = Manager::builder().parent(parent.clone()).build().unwrap();
+    manager.run(worker("work")).unwrap();
+    let other = Manager::builder().parent(parent.clone()).build().unwrap();
+    other.shutdown().await.unwrap();
+    assert!(!parent.is_cancelled());
+    tokio::spawn(async move {
+        tokio::time::sleep(SECOND).await;
+        parent.cancel();
+    });
+    let report = manager.wait().await.unwrap();
+    assert_eq!(report.cause().kind, CauseKind::Parent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_is_cancelled_already_closes_admission_at_once() {
+    let parent = tokio_util::sync::CancellationToken::new();
+    parent.cancel();
+    let manager = Manager::builder().parent(parent).build().unwrap();
+    assert!(manager.run(worker("work")).unwrap_err().is_too_late());
+    assert_eq!(manager.wait().await.unwrap().cause().kind, CauseKind::Parent);
+}
+
+#[test]
+fn budgets_that_leave_no_time_to_stop_are_an_error() {
+    let error = Manager::builder().total(SECOND).build().unwrap_err();
+    assert!(error.to_string().contains("the total of 1s must exceed"), "{error}");
+    let error = Manager::builder().drain_delay(Duration::MAX).build().unwrap_err();
+    assert!(error.to_string().contains("drain delay is over 100 years"), "{error}");
+}

@@ -1,0 +1,52 @@
+//! Small tasks and checks that many tests use.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use task_manager::{Context, Task, task_fn};
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Journal(Arc<Mutex<Vec<String>>>);
+
+impl Journal {
+    pub(crate) fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    pub(crate) fn read(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Works until it is stopped.
+pub(crate) fn worker(name: &'static str) -> impl Task {
+    task_fn(name, async |ctx: Context| {
+        ctx.cancelled().await;
+        Ok(())
+    })
+}
+
+/// Does not care about being stopped.
+pub(crate) fn deaf(name: &'static str) -> impl Task {
+    task_fn(name, async |_| {
+        std::future::pending::<()>().await;
+        Ok(())
+    })
+}
+
+/// Works until it is stopped, and then takes a while.
+pub(crate) fn slow(name: &'static str, takes: Duration, journal: &Journal) -> impl Task {
+    let journal = journal.clone();
+    task_fn(name, async move |ctx: Context| {
+        ctx.cancelled().await;
+        journal.note(format!("{name} stopping"));
+        tokio::time::sleep(takes).await;
+        journal.note(format!("{name} ended"));
+        Ok(())
+    })
+}
