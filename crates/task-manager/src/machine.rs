@@ -278,8 +278,11 @@ impl Machine {
             self.enter(Step::CleaningUp, now);
             return self.advance(now);
         };
-        self.wait =
-            Some(Wait { deadline: plan.deadline(phase), join: plan.join, abandon_at: None });
+        self.wait = Some(Wait {
+            deadline: plan.deadline_from(phase, now),
+            join: plan.join,
+            abandon_at: None,
+        });
         self.stopped = Some(phase);
         Some(Action::Stop(phase))
     }

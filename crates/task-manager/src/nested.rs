@@ -43,8 +43,7 @@ impl Task for Nested {
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         let shared = &self.0.shared;
         if let Some(outer) = current::get() {
-            *shared.enclosing.lock().unwrap_or_else(PoisonError::into_inner) =
-                Arc::downgrade(&outer);
+            shared.nest_in(&outer);
         }
         if shared.report.get().is_none() {
             *shared.outer_hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(ctx.hold());

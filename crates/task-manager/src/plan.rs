@@ -43,6 +43,7 @@ pub(crate) struct Plan {
     slice: Duration,
     /// When the tasks of each phase are aborted.
     phases: BTreeMap<Phase, Option<Tick>>,
+    is_hurried: bool,
 }
 
 impl Plan {
@@ -77,6 +78,7 @@ impl Plan {
             join,
             slice,
             phases: BTreeMap::new(),
+            is_hurried: false,
         };
         for phase in phases {
             plan.phases.insert(phase, None);
@@ -98,14 +100,18 @@ impl Plan {
         }
     }
 
-    /// Moves every deadline up to `now`, and the end to what the short cleanup needs.
+    /// Ends the drain, and leaves phases that are not stopped yet, and the cleanups, only a short time.
     pub(crate) fn hurry(&mut self, now: Tick, short_cleanup: Duration) {
         self.end_drain(now);
-        for deadline in self.phases.values_mut() {
-            *deadline = Some(deadline.map_or(now, |deadline| deadline.min(now)));
-        }
-        self.stop_end = Some(self.stop_end.map_or(now, |end| end.min(now)));
+        self.is_hurried = true;
         self.cleanup = self.cleanup.min(short_cleanup);
+    }
+
+    /// Returns when the tasks of a phase that is stopped `now` are aborted. In a hurry they get as long to end by
+    /// themselves as they then get to be dropped.
+    pub(crate) fn deadline_from(&self, phase: Phase, now: Tick) -> Option<Tick> {
+        let short = self.is_hurried.then(|| now.saturating_add(self.join));
+        self.deadline(phase).into_iter().chain(short).min()
     }
 
     pub(crate) fn end_drain(&mut self, now: Tick) {

@@ -3,12 +3,18 @@
 use std::{
     error::Error,
     fmt,
-    sync::{Arc, PoisonError, atomic::Ordering},
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, LazyLock, PoisonError, atomic::Ordering},
+    task::Poll,
 };
 
-use task_core::{Group, Outcome, Step};
+use task_core::{Group, Level, Outcome, Step};
 
 use crate::{current, error::ShutdownError, report::Report, shared::Shared, view};
+
+/// Grows whenever a group becomes part of another.
+static NESTINGS: LazyLock<Level> = LazyLock::new(Level::new);
 
 /// Counts a wait while it lasts, whether it returns or is dropped.
 struct Waiting<'a>(&'a Shared);
@@ -30,7 +36,7 @@ impl Shared {
     /// Invariant 5: it changes nothing but that completion is judged from now on, so any number of callers can wait,
     /// and each may be dropped.
     pub(crate) async fn wait(self: &Arc<Self>) -> Result<Report, ShutdownError> {
-        if self.runs_this_thread() {
+        if self.is_inside() {
             return Err(ShutdownError::inside(&self.name));
         }
         let waiting = Waiting::begin(self);
@@ -38,7 +44,9 @@ impl Shared {
             return Err(ShutdownError::no_runtime(&self.name));
         }
         self.wait_began();
-        self.ended.reached(1).await;
+        if self.ends_or_encloses().await {
+            return Err(ShutdownError::inside(&self.name));
+        }
         drop(waiting);
         match self.report.get() {
             Some(report) if report.is_clean() => Ok(report.clone()),
@@ -48,8 +56,39 @@ impl Shared {
         }
     }
 
+    /// Waits for the end. Returns `true` if it turns out before that this wait is one from inside: the caller's group
+    /// became part of this one only after the wait had begun.
+    async fn ends_or_encloses(self: &Arc<Self>) -> bool {
+        let mut ended = self.ended.reached(1);
+        if !current::is_managed() {
+            ended.await;
+            return false;
+        }
+        loop {
+            let mut linked = NESTINGS.reached(NESTINGS.get() + 1);
+            if self.is_inside() {
+                return true;
+            }
+            let has_ended = poll_fn(|cx| {
+                if pin!(&mut ended).poll(cx).is_ready() {
+                    return Poll::Ready(true);
+                }
+                pin!(&mut linked).poll(cx).map(|()| false)
+            });
+            if has_ended.await {
+                return false;
+            }
+        }
+    }
+
+    /// Notes that this group runs inside another one.
+    pub(crate) fn nest_in(&self, outer: &Arc<Self>) {
+        *self.enclosing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(outer);
+        NESTINGS.bump();
+    }
+
     /// Invariant 6: tells whether the calling code is part of this group, or of one inside it.
-    fn runs_this_thread(self: &Arc<Self>) -> bool {
+    fn is_inside(self: &Arc<Self>) -> bool {
         let mut next = current::get();
         while let Some(shared) = next {
             if Arc::ptr_eq(&shared, self) {

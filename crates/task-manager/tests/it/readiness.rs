@@ -6,7 +6,7 @@ use crate::support::{SECOND, worker};
 
 fn gate(name: &'static str, seconds: u32) -> impl Task {
     task_fn(name, async move |ctx: Context| {
-        tokio::time::sleep(seconds * SECOND).await;
+        ctx.or_cancelled(tokio::time::sleep(seconds * SECOND)).await?;
         ctx.set_ready(true);
         ctx.cancelled().await;
         Ok(())
