@@ -1,2 +1,32 @@
-//! xtask
-fn main() {}
+//! `cargo xtask`: every chore of this repository as one command, the same locally and in CI.
+//!
+//! A *chore* is what one asks for (`cargo xtask ci`); it prints itself as timed *sections*. Nothing
+//! but Cargo, rustc and the tools that a section names is needed.
+
+// The one program here that talks to a person on a terminal.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod chore;
+mod ci;
+mod command;
+mod deep;
+mod features;
+mod http;
+mod running;
+mod section;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match chore::dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

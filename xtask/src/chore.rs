@@ -1,0 +1,91 @@
+//! The chores by name, and the help that is printed from the same table.
+
+use anyhow::{Result, bail};
+
+use crate::section::Section;
+use crate::workspace::Workspace;
+use crate::{ci, deep, section, tidy};
+
+/// Something one asks `cargo xtask` to do: its sections in order, all of them or those named.
+struct Chore {
+    name: &'static str,
+    about: &'static str,
+    sections: &'static [Section],
+}
+
+/// A new chore is one line here.
+const CHORES: &[Chore] = &[
+    Chore {
+        name: "ci",
+        about: "everything that has to pass before a change lands",
+        sections: ci::SECTIONS,
+    },
+    Chore {
+        name: "tidy",
+        about: "the tree's own test, alone (part of ci)",
+        sections: tidy::SECTIONS,
+    },
+    Chore {
+        name: "deep",
+        about: "slow verification, lane by lane (not part of ci)",
+        sections: deep::LANES,
+    },
+];
+
+/// Runs the chore that the arguments name.
+pub(crate) fn dispatch(arguments: &[String]) -> Result<()> {
+    let (name, rest) = match arguments.split_first() {
+        Some((name, rest)) => (name.as_str(), rest),
+        None => ("help", arguments),
+    };
+    if matches!(name, "help" | "--help" | "-h") {
+        return help(rest.first().map(String::as_str));
+    }
+    let chore = find(name)?;
+    if rest.iter().any(|argument| matches!(argument.as_str(), "--help" | "-h")) {
+        return help(Some(name));
+    }
+    let sections = chosen(chore, rest)?;
+    section::run_all(chore.name, &sections, &Workspace::load()?)
+}
+
+fn find(name: &str) -> Result<&'static Chore> {
+    match CHORES.iter().find(|chore| chore.name == name) {
+        Some(chore) => Ok(chore),
+        None => bail!("no chore named `{name}`; `cargo xtask help` lists them"),
+    }
+}
+
+/// The sections named, in the chore's own order; all of them if none is named.
+fn chosen(chore: &'static Chore, names: &[String]) -> Result<Vec<&'static Section>> {
+    for name in names {
+        if !chore.sections.iter().any(|section| section.name == name) {
+            bail!(
+                "`{}` has no section `{name}`; `cargo xtask help {}` lists them",
+                chore.name,
+                chore.name
+            );
+        }
+    }
+    let wanted =
+        |section: &&Section| names.is_empty() || names.iter().any(|name| name == section.name);
+    Ok(chore.sections.iter().filter(wanted).collect())
+}
+
+fn help(name: Option<&str>) -> Result<()> {
+    let chores = match name {
+        Some(name) => std::slice::from_ref(find(name)?),
+        None => CHORES,
+    };
+    println!("usage: cargo xtask CHORE [SECTION...]     all sections, or only those named");
+    println!("       cargo xtask help [CHORE]");
+    for chore in chores {
+        println!("\n{}: {}", chore.name, chore.about);
+        for section in chore.sections {
+            let mut lines = section.about.lines();
+            println!("  {:<10} {}", section.name, lines.next().unwrap_or_default());
+            lines.for_each(|line| println!("  {:<10} {line}", ""));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! The chore that has to pass before a change lands, cheapest section first.
+
+mod docs;
+mod examples;
+mod flagship;
+mod lint;
+mod manifests;
+mod promises;
+mod test;
+
+use crate::command::Run;
+use crate::section::{Ending, Section};
+use crate::tidy;
+
+/// The package of the flagship service. It needs a C++ compiler and minutes of librdkafka, so every
+/// other section leaves it out and the last one builds it once.
+const FLAGSHIP: &str = "pipeline";
+
+/// A new section is one line here.
+pub(crate) const SECTIONS: &[Section] = &[
+    Section {
+        name: "manifests",
+        about: "Fetches what Cargo.lock names; fails if the lock file is stale or a manifest\n\
+                makes Cargo warn, as for a key that nothing uses.",
+        run: manifests::run,
+    },
+    Section {
+        name: "format",
+        about: "rustfmt, checked.",
+        run: |workspace| {
+            Run::cargo(workspace).arguments(["fmt", "--all", "--check"]).run()?;
+            Ok(Ending::Passed)
+        },
+    },
+    tidy::SECTION,
+    Section {
+        name: "promises",
+        about: "What the crates promise not to depend on, read from `cargo tree`.",
+        run: promises::run,
+    },
+    Section {
+        name: "lint",
+        about: "clippy, warnings denied: every package with its default features, none, all, and\n\
+                each alone; the library as its users build it, then all targets.",
+        run: lint::run,
+    },
+    Section {
+        name: "test",
+        about: "Every test and doctest with all features, then the tests of each package with\n\
+                every other selection of its features.",
+        run: test::run,
+    },
+    Section {
+        name: "docs",
+        about: "rustdoc of the published crates with all features, warnings denied.",
+        run: docs::run,
+    },
+    Section {
+        name: "examples",
+        about: "Builds the examples, runs each, and checks how it ends (see CONTRIBUTING.md).",
+        run: examples::run,
+    },
+    Section {
+        name: "flagship",
+        about: "clippy and tests of the pipeline; then it is started for real on its embedded\n\
+                defaults, probed, scraped and stopped with SIGTERM, and its counts must add up.",
+        run: flagship::run,
+    },
+];

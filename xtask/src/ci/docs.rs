@@ -1,0 +1,17 @@
+//! The documentation, as docs.rs would build it.
+
+use anyhow::Result;
+
+use crate::command::Run;
+use crate::section::Ending;
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
+    let packages = workspace.published().flat_map(|package| ["-p", package.name.as_str()]);
+    Run::cargo(workspace)
+        .arguments(["doc", "--quiet", "--locked", "--no-deps", "--all-features"])
+        .arguments(packages)
+        .environment("RUSTDOCFLAGS", "-D warnings")
+        .run()?;
+    Ok(Ending::Passed)
+}

@@ -1,0 +1,20 @@
+//! The flagship service, built and used for real.
+
+use anyhow::Result;
+
+use super::FLAGSHIP;
+use super::lint::clippy;
+use crate::command::{Run, run_each};
+use crate::features::Selection;
+use crate::section::Ending;
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
+    let package = workspace.package(FLAGSHIP)?;
+    run_each([
+        clippy(workspace, package, "--all-targets", &Selection::Default),
+        Run::cargo(workspace).arguments(["test", "--locked", "-p", FLAGSHIP]),
+        Run::cargo(workspace).arguments(["build", "--quiet", "--locked", "-p", FLAGSHIP]),
+    ])?;
+    Ok(Ending::Passed)
+}

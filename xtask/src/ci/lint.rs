@@ -1,0 +1,38 @@
+//! clippy over every selection of features of every package.
+
+use anyhow::Result;
+
+use super::FLAGSHIP;
+use crate::command::{Run, run_each};
+use crate::features::{Selection, selections};
+use crate::section::Ending;
+use crate::workspace::{Package, Workspace};
+
+pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
+    let packages = || workspace.packages.iter().filter(|package| package.name != FLAGSHIP);
+    // A library's own build comes first and separately: dev-dependencies turn on features of shared
+    // dependencies, and hide that the library forgot to ask for them.
+    let libraries = packages().filter(|package| package.has_target("lib"));
+    let alone = libraries.flat_map(|package| clippy_each(workspace, package, "--lib"));
+    let whole = packages().flat_map(|package| clippy_each(workspace, package, "--all-targets"));
+    run_each(alone.chain(whole))?;
+    Ok(Ending::Passed)
+}
+
+fn clippy_each(workspace: &Workspace, package: &Package, targets: &str) -> Vec<Run> {
+    let run = |selection: &Selection| clippy(workspace, package, targets, selection);
+    selections(package).iter().map(run).collect()
+}
+
+/// One run of clippy, warnings denied.
+pub(crate) fn clippy(
+    workspace: &Workspace,
+    package: &Package,
+    targets: &str,
+    selection: &Selection,
+) -> Run {
+    Run::cargo(workspace)
+        .arguments(["clippy", "--quiet", "--locked", "-p", &package.name, targets])
+        .arguments(selection.arguments())
+        .arguments(["--", "-D", "warnings"])
+}

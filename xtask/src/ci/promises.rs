@@ -1,0 +1,141 @@
+//! What a crate's users may rely on never having to compile.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+
+use crate::command::Run;
+use crate::section::Ending;
+use crate::workspace::Workspace;
+
+/// A statement about the normal and build dependencies of some packages built together.
+struct Promise {
+    says: &'static str,
+    packages: &'static [&'static str],
+    arguments: &'static [&'static str],
+    keeps: Keeps,
+}
+
+enum Keeps {
+    /// Nothing but these, and the packages themselves.
+    Only(&'static [&'static str]),
+    /// Nothing whose name begins with one of these.
+    Without(&'static [&'static str]),
+}
+
+const CORE: &[&str] =
+    &["anyhow", "proc-macro2", "quote", "syn", "thiserror", "thiserror-impl", "unicode-ident"];
+
+/// What tokio-util brings along for its cancellation token.
+const CORE_WITH_TOKEN: &[&str] = &[
+    "anyhow",
+    "bytes",
+    "futures-core",
+    "futures-sink",
+    "pin-project-lite",
+    "proc-macro2",
+    "quote",
+    "syn",
+    "thiserror",
+    "thiserror-impl",
+    "tokio",
+    "tokio-util",
+    "unicode-ident",
+];
+
+const HEAVY: &[&str] =
+    &["hyper", "http", "prometheus", "rdkafka", "serde", "sqlx", "clap", "reqwest"];
+
+const PROMISES: &[Promise] = &[
+    Promise {
+        says: "task-core needs its error types and nothing else",
+        packages: &["task-core"],
+        arguments: &["--no-default-features"],
+        keeps: Keeps::Only(CORE),
+    },
+    Promise {
+        says: "task-core with `token` adds tokio-util's",
+        packages: &["task-core"],
+        arguments: &["--features", "token"],
+        keeps: Keeps::Only(CORE_WITH_TOKEN),
+    },
+    Promise {
+        says: "a service of task-manager and task-signal compiles no HTTP, no Kafka and no serde",
+        packages: &["task-manager", "task-signal"],
+        arguments: &[],
+        keeps: Keeps::Without(HEAVY),
+    },
+    Promise {
+        says: "the entry point adds none of these",
+        packages: &["task-service"],
+        arguments: &[],
+        keeps: Keeps::Without(HEAVY),
+    },
+];
+
+pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
+    let mut broken = Vec::new();
+    for promise in PROMISES {
+        let found = tree(workspace, promise)?;
+        let extra = promise.breaches(&found);
+        println!("{}: {} crates", promise.says, found.len());
+        if !extra.is_empty() {
+            broken.push(format!("{}, but there is {}", promise.says, extra.join(", ")));
+        }
+    }
+    if !broken.is_empty() {
+        bail!("{}", broken.join("; "));
+    }
+    Ok(Ending::Passed)
+}
+
+impl Promise {
+    /// The crates among those found that should not be there.
+    fn breaches(&self, found: &BTreeSet<String>) -> Vec<String> {
+        let breach = |name: &&String| match self.keeps {
+            Keeps::Only(allowed) => {
+                !allowed.contains(&name.as_str()) && !self.packages.contains(&name.as_str())
+            }
+            Keeps::Without(refused) => refused.iter().any(|refused| name.starts_with(refused)),
+        };
+        found.iter().filter(breach).cloned().collect()
+    }
+}
+
+fn tree(workspace: &Workspace, promise: &Promise) -> Result<BTreeSet<String>> {
+    let packages = promise.packages.iter().flat_map(|package| ["-p", package]);
+    let (tree, _) = Run::cargo(workspace)
+        .arguments(["tree", "--locked", "--edges", "normal,build", "--prefix", "none"])
+        .arguments(["--format", "{p}"])
+        .arguments(packages)
+        .arguments(promise.arguments)
+        .read()?;
+    Ok(tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Keeps, Promise};
+
+    fn breaches(keeps: Keeps, found: &[&str]) -> Vec<String> {
+        let promise = Promise { says: "", packages: &["own"], arguments: &[], keeps };
+        promise.breaches(&found.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>())
+    }
+
+    #[test]
+    fn only_names_every_other_crate() {
+        assert_eq!(breaches(Keeps::Only(&["a"]), &["own", "a", "b"]), ["b"]);
+        assert!(breaches(Keeps::Only(&["a"]), &["own", "a"]).is_empty());
+    }
+
+    #[test]
+    fn without_names_a_family_by_its_first_letters() {
+        assert_eq!(
+            breaches(Keeps::Without(&["hyper"]), &["own", "hyper-util", "a"]),
+            ["hyper-util"]
+        );
+        assert!(breaches(Keeps::Without(&["hyper"]), &["own", "a"]).is_empty());
+    }
+}

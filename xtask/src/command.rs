@@ -1,0 +1,173 @@
+//! Programs that a section runs to their end: printed before they start, bounded in time, and
+//! ended with everything they started when the time is over.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::workspace::Workspace;
+
+/// Longer than any step takes on a slow machine, and shorter than anyone waits.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+/// How often a running child is asked whether it has ended.
+const TICK: Duration = Duration::from_millis(20);
+
+/// A program with its arguments, to be run at the workspace's root.
+#[derive(Debug)]
+pub(crate) struct Run {
+    command: Command,
+    shown: String,
+    limit: Duration,
+}
+
+impl Run {
+    pub(crate) fn program(workspace: &Workspace, program: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(&program);
+        command.current_dir(&workspace.root).stdin(Stdio::null());
+        Self { command, shown: program.as_ref().to_string_lossy().into_owned(), limit: LIMIT }
+    }
+
+    /// The Cargo that runs this very program.
+    pub(crate) fn cargo(workspace: &Workspace) -> Self {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        Self { shown: "cargo".to_owned(), ..Self::program(workspace, cargo) }
+    }
+
+    pub(crate) fn arguments<I: AsRef<str>>(
+        mut self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Self {
+        for argument in arguments {
+            self.command.arg(argument.as_ref());
+            self.shown = format!("{} {}", self.shown, argument.as_ref());
+        }
+        self
+    }
+
+    pub(crate) fn environment(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.shown = format!("{key}={:?} {}", value.as_ref(), self.shown);
+        self.command.env(key, value);
+        self
+    }
+
+    /// How long it may take. Default: 15 minutes.
+    pub(crate) fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Runs it with its output going where ours goes.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started, ended with another code than 0, or was ended at the limit.
+    pub(crate) fn run(mut self) -> Result<()> {
+        println!("$ {}", self.shown);
+        let child =
+            self.command.spawn().with_context(|| format!("cannot start `{}`", self.shown))?;
+        let status = wait(child, self.limit).with_context(|| format!("`{}`", self.shown))?;
+        if !status.success() {
+            bail!("`{}`: {status}", self.shown);
+        }
+        Ok(())
+    }
+
+    /// Runs it and returns what it wrote to stdout and to stderr.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), with stderr in the message; there is no limit of time: only for what
+    /// reads files and prints.
+    pub(crate) fn read(mut self) -> Result<(String, String)> {
+        let output =
+            self.command.output().with_context(|| format!("cannot start `{}`", self.shown))?;
+        let stdout = String::from_utf8(output.stdout).context("stdout is not UTF-8")?;
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        if !output.status.success() {
+            bail!("`{}`: {}\n{stderr}", self.shown, output.status);
+        }
+        Ok((stdout, stderr))
+    }
+
+    /// The command itself, for [`Running`](crate::running::Running).
+    pub(crate) fn into_command(self) -> Command {
+        println!("$ {}", self.shown);
+        self.command
+    }
+}
+
+/// Runs every one, also after a failure, so that one run of a chore shows all of them.
+///
+/// # Errors
+///
+/// Lists every command that failed.
+pub(crate) fn run_each(runs: impl IntoIterator<Item = Run>) -> Result<()> {
+    let mut failures = Vec::new();
+    for run in runs {
+        if let Err(error) = run.run() {
+            println!("FAILED: {error:#}");
+            failures.push(format!("{error:#}"));
+        }
+    }
+    match failures.len() {
+        0 => Ok(()),
+        1 => bail!("{}", failures.remove(0)),
+        count => bail!("{count} commands failed:\n  {}", failures.join("\n  ")),
+    }
+}
+
+/// Waits for the child's end, and at the limit ends it with all its descendants.
+pub(crate) fn wait(mut child: Child, limit: Duration) -> Result<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if begun.elapsed() >= limit {
+            kill_tree(&mut child)?;
+            bail!("still running after {} s, ended", limit.as_secs());
+        }
+        sleep(TICK);
+    }
+}
+
+/// Kills a child, then what it had started: a test binary survives its Cargo otherwise. Where
+/// there is no `/proc` only the child is ended.
+fn kill_tree(child: &mut Child) -> Result<()> {
+    let family = descendants(child.id());
+    child.kill()?;
+    child.wait()?;
+    for id in family {
+        let _ = Command::new("sh").args(["-c", "kill -KILL \"$0\"", &id.to_string()]).status();
+    }
+    Ok(())
+}
+
+fn descendants(ancestor: u32) -> Vec<u32> {
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        parents.extend(parent(&entry.path()).map(|parent| (id, parent)));
+    }
+    let mut found = vec![ancestor];
+    let mut next = 0;
+    while next < found.len() {
+        let of = found[next];
+        found.extend(parents.iter().filter(|(_, parent)| *parent == of).map(|(id, _)| *id));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+/// The fourth field of `stat`; the second, the program's name, may itself hold blanks.
+fn parent(process: &Path) -> Option<u32> {
+    let stat = fs::read_to_string(process.join("stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}

@@ -1,0 +1,125 @@
+//! A child that is watched while it runs: its output is kept, signals reach it, and it never
+//! outlives its owner.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+const TICK: Duration = Duration::from_millis(20);
+
+/// A started child. Dropped before its end, it is killed.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    output: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+        let output = Arc::new(Mutex::new(String::new()));
+        let mut readers = Vec::new();
+        readers.extend(child.stdout.take().map(|pipe| keep(pipe, Arc::clone(&output))));
+        readers.extend(child.stderr.take().map(|pipe| keep(pipe, Arc::clone(&output))));
+        Ok(Self { child, output, readers })
+    }
+
+    /// What it has written so far, stdout and stderr as they came, whole lines only.
+    pub(crate) fn output(&self) -> String {
+        lock(&self.output).clone()
+    }
+
+    /// Asks `look` again and again until it finds something.
+    ///
+    /// # Errors
+    ///
+    /// The child ended before, or the limit is over, or `look` fails.
+    pub(crate) fn until<T>(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        mut look: impl FnMut(&str) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let begun = Instant::now();
+        loop {
+            let ended = self.child.try_wait()?;
+            if let Some(found) = look(&self.output())? {
+                return Ok(found);
+            }
+            if let Some(status) = ended {
+                bail!("it ended ({status}) before {what}");
+            }
+            if begun.elapsed() >= limit {
+                bail!("{what}: not within {} s", limit.as_secs());
+            }
+            sleep(TICK);
+        }
+    }
+
+    /// Sends it a signal by name, such as `TERM`.
+    pub(crate) fn signal(&mut self, name: &str) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("it ended ({status}) before SIG{name} could be sent");
+        }
+        let status = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()])
+            .status()?;
+        if !status.success() {
+            bail!("cannot send SIG{name}: {status}");
+        }
+        Ok(())
+    }
+
+    /// Waits for its end, and for the last of its output.
+    ///
+    /// # Errors
+    ///
+    /// It is still alive at the limit; then it is killed.
+    pub(crate) fn ended(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                self.readers.drain(..).for_each(|reader| drop(reader.join()));
+                return Ok(status);
+            }
+            if begun.elapsed() >= limit {
+                self.child.kill()?;
+                bail!("still running {} s later, killed", limit.as_secs());
+            }
+            sleep(TICK);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only for a child that is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn keep(pipe: impl Read + Send + 'static, output: Arc<Mutex<String>>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            lock(&output).push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    })
+}
+
+fn lock(output: &Mutex<String>) -> MutexGuard<'_, String> {
+    output.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,63 @@
+//! Timed sections: what every chore consists of, and how they are printed.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+
+/// One part of a chore, with the text that `cargo xtask help` prints for it.
+pub(crate) struct Section {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&Workspace) -> Result<Ending>,
+}
+
+/// How a section that did not fail ended.
+pub(crate) enum Ending {
+    Passed,
+    /// It could not run here, and why. Only the slow lanes skip; CI has nothing to skip.
+    Skipped(String),
+}
+
+/// Runs the sections in order, each to its end even if one before it failed (one run then shows
+/// everything that is wrong), and closes with a table of their times.
+///
+/// # Errors
+///
+/// Names the sections that failed.
+pub(crate) fn run_all(chore: &str, sections: &[&Section], workspace: &Workspace) -> Result<()> {
+    let begun = Instant::now();
+    let mut rows = Vec::new();
+    let mut failed = Vec::new();
+    for section in sections {
+        println!("\n==== {chore} {} ====", section.name);
+        let since = Instant::now();
+        let verdict = match (section.run)(workspace) {
+            Ok(Ending::Passed) => "ok".to_owned(),
+            Ok(Ending::Skipped(why)) => format!("SKIPPED: {why}"),
+            Err(error) => {
+                failed.push(section.name);
+                format!("FAILED: {error:#}")
+            }
+        };
+        println!("---- {chore} {}: {verdict} ({})", section.name, seconds(since.elapsed()));
+        rows.push((section.name, since.elapsed(), verdict));
+    }
+    println!("\n==== {chore}: {} in {} ====", verdict_of(&failed), seconds(begun.elapsed()));
+    for (name, took, verdict) in rows {
+        println!("{name:<12} {:>9}  {}", seconds(took), verdict.lines().next().unwrap_or_default());
+    }
+    if !failed.is_empty() {
+        bail!("{chore} failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn verdict_of(failed: &[&str]) -> &'static str {
+    if failed.is_empty() { "passed" } else { "FAILED" }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

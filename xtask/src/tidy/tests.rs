@@ -1,0 +1,237 @@
+//! The rules against bad trees of a few lines each, and then against this very tree.
+
+use std::path::Path;
+
+use super::tree::{Finding, Tree};
+use super::{check, dependencies, documents, links, modules, packages, sources, text};
+
+/// What a rule says about a tree, a line each.
+fn found(rule: fn(&Tree) -> Vec<Finding>, files: &[(&str, &str)]) -> Vec<String> {
+    rule(&Tree::of(files)).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn this_tree_is_tidy() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let findings = check(&Tree::read(root).unwrap());
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+}
+
+#[test]
+fn a_file_without_a_header_is_found() {
+    let files = [
+        ("a/src/bad.rs", "// Almost.\n//! Late.\n"),
+        ("a/src/empty.rs", ""),
+        ("a/src/good.rs", "#![no_std]\n\n//! What is here.\n"),
+        ("a/src/script.rs", "#!/usr/bin/env run\n//! What is here.\n"),
+    ];
+    let expected =
+        ["a/src/bad.rs:1: does not open with `//!`", "a/src/empty.rs:1: does not open with `//!`"];
+    assert_eq!(found(sources::headers, &files), expected);
+}
+
+#[test]
+fn the_line_after_300_is_found() {
+    let files = [
+        ("crates/a/src/long.rs", "//\n".repeat(301)),
+        ("crates/a/src/full.rs", "//\n".repeat(300)),
+        ("crates/a/tests/it/long.rs", "//\n".repeat(301)),
+    ];
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    assert_eq!(found(sources::sizes, &files), ["crates/a/src/long.rs: 301 lines"]);
+}
+
+#[test]
+fn an_item_in_lib_rs_is_found() {
+    let library = "//! Docs.\n#![doc(html_no_source)]\nmod a; // Why.\npub(crate) mod b;\n\
+                   #[cfg(doctest)]\n#[doc = include_str!(\"../README.md\")]\nmod readme {}\n\
+                   pub use a::{\n    One,\n    b::{Two, Three},\n};\n#[cfg(unix)]\npub use b::Four;\n";
+    assert!(found(sources::libraries, &[("crates/a/src/lib.rs", library)]).is_empty());
+    for item in [
+        "pub fn run() {}",
+        "use std::fmt;",
+        "mod a { fn run() {} }",
+        "pub struct A;",
+        "published! {}",
+    ] {
+        let text = format!("{library}{item}\n");
+        assert_eq!(found(sources::libraries, &[("crates/a/src/lib.rs", &text)]).len(), 1, "{item}");
+        assert!(found(sources::libraries, &[("other/src/lib.rs", &text)]).is_empty());
+    }
+}
+
+#[test]
+fn a_module_that_says_nothing_is_found() {
+    let files = [
+        ("crates/task-core/src/a.rs", ""),
+        ("crates/a/src/utils.rs", ""),
+        ("crates/a/src/core/b.rs", ""),
+        ("crates/a/tests/it/mod.rs", ""),
+    ];
+    let expected = [
+        "crates/a/src/core/b.rs: `core` says nothing",
+        "crates/a/src/utils.rs: `utils` says nothing",
+        "crates/a/tests/it/mod.rs: the style here is `name.rs` beside `name/`",
+    ];
+    assert_eq!(found(modules::names, &files), expected);
+}
+
+#[test]
+fn a_file_that_nothing_declares_is_found() {
+    let files = [
+        (
+            "a/src/lib.rs",
+            "mod one;\npub(crate) mod two;\n// mod commented;\n#[path = \"five.rs\"]\nmod cinq;\n",
+        ),
+        ("a/src/one.rs", "mod three;"),
+        ("a/src/one/three.rs", ""),
+        ("a/src/one/four.rs", ""),
+        ("a/src/two.rs", ""),
+        ("a/src/five.rs", ""),
+        ("a/src/commented.rs", ""),
+        ("a/src/none/lost.rs", ""),
+        ("a/src/bin/tool.rs", ""),
+        ("a/build.rs", ""),
+        ("a/tests/own.rs", ""),
+        ("a/tests/it/main.rs", "mod six;"),
+        ("a/tests/it/six.rs", ""),
+        ("a/tests/it/seven.rs", ""),
+    ];
+    let expected = [
+        "a/src/commented.rs: no `mod` declares it",
+        "a/src/none/lost.rs: no `mod` declares it",
+        "a/src/one/four.rs: no `mod` declares it",
+        "a/tests/it/seven.rs: no `mod` declares it",
+    ];
+    assert_eq!(found(modules::orphans, &files), expected);
+}
+
+#[test]
+fn an_unfinished_word_without_an_issue_is_found() {
+    let word = ["TO", "DO"].concat();
+    let text = format!("{word}\n{word} #12: later\n{word}S are fine\n# {word}: # 1\n");
+    let say = |line: usize| format!("a.md:{line}: {word} without the number of an issue");
+    assert_eq!(
+        found(text::unfinished, &[("a.md", &text), ("Cargo.lock", &text)]),
+        [say(1), say(4)]
+    );
+}
+
+#[test]
+fn a_path_of_a_machine_is_found() {
+    let path = ["/ho", "me/"].concat();
+    let text = format!("cd {path}me\nhttps://example.com{path}page\n\"{path}me\"\n..{path}\n");
+    let say = |line: usize| format!("a.sh:{line}: a path that begins with {path}");
+    assert_eq!(found(text::machine_paths, &[("a.sh", &text)]), [say(1), say(3)]);
+}
+
+#[test]
+fn a_version_without_a_heading_is_found() {
+    let manifest = ("Cargo.toml", "[workspace.package]\nversion = \"1.2.0\"\n");
+    assert!(
+        found(
+            documents::changelog,
+            &[manifest, ("CHANGELOG.md", "# Changes\n\n## [1.2.0] 2026\n")]
+        )
+        .is_empty()
+    );
+    for text in ["", "## 11.2.0\n", "1.2.0\n", "## 1.2.0-beta\n"] {
+        assert_eq!(
+            found(documents::changelog, &[manifest, ("CHANGELOG.md", text)]),
+            ["CHANGELOG.md: no `## 1.2.0`"]
+        );
+    }
+}
+
+#[test]
+fn an_example_that_nothing_compiles_is_found() {
+    let files = [
+        ("README.md", "```rust,no_run\n```\n"),
+        ("crates/a/README.md", "```rust\n```\n"),
+        ("crates/b/README.md", "```sh\n```\n"),
+        ("crates/a/src/lib.rs", "#[doc = include_str!(\"../../../README.md\")]\nmod readme {}\n"),
+    ];
+    let expected = ["crates/a/README.md: no crate includes it, so its example is not compiled"];
+    assert_eq!(found(documents::doctests, &files), expected);
+}
+
+#[test]
+fn a_dead_link_is_found() {
+    let text = "[a](b.md) [c](../d.md#e) [f](#g) [h](https://i.example/j) `[k](l)` [`m`](n.md)\n\
+                ```\n[o](p.md)\n```\n[q]: r.md\n[s](..) [t](../..)\n";
+    let files = [("x/a.md", text), ("d.md", "")];
+    let expected = [
+        "x/a.md:1: `b.md` is not there",
+        "x/a.md:1: `n.md` is not there",
+        "x/a.md:5: `r.md` is not there",
+        "x/a.md:6: `../..` is not there",
+    ];
+    assert_eq!(found(links::resolve, &files), expected);
+}
+
+const MANIFEST: &str = "[package]\nname = \"task-a\"\ndescription = \"What it is, in a sentence\"\n\
+    readme = \"README.md\"\nversion.workspace = true\nedition.workspace = true\n\
+    rust-version.workspace = true\nlicense.workspace = true\nkeywords.workspace = true\n\
+    categories.workspace = true\n[package.metadata.task]\npublic-api = []\n[lints]\nworkspace = true\n";
+
+#[test]
+fn a_crate_that_does_not_say_what_it_is_is_found() {
+    let described = |manifest: &str, readme: &str| {
+        found(
+            packages::described,
+            &[("crates/a/Cargo.toml", manifest), ("crates/a/README.md", readme)],
+        )
+    };
+    assert!(described(MANIFEST, "What it is.").is_empty());
+    assert_eq!(described(MANIFEST, "\n"), ["crates/a/Cargo.toml: no readme with something in it"]);
+    assert_eq!(described("[package]\nname = \"task-a\"\n", "").len(), 6);
+    assert!(described("[package]\npublish = false\n", "").is_empty());
+}
+
+#[test]
+fn a_crate_that_nobody_names_is_found() {
+    let files = [
+        ("crates/task-a/Cargo.toml", MANIFEST),
+        (
+            "crates/task/Cargo.toml",
+            "[package]\nname = \"task\"\n[dependencies]\ntask-b.workspace = true\n",
+        ),
+        ("ARCHITECTURE.md", "| `task` | `task-ab` |"),
+    ];
+    let expected = [
+        "ARCHITECTURE.md: does not name `task-a`",
+        "crates/task/Cargo.toml: does not offer `task-a`",
+    ];
+    assert_eq!(found(packages::listed, &files), expected);
+}
+
+#[test]
+fn a_member_that_goes_its_own_way_is_found() {
+    assert!(found(packages::inherited, &[("crates/a/Cargo.toml", MANIFEST)]).is_empty());
+    let own =
+        "[package]\nversion = \"1.0.0\"\nedition.workspace = true\nlicense.workspace = true\n";
+    let expected = [
+        "a/Cargo.toml: `version.workspace = true` is missing",
+        "a/Cargo.toml: `[lints] workspace = true` is missing",
+    ];
+    assert_eq!(found(packages::inherited, &[("a/Cargo.toml", own)]), expected);
+}
+
+#[test]
+fn a_dependency_with_a_version_of_its_own_is_found() {
+    let manifest = "[dependencies]\na.workspace = true\nb = { workspace = true, optional = true }\nc = \"1\"\n\
+                    [target.'cfg(unix)'.dev-dependencies]\nd = { version = \"1\" }\n[features]\ne = [\"dep:c\"]\n";
+    let expected = ["a/Cargo.toml:4: `c` does not inherit", "a/Cargo.toml:6: `d` does not inherit"];
+    assert_eq!(found(dependencies::inherited, &[("a/Cargo.toml", manifest)]), expected);
+}
+
+#[test]
+fn a_public_crate_that_is_no_dependency_is_found() {
+    let manifest = "[dependencies]\na.workspace = true\n[dev-dependencies]\nb.workspace = true\n\
+                    [package.metadata.task]\npublic-api = [\"a\", \"b\"]\n";
+    assert_eq!(
+        found(dependencies::public, &[("a/Cargo.toml", manifest)]),
+        ["a/Cargo.toml: `b` is no dependency"]
+    );
+}

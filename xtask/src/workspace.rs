@@ -1,0 +1,120 @@
+//! The workspace as `cargo metadata` describes it: nothing about crates, features or targets is
+//! written down a second time here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+/// The members of the workspace and where it lives.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub(crate) root: PathBuf,
+    pub(crate) target: PathBuf,
+    pub(crate) packages: Vec<Package>,
+}
+
+/// One member.
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// Whether it goes to crates.io, that is: has no `publish = false`.
+    pub(crate) published: bool,
+    pub(crate) features: BTreeMap<String, Vec<String>>,
+    pub(crate) targets: Vec<Target>,
+}
+
+/// One thing that Cargo builds of a package.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+    /// Such as `lib`, `bin`, `example`, `test`.
+    pub(crate) kind: String,
+    pub(crate) source: PathBuf,
+}
+
+impl Workspace {
+    /// Reads the workspace that this program was built from.
+    pub(crate) fn load() -> Result<Self> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["metadata", "--no-deps", "--format-version", "1"])
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+            .output()
+            .context("cannot start cargo")?;
+        if !output.status.success() {
+            bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let metadata: Value = serde_json::from_slice(&output.stdout)?;
+        Self::parse(&metadata).context("cargo metadata has another shape than expected")
+    }
+
+    fn parse(metadata: &Value) -> Option<Self> {
+        Some(Self {
+            root: metadata["workspace_root"].as_str()?.into(),
+            target: metadata["target_directory"].as_str()?.into(),
+            packages: metadata["packages"]
+                .as_array()?
+                .iter()
+                .map(Package::parse)
+                .collect::<Option<_>>()?,
+        })
+    }
+
+    /// The member of that name.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(crate) fn package(&self, name: &str) -> Result<&Package> {
+        let found = self.packages.iter().find(|package| package.name == name);
+        found.with_context(|| format!("the workspace has no package `{name}`"))
+    }
+
+    /// The crates that go to crates.io.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(|package| package.published)
+    }
+}
+
+impl Package {
+    fn parse(package: &Value) -> Option<Self> {
+        let feature = |(name, parts): (&String, &Value)| Some((name.clone(), strings(parts)?));
+        Some(Self {
+            name: package["name"].as_str()?.to_owned(),
+            published: package["publish"]
+                .as_array()
+                .is_none_or(|registries| !registries.is_empty()),
+            features: package["features"]
+                .as_object()?
+                .iter()
+                .map(feature)
+                .collect::<Option<_>>()?,
+            targets: package["targets"]
+                .as_array()?
+                .iter()
+                .map(Target::parse)
+                .collect::<Option<_>>()?,
+        })
+    }
+
+    pub(crate) fn has_target(&self, kind: &str) -> bool {
+        self.targets.iter().any(|target| target.kind == kind)
+    }
+}
+
+impl Target {
+    fn parse(target: &Value) -> Option<Self> {
+        Some(Self {
+            name: target["name"].as_str()?.to_owned(),
+            kind: target["kind"][0].as_str()?.to_owned(),
+            source: target["src_path"].as_str()?.into(),
+        })
+    }
+}
+
+fn strings(array: &Value) -> Option<Vec<String>> {
+    array.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+}
