@@ -55,6 +55,12 @@ impl Run {
         self
     }
 
+    /// As [`environment`](Self::environment), for what says nothing to a reader of the log.
+    pub(crate) fn hidden(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
     /// How long it may take. Default: 15 minutes.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;

@@ -1,6 +1,58 @@
 //! The slow verification: lanes that take long or need tools that not every machine has.
+//!
+//! No lane lets rustup download a toolchain or a component behind one's back: they run on the
+//! toolchain that is there.
+
+mod coverage;
+mod model;
+mod mutants;
+mod sanitizer;
+mod tool;
+mod valgrind;
+
+use std::time::Duration;
 
 use crate::section::Section;
 
+/// What a lane that needs more than a few minutes may take.
+const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// A new lane is one line here.
-pub(crate) const LANES: &[Section] = &[];
+pub(crate) const LANES: &[Section] = &[
+    Section {
+        name: "loom",
+        about: "Every test target named `loom`, built with `--cfg task_loom`: each interleaving of\n\
+                the state machine within loom's bounds.",
+        run: |workspace| model::run(workspace, "loom", "task_loom"),
+    },
+    Section {
+        name: "shuttle",
+        about: "Every test target named `shuttle`, built with `--cfg task_shuttle`: the whole\n\
+                manager under thousands of random schedules.",
+        run: |workspace| model::run(workspace, "shuttle", "task_shuttle"),
+    },
+    Section {
+        name: "mutants",
+        about: "cargo-mutants over the published crates: which changes of the code no test sees.\n\
+                Hours. Installs cargo-mutants below target/. Results in target/mutants.out.",
+        run: mutants::run,
+    },
+    Section {
+        name: "coverage",
+        about: "Line coverage of the published crates by their tests, as a table and as HTML in\n\
+                target/llvm-cov. Installs cargo-llvm-cov below target/; needs Debian's llvm-19 or\n\
+                rustup's llvm-tools.",
+        run: coverage::run,
+    },
+    Section {
+        name: "valgrind",
+        about: "The tests of task-core and task-manager under valgrind: memory that nothing\n\
+                points to at the end. Needs valgrind.",
+        run: valgrind::run,
+    },
+    Section {
+        name: "address",
+        about: "The tests of the published crates with AddressSanitizer, its leak check included.",
+        run: sanitizer::run,
+    },
+];

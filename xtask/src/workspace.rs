@@ -8,6 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::command::Run;
+
 /// The members of the workspace and where it lives.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -71,6 +73,17 @@ impl Workspace {
     pub(crate) fn package(&self, name: &str) -> Result<&Package> {
         let found = self.packages.iter().find(|package| package.name == name);
         found.with_context(|| format!("the workspace has no package `{name}`"))
+    }
+
+    /// The platform of this machine, as rustc names it.
+    ///
+    /// # Errors
+    ///
+    /// rustc does not say.
+    pub(crate) fn host(&self) -> Result<String> {
+        let (version, _) = Run::program(self, "rustc").arguments(["-vV"]).read()?;
+        let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+        Ok(host.context("`rustc -vV` names no host")?.to_owned())
     }
 
     /// The crates that go to crates.io.

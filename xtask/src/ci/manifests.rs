@@ -8,21 +8,13 @@ use crate::workspace::Workspace;
 
 /// `cargo fetch` is the cheapest command that reads every manifest and prints their warnings.
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
-    let host = host(workspace)?;
-    let fetch = Run::cargo(workspace).arguments(["fetch", "--locked", "--target", &host]);
+    // Without a target it would fetch the dependencies of all platforms.
+    let fetch =
+        Run::cargo(workspace).arguments(["fetch", "--locked", "--target", &workspace.host()?]);
     let (_, messages) = fetch.read()?;
     let warnings: Vec<&str> = messages.lines().filter(|line| line.starts_with("warning")).collect();
     if !warnings.is_empty() {
         bail!("cargo warns:\n{}", warnings.join("\n"));
     }
     Ok(Ending::Passed)
-}
-
-/// The platform of this machine; without it Cargo fetches the dependencies of all platforms.
-fn host(workspace: &Workspace) -> Result<String> {
-    let (version, _) = Run::program(workspace, "rustc").arguments(["-vV"]).read()?;
-    match version.lines().find_map(|line| line.strip_prefix("host: ")) {
-        Some(host) => Ok(host.to_owned()),
-        None => bail!("rustc -vV names no host"),
-    }
 }

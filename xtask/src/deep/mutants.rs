@@ -1,0 +1,25 @@
+//! Mutation testing.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::tool;
+use crate::section::Ending;
+use crate::workspace::Workspace;
+
+/// Every mutant is a build and a test run.
+const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
+    tool::install(workspace, "cargo-mutants", "27.1.0")?;
+    let packages = workspace.published().flat_map(|package| ["-p", package.name.as_str()]);
+    tool::cargo(workspace)
+        .arguments(["mutants", "--all-features", "--output", &workspace.target.to_string_lossy()])
+        .arguments(packages)
+        // The tests of the tree are not about the code, and a doctest a mutant is slow.
+        .arguments(["--", "--locked", "--tests"])
+        .limit(LIMIT)
+        .run()?;
+    Ok(Ending::Passed)
+}
