@@ -6,6 +6,7 @@
 mod coverage;
 mod model;
 mod mutants;
+mod public_api;
 mod sanitizer;
 mod tool;
 mod valgrind;
@@ -30,6 +31,11 @@ pub(crate) const LANES: &[Section] = &[
         about: "Every test target named `shuttle`, built with `--cfg task_shuttle`: the whole\n\
                 manager under thousands of random schedules.",
         run: |workspace| model::run(workspace, "shuttle", "task_shuttle"),
+    },
+    Section {
+        name: "public-api",
+        about: "The foreign crates that each public API names, against the list in its manifest.",
+        run: public_api::run,
     },
     Section {
         name: "mutants",

@@ -83,6 +83,7 @@ mod tests {
             published: true,
             features: features.iter().map(own).collect(),
             targets: vec![],
+            public_api: vec![],
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Package {
     pub(crate) published: bool,
     pub(crate) features: BTreeMap<String, Vec<String>>,
     pub(crate) targets: Vec<Target>,
+    /// `public-api` of `[package.metadata.task]`: foreign crates whose types its API names.
+    pub(crate) public_api: Vec<String>,
 }
 
 /// One thing that Cargo builds of a package.
@@ -110,6 +112,7 @@ impl Package {
                 .iter()
                 .map(Target::parse)
                 .collect::<Option<_>>()?,
+            public_api: strings(&package["metadata"]["task"]["public-api"]).unwrap_or_default(),
         })
     }
 

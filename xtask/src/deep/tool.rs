@@ -16,7 +16,7 @@ pub(crate) fn cargo(workspace: &Workspace) -> Run {
     let inherited = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&inherited)));
     Run::cargo(workspace)
-        .environment("RUSTUP_DIST_SERVER", NOWHERE)
+        .hidden("RUSTUP_DIST_SERVER", NOWHERE)
         .hidden("PATH", path.unwrap_or_else(|_| inherited))
 }
 

@@ -1,0 +1,152 @@
+//! The foreign crates whose types and traits a public API names, against the list in its manifest.
+//!
+//! A new major version of such a crate is a breaking change of ours, so each is a decision that
+//! stands in `[package.metadata.task]`. Read from rustdoc's JSON, which is not stable: what it does
+//! not understand it reports, instead of finding nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use super::tool;
+use crate::section::Ending;
+use crate::workspace::{Package, Workspace};
+
+/// Every program has these.
+const STANDARD: &[&str] = &["alloc", "core", "std"];
+
+pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
+    let ours: BTreeSet<&str> = workspace.packages.iter().map(|own| own.name.as_str()).collect();
+    let mut wrong = Vec::new();
+    for package in workspace.published() {
+        let mut found = named(workspace, package)?;
+        found.retain(|name| !ours.contains(name.as_str()));
+        println!("{}: {found:?}", package.name);
+        let listed: BTreeSet<String> = package.public_api.iter().cloned().collect();
+        let unlisted =
+            found.difference(&listed).map(|name| format!("{} does not list {name}", package.name));
+        wrong.extend(unlisted);
+        let unused =
+            listed.difference(&found).map(|name| format!("{} does not name {name}", package.name));
+        wrong.extend(unused);
+    }
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join(", "));
+    }
+    Ok(Ending::Passed)
+}
+
+/// The crates that the public API of a package names.
+fn named(workspace: &Workspace, package: &Package) -> Result<BTreeSet<String>> {
+    let folder = workspace.target.join("public-api");
+    tool::cargo(workspace)
+        .arguments([
+            "rustdoc",
+            "--quiet",
+            "--locked",
+            "-p",
+            &package.name,
+            "--lib",
+            "--all-features",
+        ])
+        .arguments(["--", "-Zunstable-options", "--output-format", "json"])
+        .environment("RUSTC_BOOTSTRAP", "1")
+        .environment("CARGO_TARGET_DIR", &folder)
+        .run()?;
+    let file = folder.join("doc").join(format!("{}.json", package.name.replace('-', "_")));
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    foreign(&serde_json::from_str(&text)?).context("rustdoc's JSON has another shape than expected")
+}
+
+/// The crates, in Cargo's spelling, of everything that the items of a rustdoc JSON refer to.
+fn foreign(documentation: &Value) -> Option<BTreeSet<String>> {
+    let paths = documentation["paths"].as_object()?;
+    let crates = documentation["external_crates"].as_object()?;
+    let mut references = BTreeSet::new();
+    for item in documentation["index"].as_object()?.values() {
+        let implementation = &item["inner"]["impl"];
+        // What rustdoc adds of itself: `Send`, `Unpin`, `impl<T> From<T> for T`.
+        let written = implementation.is_null()
+            || (implementation["is_synthetic"] == false
+                && implementation["blanket_impl"].is_null());
+        if written {
+            collect(&item["inner"], &mut references);
+        }
+    }
+    let mut names = BTreeSet::new();
+    for reference in references {
+        // What has no path is private or a type parameter, and ours.
+        let Some(path) = paths.get(&reference.to_string()) else { continue };
+        let number = path["crate_id"].as_u64()?;
+        if number != 0 {
+            let name = crates.get(&number.to_string())?["name"].as_str()?;
+            names.extend((!STANDARD.contains(&name)).then(|| name.replace('_', "-")));
+        }
+    }
+    Some(names)
+}
+
+/// The ids of the items that a type, a bound or a re-export refers to.
+fn collect(value: &Value, references: &mut BTreeSet<u64>) {
+    match value {
+        Value::Object(fields) => {
+            if fields.contains_key("path") || fields.contains_key("source") {
+                references.extend(fields.get("id").and_then(Value::as_u64));
+            }
+            fields.values().for_each(|field| collect(field, references));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, references)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::foreign;
+
+    fn documentation(inner: Value) -> Value {
+        json!({
+            "index": { "1": { "inner": inner } },
+            "paths": { "7": { "crate_id": 3 }, "8": { "crate_id": 0 }, "9": { "crate_id": 4 } },
+            "external_crates": { "3": { "name": "tokio_util" }, "4": { "name": "core" } },
+        })
+    }
+
+    fn names(inner: Value) -> Vec<String> {
+        foreign(&documentation(inner)).unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn a_foreign_type_is_found_wherever_it_stands() {
+        let output = json!({ "function": { "sig": { "output": { "resolved_path": { "path": "T", "id": 7 } } } } });
+        assert_eq!(names(output), ["tokio-util"]);
+        assert_eq!(names(json!({ "use": { "source": "tokio_util::T", "id": 7 } })), ["tokio-util"]);
+    }
+
+    #[test]
+    fn own_and_standard_types_are_not() {
+        assert!(names(json!([{ "path": "A", "id": 8 }, { "path": "B", "id": 9 }])).is_empty());
+    }
+
+    #[test]
+    fn what_rustdoc_adds_is_not() {
+        let added = json!({ "impl": {
+            "is_synthetic": false, "blanket_impl": { "generic": "T" }, "trait": { "path": "B", "id": 7 },
+        } });
+        assert!(names(added).is_empty());
+        let written = json!({ "impl": {
+            "is_synthetic": false, "blanket_impl": null, "trait": { "path": "B", "id": 7 },
+        } });
+        assert_eq!(names(written), ["tokio-util"]);
+    }
+
+    #[test]
+    fn another_shape_is_not_an_empty_api() {
+        assert_eq!(foreign(&json!({})), None);
+    }
+}
