@@ -177,3 +177,38 @@ fn parent(process: &Path) -> Option<u32> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    use super::{descendants, wait};
+
+    fn shell(script: &str) -> std::process::Child {
+        Command::new("sh").args(["-c", script]).stdin(Stdio::null()).spawn().unwrap()
+    }
+
+    #[test]
+    fn an_end_in_time_is_its_status() {
+        assert_eq!(wait(shell("exit 3"), Duration::from_secs(30)).unwrap().code(), Some(3));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_limit_ends_a_child_and_what_it_started() {
+        let child = shell("sleep 61 & sleep 62 & wait");
+        let id = child.id();
+        let mut family = vec![];
+        while family.len() < 2 {
+            family = descendants(id);
+        }
+        let error = wait(child, Duration::ZERO).unwrap_err();
+        assert_eq!(error.to_string(), "still running after 0 s, ended");
+        for process in family {
+            // What is dead and not yet reaped by init still has a folder, and no program.
+            let program = std::fs::read_link(format!("/proc/{process}/exe"));
+            assert!(program.is_err(), "{process} is alive");
+        }
+    }
+}

@@ -123,3 +123,43 @@ fn keep(pipe: impl Read + Send + 'static, output: Arc<Mutex<String>>) -> JoinHan
 fn lock(output: &Mutex<String>) -> MutexGuard<'_, String> {
     output.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::Running;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    fn shell(script: &str) -> Running {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Running::start(command).unwrap()
+    }
+
+    #[test]
+    fn a_signal_after_a_line_ends_it_as_it_chooses() {
+        let mut running =
+            shell("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.1; done");
+        running.until("ready", LIMIT, |output| Ok(output.contains("ready").then_some(()))).unwrap();
+        running.signal("TERM").unwrap();
+        assert_eq!(running.ended(LIMIT).unwrap().code(), Some(7));
+        assert_eq!(running.output(), "ready\nbye\n");
+    }
+
+    #[test]
+    fn an_early_end_is_not_waited_for() {
+        let mut running = shell("echo no >&2; exit 1");
+        let error = running.until("it is ready", LIMIT, |_| Ok(None::<()>)).unwrap_err();
+        assert_eq!(error.to_string(), "it ended (exit status: 1) before it is ready");
+    }
+
+    #[test]
+    fn what_does_not_end_is_killed_at_the_limit() {
+        let mut running = shell("exec sleep 63");
+        let error = running.ended(Duration::ZERO).unwrap_err();
+        assert_eq!(error.to_string(), "still running 0 s later, killed");
+    }
+}
