@@ -120,6 +120,18 @@ mod tests {
     }
 
     #[test]
+    fn two_names_for_the_same_features_are_built_once() {
+        let package = package(&[
+            ("a", &[]),
+            ("b", &[]),
+            ("c", &[]),
+            ("ab", &["a", "b"]),
+            ("default", &["a", "b"]),
+        ]);
+        assert!(!selections(&package).contains(&only("ab")));
+    }
+
+    #[test]
     fn a_weak_feature_of_a_dependency_makes_a_difference() {
         let package = package(&[("a", &["dep:x"]), ("b", &["x?/y"])]);
         assert_eq!(selections(&package), [Selection::All, Selection::None, only("a"), only("b")]);

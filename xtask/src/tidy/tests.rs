@@ -159,7 +159,7 @@ fn an_example_that_nothing_compiles_is_found() {
 #[test]
 fn a_dead_link_is_found() {
     let text = "[a](b.md) [c](../d.md#e) [f](#g) [h](https://i.example/j) `[k](l)` [`m`](n.md)\n\
-                ```\n[o](p.md)\n```\n[q]: r.md\n[s](..) [t](../..)\n";
+                ```\n[o](p.md)\n```\n[q]: r.md\n[s](..) [t](../..) [u](mailto:v@w.example)\n";
     let files = [("x/a.md", text), ("d.md", "")];
     let expected = [
         "x/a.md:1: `b.md` is not there",
