@@ -1,0 +1,57 @@
+//! The task table, as log lines.
+
+use task_core::{GroupSnapshot, TaskInfo};
+use tracing::info;
+
+use crate::Received;
+
+/// How many tasks a dump lists.
+const LISTED: usize = 1_000;
+
+/// Writes one line about the group and one per task.
+pub(crate) fn write(received: &Received, group: &GroupSnapshot) {
+    info!(
+        target: "task_signal",
+        signal = %received.signal,
+        sender_pid = received.sender,
+        group = &*group.name,
+        step = group.step.as_str(),
+        in_step_ms = millis(group.in_step),
+        remaining_ms = group.remaining.map(millis),
+        cause = group.cause.as_deref(),
+        ready = group.readiness.is_ready(),
+        tasks = group.tasks.len(),
+        started = group.totals.started,
+        "received {received}: {} tasks",
+        group.tasks.len()
+    );
+    group.tasks.iter().take(LISTED).for_each(write_task);
+    if let Some(more) = group.tasks.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        info!(target: "task_signal", "and {more} more tasks");
+    }
+}
+
+fn write_task(task: &TaskInfo) {
+    info!(
+        target: "task_signal",
+        task = &*task.name,
+        id = task.id.number(),
+        phase = task.phase.number(),
+        state = task.state.as_str(),
+        in_state_ms = millis(task.in_state),
+        uptime_ms = millis(task.uptime),
+        ephemeral = task.is_ephemeral,
+        gates_readiness = task.gates_readiness,
+        ready = task.is_ready,
+        restarts = task.restarts,
+        failures = task.failures,
+        status = task.status.as_deref(),
+        "task `{}` is {}",
+        task.name,
+        task.state
+    );
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

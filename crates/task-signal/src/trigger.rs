@@ -1,0 +1,182 @@
+//! The task that runs an action at each signal.
+
+use std::{borrow::Cow, fmt, future::poll_fn, task::Poll};
+
+use anyhow::Context as _;
+use task_core::{Cancelled, Context, Phase, Task};
+
+use crate::{
+    LogLevel, OnError, Signal, SignalError, SignalTriggerBuilder, action::Action, lease::Tenant,
+    log, platform::Pulse, task::waiting_for,
+};
+
+/// Runs actions at each signal, `SIGHUP` unless told otherwise: to read the configuration again, open log files anew,
+/// load certificates.
+///
+/// ```
+/// # use task_signal::SignalTrigger;
+/// # async fn load() -> anyhow::Result<()> { Ok(()) }
+/// # fn main() -> Result<(), task_signal::SignalError> {
+/// let reload = SignalTrigger::new("configuration", |_ctx| load())?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Which signal leads to which run
+///
+/// Signals are captured from the constructor on. After each one there is a run that starts after it; several that come
+/// before that run starts share it, so a burst leads to at least one and seldom more than two. However many come
+/// during a run, exactly one more follows. Runs never overlap.
+///
+/// From the drain on, signals have no effect: they neither start a run nor end the process. A run that is under way
+/// then goes on to its end, or to the task's deadline. Once the report is made, or if this value is dropped without
+/// having run, the signals act by default again.
+///
+/// # When an action fails
+///
+/// By default the failure is logged and recorded for the group's report, whose result then is not clean, and the task
+/// goes on; see [`SignalTriggerBuilder::on_error`]. A panic counts like an error. The task's status tells how often it
+/// has run and how the last run ended.
+///
+/// It is a task of the [support phase](Phase::SUPPORT), so it does not keep a group alive that has nothing else to do.
+#[must_use = "a task does nothing until a manager runs it, and dropping it lets the signals go"]
+pub struct SignalTrigger {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) captured: Vec<Signal>,
+    pub(crate) ignored: Vec<Signal>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) on_error: OnError,
+    pub(crate) log_level: LogLevel,
+    pub(crate) pulse: Pulse,
+    pub(crate) tenant: Tenant,
+}
+
+impl SignalTrigger {
+    /// Captures `SIGHUP`, to run `action` at it, with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`SignalTriggerBuilder::build`]; on Windows always, since there is no `SIGHUP`.
+    pub fn new<F, Fut>(name: impl Into<Cow<'static, str>>, action: F) -> Result<Self, SignalError>
+    where
+        F: FnMut(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        Self::builder().action(name, action).build()
+    }
+
+    /// Returns the settings, to change them.
+    pub fn builder() -> SignalTriggerBuilder {
+        SignalTriggerBuilder::new()
+    }
+
+    /// Returns the signals that are captured: those asked for, without those that stay ignored.
+    pub fn signals(&self) -> &[Signal] {
+        &self.captured
+    }
+}
+
+impl Task for SignalTrigger {
+    /// Returns what the builder was given, or `trigger`.
+    fn name(&self) -> Cow<'static, str> {
+        self.name.clone()
+    }
+
+    /// Returns [`Phase::SUPPORT`].
+    fn phase(&self) -> Phase {
+        Phase::SUPPORT
+    }
+
+    /// Runs the actions at each signal until the group stops.
+    ///
+    /// # Errors
+    ///
+    /// The failure of an action, if set to fail with it; that the signals could not be listened to.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, and in one without an I/O driver.
+    async fn run(self, ctx: Context) -> anyhow::Result<()> {
+        let Self { name: _, captured, ignored, actions, on_error, log_level, pulse, mut tenant } =
+            self;
+        log::ignored(log_level, &ignored);
+        ctx.status(waiting_for(&captured));
+        tenant.serve(&ctx);
+        let mut listener = pulse.listen().context("failed to listen to signals")?;
+        let mut runs = Runs { actions, on_error, count: 0 };
+        loop {
+            match pulse.take() {
+                None => match ctx.or_cancelled(listener.next()).await {
+                    Ok(()) => {}
+                    Err(Cancelled) => return Ok(()),
+                },
+                Some(signal) if ctx.is_draining() => log::not_triggered(log_level, signal),
+                Some(signal) => {
+                    log::triggered(log_level, signal, runs.count + 1);
+                    runs.run(&ctx).await?;
+                    // Signals may come faster than an action without an await takes.
+                    yield_now().await;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SignalTrigger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignalTrigger")
+            .field("name", &self.name)
+            .field("signals", &self.captured)
+            .field("actions", &self.actions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The actions, and how often they have run.
+struct Runs {
+    actions: Vec<Action>,
+    on_error: OnError,
+    count: u64,
+}
+
+impl Runs {
+    async fn run(&mut self, ctx: &Context) -> anyhow::Result<()> {
+        self.count += 1;
+        let run = self.count;
+        let mut failure = None;
+        for action in &mut self.actions {
+            ctx.status(format!("run {run}: `{}`", action.name()));
+            let Err(error) = action.run(ctx).await else { continue };
+            if ctx.is_cancelled() && Cancelled::is_outermost_in(&error) {
+                return Err(error);
+            }
+            let error = error.context(format!("action `{}` failed", action.name()));
+            match self.on_error {
+                OnError::Fail => return Err(error),
+                OnError::Continue => {
+                    log::action_failed(action.name(), run, &error);
+                    failure.get_or_insert(format!("{error:#}"));
+                    ctx.record_failure(error);
+                }
+            }
+        }
+        let times = if run == 1 { "once".to_owned() } else { format!("{run} times") };
+        ctx.status(match failure {
+            None => format!("ran {times}, last: ok"),
+            Some(failure) => format!("ran {times}, last: {failure}"),
+        });
+        Ok(())
+    }
+}
+
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if !std::mem::replace(&mut has_yielded, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
