@@ -83,9 +83,9 @@ impl SignalTaskBuilder {
 
     /// A callback for each signal that counts, the one for the [dump](Self::dump_on) included.
     ///
-    /// It runs after the manager has been told and the line was logged, on a thread that belongs to this task: it may
-    /// lock, allocate and block, and blocks nothing but later callbacks, log lines and dumps. The task has not ended
-    /// while one runs that was called for a step of a ladder. A panic of it is recorded as a failure, and the shutdown
+    /// It runs after the line was logged and beside the manager's being told, on a thread that belongs to this task: it
+    /// may lock, allocate and block, and blocks nothing but later callbacks, log lines and dumps. The task has not
+    /// ended while one runs that was called for a step of a ladder. A panic of it is recorded as a failure, and the shutdown
     /// goes on. It is not called for [`Reaction::Exit`], which is not to wait for anything.
     /// Default: none.
     pub fn on_signal(self, callback: impl FnMut(&Received) + Send + 'static) -> Self {

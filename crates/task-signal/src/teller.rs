@@ -86,44 +86,79 @@ impl TellerThread {
     /// Tells until nobody can send any more.
     pub(crate) fn run(mut self) {
         let mut context: Option<Context> = None;
-        // Panics of the callback before there was a report to put them into; one per step of a ladder at most.
-        let mut unrecorded = Vec::new();
+        let mut early = Early::default();
         while let Ok(news) = self.news.recv() {
             self.backlog.fetch_sub(1, Ordering::SeqCst);
-            match news {
-                News::Attached(attached, _hold) => {
-                    for error in unrecorded.drain(..) {
-                        attached.record_failure(error);
+            match (news, &context) {
+                (News::Attached(attached, _hold), _) => {
+                    let Early { failures, dump } = std::mem::take(&mut early);
+                    failures.into_iter().for_each(|error| attached.record_failure(error));
+                    if let Some(received) = dump {
+                        self.tell_within(&attached, |_| write_dump(&received, &attached));
                     }
                     context = Some(attached);
                 }
-                News::Received(received, _hold) => {
-                    let told = match &context {
-                        Some(context) => context.enter(|| self.tell(&received, Some(context))),
-                        None => self.tell(&received, None),
-                    };
-                    match (told, &context) {
-                        (Err(error), Some(context)) => context.record_failure(error),
-                        (Err(error), None) if unrecorded.len() < BACKLOG => unrecorded.push(error),
-                        _ => {}
-                    }
+                (News::Received(received, _hold), Some(context)) => {
+                    self.tell_within(context, |teller| teller.tell(&received, context));
                 }
+                (News::Received(received, _hold), None) => self.tell_early(received, &mut early),
             }
         }
     }
 
-    fn tell(&mut self, received: &Received, context: Option<&Context>) -> anyhow::Result<()> {
+    /// Does one thing as a part of the task.
+    fn tell_within(
+        &mut self,
+        context: &Context,
+        tell: impl FnOnce(&mut Self) -> anyhow::Result<()>,
+    ) {
+        if let Err(error) = context.enter(|| tell(self)) {
+            context.record_failure(error);
+        }
+    }
+
+    fn tell(&mut self, received: &Received, context: &Context) -> anyhow::Result<()> {
         // A log that panics is no reason to keep the callback from the news.
-        let logged = guarded("the log", || match (received.reaction, context) {
-            (Reaction::Dump, Some(context)) => dump::write(received, &context.group().snapshot()),
-            _ => log::received(self.log_level, received),
-        });
-        let called = match &mut self.callback {
+        let logged = match received.reaction {
+            Reaction::Dump => write_dump(received, context),
+            _ => self.log(received),
+        };
+        self.call(received).and(logged)
+    }
+
+    fn tell_early(&mut self, received: Received, early: &mut Early) {
+        let logged = self.log(&received);
+        if let Err(error) = self.call(&received).and(logged)
+            && early.failures.len() < BACKLOG
+        {
+            early.failures.push(error);
+        }
+        if received.reaction == Reaction::Dump {
+            early.dump = Some(received);
+        }
+    }
+
+    fn log(&self, received: &Received) -> anyhow::Result<()> {
+        guarded("the log", || log::received(self.log_level, received))
+    }
+
+    fn call(&mut self, received: &Received) -> anyhow::Result<()> {
+        match &mut self.callback {
             Some(callback) => guarded("the callback for a signal", || callback(received)),
             None => Ok(()),
-        };
-        called.and(logged)
+        }
     }
+}
+
+/// What has to wait for the task to run.
+#[derive(Default)]
+struct Early {
+    failures: Vec<anyhow::Error>,
+    dump: Option<Received>,
+}
+
+fn write_dump(received: &Received, context: &Context) -> anyhow::Result<()> {
+    guarded("the log", || dump::write(received, &context.group().snapshot()))
 }
 
 fn guarded(what: &str, body: impl FnOnce()) -> anyhow::Result<()> {

@@ -1,0 +1,179 @@
+//! The parent's side: a child process that runs one scenario, under a watchdog.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::process::ExitStatusExt,
+    process::{self, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a test waits for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The variable that turns this test binary into the program of a scenario.
+pub(crate) const SCENARIO: &str = "TASK_SIGNAL_SCENARIO";
+
+/// A running scenario. It is killed, by its pid, when dropped.
+pub(crate) struct Child {
+    process: process::Child,
+    /// The pid to send signals to: that of the scenario, where the process is a wrapper around it.
+    pub(crate) pid: i32,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    untaken: Vec<String>,
+}
+
+impl Child {
+    /// Starts a scenario and waits until it says `ready`.
+    pub(crate) fn start(scenario: &str) -> Self {
+        Self::start_by(Command::new(std::env::current_exe().unwrap()), scenario)
+    }
+
+    /// Starts a scenario in a process with some signals ignored, as `nohup` and scripts do it.
+    pub(crate) fn start_ignoring(signals: &str, scenario: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("trap '' {signals}; exec \"$0\" \"$@\"")]);
+        shell.arg(std::env::current_exe().unwrap());
+        Self::start_by(shell, scenario)
+    }
+
+    /// Starts a scenario by a command that takes the arguments of this test binary.
+    pub(crate) fn start_by(command: Command, scenario: &str) -> Self {
+        let mut child = Self::spawn(command, scenario, Stdio::piped());
+        child.wait_for("ready");
+        child
+    }
+
+    /// Starts a scenario, for one that is not expected to become ready, or whose stderr nobody is to read.
+    pub(crate) fn spawn(mut command: Command, scenario: &str, stderr: Stdio) -> Self {
+        let mut process = command
+            .args(["--exact", "scenario::a_child_refuses_a_scenario_that_does_not_exist"])
+            .args(["--nocapture", "--test-threads=1"])
+            .env(SCENARIO, scenario)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        read_lines(process.stdout.take().unwrap(), sender.clone());
+        if let Some(stderr) = process.stderr.take() {
+            read_lines(stderr, sender);
+        }
+        let pid = i32::try_from(process.id()).unwrap();
+        Self { process, pid, lines, seen: Vec::new(), untaken: Vec::new() }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn kill(&self, signal: Signal) {
+        self.try_kill(signal).unwrap();
+    }
+
+    /// Sends a signal, if there still is somebody to send it to.
+    pub(crate) fn try_kill(&self, signal: Signal) -> rustix::io::Result<()> {
+        kill_process(Pid::from_raw(self.pid).unwrap(), signal)
+    }
+
+    /// Sends a signal that has no name.
+    pub(crate) fn kill_by_number(&self, number: i32) {
+        let command = format!("kill -{number} {}", self.pid);
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+    }
+
+    /// Sends a signal and waits until the log says that it was received.
+    pub(crate) fn kill_and_see(&mut self, signal: Signal, received: &str) {
+        self.kill(signal);
+        self.wait_for(received);
+    }
+
+    /// Tells the scenario to go on.
+    pub(crate) fn go(&mut self) {
+        self.process.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+    }
+
+    /// Waits for a line that contains `part` and has not been taken by an earlier wait, and returns it. Lines of
+    /// different threads come in any order, so one that came before others were waited for counts as well.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, part: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(index) = self.untaken.iter().position(|line| line.contains(part)) {
+                return self.untaken.remove(index);
+            }
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.see(line),
+                Err(error) => panic!("no line with `{part}` ({error}):\n{}", self.seen.join("\n")),
+            }
+        }
+    }
+
+    fn see(&mut self, line: String) {
+        self.seen.push(line.clone());
+        self.untaken.push(line);
+    }
+
+    /// Waits for the end of the process, and of its output.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.see(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("no end:\n{}", self.seen.join("\n")),
+            }
+        }
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "no end:\n{}", self.seen.join("\n"));
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits for an end with an exit code.
+    #[track_caller]
+    pub(crate) fn ends_with(&mut self, code: i32) {
+        let status = self.end();
+        assert_eq!(status.code(), Some(code), "{status}\n{}", self.seen.join("\n"));
+    }
+
+    /// Waits for an end by a signal.
+    #[track_caller]
+    pub(crate) fn ends_by(&mut self, signal: Signal) {
+        let status = self.end();
+        assert_eq!(status.signal(), Some(signal.as_raw()), "{status}\n{}", self.seen.join("\n"));
+    }
+
+    /// Tells whether the process has ended.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
+
+    /// Counts the lines seen so far that contain `part`.
+    pub(crate) fn count(&self, part: &str) -> usize {
+        self.seen.iter().filter(|line| line.contains(part)).count()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn read_lines(output: impl Read + Send + 'static, lines: Sender<String>) {
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines() {
+            let Ok(line) = line else { break };
+            if lines.send(line).is_err() {
+                break;
+            }
+        }
+    });
+}

@@ -1,0 +1,17 @@
+//! What the signal tasks promise, one child process per scenario, driven from outside with real signals.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod child;
+mod group;
+mod scenario;
+
+mod default_action;
+mod delivery;
+mod dump;
+mod ladder;
+mod neighbours;
+mod stuck;
+mod trigger;
+mod validation;

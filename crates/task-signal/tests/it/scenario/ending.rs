@@ -1,0 +1,88 @@
+//! Programs that go on after their group has ended.
+
+use std::{sync::Arc, task::Poll, time::Duration};
+
+use task_core::{Context, StageCell, Step, Task};
+use task_signal::{AfterEnd, Signal, SignalTask, SignalTaskBuilder};
+
+use super::{Scenario, say, serve, wait_for_go, without_window};
+use crate::group::Loud;
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("ending", || end(without_window(), true)),
+    ("ending unnoticed", || end(without_window(), false)),
+    ("ending with nothing after", || end(without_window().after_end(AfterEnd::Nothing), true)),
+    ("ending with a long window", ending_with_a_long_window),
+    ("ending with a real-time signal", ending_with_a_real_time_signal),
+    ("dropped", dropped),
+    ("dropped without a group", dropped_without_a_group),
+    ("two lives", two_lives),
+];
+
+/// A group whose task ends first, then the cleanups, and the process only later.
+fn end(builder: SignalTaskBuilder, is_noticed: bool) {
+    let group = Loud::new();
+    let thread = serve(builder.build().unwrap(), &group);
+    say("ready");
+    wait_for_go();
+    group.go_to(Step::Stopping);
+    group.cancel();
+    thread.join().unwrap();
+    group.go_to(Step::CleaningUp);
+    say("cleaning up");
+    wait_for_go();
+    if is_noticed {
+        group.go_to(Step::Ended);
+    } else {
+        group.go_quietly_to(Step::Ended);
+    }
+    say("ended");
+    wait_for_go();
+}
+
+fn ending_with_a_long_window() {
+    end(SignalTask::builder().repeat_window(Duration::from_secs(3600)), false);
+}
+
+fn ending_with_a_real_time_signal() {
+    end(without_window().signals([libc::SIGRTMIN()]), true);
+}
+
+fn dropped() {
+    let task = without_window().build().unwrap();
+    say("ready");
+    wait_for_go();
+    drop(task);
+    say("dropped");
+    wait_for_go();
+}
+
+/// Its scope belongs to no group, so there will be no report.
+fn dropped_without_a_group() {
+    let task = without_window().build().unwrap();
+    let context = Context::new(Arc::new(StageCell::new()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut run = std::pin::pin!(task.run(context));
+        let polled = std::future::poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await;
+        assert!(matches!(polled, Poll::Pending));
+        say("ready");
+        wait_for_go();
+    });
+    say("dropped");
+    wait_for_go();
+}
+
+fn two_lives() {
+    for _ in 0..2 {
+        let group = Loud::new();
+        let thread = serve(without_window().signals([Signal::TERM]).build().unwrap(), &group);
+        say("ready");
+        wait_for_go();
+        group.cancel();
+        thread.join().unwrap();
+        group.go_to(Step::Ended);
+    }
+    say("ended");
+    wait_for_go();
+}

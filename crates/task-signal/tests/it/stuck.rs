@@ -1,0 +1,67 @@
+//! The ladder holds when everything else is stuck.
+
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+
+use crate::child::Child;
+
+#[test]
+fn the_third_interrupt_exits_though_the_first_request_never_returned() {
+    let mut child = Child::start("stuck request");
+    child.kill_and_see(Signal::INT, "request_stop");
+    child.kill(Signal::INT);
+    // Nobody can say that it was counted; so keep on until the third one is.
+    while !child.is_over() && child.try_kill(Signal::INT).is_ok() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.ends_with(130);
+    assert_eq!(child.count("escalate"), 0);
+}
+
+#[test]
+fn a_callback_that_never_returns_keeps_no_signal_from_the_group() {
+    let mut child = Child::start("stuck callback");
+    child.kill(Signal::INT);
+    child.wait_for("request_stop");
+    child.wait_for("called: SIGINT");
+    child.kill_and_see(Signal::INT, "escalate: Abort");
+    child.kill(Signal::INT);
+    child.ends_with(130);
+    assert_eq!(child.count("called"), 1);
+}
+
+#[test]
+fn a_log_that_never_returns_keeps_no_signal_from_the_group() {
+    let mut child = Child::start("stuck log");
+    child.kill(Signal::USR1);
+    child.kill_and_see(Signal::INT, "request_stop");
+    child.kill_and_see(Signal::INT, "escalate: Abort");
+    child.kill(Signal::USR1);
+    child.kill(Signal::INT);
+    child.ends_with(130);
+}
+
+#[test]
+fn everything_works_with_every_worker_of_the_runtime_blocked() {
+    let mut child = Child::start("stuck runtime");
+    child.kill_and_see(Signal::USR1, "received SIGUSR1");
+    child.wait_for("task `loud` is running");
+    child.kill_and_see(Signal::TERM, "request_stop: signal SIGTERM");
+    child.kill_and_see(Signal::INT, "request_stop: signal SIGINT");
+    child.kill_and_see(Signal::INT, "escalate: Abort");
+    child.kill(Signal::INT);
+    child.ends_with(130);
+}
+
+#[test]
+fn the_third_interrupt_exits_though_nobody_reads_standard_error() {
+    let program = Command::new(std::env::current_exe().unwrap());
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let mut child = Child::spawn(program, "stuck stderr", Stdio::from(writer));
+    child.wait_for("ready");
+    child.kill_and_see(Signal::INT, "request_stop");
+    child.kill_and_see(Signal::INT, "escalate: Abort");
+    child.kill(Signal::INT);
+    child.ends_with(130);
+}
