@@ -10,6 +10,7 @@ mod triggering;
 use std::{
     env,
     io::{self, Write, stderr, stdin, stdout},
+    path::PathBuf,
     process,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -85,6 +86,11 @@ pub(crate) fn say(line: &str) {
     let mut stdout = stdout().lock();
     writeln!(stdout, "{line}").unwrap();
     stdout.flush().unwrap();
+}
+
+/// Where a test with this pid writes what its child reads.
+pub(crate) fn configuration_of(pid: u32) -> PathBuf {
+    env::temp_dir().join(format!("task-signal-{pid}.configuration"))
 }
 
 /// Waits for the test to say that it goes on.
