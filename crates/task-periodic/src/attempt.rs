@@ -1,0 +1,115 @@
+//! One run of an action: its panics caught, its time limited.
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
+
+use task_core::Context;
+use tokio::time::{Instant, Sleep, sleep};
+use tracing::Span;
+
+use crate::{
+    Action, RunTimedOut, RunTimeout,
+    failure::{Failure, discard},
+};
+
+/// What one run is given.
+pub(crate) struct Limits {
+    pub(crate) timeout: RunTimeout,
+    /// How long it may take before it is worth a warning.
+    pub(crate) room: Option<Duration>,
+}
+
+/// What happens while a run is in progress.
+pub(crate) enum Event {
+    /// The task was asked to stop.
+    Stop,
+    /// The run has been in progress for long: told again each time that its age has doubled.
+    Overdue(Duration),
+}
+
+/// Runs the action once, to its end: a stop does not drop the run. Dropped itself, it drops the run.
+pub(crate) async fn attempt<A: Action>(
+    action: &mut A,
+    ctx: &Context,
+    limits: Limits,
+    span: &Span,
+    mut tell: impl FnMut(Event),
+) -> Result<(), Failure> {
+    let Limits { timeout, room } = limits;
+    let begun = Instant::now();
+    // A closure may panic before it has made a future.
+    let run = guarded(span, || action.run(ctx.clone())).map_err(Failure::Panicked)?;
+    let mut run = pin!(Some(run));
+    // Polled only after the run was, and found to take time: until then a timer costs nothing.
+    let mut deadline = pin!(limit_of(timeout).map(sleep));
+    let mut overdue = pin!(room.map(sleep));
+    let mut age = room.unwrap_or_default();
+    let mut stop = Some(ctx.cancelled());
+
+    let result = poll_fn(|cx| {
+        if let Some(run) = run.as_mut().as_pin_mut() {
+            match guarded(span, || run.poll(cx)) {
+                Ok(Poll::Ready(result)) => return Poll::Ready(result.map_err(Failure::Error)),
+                Ok(Poll::Pending) => {}
+                Err(payload) => return Poll::Ready(Err(Failure::Panicked(payload))),
+            }
+        }
+        if let Some(deadline) = deadline.as_mut().as_pin_mut()
+            && deadline.poll(cx).is_ready()
+        {
+            let limit = limit_of(timeout).unwrap_or_default();
+            return Poll::Ready(Err(Failure::TimedOut(RunTimedOut::new(limit))));
+        }
+        if let Some(cancelled) = stop.as_mut()
+            && pin!(cancelled).poll(cx).is_ready()
+        {
+            stop = None;
+            tell(Event::Stop);
+        }
+        while let Some(mut timer) = overdue.as_mut().as_pin_mut()
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            tell(Event::Overdue(begun.elapsed()));
+            age = age.saturating_mul(2);
+            if !rearm(timer, begun, age) {
+                overdue.set(None);
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+
+    // Not left to the end of this function: its drop may panic, and that is a failure of this run.
+    match (guarded(span, || run.set(None)), result) {
+        (Ok(()), result) => result,
+        (Err(payload), Ok(())) => Err(Failure::Panicked(payload)),
+        (Err(payload), Err(failure)) => {
+            discard(payload);
+            Err(failure)
+        }
+    }
+}
+
+fn limit_of(timeout: RunTimeout) -> Option<Duration> {
+    match timeout {
+        RunTimeout::Never => None,
+        RunTimeout::After(limit) => Some(limit),
+    }
+}
+
+/// Sets the timer to the given age of the run, unless that is beyond the clock.
+fn rearm(timer: Pin<&mut Sleep>, begun: Instant, age: Duration) -> bool {
+    begun.checked_add(age).map(|at| timer.reset(at)).is_some()
+}
+
+/// Runs the user's code within the run's span, and catches its panics. The action may be left half-way through what it
+/// did; that is documented on [`Action::run`], and nothing of ours is inside.
+fn guarded<T>(span: &Span, body: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(|| span.in_scope(body)))
+}

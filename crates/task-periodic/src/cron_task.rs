@@ -1,0 +1,56 @@
+//! The task that runs on a cron schedule.
+
+use std::{borrow::Cow, time::SystemTime};
+
+use task_core::Context;
+
+use crate::{Action, CronSchedule, FirstRun, MissedTicks, PeriodicTask, clock::WallClock};
+
+/// A task that does its action at the times of a cron pattern, in a time zone.
+///
+/// ```
+/// # use task_periodic::{CronSchedule, CronTask};
+/// # async fn write_report() -> anyhow::Result<()> { Ok(()) }
+/// let schedule = CronSchedule::in_zone("30 3 * * MON-FRI", "Europe/Berlin")?;
+/// let report = CronTask::new("report", schedule, async |_ctx| write_report().await);
+/// # Ok::<_, task_periodic::PeriodicError>(())
+/// ```
+///
+/// [`CronSchedule`] says what patterns there are, and what happens when clocks change. Waits, the back-off among them,
+/// go by the system's clock; [`RunTimeout`](crate::RunTimeout) does not. All options and the contract are on
+/// [`PeriodicTask`].
+pub type CronTask<A> = PeriodicTask<CronSchedule, A>;
+
+impl<A> CronTask<A> {
+    /// Makes a cron task of an async closure.
+    pub fn new(name: impl Into<Cow<'static, str>>, schedule: CronSchedule, action: A) -> Self
+    where
+        A: AsyncFn(Context) -> anyhow::Result<()> + Action,
+    {
+        Self::with_action(name, schedule, action)
+    }
+
+    /// Makes a cron task of any [`Action`].
+    pub fn with_action(
+        name: impl Into<Cow<'static, str>>,
+        schedule: CronSchedule,
+        action: A,
+    ) -> Self
+    where
+        A: Action,
+    {
+        Self::assemble(name, schedule, action, FirstRun::OnSchedule)
+    }
+
+    /// What becomes of ticks that pass while a run is in progress. Default: [`MissedTicks::Skip`].
+    pub fn missed_ticks(mut self, missed_ticks: MissedTicks) -> Self {
+        self.schedule.missed_ticks = missed_ticks;
+        self
+    }
+
+    /// Where the time of day comes from, for tests. Default: the system's clock.
+    pub fn time_of_day(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.schedule.wall_clock = WallClock::new(now);
+        self
+    }
+}

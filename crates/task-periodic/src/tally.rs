@@ -1,0 +1,165 @@
+//! What has happened so far, and how it is told: the task's status and its log lines.
+
+use std::{fmt, time::Duration};
+
+use task_core::Context;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use crate::throttle::Throttle;
+
+/// How often the status changes while all goes well. It costs the group a lock, and a loop may run very often.
+const STATUS_PAUSE: Duration = Duration::from_secs(1);
+
+/// Counts runs.
+pub(crate) struct Tally {
+    ctx: Context,
+    runs: u64,
+    failed: u64,
+    in_a_row: u32,
+    dropped: u64,
+    begun: Instant,
+    shown_at: Option<Instant>,
+    /// Whether the status speaks of the run that is in progress.
+    is_shown: bool,
+    failures: Throttle,
+    overdue: Throttle,
+    skipped: Throttle,
+    /// Whether the log's last word is a failure.
+    has_warned: bool,
+}
+
+impl Tally {
+    pub(crate) fn new(ctx: Context) -> Self {
+        Self {
+            ctx,
+            runs: 0,
+            failed: 0,
+            in_a_row: 0,
+            dropped: 0,
+            begun: Instant::now(),
+            shown_at: None,
+            is_shown: false,
+            failures: Throttle::default(),
+            overdue: Throttle::default(),
+            skipped: Throttle::default(),
+            has_warned: false,
+        }
+    }
+
+    /// Counts a run that begins, and returns its number, from 1.
+    pub(crate) fn begin(&mut self) -> u64 {
+        self.runs += 1;
+        self.begun = Instant::now();
+        self.is_shown = self.shown_at.is_none_or(|at| self.begun - at >= STATUS_PAUSE);
+        if self.is_shown {
+            self.shown_at = Some(self.begun);
+            self.show_progress();
+        }
+        self.runs
+    }
+
+    /// Notes that the task was asked to stop while a run is in progress.
+    pub(crate) fn stop(&mut self) {
+        if !self.is_shown {
+            self.is_shown = true;
+            self.show_progress();
+        }
+    }
+
+    /// Warns of a run that takes long.
+    pub(crate) fn overdue(&mut self, age: Duration) {
+        if let Some(unlogged) = self.overdue.admit() {
+            warn!(age = ?age, unlogged, "run is still in progress, and its next tick has passed");
+        }
+    }
+
+    /// Counts a good run, and the ticks that it cost.
+    pub(crate) fn succeeded(&mut self, dropped: u64) {
+        self.dropped(dropped);
+        let took = self.begun.elapsed();
+        let failed_before = std::mem::take(&mut self.in_a_row);
+        if failed_before > 0 && std::mem::take(&mut self.has_warned) {
+            info!(took = ?took, failed_before, "run succeeded again");
+        } else {
+            debug!(took = ?took, "run succeeded");
+        }
+        if self.is_shown || failed_before > 0 {
+            self.ctx.status(format!("{}; last run succeeded in {took:.1?}", self.counts()));
+        }
+    }
+
+    /// Counts a failed run, and returns how many have failed in a row.
+    pub(crate) fn failed(&mut self) -> u32 {
+        self.failed += 1;
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        self.in_a_row
+    }
+
+    /// Tells of a failed run that the task survives, and counts the ticks that it cost.
+    pub(crate) fn survived(&mut self, error: &str, dropped: u64, next_in: Option<Duration>) {
+        self.dropped(dropped);
+        let (took, in_a_row) = (self.begun.elapsed(), self.in_a_row);
+        if let Some(unlogged) = self.failures.admit() {
+            self.has_warned = true;
+            warn!(error, took = ?took, in_a_row, next_in = ?next_in, unlogged, "run failed");
+        }
+        let next = Next(next_in);
+        self.ctx.status(format!("{}, {in_a_row} in a row; {next}; last: {error}", self.counts()));
+    }
+
+    /// Tells of a failed run that ends the task.
+    pub(crate) fn gave_up(&self, error: &str) {
+        self.ctx.status(format!("{}, {} in a row; last: {error}", self.counts(), self.in_a_row));
+    }
+
+    fn dropped(&mut self, ticks: u64) {
+        if ticks == 0 {
+            return;
+        }
+        self.dropped = self.dropped.saturating_add(ticks);
+        if let Some(unlogged) = self.skipped.admit() {
+            let took = self.begun.elapsed();
+            warn!(ticks, took = ?took, unlogged, "run took longer than its interval, ticks were dropped");
+        }
+    }
+
+    fn show_progress(&self) {
+        self.ctx.status(format!("run {} in progress; {} failed", self.runs, self.failed));
+    }
+
+    fn counts(&self) -> Counts {
+        Counts { runs: self.runs, failed: self.failed, dropped: self.dropped }
+    }
+}
+
+/// "12 runs, 1 failed, 3 ticks dropped".
+struct Counts {
+    runs: u64,
+    failed: u64,
+    dropped: u64,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { runs, failed, dropped } = self;
+        write!(f, "{runs} {}, {failed} failed", if *runs == 1 { "run" } else { "runs" })?;
+        match dropped {
+            0 => Ok(()),
+            1 => f.write_str(", 1 tick dropped"),
+            _ => write!(f, ", {dropped} ticks dropped"),
+        }
+    }
+}
+
+/// When the next run is.
+struct Next(Option<Duration>);
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(left) => write!(f, "next in {left:.1?}"),
+            None => f.write_str("no next"),
+        }
+    }
+}
