@@ -21,6 +21,9 @@ use crate::{
 /// A clock that reads this much earlier than before was wrong before, and is now right.
 const CORRECTION: Duration = Duration::from_secs(3 * 3600);
 
+/// The longest gap in any place's time, and a bit.
+const HOURS_SKIPPED: u64 = 26;
+
 /// How many dropped ticks are counted after one run; finding each costs a search.
 const COUNTED: u64 = 100;
 
@@ -103,7 +106,7 @@ impl CronSchedule {
             planned: None,
             seen: Duration::ZERO,
         };
-        match schedule.tick_from(Duration::ZERO) {
+        match schedule.find(0) {
             Some(_) => Ok(schedule),
             None => Err(Kind::NeverMatches(pattern.to_owned()).into()),
         }
@@ -128,11 +131,11 @@ impl CronSchedule {
 
     /// Finds the first tick in this second or a later one.
     fn search(&self, second: u64) -> Option<Duration> {
-        let found = self.find(second).or_else(|| {
-            // The search gives up at a gap of more than two hours: some places skipped a whole day once.
-            self.find(second.checked_add(26 * 3600)?)
-        })?;
-        u64::try_from(found.timestamp().as_second()).ok().map(Duration::from_secs)
+        // The search gives up at a gap of more than two hours. Some places once skipped a whole day; begin beyond it.
+        let found = (0..=HOURS_SKIPPED)
+            .find_map(|hours| self.find(second.checked_add(hours * 3600)?))
+            .map(|found| found.timestamp().as_second())?;
+        u64::try_from(found).ok().map(Duration::from_secs)
     }
 
     fn find(&self, second: u64) -> Option<Zoned> {

@@ -1,0 +1,396 @@
+//! Cron schedules: patterns, clock changes, and a system clock that is set while the task waits.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use proptest::{collection::btree_set, prelude::*};
+use task_core::{Context, Task};
+use task_periodic::{Action, CronSchedule, CronTask, FirstRun, Jitter, MissedTicks};
+use tokio::time::{Instant, sleep};
+
+use crate::rig::{Rig, ms, secs};
+
+fn time(text: &str) -> SystemTime {
+    text.parse::<Timestamp>().unwrap().into()
+}
+
+/// The first ticks after an instant, as local times with their offsets.
+fn ticks(pattern: &str, zone: &str, after: &str, count: usize) -> Vec<String> {
+    let schedule = CronSchedule::in_zone(pattern, zone).unwrap();
+    let zone = TimeZone::get(zone).unwrap();
+    let mut last = time(after);
+    (0..count)
+        .map(|_| {
+            last = schedule.next_after(last).unwrap();
+            let tick = Timestamp::try_from(last).unwrap().to_zoned(zone.clone());
+            tick.strftime("%F %T %:z").to_string()
+        })
+        .collect()
+}
+
+#[test]
+fn patterns_that_cannot_be_read_or_never_match_are_refused() {
+    let unreadable =
+        ["", "x", "* * * *", "60 * * * *", "* * * * * * *", "0 0 0 0 0", "*/0 * * * *", "@reboot"];
+    for pattern in unreadable {
+        let error = CronSchedule::utc(pattern).unwrap_err();
+        assert!(error.is_pattern() && !error.is_time_zone(), "{pattern}: {error}");
+        assert_eq!(error.to_string(), format!("failed to read the cron pattern `{pattern}`"));
+        assert!(std::error::Error::source(&error).is_some(), "{pattern}");
+    }
+    let error = CronSchedule::utc("0 0 30 2 *").unwrap_err();
+    assert!(error.is_pattern(), "{error}");
+    assert_eq!(error.to_string(), "cron pattern `0 0 30 2 *` matches no instant");
+    for pattern in [
+        "* * * * *",
+        "*/5 * * * * *",
+        "@daily",
+        "0 0 29 2 +MON",
+        "15 3 L * *",
+        "0 9 * JAN-MAR MON-FRI",
+    ] {
+        assert!(CronSchedule::utc(pattern).is_ok(), "{pattern}");
+    }
+}
+
+#[test]
+fn a_time_zone_that_nobody_knows_is_refused() {
+    let error = CronSchedule::in_zone("* * * * *", "Mars/Olympus_Mons").unwrap_err();
+    assert!(error.is_time_zone() && !error.is_pattern(), "{error}");
+    assert_eq!(error.to_string(), "failed to find the time zone `Mars/Olympus_Mons`");
+}
+
+#[test]
+fn a_schedule_says_what_it_is() {
+    assert_eq!(CronSchedule::utc("0 3 * * *").unwrap().to_string(), "0 3 * * * UTC");
+    let schedule = CronSchedule::in_zone("@daily", "Europe/Berlin").unwrap();
+    assert!(schedule.to_string().ends_with("Europe/Berlin"), "{schedule}");
+}
+
+#[test]
+fn the_tick_after_a_tick_is_the_next_one() {
+    let schedule = CronSchedule::utc("0 * * * *").unwrap();
+    let tick = time("2026-05-05T12:00:00Z");
+    for before in [tick - ms(1), tick - secs(3600), tick - Duration::from_nanos(1)] {
+        assert_eq!(schedule.next_after(before), Some(tick));
+    }
+    for after in [tick, tick + ms(1), tick + secs(3599)] {
+        assert_eq!(schedule.next_after(after), Some(tick + secs(3600)));
+    }
+}
+
+#[test]
+fn there_is_a_last_tick_before_the_end_of_time() {
+    let schedule = CronSchedule::utc("0 0 1 1 *").unwrap();
+    assert_eq!(schedule.next_after(time("5000-01-01T00:00:00Z")), None);
+    let ever_after = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(1 << 50)).unwrap();
+    assert_eq!(schedule.next_after(ever_after), None);
+    assert_eq!(
+        schedule.next_after(time("1960-01-01T00:00:00Z")),
+        Some(time("1971-01-01T00:00:00Z")),
+        "what is before 1970 counts as 1970"
+    );
+}
+
+#[test]
+fn a_fixed_time_in_the_skipped_hour_runs_right_after_it() {
+    assert_eq!(
+        ticks("30 2 * * *", "Europe/Berlin", "2026-03-27T12:00:00Z", 3),
+        ["2026-03-28 02:30:00 +01:00", "2026-03-29 03:00:00 +02:00", "2026-03-30 02:30:00 +02:00"]
+    );
+    assert_eq!(
+        ticks("30 2 * * *", "America/New_York", "2026-03-08T05:00:00Z", 2),
+        ["2026-03-08 03:00:00 -04:00", "2026-03-09 02:30:00 -04:00"]
+    );
+}
+
+#[test]
+fn a_fixed_time_in_the_repeated_hour_runs_once() {
+    assert_eq!(
+        ticks("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2),
+        ["2026-10-25 02:30:00 +02:00", "2026-10-26 02:30:00 +01:00"]
+    );
+    // Also when asked between the two.
+    assert_eq!(
+        ticks("30 2 * * *", "Europe/Berlin", "2026-10-25T00:45:00Z", 1),
+        ["2026-10-26 02:30:00 +01:00"]
+    );
+}
+
+#[test]
+fn an_interval_follows_the_elapsed_time_through_both() {
+    assert_eq!(
+        ticks("*/30 * * * *", "Europe/Berlin", "2026-03-29T00:20:00Z", 4),
+        [
+            "2026-03-29 01:30:00 +01:00",
+            "2026-03-29 03:00:00 +02:00",
+            "2026-03-29 03:30:00 +02:00",
+            "2026-03-29 04:00:00 +02:00",
+        ]
+    );
+    assert_eq!(
+        ticks("*/30 * * * *", "Europe/Berlin", "2026-10-25T00:10:00Z", 5),
+        [
+            "2026-10-25 02:30:00 +02:00",
+            "2026-10-25 02:00:00 +01:00",
+            "2026-10-25 02:30:00 +01:00",
+            "2026-10-25 03:00:00 +01:00",
+            "2026-10-25 03:30:00 +01:00",
+        ]
+    );
+}
+
+#[test]
+fn a_day_that_a_country_skipped_does_not_end_the_schedule() {
+    // Samoa had no 30 December 2011.
+    assert_eq!(
+        ticks("0 12 * * *", "Pacific/Apia", "2011-12-29T20:00:00Z", 3),
+        ["2011-12-29 12:00:00 -10:00", "2011-12-31 12:00:00 +14:00", "2012-01-01 12:00:00 +14:00"]
+    );
+}
+
+/// A clock of the day that goes with the paused one, until it is set.
+#[derive(Clone)]
+struct Clock {
+    base: SystemTime,
+    born: Instant,
+    set_by: Arc<AtomicI64>,
+}
+
+impl Clock {
+    fn at(text: &str) -> Self {
+        Self { base: time(text), born: Instant::now(), set_by: Arc::default() }
+    }
+
+    fn set(&self, seconds: i64) {
+        self.set_by.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    fn now(&self) -> SystemTime {
+        let set_by = self.set_by.load(Ordering::SeqCst);
+        let now = self.base + self.born.elapsed();
+        let by = secs(set_by.unsigned_abs());
+        if set_by < 0 { now - by } else { now + by }
+    }
+
+    fn text(&self) -> String {
+        Timestamp::try_from(self.now()).unwrap().strftime("%F %T").to_string()
+    }
+}
+
+/// Runs a cron task whose runs take `work`, and returns what the clock said when they began.
+async fn runs(
+    clock: &Clock,
+    pattern: &str,
+    life: Duration,
+    work: Duration,
+    adjust: impl FnOnce(CronTask<Recorder>) -> CronTask<Recorder>,
+) -> Vec<String> {
+    let rig = Rig::new();
+    let begins = Arc::default();
+    let recorder = Recorder { clock: clock.clone(), work, begins: Arc::clone(&begins) };
+    let schedule = CronSchedule::utc(pattern).unwrap();
+    let task = CronTask::with_action("cron", schedule, recorder).time_of_day({
+        let clock = clock.clone();
+        move || clock.now()
+    });
+    rig.run_for(life, adjust(task)).await.unwrap();
+    begins.lock().unwrap().clone()
+}
+
+struct Recorder {
+    clock: Clock,
+    work: Duration,
+    begins: Arc<Mutex<Vec<String>>>,
+}
+
+impl Action for Recorder {
+    async fn run(&mut self, _: Context) -> anyhow::Result<()> {
+        self.begins.lock().unwrap().push(self.clock.text());
+        if !self.work.is_zero() {
+            sleep(self.work).await;
+        }
+        Ok(())
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const NIGHTLY: &str = "0 3 * * *";
+
+#[tokio::test(start_paused = true)]
+async fn it_runs_at_the_times_of_its_pattern() {
+    let clock = Clock::at("2026-05-05T12:00:30.250Z");
+    let begins = runs(&clock, "*/20 * * * *", HOUR, ms(0), |task| task).await;
+    assert_eq!(begins, ["2026-05-05 12:20:00", "2026-05-05 12:40:00", "2026-05-05 13:00:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_runs_at_once_as_well_if_so_chosen() {
+    let clock = Clock::at("2026-05-05T12:00:30Z");
+    let begins =
+        runs(&clock, "*/20 * * * *", HOUR / 2, ms(0), |task| task.first_run(FirstRun::Immediately))
+            .await;
+    assert_eq!(begins, ["2026-05-05 12:00:30", "2026-05-05 12:20:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ticks_that_pass_during_a_run_are_treated_as_chosen() {
+    let all = async |missed| {
+        let clock = Clock::at("2026-05-05T12:00:00Z");
+        runs(&clock, "*/10 * * * *", HOUR - secs(1), secs(25 * 60), |task| {
+            task.missed_ticks(missed)
+        })
+        .await
+    };
+    let minutes =
+        |begins: Vec<String>| begins.iter().map(|at| at[14..].to_owned()).collect::<Vec<_>>();
+    assert_eq!(minutes(all(MissedTicks::Skip).await), ["00:00", "30:00"]);
+    assert_eq!(minutes(all(MissedTicks::Delay).await), ["00:00", "25:00", "50:00"]);
+    assert_eq!(minutes(all(MissedTicks::Burst).await), ["00:00", "25:00", "50:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn delay_makes_up_once_and_burst_makes_up_for_each() {
+    let all = async |missed| {
+        let clock = Clock::at("2026-05-05T12:00:00Z");
+        let rig = Rig::new();
+        let task = CronTask::new("cron", CronSchedule::utc("*/10 * * * *").unwrap(), {
+            let rig = rig.clone();
+            async move |_| {
+                if rig.mark() == 0 {
+                    sleep(secs(35 * 60)).await;
+                }
+                Ok(())
+            }
+        });
+        let task = task.missed_ticks(missed).time_of_day(move || clock.now());
+        rig.run_for(HOUR + secs(1), task).await.unwrap();
+        rig.starts().iter().map(|start| start / 60_000).collect::<Vec<_>>()
+    };
+    assert_eq!(all(MissedTicks::Skip).await, [0, 40, 50, 60]);
+    assert_eq!(all(MissedTicks::Delay).await, [0, 35, 40, 50, 60]);
+    assert_eq!(all(MissedTicks::Burst).await, [0, 35, 35, 35, 40, 50, 60]);
+}
+
+/// Sets the clock after a while.
+async fn with_a_step(clock: &Clock, after: Duration, by_hours: f64, life: Duration) -> Vec<String> {
+    let step = async {
+        sleep(after).await;
+        #[allow(clippy::cast_possible_truncation, reason = "a few hours")]
+        clock.set((by_hours * 3600.0) as i64);
+    };
+    tokio::join!(runs(clock, NIGHTLY, life, ms(0), |task| task), step).0
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_set_forward_over_a_tick_makes_it_run_within_a_minute() {
+    let clock = Clock::at("2026-05-05T02:00:00Z");
+    let begins = with_a_step(&clock, secs(600), 2.0, 30 * HOUR).await;
+    assert_eq!(begins.len(), 2, "{begins:?}");
+    assert!(begins[0] > "2026-05-05 04:10:00".into() && begins[0] <= "2026-05-05 04:11:01".into());
+    assert_eq!(begins[1], "2026-05-06 03:00:00");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_set_back_a_little_after_a_run_does_not_run_it_again() {
+    let clock = Clock::at("2026-05-05T02:50:00Z");
+    let begins = with_a_step(&clock, HOUR, -1.5, 30 * HOUR).await;
+    assert_eq!(begins, ["2026-05-05 03:00:00", "2026-05-06 03:00:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_set_back_a_little_before_a_run_delays_it() {
+    let clock = Clock::at("2026-05-05T02:50:00Z");
+    let begins = with_a_step(&clock, secs(60), -1.0, 2 * HOUR).await;
+    assert_eq!(begins, ["2026-05-05 03:00:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_set_back_by_days_was_wrong_and_the_schedule_starts_over() {
+    let clock = Clock::at("2026-05-05T02:50:00Z");
+    let begins = with_a_step(&clock, HOUR, -240.0, 25 * HOUR).await;
+    assert_eq!(begins, ["2026-05-05 03:00:00", "2026-04-26 03:00:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_steps_back_add_up() {
+    let clock = Clock::at("2026-05-05T02:50:00Z");
+    let step = async {
+        sleep(HOUR).await;
+        for _ in 0..100 {
+            clock.set(-4000);
+            sleep(secs(120)).await;
+        }
+    };
+    // More than four days back in all; it must not take four days to run again.
+    let begins = tokio::join!(runs(&clock, NIGHTLY, 30 * HOUR, ms(0), |task| task), step).0;
+    assert_eq!(begins.len(), 2, "{begins:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_set_back_during_a_run_runs_nothing_twice() {
+    let clock = Clock::at("2026-05-05T02:59:00Z");
+    let step = async {
+        sleep(secs(600)).await;
+        clock.set(-1800);
+    };
+    let begins = tokio::join!(runs(&clock, NIGHTLY, 25 * HOUR, secs(1200), |task| task), step).0;
+    assert_eq!(begins, ["2026-05-05 03:00:00", "2026-05-06 03:00:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jitter_of_a_schedule_is_a_part_of_the_time_to_its_next_tick() {
+    let clock = Clock::at("2026-05-05T12:30:00Z");
+    let begins = runs(&clock, "0 * * * *", 200 * HOUR, ms(0), |task| {
+        task.jitter(Jitter::fraction(0.25).unwrap()).seed(5)
+    })
+    .await;
+    assert!(begins.len() >= 198, "{}", begins.len());
+    let minutes: Vec<_> = begins.iter().map(|at| at[14..16].parse::<u32>().unwrap()).collect();
+    assert!(minutes.iter().all(|minute| *minute <= 15), "{minutes:?}");
+    assert!(minutes.iter().any(|minute| *minute > 12) && minutes.iter().any(|minute| *minute < 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_its_wait_at_once() {
+    let rig = Rig::new();
+    let task = CronTask::new("cron", CronSchedule::utc("0 0 1 1 *").unwrap(), async |_| Ok(()));
+    assert_eq!(task.name(), "cron");
+    rig.run_for(secs(90), task).await.unwrap();
+    assert_eq!(rig.now(), 90_000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// In UTC there are no surprises: a minute is a tick if and only if its fields are in the lists.
+    #[test]
+    fn ticks_are_the_minutes_that_match(
+        minutes in btree_set(0..60_i8, 1..4),
+        hours in btree_set(0..24_i8, 1..4),
+        start in 0..500_000_i64,
+    ) {
+        let list = |set: &BTreeSet<i8>| {
+            set.iter().map(i8::to_string).collect::<Vec<_>>().join(",")
+        };
+        let pattern = format!("{} {} * * *", list(&minutes), list(&hours));
+        let schedule = CronSchedule::utc(&pattern).unwrap();
+        let start = 1_767_225_600 + start;
+        let found = schedule.next_after(SystemTime::UNIX_EPOCH + secs(start.unsigned_abs())).unwrap();
+        let expected = (start / 60 + 1..)
+            .map(|minute| Timestamp::from_second(minute * 60).unwrap())
+            .find(|at| {
+                let civil: DateTime = TimeZone::UTC.to_datetime(*at);
+                minutes.contains(&civil.minute()) && hours.contains(&civil.hour())
+            })
+            .unwrap();
+        prop_assert_eq!(found, SystemTime::from(expected));
+    }
+}

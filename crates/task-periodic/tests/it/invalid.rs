@@ -1,0 +1,54 @@
+//! Values that no task can be made of.
+
+use std::time::Duration;
+
+use task_core::Context;
+use task_periodic::{Backoff, Jitter, LoopTask, PollTask};
+
+use crate::rig::{ms, secs};
+
+async fn nothing(_: Context) -> anyhow::Result<()> {
+    Ok(())
+}
+
+#[test]
+fn a_poll_without_a_period_is_refused() {
+    let error = PollTask::new("poll", Duration::ZERO, nothing).unwrap_err();
+    assert!(error.is_interval() && !error.is_jitter());
+    assert_eq!(error.to_string(), "period is zero");
+}
+
+#[test]
+fn a_loop_without_a_delay_is_not() {
+    assert!(LoopTask::new("loop", Duration::ZERO, nothing).is_ok());
+}
+
+#[test]
+fn intervals_beyond_a_hundred_years_are_refused() {
+    let error = PollTask::new("poll", Duration::MAX, nothing).unwrap_err();
+    assert!(error.is_interval(), "{error}");
+    let error = LoopTask::new("loop", Duration::MAX, nothing).unwrap_err();
+    assert!(error.to_string().starts_with("delay of "), "{error}");
+    assert!(error.to_string().ends_with("s is longer than 100 years"), "{error}");
+    assert!(PollTask::new("poll", secs(100 * 365 * 24 * 3600), nothing).is_ok());
+}
+
+#[test]
+fn a_jitter_that_is_no_fraction_is_refused() {
+    for fraction in [-0.01, 1.01, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let error = Jitter::fraction(fraction).unwrap_err();
+        assert!(error.is_jitter() && !error.is_interval(), "{error}");
+    }
+    for fraction in [0.0, -0.0, 0.5, 1.0] {
+        assert!(Jitter::fraction(fraction).is_ok(), "{fraction}");
+    }
+}
+
+#[test]
+fn a_back_off_that_would_spin_or_shrink_is_refused() {
+    for (first, longest) in [(ms(0), ms(1)), (ms(0), ms(0)), (ms(2), ms(1)), (ms(1), Duration::MAX)]
+    {
+        assert!(Backoff::new(first, longest).unwrap_err().is_interval(), "{first:?} {longest:?}");
+    }
+    assert!(Backoff::new(ms(1), ms(1)).is_ok());
+}

@@ -1,0 +1,17 @@
+//! The contract of periodic tasks, from outside, on a paused clock.
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "tests")]
+
+mod actions;
+#[cfg(feature = "cron")]
+mod cron;
+mod failures;
+mod first_run;
+mod invalid;
+mod jitter;
+mod log;
+mod model;
+mod panics;
+mod rig;
+mod status;
+mod stopping;
+mod timeouts;

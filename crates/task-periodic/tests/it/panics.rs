@@ -1,0 +1,126 @@
+//! Panics of the action, wherever it can have one.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind, panic_any},
+    pin::{Pin, pin},
+    task::{Context as Cx, Poll, Waker},
+};
+
+use task_core::{Context, Task};
+use task_periodic::{Action, LoopTask, OnFailure, RunTimeout};
+
+use crate::rig::{Rig, ms, secs};
+
+/// An action whose first run is what `make` makes; later ones succeed.
+struct First<M>(Option<M>);
+
+impl<M, F> Action for First<M>
+where
+    M: FnOnce() -> F + Send + 'static,
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    fn run(&mut self, _: Context) -> impl Future<Output = anyhow::Result<()>> + Send {
+        let first = self.0.take().map(|make| make());
+        async {
+            match first {
+                Some(first) => first.await,
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Runs such an action for a while and returns all statuses.
+async fn survive<M, F>(make: M) -> Vec<String>
+where
+    M: FnOnce() -> F + Send + 'static,
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let rig = Rig::new();
+    let task = LoopTask::with_action("loop", secs(10), First(Some(make))).unwrap();
+    rig.run_for(ms(25_500), task.run_timeout(RunTimeout::After(secs(5)))).await.unwrap();
+    assert!(rig.last_status().starts_with("3 runs, 1 failed; "), "{}", rig.last_status());
+    rig.statuses()
+}
+
+fn has(statuses: &[String], end: &str) -> bool {
+    statuses.iter().any(|status| status.ends_with(end))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_failure_like_any_other_and_keeps_its_message() {
+    let statuses = survive(|| async { panic!("no {}", "way") }).await;
+    assert!(has(&statuses, "last: panicked: no way"), "{statuses:?}");
+    let statuses = survive(|| async { panic!("literal") }).await;
+    assert!(has(&statuses, "last: panicked: literal"), "{statuses:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_is_one_before_there_is_a_future() {
+    #[allow(unreachable_code, reason = "gives the closure its type")]
+    let statuses = survive(|| {
+        panic!("too early");
+        async { Ok(()) }
+    })
+    .await;
+    assert!(has(&statuses, "last: panicked: too early"), "{statuses:?}");
+}
+
+struct PanicsOnDrop;
+
+impl Drop for PanicsOnDrop {
+    fn drop(&mut self) {
+        panic!("in drop");
+    }
+}
+
+/// A future that panics when it is dropped, whether it has ended or not.
+struct Cursed {
+    ends: bool,
+    _curse: PanicsOnDrop,
+}
+
+impl Future for Cursed {
+    type Output = anyhow::Result<()>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Cx<'_>) -> Poll<Self::Output> {
+        if self.ends { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_is_one_when_the_ended_run_is_dropped() {
+    let statuses = survive(|| Cursed { ends: true, _curse: PanicsOnDrop }).await;
+    assert!(has(&statuses, "last: panicked: in drop"), "{statuses:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_when_the_timed_out_run_is_dropped_hides_nothing() {
+    let statuses = survive(|| Cursed { ends: false, _curse: PanicsOnDrop }).await;
+    assert!(has(&statuses, "last: run took longer than 5s"), "{statuses:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_that_is_no_text_or_panics_when_dropped_is_survived() {
+    let statuses = survive(|| async { panic_any(17_u8) }).await;
+    assert!(has(&statuses, "last: panicked: a payload that is not a text"), "{statuses:?}");
+    survive(|| async { panic_any(PanicsOnDrop) }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_that_ends_the_task_goes_on_with_its_own_payload() {
+    for on_failure in [OnFailure::Fail, OnFailure::FailAfter(1)] {
+        let rig = Rig::new();
+        let task = LoopTask::new("loop", ms(1), async |_| panic_any(17_u8)).unwrap();
+        let mut run = pin!(task.on_failure(on_failure).run(rig.ctx()));
+        let mut cx = Cx::from_waker(Waker::noop());
+        let poll = catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(&mut cx).is_ready()));
+        // In the very poll in which it began: that is when a manager knows its place.
+        assert_eq!(*poll.unwrap_err().downcast::<u8>().unwrap(), 17);
+        assert_eq!(
+            rig.last_status(),
+            "1 run, 1 failed, 1 in a row; last: panicked: a payload that is not a text"
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! A group of one: what a manager would be to a task, its clock paused, everything it is told recorded.
+
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::Duration,
+};
+
+use task_core::{Context, Scope, Stage, StageCell, Task};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Longer than any test, in virtual time.
+const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3600);
+
+pub(crate) fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// What a task under test is run with.
+#[derive(Clone)]
+pub(crate) struct Rig {
+    group: Arc<GroupOfOne>,
+    born: Instant,
+    starts: Arc<Mutex<Vec<u64>>>,
+    _watchdog: Arc<Watchdog>,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        Self {
+            group: Arc::default(),
+            born: Instant::now(),
+            starts: Arc::default(),
+            _watchdog: Arc::new(Watchdog::new()),
+        }
+    }
+
+    pub(crate) fn ctx(&self) -> Context {
+        Context::new(self.group.clone())
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.group.stage.advance(Stage::Cancelled);
+    }
+
+    /// Milliseconds since the test began.
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap()
+    }
+
+    /// Notes that a run begins now; for use by actions. Returns its index, from 0.
+    pub(crate) fn mark(&self) -> usize {
+        let mut starts = self.starts.lock().unwrap();
+        starts.push(self.now());
+        starts.len() - 1
+    }
+
+    /// When the runs began, in milliseconds.
+    pub(crate) fn starts(&self) -> Vec<u64> {
+        self.starts.lock().unwrap().clone()
+    }
+
+    /// Runs the task to its end, which must come by itself.
+    pub(crate) async fn run(&self, task: impl Task) -> anyhow::Result<()> {
+        timeout(FOR_EVER, task.run(self.ctx())).await.expect("the task ends by itself")
+    }
+
+    /// Runs the task, stops it after `life`, and returns how it ended, which must be at once if it does not work.
+    pub(crate) async fn run_for(&self, life: Duration, task: impl Task) -> anyhow::Result<()> {
+        let stop = async {
+            sleep(life).await;
+            self.cancel();
+        };
+        tokio::join!(self.run(task), stop).0
+    }
+
+    pub(crate) fn statuses(&self) -> Vec<String> {
+        self.group.statuses.lock().unwrap().clone()
+    }
+
+    pub(crate) fn last_status(&self) -> String {
+        self.statuses().pop().expect("the task has set a status")
+    }
+
+    pub(crate) fn readiness(&self) -> Vec<bool> {
+        self.group.readiness.lock().unwrap().clone()
+    }
+
+    pub(crate) fn recorded_failures(&self) -> usize {
+        self.group.failures.load(Ordering::SeqCst)
+    }
+}
+
+#[derive(Default)]
+struct GroupOfOne {
+    stage: StageCell,
+    statuses: Mutex<Vec<String>>,
+    readiness: Mutex<Vec<bool>>,
+    failures: AtomicUsize,
+}
+
+impl Scope for GroupOfOne {
+    fn stage(&self) -> &StageCell {
+        &self.stage
+    }
+
+    fn set_ready(&self, ready: bool) {
+        self.readiness.lock().unwrap().push(ready);
+    }
+
+    fn set_status(&self, status: Cow<'static, str>) {
+        self.statuses.lock().unwrap().push(status.into_owned());
+    }
+
+    fn record_failure(&self, _error: anyhow::Error) {
+        self.failures.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Ends the process if a test takes too long in real time: a paused clock does not save from a loop that spins.
+struct Watchdog(#[allow(dead_code, reason = "its drop is what tells")] Sender<()>);
+
+impl Watchdog {
+    fn new() -> Self {
+        let (alive, gone) = mpsc::channel::<()>();
+        let name = thread::current().name().unwrap_or("a test").to_owned();
+        thread::spawn(move || {
+            if gone.recv_timeout(secs(60)) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("{name} has run for a minute");
+                std::process::exit(101);
+            }
+        });
+        Self(alive)
+    }
+}

@@ -1,0 +1,102 @@
+//! What the group sees of a periodic task.
+
+use std::time::Duration;
+
+use task_core::Task;
+use task_periodic::{LoopTask, PollTask};
+use tokio::time::sleep;
+
+use crate::rig::{Rig, ms, secs};
+
+#[tokio::test(start_paused = true)]
+async fn the_status_tells_the_runs_and_the_last_outcome() {
+    let rig = Rig::new();
+    let task = PollTask::new("poll", secs(10), {
+        let rig = rig.clone();
+        async move |_| {
+            let index = rig.mark();
+            sleep(ms(35)).await;
+            if index == 1 { anyhow::bail!("refused") } else { Ok(()) }
+        }
+    });
+    rig.run_for(secs(25), task.unwrap()).await.unwrap();
+    assert_eq!(
+        rig.statuses(),
+        [
+            "run 1 in progress; 0 failed",
+            "1 run, 0 failed; last run succeeded in 35.0ms",
+            "run 2 in progress; 0 failed",
+            "2 runs, 1 failed, 1 in a row; next in 10.0s; last: refused",
+            "run 3 in progress; 1 failed",
+            "3 runs, 1 failed; last run succeeded in 35.0ms",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_ticks_are_counted() {
+    let rig = Rig::new();
+    let task = PollTask::new("poll", secs(10), async |_| {
+        sleep(secs(34)).await;
+        Ok(())
+    });
+    rig.run_for(secs(70), task.unwrap()).await.unwrap();
+    assert_eq!(rig.last_status(), "2 runs, 0 failed, 6 ticks dropped; last run succeeded in 34.0s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_all_goes_well_it_changes_once_a_second() {
+    let rig = Rig::new();
+    let task = LoopTask::new("loop", ms(1), async |_| Ok(())).unwrap();
+    rig.run_for(Duration::from_millis(10_500), task).await.unwrap();
+    let changes = rig.statuses().len();
+    assert!((20..=24).contains(&changes), "{changes} changes in 10 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_waited_for_at_the_stop_is_named() {
+    let rig = Rig::new();
+    let task = LoopTask::new("loop", ms(1), {
+        let rig = rig.clone();
+        async move |ctx| {
+            if rig.mark() == 100 {
+                ctx.cancelled().await;
+                sleep(secs(1)).await;
+            }
+            Ok(())
+        }
+    });
+    let stop = async {
+        sleep(secs(5)).await;
+        rig.cancel();
+        sleep(ms(1)).await;
+        rig.last_status()
+    };
+    let (result, status) = tokio::join!(task.unwrap().run(rig.ctx()), stop);
+    result.unwrap();
+    assert_eq!(status, "run 101 in progress; 0 failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_good_run_makes_the_task_ready_once() {
+    let rig = Rig::new();
+    let task = PollTask::new("poll", secs(100), {
+        let rig = rig.clone();
+        async move |_| {
+            let index = rig.mark();
+            assert_eq!(rig.readiness().is_empty(), index < 2);
+            if index == 0 || index == 3 { anyhow::bail!("no") } else { Ok(()) }
+        }
+    });
+    rig.run_for(secs(550), task.unwrap()).await.unwrap();
+    assert_eq!((rig.starts().len(), rig.readiness()), (6, vec![true]));
+}
+
+#[test]
+fn a_task_says_what_it_is() {
+    let task = LoopTask::new("sweep", secs(1), async |_| Ok(())).unwrap();
+    assert_eq!(task.name(), "sweep");
+    assert!(!task.gates_readiness());
+    let debug = format!("{task:?}");
+    assert!(debug.contains("sweep") && debug.contains("delay: 1s"), "{debug}");
+}
