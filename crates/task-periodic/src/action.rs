@@ -14,9 +14,8 @@ use task_core::Context;
 /// # Closures
 ///
 /// Async closures are actions, with no annotations, and so are `async fn`s that take a [`Context`]. What a closure
-/// captured must be `Clone`, because each run works on a clone: capture pools, clients and `Arc`s. A closure that
-/// changes its captured values does not compile; use [`stateful`], or a type of your own. (A plain closure that
-/// returns a future works too, with its argument annotated: `|ctx: Context| async move { … }`.)
+/// captured must be `Clone`, because each run works on a clone: capture pools, clients and `Arc`s. (A plain closure
+/// that returns a future works too, with its argument annotated: `|ctx: Context| async move { … }`.)
 ///
 /// ```
 /// # use std::{sync::Arc, time::Duration};
@@ -24,6 +23,17 @@ use task_core::Context;
 /// # struct Cache; impl Cache { async fn refresh(&self) -> anyhow::Result<()> { Ok(()) } }
 /// # let cache = Arc::new(Cache);
 /// let refresh = PollTask::new("refresh", Duration::from_secs(30), async move |_| cache.refresh().await)?;
+/// # Ok::<_, task_periodic::PeriodicError>(())
+/// ```
+///
+/// A closure that changes its captured values does not compile, as each run would begin with the old ones. Use
+/// [`stateful`], or a type of your own.
+///
+/// ```compile_fail,E0594
+/// # use std::time::Duration;
+/// # use task_periodic::PollTask;
+/// let mut runs = 0;
+/// let count = PollTask::new("count", Duration::from_secs(30), async move |_| { runs += 1; Ok(()) })?;
 /// # Ok::<_, task_periodic::PeriodicError>(())
 /// ```
 ///

@@ -45,6 +45,10 @@
 //!
 //! `cron` adds `CronTask` and `CronSchedule`. Nothing is on by default.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod error;
 
 mod action;

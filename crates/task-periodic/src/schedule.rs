@@ -7,6 +7,8 @@
 mod cron;
 mod periodical;
 mod spaced;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

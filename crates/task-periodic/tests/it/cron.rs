@@ -1,7 +1,6 @@
-//! Cron schedules: patterns, clock changes, and a system clock that is set while the task waits.
+//! Cron tasks, and a system clock that is set while they wait.
 
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -9,8 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
-use proptest::{collection::btree_set, prelude::*};
+use jiff::Timestamp;
 use task_core::{Context, Task};
 use task_periodic::{Action, CronSchedule, CronTask, FirstRun, Jitter, MissedTicks};
 use tokio::time::{Instant, sleep};
@@ -19,141 +17,6 @@ use crate::rig::{Rig, ms, secs};
 
 fn time(text: &str) -> SystemTime {
     text.parse::<Timestamp>().unwrap().into()
-}
-
-/// The first ticks after an instant, as local times with their offsets.
-fn ticks(pattern: &str, zone: &str, after: &str, count: usize) -> Vec<String> {
-    let schedule = CronSchedule::in_zone(pattern, zone).unwrap();
-    let zone = TimeZone::get(zone).unwrap();
-    let mut last = time(after);
-    (0..count)
-        .map(|_| {
-            last = schedule.next_after(last).unwrap();
-            let tick = Timestamp::try_from(last).unwrap().to_zoned(zone.clone());
-            tick.strftime("%F %T %:z").to_string()
-        })
-        .collect()
-}
-
-#[test]
-fn patterns_that_cannot_be_read_or_never_match_are_refused() {
-    let unreadable =
-        ["", "x", "* * * *", "60 * * * *", "* * * * * * *", "0 0 0 0 0", "*/0 * * * *", "@reboot"];
-    for pattern in unreadable {
-        let error = CronSchedule::utc(pattern).unwrap_err();
-        assert!(error.is_pattern() && !error.is_time_zone(), "{pattern}: {error}");
-        assert_eq!(error.to_string(), format!("failed to read the cron pattern `{pattern}`"));
-        assert!(std::error::Error::source(&error).is_some(), "{pattern}");
-    }
-    let error = CronSchedule::utc("0 0 30 2 *").unwrap_err();
-    assert!(error.is_pattern(), "{error}");
-    assert_eq!(error.to_string(), "cron pattern `0 0 30 2 *` matches no instant");
-    for pattern in [
-        "* * * * *",
-        "*/5 * * * * *",
-        "@daily",
-        "0 0 29 2 +MON",
-        "15 3 L * *",
-        "0 9 * JAN-MAR MON-FRI",
-    ] {
-        assert!(CronSchedule::utc(pattern).is_ok(), "{pattern}");
-    }
-}
-
-#[test]
-fn a_time_zone_that_nobody_knows_is_refused() {
-    let error = CronSchedule::in_zone("* * * * *", "Mars/Olympus_Mons").unwrap_err();
-    assert!(error.is_time_zone() && !error.is_pattern(), "{error}");
-    assert_eq!(error.to_string(), "failed to find the time zone `Mars/Olympus_Mons`");
-}
-
-#[test]
-fn a_schedule_says_what_it_is() {
-    assert_eq!(CronSchedule::utc("0 3 * * *").unwrap().to_string(), "0 3 * * * UTC");
-    let schedule = CronSchedule::in_zone("@daily", "Europe/Berlin").unwrap();
-    assert!(schedule.to_string().ends_with("Europe/Berlin"), "{schedule}");
-}
-
-#[test]
-fn the_tick_after_a_tick_is_the_next_one() {
-    let schedule = CronSchedule::utc("0 * * * *").unwrap();
-    let tick = time("2026-05-05T12:00:00Z");
-    for before in [tick - ms(1), tick - secs(3600), tick - Duration::from_nanos(1)] {
-        assert_eq!(schedule.next_after(before), Some(tick));
-    }
-    for after in [tick, tick + ms(1), tick + secs(3599)] {
-        assert_eq!(schedule.next_after(after), Some(tick + secs(3600)));
-    }
-}
-
-#[test]
-fn there_is_a_last_tick_before_the_end_of_time() {
-    let schedule = CronSchedule::utc("0 0 1 1 *").unwrap();
-    assert_eq!(schedule.next_after(time("5000-01-01T00:00:00Z")), None);
-    let ever_after = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(1 << 50)).unwrap();
-    assert_eq!(schedule.next_after(ever_after), None);
-    assert_eq!(
-        schedule.next_after(time("1960-01-01T00:00:00Z")),
-        Some(time("1971-01-01T00:00:00Z")),
-        "what is before 1970 counts as 1970"
-    );
-}
-
-#[test]
-fn a_fixed_time_in_the_skipped_hour_runs_right_after_it() {
-    assert_eq!(
-        ticks("30 2 * * *", "Europe/Berlin", "2026-03-27T12:00:00Z", 3),
-        ["2026-03-28 02:30:00 +01:00", "2026-03-29 03:00:00 +02:00", "2026-03-30 02:30:00 +02:00"]
-    );
-    assert_eq!(
-        ticks("30 2 * * *", "America/New_York", "2026-03-08T05:00:00Z", 2),
-        ["2026-03-08 03:00:00 -04:00", "2026-03-09 02:30:00 -04:00"]
-    );
-}
-
-#[test]
-fn a_fixed_time_in_the_repeated_hour_runs_once() {
-    assert_eq!(
-        ticks("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2),
-        ["2026-10-25 02:30:00 +02:00", "2026-10-26 02:30:00 +01:00"]
-    );
-    // Also when asked between the two.
-    assert_eq!(
-        ticks("30 2 * * *", "Europe/Berlin", "2026-10-25T00:45:00Z", 1),
-        ["2026-10-26 02:30:00 +01:00"]
-    );
-}
-
-#[test]
-fn an_interval_follows_the_elapsed_time_through_both() {
-    assert_eq!(
-        ticks("*/30 * * * *", "Europe/Berlin", "2026-03-29T00:20:00Z", 4),
-        [
-            "2026-03-29 01:30:00 +01:00",
-            "2026-03-29 03:00:00 +02:00",
-            "2026-03-29 03:30:00 +02:00",
-            "2026-03-29 04:00:00 +02:00",
-        ]
-    );
-    assert_eq!(
-        ticks("*/30 * * * *", "Europe/Berlin", "2026-10-25T00:10:00Z", 5),
-        [
-            "2026-10-25 02:30:00 +02:00",
-            "2026-10-25 02:00:00 +01:00",
-            "2026-10-25 02:30:00 +01:00",
-            "2026-10-25 03:00:00 +01:00",
-            "2026-10-25 03:30:00 +01:00",
-        ]
-    );
-}
-
-#[test]
-fn a_day_that_a_country_skipped_does_not_end_the_schedule() {
-    // Samoa had no 30 December 2011.
-    assert_eq!(
-        ticks("0 12 * * *", "Pacific/Apia", "2011-12-29T20:00:00Z", 3),
-        ["2011-12-29 12:00:00 -10:00", "2011-12-31 12:00:00 +14:00", "2012-01-01 12:00:00 +14:00"]
-    );
 }
 
 /// A clock of the day that goes with the paused one, until it is set.
@@ -365,32 +228,4 @@ async fn a_stop_ends_its_wait_at_once() {
     assert_eq!(task.name(), "cron");
     rig.run_for(secs(90), task).await.unwrap();
     assert_eq!(rig.now(), 90_000);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// In UTC there are no surprises: a minute is a tick if and only if its fields are in the lists.
-    #[test]
-    fn ticks_are_the_minutes_that_match(
-        minutes in btree_set(0..60_i8, 1..4),
-        hours in btree_set(0..24_i8, 1..4),
-        start in 0..500_000_i64,
-    ) {
-        let list = |set: &BTreeSet<i8>| {
-            set.iter().map(i8::to_string).collect::<Vec<_>>().join(",")
-        };
-        let pattern = format!("{} {} * * *", list(&minutes), list(&hours));
-        let schedule = CronSchedule::utc(&pattern).unwrap();
-        let start = 1_767_225_600 + start;
-        let found = schedule.next_after(SystemTime::UNIX_EPOCH + secs(start.unsigned_abs())).unwrap();
-        let expected = (start / 60 + 1..)
-            .map(|minute| Timestamp::from_second(minute * 60).unwrap())
-            .find(|at| {
-                let civil: DateTime = TimeZone::UTC.to_datetime(*at);
-                minutes.contains(&civil.minute()) && hours.contains(&civil.hour())
-            })
-            .unwrap();
-        prop_assert_eq!(found, SystemTime::from(expected));
-    }
 }

@@ -4,6 +4,8 @@
 mod actions;
 #[cfg(feature = "cron")]
 mod cron;
+#[cfg(feature = "cron")]
+mod cron_patterns;
 mod failures;
 mod first_run;
 mod invalid;
