@@ -1,1 +1,30 @@
-//! task
+#![doc = include_str!("../../../README.md")]
+//!
+//! # The pieces
+//!
+//! This crate has no logic: it re-exports the crates behind features of their names. `default` is `service`; `full` is
+//! everything.
+//!
+//! | feature | brings | adds |
+//! |---|---|---|
+//! | always | `task-core` | [`Task`], [`task_fn`], [`Context`], [`Phase`], [`Group`] |
+//! | `manager` | `task-manager` | `Manager`, `TaskHandle`, `Report` |
+//! | `signal` | `task-signal` | `SignalTask`, `SignalTrigger` |
+//! | `service` | `task-service` | `main`, `Service` |
+//! | `periodic` | `task-periodic` | `LoopTask`, `PollTask` |
+//! | `http` | `task-http` | `HttpTask` |
+//! | `cron`, `serde`, `token` | | `CronTask`; `Serialize` for the report; `CancellationToken`s |
+
+pub use task_core::*;
+#[cfg(feature = "http")]
+pub use task_http::{self as http, HttpTask};
+#[cfg(feature = "manager")]
+pub use task_manager::*;
+#[cfg(feature = "cron")]
+pub use task_periodic::CronTask;
+#[cfg(feature = "periodic")]
+pub use task_periodic::{self as periodic, LoopTask, PollTask};
+#[cfg(feature = "service")]
+pub use task_service::{self as service, Service, main};
+#[cfg(feature = "signal")]
+pub use task_signal::{self as signal, Signal, SignalTask, SignalTrigger};

@@ -1,0 +1,92 @@
+//! The parent's side: a child process that runs one scenario, under a watchdog.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{self, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The variable that turns this test binary into the program of a scenario.
+pub(crate) const SCENARIO: &str = "TASK_SERVICE_SCENARIO";
+
+/// How long a scenario may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running scenario. It is killed, by its pid, when dropped.
+pub(crate) struct Child {
+    process: process::Child,
+    stdout: Option<BufReader<process::ChildStdout>>,
+}
+
+/// How a scenario ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+}
+
+impl Child {
+    pub(crate) fn start(scenario: &str) -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "scenario::an_unknown_scenario_is_refused", "--nocapture"])
+            .env(SCENARIO, scenario)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = process.stdout.take().map(BufReader::new);
+        Self { process, stdout }
+    }
+
+    /// Reads lines until one contains `part`.
+    pub(crate) fn wait_for(&mut self, part: &str) {
+        let mut line = String::new();
+        while !line.contains(part) {
+            line.clear();
+            let read = self.stdout.as_mut().unwrap().read_line(&mut line).unwrap();
+            assert!(read > 0, "the child ended without saying `{part}`");
+        }
+    }
+
+    pub(crate) fn kill(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    pub(crate) fn end(mut self) -> Ended {
+        let began = Instant::now();
+        let mut stderr = self.process.stderr.take().unwrap();
+        let errors = thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            text
+        });
+        let mut stdout = self.stdout.take().unwrap();
+        let output = thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stdout.read_to_string(&mut text);
+            text
+        });
+        let status = loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                break status;
+            }
+            assert!(began.elapsed() < PATIENCE, "the child did not end");
+            thread::sleep(Duration::from_millis(5));
+        };
+        let took = began.elapsed();
+        let (stdout, stderr) = (output.join().unwrap(), errors.join().unwrap());
+        Ended { code: status.code(), stdout, stderr, took }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,56 @@
+//! Which code a service exits with, and what it says.
+
+use crate::child::Child;
+
+#[test]
+fn a_service_whose_work_is_done_exits_with_0_and_the_report() {
+    let ended = Child::start("completes").end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("service stopped in "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("cause: all work is done"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_failed_task_exits_with_1_after_the_cleanups() {
+    let ended = Child::start("a task fails").end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stdout.contains("cleaned up"));
+    assert!(ended.stderr.contains("failure: task `bad` failed: no broker"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_failed_setup_exits_with_3_after_stopping_what_it_had_started() {
+    let ended = Child::start("the setup fails").end();
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stdout.contains("cleaned up"));
+    assert!(
+        ended.stderr.contains("failure: the setup failed: connecting: no database"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("worker"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_setup_that_panics_counts_as_failed() {
+    let ended = Child::start("the setup panics").end();
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stdout.contains("cleaned up"));
+    assert!(
+        ended.stderr.contains("the setup failed: panicked: no configuration"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn an_unasked_end_is_0_unless_it_is_to_fail() {
+    assert_eq!(Child::start("ends unasked").end().code, Some(0));
+    assert_eq!(Child::start("ends unasked and that fails").end().code, Some(1));
+}
+
+#[test]
+fn a_report_to_nowhere_leaves_stderr_empty() {
+    let ended = Child::start("reports nowhere").end();
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+}

@@ -1,0 +1,109 @@
+//! The child's side: the services that the scenarios run.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::anyhow;
+use task_manager::{Builder, Context, Manager, task_fn};
+use task_service::{ReportTo, Service};
+
+use crate::child::SCENARIO;
+
+const MANY_SECONDS: Duration = Duration::from_secs(20);
+
+#[test]
+fn an_unknown_scenario_is_refused() {
+    let Ok(scenario) = std::env::var(SCENARIO) else {
+        assert!(run("no such thing").is_none());
+        return;
+    };
+    // The exit code is the scenario's, not the test harness's.
+    let code = run(&scenario).unwrap();
+    std::process::exit(number(code));
+}
+
+/// `ExitCode` does not tell its number, but its `Debug` does.
+fn number(code: ExitCode) -> i32 {
+    let text = format!("{code:?}");
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+fn run(scenario: &str) -> Option<ExitCode> {
+    let service = Service::new().manager(|manager| manager.name("example"));
+    let short = |manager: Builder| {
+        manager
+            .name("example")
+            .total(Duration::from_secs(1))
+            .cleanup_budget(Duration::from_millis(200))
+    };
+    Some(match scenario {
+        "completes" => task_service::main(async |manager| {
+            manager.run_ephemeral(task_fn("job", async |_| Ok(())))?;
+            Ok(())
+        }),
+        "a task fails" => service.run(async |manager| {
+            cleanup(manager)?;
+            manager.run(task_fn("bad", async |_| Err(anyhow!("no broker"))))?;
+            Ok(())
+        }),
+        "the setup fails" => service.run(async |manager| {
+            cleanup(manager)?;
+            manager.run(worker())?;
+            Err(anyhow!("no database").context("connecting"))
+        }),
+        "the setup panics" => service.run(async |manager| {
+            cleanup(manager)?;
+            panic!("no configuration");
+        }),
+        "serves" => service.run(async |manager| {
+            cleanup(manager)?;
+            manager.run(worker())?;
+            println!("ready");
+            Ok(())
+        }),
+        "sets up for long" => service.run(async |manager| {
+            cleanup(manager)?;
+            println!("ready");
+            tokio::time::sleep(MANY_SECONDS).await;
+            println!("set up");
+            Ok(())
+        }),
+        "ends unasked" => service.run(unasked),
+        "ends unasked and that fails" => service.unasked_end_fails().run(unasked),
+        "reports nowhere" => service.report_to(ReportTo::Nowhere).run(unasked),
+        "blocks every worker" => service.manager(short).worker_threads(2).run(blocked),
+        "blocks the only thread" => service.manager(short).current_thread().run(blocked),
+        _ => return None,
+    })
+}
+
+fn cleanup(manager: &Manager) -> anyhow::Result<()> {
+    manager.cleanup("database", async || {
+        println!("cleaned up");
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn worker() -> impl task_core::Task {
+    task_fn("worker", async |ctx: Context| {
+        ctx.cancelled().await;
+        Ok(())
+    })
+}
+
+async fn unasked(manager: &Manager) -> anyhow::Result<()> {
+    manager.run(task_fn("main loop", async |_| Ok(())))?;
+    Ok(())
+}
+
+async fn blocked(manager: &Manager) -> anyhow::Result<()> {
+    for name in ["wedge-a", "wedge-b"] {
+        manager.run(task_fn(name, async |_| {
+            println!("ready");
+            std::thread::sleep(MANY_SECONDS);
+            Ok(())
+        }))?;
+    }
+    Ok(())
+}

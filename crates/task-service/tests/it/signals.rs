@@ -1,0 +1,33 @@
+//! Signals end a service in order, at any point of its life.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::child::Child;
+
+#[test]
+fn a_signal_ends_it_cleanly_with_0_and_names_itself() {
+    let mut child = Child::start("serves");
+    child.wait_for("ready");
+    child.kill(Signal::TERM);
+    let ended = child.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("cleaned up"));
+    assert!(ended.stderr.contains("cause: signal SIGTERM"), "{}", ended.stderr);
+    assert!(ended.took < Duration::from_secs(5), "{:?}", ended.took);
+}
+
+#[test]
+fn a_signal_during_the_setup_gives_the_setup_up_and_cleans_up() {
+    let mut child = Child::start("sets up for long");
+    child.wait_for("ready");
+    child.kill(Signal::INT);
+    let ended = child.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("cleaned up") && !ended.stdout.contains("set up"),
+        "{}",
+        ended.stdout
+    );
+}
