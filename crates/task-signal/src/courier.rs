@@ -1,20 +1,26 @@
 //! The thread that carries signals to the manager.
 //!
-//! Its calls are not supposed to block. Should one do so all the same, the thread is stuck, and the watcher still
-//! counts and exits without it.
+//! What it asks of the manager is not supposed to block, but a manager that writes to a log that nobody reads does. So
+//! each delivery is made by a thread of its own, and the next one waits for it only as long as it takes to keep them
+//! in order.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::Receiver,
+        mpsc::{Receiver, channel},
     },
+    thread,
+    time::Duration,
 };
 
 use task_core::{Context, Escalation, Step};
 
 use crate::{Reaction, Received, Signal, lease::Lease, platform::act_by_default, teller::Teller};
+
+/// How long one delivery keeps the next one waiting.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What the courier is sent for. At most as many wait as ladders have steps, and two more.
 pub(crate) enum Errand {
@@ -29,7 +35,7 @@ pub(crate) enum Errand {
 /// At most one [`Errand::Check`] is under way, however fast signals come.
 pub(crate) type IsChecking = Arc<AtomicBool>;
 
-/// Delivers until nobody can send it any more.
+/// Carries until nobody can send it any more.
 pub(crate) struct Courier {
     pub(crate) errands: Receiver<Errand>,
     pub(crate) teller: Teller,
@@ -39,30 +45,30 @@ pub(crate) struct Courier {
 
 impl Courier {
     pub(crate) fn carry(self) {
-        let mut context = None;
+        let mut recipient = None;
         // Signals that came before the task ran.
         let mut early = Vec::new();
         while let Ok(errand) = self.errands.recv() {
-            match (errand, &context) {
-                (Errand::Attach(attached), _) => {
-                    self.teller.attach(&attached);
-                    for received in early.drain(..) {
-                        self.deliver(&attached, &received);
-                    }
-                    context = Some(attached);
+            match (errand, &recipient) {
+                (Errand::Attach(context), _) => {
+                    self.teller.attach(&context);
+                    let lease = Arc::clone(&self.lease);
+                    let attached = Recipient { context, lease };
+                    early.drain(..).for_each(|received| attached.deliver(received));
+                    recipient = Some(attached);
                 }
-                (Errand::Deliver(received), Some(context)) => {
-                    self.teller.tell(received.clone(), Some(context));
-                    self.deliver(context, &received);
+                (Errand::Deliver(received), Some(recipient)) => {
+                    self.teller.tell(received.clone(), Some(&recipient.context));
+                    recipient.deliver(received);
                 }
                 (Errand::Deliver(received), None) => {
                     self.teller.tell(received.clone(), None);
                     early.push(received);
                 }
-                (Errand::Check(signal), context) => {
+                (Errand::Check(signal), recipient) => {
                     self.is_checking.store(false, Ordering::SeqCst);
-                    if let Some(context) = context {
-                        guarded(|| _ = self.has_ended(context, signal));
+                    if let Some(recipient) = recipient {
+                        guarded(|| _ = recipient.has_ended(signal));
                     }
                 }
             }
@@ -72,26 +78,54 @@ impl Courier {
             act_by_default(received.signal);
         }
     }
+}
 
-    fn deliver(&self, context: &Context, received: &Received) {
-        guarded(|| {
-            if self.has_ended(context, received.signal) {
-                return;
-            }
-            context.request_stop(format!("signal {received}"));
-            match received.reaction {
-                Reaction::EndDrain => context.escalate(Escalation::EndDrain),
-                Reaction::Abort => context.escalate(Escalation::Abort),
-                Reaction::Log | Reaction::Dump | Reaction::Stop | Reaction::Exit => {}
-            }
-            context.status(format!("received {received}"));
+/// The group that signals go to.
+#[derive(Clone)]
+struct Recipient {
+    context: Context,
+    lease: Arc<Lease>,
+}
+
+impl Recipient {
+    fn deliver(&self, received: Received) {
+        let (done, wait) = channel();
+        let (recipient, copy) = (self.clone(), received.clone());
+        let thread = thread::Builder::new().name("signal-deliver".to_owned()).spawn(move || {
+            guarded(|| recipient.hand_over(&copy));
+            let _ = done.send(());
         });
+        match thread {
+            Ok(_) => _ = wait.recv_timeout(PATIENCE),
+            Err(_) => guarded(|| self.hand_over(&received)),
+        }
+    }
+
+    fn hand_over(&self, received: &Received) {
+        if self.has_ended(received.signal) {
+            return;
+        }
+        let level = match received.reaction {
+            Reaction::EndDrain => Some(Escalation::EndDrain),
+            Reaction::Abort => Some(Escalation::Abort),
+            Reaction::Log | Reaction::Dump | Reaction::Stop | Reaction::Exit => None,
+        };
+        // What begins a shutdown is to be its cause; once one has begun, what hurries it comes first.
+        let begins = self.context.group().step() == Step::Running;
+        if let Some(level) = level.filter(|_| !begins) {
+            self.context.escalate(level);
+        }
+        self.context.request_stop(format!("signal {received}"));
+        if let Some(level) = level.filter(|_| begins) {
+            self.context.escalate(level);
+        }
+        self.context.status(format!("received {received}"));
     }
 
     /// Tells whether the report has been made. Then the signal has overtaken the news of that, and acts as every later
     /// one will.
-    fn has_ended(&self, context: &Context, signal: Signal) -> bool {
-        let has_ended = context.group().step() == Step::Ended;
+    fn has_ended(&self, signal: Signal) -> bool {
+        let has_ended = self.context.group().step() == Step::Ended;
         if has_ended {
             self.lease.end();
             act_by_default(signal);

@@ -116,16 +116,22 @@ impl Child {
         self.untaken.push(line);
     }
 
-    /// Waits for the end of the process, and of its output.
-    pub(crate) fn end(&mut self) -> ExitStatus {
+    /// Waits until the process has closed its output. It may not have been reaped yet.
+    pub(crate) fn wait_for_end_of_output(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.see(line),
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => panic!("no end:\n{}", self.seen.join("\n")),
             }
         }
+    }
+
+    /// Waits for the end of the process and of its output.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        self.wait_for_end_of_output();
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return status;

@@ -2,6 +2,7 @@
 
 mod ending;
 mod laddering;
+mod managing;
 mod serving;
 mod sharing;
 mod sticking;
@@ -51,6 +52,7 @@ fn run(name: &str) -> ! {
         ending::SCENARIOS,
         sharing::SCENARIOS,
         triggering::SCENARIOS,
+        managing::SCENARIOS,
     ];
     match scenarios.iter().copied().flatten().find(|(known, _)| *known == name) {
         Some((_, scenario)) => scenario(),

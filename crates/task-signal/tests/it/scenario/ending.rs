@@ -1,9 +1,9 @@
 //! Programs that go on after their group has ended.
 
-use std::{sync::Arc, task::Poll, time::Duration};
+use std::{fs, sync::Arc, task::Poll, thread, time::Duration};
 
 use task_core::{Context, StageCell, Step, Task};
-use task_signal::{AfterEnd, Signal, SignalTask, SignalTaskBuilder};
+use task_signal::{AfterEnd, Signal, SignalTask, SignalTaskBuilder, SignalTrigger};
 
 use super::{Scenario, say, serve, wait_for_go, without_window};
 use crate::group::Loud;
@@ -14,9 +14,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("ending with nothing after", || end(without_window().after_end(AfterEnd::Nothing), true)),
     ("ending with a long window", ending_with_a_long_window),
     ("ending with a real-time signal", ending_with_a_real_time_signal),
+    ("ending with a harmless signal", || end(without_window().signals([libc::SIGWINCH]), true)),
     ("dropped", dropped),
     ("dropped without a group", dropped_without_a_group),
     ("two lives", two_lives),
+    ("many lives", many_lives),
 ];
 
 /// A group whose task ends first, then the cleanups, and the process only later.
@@ -85,4 +87,31 @@ fn two_lives() {
     }
     say("ended");
     wait_for_go();
+}
+
+/// Counts this process's threads and open files before and after many tasks of both kinds.
+fn many_lives() {
+    let count = |what: &str| fs::read_dir(format!("/proc/self/{what}")).unwrap().count();
+    let live = |is_run: bool| {
+        let group = Loud::new();
+        let task = SignalTask::new().unwrap();
+        let trigger = SignalTrigger::new("act", async |_| Ok(())).unwrap();
+        if is_run {
+            let threads = [serve(task, &group), serve(trigger, &group)];
+            group.cancel();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        }
+        group.go_to(Step::Ended);
+    };
+    // The first ones open what the process keeps: the runtime's own channel for signals.
+    live(true);
+    let (threads, files) = (count("task"), count("fd"));
+    for round in 0..50 {
+        live(round % 2 == 0);
+    }
+    // The threads end by themselves, soon; the watchdog sees to it that this does.
+    while count("task") > threads || count("fd") > files {
+        thread::sleep(Duration::from_millis(1));
+    }
+    say("ready");
 }

@@ -1,0 +1,265 @@
+//! Programs with a real manager.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use task_core::task_fn;
+use task_manager::{Builder, Manager, Report, ShutdownError};
+use task_signal::{AfterEnd, SignalTask, SignalTaskBuilder, SignalTrigger};
+use tokio::runtime::Runtime;
+
+use super::{IS_LOG_STUCK, Scenario, say, wait_for_go, without_window};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("managed", || manage(without_window())),
+    ("managed to the end", managed_to_the_end),
+    ("managed early", managed_early),
+    ("managed without an end", || manage_stubborn(without_window())),
+    ("managed with an endless cleanup", managed_with_an_endless_cleanup),
+    ("managed with a stuck log", managed_with_a_stuck_log),
+    ("managed with every worker blocked", managed_with_every_worker_blocked),
+    ("managed with a stuck callback", managed_with_a_stuck_callback),
+    ("managed with a trigger", managed_with_a_trigger),
+    ("managed with nothing else to do", managed_with_nothing_else_to_do),
+    ("managed and stopped alone", managed_and_stopped_alone),
+    ("managed in a storm", || storm(AfterEnd::DefaultAction)),
+    ("managed in a storm to the exit", || storm(AfterEnd::Nothing)),
+];
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Budgets that a test can wait for.
+fn short() -> Builder {
+    Manager::builder()
+        .total(Duration::from_millis(1_500))
+        .cleanup_budget(Duration::from_millis(300))
+}
+
+/// A task that ends when asked to, and two cleanups.
+fn add_work(manager: &Manager) {
+    let work = task_fn("work", async |ctx| {
+        ctx.cancelled().await;
+        say("work: cancelled");
+        Ok(())
+    });
+    manager.run(work).unwrap();
+    for name in ["first cleanup", "second cleanup"] {
+        let hook = async move || {
+            say(name);
+            Ok(())
+        };
+        manager.cleanup(name, hook).unwrap();
+    }
+}
+
+fn say_report(result: &Result<Report, ShutdownError>) {
+    let report = match result {
+        Ok(report) => report,
+        Err(error) => {
+            say(&format!("error: {error}"));
+            error.report().unwrap()
+        }
+    };
+    for failure in report.failures() {
+        say(&format!("in the report: {failure}"));
+    }
+    say(&format!("code {} after {}", report.exit_code(), report.cause()));
+}
+
+fn manage(builder: SignalTaskBuilder) {
+    let task = builder.build().unwrap();
+    runtime().block_on(async {
+        let manager = Manager::new();
+        manager.run(task).unwrap();
+        add_work(&manager);
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+    wait_for_go();
+}
+
+fn managed_to_the_end() {
+    runtime().block_on(async {
+        let manager = Manager::new();
+        manager.run(SignalTask::new().unwrap()).unwrap();
+        add_work(&manager);
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
+
+fn managed_early() {
+    let task = SignalTask::new().unwrap();
+    say("ready");
+    wait_for_go();
+    runtime().block_on(async {
+        let manager = Manager::new();
+        add_work(&manager);
+        manager.run(task).unwrap();
+        say_report(&manager.wait().await);
+    });
+}
+
+/// A task that does not listen, and the default budget of 25 s.
+fn manage_stubborn(builder: SignalTaskBuilder) {
+    let task = builder.build().unwrap();
+    runtime().block_on(async {
+        let manager = Manager::new();
+        manager.run(task).unwrap();
+        add_work(&manager);
+        manager.run(task_fn("stubborn", async |_| std::future::pending().await)).unwrap();
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
+
+fn managed_with_an_endless_cleanup() {
+    let task = without_window().build().unwrap();
+    runtime().block_on(async {
+        let budget = Duration::from_secs(60);
+        let manager = Manager::builder().total(budget * 2).cleanup_budget(budget);
+        let manager = manager.short_cleanup_budget(budget).build().unwrap();
+        manager.run(task).unwrap();
+        add_work(&manager);
+        let hook = async || {
+            say("endless cleanup");
+            std::future::pending().await
+        };
+        manager.cleanup("endless cleanup", hook).unwrap();
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
+
+fn managed_with_a_stuck_log() {
+    IS_LOG_STUCK.store(true, Ordering::SeqCst);
+    manage_stubborn(without_window());
+}
+
+/// `main` waits in `block_on`, and every worker sleeps in synchronous code.
+fn managed_with_every_worker_blocked() {
+    let runtime = runtime();
+    let result = runtime.block_on(async {
+        let manager = short().build().unwrap();
+        manager.run(without_window().build().unwrap()).unwrap();
+        static BLOCKED: AtomicUsize = AtomicUsize::new(0);
+        for name in ["stuck one", "stuck two"] {
+            let task = task_fn(name, async |_| {
+                BLOCKED.fetch_add(1, Ordering::SeqCst);
+                loop {
+                    thread::sleep(Duration::from_secs(3_600));
+                }
+            });
+            manager.run(task).unwrap();
+        }
+        while BLOCKED.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        say("ready");
+        manager.wait().await
+    });
+    say_report(&result);
+    runtime.shutdown_background();
+}
+
+fn managed_with_a_stuck_callback() {
+    let task = without_window().on_signal(|_| {
+        loop {
+            thread::sleep(Duration::from_secs(3_600));
+        }
+    });
+    let task = task.build().unwrap();
+    runtime().block_on(async {
+        let manager = short().build().unwrap();
+        manager.run(task).unwrap();
+        add_work(&manager);
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
+
+fn managed_with_a_trigger() {
+    let runs = Arc::new(Mutex::new(0));
+    let reload = SignalTrigger::new("configuration", move |_| {
+        let runs = Arc::clone(&runs);
+        async move {
+            let mut runs = runs.lock().unwrap();
+            *runs += 1;
+            say(&format!("ran: {runs}"));
+            anyhow::ensure!(*runs != 2, "no disk");
+            Ok(())
+        }
+    });
+    let reload = reload.unwrap();
+    let task = without_window().build().unwrap();
+    runtime().block_on(async {
+        let manager = Manager::new();
+        manager.run(reload).unwrap();
+        manager.run(task).unwrap();
+        add_work(&manager);
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
+
+fn managed_with_nothing_else_to_do() {
+    runtime().block_on(async {
+        let manager = Manager::builder().only_failures_stop().build().unwrap();
+        manager.run(SignalTask::new().unwrap()).unwrap();
+        manager.run(SignalTrigger::new("act", async |_| Ok(())).unwrap()).unwrap();
+        manager.run(task_fn("job", async |_| Ok(()))).unwrap();
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
+
+fn managed_and_stopped_alone() {
+    runtime().block_on(async {
+        let manager = Manager::new();
+        let handle = manager.run_ephemeral(without_window().build().unwrap()).unwrap();
+        add_work(&manager);
+        handle.stop();
+        say(&format!("signals: {}", handle.ended().await));
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
+
+/// Every step takes a while, and signals come all the time from the capture on.
+fn storm(after_end: AfterEnd) {
+    let task = SignalTask::builder().after_end(after_end).build().unwrap();
+    let trigger = SignalTrigger::builder().after_end(after_end).action("act", async |_| Ok(()));
+    let trigger = trigger.build().unwrap();
+    say("ready");
+    thread::sleep(Duration::from_millis(50));
+    let code = runtime().block_on(async {
+        let manager = Manager::builder().drain_delay(Duration::from_millis(100)).build().unwrap();
+        let work = task_fn("slow work", async |ctx| {
+            ctx.cancelled().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(())
+        });
+        manager.run(work).unwrap();
+        add_work(&manager);
+        let hook = async || {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            say("slow cleanup");
+            Ok(())
+        };
+        manager.cleanup("slow cleanup", hook).unwrap();
+        manager.run(trigger).unwrap();
+        manager.run(task).unwrap();
+        let result = manager.wait().await;
+        say_report(&result);
+        result.map_or_else(|error| error.exit_code(), |report| report.exit_code())
+    });
+    std::process::exit(code.into());
+}
