@@ -32,7 +32,7 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
 
         while pace.wait(&ctx).await.is_ok() {
             let number = tally.begin();
-            let span = info_span!("run", run = number, outcome = Empty);
+            let span = info_span!(target: "task", "run", run = number, outcome = Empty);
             let limits = Limits { timeout, room: pace.room().map(|room| room.max(LONG)) };
             let result = attempt(&mut action, &ctx, limits, &span, |event| match event {
                 Event::Stop => tally.stop(),

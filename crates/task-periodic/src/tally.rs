@@ -70,7 +70,7 @@ impl Tally {
     /// Warns of a run that takes long.
     pub(crate) fn overdue(&mut self, age: Duration) {
         if let Some(unlogged) = self.overdue.admit() {
-            warn!(age = ?age, unlogged, "run is still in progress, and its next tick has passed");
+            warn!(target: "task", age = ?age, unlogged, "run is still in progress, and its next tick has passed");
         }
     }
 
@@ -80,9 +80,9 @@ impl Tally {
         let took = self.begun.elapsed();
         let failed_before = std::mem::take(&mut self.in_a_row);
         if failed_before > 0 && std::mem::take(&mut self.has_warned) {
-            info!(took = ?took, failed_before, "run succeeded again");
+            info!(target: "task", took = ?took, failed_before, "run succeeded again");
         } else {
-            debug!(took = ?took, "run succeeded");
+            debug!(target: "task", took = ?took, "run succeeded");
         }
         if self.is_shown || failed_before > 0 {
             self.ctx.status(format!("{}; last run succeeded in {took:.1?}", self.counts()));
@@ -102,7 +102,7 @@ impl Tally {
         let (took, in_a_row) = (self.begun.elapsed(), self.in_a_row);
         if let Some(unlogged) = self.failures.admit() {
             self.has_warned = true;
-            warn!(error, took = ?took, in_a_row, next_in = ?next_in, unlogged, "run failed");
+            warn!(target: "task", error, took = ?took, in_a_row, next_in = ?next_in, unlogged, "run failed");
         }
         let next = Next(next_in);
         self.ctx.status(format!("{}, {in_a_row} in a row; {next}; last: {error}", self.counts()));
@@ -120,7 +120,7 @@ impl Tally {
         self.dropped = self.dropped.saturating_add(ticks);
         if let Some(unlogged) = self.skipped.admit() {
             let took = self.begun.elapsed();
-            warn!(ticks, took = ?took, unlogged, "run took longer than its interval, ticks were dropped");
+            warn!(target: "task", ticks, took = ?took, unlogged, "run took longer than its interval, ticks were dropped");
         }
     }
 

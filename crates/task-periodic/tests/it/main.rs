@@ -11,6 +11,7 @@ mod first_run;
 mod invalid;
 mod jitter;
 mod log;
+mod managed;
 mod model;
 mod panics;
 mod rig;

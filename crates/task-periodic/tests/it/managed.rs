@@ -1,0 +1,110 @@
+//! Periodic tasks under a manager: what becomes of them in its shutdown and its report.
+
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use task_core::{Outcome, Task};
+use task_manager::{FailureKind, Manager};
+use task_periodic::{LoopTask, OnFailure, PollTask};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::rig::{ms, secs};
+
+fn manager() -> Manager {
+    Manager::builder().total(secs(20)).cleanup_budget(secs(1)).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_in_progress_is_finished_within_the_budget() {
+    let manager = manager();
+    let runs = Arc::new(AtomicU32::new(0));
+    let task = LoopTask::new("sweep", secs(1), {
+        let runs = runs.clone();
+        async move |_| {
+            sleep(secs(5)).await;
+            runs.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    });
+    manager.run(task.unwrap()).unwrap();
+    sleep(secs(7)).await;
+    let report = manager.shutdown().await.unwrap();
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+    let sweep = &report.tasks()[0];
+    assert_eq!((sweep.outcome, sweep.stop_took), (Outcome::Completed, Some(secs(4))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_beyond_the_budget_is_aborted_and_named() {
+    let manager = manager();
+    manager.run(PollTask::new("poll", secs(1), async |_| pending().await).unwrap()).unwrap();
+    sleep(secs(5)).await;
+    let stopped = Instant::now();
+    let error = manager.shutdown().await.unwrap_err();
+    assert!(stopped.elapsed() <= secs(20), "{:?}", stopped.elapsed());
+    let poll = &error.report().unwrap().tasks()[0];
+    assert_eq!(poll.outcome, Outcome::Aborted);
+    assert_eq!(poll.status.as_deref(), Some("run 1 in progress; 0 failed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_gives_itself_up_is_clean() {
+    let manager = manager();
+    let task = PollTask::new("poll", secs(1), async |ctx| {
+        ctx.or_cancelled(pending::<()>()).await?;
+        Ok(())
+    });
+    let handle = manager.run(task.unwrap()).unwrap();
+    sleep(secs(5)).await;
+    assert!(manager.shutdown().await.unwrap().is_clean());
+    assert_eq!(handle.ended().await, Outcome::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn survived_failures_and_panics_leave_the_report_clean() {
+    let manager = manager();
+    let failing = LoopTask::new("failing", ms(1), async |_| anyhow::bail!("no")).unwrap();
+    let panicking = LoopTask::new("panicking", ms(1), async |_| panic!("no")).unwrap();
+    manager.run(failing).unwrap();
+    manager.run(panicking).unwrap();
+    sleep(secs(600)).await;
+    let report = manager.shutdown().await.unwrap();
+    assert_eq!((report.exit_code(), report.failures().len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_that_ends_the_task_is_reported_with_its_place() {
+    let manager = manager();
+    let task = LoopTask::new("loop", ms(1), async |_| panic!("on purpose")).unwrap();
+    manager.run(task.on_failure(OnFailure::FailAfter(3))).unwrap();
+    let error = timeout(secs(60), manager.wait()).await.unwrap().unwrap_err();
+    let FailureKind::Panic(panic) = &error.root().unwrap().kind else { panic!("{error:?}") };
+    assert_eq!(panic.message, "on purpose");
+    assert!(panic.location.as_ref().unwrap().contains("managed.rs"), "{panic}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gated_group_is_ready_after_the_first_good_run() {
+    let manager = manager();
+    let runs = AtomicU32::new(0);
+    let born = Instant::now();
+    let task = PollTask::with_action(
+        "poll",
+        secs(10),
+        task_periodic::stateful(runs, {
+            async |runs: &mut AtomicU32, _| match runs.fetch_add(1, Ordering::SeqCst) {
+                0 | 1 => anyhow::bail!("not yet"),
+                _ => Ok(()),
+            }
+        }),
+    );
+    manager.run(task.unwrap().gating_readiness()).unwrap();
+    timeout(secs(60), manager.ready()).await.unwrap().unwrap();
+    assert_eq!(born.elapsed(), secs(20));
+    manager.shutdown().await.unwrap();
+}
