@@ -1,1 +1,121 @@
-//! task-http
+//! A task that serves metrics, probes and the task table over HTTP, with no wiring: what it shows of the service, it
+//! takes from the group that it runs in.
+//!
+//! ```no_run
+//! # use task_core::{Context, Task};
+//! # async fn ping() -> anyhow::Result<()> { Ok(()) }
+//! # struct Manager; impl Manager { fn run<T: Task>(&self, _: T) -> anyhow::Result<()> { Ok(()) } }
+//! # fn setup(manager: &Manager) -> anyhow::Result<()> {
+//! use task_http::{HttpTask, text_source};
+//!
+//! let http = HttpTask::bind("0.0.0.0:9090")?             // an address in use is an error here, not later
+//!     .metrics(text_source(|| String::from("jobs 3\n"))) // or a registry: see the features
+//!     .check("database", || ping());
+//! manager.run(http)?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Endpoints
+//!
+//! | path | answers |
+//! |---|---|
+//! | `/metrics` | metrics, in the Prometheus text format 0.0.4 or OpenMetrics 1.0, as negotiated; gzip |
+//! | `/livez`, `/healthz` | 200 if the runtime answers and every [liveness check](HttpTask::liveness_check) passes; also while the service shuts down |
+//! | `/readyz` | 200 if the group is ready and every [check](HttpTask::check) passes; 503 from the first instant of a shutdown on |
+//! | `/startupz` | 503 until the group has been ready once, 200 from then on |
+//! | `/tasks` | every living task, and in a shutdown what it waits for and for how long: JSON for who prefers it by `Accept` or `?format=json`, else a page |
+//! | `/` | this list |
+//!
+//! `GET` and `HEAD` only: other methods get 405 with `Allow`, other paths 404. A probe answers `ok`, or 503 with one
+//! line for each culprit, by name: `[-]task/consumer failed: not ready`. `?verbose` shows what is well too;
+//! `?exclude=NAME`, any number of times, leaves something out; `/readyz/NAME` looks at one thing alone. Why a check
+//! failed is withheld unless [asked for](HttpTask::reveal_reasons). Paths can be [changed](HttpTask::path).
+//!
+//! There is no encryption and no authentication: bind an address that only those can reach who may read all this.
+//!
+//! # Metrics
+//!
+//! Beside those of any [`MetricsSource`], with no registry:
+//!
+//! | families | about |
+//! |---|---|
+//! | `task_manager_state{state}`, `task_manager_ready`, `task_manager_started`, `task_manager_shutdown_remaining_seconds` | the group: its step, its readiness, the countdown |
+//! | `task_alive`, `task_starts_total`, `task_exits_total{outcome}` | all its tasks |
+//! | `task_running{task}`, `task_ready{task}`, `task_restarts_total{task}`, `task_failures_total{task}`, `task_start_time_seconds{task}` | each living task, by its name's first 64 bytes; beyond 200 tasks, critical ones first, the rest is added up as `other` |
+//! | `task_http_requests_total{route,code}`, `task_http_request_duration_seconds{route}`, `task_http_connections`, `task_http_connections_rejected_total{reason}`, `task_http_scrapes_in_flight`, `task_http_scrape_errors_total{cause}` | this server |
+//! | `task_health_check_status{probe,check}` | each check's last result |
+//! | `process_*` | the process, as every Prometheus client has it; Linux only |
+//! | `tokio_*` | the runtime, as far as Tokio's stable API goes |
+//!
+//! Sources are encoded on a blocking thread, once for all who ask at the same time. One that fails or panics costs a
+//! 500, one that takes too long a 503, and the next scrape starts afresh. A family that two sources have is taken from
+//! the first; one of ours gives way.
+//!
+//! # Limits
+//!
+//! Every resource that a client can take has one: see [`Limits`]. Slow, silent or many clients are closed to make room,
+//! and probes have nothing in common with scrapes but the connections.
+//!
+//! # Stopping
+//!
+//! It is a [support task](task_core::Phase::SUPPORT): it outlives the work, so that the whole shutdown can be watched
+//! through it. From the drain on, every answer closes its connection. Once cancelled, it
+//!
+//! 1. closes its listeners: new connections are refused, and the file of a Unix socket is gone;
+//! 2. closes connections that wait for a request, or for the rest of one's header;
+//! 3. lets answers in progress end, for [`Limits::stop_time`], or for what the shutdown leaves if that is less;
+//! 4. drops the rest, and ends.
+//!
+//! # Limitations
+//!
+//! - HTTP/1.1 without TLS. Request bodies are not read.
+//! - A source or check that never ends is left behind: a check is aborted with the task, but a source blocks one
+//!   thread of the runtime's pool (never more than four: one for each format, plain and compressed).
+//! - A runtime whose threads are all blocked answers nothing, not even `/livez`. For a liveness probe that is right.
+//!
+//! # Features
+//!
+//! `prometheus-client`, `prometheus` and `metrics-exporter-prometheus` make the registry of that crate a
+//! [`MetricsSource`]. Nothing is on by default.
+
+mod error;
+mod format;
+mod limits;
+mod listener;
+mod routes;
+mod source;
+mod task;
+
+mod accept;
+mod activity;
+mod check;
+mod connection;
+mod connections;
+mod encode;
+mod escape;
+mod families;
+mod flight;
+mod gzip;
+mod join;
+mod negotiate;
+mod probes;
+mod query;
+mod reply;
+mod run;
+mod scrape;
+mod server;
+mod stats;
+mod tasks;
+
+pub use error::{BindError, PathError};
+pub use format::Format;
+pub use limits::Limits;
+pub use listener::{BoundAddress, ListenOptions, Listener};
+pub use routes::Endpoint;
+pub use source::{ClosureSource, MetricsSource, openmetrics_source, text_source};
+pub use task::HttpTask;
+
+/// The example of the README, built with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

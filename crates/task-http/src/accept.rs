@@ -1,0 +1,152 @@
+//! The loop of one listener: it accepts until the task is cancelled, and then sees its connections off.
+
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use task_core::Context;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    connection::serve,
+    connections::Connections,
+    listener::{BoundSocket, Listener},
+    server::Server,
+};
+
+/// The first wait after an error that is not one connection's alone, such as too many open files. It doubles up to
+/// [`LONGEST_PAUSE`] and begins anew after a success.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long connections that are dropped by force may take to be gone.
+const ABORT_TIME: Duration = Duration::from_millis(100);
+
+/// A listener that the runtime knows.
+#[derive(Debug)]
+pub(crate) enum Attached {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix {
+        listener: tokio::net::UnixListener,
+        _file: Option<crate::listener::UnixSocketFile>,
+    },
+}
+
+/// A connection that was just accepted.
+enum Accepted {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+}
+
+impl Attached {
+    /// Attaches a listener to the runtime of the calling task.
+    pub(crate) fn new(listener: Listener) -> io::Result<Self> {
+        Ok(match listener.socket {
+            BoundSocket::Tcp(listener) => Self::Tcp(TcpListener::from_std(listener)?),
+            #[cfg(unix)]
+            BoundSocket::Unix(listener, file) => {
+                let listener = tokio::net::UnixListener::from_std(listener)?;
+                Self::Unix { listener, _file: file }
+            }
+        })
+    }
+
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // Only costs latency if it fails.
+                let _ = stream.set_nodelay(true);
+                Ok(Accepted::Tcp(stream))
+            }
+            #[cfg(unix)]
+            Self::Unix { listener, .. } => Ok(Accepted::Unix(listener.accept().await?.0)),
+        }
+    }
+}
+
+/// Accepts and serves until the task is cancelled and every connection of this listener has ended, which is bounded.
+pub(crate) async fn accept(listener: Attached, connections: Arc<Connections>, server: Arc<Server>) {
+    let mut serving = JoinSet::new();
+    let ctx = server.ctx.clone();
+    let mut pause = FIRST_PAUSE;
+    while let Ok(accepted) = ctx.or_cancelled(listener.accept()).await {
+        while let Some(ended) = serving.try_join_next() {
+            log_panic(ended);
+        }
+        let stream = match accepted {
+            Ok(stream) => stream,
+            Err(error) if is_of_one_connection(&error) => continue,
+            Err(error) => {
+                connections.accept_errors.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%error, ?pause, "failed to accept a connection");
+                if ctx.or_cancelled(sleep(pause)).await.is_err() {
+                    break;
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                continue;
+            }
+        };
+        pause = FIRST_PAUSE;
+        let Ok(slot) = ctx.or_cancelled(connections.admit()).await else { break };
+        let server = Arc::clone(&server);
+        match stream {
+            Accepted::Tcp(stream) => serving.spawn(serve(stream, slot, server)),
+            #[cfg(unix)]
+            Accepted::Unix(stream) => serving.spawn(serve(stream, slot, server)),
+        };
+    }
+    // From here on, connecting is refused, and the path of a Unix socket is gone.
+    drop(listener);
+    server.stop.send_replace(true);
+    see_off(serving, stop_time(&ctx, server.limits.stop_time)).await;
+}
+
+/// How long connections may take to end: not so long that the task itself would be aborted.
+fn stop_time(ctx: &Context, limit: Duration) -> Duration {
+    let remaining = ctx.remaining().unwrap_or(Duration::MAX);
+    limit.min(remaining.saturating_sub(ABORT_TIME.min(remaining / 4)))
+}
+
+async fn see_off(mut serving: JoinSet<()>, stop_time: Duration) {
+    let all_ended = timeout(stop_time, join_all(&mut serving)).await.is_ok();
+    if !all_ended {
+        tracing::debug!(
+            connections = serving.len(),
+            "dropping connections that did not end in time"
+        );
+        serving.abort_all();
+        // A connection that does not even get polled is left to the runtime.
+        let _ = timeout(ABORT_TIME, join_all(&mut serving)).await;
+    }
+}
+
+async fn join_all(serving: &mut JoinSet<()>) {
+    while let Some(ended) = serving.join_next().await {
+        log_panic(ended);
+    }
+}
+
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        tracing::error!("a connection panicked");
+    }
+}
+
+/// Tells errors that concern the one connection that was about to be accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,111 @@
+//! What one connection is doing, as seen by its own future (deadlines) and from outside (making room).
+//!
+//! ```text
+//! Fresh ── header complete ──▶ Answering ── body handed over ──▶ Sending ── flushed ──▶ Idle
+//!                                  ▲                                                     │
+//!                                  └────── header complete ────── Header ◀── first byte ─┘
+//! ```
+
+use std::{
+    sync::atomic::{AtomicU8, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{Limits, limits::after};
+
+/// The state of one connection. All changes are made by the connection's own task; others only read.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    doing: AtomicU8,
+    /// When its deadline began to run, in microseconds since `epoch`.
+    since: AtomicU64,
+    epoch: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Doing {
+    Fresh,
+    Idle,
+    Header,
+    Answering,
+    Sending,
+}
+
+impl Activity {
+    /// Makes the state of a connection that was just accepted, by a server that runs since `epoch`.
+    pub(crate) fn new(epoch: Instant) -> Self {
+        let activity = Self { doing: AtomicU8::new(0), since: AtomicU64::new(0), epoch };
+        activity.enter(Doing::Fresh);
+        activity
+    }
+
+    /// Bytes came in.
+    pub(crate) fn received(&self) {
+        if self.doing() == Doing::Idle {
+            self.enter(Doing::Header);
+        }
+    }
+
+    /// A request is complete, as far as its header goes.
+    pub(crate) fn requested(&self) {
+        self.enter(Doing::Answering);
+    }
+
+    /// The answer is in the connection's buffer, whole. The deadline runs on.
+    pub(crate) fn handed_over(&self) {
+        if self.doing() == Doing::Answering {
+            self.doing.store(Doing::Sending as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// The connection's buffer is empty.
+    pub(crate) fn flushed(&self) {
+        if self.doing() == Doing::Sending {
+            self.enter(Doing::Idle);
+        }
+    }
+
+    /// Tells whether nobody waits for an answer.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(self.doing(), Doing::Fresh | Doing::Idle | Doing::Header)
+    }
+
+    /// Tells whether the connection is between two requests.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.doing() == Doing::Idle
+    }
+
+    /// Returns since when nobody waits for an answer, as a number that only serves to compare.
+    pub(crate) fn waiting_since(&self) -> Option<u64> {
+        self.is_waiting().then(|| self.since.load(Ordering::Relaxed))
+    }
+
+    /// Returns when the connection must have moved on.
+    pub(crate) fn deadline(&self, limits: &Limits) -> Instant {
+        let time = match self.doing() {
+            Doing::Fresh | Doing::Header => limits.header_time,
+            Doing::Idle => limits.idle_time,
+            Doing::Answering | Doing::Sending => limits.response_time,
+        };
+        after(self.epoch + Duration::from_micros(self.since.load(Ordering::Relaxed)), time)
+    }
+
+    fn doing(&self) -> Doing {
+        match self.doing.load(Ordering::Relaxed) {
+            0 => Doing::Fresh,
+            1 => Doing::Idle,
+            2 => Doing::Header,
+            3 => Doing::Answering,
+            _ => Doing::Sending,
+        }
+    }
+
+    fn enter(&self, doing: Doing) {
+        // A u64 of microseconds is half a million years.
+        self.since.store(self.epoch.elapsed().as_micros() as u64, Ordering::Relaxed);
+        self.doing.store(doing as u8, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,126 @@
+//! A client that says exactly what it is told to, and takes the answer apart.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+/// An answer. Header names are in lower case.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Client<IO> {
+    stream: IO,
+    unread: Vec<u8>,
+}
+
+impl Client<TcpStream> {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        Self::new(TcpStream::connect(address).await.unwrap())
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
+    pub(crate) fn new(stream: IO) -> Self {
+        Self { stream, unread: Vec::new() }
+    }
+
+    pub(crate) async fn send(&mut self, text: impl AsRef<[u8]>) {
+        self.stream.write_all(text.as_ref()).await.unwrap();
+    }
+
+    /// Sends a request with no body, and waits for the answer.
+    pub(crate) async fn request(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        self.send(text + "\r\n").await;
+        self.answer(method != "HEAD").await
+    }
+
+    pub(crate) async fn get(&mut self, target: &str) -> Answer {
+        self.request("GET", target, &[]).await
+    }
+
+    /// Reads one answer, whose body, if it is to have one, is as long as the header says.
+    pub(crate) async fn answer(&mut self, has_body: bool) -> Answer {
+        let end = loop {
+            if let Some(end) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            assert!(self.read_some().await.unwrap() > 0, "closed before an answer");
+        };
+        let head = String::from_utf8(self.unread.drain(..end).collect()).unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        if has_body {
+            while self.unread.len() < length {
+                assert!(self.read_some().await.unwrap() > 0, "closed in the middle of a body");
+            }
+            answer.body = self.unread.drain(..length).collect();
+        }
+        answer
+    }
+
+    /// Waits for the server to close the connection; whatever it still sends is thrown away.
+    pub(crate) async fn closed(&mut self) {
+        while matches!(self.read_some().await, Ok(read) if read > 0) {}
+    }
+
+    /// Reads what comes within a millisecond, and tells whether the connection is still open.
+    pub(crate) async fn is_open(&mut self) -> bool {
+        match timeout(Duration::from_millis(1), self.read_some()).await {
+            Err(_) => true,
+            Ok(read) => matches!(read, Ok(read) if read > 0),
+        }
+    }
+
+    async fn read_some(&mut self) -> io::Result<usize> {
+        self.stream.read_buf(&mut self.unread).await
+    }
+}
+
+/// Asks once, on a connection of its own.
+pub(crate) async fn get(address: SocketAddr, target: &str) -> Answer {
+    Client::connect(address).await.get(target).await
+}
+
+/// Asks once, with headers, on a connection of its own.
+pub(crate) async fn get_with(
+    address: SocketAddr,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    Client::connect(address).await.request("GET", target, headers).await
+}

@@ -1,0 +1,85 @@
+//! Running out of file descriptors: in a process of its own, since the limit is the process's.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpStream},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use task_http::Limits;
+
+use crate::service::{Service, watchdog};
+
+/// Serves until its standard input ends.
+#[test]
+#[ignore = "the child process of the test below"]
+#[allow(clippy::print_stdout, reason = "it tells its parent the address")]
+fn child_with_few_descriptors() {
+    watchdog();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let service = Service::start(|http| http.limits(Limits::default().connections(10_000)));
+        println!("\nserving {}", service.address);
+        let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+        ended.await.unwrap().unwrap();
+        service.stop().await;
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn without_descriptors_it_neither_spins_nor_ends_and_recovers_when_there_are_some() {
+    watchdog();
+    let mut child = Command::new("sh")
+        .args(["-c", "ulimit -n 40 && exec \"$0\" --ignored --exact --nocapture \"$1\""])
+        .arg(env::current_exe().unwrap())
+        .arg("descriptors::child_with_few_descriptors")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Kept to the end: what the child prints later must have somewhere to go.
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address: SocketAddr = lines
+        .by_ref()
+        .map(Result::unwrap)
+        .find_map(|line| line.strip_prefix("serving ")?.parse().ok())
+        .expect("the child says where it serves");
+
+    let clients: Vec<_> = (0..60).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let (before, begun) = (cpu_ticks(&child), Instant::now());
+    // Time must pass: what is looked for is work done while there is nothing to do.
+    thread::sleep(Duration::from_millis(1500));
+    let (spent, passed) = (cpu_ticks(&child) - before, begun.elapsed());
+    assert!(spent as f64 / 100.0 < passed.as_secs_f64() / 4.0, "{spent} ticks in {passed:?}");
+
+    drop(clients);
+    let scrape = ask(address, "/metrics");
+    assert!(scrape.starts_with("HTTP/1.1 200"), "{scrape}");
+    let errors = crate::service::value(
+        &scrape,
+        "task_http_connections_rejected_total{reason=\"accept_error\"}",
+    );
+    assert!((1.0..60.0).contains(&errors.unwrap()), "{errors:?}");
+    assert!(ask(address, "/livez").starts_with("HTTP/1.1 200"));
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}
+
+fn ask(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    std::io::read_to_string(stream).unwrap()
+}
+
+/// User and system time, in hundredths of a second.
+fn cpu_ticks(child: &Child) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}

@@ -1,0 +1,92 @@
+//! A group made by hand: what a manager would show and do, under the test's control.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use task_core::{
+    Blocker, Context, Group, GroupSnapshot, GroupView, Level, Scope, Stage, StageCell, Step,
+    TaskId, TaskInfo,
+};
+
+/// The group and the one task in it that matters: the server.
+#[derive(Default)]
+pub(crate) struct TestGroup {
+    stage: StageCell,
+    remaining: Mutex<Option<Duration>>,
+    view: Arc<View>,
+}
+
+#[derive(Default)]
+struct View {
+    snapshot: Mutex<GroupSnapshot>,
+    version: Level,
+}
+
+impl TestGroup {
+    /// Makes a group that runs and is ready.
+    pub(crate) fn new() -> Arc<Self> {
+        let group = Arc::new(Self::default());
+        group.change(|snapshot| {
+            snapshot.name = "orders".into();
+            snapshot.readiness.has_started = true;
+        });
+        group
+    }
+
+    pub(crate) fn context(self: &Arc<Self>) -> Context {
+        Context::new(Arc::clone(self) as Arc<dyn Scope>)
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut GroupSnapshot)) {
+        change(&mut self.view.snapshot.lock().unwrap());
+        self.view.version.bump();
+    }
+
+    /// What a shutdown does first.
+    pub(crate) fn drain(&self) {
+        self.change(|snapshot| {
+            snapshot.step = Step::Draining;
+            snapshot.readiness.blockers = vec![Blocker::ShuttingDown(Step::Draining)];
+        });
+        self.stage.advance(Stage::Draining);
+    }
+
+    /// Asks the server to end, with this much time left.
+    pub(crate) fn cancel(&self, remaining: Duration) {
+        *self.remaining.lock().unwrap() = Some(remaining);
+        self.stage.advance(Stage::Cancelled);
+    }
+}
+
+impl Scope for TestGroup {
+    fn stage(&self) -> &StageCell {
+        &self.stage
+    }
+
+    fn remaining(&self) -> Option<Duration> {
+        *self.remaining.lock().unwrap()
+    }
+
+    fn group(&self) -> Group {
+        Group::new(Arc::clone(&self.view) as Arc<dyn GroupView>)
+    }
+}
+
+impl GroupView for View {
+    fn snapshot(&self) -> GroupSnapshot {
+        self.snapshot.lock().unwrap().clone()
+    }
+
+    fn version(&self) -> &Level {
+        &self.version
+    }
+}
+
+/// A task that says about itself what `describe` makes it say.
+pub(crate) fn task(id: u64, name: &str, describe: impl FnOnce(&mut TaskInfo)) -> TaskInfo {
+    let mut task = TaskInfo::new(TaskId::new(id), name.to_owned());
+    describe(&mut task);
+    task
+}

@@ -1,0 +1,210 @@
+//! Slow clients, silent clients, many clients: each meets its limit, and the others do not notice.
+
+use std::time::Duration;
+
+use task_http::{Limits, text_source};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    time::{Instant, sleep},
+};
+
+use crate::{
+    client::Client,
+    service::{Service, value},
+};
+
+const REQUEST: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_nothing_or_half_a_header_is_closed_after_the_header_time() {
+    let service = Service::start(|http| http);
+    for half in ["", "GET /livez HT", "GET /livez HTTP/1.1\r\nHost: x\r\n"] {
+        let mut client = Client::connect(service.address).await;
+        let connected = Instant::now();
+        client.send(half).await;
+        client.closed().await;
+        assert_eq!(connected.elapsed().as_secs(), 5, "{half}");
+    }
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_drips_its_header_gains_no_time() {
+    let service = Service::start(|http| http);
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    let connected = Instant::now();
+    for byte in REQUEST.bytes().cycle().filter(|byte| *byte != b'\n') {
+        if stream.write_all(&[byte]).await.is_err() {
+            break;
+        }
+        sleep(Duration::from_millis(400)).await;
+    }
+    assert!(connected.elapsed() < Duration::from_secs(7), "{:?}", connected.elapsed());
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_may_idle_longer_than_a_header_may_take_and_then_the_header_time_counts() {
+    let service = Service::start(|http| http);
+    let mut client = Client::connect(service.address).await;
+    for _ in 0..3 {
+        assert_eq!(client.get("/livez").await.status, 200);
+        sleep(Duration::from_secs(60)).await;
+    }
+    client.send("GET /li").await;
+    let begun = Instant::now();
+    client.closed().await;
+    assert_eq!(begun.elapsed().as_secs(), 5);
+
+    let mut client = Client::connect(service.address).await;
+    client.get("/livez").await;
+    let answered = Instant::now();
+    client.closed().await;
+    assert_eq!(answered.elapsed().as_secs(), 90);
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_connection_is_closed_even_if_it_is_busy() {
+    let service = Service::start(|http| {
+        http.limits(Limits::default().connection_age(Duration::from_secs(100)))
+    });
+    let mut client = Client::connect(service.address).await;
+    let connected = Instant::now();
+    while client.is_open().await {
+        assert_eq!(client.get("/livez").await.status, 200);
+        sleep(Duration::from_secs(10)).await;
+        assert!(connected.elapsed().as_secs() < 200);
+    }
+    assert!((100..=110).contains(&connected.elapsed().as_secs()), "{:?}", connected.elapsed());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_header_that_is_too_large_or_has_too_many_fields_is_refused() {
+    let service = Service::start(|http| http.limits(Limits::default().headers(20)));
+    let mut client = Client::connect(service.address).await;
+    client.send(format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {}", "x".repeat(20_000))).await;
+    assert_eq!(client.answer(true).await.status, 431);
+    client.closed().await;
+
+    let mut client = Client::connect(service.address).await;
+    client.send(format!("GET /livez HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(21))).await;
+    assert_eq!(client.answer(true).await.status, 431);
+
+    // 1 MiB, which may meet a closed door before it is all sent.
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    let _ = stream.write_all(&vec![b'x'; 1 << 20]).await;
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+
+    // Within the limits, next to them.
+    let mut client = Client::connect(service.address).await;
+    client
+        .send(format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(15_000)))
+        .await;
+    assert_eq!(client.answer(true).await.status, 200);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn garbage_is_answered_with_400_and_closed() {
+    let service = Service::start(|http| http);
+    for garbage in
+        ["\x16\x03\x01\x02\x00\x01", "NOT HTTP\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9\r\n\r\n"]
+    {
+        let mut client = Client::connect(service.address).await;
+        client.send(garbage).await;
+        let answer = client.answer(true).await;
+        assert_eq!(answer.status, 400, "{garbage:?}");
+        client.closed().await;
+    }
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answer_is_dropped_after_the_response_time() {
+    let service = Service::start(|http| http.metrics(text_source(|| "x 1\n".repeat(8 << 20))));
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(service.address).await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let asked = Instant::now();
+    stream.readable().await.unwrap();
+    // Nothing is read until the server must have let go.
+    sleep(Duration::from_secs(31)).await;
+    let mut read = Vec::new();
+    let _ = stream.read_to_end(&mut read).await;
+    assert!(read.len() < 32 << 20, "it was all sent");
+    assert!(asked.elapsed().as_secs() < 35);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn when_there_are_too_many_the_one_that_waited_longest_makes_room() {
+    let service = Service::start(|http| http.limits(Limits::default().connections(3)));
+    let mut silent = Client::connect(service.address).await;
+    // In step with the server: what is answered has been accepted, and everything before it.
+    let mut idle = Client::connect(service.address).await;
+    assert_eq!(idle.get("/livez").await.status, 200);
+    let mut half = Client::connect(service.address).await;
+    half.send("GET /li").await;
+    let mut used = Client::connect(service.address).await;
+    assert_eq!(used.get("/livez").await.status, 200);
+    silent.closed().await;
+    assert!(idle.is_open().await && half.is_open().await);
+
+    let scrape = Client::connect(service.address).await.get("/metrics").await.text();
+    idle.closed().await;
+    assert!(half.is_open().await && used.is_open().await);
+    assert_eq!(value(&scrape, "task_http_connections"), Some(3.0));
+    assert_eq!(value(&scrape, "task_http_connections_rejected_total{reason=\"limit\"}"), Some(2.0));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_thousand_silent_clients_do_not_keep_a_probe_out() {
+    let service = Service::start(|http| http);
+    let mut silent = Vec::new();
+    for _ in 0..1000 {
+        silent.push(Client::connect(service.address).await);
+    }
+    let asked = std::time::Instant::now();
+    assert_eq!(service.get("/readyz").await.status, 200);
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    let scrape = service.get("/metrics").await.text();
+    assert!(value(&scrape, "task_http_connections").unwrap() <= 256.0);
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_are_being_answered_the_next_waits_for_the_first_that_is_done() {
+    let service = Service::start(|http| {
+        http.limits(Limits::default().connections(2).check_time(Duration::from_secs(8))).check(
+            "slow",
+            || async {
+                sleep(Duration::from_secs(7)).await;
+                Ok(())
+            },
+        )
+    });
+    let mut busy = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::connect(service.address).await;
+        client.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        busy.push(client);
+    }
+    sleep(Duration::from_secs(1)).await;
+    let mut next = Client::connect(service.address).await;
+    let asked = Instant::now();
+    assert_eq!(next.get("/livez").await.status, 200);
+    assert_eq!(asked.elapsed().as_secs(), 6);
+    // They kept their connections alive, and yet made room as soon as they had their answers.
+    let mut closed = 0;
+    for client in &mut busy {
+        assert_eq!(client.answer(true).await.status, 200);
+        closed += u32::from(!client.is_open().await);
+    }
+    assert!(closed >= 1);
+    service.stop().await;
+}

@@ -1,0 +1,25 @@
+//! The contract of `task-http`, from outside: a real server on loopback, and clients that speak raw HTTP to it.
+//!
+//! Tests of time limits run on a paused clock, which moves on only when client and server both wait.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::print_stderr, reason = "a lane that is skipped says why")]
+
+mod client;
+mod group;
+mod service;
+
+mod adapters;
+mod binding;
+mod descriptors;
+mod limits;
+mod negotiation;
+mod own_metrics;
+mod parsers;
+mod probes;
+mod routing;
+mod sources;
+mod stopping;
+mod table;
+#[cfg(unix)]
+mod unix_socket;

@@ -1,0 +1,181 @@
+//! Which format and which encoding an answer has. Whatever a client sends, it is answered with 200.
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use task_http::{openmetrics_source, text_source};
+
+use crate::{
+    client::{Answer, get_with},
+    service::Service,
+};
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const OPEN_UTF8: &str =
+    "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
+
+/// What clients send, and what they get from a server that has both formats.
+const ACCEPTS: &[(&str, &str)] = &[
+    // Prometheus 2.42, as it was seen on the wire.
+    (
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+         text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        OPEN,
+    ),
+    // Prometheus 3, without and with native histograms.
+    (
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+         application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+         text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+        OPEN_UTF8,
+    ),
+    (
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,\
+         application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+        OPEN_UTF8,
+    ),
+    // Told to scrape the text format only.
+    ("text/plain;version=0.0.4;q=0.5,*/*;q=0.4", TEXT),
+    (
+        "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.4",
+        TEXT,
+    ),
+    // curl, browsers, others.
+    ("*/*", TEXT),
+    ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", TEXT),
+    ("application/json", TEXT),
+    ("text/html", TEXT),
+    ("", TEXT),
+    // One or the other.
+    ("application/openmetrics-text", OPEN),
+    ("application/openmetrics-text; version=1.0.0; charset=utf-8", OPEN),
+    ("Application/OpenMetrics-Text;Version=\"1.0.0\"", OPEN),
+    ("text/plain", TEXT),
+    ("text/*", TEXT),
+    ("application/*", OPEN),
+    ("application/openmetrics-text;version=2.0.0", TEXT),
+    ("application/openmetrics-text;version=0.0.1", TEXT),
+    // Qualities.
+    ("text/plain;q=0.4, application/openmetrics-text;q=0.5", OPEN),
+    ("text/plain;q=0.5, application/openmetrics-text;q=0.4", TEXT),
+    ("application/openmetrics-text, text/plain", OPEN),
+    ("text/plain, application/openmetrics-text", TEXT),
+    ("*/*, application/openmetrics-text", OPEN),
+    ("application/openmetrics-text;q=0", TEXT),
+    ("application/openmetrics-text;q=0, */*;q=0", TEXT),
+    ("*/*;q=0", TEXT),
+    ("application/openmetrics-text;q=0.0001, text/plain;q=0", TEXT),
+    // The sample of the negotiation document has a `/` where `*/*` is meant.
+    (
+        "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.3,/;q=0.1",
+        OPEN,
+    ),
+    ("/;q=0.1", TEXT),
+    // Nonsense.
+    (",,,;;;===,,,", TEXT),
+    ("application/openmetrics-text;q=high", OPEN),
+    ("application/openmetrics-text;q=NaN", OPEN),
+    ("application/openmetrics-text;q=7;q=0", OPEN),
+    ("application/openmetrics-text;x=\"a,text/plain\"", OPEN),
+    ("application/openmetrics-text;escaping=anything", OPEN),
+    ("\"", TEXT),
+    ("\u{7f}\u{e9}\u{1f980}", TEXT),
+];
+
+#[tokio::test]
+async fn the_format_is_the_best_that_the_client_asks_for_and_never_an_error() {
+    let service = Service::start(|http| http);
+    for (accept, expected) in ACCEPTS {
+        // 0x7f is no text, and hyper refuses it in a header for us.
+        let accept = accept.replace('\u{7f}', "");
+        let answer = get_with(service.address, "/metrics", &[("Accept", &accept)]).await;
+        assert_eq!(answer.status, 200, "{accept}");
+        assert_eq!(answer.header("content-type"), Some(*expected), "{accept}");
+        assert_eq!(answer.text().ends_with("# EOF\n"), *expected != TEXT, "{accept}");
+    }
+    assert_eq!(service.get("/metrics").await.header("content-type"), Some(TEXT));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn several_accept_lines_are_one_list() {
+    let service = Service::start(|http| http);
+    let lines = [("Accept", "text/plain;q=0.2"), ("Accept", "application/openmetrics-text;q=0.3")];
+    let answer = get_with(service.address, "/metrics", &lines).await;
+    assert_eq!(answer.header("content-type"), Some(OPEN));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_source_with_one_format_is_never_served_as_another() {
+    let text = Service::start(|http| http.metrics(text_source(|| "a_total 1\n".into())));
+    let open = Service::start(|http| http.metrics(openmetrics_source(|| "a_total 1\n".into())));
+    for (accept, _) in ACCEPTS {
+        let accept = accept.replace('\u{7f}', "");
+        for (service, expected) in [(&text, TEXT), (&open, OPEN)] {
+            let answer = get_with(service.address, "/metrics", &[("Accept", &accept)]).await;
+            let got = answer.header("content-type").unwrap();
+            assert!(got.starts_with(expected), "{accept}: {got}");
+        }
+    }
+    text.stop().await;
+    open.stop().await;
+}
+
+#[tokio::test]
+async fn gzip_is_for_those_who_take_it_and_unpacks_to_the_same() {
+    let service = Service::start(|http| {
+        http.without_process_metrics()
+            .without_runtime_metrics()
+            .without_server_metrics()
+            .without_group_metrics()
+            .metrics(text_source(|| "jobs{queue=\"long enough to be worth it\"} 1\n".repeat(50)))
+    });
+    let plain = service.get("/metrics").await;
+    for (accepted, is_gzip) in [
+        ("gzip", true),
+        ("x-gzip", true),
+        ("gzip, deflate, br, zstd", true),
+        ("GZIP;q=0.5", true),
+        ("*", true),
+        ("gzip;q=0.5, identity;q=0.4", true),
+        ("gzip;q=0", false),
+        ("gzip;q=0, *", false),
+        ("identity", false),
+        ("identity, gzip;q=0.1", false),
+        ("deflate, br", false),
+        ("", false),
+        (";;,=", false),
+    ] {
+        let answer = get_with(service.address, "/metrics", &[("Accept-Encoding", accepted)]).await;
+        assert_eq!(answer.header("content-encoding"), is_gzip.then_some("gzip"), "{accepted}");
+        assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding"), "{accepted}");
+        assert_eq!(unpacked(&answer), plain.text(), "{accepted}");
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_short_is_not_compressed() {
+    let service = Service::start(|http| {
+        http.without_process_metrics()
+            .without_runtime_metrics()
+            .without_server_metrics()
+            .without_group_metrics()
+            .metrics(text_source(|| "a 1\n".into()))
+    });
+    let answer = get_with(service.address, "/metrics", &[("Accept-Encoding", "gzip")]).await;
+    assert_eq!((answer.header("content-encoding"), answer.text().as_str()), (None, "a 1\n"));
+    service.stop().await;
+}
+
+fn unpacked(answer: &Answer) -> String {
+    let mut text = String::new();
+    if answer.header("content-encoding").is_some() {
+        GzDecoder::new(answer.body.as_slice()).read_to_string(&mut text).unwrap();
+    } else {
+        text = answer.text();
+    }
+    text
+}

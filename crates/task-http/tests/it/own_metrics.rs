@@ -1,0 +1,180 @@
+//! The metrics that need no registry, in both formats.
+
+use std::time::Duration;
+
+use task_core::{Outcome, Step, TaskState};
+use task_http::HttpTask;
+
+use crate::{
+    client::get_with,
+    group::{TestGroup, task},
+    service::{Service, value},
+};
+
+pub(crate) const OPENMETRICS: [(&str, &str); 1] =
+    [("Accept", "application/openmetrics-text;version=1.0.0")];
+
+/// Everything that can be shown about a group, and names that need care.
+pub(crate) fn fill(group: &TestGroup) {
+    group.change(|snapshot| {
+        snapshot.step = Step::Stopping;
+        snapshot.remaining = Some(Duration::from_millis(12_500));
+        snapshot.totals.started = 6;
+        snapshot.totals.count(Outcome::Completed);
+        snapshot.totals.count(Outcome::Failed);
+        snapshot.tasks = vec![
+            task(1, "consumer", |task| {
+                task.gates_readiness = true;
+                task.is_ready = true;
+                task.restarts = 2;
+                task.failures = 1;
+            }),
+            task(2, "odd \"name\" \\ with\nbreaks\r", |task| task.state = TaskState::Stopping),
+            task(3, "purge", |task| task.gates_readiness = true),
+            task(4, &format!("{}é and more", "n".repeat(63)), |_| ()),
+        ];
+    });
+}
+
+fn only_the_group(http: HttpTask) -> HttpTask {
+    http.without_process_metrics().without_runtime_metrics().without_server_metrics()
+}
+
+/// Without the times of start, which are never the same.
+fn without_start_times(body: &str) -> String {
+    body.lines()
+        .filter(|line| !line.starts_with("task_start_time"))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_groups_metrics_are_as_the_golden_files_have_them() {
+    let service = Service::start(only_the_group);
+    fill(&service.group);
+    let text = service.get("/metrics").await.text();
+    let open = get_with(service.address, "/metrics", &OPENMETRICS).await.text();
+    service.stop().await;
+    for (name, golden, body) in [
+        ("group.txt", include_str!("golden/group.txt"), text),
+        ("group.om", include_str!("golden/group.om"), open),
+    ] {
+        let body = without_start_times(&body);
+        if std::env::var_os("TASK_BLESS").is_some() {
+            let path = format!("{}/tests/it/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::write(path, &body).unwrap();
+        } else {
+            assert_eq!(body, golden, "{name}: if it is meant, run again with TASK_BLESS=1");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tasks_time_of_start_does_not_wander() {
+    let service = Service::start(only_the_group);
+    let mut seen = Vec::new();
+    for uptime in [100, 101, 250] {
+        service.group.change(|snapshot| {
+            snapshot.tasks =
+                vec![task(1, "consumer", |task| task.uptime = Duration::from_secs(uptime))];
+        });
+        let scrape = service.get("/metrics").await.text();
+        seen.push(value(&scrape, "task_start_time_seconds{task=\"consumer\"}").unwrap());
+    }
+    assert!(seen[0] > 1.6e9 && seen.iter().all(|time| *time == seen[0]), "{seen:?}");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn no_more_than_200_names_have_series_and_the_rest_is_added_up() {
+    let service = Service::start(only_the_group);
+    service.group.change(|snapshot| {
+        snapshot.tasks = (1..=500)
+            .map(|id| task(id, &format!("job-{id}"), |task| task.is_ephemeral = true))
+            .collect();
+        // Critical tasks come first, however late they were admitted.
+        snapshot.tasks.push(task(501, "consumer", |task| task.restarts = 1));
+    });
+    let scrape = service.get("/metrics").await.text();
+    assert_eq!(scrape.matches("\ntask_running{").count(), 201);
+    assert_eq!(value(&scrape, "task_running{task=\"other\"}"), Some(301.0));
+    assert_eq!(value(&scrape, "task_restarts_total{task=\"consumer\"}"), Some(1.0));
+    assert_eq!(value(&scrape, "task_alive"), Some(501.0));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn names_that_are_the_same_once_cut_share_one_series() {
+    let service = Service::start(only_the_group);
+    service.group.change(|snapshot| {
+        snapshot.tasks =
+            (1..=3).map(|id| task(id, &format!("{}{id}", "x".repeat(64)), |_| ())).collect();
+    });
+    let scrape = service.get("/metrics").await.text();
+    assert_eq!(value(&scrape, &format!("task_running{{task=\"{}\"}}", "x".repeat(64))), Some(3.0));
+    service.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_process_and_the_runtime_are_shown_with_plausible_numbers() {
+    let service = Service::start(|http| http);
+    let scrape = service.get("/metrics").await.text();
+    let at =
+        |series: &str| value(&scrape, series).unwrap_or_else(|| panic!("{series} in {scrape}"));
+    assert!(at("process_cpu_seconds_total") < 10_000.0);
+    assert!((3.0..10_000.0).contains(&at("process_open_fds")));
+    assert!(at("process_max_fds") >= at("process_open_fds"));
+    assert!(at("process_resident_memory_bytes") > 1e6);
+    assert!(at("process_virtual_memory_bytes") > at("process_resident_memory_bytes"));
+    assert!(at("process_threads") >= 1.0);
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!((now - at("process_start_time_seconds")).abs() < 1000.0);
+    assert_eq!(at("tokio_workers"), 1.0);
+    assert!(at("tokio_alive_tasks") >= 2.0);
+    assert!(at("tokio_worker_busy_seconds_total{worker=\"0\"}") < 1000.0);
+    at("tokio_global_queue_depth");
+    at("tokio_worker_parks_total{worker=\"0\"}");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_code_and_timed() {
+    let service = Service::start(|http| http);
+    for path in ["/livez", "/healthz", "/nothing", "/other"] {
+        service.get(path).await;
+    }
+    let scrape = service.get("/metrics").await.text();
+    for (series, count) in [
+        ("task_http_requests_total{route=\"livez\",code=\"200\"}", 2.0),
+        ("task_http_requests_total{route=\"other\",code=\"404\"}", 2.0),
+        ("task_http_requests_total{route=\"readyz\",code=\"200\"}", 0.0),
+        ("task_http_request_duration_seconds_count{route=\"livez\"}", 2.0),
+        ("task_http_request_duration_seconds_bucket{route=\"livez\",le=\"+Inf\"}", 2.0),
+        ("task_http_scrapes_in_flight", 1.0),
+        ("task_http_connections_rejected_total{reason=\"accept_error\"}", 0.0),
+    ] {
+        assert_eq!(value(&scrape, series), Some(count), "{series}");
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn each_part_can_be_left_out() {
+    for (prefix, configure) in [
+        ("task_manager_", HttpTask::without_group_metrics as fn(HttpTask) -> HttpTask),
+        ("tokio_", HttpTask::without_runtime_metrics),
+        ("task_http_", HttpTask::without_server_metrics),
+        #[cfg(target_os = "linux")]
+        ("process_", HttpTask::without_process_metrics),
+    ] {
+        let with = Service::start(|http| http);
+        let without = Service::start(configure);
+        let is_there = |body: String| body.contains(&format!("# TYPE {prefix}"));
+        assert!(is_there(with.get("/metrics").await.text()), "{prefix}");
+        assert!(!is_there(without.get("/metrics").await.text()), "{prefix}");
+        with.stop().await;
+        without.stop().await;
+    }
+}

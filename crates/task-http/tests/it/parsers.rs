@@ -1,0 +1,141 @@
+//! The judgement of others: Prometheus' own `promtool`, and the Python client's two parsers.
+//!
+//! Where a tool is missing, its test is skipped and says so, unless `TASK_REQUIRE_PARSERS` is set.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use task_core::Outcome;
+use task_http::HttpTask;
+
+use crate::{
+    client::get_with,
+    group::task,
+    own_metrics::{OPENMETRICS, fill},
+    service::Service,
+};
+
+const PYTHON_TEXT: &str = "import sys; from prometheus_client.parser import text_string_to_metric_families as parse\n\
+    print(sum(len(f.samples) for f in parse(sys.stdin.buffer.read().decode())))";
+const PYTHON_NAMES: &str = "import sys, json; \
+    from prometheus_client.PARSER import text_string_to_metric_families as parse\n\
+    body = sys.stdin.buffer.read().decode()\n\
+    print(json.dumps([s.labels['task'] for f in parse(body) for s in f.samples if s.name == 'task_running']))";
+const PYTHON_OPEN: &str = "import sys; \
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
+    print(sum(len(f.samples) for f in parse(sys.stdin.buffer.read().decode())))";
+
+/// Runs a tool on a body: its exit code and what it printed, or `None` if there is no such tool.
+fn run(command: &[&str], body: &[u8]) -> Option<(Option<i32>, String)> {
+    let spawned = Command::new(command[0])
+        .args(&command[1..])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = spawned.ok()?;
+    child.stdin.take().unwrap().write_all(body).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    Some((output.status.code(), String::from_utf8(printed).unwrap()))
+}
+
+fn is_there(what: &str, probe: &[&str]) -> bool {
+    let is_there = run(probe, b"").is_some_and(|(code, _)| code == Some(0));
+    if !is_there {
+        assert!(
+            std::env::var_os("TASK_REQUIRE_PARSERS").is_none(),
+            "{what} is required and missing"
+        );
+        eprintln!("skipped: {what} is not installed");
+    }
+    is_there
+}
+
+/// Bodies with everything that we write, in a format.
+async fn bodies(headers: &[(&str, &str)]) -> Vec<String> {
+    let service = Service::start(|http: HttpTask| {
+        http.check("a \"check\" of \\ many\nlines", || async { Ok(()) })
+            .check("bad", || async { anyhow::bail!("no") })
+    });
+    let quiet = get_with(service.address, "/metrics", headers).await.text();
+    fill(&service.group);
+    service.group.change(|snapshot| snapshot.totals.count(Outcome::Panicked));
+    service.get("/readyz").await;
+    let busy = get_with(service.address, "/metrics", headers).await.text();
+    service.stop().await;
+    vec![quiet, busy]
+}
+
+/// Names of all kinds of characters, the same in each run.
+fn odd_names() -> Vec<String> {
+    const ALPHABET: [char; 16] =
+        ['a', '"', '\\', '\n', '{', '}', ',', '=', ' ', '#', '\t', 'é', '🦀', '\'', '\u{85}', 'n'];
+    let mut state = 1_u64;
+    let mut next = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    // Told apart by a number in front; no longer than what a label takes.
+    (0..150)
+        .map(|index| {
+            format!("{index}")
+                + &(0..next() % 15).map(|_| ALPHABET[next() % 16]).collect::<String>()
+        })
+        .collect()
+}
+
+fn samples(body: &str) -> usize {
+    body.lines().filter(|line| !line.starts_with('#')).count()
+}
+
+#[tokio::test]
+async fn promtool_finds_no_fault_with_the_text_format() {
+    if !is_there("promtool", &["promtool", "--version"]) {
+        return;
+    }
+    for body in bodies(&[]).await {
+        let (code, printed) = run(&["promtool", "check", "metrics"], body.as_bytes()).unwrap();
+        assert_eq!((code, printed.as_str()), (Some(0), ""), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn pythons_parsers_read_every_sample_of_both_formats() {
+    if !is_there("Python's prometheus_client", &["python3", "-c", "import prometheus_client"]) {
+        return;
+    }
+    for (headers, script) in [(&[][..], PYTHON_TEXT), (&OPENMETRICS[..], PYTHON_OPEN)] {
+        for body in bodies(headers).await {
+            let (code, printed) = run(&["python3", "-c", script], body.as_bytes()).unwrap();
+            assert_eq!(code, Some(0), "{printed}\n{body}");
+            assert_eq!(printed.trim(), samples(&body).to_string(), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_task_is_called_the_parsers_read_that_very_name() {
+    if !is_there("Python's prometheus_client", &["python3", "-c", "import prometheus_client"]) {
+        return;
+    }
+    let service = Service::start(|http| http);
+    let mut names = odd_names();
+    service.group.change(|snapshot| {
+        snapshot.tasks = (0..).zip(&names).map(|(id, name)| task(id, name, |_| ())).collect();
+    });
+    names.sort();
+    for (headers, parser) in [(&[][..], "parser"), (&OPENMETRICS[..], "openmetrics.parser")] {
+        let body = get_with(service.address, "/metrics", headers).await.text();
+        let script = PYTHON_NAMES.replace("PARSER", parser);
+        let (code, printed) = run(&["python3", "-c", &script], body.as_bytes()).unwrap();
+        assert_eq!(code, Some(0), "{printed}\n{body}");
+        let mut read: Vec<String> = serde_json::from_str(printed.trim()).unwrap();
+        read.sort();
+        assert_eq!(read, names, "{parser}");
+    }
+    service.stop().await;
+}

@@ -1,0 +1,68 @@
+//! A running server.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Once},
+    thread,
+    time::Duration,
+};
+
+use task_core::Task;
+use task_http::HttpTask;
+use tokio::{task::JoinHandle, time::timeout};
+
+use crate::{
+    client::{self, Answer},
+    group::TestGroup,
+};
+
+/// A server, run by a task of its own.
+pub(crate) struct Service {
+    pub(crate) address: SocketAddr,
+    pub(crate) group: Arc<TestGroup>,
+    pub(crate) ended: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Service {
+    /// Starts a server on a free port of loopback.
+    pub(crate) fn start(configure: impl FnOnce(HttpTask) -> HttpTask) -> Self {
+        watchdog();
+        Self::run(configure(HttpTask::bind("127.0.0.1:0").unwrap()), TestGroup::new())
+    }
+
+    pub(crate) fn run(http: HttpTask, group: Arc<TestGroup>) -> Self {
+        let address = http.local_addr().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let ended = tokio::spawn(http.run(group.context()));
+        Self { address, group, ended }
+    }
+
+    pub(crate) async fn get(&self, target: &str) -> Answer {
+        client::get(self.address, target).await
+    }
+
+    /// Stops the server, which must be as fast as it says.
+    pub(crate) async fn stop(self) {
+        self.group.cancel(Duration::from_secs(10));
+        timeout(Duration::from_secs(10), self.ended).await.unwrap().unwrap().unwrap();
+    }
+}
+
+/// Ends the process if the tests hang: on a plain thread, since some hang with their runtime.
+pub(crate) fn watchdog() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        thread::spawn(|| {
+            thread::sleep(Duration::from_secs(120));
+            eprintln!("the tests hang");
+            std::process::abort();
+        });
+    });
+}
+
+/// The value of a series in a scrape, by its exact text up to the blank.
+pub(crate) fn value(scrape: &str, series: &str) -> Option<f64> {
+    scrape
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+        .map(|value| value.parse().unwrap())
+}

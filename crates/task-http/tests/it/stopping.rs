@@ -1,0 +1,161 @@
+//! How the server ends: in order, in time, and leaving nothing behind.
+
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use task_http::Limits;
+use tokio::{
+    net::TcpStream,
+    runtime::Handle,
+    time::{Instant, sleep},
+};
+
+use crate::{client::Client, service::Service};
+
+/// A check that takes this long, and a limit that lets it.
+fn slow(seconds: u64) -> impl FnOnce(task_http::HttpTask) -> task_http::HttpTask {
+    move |http| {
+        http.limits(Limits::default().check_time(Duration::from_secs(100))).check(
+            "slow",
+            move || async move {
+                sleep(Duration::from_secs(seconds)).await;
+                Ok(())
+            },
+        )
+    }
+}
+
+#[tokio::test]
+async fn from_the_drain_on_answers_close_their_connections_and_everything_is_still_served() {
+    let service = Service::start(|http| http);
+    let mut client = Client::connect(service.address).await;
+    assert_eq!(client.get("/livez").await.header("connection"), None);
+    service.group.drain();
+    for (path, status) in [("/livez", 200), ("/readyz", 503), ("/metrics", 200), ("/tasks", 200)] {
+        let mut client = Client::connect(service.address).await;
+        let answer = client.get(path).await;
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{path}");
+        client.closed().await;
+    }
+    // One that was open before is still good for one answer.
+    let answer = client.get("/livez").await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    client.closed().await;
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_refuses_new_clients_closes_those_that_wait_and_lets_answers_end() {
+    let service = Service::start(slow(3));
+    let mut silent = Client::connect(service.address).await;
+    let mut half = Client::connect(service.address).await;
+    half.send("GET /li").await;
+    let mut idle = Client::connect(service.address).await;
+    idle.get("/livez").await;
+    let mut busy = Client::connect(service.address).await;
+    busy.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    sleep(Duration::from_secs(1)).await;
+
+    let cancelled = Instant::now();
+    service.group.cancel(Duration::from_secs(20));
+    for client in [&mut silent, &mut half, &mut idle] {
+        client.closed().await;
+    }
+    assert!(cancelled.elapsed() < Duration::from_millis(50), "{:?}", cancelled.elapsed());
+    TcpStream::connect(service.address).await.unwrap_err();
+
+    let answer = busy.answer(true).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    busy.closed().await;
+    service.ended.await.unwrap().unwrap();
+    assert_eq!(cancelled.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_takes_too_long_is_dropped_at_the_stop_time() {
+    let service = Service::start(slow(60));
+    let mut busy = Client::connect(service.address).await;
+    busy.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    sleep(Duration::from_secs(1)).await;
+    let cancelled = Instant::now();
+    service.group.cancel(Duration::from_secs(20));
+    service.ended.await.unwrap().unwrap();
+    assert_eq!(cancelled.elapsed().as_secs(), 5);
+    busy.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_before_the_shutdown_would_abort_it() {
+    for millis in [0, 1, 50, 300, 2000] {
+        let service = Service::start(slow(60));
+        let mut busy = Client::connect(service.address).await;
+        busy.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        sleep(Duration::from_secs(1)).await;
+        let cancelled = Instant::now();
+        service.group.cancel(Duration::from_millis(millis));
+        service.ended.await.unwrap().unwrap();
+        // The clock of a timer is in whole milliseconds.
+        let most = Duration::from_millis(millis.max(1) + 1);
+        assert!(cancelled.elapsed() <= most, "{millis}: {:?}", cancelled.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_when_it_has_ended() {
+    struct SetOnDrop(Arc<AtomicBool>);
+    impl Drop for SetOnDrop {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let is_dropped = Arc::new(AtomicBool::new(false));
+    let service = Service::start({
+        let is_dropped = Arc::clone(&is_dropped);
+        move |http| {
+            http.limits(Limits::default().check_time(Duration::from_secs(1000))).check(
+                "stuck",
+                move || {
+                    let guard = SetOnDrop(Arc::clone(&is_dropped));
+                    async move {
+                        let _guard = guard;
+                        pending().await
+                    }
+                },
+            )
+        }
+    });
+    let before = Handle::current().metrics().num_alive_tasks();
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        let mut client = Client::connect(service.address).await;
+        client.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        clients.push(client);
+    }
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), before + 11);
+    service.stop().await;
+    // Aborted, and gone once the runtime has come round to it.
+    tokio::task::yield_now().await;
+    assert!(is_dropped.load(Ordering::SeqCst));
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), before - 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_its_future_closes_everything() {
+    let service = Service::start(slow(60));
+    let mut busy = Client::connect(service.address).await;
+    busy.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    sleep(Duration::from_secs(1)).await;
+    service.ended.abort();
+    assert!(service.ended.await.unwrap_err().is_cancelled());
+    busy.closed().await;
+    TcpStream::connect(service.address).await.unwrap_err();
+    tokio::task::yield_now().await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+}

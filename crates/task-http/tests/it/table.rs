@@ -1,0 +1,145 @@
+//! `/tasks`: as JSON and as a page.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use task_core::{Phase, Step, TaskState};
+
+use crate::{
+    client::get_with,
+    group::{TestGroup, task},
+    service::Service,
+};
+
+/// A group in the middle of its shutdown, with names that try to be more than text.
+fn shutting_down(group: &TestGroup) {
+    group.change(|snapshot| {
+        snapshot.step = Step::Stopping;
+        snapshot.cause = Some("signal TERM <script>".into());
+        snapshot.in_step = Duration::from_millis(1500);
+        snapshot.remaining = Some(Duration::from_millis(18_250));
+        snapshot.totals.started = 4;
+        snapshot.totals.completed = 1;
+        snapshot.tasks = vec![
+            task(1, "con\"sumer<script>alert(1)</script>", |task| {
+                task.state = TaskState::Stopping;
+                task.in_state = Duration::from_millis(1500);
+                task.uptime = Duration::from_secs(93_784);
+                task.gates_readiness = true;
+                task.is_ready = true;
+                task.status = Some("flushing 120\nmessages & more".into());
+                task.restarts = 3;
+                task.failures = 2;
+            }),
+            task(3, "http", |task| task.phase = Phase::SUPPORT),
+            task(4, "custom", |task| (task.phase, task.is_ephemeral) = (Phase::new(150), true)),
+        ];
+    });
+}
+
+#[tokio::test]
+async fn as_json_it_has_everything() {
+    let service = Service::start(|http| http);
+    shutting_down(&service.group);
+    let answer = service.get("/tasks?format=json").await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let mut value: Value = serde_json::from_slice(&answer.body).unwrap();
+    let tasks = value["tasks"].take();
+    assert_eq!(
+        value,
+        json!({
+            "name": "orders", "step": "stopping", "in_step_seconds": 1.5, "cause": "signal TERM <script>",
+            "remaining_seconds": 18.25, "ready": true, "started": true, "blockers": [], "tasks": null,
+            "totals": {"started": 4, "completed": 1, "cancelled": 0, "failed": 0, "panicked": 0, "aborted": 0,
+                "abandoned": 0},
+        })
+    );
+    assert_eq!(tasks.as_array().unwrap().len(), 3);
+    assert_eq!(
+        tasks[0],
+        json!({
+            "id": 1, "name": "con\"sumer<script>alert(1)</script>", "phase": 100, "ephemeral": false,
+            "state": "stopping", "in_state_seconds": 1.5, "uptime_seconds": 93784.0, "gates_readiness": true,
+            "ready": true, "status": "flushing 120\nmessages & more", "restarts": 3, "failures": 2,
+        })
+    );
+    assert_eq!((&tasks[1]["status"], &tasks[2]["phase"]), (&Value::Null, &json!(150)));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn who_gets_json_and_who_the_page() {
+    let service = Service::start(|http| http);
+    for (target, accept, is_json) in [
+        ("/tasks", "application/json", true),
+        ("/tasks", "application/json, text/html;q=0.5", true),
+        ("/tasks", "application/*", true),
+        ("/tasks?format=json", "text/html", true),
+        ("/tasks?format=html", "application/json", false),
+        ("/tasks?format=other", "application/json", true),
+        ("/tasks", "text/html,application/xhtml+xml,*/*;q=0.8", false),
+        ("/tasks", "text/html, application/json", false),
+        ("/tasks", "*/*", false),
+        ("/tasks", "", false),
+    ] {
+        let answer = get_with(service.address, target, &[("Accept", accept)]).await;
+        let expected = if is_json { "application/json" } else { "text/html; charset=utf-8" };
+        assert_eq!(answer.header("content-type"), Some(expected), "{target} {accept}");
+        assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding"));
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_shows_the_shutdown_and_lets_no_markup_through() {
+    let service = Service::start(|http| http);
+    shutting_down(&service.group);
+    let answer = service.get("/tasks").await;
+    let page = answer.text();
+    assert!(!page.contains("<script"), "{page}");
+    for part in [
+        "con&quot;sumer&lt;script&gt;alert(1)&lt;/script&gt;",
+        "signal TERM &lt;script&gt;",
+        "messages &amp; more",
+        ">18s</span> left to shut down",
+        ">1d 2h<",
+        ">stopping</span>",
+        ">150 <span",
+        "1 of 3 living tasks asked to stop",
+        "4 tasks started · 1 completed",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    // Nothing is loaded from anywhere, and nothing may be.
+    assert!(
+        !page.contains("src=")
+            && !page.contains("url(")
+            && !page.contains("http://")
+            && !page.contains("https://")
+    );
+    assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_loads_itself_anew_unless_it_is_to_hold_still() {
+    let service = Service::start(|http| http);
+    assert!(service.get("/tasks").await.text().contains("http-equiv=\"refresh\""));
+    assert!(!service.get("/tasks?still").await.text().contains("http-equiv=\"refresh\""));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_of_ten_thousand_tasks_stays_a_page_and_json_has_them_all() {
+    let service = Service::start(|http| http);
+    service.group.change(|snapshot| {
+        snapshot.tasks = (1..=10_000).map(|id| task(id, &format!("job-{id}"), |_| ())).collect();
+    });
+    let page = service.get("/tasks").await.text();
+    assert_eq!(page.matches("<tr>").count(), 501);
+    assert!(page.contains("and 9500 more"));
+    let value: Value =
+        serde_json::from_slice(&service.get("/tasks?format=json").await.body).unwrap();
+    assert_eq!(value["tasks"].as_array().unwrap().len(), 10_000);
+    service.stop().await;
+}

@@ -1,0 +1,93 @@
+//! Unix sockets and their files.
+
+use std::{
+    env, fs,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
+    path::PathBuf,
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use task_http::{BoundAddress, HttpTask, ListenOptions};
+
+use crate::{
+    client::Client,
+    group::TestGroup,
+    service::{Service, watchdog},
+};
+
+/// A path that is no one else's, removed at the end.
+struct TempPath(PathBuf);
+
+impl TempPath {
+    fn new() -> Self {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        Self(env::temp_dir().join(format!("task-http-{}-{number}.sock", process::id())))
+    }
+}
+
+impl Drop for TempPath {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn it_serves_and_removes_its_file_when_it_stops() {
+    watchdog();
+    let path = TempPath::new();
+    let http = HttpTask::bind_unix(&path.0).unwrap();
+    assert_eq!(http.local_addr(), None);
+    assert_eq!(http.addresses().collect::<Vec<_>>(), [&BoundAddress::Unix(path.0.clone())]);
+    let service = Service::run(http, TestGroup::new());
+    let mut client = Client::new(tokio::net::UnixStream::connect(&path.0).await.unwrap());
+    assert_eq!(client.get("/livez").await.status, 200);
+    service.stop().await;
+    assert!(!path.0.exists());
+}
+
+#[test]
+fn a_file_whose_owner_is_gone_is_replaced() {
+    let path = TempPath::new();
+    drop(UnixListener::bind(&path.0).unwrap());
+    assert!(path.0.exists());
+    let _http = HttpTask::bind_unix(&path.0).unwrap();
+}
+
+#[test]
+fn a_living_owner_is_respected() {
+    let path = TempPath::new();
+    let _owner = UnixListener::bind(&path.0).unwrap();
+    let error = HttpTask::bind_unix(&path.0).unwrap_err();
+    assert!(error.is_in_use());
+    assert_eq!(error.to_string(), format!("failed to bind unix:{}", path.0.display()));
+    assert!(path.0.exists());
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_left_alone() {
+    let path = TempPath::new();
+    fs::write(&path.0, "precious").unwrap();
+    assert!(HttpTask::bind_unix(&path.0).unwrap_err().is_in_use());
+    assert_eq!(fs::read_to_string(&path.0).unwrap(), "precious");
+}
+
+#[test]
+fn the_mode_is_set() {
+    let path = TempPath::new();
+    let listener = ListenOptions::default().mode(0o640).bind_unix(&path.0).unwrap();
+    assert_eq!(fs::metadata(&path.0).unwrap().permissions().mode() & 0o777, 0o640);
+    drop(listener);
+    assert!(!path.0.exists());
+}
+
+#[test]
+fn a_successors_file_is_not_removed() {
+    let path = TempPath::new();
+    let old = HttpTask::bind_unix(&path.0).unwrap();
+    fs::remove_file(&path.0).unwrap();
+    let _successor = UnixListener::bind(&path.0).unwrap();
+    drop(old);
+    assert!(path.0.exists());
+}
