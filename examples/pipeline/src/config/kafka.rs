@@ -1,0 +1,105 @@
+//! Settings of the cluster, the group and the topics.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use clap::Args;
+use humantime::parse_duration;
+
+/// Settings of the cluster, the group and the topics.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Kafka")]
+pub struct KafkaConfig {
+    /// Brokers as HOST:PORT, separated by commas [default: an embedded broker, which forgets all when it ends]
+    #[arg(long, env = "PIPELINE_BROKERS", value_name = "LIST")]
+    pub brokers: Option<String>,
+
+    /// The consumer group; instances that share it share the partitions
+    #[arg(long, env = "PIPELINE_GROUP", default_value = "pipeline")]
+    pub group: String,
+
+    /// The topic to read
+    #[arg(long, env = "PIPELINE_INPUT_TOPIC", value_name = "TOPIC", default_value = "orders")]
+    pub input_topic: String,
+
+    /// The topic for enriched orders
+    #[arg(
+        long,
+        env = "PIPELINE_OUTPUT_TOPIC",
+        value_name = "TOPIC",
+        default_value = "orders-enriched"
+    )]
+    pub output_topic: String,
+
+    /// The topic for messages that are no sound orders, with the reason in a header
+    #[arg(
+        long,
+        env = "PIPELINE_DEAD_LETTER_TOPIC",
+        value_name = "TOPIC",
+        default_value = "orders-dead"
+    )]
+    pub dead_letter_topic: String,
+
+    /// Messages that may be in flight between receipt and stored offset
+    #[arg(
+        long,
+        env = "PIPELINE_WINDOW",
+        value_name = "MESSAGES",
+        default_value_t = 4096,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+    )]
+    pub window: u32,
+
+    /// How long the group waits for an instance that has vanished (brokers accept 6s to 30m)
+    #[arg(
+        long,
+        env = "PIPELINE_SESSION_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "6s",
+        value_parser = parse_duration,
+    )]
+    pub session_timeout: Duration,
+
+    /// How long one record may take to be delivered, over all retries, before the service fails
+    #[arg(
+        long,
+        env = "PIPELINE_MESSAGE_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "20s",
+        value_parser = parse_duration,
+    )]
+    pub message_timeout: Duration,
+
+    /// Another setting of librdkafka, for both clients; several are repeated, or separated by semicolons
+    #[arg(
+        long,
+        env = "PIPELINE_KAFKA_SETTING",
+        value_name = "NAME=VALUE",
+        value_delimiter = ';',
+        hide_env_values = true
+    )]
+    pub kafka_setting: Vec<KafkaSetting>,
+}
+
+/// One setting of librdkafka. It shows its name only, since it may be a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KafkaSetting {
+    /// `sasl.username`
+    pub name: String,
+    /// As librdkafka takes it.
+    pub value: String,
+}
+
+impl FromStr for KafkaSetting {
+    type Err = &'static str;
+
+    fn from_str(setting: &str) -> Result<Self, Self::Err> {
+        let (name, value) = setting.split_once('=').ok_or("it has no `=`")?;
+        Ok(Self { name: name.trim().to_owned(), value: value.to_owned() })
+    }
+}
+
+impl fmt::Debug for KafkaSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}=***", self.name)
+    }
+}

@@ -1,0 +1,233 @@
+//! The database: SQLite or PostgreSQL, whichever the URL names, with the same statements.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use anyhow::{Context as _, ensure};
+use sqlx::{
+    AnyPool, AssertSqlSafe, Executor as _, SqlSafeStr as _,
+    any::{AnyPoolOptions, install_default_drivers},
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+/// Rows that one statement inserts at most.
+const MAX_ROWS: usize = 128;
+
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "orders", include_str!("../migrations/1_orders.sql")),
+    (2, "orders by age", include_str!("../migrations/2_orders_by_age.sql")),
+];
+
+/// Where the database is. It shows itself without the password.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+/// A pool of connections; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pool: AnyPool,
+    /// The statement that inserts 2^n rows, at index n.
+    inserts: Vec<String>,
+}
+
+/// One row of `orders`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The order's id.
+    pub id: String,
+    /// Who ordered.
+    pub customer: String,
+    /// Where.
+    pub region: String,
+    /// For how much.
+    pub total_eur_cents: i64,
+    /// When, in milliseconds since 1970.
+    pub placed_ms: i64,
+    /// When the row was made, in milliseconds since 1970.
+    pub stored_ms: i64,
+}
+
+impl Database {
+    /// Connects, which for SQLite creates the file if the URL says so (`?mode=rwc`).
+    ///
+    /// # Errors
+    ///
+    /// If the first connection could not be made within 5 s.
+    pub async fn connect(url: &DatabaseUrl) -> anyhow::Result<Self> {
+        install_default_drivers();
+        let is_sqlite = url.is_sqlite();
+        let pool = AnyPoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(5))
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if is_sqlite {
+                        // Readers and the one writer do not wait for each other, and a commit for no disk.
+                        connection.execute("PRAGMA journal_mode = WAL").await?;
+                        connection.execute("PRAGMA synchronous = NORMAL").await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(&url.0)
+            .await
+            .with_context(|| format!("failed to connect to {url}"))?;
+        let inserts = (0..=MAX_ROWS.ilog2()).map(|n| insert_statement(1 << n)).collect();
+        Ok(Self { pool, inserts })
+    }
+
+    /// Brings the tables up to date. Instances that start at once wait for each other on PostgreSQL.
+    ///
+    /// # Errors
+    ///
+    /// If a migration failed, or one that was applied has been changed since.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        let migrations = MIGRATIONS.map(|(version, description, sql)| {
+            let sql = sql.into_sql_str();
+            Migration::new(version, description.into(), MigrationType::Simple, sql, false)
+        });
+        let migrator = Migrator::with_migrations(migrations.into());
+        migrator.run(&self.pool).await.context("failed to migrate the database")
+    }
+
+    /// Inserts rows, except those that are there already, and returns how many were new.
+    ///
+    /// # Errors
+    ///
+    /// If a statement failed; those before it have been committed, so do it again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Every statement is a transaction of its own: what was begun is committed or not, and may be done again.
+    pub async fn insert(&self, mut rows: &[Row]) -> Result<u64, sqlx::Error> {
+        let mut inserted = 0;
+        while !rows.is_empty() {
+            // The largest power of two that fits: few different statements, each prepared once.
+            let exponent = rows.len().min(MAX_ROWS).ilog2() as usize;
+            let (these, rest) = rows.split_at(1 << exponent);
+            let mut query = sqlx::query(AssertSqlSafe(self.inserts[exponent].as_str()));
+            for row in these {
+                query = query
+                    .bind(&row.id)
+                    .bind(&row.customer)
+                    .bind(&row.region)
+                    .bind(row.total_eur_cents)
+                    .bind(row.placed_ms)
+                    .bind(row.stored_ms);
+            }
+            inserted += query.execute(&self.pool).await?.rows_affected();
+            rows = rest;
+        }
+        Ok(inserted)
+    }
+
+    /// Deletes at most `limit` of the rows stored before `before_ms`, the oldest first, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// If the statement failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// The statement is a transaction of its own: it is committed or not.
+    pub async fn delete_oldest(&self, before_ms: i64, limit: u32) -> Result<u64, sqlx::Error> {
+        let delete = "DELETE FROM orders WHERE id IN \
+            (SELECT id FROM orders WHERE stored_ms < $1 ORDER BY stored_ms LIMIT $2)";
+        let deleted = sqlx::query(delete).bind(before_ms).bind(i64::from(limit));
+        Ok(deleted.execute(&self.pool).await?.rows_affected())
+    }
+
+    /// Counts the rows.
+    ///
+    /// # Errors
+    ///
+    /// If the statement failed.
+    pub async fn count(&self) -> Result<u64, sqlx::Error> {
+        let count: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM orders").fetch_one(&self.pool).await?;
+        Ok(count.max(0).cast_unsigned())
+    }
+
+    /// Closes the pool, of all clones: waits for the connections in use, then closes each in order.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn insert_statement(rows: usize) -> String {
+    let mut sql = String::from(
+        "INSERT INTO orders (id, customer, region, total_eur_cents, placed_ms, stored_ms) VALUES ",
+    );
+    for row in 0..rows {
+        let first = row * 6;
+        let holders: Vec<_> = (1..=6).map(|column| format!("${}", first + column)).collect();
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        sql.push_str(&holders.join(", "));
+        sql.push(')');
+    }
+    sql.push_str(" ON CONFLICT (id) DO NOTHING");
+    sql
+}
+
+impl DatabaseUrl {
+    fn is_sqlite(&self) -> bool {
+        self.0.starts_with("sqlite:")
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = anyhow::Error;
+
+    fn from_str(url: &str) -> anyhow::Result<Self> {
+        let known = ["sqlite:", "postgres://", "postgresql://"];
+        ensure!(
+            known.iter().any(|scheme| url.starts_with(scheme)),
+            "a database URL begins with sqlite:// or postgres://"
+        );
+        Ok(Self(url.to_owned()))
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str(&self.0) };
+        // The query part may hold a password too.
+        let rest = rest.split('?').next().unwrap_or(rest);
+        match rest.rsplit_once('@') {
+            Some((user, place)) => {
+                let user = user.split(':').next().unwrap_or(user);
+                write!(f, "{scheme}://{user}:***@{place}")
+            }
+            None => write!(f, "{scheme}://{rest}"),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (url, shown) in [
+            ("postgres://me:hunter2@db:5432/shop", "postgres://me:***@db:5432/shop"),
+            ("postgres://db/shop?password=hunter2", "postgres://db/shop"),
+            ("postgres://me:p@ss@db/shop", "postgres://me:***@db/shop"),
+            ("sqlite://pipeline.db?mode=rwc", "sqlite://pipeline.db"),
+        ] {
+            assert_eq!(format!("{:?}", url.parse::<DatabaseUrl>().unwrap()), shown);
+        }
+    }
+
+    #[test]
+    fn other_databases_are_refused() {
+        assert!("mysql://db/shop".parse::<DatabaseUrl>().is_err());
+    }
+}

@@ -1,0 +1,220 @@
+//! The generator: makes orders at a steady rate, a few of them bad, and never more than the broker can keep.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use fastrand::Rng;
+use task_core::{Context, Phase, Task};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+
+use crate::{
+    clock::now_ms,
+    kafka::{Delivery, Producer, Record},
+    order::{Item, Order},
+    totals::Totals,
+};
+
+/// How often a batch is made.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Makes orders until it is stopped, or has made enough.
+///
+/// It is a task of [`Phase::INGRESS`], so a stop ends it first.
+#[derive(Debug)]
+#[must_use = "a task does nothing until a manager runs it"]
+pub struct Generator {
+    /// Where orders go.
+    pub producer: Producer,
+    /// To this topic.
+    pub topic: Arc<str>,
+    /// Orders a second.
+    pub rate: u32,
+    /// How many of a hundred are bad.
+    pub bad_percent: u8,
+    /// It pauses while this many are not yet consumed.
+    pub max_lag: u64,
+    /// It ends after this many.
+    pub max_events: Option<u64>,
+    /// Where it counts, and sees what was consumed.
+    pub totals: Arc<Totals>,
+}
+
+impl Task for Generator {
+    fn phase(&self) -> Phase {
+        Phase::INGRESS
+    }
+
+    fn name(&self) -> std::borrow::Cow<'static, str> {
+        "generator".into()
+    }
+
+    async fn run(self, ctx: Context) -> anyhow::Result<()> {
+        let mut orders = Orders::new();
+        let mut on_the_way = VecDeque::new();
+        let mut made = 0;
+        let mut owed = 0.0;
+        let mut clock = interval(TICK);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        while ctx.or_cancelled(clock.tick()).await.is_ok() {
+            let room = self.max_lag.saturating_sub(made - self.totals.counts().consumed.min(made));
+            let left = self.max_events.map_or(u64::MAX, |max| max - made);
+            // What could not be made in time is not made up for beyond a second's worth.
+            owed = (owed + f64::from(self.rate) * TICK.as_secs_f64()).min(f64::from(self.rate));
+            let batch = (owed as u64).min(room).min(left);
+            owed -= batch as f64;
+            for _ in 0..batch {
+                match self.producer.send(&orders.next(&self.topic, self.bad_percent)) {
+                    Ok(delivery) => on_the_way.push_back(delivery),
+                    Err(error) if error.is_queue_full() => break,
+                    Err(error) => return Err(error.into()),
+                }
+                made += 1;
+            }
+            self.acknowledge(&mut on_the_way).await?;
+            if self.max_events == Some(made) {
+                break;
+            }
+        }
+        // What was sent is delivered, or else given up with the producer.
+        ctx.status(format!("awaiting {} reports", on_the_way.len()));
+        let patience = ctx.remaining().unwrap_or(Duration::MAX).min(Duration::from_secs(10)) / 2;
+        let deadline = Instant::now() + patience;
+        for delivery in on_the_way {
+            timeout_at(deadline, delivery).await??;
+            self.totals.generated.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl Generator {
+    /// Counts what has been delivered, without waiting for the rest.
+    async fn acknowledge(&self, on_the_way: &mut VecDeque<Delivery>) -> anyhow::Result<()> {
+        while let Some(first) = on_the_way.front_mut() {
+            let Some(delivered) = ready(first).await else { break };
+            on_the_way.pop_front();
+            delivered?;
+            self.totals.generated.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Polls once.
+async fn ready<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|cx| {
+        use std::task::Poll;
+        Poll::Ready(match std::pin::Pin::new(&mut *future).poll(cx) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+/// Makes up orders.
+struct Orders {
+    random: Rng,
+    prefix: String,
+    count: u64,
+}
+
+impl Orders {
+    fn new() -> Self {
+        // Ids of one run never meet those of another, which the database may still hold.
+        Self { random: Rng::new(), prefix: format!("{:x}", now_ms()), count: 0 }
+    }
+
+    fn next(&mut self, topic: &Arc<str>, bad_percent: u8) -> Record {
+        self.count += 1;
+        let order = self.order();
+        let record = Record::to(Arc::clone(topic)).key(order.customer.as_str());
+        let is_bad = self.random.u8(0..100) < bad_percent;
+        record.payload(if is_bad { self.spoil(order) } else { to_json(&order) })
+    }
+
+    fn order(&mut self) -> Order {
+        const PLACES: [(&str, &str); 6] = [
+            ("DE", "EUR"),
+            ("FR", "EUR"),
+            ("GB", "GBP"),
+            ("SE", "SEK"),
+            ("CH", "CHF"),
+            ("US", "USD"),
+        ];
+        const GOODS: [(&str, i64); 5] = [
+            ("tea-green-100g", 890),
+            ("tea-black-250g", 1_450),
+            ("pot-stone-1l", 5_990),
+            ("cup-glass", 1_190),
+            ("kettle-steel", 12_900),
+        ];
+        let (country, currency) = PLACES[self.random.usize(0..PLACES.len())];
+        let items = (0..self.random.usize(1..4)).map(|_| {
+            let (sku, unit_cents) = GOODS[self.random.usize(0..GOODS.len())];
+            Item { sku: sku.to_owned(), quantity: self.random.u32(1..4), unit_cents }
+        });
+        let items = items.collect();
+        Order {
+            id: format!("{}-{:08}", self.prefix, self.count),
+            customer: format!("customer-{:04}", self.random.u16(0..2_000)),
+            country: country.to_owned(),
+            currency: currency.to_owned(),
+            items,
+            placed_ms: now_ms(),
+        }
+    }
+
+    /// Makes one of the mistakes that shops make.
+    fn spoil(&mut self, mut order: Order) -> Vec<u8> {
+        match self.random.u8(0..4) {
+            0 => {
+                let mut cut = to_json(&order);
+                cut.truncate(cut.len() / 2);
+                return cut;
+            }
+            1 => order.currency = String::from("BTC"),
+            2 => order.items[0].quantity = 0,
+            _ => order.customer.clear(),
+        }
+        to_json(&order)
+    }
+}
+
+fn to_json(order: &Order) -> Vec<u8> {
+    serde_json::to_vec(order).expect("an order has no maps and no floats, which alone can fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::enrich;
+
+    #[test]
+    fn good_orders_are_sound_and_bad_ones_are_not() {
+        let mut orders = Orders::new();
+        for _ in 0..500 {
+            let order = orders.order();
+            let good = enrich(&to_json(&order), now_ms());
+            assert!(good.is_ok(), "{good:?}");
+            let bad = orders.spoil(order);
+            assert!(enrich(&bad, now_ms()).is_err(), "{}", String::from_utf8_lossy(&bad));
+        }
+    }
+
+    #[test]
+    fn ids_do_not_repeat() {
+        let mut orders = Orders::new();
+        let topic = Arc::from("in");
+        let ids: std::collections::HashSet<_> = (0..100)
+            .map(|_| {
+                orders.next(&topic, 0);
+                orders.order().id
+            })
+            .collect();
+        assert_eq!(ids.len(), 100);
+    }
+}

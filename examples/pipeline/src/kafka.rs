@@ -1,0 +1,38 @@
+//! A task that consumes, transforms and produces, at least once: nothing here knows what the messages mean.
+//!
+//! [`KafkaTask`] reads topics as a member of a consumer group, hands each message to a [`Transform`], produces what that
+//! returns, and hands the effects (rows for a database, say) to a [`Sink`]. A message's offset is stored only after
+//! all of its records were delivered and its effect was written, in the order of its partition; so a message that was
+//! not dealt with in full is read again, by this member or another.
+//!
+//! What it promises: no message is lost, whenever and however the process ends, as long as the brokers keep what they
+//! acknowledged. What it does not promise: that a message has its effects once. After a kill, a lost assignment or a
+//! stop with the brokers away, those since the last commit are read again, so a [`Sink`] has to bear repetition.
+//!
+//! It needs Tokio's multi-thread runtime: a rebalance is a callback that blocks until the messages in flight of the
+//! revoked partitions are dealt with, by another worker. On a current-thread runtime it does not wait, and a rebalance
+//! repeats what was in flight.
+
+mod client;
+mod close;
+mod counters;
+mod error;
+mod group;
+mod message;
+mod outlet;
+mod producer;
+mod receive;
+mod settings;
+mod settle;
+mod stop;
+mod task;
+mod transform;
+mod window;
+
+pub use counters::{Counters, Counts};
+pub use error::Error;
+pub use message::{Incoming, Output, Record, Verdict};
+pub use producer::{Delivery, Producer, SendError};
+pub use settings::Settings;
+pub use task::KafkaTask;
+pub use transform::{NoSink, Sink, Transform};

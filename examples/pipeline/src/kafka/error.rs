@@ -1,0 +1,33 @@
+//! Why a client could not be made.
+
+use rdkafka::error::KafkaError;
+
+/// Why a [`Producer`](super::Producer) or a [`KafkaTask`](super::KafkaTask) could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(#[from] Kind);
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Kind {
+    #[error("a Kafka consumer has to be made within a Tokio runtime")]
+    NoRuntime,
+    #[error("setting `{0}` is the task's own and cannot be changed")]
+    Reserved(String),
+    #[error("failed to make the Kafka {role}")]
+    Client { role: &'static str, source: KafkaError },
+}
+
+impl Error {
+    /// Tells whether there was no Tokio runtime.
+    pub fn is_no_runtime(&self) -> bool {
+        matches!(self.0, Kind::NoRuntime)
+    }
+
+    /// Tells whether the settings are at fault.
+    pub fn is_settings(&self) -> bool {
+        matches!(
+            self.0,
+            Kind::Reserved(_) | Kind::Client { source: KafkaError::ClientConfig(..), .. }
+        )
+    }
+}

@@ -1,0 +1,187 @@
+//! Membership in the consumer group: what happens when partitions come and go.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientContext, Statistics, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    statistics::Partition,
+};
+use task_core::Context;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+};
+
+use super::{
+    Counters, Settings,
+    client::log,
+    window::{Place, Window, countdown},
+};
+
+/// The consumer's callbacks. They run where the consumer is polled: within its receive loop, or on the thread that
+/// closes it.
+pub(super) struct Membership {
+    topics: Vec<String>,
+    revoke_budget: Duration,
+    window: Arc<Window>,
+    counters: Counters,
+    ctx: OnceLock<Context>,
+    closing: AtomicBool,
+}
+
+impl Membership {
+    pub(super) fn new(settings: &Settings, window: Arc<Window>, counters: Counters) -> Self {
+        Self {
+            topics: settings.topics.clone(),
+            revoke_budget: settings.revoke_budget,
+            window,
+            counters,
+            ctx: OnceLock::new(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// Says whose task this is. Only the first call counts.
+    pub(super) fn attach(&self, ctx: Context) {
+        let _ = self.ctx.set(ctx);
+    }
+
+    /// From here on a revocation waits for nothing: the task has done what it could.
+    pub(super) fn begin_to_close(&self) {
+        self.closing.store(true, Relaxed);
+    }
+
+    pub(super) fn place(&self, topic: &str, partition: i32) -> Place {
+        // A name that was not subscribed to cannot come; it would share the counts of nobody.
+        let index = self.topics.iter().position(|known| known == topic);
+        (index.unwrap_or(usize::MAX), partition)
+    }
+
+    pub(super) fn topic(&self, place: Place) -> Option<&str> {
+        self.topics.get(place.0).map(String::as_str)
+    }
+
+    fn set_ready(&self, ready: bool) {
+        if let Some(ctx) = self.ctx.get() {
+            ctx.set_ready(ready);
+        }
+    }
+
+    /// Lets what is in flight of these partitions be settled before they go to another member. Nothing is committed
+    /// here, for a synchronous commit has no time limit: librdkafka itself commits what is stored of them as soon as
+    /// they are given back, before the group goes on.
+    fn let_settle(&self, revoked: &TopicPartitionList) {
+        let places: Vec<_> = revoked
+            .elements()
+            .iter()
+            .map(|element| self.place(element.topic(), element.partition()))
+            .collect();
+        let mut left = countdown(self.revoke_budget);
+        let patience = || match self.ctx.get() {
+            Some(ctx) if ctx.is_cancelled() => {
+                left().min(ctx.remaining().map_or(Duration::MAX, |remaining| remaining / 2))
+            }
+            _ => left(),
+        };
+        let wait = || self.window.wait_settled(&places, patience);
+        let settled = match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            // The other tasks of this worker, the settler among them, move to another one.
+            Ok(RuntimeFlavor::MultiThread) => block_in_place(wait),
+            // The settler could not run: to wait would be in vain.
+            Ok(_) => self.window.wait_settled(&places, || Duration::ZERO),
+            Err(_) => wait(),
+        };
+        if !settled {
+            tracing::warn!("partitions are revoked with messages in flight: they will be repeated");
+        }
+    }
+}
+
+impl ConsumerContext for Membership {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Revoke(partitions) => {
+                let count = partitions.count();
+                self.counters.0.assigned.fetch_sub(count as i64, Relaxed);
+                if self.closing.load(Relaxed) {
+                    return;
+                }
+                self.counters.0.rebalances.fetch_add(1, Relaxed);
+                if consumer.assignment_lost() {
+                    tracing::warn!(count, "partitions were lost: others read them already");
+                    self.set_ready(false);
+                } else {
+                    tracing::info!(count, "partitions are revoked");
+                    self.let_settle(partitions);
+                }
+            }
+            Rebalance::Assign(partitions) => {
+                let count = partitions.count();
+                self.counters.0.rebalances.fetch_add(1, Relaxed);
+                self.counters.0.assigned.fetch_add(count as i64, Relaxed);
+                tracing::info!(count, "partitions are assigned");
+            }
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
+        }
+    }
+
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        // An empty assignment is one too: this member stands by.
+        if let Rebalance::Assign(_) = rebalance {
+            self.set_ready(true);
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        match result {
+            Ok(()) => _ = self.counters.0.commits.fetch_add(1, Relaxed),
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
+            Err(error) => {
+                self.counters.0.commit_failures.fetch_add(1, Relaxed);
+                tracing::warn!(%error, "a commit failed");
+            }
+        }
+    }
+}
+
+impl ClientContext for Membership {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka consumer");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        let lag = partitions.filter(|it| it.fetch_state != "none").map(lag).sum();
+        self.counters.0.lag.store(lag, Relaxed);
+        let Some(ctx) = self.ctx.get() else { return };
+        if !ctx.is_cancelled() {
+            let counts = self.counters.get();
+            ctx.status(match counts.assigned {
+                0 => String::from("no partitions assigned"),
+                assigned => {
+                    let in_flight = counts.in_flight;
+                    format!("{assigned} partitions, lag {lag}, {in_flight} in flight")
+                }
+            });
+        }
+    }
+}
+
+/// Messages beyond what this group has dealt with; negative numbers mean "unknown" to librdkafka.
+fn lag(partition: &Partition) -> i64 {
+    let done = partition.stored_offset.max(partition.committed_offset).max(partition.lo_offset);
+    if partition.hi_offset < 0 || done < 0 { 0 } else { (partition.hi_offset - done).max(0) }
+}

@@ -1,0 +1,86 @@
+//! Sends what the transform decided.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use task_core::Context;
+use tokio::time::sleep;
+
+use super::{Delivery, Incoming, Output, Producer, Record, SendError, Verdict};
+
+/// The producer's side of the receive loop.
+///
+/// Its awaits race the stop, but for one: a message whose first record was sent is sent in full, so that a stop repeats
+/// nothing.
+pub(super) struct Outlet {
+    pub(super) ctx: Context,
+    pub(super) producer: Producer,
+    pub(super) dead_letter_topic: Option<Arc<str>>,
+}
+
+/// A message whose records are on their way.
+pub(super) struct Sent<E> {
+    pub(super) deliveries: Vec<Delivery>,
+    pub(super) effect: Option<E>,
+    pub(super) is_dead_letter: bool,
+}
+
+impl Outlet {
+    /// Sends what the verdict says.
+    pub(super) async fn dispatch<E>(
+        &self,
+        incoming: &Incoming<'_>,
+        verdict: Verdict<E>,
+    ) -> anyhow::Result<Sent<E>> {
+        let mut deliveries = Vec::new();
+        let reason = match verdict {
+            Verdict::DeadLetter(reason) => reason,
+            Verdict::Forward(Output { records, effect }) => {
+                match self.send_all(&records, &mut deliveries).await? {
+                    Ok(()) => return Ok(Sent { deliveries, effect, is_dead_letter: false }),
+                    Err(error) if error.is_too_large() => {
+                        String::from("a record made of this message is too large")
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        };
+        let Some(topic) = &self.dead_letter_topic else {
+            anyhow::bail!("{incoming:?} was refused, and there is no dead-letter topic: {reason}");
+        };
+        tracing::debug!(?incoming, reason, "dead-lettered");
+        let letter = incoming.to_dead_letter(topic, &reason);
+        self.send_all(&[letter], &mut deliveries).await?.context("failed to dead-letter")?;
+        Ok(Sent { deliveries, effect: None, is_dead_letter: true })
+    }
+
+    /// Sends the records of one message. The outer error is `Cancelled`, which comes before the first of them only.
+    async fn send_all(
+        &self,
+        records: &[Record],
+        deliveries: &mut Vec<Delivery>,
+    ) -> anyhow::Result<Result<(), SendError>> {
+        for record in records {
+            let sent = if deliveries.is_empty() {
+                self.ctx.ready_or_cancelled(self.send(record)).await?
+            } else {
+                self.send(record).await
+            };
+            match sent {
+                Ok(delivery) => deliveries.push(delivery),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Sends one record, waiting while the producer's queue is full.
+    async fn send(&self, record: &Record) -> Result<Delivery, SendError> {
+        loop {
+            match self.producer.send(record) {
+                Err(error) if error.is_queue_full() => sleep(Duration::from_millis(5)).await,
+                other => return other,
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The receive loop: takes a message, transforms it, sends what came of it, and queues it for the settler.
+//!
+//! Every await races the stop, but for the one that the outlet documents; the caller bounds that one by dropping the
+//! loop.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use anyhow::Context as _;
+use rdkafka::{
+    Message as _,
+    consumer::Consumer as _,
+    error::{KafkaError, RDKafkaErrorCode},
+};
+use task_core::Context;
+use tokio::sync::mpsc;
+
+use super::{
+    Counters, Delivery, Incoming, Transform,
+    close::Consumer,
+    outlet::Outlet,
+    window::{InFlight, Window},
+};
+
+/// A message on its way: transformed, its records sent.
+pub(super) struct Entry<E> {
+    pub(super) in_flight: InFlight,
+    pub(super) offset: i64,
+    pub(super) deliveries: Vec<Delivery>,
+    pub(super) is_dead_letter: bool,
+    pub(super) effect: Option<E>,
+}
+
+pub(super) struct Receiver<T: Transform> {
+    pub(super) ctx: Context,
+    pub(super) consumer: Arc<Consumer>,
+    pub(super) transform: T,
+    pub(super) outlet: Outlet,
+    pub(super) window: Arc<Window>,
+    pub(super) counters: Counters,
+    /// Unbounded, because the window bounds it.
+    pub(super) queue: mpsc::UnboundedSender<Entry<T::Effect>>,
+}
+
+impl<T: Transform> Receiver<T> {
+    /// Works until the task is cancelled, which may give `Cancelled`, or something fails.
+    pub(super) async fn run(mut self) -> anyhow::Result<()> {
+        let consumer = Arc::clone(&self.consumer);
+        let membership = consumer.native().context();
+        loop {
+            // A backlog is always ready: only this check ends it.
+            if self.ctx.is_cancelled() {
+                return Ok(());
+            }
+            // Room first: what has been received is never kept waiting. While there is none the consumer is not
+            // polled, which the producer's message timeout and the sink bound far below `max.poll.interval.ms`.
+            let room = self.ctx.ready_or_cancelled(self.window.room()).await?;
+            let message = match self.ctx.ready_or_cancelled(consumer.native().recv()).await? {
+                Ok(message) => message,
+                Err(error) if is_fatal(&error) => return Err(error).context("failed to receive"),
+                Err(error) => {
+                    tracing::warn!(%error, "receiving goes on after an error");
+                    continue;
+                }
+            };
+            let incoming = Incoming::new(&message);
+            let verdict = self.ctx.ready_or_cancelled(self.transform.transform(&incoming)).await?;
+            let verdict = verdict.with_context(|| format!("failed to transform {incoming:?}"))?;
+            let sent = self.outlet.dispatch(&incoming, verdict).await?;
+
+            let place = membership.place(message.topic(), message.partition());
+            let entry = Entry {
+                in_flight: self.window.admit(room, place),
+                offset: message.offset(),
+                deliveries: sent.deliveries,
+                is_dead_letter: sent.is_dead_letter,
+                effect: sent.effect,
+            };
+            self.counters.0.consumed.fetch_add(1, Relaxed);
+            // If the settler is gone, the caller knows and ends this loop.
+            let _ = self.queue.send(entry);
+        }
+    }
+}
+
+/// Tells the errors that do not pass from those that librdkafka deals with by itself: brokers that are away, a topic
+/// that does not exist yet, a member that was too slow and joins again.
+fn is_fatal(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{
+        Authentication, Fatal, FencedInstanceId, GroupAuthorizationFailed,
+        SaslAuthenticationFailed, TopicAuthorizationFailed, UnsupportedSASLMechanism,
+    };
+    let fatal_code = matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Authentication
+                | Fatal
+                | FencedInstanceId
+                | GroupAuthorizationFailed
+                | SaslAuthenticationFailed
+                | TopicAuthorizationFailed
+                | UnsupportedSASLMechanism
+        )
+    );
+    fatal_code || matches!(error, KafkaError::MessageConsumptionFatal(_))
+}

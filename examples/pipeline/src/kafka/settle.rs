@@ -1,0 +1,98 @@
+//! The settler: awaits the delivery reports, hands the effects to the sink, and only then stores the offsets.
+//!
+//! It is a task of Tokio's own beside the receive loop, since a rebalance blocks that loop until this one has caught
+//! up. It takes messages in the order in which they were received, so that the offset stored of a partition is one up
+//! to which everything is done. After the first failure it stores nothing more.
+
+use std::{
+    collections::HashMap,
+    pin::pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use anyhow::Context as _;
+use rdkafka::consumer::Consumer as _;
+use task_core::Context;
+use tokio::{join, sync::mpsc};
+
+use super::{Counters, Sink, close::Consumer, receive::Entry, window::Place};
+
+pub(super) struct Settler<E, S> {
+    pub(super) ctx: Context,
+    pub(super) consumer: Arc<Consumer>,
+    pub(super) sink: S,
+    pub(super) batch: usize,
+    pub(super) counters: Counters,
+    pub(super) queue: mpsc::UnboundedReceiver<Entry<E>>,
+}
+
+impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
+    /// Works until the queue is closed and empty, or something fails. Its panics and log lines are the task's.
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let ctx = self.ctx.clone();
+        let mut work = pin!(self.work());
+        std::future::poll_fn(move |cx| ctx.enter(|| work.as_mut().poll(cx))).await
+    }
+
+    async fn work(mut self) -> anyhow::Result<()> {
+        let mut batch = Vec::with_capacity(self.batch);
+        while self.queue.recv_many(&mut batch, self.batch).await > 0 {
+            self.settle(&mut batch).await?;
+            batch.clear();
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self, batch: &mut [Entry<E>]) -> anyhow::Result<()> {
+        let effects: Vec<E> = batch.iter_mut().filter_map(|entry| entry.effect.take()).collect();
+        let write =
+            async { if effects.is_empty() { Ok(()) } else { self.sink.write(effects).await } };
+        let ((delivered, delivery), written) = join!(deliver(batch, &self.counters), write);
+        if let Err(error) = written {
+            // Neither error may hide the other.
+            if let Err(delivery) = delivery {
+                self.ctx.record_failure(delivery);
+            }
+            return Err(error.context("failed to write to the sink"));
+        }
+        self.store(&batch[..delivered])?;
+        delivery
+    }
+
+    /// Stores the offsets of messages that are done.
+    fn store(&self, done: &[Entry<E>]) -> anyhow::Result<()> {
+        let mut last: HashMap<Place, i64> = HashMap::new();
+        for entry in done {
+            last.insert(entry.in_flight.place, entry.offset);
+        }
+        let consumer = self.consumer.native();
+        for (place, offset) in last {
+            let topic = consumer.context().topic(place).context("a topic nobody subscribed to")?;
+            if let Err(error) = consumer.store_offset(topic, place.1, offset) {
+                // The partition has gone to another member, which reads these messages again.
+                tracing::warn!(%error, topic, partition = place.1, offset, "offset not stored");
+            }
+        }
+        self.counters.0.settled.fetch_add(done.len() as u64, Relaxed);
+        Ok(())
+    }
+}
+
+/// Awaits the reports in order. Returns how many messages from the first on were delivered in full, and the failure
+/// of the one after them.
+async fn deliver<E>(batch: &mut [Entry<E>], counters: &Counters) -> (usize, anyhow::Result<()>) {
+    for (index, entry) in batch.iter_mut().enumerate() {
+        let records = entry.deliveries.len() as u64;
+        for delivery in entry.deliveries.drain(..) {
+            if let Err(error) = delivery.await {
+                return (index, Err(error));
+            }
+        }
+        if entry.is_dead_letter {
+            counters.0.dead_lettered.fetch_add(1, Relaxed);
+        } else {
+            counters.0.produced.fetch_add(records, Relaxed);
+        }
+    }
+    (batch.len(), Ok(()))
+}

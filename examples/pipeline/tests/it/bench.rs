@@ -1,0 +1,230 @@
+//! What the tests of the Kafka task stand on: a broker, a scope, a transform and a sink that can be told what to do.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use pipeline::{
+    embedded::EmbeddedBroker,
+    kafka::{
+        Counters, Incoming, KafkaTask, Output, Producer, Record, Settings, Sink, Transform, Verdict,
+    },
+};
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+};
+use task_core::{Context, Scope, Stage, StageCell, Task};
+use tokio::task::JoinHandle;
+
+pub const PARTITIONS: i32 = 4;
+
+/// No test takes longer.
+pub async fn within_a_minute<T>(test: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), test).await.expect("the test hangs")
+}
+
+/// Polls until `holds`.
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(40), "not within 40 s: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub fn broker() -> EmbeddedBroker {
+    EmbeddedBroker::start(&["in", "out", "dead"], PARTITIONS).unwrap()
+}
+
+pub fn settings(broker: &EmbeddedBroker) -> Settings {
+    Settings::new(broker.bootstrap_servers())
+        .group("test")
+        .topics(["in"])
+        .dead_letter_topic("dead")
+        .session_timeout(Duration::from_secs(6))
+}
+
+/// Puts messages `0..count` into `in`, with ten keys.
+pub async fn fill(broker: &EmbeddedBroker, count: usize) {
+    let producer = Producer::new(&settings(broker)).unwrap();
+    let mut deliveries = Vec::new();
+    for id in 0..count {
+        let record = Record::to("in").key(format!("key-{}", id % 10)).payload(id.to_string());
+        deliveries.push(producer.send(&record).unwrap());
+    }
+    for delivery in deliveries {
+        delivery.await.unwrap();
+    }
+    producer.close(Duration::from_secs(5)).await.unwrap();
+}
+
+/// Reads a topic from its start to its present end: per partition the payloads in order.
+pub async fn read_all(broker: &EmbeddedBroker, topic: &'static str) -> Vec<Vec<String>> {
+    let servers = broker.bootstrap_servers().to_owned();
+    tokio::task::spawn_blocking(move || {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", servers).set("group.id", "reader");
+        let consumer: BaseConsumer = config.set("enable.auto.commit", "false").create().unwrap();
+        let patience = Duration::from_secs(10);
+        let mut all = Vec::new();
+        for partition in 0..PARTITIONS {
+            let (low, high) = consumer.fetch_watermarks(topic, partition, patience).unwrap();
+            let mut payloads = Vec::new();
+            if high > low {
+                let mut assignment = TopicPartitionList::new();
+                assignment.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+                consumer.assign(&assignment).unwrap();
+                loop {
+                    let message = consumer.poll(patience).expect("a message in time").unwrap();
+                    payloads.push(String::from_utf8(message.payload().unwrap().to_vec()).unwrap());
+                    if message.offset() + 1 >= high {
+                        break;
+                    }
+                }
+            }
+            all.push(payloads);
+        }
+        all
+    })
+    .await
+    .unwrap()
+}
+
+/// Asserts that `topic` holds each of `0..count` once, each key's in order.
+pub async fn assert_exactly(broker: &EmbeddedBroker, topic: &'static str, count: usize) {
+    let mut seen = HashMap::<usize, usize>::new();
+    for partition in read_all(broker, topic).await {
+        let mut last = HashMap::new();
+        for id in partition.iter().map(|payload| payload.parse::<usize>().unwrap()) {
+            *seen.entry(id).or_default() += 1;
+            let before = last.insert(id % 10, id);
+            assert!(before < Some(id), "key {} out of order: {before:?} before {id}", id % 10);
+        }
+    }
+    let lost = (0..count).filter(|id| !seen.contains_key(id)).count();
+    let repeated = seen.values().filter(|&&times| times > 1).count();
+    assert_eq!((lost, repeated, seen.len()), (0, 0, count), "(lost, repeated, ids)");
+}
+
+/// A task that runs alone, watched.
+pub struct Running {
+    pub scope: Arc<TestScope>,
+    pub counters: Counters,
+    pub handle: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    pub fn start<T: Transform, S: Sink<T::Effect>>(task: KafkaTask<T, S>) -> Self {
+        let scope = Arc::new(TestScope::default());
+        let ctx = Context::new(scope.clone());
+        let counters = task.counters();
+        Self { scope, counters, handle: tokio::spawn(task.run(ctx)) }
+    }
+
+    /// Cancels the task, which then has `grace` to end, and returns its result and how long it took.
+    pub async fn stop(self, grace: Duration) -> (anyhow::Result<()>, Duration) {
+        let start = Instant::now();
+        *self.scope.deadline.lock().unwrap() = Some(start + grace);
+        self.scope.stage.advance(Stage::Cancelled);
+        let result = self.handle.await.unwrap();
+        (result, start.elapsed())
+    }
+}
+
+/// Records what a task says.
+#[derive(Default)]
+pub struct TestScope {
+    pub stage: StageCell,
+    pub is_ready: AtomicBool,
+    pub failures: Mutex<Vec<String>>,
+    pub deadline: Mutex<Option<Instant>>,
+}
+
+impl Scope for TestScope {
+    fn stage(&self) -> &StageCell {
+        &self.stage
+    }
+
+    fn remaining(&self) -> Option<Duration> {
+        let deadline = *self.deadline.lock().unwrap();
+        deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    fn set_ready(&self, ready: bool) {
+        self.is_ready.store(ready, SeqCst);
+    }
+
+    fn set_status(&self, status: Cow<'static, str>) {
+        eprintln!("status: {status}");
+    }
+
+    fn record_failure(&self, error: anyhow::Error) {
+        self.failures.lock().unwrap().push(format!("{error:#}"));
+    }
+}
+
+/// Copies `in` to `out`, taking `pause` for each message; payloads that begin with `bad` are refused.
+pub struct Copy {
+    pub pause: Duration,
+}
+
+impl Transform for Copy {
+    type Effect = String;
+
+    async fn transform(&mut self, message: &Incoming<'_>) -> anyhow::Result<Verdict<String>> {
+        if !self.pause.is_zero() {
+            tokio::time::sleep(self.pause).await;
+        }
+        let payload = String::from_utf8(message.payload().unwrap().to_vec())?;
+        if payload.starts_with("bad") {
+            return Ok(Verdict::DeadLetter(String::from("it is bad")));
+        }
+        let mut record = Record::to("out").payload(payload.clone());
+        if let Some(key) = message.key() {
+            record = record.key(key);
+        }
+        Ok(Verdict::Forward(Output { records: vec![record], effect: Some(payload) }))
+    }
+}
+
+/// What a sink does with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Keep,
+    Fail,
+    Hang,
+    Panic,
+}
+
+/// Keeps what it is given, or does as it was told.
+#[derive(Clone)]
+pub struct TestSink {
+    pub rows: Arc<Mutex<Vec<String>>>,
+    pub mode: Arc<Mutex<Mode>>,
+}
+
+impl TestSink {
+    pub fn new(mode: Mode) -> Self {
+        Self { rows: Arc::default(), mode: Arc::new(Mutex::new(mode)) }
+    }
+}
+
+impl Sink<String> for TestSink {
+    async fn write(&mut self, effects: Vec<String>) -> anyhow::Result<()> {
+        let mode = *self.mode.lock().unwrap();
+        match mode {
+            Mode::Keep => self.rows.lock().unwrap().extend(effects),
+            Mode::Fail => anyhow::bail!("disk full"),
+            Mode::Hang => std::future::pending().await,
+            Mode::Panic => panic!("sink gone"),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! The database: SQLite in a file, and PostgreSQL too if `PIPELINE_TEST_POSTGRES` holds the URL of an empty database.
+
+use std::{env, fs, path::PathBuf};
+
+use pipeline::database::{Database, DatabaseUrl, Row};
+
+/// Runs a test on each database there is, with its tables made.
+async fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(Database) -> F) {
+    let file = TestFile::new(name);
+    let url: DatabaseUrl = file.url().parse().unwrap();
+    let database = Database::connect(&url).await.unwrap();
+    database.migrate().await.unwrap();
+    test(database.clone()).await;
+    database.close().await;
+
+    if let Ok(url) = env::var("PIPELINE_TEST_POSTGRES") {
+        let database = Database::connect(&url.parse().unwrap()).await.unwrap();
+        database.migrate().await.unwrap();
+        while database.delete_oldest(i64::MAX, 1_000).await.unwrap() > 0 {}
+        test(database.clone()).await;
+        database.close().await;
+    }
+}
+
+/// A SQLite file that goes with the test.
+pub struct TestFile(PathBuf);
+
+impl TestFile {
+    pub fn new(name: &str) -> Self {
+        let path = env::temp_dir().join(format!("pipeline-{name}-{}.db", std::process::id()));
+        let file = Self(path);
+        file.remove();
+        file
+    }
+
+    pub fn url(&self) -> String {
+        format!("sqlite://{}?mode=rwc", self.0.display())
+    }
+
+    fn remove(&self) {
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{suffix}", self.0.display()));
+        }
+    }
+}
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+fn rows(ids: std::ops::Range<i64>) -> Vec<Row> {
+    ids.map(|id| Row {
+        id: format!("o-{id}"),
+        customer: "c".into(),
+        region: "north".into(),
+        total_eur_cents: id * 100,
+        placed_ms: id,
+        stored_ms: id,
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn rows_that_come_again_are_not_written_again() {
+    on_each("again", async |database| {
+        assert_eq!(database.insert(&rows(0..300)).await.unwrap(), 300);
+        assert_eq!(database.insert(&rows(200..501)).await.unwrap(), 201);
+        assert_eq!(database.insert(&rows(0..501)).await.unwrap(), 0);
+        assert_eq!(database.insert(&[]).await.unwrap(), 0);
+        assert_eq!(database.count().await.unwrap(), 501);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_oldest_rows_are_deleted_first_and_at_most_a_batch() {
+    on_each("oldest", async |database| {
+        database.insert(&rows(0..100)).await.unwrap();
+        assert_eq!(database.delete_oldest(50, 30).await.unwrap(), 30);
+        // The first 30 are gone: they are new again.
+        assert_eq!(database.insert(&rows(0..100)).await.unwrap(), 30);
+        assert_eq!(database.delete_oldest(50, 1_000).await.unwrap(), 50);
+        assert_eq!(database.delete_oldest(50, 1_000).await.unwrap(), 0);
+        assert_eq!(database.count().await.unwrap(), 50);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn migrating_again_changes_nothing() {
+    on_each("migrate", async |database| {
+        database.insert(&rows(0..10)).await.unwrap();
+        database.migrate().await.unwrap();
+        assert_eq!(database.count().await.unwrap(), 10);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_named_in_the_error_without_its_password() {
+    let url: DatabaseUrl = "sqlite:///no/such/folder/x.db?mode=rwc".parse().unwrap();
+    let error = Database::connect(&url).await.unwrap_err();
+    assert_eq!(error.to_string(), "failed to connect to sqlite:///no/such/folder/x.db");
+}

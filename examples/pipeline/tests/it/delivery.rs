@@ -1,0 +1,162 @@
+//! What becomes of messages while the task works, and when it is stopped and started again.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use pipeline::kafka::{KafkaTask, NoSink, Producer, Record, Settings};
+use rdkafka::Message as _;
+
+use crate::bench::{
+    Copy, Mode, Running, TestSink, assert_exactly, broker, fill, read_all, settings, until,
+    within_a_minute,
+};
+
+const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_message_is_produced_and_written_or_dead_lettered() {
+    within_a_minute(async {
+        let broker = broker();
+        fill(&broker, 500).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        for bad in 0..20 {
+            producer.send(&Record::to("in").payload(format!("bad-{bad}"))).unwrap().await.unwrap();
+        }
+        let sink = TestSink::new(Mode::Keep);
+        let task = KafkaTask::new(settings, producer.clone(), AT_ONCE, sink.clone()).unwrap();
+        let running = Running::start(task);
+        assert!(!running.scope.is_ready.load(SeqCst), "ready before it was assigned anything");
+        until("all settled", || running.counters.get().settled == 520).await;
+        assert!(running.scope.is_ready.load(SeqCst));
+
+        let counters = running.counters.clone();
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        let counts = counters.get();
+        assert_eq!((counts.consumed, counts.produced, counts.dead_lettered), (520, 500, 20));
+        assert_eq!(counts.in_flight, 0);
+        assert_eq!(sink.rows.lock().unwrap().len(), 500);
+        assert_exactly(&broker, "out", 500).await;
+        assert_eq!(read_all(&broker, "dead").await.concat().len(), 20);
+        producer.close(Duration::from_secs(5)).await.unwrap();
+        broker.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_says_where_it_came_from_and_why() {
+    within_a_minute(async {
+        use rdkafka::{
+            ClientConfig,
+            consumer::{Consumer as _, StreamConsumer},
+            message::Headers as _,
+        };
+        let broker = broker();
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let record = Record::to("in").key("k").partition(2).payload("bad").header("trace", "7");
+        producer.send(&record).unwrap().await.unwrap();
+        let task = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap();
+        let running = Running::start(task);
+        until("dead-lettered", || running.counters.get().dead_lettered == 1).await;
+
+        let reader: StreamConsumer = ClientConfig::new()
+            .set("bootstrap.servers", broker.bootstrap_servers())
+            .set("group.id", "reader")
+            .set("auto.offset.reset", "earliest")
+            .create()
+            .unwrap();
+        reader.subscribe(&["dead"]).unwrap();
+        let letter = reader.recv().await.unwrap();
+        assert_eq!((letter.key(), letter.payload()), (Some(&b"k"[..]), Some(&b"bad"[..])));
+        let headers: Vec<String> = letter
+            .headers()
+            .unwrap()
+            .iter()
+            .map(|it| format!("{}={}", it.key, String::from_utf8_lossy(it.value.unwrap())))
+            .collect();
+        let expected = [
+            "trace=7",
+            "dead-letter-reason=it is bad",
+            "dead-letter-topic=in",
+            "dead-letter-partition=2",
+            "dead-letter-offset=0",
+        ];
+        assert_eq!(headers, expected);
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_in_mid_stream_loses_nothing_and_repeats_nothing() {
+    within_a_minute(async {
+        const COUNT: usize = 6000;
+        let broker = broker();
+        fill(&broker, COUNT).await;
+        let mut settled = 0;
+        for goal in [1000, 2500, COUNT] {
+            let settings = settings(&broker);
+            let producer = Producer::new(&settings).unwrap();
+            let slow = Copy { pause: Duration::from_millis(u64::from(goal < COUNT)) };
+            let sink = TestSink::new(Mode::Keep);
+            let task = KafkaTask::new(settings, producer.clone(), slow, sink).unwrap();
+            let running = Running::start(task);
+            until("goal reached", || settled + running.counters.get().settled as usize >= goal)
+                .await;
+            let counters = running.counters.clone();
+            let (result, took) = running.stop(Duration::from_secs(20)).await;
+            result.unwrap();
+            assert!(took < Duration::from_secs(5), "an orderly stop took {took:?}");
+            assert_eq!(
+                counters.get().consumed,
+                counters.get().settled,
+                "consumed, but not settled"
+            );
+            settled += counters.get().settled as usize;
+            producer.close(Duration::from_secs(5)).await.unwrap();
+        }
+        assert_eq!(settled, COUNT);
+        assert_exactly(&broker, "out", COUNT).await;
+        broker.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_message_without_a_dead_letter_topic_fails_the_task() {
+    within_a_minute(async {
+        let broker = broker();
+        let settings = Settings::new(broker.bootstrap_servers()).topics(["in"]);
+        let producer = Producer::new(&settings).unwrap();
+        producer.send(&Record::to("in").payload("bad")).unwrap().await.unwrap();
+        let task = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap();
+        let error = Running::start(task).handle.await.unwrap().unwrap_err();
+        assert!(error.to_string().contains("no dead-letter topic: it is bad"), "{error:#}");
+    })
+    .await;
+}
+
+#[test]
+fn a_setting_that_the_guarantee_rests_on_is_refused() {
+    let settings = Settings::new("127.0.0.1:1").setting("enable.idempotence", "false");
+    let error = Producer::new(&settings).unwrap_err();
+    assert!(error.is_settings());
+    assert!(error.to_string().contains("enable.idempotence"), "{error}");
+    let unknown = Producer::new(&Settings::new("127.0.0.1:1").setting("no.such", "1"));
+    assert!(unknown.unwrap_err().is_settings());
+}
+
+#[test]
+fn a_task_is_refused_outside_a_runtime() {
+    let settings = Settings::new("127.0.0.1:1").topics(["in"]);
+    let producer = Producer::new(&settings).unwrap();
+    let error = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap_err();
+    assert!(error.is_no_runtime());
+}
+
+#[test]
+fn a_password_among_the_settings_is_not_shown() {
+    let settings = Settings::new("127.0.0.1:1").setting("sasl.password", "hunter2");
+    assert!(!format!("{settings:?}").contains("hunter2"));
+}

@@ -1,0 +1,130 @@
+//! A stop ends in time, whatever is stuck.
+
+use std::time::{Duration, Instant};
+
+use pipeline::kafka::{KafkaTask, Producer};
+
+use crate::bench::{Copy, Mode, Running, TestSink, broker, fill, settings, until, within_a_minute};
+
+const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_brokers_away_a_stop_ends_in_time_and_names_what_was_given_up() {
+    within_a_minute(async {
+        let broker = broker();
+        fill(&broker, 2000).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let slow = Copy { pause: Duration::from_millis(1) };
+        let task = KafkaTask::new(settings, producer, slow, TestSink::new(Mode::Keep)).unwrap();
+        let running = Running::start(task);
+        until("some settled", || running.counters.get().settled > 50).await;
+        broker.set_up(false);
+        // What was fetched before goes on being transformed.
+        until("some in flight", || running.counters.get().in_flight > 50).await;
+        let grace = Duration::from_secs(5);
+        let (result, took) = running.stop(grace).await;
+        assert!(took < grace, "took {took:?}");
+        let error = result.unwrap_err();
+        assert!(format!("{error:#}").contains("urge"), "{error:#}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_that_hangs_is_given_up_at_the_deadline() {
+    within_a_minute(async {
+        let broker = broker();
+        fill(&broker, 100).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let task = KafkaTask::new(settings, producer, AT_ONCE, TestSink::new(Mode::Hang)).unwrap();
+        let running = Running::start(task);
+        until("all in flight", || running.counters.get().in_flight == 100).await;
+        let scope = running.scope.clone();
+        let grace = Duration::from_secs(4);
+        let (result, took) = running.stop(grace).await;
+        assert!(took < grace, "took {took:?}");
+        assert_eq!(result.unwrap_err().to_string(), "the sink did not return in time");
+        let failures = scope.failures.lock().unwrap();
+        assert_eq!(*failures, ["100 messages were given up: they will be read again"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_that_fails_fails_the_task_and_its_messages_are_read_again() {
+    within_a_minute(async {
+        let broker = broker();
+        fill(&broker, 100).await;
+        for (mode, settled) in [(Mode::Fail, 0), (Mode::Keep, 100)] {
+            let settings = settings(&broker);
+            let producer = Producer::new(&settings).unwrap();
+            let sink = TestSink::new(mode);
+            let task = KafkaTask::new(settings, producer, AT_ONCE, sink.clone()).unwrap();
+            let running = Running::start(task);
+            if mode == Mode::Fail {
+                let error = running.handle.await.unwrap().unwrap_err();
+                assert_eq!(format!("{error:#}"), "failed to write to the sink: disk full");
+                assert_eq!(running.counters.get().settled, settled);
+            } else {
+                until("all settled", || running.counters.get().settled == settled).await;
+                assert_eq!(sink.rows.lock().unwrap().len(), 100);
+                running.stop(Duration::from_secs(20)).await.0.unwrap();
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_in_the_sink_is_the_tasks_and_the_group_is_left_first() {
+    within_a_minute(async {
+        let broker = broker();
+        fill(&broker, 10).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let task = KafkaTask::new(settings, producer, AT_ONCE, TestSink::new(Mode::Panic)).unwrap();
+        let running = Running::start(task);
+        let error = running.handle.await.unwrap_err();
+        assert_eq!(error.into_panic().downcast_ref(), Some(&"sink gone"));
+        let failures = running.scope.failures.lock().unwrap();
+        assert_eq!(failures.len(), 1, "{failures:?}");
+        assert!(failures[0].ends_with("messages were given up: they will be read again"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_stopped_while_it_joins_ends_at_once_and_cleanly() {
+    within_a_minute(async {
+        let broker = broker();
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let task = KafkaTask::new(settings, producer, AT_ONCE, TestSink::new(Mode::Keep)).unwrap();
+        let (result, took) = Running::start(task).stop(Duration::from_secs(10)).await;
+        result.unwrap();
+        assert!(took < Duration::from_secs(4), "took {took:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_aborted_task_is_not_closed_on_a_worker() {
+    within_a_minute(async {
+        let broker = broker();
+        fill(&broker, 1000).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let slow = Copy { pause: Duration::from_millis(1) };
+        let task = KafkaTask::new(settings, producer, slow, TestSink::new(Mode::Keep)).unwrap();
+        let running = Running::start(task);
+        until("some settled", || running.counters.get().settled > 10).await;
+        broker.set_up(false); // now a close on the spot would block
+        let start = Instant::now();
+        running.handle.abort();
+        assert!(running.handle.await.unwrap_err().is_cancelled());
+        assert!(start.elapsed() < Duration::from_secs(1), "blocked {:?}", start.elapsed());
+    })
+    .await;
+}
