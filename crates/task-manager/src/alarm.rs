@@ -1,45 +1,59 @@
 //! When the manager has to look at its state again, and the tokio task that then does.
 //!
 //! The task exists from the first deadline on, so an idle service has no timer of ours. Beside it the deadline thread
-//! (`watch.rs`) keeps the same deadlines for the case that the runtime is blocked.
+//! (`watch.rs`) keeps the same deadlines for the case that the runtime is blocked; it sees this and nothing of the
+//! group, so that no value of the user's is ever dropped there.
 
 use std::{
     future::poll_fn,
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 
 use task_core::Level;
 
-use crate::{plan::Tick, shared::Shared, watch};
+use crate::{clock::Clock, plan::Tick, shared::Shared, watch};
 
 #[derive(Default)]
 pub(crate) struct Alarm {
-    due: Mutex<Option<Tick>>,
+    pub(crate) clock: OnceLock<Clock>,
+    /// How many waits have begun and not returned: whom the hard exit protects once the report is made.
+    pub(crate) waiting: AtomicUsize,
+    times: Mutex<Times>,
     changed: Level,
     is_running: AtomicBool,
 }
 
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// When the state machine has something to do.
+    pub(crate) next: Option<Tick>,
+    /// When the process ends for want of anybody to take the report.
+    pub(crate) hard_exit: Option<Tick>,
+    /// Whether the report is made.
+    pub(crate) is_over: bool,
+}
+
 impl Alarm {
-    /// Sets the next deadline; returns whether it differs. Called under the manager's lock, so that an older deadline
-    /// never overwrites a newer one.
-    pub(crate) fn set(&self, due: Option<Tick>) -> bool {
-        let mut known = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *known, due) != due
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn due(&self) -> Option<Tick> {
-        *self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Sets the next deadlines; returns whether they differ. Called under the manager's lock, so that older deadlines
+    /// never overwrite newer ones.
+    pub(crate) fn set(&self, times: Times) -> bool {
+        std::mem::replace(&mut *self.times(), times) != times
     }
 
     /// Makes the change of a deadline known. Called outside the manager's lock.
     pub(crate) fn ring(&self, shared: &Arc<Shared>) {
-        if self.due().is_some() && !self.is_running.swap(true, Ordering::SeqCst) {
-            if let Some(clock) = shared.clock.get() {
+        if self.times().next.is_some() && !self.is_running.swap(true, Ordering::SeqCst) {
+            if let Some(clock) = self.clock.get() {
                 clock.handle().spawn(run(Arc::clone(shared)));
             }
             watch::register(shared);
@@ -47,20 +61,44 @@ impl Alarm {
         self.changed.bump();
         watch::nudge();
     }
+
+    /// Returns how long the deadline thread may sleep on this manager's account, if it looks `later` than the timer;
+    /// `None` once it need not watch it any more.
+    pub(crate) fn sleeps(&self, later: Duration) -> Option<Duration> {
+        let times = *self.times();
+        let next = times.next.map(|next| next.saturating_add(later));
+        let Some(at) = next.into_iter().chain(self.hard_exit_at()).min() else {
+            // Without any limit the next change tells.
+            return (!times.is_over).then_some(Duration::MAX);
+        };
+        Some(at.saturating_sub(self.clock.get()?.now()))
+    }
+
+    pub(crate) fn is_hard_exit_due(&self) -> bool {
+        let now = self.clock.get().map(Clock::now);
+        self.hard_exit_at().is_some_and(|at| now.is_some_and(|now| at <= now))
+    }
+
+    /// A shutdown that is over keeps its hard exit only while somebody waits and has not seen the end.
+    fn hard_exit_at(&self) -> Option<Tick> {
+        let times = *self.times();
+        let is_taken = times.is_over && self.waiting.load(Ordering::SeqCst) == 0;
+        times.hard_exit.filter(|_| !is_taken)
+    }
 }
 
 /// Drives the manager at each deadline until its report is made.
 async fn run(shared: Arc<Shared>) {
-    let Some(clock) = shared.clock.get() else { return };
+    let alarm = &shared.alarm;
+    let Some(clock) = alarm.clock.get() else { return };
     loop {
-        let seen = shared.alarm.changed.get();
-        if shared.report.get().is_some() {
+        let mut changed = alarm.changed.reached(alarm.changed.get() + 1);
+        let Times { next, is_over, .. } = *alarm.times();
+        if is_over {
             return;
         }
-        let mut changed = shared.alarm.changed.reached(seen + 1);
-        let mut sleep = pin!(
-            shared.alarm.due().and_then(|due| clock.instant(due)).map(tokio::time::sleep_until)
-        );
+        let mut sleep =
+            pin!(next.and_then(|next| clock.instant(next)).map(tokio::time::sleep_until));
         poll_fn(|cx| {
             if pin!(&mut changed).poll(cx).is_ready() {
                 return Poll::Ready(());

@@ -44,7 +44,7 @@ impl Clock {
 impl Shared {
     /// Ties the manager to the runtime of its first use, and starts what its deadlines need.
     pub(crate) fn bind(self: &Arc<Self>) -> Result<&Clock, Reason> {
-        if let Some(clock) = self.clock.get() {
+        if let Some(clock) = self.alarm.clock.get() {
             return Ok(clock);
         }
         let handle = Handle::try_current().map_err(|_| Reason::NoRuntime)?;
@@ -55,7 +55,7 @@ impl Shared {
         }
         watch::start().map_err(|_| Reason::NoThread)?;
         let mut is_new = false;
-        let clock = self.clock.get_or_init(|| {
+        let clock = self.alarm.clock.get_or_init(|| {
             is_new = true;
             Clock { handle, epoch: Instant::now() }
         });
@@ -68,6 +68,6 @@ impl Shared {
 
     /// Returns the time since the manager was bound to its runtime; zero before.
     pub(crate) fn now(&self) -> Tick {
-        self.clock.get().map_or(Tick::ZERO, Clock::now)
+        self.alarm.clock.get().map_or(Tick::ZERO, Clock::now)
     }
 }

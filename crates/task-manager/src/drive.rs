@@ -3,11 +3,13 @@
 use std::{
     cell::Cell,
     sync::{Arc, MutexGuard},
+    time::Duration,
 };
 
 use task_core::{Stage, Step, Wakers};
 
 use crate::{
+    alarm::Times,
     cause::CauseKind,
     entry::{Entry, Identity, Role},
     failure::{Failure, FailureKind, Origin},
@@ -16,10 +18,13 @@ use crate::{
     news::News,
     plan::Tick,
     report::{Contents, Report, StepTimes},
-    shared::{Shared, State},
+    shared::Shared,
     span::in_span,
+    state::State,
 };
 
+/// How long after the budget the process ends, if it is to.
+const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);
 /// How many names a log line has.
 const MOST_NAMES: usize = 20;
 
@@ -49,7 +54,7 @@ impl Shared {
         let outer = DRIVING.try_with(|driving| driving.replace(me)).unwrap_or(0);
         let is_nested = outer == me;
         // Not tied to a runtime yet: `bind` comes back. Nested: the outer call on this thread goes on.
-        while self.clock.get().is_some() && !is_nested {
+        while self.alarm.clock.get().is_some() && !is_nested {
             let Some(mut work) = self.advance(&mut state) else { break };
             drop(state);
             self.alarm.ring(self);
@@ -73,7 +78,16 @@ impl Shared {
             has_moved = true;
             self.prepare(state, action, now, &mut work);
         }
-        let has_new_deadline = self.alarm.set(state.machine.next_due());
+        let last = state
+            .machine
+            .plan()
+            .and_then(|plan| plan.end)
+            .filter(|_| self.settings.hard_exit.is_some());
+        let has_new_deadline = self.alarm.set(Times {
+            next: state.machine.next_due(),
+            hard_exit: last.map(|end| end.saturating_add(HARD_EXIT_DELAY)),
+            is_over: state.machine.step() == Step::Ended,
+        });
         (has_moved || has_new_deadline).then_some(work)
     }
 
@@ -211,7 +225,7 @@ impl Shared {
         for entry in aborts {
             entry.abort();
         }
-        if let (Some((entry, hook)), Some(clock)) = (cleanup, self.clock.get()) {
+        if let (Some((entry, hook)), Some(clock)) = (cleanup, self.alarm.clock.get()) {
             let future = in_span(&entry, async move { (hook.run)().await });
             let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
             entry.set_abort_handle(join.abort_handle());

@@ -2,32 +2,25 @@
 
 use std::{
     borrow::Cow,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicU8, AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
-use task_core::{
-    Escalation, Group, Outcome, Phase, Scope, Stage, StageCell, TaskId, TaskInfo, TaskState,
-};
+use task_core::{Outcome, Phase, Stage, StageCell, TaskId, TaskInfo, TaskState};
 use tokio::task::AbortHandle;
 
 use crate::{
-    cause::CauseKind,
-    current,
+    end::End,
     failure::Origin,
-    machine::{Kind, Trigger},
-    panics::{Panic, Place, display},
+    machine::Kind,
+    panics::{Panic, Place},
     plan::Tick,
     shared::Shared,
-    view,
 };
 
-/// The longest status that is kept, in bytes.
-const LONGEST_STATUS: usize = 256;
+mod scope;
 
 const POLLED: u8 = 1;
 const ABORT: u8 = 2;
@@ -46,36 +39,6 @@ impl Role {
         match self {
             Self::Task(_) => Origin::Task,
             Self::Cleanup => Origin::Cleanup,
-        }
-    }
-}
-
-/// How a task's own future ended.
-pub(crate) enum End {
-    Completed,
-    Cancelled,
-    Failed(anyhow::Error),
-    Panicked(Panic),
-    Aborted,
-}
-
-impl End {
-    pub(crate) fn outcome(&self) -> Outcome {
-        match self {
-            Self::Completed => Outcome::Completed,
-            Self::Cancelled => Outcome::Cancelled,
-            Self::Failed(_) => Outcome::Failed,
-            Self::Panicked(_) => Outcome::Panicked,
-            Self::Aborted => Outcome::Aborted,
-        }
-    }
-
-    /// Says what went wrong. Runs the error's `Display`, so never under the lock.
-    pub(crate) fn detail(&self) -> Option<String> {
-        match self {
-            Self::Failed(error) => Some(display(error)),
-            Self::Panicked(panic) => Some(panic.to_string()),
-            Self::Completed | Self::Cancelled | Self::Aborted => None,
         }
     }
 }
@@ -269,80 +232,5 @@ impl Entry {
         info.restarts = details.restarts;
         info.failures = details.failures;
         info
-    }
-}
-
-impl Scope for Entry {
-    fn stage(&self) -> &StageCell {
-        &self.stage
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn remaining(&self) -> Option<Duration> {
-        self.shared.remaining(self)
-    }
-
-    fn set_ready(&self, ready: bool) {
-        let before =
-            if ready { self.set(READY) } else { self.flags.fetch_and(!READY, Ordering::SeqCst) };
-        if (before & READY != 0) != ready {
-            self.shared.readiness_changed(self);
-        }
-    }
-
-    fn set_status(&self, status: Cow<'static, str>) {
-        let fits =
-            (0..=status.len().min(LONGEST_STATUS)).rev().find(|end| status.is_char_boundary(*end));
-        let status = Arc::from(&status[..fits.unwrap_or(0)]);
-        let before = self.details().status.replace(status);
-        drop(before);
-        self.shared.version.bump();
-    }
-
-    fn request_stop(&self, reason: Cow<'static, str>) {
-        let task = self.name.to_string();
-        self.shared.trigger(CauseKind::RequestedBy { task, reason }, Trigger::Request, None);
-    }
-
-    fn escalate(&self, level: Escalation) {
-        self.shared.escalate(level, &self.name);
-    }
-
-    fn add_hold(&self) {
-        self.pending.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn release_hold(&self) {
-        self.release();
-    }
-
-    fn record_failure(&self, error: anyhow::Error) {
-        let mut details = self.details();
-        details.failures = details.failures.saturating_add(1);
-        drop(details);
-        self.shared.failure_survived(self, error);
-    }
-
-    fn record_restart(&self) {
-        let mut details = self.details();
-        details.restarts = details.restarts.saturating_add(1);
-        drop(details);
-        self.shared.version.bump();
-    }
-
-    fn group(&self) -> Group {
-        view::group(&self.shared)
-    }
-
-    fn enter(&self, body: &mut dyn FnMut()) {
-        let shared = &mut Some(Arc::clone(&self.shared));
-        if let Err(payload) = current::enter(shared, || catch_unwind(AssertUnwindSafe(body))) {
-            // It surfaces in the task's future, on another thread, which could not tell where it came from.
-            self.details().place = Place::take();
-            resume_unwind(payload);
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! An errgroup-style supervisor for Tokio services.
 
+mod admit;
 mod alarm;
 mod builder;
 mod cause;
@@ -8,8 +9,10 @@ mod clock;
 mod courier;
 mod current;
 mod drive;
+mod end;
 mod entry;
 mod error;
+mod events;
 mod failure;
 mod gates;
 mod handle;
@@ -25,6 +28,7 @@ mod refused;
 mod report;
 mod shared;
 mod span;
+mod state;
 mod task_handle;
 mod timeout;
 mod view;

@@ -11,62 +11,14 @@ use task_core::{Escalation, Outcome, Phase, Step};
 
 use crate::plan::{Budgets, Plan, Tick};
 
+pub(crate) use self::action::{Action, Kind, Trigger};
+use self::wait::{Overdue, Wait};
+
+mod action;
+mod wait;
+
 /// How often those who are still there are named.
 const REMINDER: Duration = Duration::from_secs(5);
-
-/// Whether a clean end of a task leaves the group running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Critical,
-    Ephemeral,
-}
-
-/// What a shutdown's trigger means for its course.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trigger {
-    /// Somebody asked for it, or a critical task ended cleanly.
-    Request,
-    /// Something went wrong.
-    Failure,
-    /// Nothing is left to drain for: completion, the parent, the drop.
-    Plain,
-}
-
-/// What the shell has to carry out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Judged complete: trigger the shutdown with that cause.
-    Complete,
-    /// Not ready in time: trigger the shutdown with that cause.
-    StartTimeout,
-    /// Tell every task that the group drains.
-    Drain,
-    /// Cancel the tasks of this phase.
-    Stop(Phase),
-    /// Drop the tasks of this phase.
-    Abort(Phase),
-    /// Go on without the tasks of this phase.
-    Abandon(Phase),
-    /// Run the next cleanup.
-    Clean,
-    /// Drop the running cleanup.
-    AbortCleanup,
-    /// Go on without the running cleanup.
-    AbandonCleanup,
-    /// Name those who are still there.
-    Remind,
-    /// Make the report.
-    End,
-}
-
-/// What is waited for, until when, and what then.
-#[derive(Debug)]
-struct Wait {
-    deadline: Option<Tick>,
-    join: Duration,
-    /// Set once the deadline has passed: when to go on without.
-    abandon_at: Option<Tick>,
-}
 
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -278,11 +230,7 @@ impl Machine {
             self.enter(Step::CleaningUp, now);
             return self.advance(now);
         };
-        self.wait = Some(Wait {
-            deadline: plan.deadline_from(phase, now),
-            join: plan.join,
-            abandon_at: None,
-        });
+        self.wait = Some(Wait::new(plan.deadline_from(phase, now), plan.join));
         self.stopped = Some(phase);
         Some(Action::Stop(phase))
     }
@@ -306,7 +254,7 @@ impl Machine {
         let join = self.plan.as_ref().map_or(Duration::ZERO, |plan| plan.join.min(share / 4));
         self.cleanups -= 1;
         let deadline = Some(now.saturating_add(share - join));
-        self.wait = Some(Wait { deadline, join, abandon_at: None });
+        self.wait = Some(Wait::new(deadline, join));
         Some(Action::Clean)
     }
 
@@ -334,29 +282,5 @@ impl Machine {
     fn enter(&mut self, step: Step, now: Tick) {
         self.step = step;
         self.step_began = now;
-    }
-}
-
-#[derive(PartialEq, Eq)]
-enum Overdue {
-    Deadline,
-    Join,
-}
-
-impl Wait {
-    /// Tells what has passed, the deadline once and then the time to join.
-    fn overdue(&mut self, now: Tick) -> Option<Overdue> {
-        match self.abandon_at {
-            Some(abandon_at) => (abandon_at <= now).then_some(Overdue::Join),
-            None if self.deadline.is_some_and(|deadline| deadline <= now) => {
-                self.abandon_at = Some(now.saturating_add(self.join));
-                Some(Overdue::Deadline)
-            }
-            None => None,
-        }
-    }
-
-    fn due(&self) -> Option<Tick> {
-        self.abandon_at.or(self.deadline)
     }
 }

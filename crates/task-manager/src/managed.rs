@@ -10,7 +10,8 @@ use task_core::{Cancelled, Stage};
 
 use crate::{
     current,
-    entry::{End, Entry},
+    end::End,
+    entry::Entry,
     panics::{Panic, catch, discard},
     shared::Shared,
 };
@@ -72,6 +73,11 @@ impl Future for Managed {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let Some(future) = &mut this.future else { return Poll::Ready(()) };
+        if this.entry.is_abandoned() && !this.entry.was_polled() {
+            // The report says that it was given up: it must not begin after that.
+            this.finish(End::Aborted);
+            return Poll::Ready(());
+        }
         let is_first = this.entry.mark_polled();
         let polled = current::enter(&mut this.shared, || catch(|| future.as_mut().poll(cx)));
         let end = match polled {

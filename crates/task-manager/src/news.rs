@@ -29,6 +29,11 @@ pub(crate) enum News {
     Late {
         entry: Arc<Entry>,
         outcome: Outcome,
+        detail: Option<String>,
+    },
+    /// The setup failed when the report was made already.
+    LateSetup {
+        error: String,
     },
     Survived {
         name: Cow<'static, str>,
@@ -53,6 +58,11 @@ pub(crate) enum News {
 }
 
 impl News {
+    /// Tells whether anybody listens to the clean end of a task, which is the one thing that happens often.
+    pub(crate) fn tells_clean_ends() -> bool {
+        catch(|| tracing::enabled!(target: "task", tracing::Level::DEBUG)).unwrap_or(false)
+    }
+
     pub(crate) fn log(self, shared: &Shared) {
         // A subscriber that panics takes nothing else down.
         let _ = catch(|| self.write(&shared.name));
@@ -82,9 +92,12 @@ impl News {
                     }
                 }
             }
-            Self::Late { entry, outcome } => {
-                let outcome = outcome.as_str();
-                warn!(target: "task", manager, task = &*entry.name, outcome, "abandoned task ended after all");
+            Self::Late { entry, outcome, detail } => {
+                let (task, outcome, error) = (&*entry.name, outcome.as_str(), detail);
+                warn!(target: "task", manager, task, outcome, error, "abandoned task ended after all");
+            }
+            Self::LateSetup { error } => {
+                error!(target: "task", manager, error, "setup failed after the end");
             }
             Self::Survived { name, error } => {
                 warn!(target: "task", manager, task = &*name, error, "task failed and went on");

@@ -10,7 +10,8 @@ use task_core::{Outcome, TaskId};
 
 use crate::{
     cause::{Cause, CauseKind},
-    entry::{End, Entry},
+    end::End,
+    entry::Entry,
     error::ShutdownError,
     failure::{Failure, FailureKind, Origin},
     plan::Tick,

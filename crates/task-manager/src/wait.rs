@@ -21,14 +21,14 @@ struct Waiting<'a>(&'a Shared);
 
 impl<'a> Waiting<'a> {
     fn begin(shared: &'a Shared) -> Self {
-        shared.waiting.fetch_add(1, Ordering::SeqCst);
+        shared.alarm.waiting.fetch_add(1, Ordering::SeqCst);
         Self(shared)
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.0.alarm.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -1,0 +1,91 @@
+//! The task's context, as the manager implements it.
+
+use std::{
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use task_core::{Escalation, Group, Scope, StageCell};
+
+use super::{Entry, READY};
+use crate::{cause::CauseKind, current, machine::Trigger, panics::Place, view};
+
+/// The longest status that is kept, in bytes.
+const LONGEST_STATUS: usize = 256;
+
+impl Scope for Entry {
+    fn stage(&self) -> &StageCell {
+        &self.stage
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn remaining(&self) -> Option<Duration> {
+        self.shared.remaining(self)
+    }
+
+    fn set_ready(&self, ready: bool) {
+        let before =
+            if ready { self.set(READY) } else { self.flags.fetch_and(!READY, Ordering::SeqCst) };
+        if (before & READY != 0) != ready {
+            self.shared.readiness_changed(self);
+        }
+    }
+
+    fn set_status(&self, status: Cow<'static, str>) {
+        let fits =
+            (0..=status.len().min(LONGEST_STATUS)).rev().find(|end| status.is_char_boundary(*end));
+        let status = Arc::from(&status[..fits.unwrap_or(0)]);
+        let before = self.details().status.replace(status);
+        drop(before);
+        self.shared.version.bump();
+    }
+
+    fn request_stop(&self, reason: Cow<'static, str>) {
+        let task = self.name.to_string();
+        self.shared.trigger(CauseKind::RequestedBy { task, reason }, Trigger::Request, None);
+    }
+
+    fn escalate(&self, level: Escalation) {
+        self.shared.escalate(level, &self.name);
+    }
+
+    fn add_hold(&self) {
+        self.pending.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn release_hold(&self) {
+        self.release();
+    }
+
+    fn record_failure(&self, error: anyhow::Error) {
+        let mut details = self.details();
+        details.failures = details.failures.saturating_add(1);
+        drop(details);
+        self.shared.failure_survived(self, error);
+    }
+
+    fn record_restart(&self) {
+        let mut details = self.details();
+        details.restarts = details.restarts.saturating_add(1);
+        drop(details);
+        self.shared.version.bump();
+    }
+
+    fn group(&self) -> Group {
+        view::group(&self.shared)
+    }
+
+    fn enter(&self, body: &mut dyn FnMut()) {
+        let shared = &mut Some(Arc::clone(&self.shared));
+        if let Err(payload) = current::enter(shared, || catch_unwind(AssertUnwindSafe(body))) {
+            // It surfaces in the task's future, on another thread, which could not tell where it came from.
+            self.details().place = Place::take();
+            resume_unwind(payload);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What happens to a group: ends, triggers, failures, readiness. Each event changes the state under the lock, and then
+//! drives the state machine.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use task_core::{Escalation, Stage, Step};
+
+use crate::{
+    cause::CauseKind,
+    end::End,
+    entry::{Entry, Role},
+    failure::{Failure, FailureKind, Origin},
+    machine::{Kind, Trigger},
+    news::News,
+    panics::{Panic, discard, display},
+    shared::Shared,
+};
+
+impl Shared {
+    /// Takes in the end of a task or a cleanup: what invariant 1 funnels everything into.
+    pub(crate) fn entry_ended(self: &Arc<Self>, entry: &Arc<Entry>, end: End) {
+        let now = self.now();
+        let outcome = end.outcome();
+        let detail = end.detail();
+        let is_told = !outcome.is_clean() || News::tells_clean_ends();
+        let mut state = self.lock();
+        if !entry.set_outcome(outcome) {
+            // It was given up before: the report already says so, and this end changes nothing.
+            state.abandoned.retain(|abandoned| abandoned.id != entry.id);
+            drop(state);
+            if let End::Failed(error) = end {
+                discard(error);
+            }
+            News::Late { entry: Arc::clone(entry), outcome, detail }.log(self);
+            return;
+        }
+        let removed;
+        let mut news = Vec::new();
+        if is_told {
+            news.push(News::Ended { entry: Arc::clone(entry), outcome, detail, now });
+        }
+        match entry.role {
+            Role::Task(kind) => {
+                removed = state.tasks.try_remove(entry.key);
+                state.totals.count(outcome);
+                state.gates.ended(entry, kind == Kind::Ephemeral, outcome);
+                if state.machine.plan().is_some() || !outcome.is_clean() {
+                    state.record.task(entry, outcome, now);
+                }
+                state.record.end(entry, end, now);
+                if let Some(trigger) = state.machine.task_ended(entry.phase, kind, outcome) {
+                    let is_first = state.machine.trigger(now, trigger, None);
+                    let kind = CauseKind::TaskEnded { task: entry.name.to_string(), outcome };
+                    // That a stopped task ends is no further trigger.
+                    if is_first || trigger == Trigger::Failure {
+                        state.record.trigger(kind.clone(), now);
+                    }
+                    if is_first {
+                        news.push(News::Triggered(kind));
+                    }
+                }
+            }
+            Role::Cleanup => {
+                removed = state.cleanup.take_if(|cleanup| cleanup.id == entry.id);
+                let ran = entry.was_polled().then_some(outcome);
+                let took = now.saturating_sub(entry.began);
+                state.record.cleanup(&entry.name, ran, entry.began, took);
+                state.record.end(entry, end, now);
+                state.machine.cleanup_ended();
+            }
+        }
+        let evicted = std::mem::take(&mut state.record.evicted);
+        self.drive(state, news);
+        entry.stage.advance(Stage::Ended);
+        self.version.bump();
+        drop(removed);
+        discard(evicted);
+    }
+
+    /// Begins the shutdown, or records what would have.
+    pub(crate) fn trigger(
+        self: &Arc<Self>,
+        kind: CauseKind,
+        trigger: Trigger,
+        limit: Option<Duration>,
+    ) {
+        let now = self.now();
+        let mut state = self.lock();
+        if state.machine.step() == Step::Ended {
+            return;
+        }
+        let is_first = state.machine.trigger(now, trigger, limit);
+        state.record.trigger(kind.clone(), now);
+        let news = if is_first { vec![News::Triggered(kind)] } else { Vec::new() };
+        self.drive(state, news);
+        self.version.bump();
+    }
+
+    pub(crate) fn escalate(self: &Arc<Self>, level: Escalation, by: &str) {
+        let reason = Cow::Borrowed("told to hurry");
+        let kind = CauseKind::RequestedBy { task: String::from(by), reason };
+        self.trigger(kind, Trigger::Request, None);
+        let now = self.now();
+        let mut state = self.lock();
+        state.machine.escalate(now, level);
+        self.drive(state, Vec::new());
+    }
+
+    /// Stops one task and nobody else.
+    pub(crate) fn stop_one(&self, entry: &Entry) {
+        entry.mark_stop_asked(self.now());
+        entry.stage.advance(Stage::Cancelled);
+        self.version.bump();
+    }
+
+    pub(crate) fn failure_survived(self: &Arc<Self>, entry: &Entry, error: anyhow::Error) {
+        News::Survived { name: entry.name.clone(), error: display(&error) }.log(self);
+        let kind = FailureKind::Survived(Arc::new(error));
+        self.record_failure(entry, kind);
+    }
+
+    pub(crate) fn panic_beside(self: &Arc<Self>, entry: &Entry, panic: Panic) {
+        self.record_failure(entry, FailureKind::Panic(panic));
+    }
+
+    fn record_failure(self: &Arc<Self>, entry: &Entry, kind: FailureKind) {
+        let at = self.now();
+        let name = entry.name.to_string();
+        let failure = Failure { origin: entry.role.origin(), name, kind, at };
+        let mut state = self.lock();
+        state.record.fail(Some(entry.id), failure);
+        let evicted = std::mem::take(&mut state.record.evicted);
+        drop(state);
+        discard(evicted);
+        self.version.bump();
+    }
+
+    /// Records that the service could not be set up, and stops the group.
+    pub(crate) fn setup_failed(self: &Arc<Self>, error: anyhow::Error) {
+        let at = self.now();
+        let text = display(&error);
+        let (name, kind) = (self.name.to_string(), FailureKind::Error(Arc::new(error)));
+        let failure = Failure { origin: Origin::Setup, name, kind, at };
+        let mut state = self.lock();
+        if state.machine.step() == Step::Ended {
+            drop(state);
+            discard(failure);
+            News::LateSetup { error: text }.log(self);
+            return;
+        }
+        state.record.fail(None, failure);
+        let evicted = std::mem::take(&mut state.record.evicted);
+        drop(state);
+        discard(evicted);
+        self.trigger(CauseKind::SetupFailed, Trigger::Failure, None);
+    }
+
+    pub(crate) fn wait_began(self: &Arc<Self>) {
+        self.check_parent();
+        let mut state = self.lock();
+        let is_first = !state.machine.waited();
+        state.machine.wait_began();
+        state.update_started();
+        self.drive(state, Vec::new());
+        if is_first {
+            self.version.bump();
+        }
+    }
+
+    pub(crate) fn readiness_changed(self: &Arc<Self>, entry: &Entry) {
+        let mut state = self.lock();
+        let listed = state.tasks.get(entry.key).filter(|listed| listed.id == entry.id).cloned();
+        if let Some(entry) = listed {
+            state.gates.changed(&entry);
+        }
+        state.update_started();
+        drop(state);
+        self.version.bump();
+    }
+}

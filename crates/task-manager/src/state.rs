@@ -1,0 +1,103 @@
+//! What the manager's lock protects.
+
+use std::sync::Arc;
+
+use slab::Slab;
+use task_core::{Outcome, Phase, Step, TaskId, Totals};
+
+use crate::{
+    cleanup::Hook,
+    entry::{Entry, Role},
+    failure::{Failure, FailureKind},
+    gates::Gates,
+    machine::{Kind, Machine},
+    plan::Tick,
+    record::Record,
+    refused::Reason,
+};
+
+pub(crate) struct State {
+    pub(crate) machine: Machine,
+    pub(crate) tasks: Slab<Arc<Entry>>,
+    pub(crate) hooks: Vec<Hook>,
+    pub(crate) cleanup: Option<Arc<Entry>>,
+    /// Given up, and shown until the end.
+    pub(crate) abandoned: Vec<Arc<Entry>>,
+    pub(crate) record: Record,
+    pub(crate) gates: Gates,
+    pub(crate) totals: Totals,
+    pub(crate) stopping: Option<Tick>,
+    pub(crate) cleaning_up: Option<Tick>,
+    last_id: u64,
+}
+
+impl State {
+    pub(crate) fn new(machine: Machine) -> Self {
+        Self {
+            machine,
+            tasks: Slab::new(),
+            hooks: Vec::new(),
+            cleanup: None,
+            abandoned: Vec::new(),
+            record: Record::default(),
+            gates: Gates::default(),
+            totals: Totals::default(),
+            stopping: None,
+            cleaning_up: None,
+            last_id: 0,
+        }
+    }
+
+    pub(crate) fn next_id(&mut self) -> TaskId {
+        self.last_id += 1;
+        TaskId::new(self.last_id)
+    }
+
+    pub(crate) fn refusal(&self) -> Reason {
+        if self.machine.step() == Step::Ended { Reason::Ended } else { Reason::Stopping }
+    }
+
+    pub(crate) fn update_started(&mut self) {
+        let is_running = self.machine.step() == Step::Running && self.machine.waited();
+        if is_running && self.gates.is_open() {
+            self.gates.has_started = true;
+            self.machine.has_started();
+        }
+    }
+
+    /// Returns the living tasks of a phase.
+    pub(crate) fn in_phase(&self, phase: Phase) -> impl Iterator<Item = &Arc<Entry>> {
+        self.tasks.iter().map(|(_, entry)| entry).filter(move |entry| entry.phase == phase)
+    }
+
+    /// Gives an entry up: it has an outcome from now on, and its later end changes nothing.
+    pub(crate) fn give_up(&mut self, entry: &Arc<Entry>, now: Tick) {
+        if !entry.set_outcome(Outcome::Abandoned) {
+            return;
+        }
+        entry.mark_abandoned();
+        let never_ran = entry.role == Role::Cleanup && !entry.was_polled();
+        let kind = if never_ran {
+            FailureKind::NotRun { reason: "its runtime did not get to it in time" }
+        } else {
+            FailureKind::Abandoned { status: entry.status() }
+        };
+        let name = entry.name.to_string();
+        self.record
+            .fail(Some(entry.id), Failure { origin: entry.role.origin(), name, kind, at: now });
+        match entry.role {
+            Role::Task(kind) => {
+                self.tasks.try_remove(entry.key);
+                self.totals.count(Outcome::Abandoned);
+                self.gates.ended(entry, kind == Kind::Ephemeral, Outcome::Abandoned);
+                self.record.task(entry, Outcome::Abandoned, now);
+            }
+            Role::Cleanup => {
+                let took = now.saturating_sub(entry.began);
+                let outcome = (!never_ran).then_some(Outcome::Abandoned);
+                self.record.cleanup(&entry.name, outcome, entry.began, took);
+            }
+        }
+        self.abandoned.push(Arc::clone(entry));
+    }
+}
