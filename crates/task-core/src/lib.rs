@@ -53,6 +53,10 @@
 //! `token` adds [`Context`]`::child_token`, a `tokio_util` `CancellationToken` for code that wants one. Nothing is on
 //! by default.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod sync;
 
 mod adjust;

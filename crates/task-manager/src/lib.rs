@@ -1,4 +1,88 @@
-//! An errgroup-style supervisor for Tokio services.
+//! An errgroup-style supervisor for Tokio services: runs tasks, stops them in order when one ends or somebody asks,
+//! keeps its deadlines even when the runtime is blocked, and reports how each task ended.
+//!
+//! ```
+//! use task_manager::{Context, Manager, Phase, Task, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! manager.cleanup("database", async || Ok(()))?; // runs last, after the tasks
+//! manager.run(task_fn("probes", async |ctx: Context| {
+//!     ctx.cancelled().await;
+//!     Ok(())
+//! }).in_phase(Phase::SUPPORT))?; // is stopped after the work
+//! manager.run(task_fn("consumer", async |ctx: Context| {
+//!     ctx.or_cancelled(async { /* receive */ }).await?;
+//!     Ok(())
+//! }))?; // critical: its end stops the group
+//! let report = manager.wait().await?; // an error if anything went wrong
+//! println!("{report}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A service takes its entry point from `task-service`, which owns `main`, signals and the exit code.
+//!
+//! # Tasks
+//!
+//! [`Manager::run`] admits a **critical** task: any end of it stops the group. [`Manager::run_ephemeral`] admits one
+//! whose clean end is fine. Both give a [`TaskHandle`], to stop that one task or to wait for its [`Outcome`]; dropping
+//! it changes nothing. Tasks are spawned, so they run in parallel on a multi-thread runtime. Each runs in a
+//! [`tracing`] span `task` with its name.
+//!
+//! # The shutdown
+//!
+//! It begins with the first **trigger**: a critical task ended, any task failed or panicked, [`Manager::stop`], a
+//! [`Context::request_stop`], the parent token (feature `token`), the drop of the manager, a failed setup, the start
+//! timeout, or completion, which is judged from the first poll of a [`wait`](Manager::wait) on: nothing but support
+//! tasks is left, or nothing at all if there was nothing else. Then, in order:
+//!
+//! | step | what happens | budget |
+//! |---|---|---|
+//! | draining | not ready any more; nothing is cancelled, new tasks are admitted | [`drain_delay`](Builder::drain_delay), 0 |
+//! | stopping | phase by phase: contexts are cancelled; at the phase's deadline its tasks are aborted, then abandoned | what is left |
+//! | cleaning up | hooks, last registered first, each with a fair share | [`cleanup_budget`](Builder::cleanup_budget), 5 s |
+//! | ended | the [`Report`] is made, and every `wait` returns | [`total`](Builder::total), 25 s in all |
+//!
+//! All deadlines are fixed at the trigger. Of n phases with tasks the i-th must be over `(n - i) · min(1 s, stop/2n)`
+//! before the stop budget ends, up to 250 ms of which are for aborted tasks to be dropped; tasks that are still alive
+//! then are named as abandoned. Nobody needs to wait for any of this to happen.
+//!
+//! # Deadlines hold when the runtime does not
+//!
+//! A task that blocks its thread takes Tokio's timers with it. A plain thread, one per process and asleep until a
+//! shutdown has begun, keeps the same deadlines. With every worker of a multi-thread runtime blocked, `wait()` in
+//! `block_on` returns at the deadline with the names of the stuck tasks. Where the code that waits is itself blocked
+//! (a current-thread runtime, a `wait` in a task on a blocked worker), nothing can be returned to it; for that case
+//! [`Builder::hard_exit`] ends the process 1 s after the budget.
+//!
+//! In tests, tokio's paused time drives everything; the thread reads the same clock.
+//!
+//! # What the log says
+//!
+//! Under the target `task`, with stable fields `manager`, `task`, `id`, `outcome`, `error`, `cause`: the start and the
+//! clean end of tasks and the steps of a shutdown at debug, its beginning and its clean end at info, failures and an
+//! unclean end at error, aborts and, every 5 s, who is still waited for at warn. Logging comes last, when every deadline
+//! is set and every waker called: a log sink that blocks holds up nothing but the log.
+//!
+//! # Limitations
+//!
+//! - A task that never awaits cannot be aborted, nor can a thread: they are named, and left behind.
+//! - Under `panic = "abort"` there is no shutdown. A panic in a `Drop` while a panic unwinds aborts the process as well.
+//! - What a task spawns by itself is not tracked, unless it keeps a [`Hold`](Context::hold).
+//! - A task whose runtime never gets to poll it before it is abandoned is never polled.
+//! - The place of a panic comes from the process-wide panic hook, installed by the first manager; a hook set later
+//!   costs the place, not the message.
+//!
+//! # Features
+//!
+//! `token`: `Builder::parent` and `Context::child_token`, with `tokio_util`'s `CancellationToken`. `serde`: `Serialize`
+//! for the report. Nothing is on by default.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod admit;
 mod alarm;

@@ -46,6 +46,10 @@
 //! Under `panic = "abort"` the first panic ends the process, with no shutdown, no cleanup and no report. The same goes
 //! for `SIGKILL`, a call of `std::process::exit`, and a panic in a `Drop` while another panic unwinds.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod exit;
 mod service;
 mod setup;

@@ -23,7 +23,7 @@ where
 /// Configures and runs a service.
 ///
 /// ```no_run
-/// # use std::process::ExitCode;
+/// # use std::{process::ExitCode, time::Duration};
 /// use task_service::Service;
 ///
 /// fn main() -> ExitCode {
