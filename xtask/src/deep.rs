@@ -6,6 +6,7 @@
 mod coverage;
 mod model;
 mod mutants;
+mod package;
 mod public_api;
 mod sanitizer;
 mod tool;
@@ -36,6 +37,11 @@ pub(crate) const LANES: &[Section] = &[
         name: "public-api",
         about: "The foreign crates that each public API names, against the list in its manifest.",
         run: public_api::run,
+    },
+    Section {
+        name: "package",
+        about: "Builds every published crate from the tarball that crates.io would get.",
+        run: package::run,
     },
     Section {
         name: "mutants",

@@ -38,6 +38,7 @@ const RULES: &[Rule] = &[
     Rule { says: "no path of somebody's machine", check: text::machine_paths },
     Rule { says: "the CHANGELOG names the version", check: documents::changelog },
     Rule { says: "a README's Rust example is a doctest", check: documents::doctests },
+    Rule { says: "a crate takes in no file from outside", check: documents::self_contained },
     Rule { says: "relative links lead somewhere", check: links::resolve },
     Rule { says: "a published crate says what it is", check: packages::described },
     Rule {

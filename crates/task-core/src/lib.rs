@@ -70,8 +70,10 @@ mod level;
 mod outcome;
 mod phase;
 mod scope;
+mod snapshot;
 mod stage;
 mod task;
+mod task_info;
 
 pub use adjust::Adjusted;
 pub use blocking::{BlockingTask, blocking_task};
@@ -79,12 +81,12 @@ pub use boxed::BoxTask;
 pub use cancelled::Cancelled;
 pub use context::Context;
 pub use function::{TaskFn, task_fn};
-pub use group::{
-    Blocker, Group, GroupSnapshot, GroupView, Readiness, Step, TaskId, TaskInfo, TaskState, Totals,
-};
+pub use group::{Group, GroupView};
 pub use level::{Level, WaitFor, Wakers};
 pub use outcome::Outcome;
 pub use phase::Phase;
 pub use scope::{Escalation, Hold, Scope};
+pub use snapshot::{Blocker, GroupSnapshot, Readiness, Step, Totals};
 pub use stage::{Stage, StageCell};
 pub use task::Task;
+pub use task_info::{TaskId, TaskInfo, TaskState};

@@ -1,4 +1,6 @@
-//! The flagship service, built and used for real.
+//! The flagship service, built, tested, and then used as an operator would.
+
+mod scenario;
 
 use anyhow::Result;
 
@@ -9,6 +11,7 @@ use crate::features::Selection;
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
+/// Only with its default features: `tls` needs headers of OpenSSL.
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let package = workspace.package(FLAGSHIP)?;
     run_each([
@@ -16,5 +19,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
         Run::cargo(workspace).arguments(["test", "--locked", "-p", FLAGSHIP]),
         Run::cargo(workspace).arguments(["build", "--quiet", "--locked", "-p", FLAGSHIP]),
     ])?;
+    scenario::run(workspace)?;
     Ok(Ending::Passed)
 }

@@ -1,5 +1,7 @@
 //! The tests, with plain `cargo test`: nothing has to be installed for them.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::FLAGSHIP;
@@ -8,21 +10,23 @@ use crate::features::{Selection, selections};
 use crate::section::Ending;
 use crate::workspace::{Package, Workspace};
 
+/// How long the tests may run once they are built. They take a minute; one that hangs ends here.
+const LIMIT: Duration = Duration::from_secs(5 * 60);
+
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
-    let everything = Run::cargo(workspace).arguments([
-        "test",
-        "--locked",
-        "--workspace",
-        "--exclude",
-        FLAGSHIP,
-        "--all-features",
-    ]);
+    let everything = || {
+        Run::cargo(workspace)
+            .arguments(["test", "--locked", "--workspace", "--exclude", FLAGSHIP])
+            .arguments(["--all-features"])
+    };
+    // Built first, so that the limit is about the tests and not about the machine.
+    everything().arguments(["--quiet", "--no-run"]).run()?;
+    let all = everything().arguments(["--no-fail-fast"]).limit(LIMIT);
     let selected = workspace.published().flat_map(|package| {
-        let apart =
-            selections(package).into_iter().filter(|selection| *selection != Selection::All);
+        let apart = selections(package).into_iter().filter(|it| *it != Selection::All);
         apart.map(|selection| test(workspace, package, &selection)).collect::<Vec<_>>()
     });
-    run_each(std::iter::once(everything).chain(selected))?;
+    run_each(std::iter::once(all).chain(selected))?;
     Ok(Ending::Passed)
 }
 
@@ -31,4 +35,5 @@ fn test(workspace: &Workspace, package: &Package, selection: &Selection) -> Run 
     Run::cargo(workspace)
         .arguments(["test", "--quiet", "--locked", "-p", &package.name, "--tests"])
         .arguments(selection.arguments())
+        .limit(LIMIT)
 }

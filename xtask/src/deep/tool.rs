@@ -17,7 +17,7 @@ pub(crate) fn cargo(workspace: &Workspace) -> Run {
     let path = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&inherited)));
     Run::cargo(workspace)
         .hidden("RUSTUP_DIST_SERVER", NOWHERE)
-        .hidden("PATH", path.unwrap_or_else(|_| inherited))
+        .hidden("PATH", path.unwrap_or(inherited))
 }
 
 /// Installs a Cargo subcommand below `target/`, once; nothing changes outside the workspace.

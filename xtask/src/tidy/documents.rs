@@ -21,21 +21,48 @@ pub(crate) fn changelog(tree: &Tree) -> Vec<Finding> {
 /// An example that nothing compiles is wrong after the next change: some crate has to include the
 /// README with `include_str!`.
 pub(crate) fn doctests(tree: &Tree) -> Vec<Finding> {
+    let sources = tree.ending(".rs");
     let included: Vec<String> =
-        tree.ending(".rs").flat_map(|(path, text)| inclusions(path, text)).collect();
+        sources.flat_map(|(path, text)| inclusions(path, text)).map(|(_, file)| file).collect();
+    let included = |path: &str| included.iter().any(|file| tree.real(file) == tree.real(path));
     let readmes =
         tree.files().filter(|(path, _)| *path == "README.md" || path.ends_with("/README.md"));
     let bare = readmes.filter(|(path, text)| {
-        text.lines().any(|line| line.starts_with("```rust"))
-            && !included.iter().any(|file| file == path)
+        text.lines().any(|line| line.starts_with("```rust")) && !included(path)
     });
     bare.map(|(path, _)| Finding::new(path, "no crate includes it, so its example is not compiled"))
         .collect()
 }
 
-/// The files that a source file takes in as text.
-fn inclusions(path: &str, text: &str) -> Vec<String> {
-    let after = text.split("include_str!(\"").skip(1);
-    let relative = after.filter_map(|rest| rest.split('"').next());
-    relative.filter_map(|relative| join(folder(path), relative)).collect()
+/// What lies outside of a crate's folder is not in the package that is published.
+pub(crate) fn self_contained(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, text) in tree.ending(".rs").filter(|(path, _)| path.starts_with("crates/")) {
+        let Some((own, _)) = path.split_once("/src/") else { continue };
+        let lines: Vec<&str> = text.lines().collect();
+        for (index, file) in inclusions(path, text) {
+            // Only for doctests, which nobody runs from the package: on this line or the one before.
+            let tested =
+                lines[index.saturating_sub(1)..=index].iter().any(|line| line.contains("doctest"));
+            if !tested && !file.starts_with(&format!("{own}/")) {
+                findings.push(Finding::at(
+                    path,
+                    index,
+                    format!("`{file}` is not in the crate's package"),
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// The files that a source file takes in as text, and the lines, from 0, on which it does.
+fn inclusions(path: &str, text: &str) -> Vec<(usize, String)> {
+    let mut files = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let relative =
+            line.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        files.extend(relative.filter_map(|relative| Some((index, join(folder(path), relative)?))));
+    }
+    files
 }

@@ -4,7 +4,8 @@ use super::tree::{Finding, Tree, folder, join};
 
 pub(crate) fn resolve(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (path, text) in tree.ending(".md") {
+    // The links of an alias are those of the file it stands for.
+    for (path, text) in tree.ending(".md").filter(|(path, _)| tree.real(path) == *path) {
         let mut fenced = false;
         for (index, line) in text.lines().enumerate() {
             if line.trim_start().starts_with("```") {

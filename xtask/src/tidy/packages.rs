@@ -1,7 +1,8 @@
 //! Rules about the manifests of packages, and about where published crates have to be named.
 
+use super::text::has_word;
 use super::toml::{self, Entry};
-use super::tree::{Finding, Tree, folder};
+use super::tree::{Finding, Tree, folder, join};
 
 /// The facade: what users depend on when they want everything from one place.
 const FACADE: &str = "task";
@@ -24,10 +25,8 @@ pub(crate) fn described(tree: &Tree) -> Vec<Finding> {
             missing("no description that says something");
         }
         let readme = toml::value(text, "package", "readme").unwrap_or_default();
-        if tree
-            .text(&format!("{}/{readme}", folder(path)))
-            .is_none_or(|text| text.trim().is_empty())
-        {
+        let readme = join(folder(path), readme).and_then(|readme| tree.text(&readme));
+        if readme.is_none_or(|readme| readme.trim().is_empty()) {
             missing("no readme with something in it");
         }
         for key in ["keywords.workspace", "categories.workspace", "rust-version.workspace"] {
@@ -50,7 +49,7 @@ pub(crate) fn listed(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (_, text) in published(tree) {
         let name = toml::value(text, "package", "name").unwrap_or_default();
-        if !architecture.contains(&format!("`{name}`")) {
+        if !has_word(architecture, name) {
             findings.push(Finding::new("ARCHITECTURE.md", format!("does not name `{name}`")));
         }
         if name != FACADE && !depends(name) {

@@ -33,6 +33,10 @@ pub(crate) fn libraries(tree: &Tree) -> Vec<Finding> {
 }
 
 fn belongs_in_library(item: &str) -> bool {
+    // What a README's doctests hang on; it exists for rustdoc's tests only.
+    if item == "struct Readme" {
+        return true;
+    }
     let (public, item) = match item.strip_prefix("pub") {
         Some(rest) if rest.starts_with([' ', '(']) => {
             let rest = rest.trim_start();

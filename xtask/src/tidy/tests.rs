@@ -157,6 +157,25 @@ fn an_example_that_nothing_compiles_is_found() {
 }
 
 #[test]
+fn an_alias_counts_as_the_file_it_stands_for() {
+    let source = ("crates/a/src/lib.rs", "#![doc = include_str!(\"../README.md\")]\n");
+    let tree = Tree::of(&[("README.md", "```rust\n```\n[a](b.md)\n"), ("b.md", ""), source])
+        .alias("crates/a/README.md", "README.md");
+    assert!(documents::doctests(&tree).is_empty());
+    assert!(documents::self_contained(&tree).is_empty());
+    assert!(links::resolve(&tree).is_empty());
+}
+
+#[test]
+fn a_file_from_outside_of_the_package_is_found() {
+    let source = "#![doc = include_str!(\"../../../README.md\")]\n\n#[cfg(doctest)]\n\
+                  #[doc = include_str!(\"../../../README.md\")]\nmod readme {}\n\
+                  const A: &str = include_str!(\"a.txt\");\n";
+    let expected = ["crates/a/src/b/c.rs:1: `crates/README.md` is not in the crate's package"];
+    assert_eq!(found(documents::self_contained, &[("crates/a/src/b/c.rs", source)]), expected);
+}
+
+#[test]
 fn a_dead_link_is_found() {
     let text = "[a](b.md) [c](../d.md#e) [f](#g) [h](https://i.example/j) `[k](l)` [`m`](n.md)\n\
                 ```\n[o](p.md)\n```\n[q]: r.md\n[s](..) [t](../..) [u](mailto:v@w.example)\n";

@@ -33,9 +33,11 @@ fn lines(tree: &Tree, look: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
     findings
 }
 
-fn has_word(line: &str, word: &str) -> bool {
+/// Whether the word stands there and is no part of a longer one; `-` may be in a word.
+pub(super) fn has_word(line: &str, word: &str) -> bool {
     let alone = |(index, _): (usize, &str)| {
-        !line[..index].ends_with(in_word) && !line[index + word.len()..].starts_with(in_word)
+        let (before, after) = (&line[..index], &line[index + word.len()..]);
+        !before.ends_with(in_name) && !after.starts_with(in_name)
     };
     line.match_indices(word).any(alone)
 }
@@ -45,11 +47,15 @@ fn names_an_issue(line: &str) -> bool {
         .any(|(index, _)| line[index + 1..].starts_with(|next: char| next.is_ascii_digit()))
 }
 
+fn in_name(character: char) -> bool {
+    in_word(character) || character == '-'
+}
+
 fn in_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
 /// What comes before the slash in the middle of a longer path or of an address.
 fn in_path(character: char) -> bool {
-    in_word(character) || character == '.' || character == '-'
+    in_name(character) || character == '.'
 }

@@ -14,6 +14,8 @@ const NOT_OURS: &[&str] = &[".git", "target"];
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     files: BTreeMap<String, String>,
+    /// Symbolic links, and the files of the tree that they stand for.
+    aliases: BTreeMap<String, String>,
 }
 
 /// Something that a rule objects to.
@@ -35,7 +37,19 @@ impl Tree {
     #[cfg(test)]
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let owned = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
-        Self { files: files.iter().map(owned).collect() }
+        Self { files: files.iter().map(owned).collect(), aliases: BTreeMap::new() }
+    }
+
+    /// The path itself, or for a symbolic link the path that it stands for.
+    pub(crate) fn real<'a>(&'a self, path: &'a str) -> &'a str {
+        self.aliases.get(path).map_or(path, String::as_str)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn alias(mut self, path: &str, real: &str) -> Self {
+        self.files.insert(path.to_owned(), self.files[real].clone());
+        self.aliases.insert(path.to_owned(), real.to_owned());
+        self
     }
 
     pub(crate) fn text(&self, path: &str) -> Option<&str> {
@@ -68,6 +82,10 @@ impl Tree {
             let path = format!("{prefix}{name}");
             if NOT_OURS.contains(&name.as_str()) {
                 continue;
+            }
+            if let Ok(target) = fs::read_link(entry.path()) {
+                let real = target.to_str().and_then(|target| join(prefix, target));
+                self.aliases.insert(path.clone(), real.unwrap_or_default());
             }
             if entry.file_type()?.is_dir() {
                 self.add(&entry.path(), &format!("{path}/"))?;

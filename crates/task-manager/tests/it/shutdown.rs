@@ -254,6 +254,7 @@ async fn a_dropped_manager_stops_its_tasks_and_runs_its_cleanups() {
     assert_eq!(journal.read(), ["cleaned"]);
 }
 
+#[cfg(feature = "token")]
 #[tokio::test(start_paused = true)]
 async fn the_parent_token_stops_the_group_and_is_never_cancelled_by_it() {
     let parent = tokio_util::sync::CancellationToken::new();
@@ -270,6 +271,7 @@ async fn the_parent_token_stops_the_group_and_is_never_cancelled_by_it() {
     assert_eq!(report.cause().kind, CauseKind::Parent);
 }
 
+#[cfg(feature = "token")]
 #[tokio::test(start_paused = true)]
 async fn a_parent_that_is_cancelled_already_closes_admission_at_once() {
     let parent = tokio_util::sync::CancellationToken::new();

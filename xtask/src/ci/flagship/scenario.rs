@@ -1,0 +1,164 @@
+//! One life of the service: it comes up on its embedded defaults, messages flow, it is probed and
+//! scraped, it drains after SIGTERM, and what it has counted adds up.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::FLAGSHIP;
+use crate::command::Run;
+use crate::http;
+use crate::running::Running;
+use crate::workspace::Workspace;
+
+/// How long it may take to come up: joining a consumer group takes some seconds by itself.
+const START: Duration = Duration::from_secs(60);
+/// Its own budget for the whole shutdown is 25 s, the drain included.
+const STOP: Duration = Duration::from_secs(30);
+/// Long enough for many probes, so that the drain cannot be missed.
+const DRAIN: &str = "--drain-delay=2s";
+/// What has to flow before it is stopped.
+const MESSAGES: f64 = 1000.0;
+
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let folder = workspace.target.join("flagship");
+    // Its database is created there; one from an earlier run would hide that it can be.
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    let program = workspace.target.join("debug").join(FLAGSHIP);
+    let mut command = Run::program(workspace, program)
+        .arguments(["--http-address=127.0.0.1:0", DRAIN])
+        .into_command();
+    command.current_dir(folder);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PIPELINE_") {
+            command.env_remove(name);
+        }
+    }
+    let mut service = Running::start(command)?;
+    let lived = live(&mut service);
+    println!("{}", service.output());
+    lived
+}
+
+fn live(service: &mut Running) -> Result<()> {
+    let begun = Instant::now();
+    let address = service.until("it says where its probes are", START, address)?;
+    ensure!(status(address, "/livez")? == 200, "/livez is not 200 from the start");
+    service.until("/readyz is 200", START, |_| {
+        Ok((status(address, "/readyz")? == 200).then_some(()))
+    })?;
+    println!("ready after {} ms", begun.elapsed().as_millis());
+    service.until("messages flow", START, |_| {
+        let metrics = metrics(address)?;
+        let value =
+            |name: &str| metrics.get(name).copied().with_context(|| format!("no metric {name}"));
+        let flows = value("pipeline_messages_consumed_total")? >= MESSAGES
+            && value("pipeline_records_produced_total")? > 0.0
+            && value("pipeline_messages_dead_lettered_total")? > 0.0;
+        Ok(flows.then_some(()))
+    })?;
+    for path in ["/livez", "/readyz", "/startupz", "/tasks"] {
+        ensure!(status(address, path)? == 200, "{path} is not 200 while it works");
+    }
+    println!("{MESSAGES} messages after {} ms", begun.elapsed().as_millis());
+
+    let asked = Instant::now();
+    service.signal("TERM")?;
+    service.until("/readyz is 503 while it drains", STOP, |_| {
+        Ok((status(address, "/readyz")? == 503).then_some(()))
+    })?;
+    ensure!(status(address, "/livez")? == 200, "/livez is not 200 while it drains");
+    let ended = service.ended(STOP)?;
+    println!("{ended} {} ms after SIGTERM", asked.elapsed().as_millis());
+    ensure!(ended.code() == Some(0), "{ended}, expected exit code 0");
+    judge(&service.output())
+}
+
+/// The last word of the service: a clean report that names the cause, and totals that add up.
+fn judge(output: &str) -> Result<()> {
+    ensure!(
+        output.contains("clean; cause: signal SIGTERM"),
+        "no report of a clean stop by SIGTERM"
+    );
+    let totals = totals(output).context("no line of totals at the end")?;
+    let total =
+        |name: &str| totals.get(name).copied().with_context(|| format!("no total `{name}`"));
+    let (consumed, produced, dead) =
+        (total("consumed")?, total("produced")?, total("dead_lettered")?);
+    ensure!(
+        consumed == produced + dead,
+        "{consumed} consumed, {produced} produced, {dead} dead-lettered"
+    );
+    ensure!(total("settled")? == consumed, "not every message that was consumed is settled");
+    ensure!(total("in_flight")? == 0, "messages were in flight at the end");
+    ensure!(total("rows")? == produced, "not every record that was produced is in the database");
+    Ok(())
+}
+
+fn address(output: &str) -> Result<Option<SocketAddr>> {
+    let Some((_, rest)) = output.split_once("http://") else { return Ok(None) };
+    let address = rest.split_whitespace().next().unwrap_or_default();
+    Ok(Some(address.parse().with_context(|| format!("`{address}` is no address"))?))
+}
+
+fn status(address: SocketAddr, path: &str) -> Result<u16> {
+    Ok(http::get(address, path)?.0)
+}
+
+/// The samples of `/metrics` that have no labels.
+fn metrics(address: SocketAddr) -> Result<BTreeMap<String, f64>> {
+    let (status, body) = http::get(address, "/metrics")?;
+    ensure!(status == 200, "/metrics is {status}");
+    let samples = body.lines().filter_map(|line| line.split_once(' '));
+    Ok(samples.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
+}
+
+/// The `name=number` pairs of the last line that begins with `totals:`.
+fn totals(output: &str) -> Option<BTreeMap<&str, u64>> {
+    let line = output.lines().rev().find_map(|line| line.strip_prefix("totals: "))?;
+    let pairs = line.split_whitespace().filter_map(|pair| pair.split_once('='));
+    Some(pairs.filter_map(|(name, value)| Some((name, value.parse().ok()?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{address, judge};
+
+    const REPORT: &str =
+        "pipeline stopped in 2.2 s; clean; cause: signal SIGTERM (task `signals`)\n";
+
+    #[test]
+    fn the_address_is_what_follows_the_scheme() {
+        assert_eq!(address("starting\n").unwrap(), None);
+        let log = "INFO metrics and probes at http://127.0.0.1:4000\nINFO more\n";
+        assert_eq!(address(log).unwrap(), Some("127.0.0.1:4000".parse().unwrap()));
+    }
+
+    #[test]
+    fn totals_that_add_up_after_a_clean_report_are_good() {
+        let totals =
+            "totals: consumed=10 produced=9 dead_lettered=1 settled=10 in_flight=0 rows=9 more=7\n";
+        judge(&format!("{REPORT}{totals}")).unwrap();
+        assert!(judge(totals).is_err());
+    }
+
+    #[test]
+    fn a_message_that_is_missing_is_found() {
+        for totals in [
+            "",
+            "totals: consumed=10 produced=8 dead_lettered=1 settled=10 in_flight=0 rows=8\n",
+            "totals: consumed=10 produced=9 dead_lettered=1 settled=9 in_flight=0 rows=9\n",
+            "totals: consumed=10 produced=9 dead_lettered=1 settled=10 in_flight=1 rows=9\n",
+            "totals: consumed=10 produced=9 dead_lettered=1 settled=10 in_flight=0 rows=8\n",
+            "totals: consumed=10 produced=9 dead_lettered=1 settled=10 rows=9\n",
+        ] {
+            assert!(judge(&format!("{REPORT}{totals}")).is_err(), "{totals}");
+        }
+    }
+}
