@@ -11,7 +11,8 @@ pub enum IgnoredSignals {
     Capture,
 }
 
-/// What happens to the captured signals when they are captured no longer.
+/// What happens to the captured signals when they are captured no longer. Of several tasks that capture the same
+/// signal, the last one that lets it go decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AfterEnd {
     /// They get their default action back, which for most of them ends the process.

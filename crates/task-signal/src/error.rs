@@ -57,6 +57,8 @@ impl SignalError {
 }
 
 #[derive(Debug, thiserror::Error)]
+// Windows has no signals to forbid.
+#[cfg_attr(windows, allow(dead_code))]
 pub(crate) enum ErrorKind {
     #[error("no signals to capture")]
     NoSignals,

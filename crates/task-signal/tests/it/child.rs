@@ -1,6 +1,8 @@
 //! The parent's side: a child process that runs one scenario, under a watchdog.
 
 use std::{
+    ffi::OsStr,
+    fs,
     io::{BufRead, BufReader, Read, Write},
     os::unix::process::ExitStatusExt,
     process::{self, Command, ExitStatus, Stdio},
@@ -30,7 +32,7 @@ pub(crate) struct Child {
 impl Child {
     /// Starts a scenario and waits until it says `ready`.
     pub(crate) fn start(scenario: &str) -> Self {
-        Self::start_by(Command::new(std::env::current_exe().unwrap()), scenario)
+        Self::start_by(program(), scenario)
     }
 
     /// Starts a scenario in a process with some signals ignored, as `nohup` and scripts do it.
@@ -171,6 +173,26 @@ impl Drop for Child {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Returns the command for this test binary.
+pub(crate) fn program() -> Command {
+    command(std::env::current_exe().unwrap())
+}
+
+/// Returns a command that ignores no signals. In the background of a script, or under `nohup`, the tests themselves
+/// are started with some ignored, which their children are not to inherit.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    // Rust's runtime has SIGPIPE ignored in every program.
+    if ignored & !(1 << (Signal::PIPE.as_raw() - 1)) == 0 {
+        return Command::new(program);
+    }
+    let mut env = Command::new("env");
+    env.arg("--default-signal").arg(program.as_ref());
+    env
 }
 
 fn read_lines(output: impl Read + Send + 'static, lines: Sender<String>) {

@@ -3,11 +3,11 @@
 //! Making a namespace takes rights that not every place has, so these run with `--run-ignored`, by
 //! `cargo xtask deep`.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use rustix::process::Signal;
 
-use crate::child::Child;
+use crate::child::{Child, command};
 
 #[test]
 #[ignore = "needs the right to make a pid namespace"]
@@ -59,7 +59,7 @@ fn the_first_process_ignores_what_is_harmless_by_default() {
 /// Starts a scenario as the first process of a namespace. `unshare` waits for it, ends as it does, and takes it along
 /// when killed.
 fn first(scenario: &str) -> Child {
-    let mut unshare = Command::new("unshare");
+    let mut unshare = command("unshare");
     unshare.args(["--pid", "--fork", "--kill-child"]).arg(std::env::current_exe().unwrap());
     let mut child = Child::start_by(unshare, scenario);
     let unshare = child.pid;

@@ -89,3 +89,24 @@ fn real_time_signals_climb_like_others() {
     child.kill_by_number(number);
     child.ends_with(128 + number);
 }
+
+#[test]
+fn an_escalation_is_a_warning_at_least_and_the_rest_is_as_loud_as_set() {
+    let mut child = Child::start("ladder");
+    child.kill_and_see(Signal::INT, "INFO task_signal: received SIGINT");
+    child.kill_and_see(Signal::INT, "WARN task_signal: received SIGINT");
+    let mut child = Child::start("alarmed");
+    child.kill_and_see(Signal::INT, "ERROR task_signal: received SIGINT");
+    child.kill_and_see(Signal::INT, "ERROR task_signal: received SIGINT");
+}
+
+#[test]
+fn nothing_is_logged_if_so_set() {
+    let mut child = Child::start("quiet");
+    child.kill_and_see(Signal::TERM, "request_stop: signal SIGTERM");
+    child.kill_and_see(Signal::INT, "request_stop: signal SIGINT");
+    child.kill_and_see(Signal::INT, "escalate: Abort");
+    child.kill(Signal::INT);
+    child.ends_with(130);
+    assert_eq!(child.count("task_signal:"), 0);
+}

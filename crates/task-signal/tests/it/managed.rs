@@ -120,6 +120,20 @@ fn signals_are_served_until_the_report_though_the_task_was_stopped_alone() {
 }
 
 #[test]
+fn signals_kill_soon_after_the_manager_was_dropped_and_when_its_runtime_is_gone() {
+    for scenario in ["managed by one that is dropped", "managed on a runtime that is gone"] {
+        let mut child = Child::start(scenario);
+        // Those that still find a group are delivered to it.
+        let began = Instant::now();
+        while child.try_kill(Signal::TERM).is_ok() && !child.is_over() {
+            assert!(began.elapsed() < Duration::from_secs(20), "{scenario}");
+            thread::sleep(Duration::from_millis(10));
+        }
+        child.ends_by(Signal::TERM);
+    }
+}
+
+#[test]
 fn a_storm_of_signals_stops_the_group_once_and_cleans_up_once() {
     let mut child = Child::start("managed in a storm");
     let status = storm(&mut child);

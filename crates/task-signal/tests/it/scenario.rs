@@ -22,7 +22,7 @@ use task_core::Task;
 use task_signal::{SignalTask, SignalTaskBuilder};
 
 use crate::{
-    child::{Child, SCENARIO},
+    child::{Child, SCENARIO, program},
     group::Loud,
 };
 
@@ -32,8 +32,7 @@ fn a_child_refuses_a_scenario_that_does_not_exist() {
     match env::var(SCENARIO) {
         Ok(name) => run(&name),
         Err(_) => {
-            let program = process::Command::new(env::current_exe().unwrap());
-            Child::spawn(program, "no such scenario", process::Stdio::piped()).ends_with(99);
+            Child::spawn(program(), "no such scenario", process::Stdio::piped()).ends_with(99);
         }
     }
 }

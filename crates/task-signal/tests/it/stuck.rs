@@ -1,10 +1,10 @@
 //! The ladder holds when everything else is stuck.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::child::Child;
+use crate::child::{Child, program};
 
 #[test]
 fn a_request_that_never_returns_keeps_no_later_signal_from_the_group() {
@@ -53,9 +53,8 @@ fn everything_works_with_every_worker_of_the_runtime_blocked() {
 
 #[test]
 fn the_third_interrupt_exits_though_nobody_reads_standard_error() {
-    let program = Command::new(std::env::current_exe().unwrap());
     let (_reader, writer) = std::io::pipe().unwrap();
-    let mut child = Child::spawn(program, "stuck stderr", Stdio::from(writer));
+    let mut child = Child::spawn(program(), "stuck stderr", Stdio::from(writer));
     child.wait_for("ready");
     child.kill_and_see(Signal::INT, "request_stop");
     child.kill_and_see(Signal::INT, "escalate: Abort");

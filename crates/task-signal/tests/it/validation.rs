@@ -1,5 +1,6 @@
 //! What the constructors refuse, before signal-hook sees it.
 
+use task_core::Task;
 use task_signal::{IgnoredSignals, Reaction, Signal, SignalError, SignalTask, SignalTrigger};
 
 fn error_of(number: i32) -> SignalError {
@@ -97,4 +98,18 @@ fn every_other_signal_has_a_name_and_can_be_captured() {
         Signal::new(libc::SIGRTMAX()).to_string(),
         format!("SIGRTMIN+{}", libc::SIGRTMAX() - libc::SIGRTMIN())
     );
+}
+
+#[test]
+fn both_tasks_have_a_name_of_their_own_and_belong_to_the_support_phase() {
+    let task = SignalTask::builder().signals([Signal::USR2]);
+    let trigger = SignalTrigger::builder().signals([Signal::USR2]).action("act", async |_| Ok(()));
+    let named = (task.name("catcher").build().unwrap(), trigger.name("reload").build().unwrap());
+    assert_eq!((named.0.name(), named.1.name()), ("catcher".into(), "reload".into()));
+    let task = SignalTask::builder().signals([Signal::USR2]).build().unwrap();
+    let trigger = SignalTrigger::builder().signals([Signal::USR2]).action("act", async |_| Ok(()));
+    let trigger = trigger.build().unwrap();
+    assert_eq!((task.name(), trigger.name()), ("signals".into(), "trigger".into()));
+    assert!(task.phase().is_support() && trigger.phase().is_support());
+    assert!(!task.gates_readiness() && !trigger.gates_readiness());
 }

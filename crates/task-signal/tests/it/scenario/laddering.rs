@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use task_signal::{
+    LogLevel,
     Reaction::{Abort, EndDrain, Exit, Stop},
     Signal, SignalTask,
 };
@@ -16,6 +17,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("ladder of its own", ladder_of_its_own),
     ("ladder without steps", ladder_without_steps),
     ("ladder of a real-time signal", ladder_of_a_real_time_signal),
+    ("quiet", || serve_for_good(without_window().log_level(LogLevel::Off))),
+    ("alarmed", || serve_for_good(without_window().log_level(LogLevel::Error))),
     ("dump", || serve_for_good(without_window().dump_on(Signal::USR1))),
 ];
 

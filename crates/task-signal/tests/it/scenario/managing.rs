@@ -28,6 +28,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("managed with a trigger", managed_with_a_trigger),
     ("managed with nothing else to do", managed_with_nothing_else_to_do),
     ("managed and stopped alone", managed_and_stopped_alone),
+    ("managed by one that is dropped", managed_by_one_that_is_dropped),
+    ("managed on a runtime that is gone", managed_on_a_runtime_that_is_gone),
     ("managed in a storm", || storm(AfterEnd::DefaultAction)),
     ("managed in a storm to the exit", || storm(AfterEnd::Nothing)),
 ];
@@ -231,6 +233,33 @@ fn managed_and_stopped_alone() {
         say("ready");
         say_report(&manager.wait().await);
     });
+}
+
+fn managed_by_one_that_is_dropped() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let manager = short().build().unwrap();
+        manager.run(without_window().build().unwrap()).unwrap();
+        add_work(&manager);
+    });
+    drop(runtime);
+    say("ready");
+    wait_for_go();
+}
+
+fn managed_on_a_runtime_that_is_gone() {
+    let runtime = runtime();
+    let manager = {
+        let _entered = runtime.enter();
+        let manager = short().build().unwrap();
+        manager.run(without_window().build().unwrap()).unwrap();
+        add_work(&manager);
+        manager
+    };
+    drop(runtime);
+    say("ready");
+    wait_for_go();
+    drop(manager);
 }
 
 /// Every step takes a while, and signals come all the time from the capture on.
