@@ -25,21 +25,15 @@ pub(crate) struct Limits {
     pub(crate) room: Option<Duration>,
 }
 
-/// What happens while a run is in progress.
-pub(crate) enum Event {
-    /// The task was asked to stop.
-    Stop,
-    /// The run has been in progress for long: told again each time that its age has doubled.
-    Overdue(Duration),
-}
-
 /// Runs the action once, to its end: a stop does not drop the run. Dropped itself, it drops the run.
+///
+/// `overstays` is called with the run's age when that is its room, and again each time that it has doubled.
 pub(crate) async fn attempt<A: Action>(
     action: &mut A,
     ctx: &Context,
     limits: Limits,
     span: &Span,
-    mut tell: impl FnMut(Event),
+    mut overstays: impl FnMut(Duration),
 ) -> Result<(), Failure> {
     let Limits { timeout, room } = limits;
     let begun = Instant::now();
@@ -50,7 +44,6 @@ pub(crate) async fn attempt<A: Action>(
     let mut deadline = pin!(limit_of(timeout).map(sleep));
     let mut overdue = pin!(room.map(sleep));
     let mut age = room.unwrap_or_default();
-    let mut stop = Some(ctx.cancelled());
 
     let result = poll_fn(|cx| {
         if let Some(run) = run.as_mut().as_pin_mut() {
@@ -66,16 +59,10 @@ pub(crate) async fn attempt<A: Action>(
             let limit = limit_of(timeout).unwrap_or_default();
             return Poll::Ready(Err(Failure::TimedOut(RunTimedOut::new(limit))));
         }
-        if let Some(cancelled) = stop.as_mut()
-            && pin!(cancelled).poll(cx).is_ready()
-        {
-            stop = None;
-            tell(Event::Stop);
-        }
         while let Some(mut timer) = overdue.as_mut().as_pin_mut()
             && timer.as_mut().poll(cx).is_ready()
         {
-            tell(Event::Overdue(begun.elapsed()));
+            overstays(begun.elapsed());
             age = age.saturating_mul(2);
             if !rearm(timer, begun, age) {
                 overdue.set(None);

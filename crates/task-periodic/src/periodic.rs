@@ -23,13 +23,13 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, RunTimeout, Schedule};
 /// # What it shows
 ///
 /// The task's [status](task_core::Context::status) has the number of runs, of failed ones and of dropped ticks, and
-/// how the last run ended; while all goes well it changes at most once a second. A status that the action sets stays
-/// until the run's end.
+/// how the last run ended, or that one is in progress. A status that the action sets stays until the run's end.
 ///
 /// Each run is a `tracing` span `run` (target `task`, level `INFO`) with the fields `run`, its number from 1, and `outcome`:
 /// `succeeded`, `failed`, `panicked`, `timed out` or `cancelled`. A failed run that is survived is a line at `WARN` with
 /// the fields `error`, `took`, `in_a_row`, `next_in` and `unlogged`; the first good run after it is one at `INFO`.
-/// Lines of one kind come at most every 10 s, and `unlogged` counts what was kept back.
+/// Runs that overstay their tick, and ticks that were dropped, are lines at `WARN`. Times are in seconds. Warnings of
+/// one kind come at most every 10 s, and `unlogged` counts what was kept back.
 ///
 /// # Panics
 ///

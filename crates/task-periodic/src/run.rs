@@ -7,7 +7,7 @@ use tracing::{field::Empty, info_span};
 
 use crate::{
     Action, PeriodicTask, Schedule,
-    attempt::{Event, Limits, attempt},
+    attempt::{Limits, attempt},
     failure::discard,
     pace::Pace,
     periodic::Options,
@@ -29,16 +29,16 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
         let mut pace = Pace::new(schedule, first_run, jitter, random);
         let mut tally = Tally::new(ctx.clone());
         let mut has_succeeded = false;
+        if pace.left() != Some(Duration::ZERO) {
+            tally.wait();
+        }
 
         while pace.wait(&ctx).await.is_ok() {
             let number = tally.begin();
             let span = info_span!(target: "task", "run", run = number, outcome = Empty);
             let limits = Limits { timeout, room: pace.room().map(|room| room.max(LONG)) };
-            let result = attempt(&mut action, &ctx, limits, &span, |event| match event {
-                Event::Stop => tally.stop(),
-                Event::Overdue(age) => span.in_scope(|| tally.overdue(age)),
-            })
-            .await;
+            let overstays = |age| span.in_scope(|| tally.overdue(age));
+            let result = attempt(&mut action, &ctx, limits, &span, overstays).await;
 
             match result {
                 Ok(()) => {
@@ -48,7 +48,7 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
                         ctx.set_ready(true);
                     }
                     let dropped = pace.ended(Duration::ZERO);
-                    span.in_scope(|| tally.succeeded(dropped));
+                    span.in_scope(|| tally.succeeded(dropped, pace.left()));
                 }
                 Err(failure) if failure.is_stop(&ctx) => {
                     span.record("outcome", "cancelled");

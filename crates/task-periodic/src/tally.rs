@@ -8,9 +8,6 @@ use tracing::{debug, info, warn};
 
 use crate::throttle::Throttle;
 
-/// How often the status changes while all goes well. It costs the group a lock, and a loop may run very often.
-const STATUS_PAUSE: Duration = Duration::from_secs(1);
-
 /// Counts runs.
 pub(crate) struct Tally {
     ctx: Context,
@@ -19,9 +16,6 @@ pub(crate) struct Tally {
     in_a_row: u32,
     dropped: u64,
     begun: Instant,
-    shown_at: Option<Instant>,
-    /// Whether the status speaks of the run that is in progress.
-    is_shown: bool,
     failures: Throttle,
     overdue: Throttle,
     skipped: Throttle,
@@ -38,8 +32,6 @@ impl Tally {
             in_a_row: 0,
             dropped: 0,
             begun: Instant::now(),
-            shown_at: None,
-            is_shown: false,
             failures: Throttle::default(),
             overdue: Throttle::default(),
             skipped: Throttle::default(),
@@ -47,44 +39,40 @@ impl Tally {
         }
     }
 
+    /// Tells that the first run is still to come.
+    pub(crate) fn wait(&self) {
+        self.ctx.status("no run yet");
+    }
+
     /// Counts a run that begins, and returns its number, from 1.
     pub(crate) fn begin(&mut self) -> u64 {
         self.runs += 1;
         self.begun = Instant::now();
-        self.is_shown = self.shown_at.is_none_or(|at| self.begun - at >= STATUS_PAUSE);
-        if self.is_shown {
-            self.shown_at = Some(self.begun);
-            self.show_progress();
-        }
+        // Before the run's first poll, so that it never replaces what the action says.
+        self.ctx.status(format!("run {} in progress; {} failed", self.runs, self.failed));
         self.runs
-    }
-
-    /// Notes that the task was asked to stop while a run is in progress.
-    pub(crate) fn stop(&mut self) {
-        if !self.is_shown {
-            self.is_shown = true;
-            self.show_progress();
-        }
     }
 
     /// Warns of a run that takes long.
     pub(crate) fn overdue(&mut self, age: Duration) {
         if let Some(unlogged) = self.overdue.admit() {
-            warn!(target: "task", age = ?age, unlogged, "run is still in progress, and its next tick has passed");
+            let age = age.as_secs_f64();
+            warn!(target: "task", age, unlogged, "run is still in progress, and its next tick has passed");
         }
     }
 
     /// Counts a good run, and the ticks that it cost.
-    pub(crate) fn succeeded(&mut self, dropped: u64) {
+    pub(crate) fn succeeded(&mut self, dropped: u64, next_in: Option<Duration>) {
         self.dropped(dropped);
         let took = self.begun.elapsed();
         let failed_before = std::mem::take(&mut self.in_a_row);
         if failed_before > 0 && std::mem::take(&mut self.has_warned) {
-            info!(target: "task", took = ?took, failed_before, "run succeeded again");
+            info!(target: "task", took = took.as_secs_f64(), failed_before, "run succeeded again");
         } else {
-            debug!(target: "task", took = ?took, "run succeeded");
+            debug!(target: "task", took = took.as_secs_f64(), "run succeeded");
         }
-        if self.is_shown || failed_before > 0 {
+        // Nobody would see it before the next run's.
+        if next_in != Some(Duration::ZERO) || self.ctx.is_cancelled() {
             self.ctx.status(format!("{}; last run succeeded in {took:.1?}", self.counts()));
         }
     }
@@ -99,18 +87,23 @@ impl Tally {
     /// Tells of a failed run that the task survives, and counts the ticks that it cost.
     pub(crate) fn survived(&mut self, error: &str, dropped: u64, next_in: Option<Duration>) {
         self.dropped(dropped);
-        let (took, in_a_row) = (self.begun.elapsed(), self.in_a_row);
+        self.show_failure(error);
         if let Some(unlogged) = self.failures.admit() {
             self.has_warned = true;
-            warn!(target: "task", error, took = ?took, in_a_row, next_in = ?next_in, unlogged, "run failed");
+            let took = self.begun.elapsed().as_secs_f64();
+            let next_in = next_in.map(|left| left.as_secs_f64());
+            warn!(target: "task", error, took, in_a_row = self.in_a_row, next_in, unlogged, "run failed");
         }
-        let next = Next(next_in);
-        self.ctx.status(format!("{}, {in_a_row} in a row; {next}; last: {error}", self.counts()));
     }
 
     /// Tells of a failed run that ends the task.
     pub(crate) fn gave_up(&self, error: &str) {
-        self.ctx.status(format!("{}, {} in a row; last: {error}", self.counts(), self.in_a_row));
+        self.show_failure(error);
+    }
+
+    fn show_failure(&self, error: &str) {
+        let in_a_row = self.in_a_row;
+        self.ctx.status(format!("{}, {in_a_row} in a row; last: {error}", self.counts()));
     }
 
     fn dropped(&mut self, ticks: u64) {
@@ -119,13 +112,9 @@ impl Tally {
         }
         self.dropped = self.dropped.saturating_add(ticks);
         if let Some(unlogged) = self.skipped.admit() {
-            let took = self.begun.elapsed();
-            warn!(target: "task", ticks, took = ?took, unlogged, "run took longer than its interval, ticks were dropped");
+            let took = self.begun.elapsed().as_secs_f64();
+            warn!(target: "task", ticks, took, unlogged, "run took longer than its interval, ticks were dropped");
         }
-    }
-
-    fn show_progress(&self) {
-        self.ctx.status(format!("run {} in progress; {} failed", self.runs, self.failed));
     }
 
     fn counts(&self) -> Counts {
@@ -148,18 +137,6 @@ impl fmt::Display for Counts {
             0 => Ok(()),
             1 => f.write_str(", 1 tick dropped"),
             _ => write!(f, ", {dropped} ticks dropped"),
-        }
-    }
-}
-
-/// When the next run is.
-struct Next(Option<Duration>);
-
-impl fmt::Display for Next {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(left) => write!(f, "next in {left:.1?}"),
-            None => f.write_str("no next"),
         }
     }
 }

@@ -113,7 +113,7 @@ async fn a_panic_that_ends_the_task_goes_on_with_its_own_payload() {
     for on_failure in [OnFailure::Fail, OnFailure::FailAfter(1)] {
         let rig = Rig::new();
         let task = LoopTask::new("loop", ms(1), async |_| panic_any(17_u8)).unwrap();
-        let mut run = pin!(task.on_failure(on_failure).run(rig.ctx()));
+        let mut run = pin!(task.on_failure(on_failure).boxed().run(rig.ctx()));
         let mut cx = Cx::from_waker(Waker::noop());
         let poll = catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(&mut cx).is_ready()));
         // In the very poll in which it began: that is when a manager knows its place.

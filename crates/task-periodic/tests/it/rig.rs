@@ -1,4 +1,7 @@
 //! A group of one: what a manager would be to a task, its clock paused, everything it is told recorded.
+//!
+//! A test that holds the future of a task with an async closure itself (`pin!`, `join!`) boxes the task: without that,
+//! rustc 1.95 crashes on it now and then in incremental builds.
 
 use std::{
     borrow::Cow,

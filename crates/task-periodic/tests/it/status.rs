@@ -1,9 +1,7 @@
 //! What the group sees of a periodic task.
 
-use std::time::Duration;
-
-use task_core::Task;
-use task_periodic::{LoopTask, PollTask};
+use task_core::{Context, Task};
+use task_periodic::{FirstRun, LoopTask, PollTask};
 use tokio::time::sleep;
 
 use crate::rig::{Rig, ms, secs};
@@ -26,7 +24,7 @@ async fn the_status_tells_the_runs_and_the_last_outcome() {
             "run 1 in progress; 0 failed",
             "1 run, 0 failed; last run succeeded in 35.0ms",
             "run 2 in progress; 0 failed",
-            "2 runs, 1 failed, 1 in a row; next in 10.0s; last: refused",
+            "2 runs, 1 failed, 1 in a row; last: refused",
             "run 3 in progress; 1 failed",
             "3 runs, 1 failed; last run succeeded in 35.0ms",
         ]
@@ -45,20 +43,38 @@ async fn dropped_ticks_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_all_goes_well_it_changes_once_a_second() {
+async fn a_task_that_waits_for_its_first_run_says_so() {
     let rig = Rig::new();
-    let task = LoopTask::new("loop", ms(1), async |_| Ok(())).unwrap();
-    rig.run_for(Duration::from_millis(10_500), task).await.unwrap();
-    let changes = rig.statuses().len();
-    assert!((20..=24).contains(&changes), "{changes} changes in 10 s");
+    let task = PollTask::new("poll", secs(10), async |_| Ok(())).unwrap();
+    rig.run_for(secs(5), task.first_run(FirstRun::OnSchedule)).await.unwrap();
+    assert_eq!(rig.statuses(), ["no run yet"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_action_says_stays_until_the_end_of_the_run() {
+    let rig = Rig::new();
+    let task = LoopTask::new("loop", ms(1), async |ctx: Context| {
+        ctx.status("page 1 of 9");
+        sleep(secs(100)).await;
+        Ok(())
+    });
+    let seen = async {
+        sleep(secs(99)).await;
+        rig.cancel();
+        rig.last_status()
+    };
+    let (result, status) = tokio::join!(task.unwrap().boxed().run(rig.ctx()), seen);
+    result.unwrap();
+    assert_eq!(status, "page 1 of 9");
+    assert_eq!(rig.last_status(), "1 run, 0 failed; last run succeeded in 100.0s");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_waited_for_at_the_stop_is_named() {
     let rig = Rig::new();
-    let task = LoopTask::new("loop", ms(1), {
+    let task = LoopTask::new("loop", ms(0), {
         let rig = rig.clone();
-        async move |ctx| {
+        async move |ctx: Context| {
             if rig.mark() == 100 {
                 ctx.cancelled().await;
                 sleep(secs(1)).await;
@@ -72,7 +88,7 @@ async fn a_run_that_is_waited_for_at_the_stop_is_named() {
         sleep(ms(1)).await;
         rig.last_status()
     };
-    let (result, status) = tokio::join!(task.unwrap().run(rig.ctx()), stop);
+    let (result, status) = tokio::join!(task.unwrap().boxed().run(rig.ctx()), stop);
     result.unwrap();
     assert_eq!(status, "run 101 in progress; 0 failed");
 }

@@ -45,7 +45,7 @@ async fn cancellation_wins_over_a_tick_at_the_same_instant() {
         sleep(secs(20)).await;
         rig.cancel();
     };
-    let (_, result) = tokio::join!(stop, rig.run(task.unwrap()));
+    let (_, result) = tokio::join!(stop, rig.run(task.unwrap().boxed()));
     result.unwrap();
     assert_eq!(rig.starts(), [0, 10_000]);
 }
@@ -140,7 +140,7 @@ async fn a_loop_without_delay_lets_others_work_and_can_be_stopped() {
         }
         rig.cancel();
     };
-    let (result, ()) = tokio::join!(task.unwrap().run(rig.ctx()), stop);
+    let (result, ()) = tokio::join!(task.unwrap().boxed().run(rig.ctx()), stop);
     result.unwrap();
     let runs = rig.starts().len();
     assert!((90..=110).contains(&runs), "{runs} runs in 100 turns");

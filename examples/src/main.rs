@@ -1,2 +1,0 @@
-//! task-examples
-fn main() {}
