@@ -1,0 +1,66 @@
+//! Periodic work: a loop with a pause, a poll on a clock, and a cron schedule.
+//!
+//! They survive a failed run, and back off after it; they never cut a run in half when the group stops; and their
+//! status tells how many runs there were and how the last one went.
+#![allow(clippy::print_stdout, reason = "an example talks to its reader")]
+
+use std::time::Duration;
+
+use task::{
+    CronTask, LoopTask, Manager, PollTask, Task,
+    periodic::{Backoff, CronSchedule, FirstRun, Jitter, OnFailure, RunTimeout, stateful},
+};
+use tokio::time::sleep;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // Survived failures are lines of the log.
+    tracing_subscriber::fmt().with_target(false).init();
+    let manager = Manager::new();
+
+    // The next run begins some time after the last one ended. State from run to run: `stateful`, or a type of your own.
+    let sweep = stateful(0, async |swept: &mut u32, _ctx| {
+        *swept += 10;
+        println!("sweep: {swept} rows so far");
+        Ok(())
+    });
+    manager.run(
+        LoopTask::with_action("sweep", Duration::from_millis(200), sweep)?
+            .first_run(FirstRun::OnSchedule),
+    )?;
+
+    // One run per period. What the closure captures is cloned for each run.
+    let url = String::from("https://prices.example");
+    manager.run(
+        PollTask::new("prices", Duration::from_millis(150), async move |_ctx| fetch(&url).await)?
+            .run_timeout(RunTimeout::After(Duration::from_millis(100)))
+            .on_failure(OnFailure::FailAfter(5))
+            .backoff(Backoff::new(Duration::from_millis(50), Duration::from_secs(1))?)
+            .jitter(Jitter::fraction(0.1)?)
+            .gating_readiness(), // not ready before the first good run
+    )?;
+
+    // At times of the day, in a time zone: the clock changes are taken care of.
+    let schedule = CronSchedule::in_zone("30 3 * * MON-FRI", "Europe/Berlin")?;
+    manager.run(CronTask::new("report", schedule, async |_ctx| Ok(())))?;
+
+    manager.ready().await?;
+    println!("ready: there are prices");
+    sleep(Duration::from_millis(700)).await;
+    for task in manager.group().snapshot().tasks {
+        println!("{}: {}", task.name, task.status.as_deref().unwrap_or("has not run yet"));
+    }
+    println!("\n{}", manager.shutdown().await?);
+    Ok(())
+}
+
+/// Fails the first time.
+async fn fetch(url: &str) -> anyhow::Result<()> {
+    static CALLS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    sleep(Duration::from_millis(10)).await;
+    if CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+        anyhow::bail!("{url} refused the connection");
+    }
+    println!("prices: fetched");
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Probes, metrics and the task table over HTTP.
+//!
+//! Nothing is wired: the server asks the group that it runs in. The group is ready when every task that *gates
+//! readiness* has said so; it is not ready any more from the first instant of a shutdown, while the service still works
+//! and is still alive. This example asks itself what a load balancer would ask.
+#![allow(clippy::print_stdout, reason = "an example talks to its reader")]
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use task::{HttpTask, Manager, Phase, Task, http::text_source, task_fn};
+use tokio::{task::spawn_blocking, time::sleep};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let manager = Manager::builder().drain_delay(Duration::from_millis(300)).build()?;
+
+    // An address in use is an error here, and not when the server should be up. Port 0 takes any that is free.
+    let http = HttpTask::bind("127.0.0.1:0")?
+        .metrics(text_source(|| String::from("# TYPE orders counter\norders 42\n")))
+        .check("database", async || Ok(()));
+    let address = http.local_addr().context("it listens on TCP")?;
+    manager.run(http)?; // a support task: it is there until the work is done
+
+    // Loads its data before it is ready for requests.
+    let prices = task_fn("prices", async |ctx| {
+        ctx.or_cancelled(sleep(Duration::from_millis(200))).await?;
+        ctx.set_ready(true);
+        ctx.cancelled().await;
+        Ok(())
+    });
+    manager.run(prices.in_phase(Phase::INGRESS).gating_readiness())?;
+
+    manager.run_ephemeral(task_fn("load balancer", async move |ctx| {
+        show(address, "/readyz").await?;
+        sleep(Duration::from_millis(300)).await;
+        show(address, "/readyz?verbose").await?;
+        show(address, "/metrics").await?;
+        ctx.request_stop("the example is over");
+        show(address, "/readyz").await?;
+        show(address, "/livez").await?;
+        Ok(())
+    }))?;
+
+    println!("\n{}", manager.wait().await?);
+    Ok(())
+}
+
+/// Prints the answer's status and the first lines of its body.
+async fn show(address: SocketAddr, path: &'static str) -> anyhow::Result<()> {
+    let answer = spawn_blocking(move || get(address, path)).await??;
+    let (head, body) = answer.split_once("\r\n\r\n").context("an answer has a head")?;
+    println!("\nGET {path}: {}", head.lines().next().unwrap_or_default());
+    let lines = body.lines().filter(|line| !line.starts_with('#'));
+    for line in lines.take(6) {
+        println!("  {line}");
+    }
+    Ok(())
+}
+
+fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
