@@ -15,6 +15,9 @@ use tokio::time::Instant;
 
 use crate::{Limits, limits::after};
 
+/// For how long, in microseconds, a connection keeps its place while its client does not read.
+const PATIENCE: u64 = 1_000_000;
+
 /// The state of one connection. All changes are made by the connection's own task; others only read.
 #[derive(Debug)]
 pub(crate) struct Activity {
@@ -73,14 +76,15 @@ impl Activity {
         matches!(self.doing(), Doing::Fresh | Doing::Idle | Doing::Header)
     }
 
-    /// Tells whether the connection is between two requests.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.doing() == Doing::Idle
-    }
-
-    /// Returns since when nobody waits for an answer, as a number that only serves to compare.
-    pub(crate) fn waiting_since(&self) -> Option<u64> {
-        self.is_waiting().then(|| self.since.load(Ordering::Relaxed))
+    /// Returns how soon this connection should make room for another, lowest first: the one that has gone longest
+    /// without a request, and then the one whose client takes longest to read its answer. `None`: not at all.
+    pub(crate) fn dispensable(&self) -> Option<(u8, u64)> {
+        let since = self.since.load(Ordering::Relaxed);
+        match self.doing() {
+            Doing::Fresh | Doing::Idle | Doing::Header => Some((0, since)),
+            Doing::Sending if self.now().saturating_sub(since) >= PATIENCE => Some((1, since)),
+            Doing::Answering | Doing::Sending => None,
+        }
     }
 
     /// Returns when the connection must have moved on.
@@ -104,8 +108,12 @@ impl Activity {
     }
 
     fn enter(&self, doing: Doing) {
-        // A u64 of microseconds is half a million years.
-        self.since.store(self.epoch.elapsed().as_micros() as u64, Ordering::Relaxed);
+        self.since.store(self.now(), Ordering::Relaxed);
         self.doing.store(doing as u8, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        // A u64 of microseconds is half a million years.
+        self.epoch.elapsed().as_micros() as u64
     }
 }

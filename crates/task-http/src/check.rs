@@ -10,10 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    task::JoinSet,
-    time::{Instant, timeout},
-};
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     Limits,
@@ -54,9 +51,8 @@ impl Check {
 
     /// Begins the check, or joins the run in progress, or takes the last result while it is fresh.
     pub(crate) fn begin(self: &Arc<Self>, limits: &Limits, helpers: &Helpers) -> Boarded<Verdict> {
-        let since = Instant::now().checked_sub(limits.check_age);
         let limit = limits.check_time;
-        self.flight.join(since, |landing| {
+        self.flight.join(limits.check_age, |landing| {
             let check = Arc::clone(self);
             helpers.spawn(async move {
                 let verdict = timeout(limit, check.verdict()).await;

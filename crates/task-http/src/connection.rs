@@ -23,7 +23,6 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Arc::clone(&slot.activity);
-    let connections = Arc::clone(&slot.connections);
     let service = service_fn(|request| {
         activity.requested();
         let answer = Arc::clone(&server).answer(request, Arc::clone(&activity));
@@ -53,9 +52,7 @@ where
                 return Poll::Ready(());
             }
             // A request whose header is not complete by now is not begun.
-            let unwanted = (is_stopping && activity.is_waiting())
-                || (connections.is_crowded() && activity.is_idle());
-            if unwanted {
+            if is_stopping && activity.is_waiting() {
                 return Poll::Ready(());
             }
             let limit = activity.deadline(&server.limits);

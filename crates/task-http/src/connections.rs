@@ -4,16 +4,20 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 use crate::activity::Activity;
+
+/// How long one that needs a slot waits before it looks anew for somebody to give one up.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The open connections of one server, over all its listeners.
 #[derive(Debug)]
@@ -22,8 +26,6 @@ pub(crate) struct Connections {
     open: Mutex<HashMap<u64, Open>>,
     epoch: Instant,
     last_id: AtomicU64,
-    /// How many accepted connections wait for a slot.
-    waiting: AtomicUsize,
     pub(crate) evicted: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
 }
@@ -41,25 +43,17 @@ impl Connections {
             open: Mutex::default(),
             epoch: Instant::now(),
             last_id: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
             evicted: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
         }
     }
 
-    /// Finds a slot for a connection that was just accepted. If there is none, the connection that has gone longest
-    /// without a request gives up its own; if all are being answered, this waits for the first that is done.
+    /// Finds a slot for a connection that was just accepted. If there is none, the most dispensable connection gives up
+    /// its own; if none is, this waits for the first that is done, or becomes dispensable.
     pub(crate) async fn admit(self: &Arc<Self>) -> Slot {
         let permit = match Arc::clone(&self.slots).try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => {
-                let _waiting = Waiting::new(&self.waiting);
-                self.evict_one();
-                match Arc::clone(&self.slots).acquire_owned().await {
-                    Ok(permit) => permit,
-                    Err(_) => unreachable!("the semaphore is never closed"),
-                }
-            }
+            Err(_) => self.make_room().await,
         };
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
         let activity = Arc::new(Activity::new(self.epoch));
@@ -68,21 +62,28 @@ impl Connections {
         Slot { activity, evicted, id, connections: Arc::clone(self), _permit: permit }
     }
 
-    /// Tells whether somebody waits for a slot: then no connection is kept for a next request.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
-    }
-
     /// Returns how many are open.
     pub(crate) fn count(&self) -> usize {
         self.lock().len()
     }
 
+    async fn make_room(&self) -> OwnedSemaphorePermit {
+        loop {
+            self.evict_one();
+            // Again after a while: what is not dispensable now may be then.
+            let permit = timeout(LOOK_AGAIN, Arc::clone(&self.slots).acquire_owned()).await;
+            // The semaphore is never closed.
+            if let Ok(Ok(permit)) = permit {
+                return permit;
+            }
+        }
+    }
+
     fn evict_one(&self) {
         let mut open = self.lock();
-        let longest =
-            open.iter().filter_map(|(id, open)| Some((open.activity.waiting_since()?, *id))).min();
-        if let Some(open) = longest.and_then(|(_, id)| open.remove(&id)) {
+        let dispensable = |(id, open): (&u64, &Open)| Some((open.activity.dispensable()?, *id));
+        let first = open.iter().filter_map(dispensable).min();
+        if let Some(open) = first.and_then(|(_, id)| open.remove(&id)) {
             self.evicted.fetch_add(1, Ordering::Relaxed);
             // It may just be ending by itself, which is as good.
             let _ = open.evict.send(());
@@ -101,7 +102,7 @@ pub(crate) struct Slot {
     /// Resolves when the connection must make room.
     pub(crate) evicted: oneshot::Receiver<()>,
     id: u64,
-    pub(crate) connections: Arc<Connections>,
+    connections: Arc<Connections>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -109,21 +110,5 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let gone = self.connections.lock().remove(&self.id);
         drop(gone);
-    }
-}
-
-/// Counts one who waits, for as long as it lives.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

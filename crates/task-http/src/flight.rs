@@ -1,6 +1,9 @@
 //! One run of something at a time, whose result everybody who asked for it meanwhile shares.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{sync::watch, time::Instant};
 
@@ -16,16 +19,12 @@ impl<T> Default for Flight<T> {
 }
 
 impl<T: Clone> Flight<T> {
-    /// Joins the run in progress, or takes the last result if it was made after `since`, or has `start` begin a new
+    /// Joins the run in progress, or takes the last result if it is younger than `max_age`, or has `start` begin a new
     /// run, which hands its result to the [`Landing`].
-    pub(crate) fn join(
-        &self,
-        since: Option<Instant>,
-        start: impl FnOnce(Landing<T>),
-    ) -> Boarded<T> {
+    pub(crate) fn join(&self, max_age: Duration, start: impl FnOnce(Landing<T>)) -> Boarded<T> {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let usable = current.as_ref().filter(|run| match &*run.borrow() {
-            Some((_, made)) => since.is_some_and(|since| *made > since),
+            Some((_, made)) => made.elapsed() < max_age,
             // A run that ended without a result has dropped its end.
             None => run.has_changed().is_ok(),
         });

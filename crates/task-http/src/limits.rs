@@ -30,8 +30,9 @@ pub struct Limits {
 
 impl Limits {
     /// How many connections may be open, over all listeners; at least 1. When one more comes, the connection that has
-    /// gone longest without a request makes room for it, so that slow or idle clients cannot keep probes out. Only
-    /// when every connection is being answered does the next one wait. One more per listener may be open for the
+    /// gone longest without a request makes room for it, or else one whose client has not read its answer within a
+    /// second, so that slow or idle clients cannot keep probes out. Only when every connection is being answered does
+    /// the next one wait. One more per listener may be open for the
     /// moment that this takes. Default: 256.
     pub fn connections(self, connections: usize) -> Self {
         Self { connections: connections.max(1), ..self }

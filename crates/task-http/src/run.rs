@@ -41,6 +41,7 @@ impl Task for HttpTask {
         let mut attached = Vec::with_capacity(listeners.len());
         for listener in listeners {
             let address = listener.address.clone();
+            tracing::info!(%address, "serving metrics and probes");
             let named = || format!("failed to listen on {address}");
             attached.push(Attached::new(listener).with_context(named)?);
         }

@@ -78,7 +78,7 @@ impl Scraper {
         let Negotiated { format, escaping } = negotiate::format(headers, &self.offered);
         let wants_gzip = negotiate::accepts_gzip(headers);
         let flight = &self.flights[format.index()][usize::from(wants_gzip)];
-        let boarded = flight.join(None, |landing| {
+        let boarded = flight.join(Duration::ZERO, |landing| {
             let scraper = Arc::clone(self);
             self.runtime.spawn_blocking(move || scraper.encode_caught(format, wants_gzip, landing));
         });

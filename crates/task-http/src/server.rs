@@ -73,7 +73,7 @@ impl Server {
         match endpoint {
             Endpoint::Index => Reply::text(StatusCode::OK, self.index()),
             Endpoint::Metrics => self.scraper.answer(request.headers(), &self.limits).await,
-            Endpoint::Tasks => tasks::answer(self, request.headers(), query),
+            Endpoint::Tasks => tasks::answer(self, request.headers(), query).await,
             Endpoint::Livez | Endpoint::Readyz | Endpoint::Startupz => {
                 probes::answer(self, endpoint, child, query).await
             }

@@ -28,8 +28,9 @@ pub trait MetricsSource: Send + Sync + 'static {
 
     /// Appends everything to `out` in `format`, one of [`formats`](Self::formats).
     ///
-    /// It is called on a thread of the runtime's blocking pool, for one scrape at a time and format, and may take its
-    /// time: a scrape that waits too long is answered without it. It cannot be interrupted, though, so it must end.
+    /// It is called on threads of the runtime's blocking pool, never more than two at a time for one format, and may
+    /// take its time: a scrape that waits too long is answered without it. It cannot be interrupted, though, so it
+    /// must end.
     ///
     /// For [`Format::OpenMetrics`] a closing `# EOF` may be written or left out.
     ///

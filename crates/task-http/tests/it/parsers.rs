@@ -14,6 +14,7 @@ use crate::{
     client::get_with,
     group::task,
     own_metrics::{OPENMETRICS, fill},
+    random::Random,
     service::Service,
 };
 
@@ -69,23 +70,13 @@ async fn bodies(headers: &[(&str, &str)]) -> Vec<String> {
     vec![quiet, busy]
 }
 
-/// Names of all kinds of characters, the same in each run.
+/// Names of all kinds of characters, the same in each run, told apart by a number in front, and no longer than what a
+/// label takes.
 fn odd_names() -> Vec<String> {
-    const ALPHABET: [char; 16] =
-        ['a', '"', '\\', '\n', '{', '}', ',', '=', ' ', '#', '\t', 'é', '🦀', '\'', '\u{85}', 'n'];
-    let mut state = 1_u64;
-    let mut next = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize
-    };
-    // Told apart by a number in front; no longer than what a label takes.
-    (0..150)
-        .map(|index| {
-            format!("{index}")
-                + &(0..next() % 15).map(|_| ALPHABET[next() % 16]).collect::<String>()
-        })
-        .collect()
+    let pieces =
+        ["a", "\"", "\\", "\n", "{", "}", ",", "=", " ", "#", "\t", "é", "🦀", "'", "\u{85}", "n"];
+    let mut random = Random(1);
+    (0..150).map(|index| format!("{index}{}", random.text(&pieces, 15))).collect()
 }
 
 fn samples(body: &str) -> usize {

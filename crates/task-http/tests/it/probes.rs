@@ -177,6 +177,28 @@ async fn checks_run_together_and_each_no_longer_than_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_check_that_takes_too_long_is_dropped() {
+    let guard = Arc::new(());
+    let service = Service::start({
+        let guard = Arc::clone(&guard);
+        move |http| {
+            http.check("slow", move || {
+                let guard = Arc::clone(&guard);
+                async move {
+                    let _guard = guard;
+                    pending().await
+                }
+            })
+        }
+    });
+    assert_eq!(service.get("/readyz").await.status, 503);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    // One here, and one in the check's closure.
+    assert_eq!(Arc::strong_count(&guard), 2);
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_result_is_used_again_while_it_is_fresh_a_bad_one_too() {
     let (runs, is_good) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
     let service = Service::start({

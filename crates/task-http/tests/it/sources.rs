@@ -74,13 +74,14 @@ async fn several_sources_make_one_answer_with_one_end() {
         bare(http)
             .metrics(openmetrics_source(|| "# TYPE a counter\na_total 1\n# EOF\n".into()))
             .metrics(openmetrics_source(|| "# TYPE b gauge\n# HELP b B.\nb{x=\"{y\"} 1".into()))
+            .metrics(openmetrics_source(|| "\n# no such line\nc 1\n\n".into()))
             .metrics(openmetrics_source(|| "# EOF\nignored 1\n".into()))
             .metrics(openmetrics_source(String::new))
     });
     let body = service.get("/metrics").await.text();
     assert_eq!(
         body,
-        "# TYPE a counter\na_total 1\n# TYPE b gauge\n# HELP b B.\nb{x=\"{y\"} 1\n# EOF\n"
+        "# TYPE a counter\na_total 1\n# TYPE b gauge\n# HELP b B.\nb{x=\"{y\"} 1\nc 1\n# EOF\n"
     );
     service.stop().await;
 }

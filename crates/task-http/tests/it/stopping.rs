@@ -9,17 +9,17 @@ use std::{
     time::Duration,
 };
 
-use task_http::Limits;
+use task_http::{HttpTask, Limits};
 use tokio::{
     net::TcpStream,
     runtime::Handle,
     time::{Instant, sleep},
 };
 
-use crate::{client::Client, service::Service};
+use crate::{client::Client, group::TestGroup, service::Service};
 
 /// A check that takes this long, and a limit that lets it.
-fn slow(seconds: u64) -> impl FnOnce(task_http::HttpTask) -> task_http::HttpTask {
+fn slow(seconds: u64) -> impl FnOnce(HttpTask) -> HttpTask {
     move |http| {
         http.limits(Limits::default().check_time(Duration::from_secs(100))).check(
             "slow",
@@ -144,6 +144,16 @@ async fn nothing_is_left_when_it_has_ended() {
     tokio::task::yield_now().await;
     assert!(is_dropped.load(Ordering::SeqCst));
     assert_eq!(Handle::current().metrics().num_alive_tasks(), before - 1);
+}
+
+#[tokio::test]
+async fn cancelled_before_it_has_run_it_ends_at_once() {
+    let group = TestGroup::new();
+    group.cancel(Duration::from_secs(10));
+    let http = HttpTask::bind("127.0.0.1:0").unwrap();
+    let service = Service::run(http, group);
+    service.ended.await.unwrap().unwrap();
+    TcpStream::connect(service.address).await.unwrap_err();
 }
 
 #[tokio::test(start_paused = true)]

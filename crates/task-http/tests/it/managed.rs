@@ -1,0 +1,125 @@
+//! Under a real manager: what it shows of a whole life, from set-up to the end of the work.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde_json::Value;
+use task_core::{Context, Outcome, Task, task_fn};
+use task_http::{HttpTask, Limits};
+use task_manager::{Manager, Report};
+use tokio::{
+    net::TcpStream,
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    client::{Client, get},
+    service::{value, watchdog},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn bound() -> (HttpTask, SocketAddr) {
+    watchdog();
+    let http = HttpTask::bind("127.0.0.1:0").unwrap();
+    let address = http.local_addr().unwrap();
+    (http, address)
+}
+
+fn waiting(manager: Manager) -> JoinHandle<Report> {
+    tokio::spawn(async move { manager.wait().await.unwrap() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_as_its_probes_see_it() {
+    let (http, address) = bound();
+    let manager = Manager::builder().total(20 * SECOND).drain_delay(5 * SECOND).build().unwrap();
+    manager.run(http).unwrap();
+    let consumer = task_fn("consumer", async |ctx: Context| {
+        sleep(2 * SECOND).await;
+        ctx.set_ready(true);
+        ctx.cancelled().await;
+        ctx.status("flushing");
+        sleep(3 * SECOND).await;
+        Ok(())
+    });
+    manager.run(consumer.gating_readiness()).unwrap();
+    let handle = manager.handle();
+
+    // Nobody waits for the manager yet: setting up.
+    let probe = async |path: &str| get(address, path).await.status;
+    assert_eq!(
+        (probe("/livez").await, probe("/readyz").await, probe("/startupz").await),
+        (200, 503, 503)
+    );
+    assert!(get(address, "/readyz").await.text().contains("[-]manager failed: setting up\n"));
+
+    let ended = waiting(manager);
+    sleep(SECOND).await;
+    assert_eq!(probe("/readyz").await, 503);
+    assert!(get(address, "/readyz").await.text().contains("[-]task/consumer failed: not ready\n"));
+    sleep(2 * SECOND).await;
+    assert_eq!(
+        (probe("/livez").await, probe("/readyz").await, probe("/startupz").await),
+        (200, 200, 200)
+    );
+
+    // Draining: at work, and no longer ready.
+    handle.stop();
+    assert_eq!(
+        (probe("/livez").await, probe("/readyz").await, probe("/startupz").await),
+        (200, 503, 200)
+    );
+    let scrape = get(address, "/metrics").await;
+    assert_eq!(scrape.header("connection"), Some("close"));
+    assert_eq!(value(&scrape.text(), "task_manager_state{state=\"draining\"}"), Some(1.0));
+    assert_eq!(value(&scrape.text(), "task_running{task=\"consumer\"}"), Some(1.0));
+
+    // Stopping: the consumer takes its time, and can be watched.
+    sleep(6 * SECOND).await;
+    let tasks: Value =
+        serde_json::from_slice(&get(address, "/tasks?format=json").await.body).unwrap();
+    assert_eq!(tasks["step"], "stopping");
+    let remaining = tasks["remaining_seconds"].as_f64().unwrap();
+    assert!((13.0..15.0).contains(&remaining), "{remaining}");
+    let consumer =
+        tasks["tasks"].as_array().unwrap().iter().find(|task| task["name"] == "consumer").unwrap();
+    assert_eq!((&consumer["state"], &consumer["status"]), (&"stopping".into(), &"flushing".into()));
+    assert_eq!(probe("/livez").await, 200);
+
+    let report = ended.await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    TcpStream::connect(address).await.unwrap_err();
+    let last = report.tasks().last().unwrap();
+    assert_eq!((last.name.as_str(), last.outcome), ("http", Outcome::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_gets_its_answer_does_not_make_it_late() {
+    let (http, address) = bound();
+    let http = http
+        .limits(Limits::default().check_time(100 * SECOND).stop_time(100 * SECOND))
+        .check("stuck", std::future::pending);
+    let manager = Manager::builder().total(4 * SECOND).cleanup_budget(SECOND).build().unwrap();
+    manager.run(http).unwrap();
+    manager
+        .run(task_fn("work", async |ctx: Context| {
+            ctx.cancelled().await;
+            Ok(())
+        }))
+        .unwrap();
+    let handle = manager.handle();
+    let ended = waiting(manager);
+    let mut client = Client::connect(address).await;
+    client.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    sleep(SECOND).await;
+    let stopped = Instant::now();
+    handle.stop();
+    let report = ended.await.unwrap();
+    assert!(stopped.elapsed() < 4 * SECOND);
+    assert!(report.is_clean(), "{report}");
+    assert!(
+        report.tasks().iter().any(|task| task.name == "http" && task.outcome == Outcome::Completed)
+    );
+    client.closed().await;
+}
