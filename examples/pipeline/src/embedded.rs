@@ -5,7 +5,7 @@
 
 use std::{sync::mpsc, thread};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use rdkafka::mocking::MockCluster;
 use tokio::sync::oneshot;
 
@@ -25,15 +25,15 @@ enum Command {
 impl EmbeddedBroker {
     /// Starts the broker on a free port of 127.0.0.1, with these topics.
     ///
-    /// It lives on a thread of its own, since the cluster cannot be sent to another one.
+    /// It lives on a thread of its own, since the cluster cannot be sent to another one; it takes up to a second.
     ///
     /// # Errors
     ///
     /// If the cluster or one of the topics could not be made.
-    pub fn start(topics: &[&str], partitions: i32) -> anyhow::Result<Self> {
+    pub async fn start(topics: &[&str], partitions: i32) -> anyhow::Result<Self> {
         let topics: Vec<String> = topics.iter().map(|&topic| topic.to_owned()).collect();
         let (commands, orders) = mpsc::channel();
-        let (started, start) = mpsc::sync_channel(1);
+        let (started, start) = oneshot::channel();
         let (stopping, stopped) = oneshot::channel();
         thread::Builder::new()
             .name(String::from("embedded-broker"))
@@ -53,8 +53,7 @@ impl EmbeddedBroker {
                 let _ = stopping.send(());
             })
             .context("failed to start the embedded broker's thread")?;
-        let bootstrap_servers =
-            start.recv().map_err(|_| anyhow!("the embedded broker's thread died"))??;
+        let bootstrap_servers = start.await.context("the embedded broker's thread died")??;
         Ok(Self { bootstrap_servers, commands, stopped })
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use task_core::{Context, Phase, Task};
+use task::{Context, Phase, Task};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::{

@@ -14,9 +14,11 @@
 //! repeats what was in flight.
 
 mod client;
-mod close;
+mod commit;
+mod consumer;
 mod counters;
 mod error;
+mod failures;
 mod group;
 mod message;
 mod outlet;
@@ -26,6 +28,7 @@ mod settings;
 mod settle;
 mod stop;
 mod task;
+mod thread;
 mod transform;
 mod window;
 

@@ -1,4 +1,6 @@
-//! The flagship service.
+//! The flagship service: a Kafka pipeline with a database, metrics and probes, under one manager.
+//!
+//! [`service::start`] is where it all comes together; [`kafka`] is what a service would take from a crate.
 
 pub mod clock;
 pub mod config;
@@ -7,7 +9,12 @@ pub mod embedded;
 pub mod enricher;
 pub mod generator;
 pub mod kafka;
+pub mod limits;
 pub mod logging;
+pub mod metrics;
 pub mod order;
+pub mod progress;
+pub mod purge;
 pub mod rows;
+pub mod service;
 pub mod totals;

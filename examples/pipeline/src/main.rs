@@ -1,2 +1,30 @@
-//! pipeline
-fn main() {}
+//! The pipeline: see `--help`, and this folder's README.
+
+use std::{
+    env,
+    io::{self, Write as _},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use pipeline::{config, logging, service, totals::Totals};
+use task::Service;
+
+/// The exit code of bad arguments, as clap has it.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let config = config::parse(env::args_os()).unwrap_or_else(|error| error.exit());
+    if let Err(error) = logging::init(config.watching.log_format, &config.watching.log) {
+        let _ = writeln!(io::stderr(), "error: {error:#}");
+        return ExitCode::from(USAGE);
+    }
+    let totals = Arc::new(Totals::default());
+    let (budget, drain) = (config.ending.shutdown_budget, config.ending.drain_delay);
+    let code = Service::new()
+        .manager(|manager| manager.name("pipeline").total(budget).drain_delay(drain))
+        .run(async |manager| service::start(manager, &config, &totals).await);
+    // For harnesses: the last line, and the only one on standard output.
+    let _ = writeln!(io::stdout(), "totals: {totals}");
+    code
+}

@@ -16,6 +16,7 @@ pub(super) struct Cells {
     pub(super) dead_lettered: AtomicU64,
     pub(super) settled: AtomicU64,
     pub(super) rebalances: AtomicU64,
+    pub(super) unclean_revocations: AtomicU64,
     pub(super) commits: AtomicU64,
     pub(super) commit_failures: AtomicU64,
     pub(super) assigned: AtomicI64,
@@ -39,6 +40,9 @@ pub struct Counts {
     pub in_flight: u64,
     /// Assignments and revocations.
     pub rebalances: u64,
+    /// Revocations after which the next owner repeats messages: partitions lost, messages that were not settled in
+    /// time, or a commit that was refused.
+    pub unclean_revocations: u64,
     /// Commits that the brokers acknowledged.
     pub commits: u64,
     /// Commits that failed. What they left out is committed by the next one, or read again.
@@ -57,6 +61,7 @@ impl Counters {
             dead_lettered: AtomicU64::new(0),
             settled: AtomicU64::new(0),
             rebalances: AtomicU64::new(0),
+            unclean_revocations: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             commit_failures: AtomicU64::new(0),
             assigned: AtomicI64::new(0),
@@ -76,6 +81,7 @@ impl Counters {
             settled,
             in_flight: consumed.saturating_sub(settled),
             rebalances: cells.rebalances.load(Relaxed),
+            unclean_revocations: cells.unclean_revocations.load(Relaxed),
             commits: cells.commits.load(Relaxed),
             commit_failures: cells.commit_failures.load(Relaxed),
             assigned: cells.assigned.load(Relaxed).max(0).cast_unsigned(),

@@ -2,12 +2,13 @@
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
 
+use anyhow::{Context as _, anyhow, ensure};
 use rdkafka::{
     ClientContext, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
@@ -23,7 +24,9 @@ use tokio::{
 
 use super::{
     Counters, Settings,
-    client::log,
+    client::{Throttle, log},
+    commit::commit_blocking,
+    consumer::Consumer,
     window::{Place, Window, countdown},
 };
 
@@ -35,7 +38,9 @@ pub(super) struct Membership {
     window: Arc<Window>,
     counters: Counters,
     ctx: OnceLock<Context>,
+    consumer: OnceLock<Weak<Consumer>>,
     closing: AtomicBool,
+    pub(super) errors: Throttle,
 }
 
 impl Membership {
@@ -46,13 +51,20 @@ impl Membership {
             window,
             counters,
             ctx: OnceLock::new(),
+            consumer: OnceLock::new(),
             closing: AtomicBool::new(false),
+            errors: Throttle::default(),
         }
     }
 
     /// Says whose task this is. Only the first call counts.
     pub(super) fn attach(&self, ctx: Context) {
         let _ = self.ctx.set(ctx);
+    }
+
+    /// Says whose callbacks these are. Weakly, for the consumer owns this.
+    pub(super) fn know(&self, consumer: &Arc<Consumer>) {
+        let _ = self.consumer.set(Arc::downgrade(consumer));
     }
 
     /// From here on a revocation waits for nothing: the task has done what it could.
@@ -76,32 +88,40 @@ impl Membership {
         }
     }
 
-    /// Lets what is in flight of these partitions be settled before they go to another member. Nothing is committed
-    /// here, for a synchronous commit has no time limit: librdkafka itself commits what is stored of them as soon as
-    /// they are given back, before the group goes on.
-    fn let_settle(&self, revoked: &TopicPartitionList) {
+    /// Lets what is in flight of these partitions be settled and committed before they go to another member, within
+    /// the budget, or half of what is left of a stop.
+    fn finish(&self, revoked: &TopicPartitionList) {
         let places: Vec<_> = revoked
             .elements()
             .iter()
             .map(|element| self.place(element.topic(), element.partition()))
             .collect();
         let mut left = countdown(self.revoke_budget);
-        let patience = || match self.ctx.get() {
+        let mut patience = || match self.ctx.get() {
             Some(ctx) if ctx.is_cancelled() => {
                 left().min(ctx.remaining().map_or(Duration::MAX, |remaining| remaining / 2))
             }
             _ => left(),
         };
-        let wait = || self.window.wait_settled(&places, patience);
-        let settled = match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-            // The other tasks of this worker, the settler among them, move to another one.
-            Ok(RuntimeFlavor::MultiThread) => block_in_place(wait),
-            // The settler could not run: to wait would be in vain.
-            Ok(_) => self.window.wait_settled(&places, || Duration::ZERO),
-            Err(_) => wait(),
+        let mut finish = || -> anyhow::Result<()> {
+            let settled = self.window.wait_settled(&places, &mut patience);
+            // librdkafka commits too when partitions are given back, but once only, and it may be refused.
+            if let Some(consumer) = self.consumer.get().and_then(Weak::upgrade) {
+                commit_blocking(consumer, patience()).context("not committed")?;
+            }
+            ensure!(settled, "messages are still in flight");
+            Ok(())
         };
-        if !settled {
-            tracing::warn!("partitions are revoked with messages in flight: they will be repeated");
+        let finished = match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            // The other tasks of this worker, the settler among them, move to another one.
+            Ok(RuntimeFlavor::MultiThread) => block_in_place(finish),
+            // The settler cannot run: to wait would be in vain.
+            Ok(_) => Err(anyhow!("a current-thread runtime leaves messages in flight")),
+            Err(_) => finish(),
+        };
+        if let Err(error) = finished {
+            self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
+            tracing::warn!("the next owner of the revoked partitions repeats messages: {error:#}");
         }
     }
 }
@@ -117,11 +137,12 @@ impl ConsumerContext for Membership {
                 }
                 self.counters.0.rebalances.fetch_add(1, Relaxed);
                 if consumer.assignment_lost() {
+                    self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
                     tracing::warn!(count, "partitions were lost: others read them already");
                     self.set_ready(false);
                 } else {
                     tracing::info!(count, "partitions are revoked");
-                    self.let_settle(partitions);
+                    self.finish(partitions);
                 }
             }
             Rebalance::Assign(partitions) => {
@@ -159,7 +180,7 @@ impl ClientContext for Membership {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka consumer");
+        self.errors.warn("kafka consumer", &error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {

@@ -13,7 +13,7 @@ use rdkafka::{
     producer::{DeliveryFuture, FutureProducer, Producer as _, PurgeConfig},
 };
 
-use super::{Error, Record, Settings, client::Log, close::on_thread, error::Kind};
+use super::{Error, Record, Settings, client::Log, error::Kind, thread::on_thread};
 
 /// Sends records to the brokers; cheap to clone.
 ///
@@ -29,7 +29,7 @@ impl Producer {
     ///
     /// [`Error`], if librdkafka refuses a setting.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        let made = settings.producer()?.create_with_context(Log);
+        let made = settings.producer()?.create_with_context(Log::default());
         made.map(Self).map_err(|source| Kind::Client { role: "producer", source }.into())
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Counters, Delivery, Incoming, Transform,
-    close::Consumer,
+    consumer::Consumer,
     outlet::Outlet,
     window::{InFlight, Window},
 };
@@ -58,7 +58,7 @@ impl<T: Transform> Receiver<T> {
                 Ok(message) => message,
                 Err(error) if is_fatal(&error) => return Err(error).context("failed to receive"),
                 Err(error) => {
-                    tracing::warn!(%error, "receiving goes on after an error");
+                    membership.errors.warn("kafka consumer", &error, "receiving goes on");
                     continue;
                 }
             };

@@ -15,7 +15,7 @@ use rdkafka::consumer::Consumer as _;
 use task_core::Context;
 use tokio::{join, sync::mpsc};
 
-use super::{Counters, Sink, close::Consumer, receive::Entry, window::Place};
+use super::{Counters, Sink, consumer::Consumer, receive::Entry, window::Place};
 
 pub(super) struct Settler<E, S> {
     pub(super) ctx: Context,

@@ -3,22 +3,24 @@
 //! Its stop, in this order, each step with a deadline: receive no more; wait until what is in flight is delivered,
 //! written and stored; give up what is not, so that it is read again; commit; leave the group and close.
 
-use std::{any::Any, borrow::Cow, fmt, panic::resume_unwind, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
-use task_core::{Cancelled, Context, Task};
+use task_core::{Context, Task};
 use tokio::{
     pin, select,
     sync::mpsc,
-    task::{JoinError, JoinHandle},
+    task::JoinHandle,
     time::{Instant, timeout, timeout_at},
 };
 
 use super::{
     Counters, Error, Producer, Settings, Sink, Transform,
-    close::{Consumer, close, commit},
+    commit::commit,
+    consumer::{Consumer, close},
     error::Kind,
+    failures::{Failures, Settled},
     group::Membership,
     outlet::Outlet,
     receive::Receiver,
@@ -143,15 +145,22 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
 
         let in_flight = counters.get().in_flight;
         ctx.status(format!("draining {in_flight} messages"));
-        let settled = match settled {
-            Some(settled) => settled,
+        let (settled, in_time) = match settled {
+            Some(settled) => (settled, true),
             None => drain(&mut settler, &producer, deadlines.drain).await,
         };
-        failures.add_settled(settled);
         let left = counters.get().in_flight;
-        if left > 0 {
-            producer.purge(); // nothing of it would be stored any more
-            failures.add(Err(anyhow!("{left} messages were given up: they will be read again")));
+        let given_up = || anyhow!("{left} messages were given up: they will be read again");
+        if left > 0 && in_time {
+            // Something failed. What is left would not be stored any more, even if it were delivered.
+            producer.purge();
+            failures.add_settled(settled);
+            failures.add(Err(given_up()));
+        } else {
+            if left > 0 {
+                failures.add(Err(given_up()));
+            }
+            failures.add_settled(settled);
         }
 
         ctx.status("committing");
@@ -173,23 +182,25 @@ impl<T, S> fmt::Debug for KafkaTask<T, S> {
     }
 }
 
-/// Waits until the settler has caught up. At the deadline it purges the producer, so that every report is there at
-/// once; if even then the settler does not end, it is in the sink, and is dropped there.
-async fn drain(settler: &mut AbortOnDrop, producer: &Producer, deadline: Instant) -> Settled {
+/// Waits until the settler has caught up, and tells whether it did in time. At the deadline it purges the producer, so
+/// that every report is there at once; if even then the settler does not end, it is in the sink, and is dropped there.
+async fn drain(
+    settler: &mut AbortOnDrop,
+    producer: &Producer,
+    deadline: Instant,
+) -> (Settled, bool) {
     if let Ok(settled) = timeout_at(deadline, &mut settler.0).await {
-        return settled;
+        return (settled, true);
     }
     producer.purge();
     let moment = Duration::from_millis(200);
     if let Ok(settled) = timeout(moment, &mut settler.0).await {
-        return settled;
+        return (settled, false);
     }
     settler.0.abort();
     let aborted = timeout(moment, &mut settler.0).await;
-    aborted.unwrap_or_else(|_| Ok(Err(anyhow!("the sink blocks its thread"))))
+    (aborted.unwrap_or_else(|_| Ok(Err(anyhow!("the sink blocks its thread")))), false)
 }
-
-type Settled = Result<anyhow::Result<()>, JoinError>;
 
 /// The settler goes with the task, however that ends.
 struct AbortOnDrop(JoinHandle<anyhow::Result<()>>);
@@ -197,47 +208,5 @@ struct AbortOnDrop(JoinHandle<anyhow::Result<()>>);
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// The first failure is the task's; the others go into the report beside it. A panic comes after all steps of the stop.
-struct Failures<'a> {
-    ctx: &'a Context,
-    first: Option<anyhow::Error>,
-    panic: Option<Box<dyn Any + Send>>,
-}
-
-impl<'a> Failures<'a> {
-    fn new(ctx: &'a Context) -> Self {
-        Self { ctx, first: None, panic: None }
-    }
-
-    fn add(&mut self, result: anyhow::Result<()>) {
-        match result {
-            Ok(()) => {}
-            Err(error) if self.ctx.is_cancelled() && Cancelled::is_outermost_in(&error) => {}
-            Err(error) if self.first.is_none() => self.first = Some(error),
-            Err(error) => self.ctx.record_failure(error),
-        }
-    }
-
-    fn add_settled(&mut self, settled: Settled) {
-        match settled.map_err(JoinError::try_into_panic) {
-            Ok(result) => self.add(result),
-            Err(Ok(payload)) => self.panic = Some(payload),
-            Err(Err(_aborted)) => self.add(Err(anyhow!("the sink did not return in time"))),
-        }
-    }
-
-    fn into_result(mut self) -> anyhow::Result<()> {
-        match (self.panic.take(), self.first.take()) {
-            (None, first) => first.map_or(Ok(()), Err),
-            (Some(payload), first) => {
-                if let Some(error) = first {
-                    self.ctx.record_failure(error);
-                }
-                resume_unwind(payload)
-            }
-        }
     }
 }

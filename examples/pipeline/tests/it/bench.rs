@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -39,8 +39,10 @@ pub async fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-pub fn broker() -> EmbeddedBroker {
-    EmbeddedBroker::start(&["in", "out", "dead"], PARTITIONS).unwrap()
+pub async fn broker() -> EmbeddedBroker {
+    // For the output of a test that fails.
+    let _ = tracing_subscriber::fmt().with_test_writer().with_ansi(false).try_init();
+    EmbeddedBroker::start(&["in", "out", "dead"], PARTITIONS).await.unwrap()
 }
 
 pub fn settings(broker: &EmbeddedBroker) -> Settings {
@@ -113,6 +115,13 @@ pub async fn assert_exactly(broker: &EmbeddedBroker, topic: &'static str, count:
     assert_eq!((lost, repeated, seen.len()), (0, 0, count), "(lost, repeated, ids)");
 }
 
+/// Asserts that `topic` holds each of `0..count` at least once.
+pub async fn assert_none_lost(broker: &EmbeddedBroker, topic: &'static str, count: usize) {
+    let seen: HashSet<String> = read_all(broker, topic).await.into_iter().flatten().collect();
+    let lost: Vec<_> = (0..count).filter(|id| !seen.contains(&id.to_string())).collect();
+    assert!(lost.is_empty(), "lost: {lost:?}");
+}
+
 /// A task that runs alone, watched.
 pub struct Running {
     pub scope: Arc<TestScope>,
@@ -145,6 +154,15 @@ pub struct TestScope {
     pub is_ready: AtomicBool,
     pub failures: Mutex<Vec<String>>,
     pub deadline: Mutex<Option<Instant>>,
+}
+
+impl TestScope {
+    /// All failures in order: those recorded, then the task's own.
+    pub fn failures_and(&self, last: anyhow::Error) -> Vec<String> {
+        let mut failures = self.failures.lock().unwrap().clone();
+        failures.push(format!("{last:#}"));
+        failures
+    }
 }
 
 impl Scope for TestScope {

@@ -15,7 +15,7 @@ const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_message_is_produced_and_written_or_dead_lettered() {
     within_a_minute(async {
-        let broker = broker();
+        let broker = broker().await;
         fill(&broker, 500).await;
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
@@ -51,7 +51,7 @@ async fn a_dead_letter_says_where_it_came_from_and_why() {
             consumer::{Consumer as _, StreamConsumer},
             message::Headers as _,
         };
-        let broker = broker();
+        let broker = broker().await;
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
         let record = Record::to("in").key("k").partition(2).payload("bad").header("trace", "7");
@@ -92,7 +92,7 @@ async fn a_dead_letter_says_where_it_came_from_and_why() {
 async fn a_stop_in_mid_stream_loses_nothing_and_repeats_nothing() {
     within_a_minute(async {
         const COUNT: usize = 6000;
-        let broker = broker();
+        let broker = broker().await;
         fill(&broker, COUNT).await;
         let mut settled = 0;
         for goal in [1000, 2500, COUNT] {
@@ -126,7 +126,7 @@ async fn a_stop_in_mid_stream_loses_nothing_and_repeats_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_message_without_a_dead_letter_topic_fails_the_task() {
     within_a_minute(async {
-        let broker = broker();
+        let broker = broker().await;
         let settings = Settings::new(broker.bootstrap_servers()).topics(["in"]);
         let producer = Producer::new(&settings).unwrap();
         producer.send(&Record::to("in").payload("bad")).unwrap().await.unwrap();

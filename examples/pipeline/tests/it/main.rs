@@ -6,4 +6,5 @@ mod bench;
 mod database;
 mod delivery;
 mod rebalance;
+mod service;
 mod stopping;

@@ -11,7 +11,7 @@ const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_brokers_away_a_stop_ends_in_time_and_names_what_was_given_up() {
     within_a_minute(async {
-        let broker = broker();
+        let broker = broker().await;
         fill(&broker, 2000).await;
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
@@ -23,10 +23,12 @@ async fn with_the_brokers_away_a_stop_ends_in_time_and_names_what_was_given_up()
         // What was fetched before goes on being transformed.
         until("some in flight", || running.counters.get().in_flight > 50).await;
         let grace = Duration::from_secs(5);
+        let scope = running.scope.clone();
         let (result, took) = running.stop(grace).await;
         assert!(took < grace, "took {took:?}");
-        let error = result.unwrap_err();
-        assert!(format!("{error:#}").contains("urge"), "{error:#}");
+        let failures = scope.failures_and(result.unwrap_err());
+        assert!(failures[0].ends_with("messages were given up: they will be read again"));
+        assert!(failures[1].starts_with("failed to deliver to `out`"), "{failures:?}");
     })
     .await;
 }
@@ -34,7 +36,7 @@ async fn with_the_brokers_away_a_stop_ends_in_time_and_names_what_was_given_up()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sink_that_hangs_is_given_up_at_the_deadline() {
     within_a_minute(async {
-        let broker = broker();
+        let broker = broker().await;
         fill(&broker, 100).await;
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
@@ -45,9 +47,11 @@ async fn a_sink_that_hangs_is_given_up_at_the_deadline() {
         let grace = Duration::from_secs(4);
         let (result, took) = running.stop(grace).await;
         assert!(took < grace, "took {took:?}");
-        assert_eq!(result.unwrap_err().to_string(), "the sink did not return in time");
-        let failures = scope.failures.lock().unwrap();
-        assert_eq!(*failures, ["100 messages were given up: they will be read again"]);
+        let expected = [
+            "100 messages were given up: they will be read again",
+            "the sink did not return in time",
+        ];
+        assert_eq!(scope.failures_and(result.unwrap_err()), expected);
     })
     .await;
 }
@@ -55,7 +59,7 @@ async fn a_sink_that_hangs_is_given_up_at_the_deadline() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sink_that_fails_fails_the_task_and_its_messages_are_read_again() {
     within_a_minute(async {
-        let broker = broker();
+        let broker = broker().await;
         fill(&broker, 100).await;
         for (mode, settled) in [(Mode::Fail, 0), (Mode::Keep, 100)] {
             let settings = settings(&broker);
@@ -65,7 +69,9 @@ async fn a_sink_that_fails_fails_the_task_and_its_messages_are_read_again() {
             let running = Running::start(task);
             if mode == Mode::Fail {
                 let error = running.handle.await.unwrap().unwrap_err();
-                assert_eq!(format!("{error:#}"), "failed to write to the sink: disk full");
+                let failures = running.scope.failures_and(error);
+                assert_eq!(failures[0], "failed to write to the sink: disk full");
+                assert!(failures[1].ends_with("messages were given up: they will be read again"));
                 assert_eq!(running.counters.get().settled, settled);
             } else {
                 until("all settled", || running.counters.get().settled == settled).await;
@@ -80,7 +86,7 @@ async fn a_sink_that_fails_fails_the_task_and_its_messages_are_read_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_the_sink_is_the_tasks_and_the_group_is_left_first() {
     within_a_minute(async {
-        let broker = broker();
+        let broker = broker().await;
         fill(&broker, 10).await;
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
@@ -98,7 +104,7 @@ async fn a_panic_in_the_sink_is_the_tasks_and_the_group_is_left_first() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_stopped_while_it_joins_ends_at_once_and_cleanly() {
     within_a_minute(async {
-        let broker = broker();
+        let broker = broker().await;
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
         let task = KafkaTask::new(settings, producer, AT_ONCE, TestSink::new(Mode::Keep)).unwrap();
@@ -112,7 +118,7 @@ async fn a_task_stopped_while_it_joins_ends_at_once_and_cleanly() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_aborted_task_is_not_closed_on_a_worker() {
     within_a_minute(async {
-        let broker = broker();
+        let broker = broker().await;
         fill(&broker, 1000).await;
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();

@@ -1,0 +1,87 @@
+//! The service's own metrics, beside those that the HTTP task has anyway.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::{counter::ConstCounter, gauge::ConstGauge},
+    registry::Registry,
+};
+
+use crate::totals::Totals;
+
+/// Makes a registry that shows the totals.
+pub fn registry(totals: Arc<Totals>) -> Registry {
+    let mut registry = Registry::with_prefix("pipeline");
+    registry.register_collector(Box::new(TotalsCollector(totals)));
+    registry
+}
+
+/// Reads the totals at each scrape, so that nothing is counted twice.
+#[derive(Debug)]
+struct TotalsCollector(Arc<Totals>);
+
+impl Collector for TotalsCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let counts = self.0.counts();
+        let own = [&self.0.generated, &self.0.rows, &self.0.purged];
+        let [generated, rows, purged] = own.map(|cell| cell.load(Relaxed));
+        for (name, help, value) in [
+            ("messages_consumed", "Messages taken over from the brokers", counts.consumed),
+            ("records_produced", "Records that the brokers acknowledged", counts.produced),
+            ("messages_dead_lettered", "Messages that were refused", counts.dead_lettered),
+            ("messages_settled", "Messages dealt with in full", counts.settled),
+            ("rebalances", "Assignments and revocations of partitions", counts.rebalances),
+            ("unclean_revocations", "Revocations that repeat messages", counts.unclean_revocations),
+            ("commits", "Commits that the brokers acknowledged", counts.commits),
+            ("commit_failures", "Commits that failed", counts.commit_failures),
+            ("orders_generated", "Orders that the generator made", generated),
+            ("rows_written", "Rows that were not in the database before", rows),
+            ("rows_purged", "Rows deleted because of their age", purged),
+        ] {
+            show(&mut encoder, name, help, &ConstCounter::new(value))?;
+        }
+        for (name, help, value) in [
+            ("messages_in_flight", "Messages between receipt and stored offset", counts.in_flight),
+            ("lag_messages", "Messages beyond the last stored offset", counts.lag),
+            ("partitions_assigned", "Partitions that this instance reads", counts.assigned),
+        ] {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            show(&mut encoder, name, help, &ConstGauge::new(value))?;
+        }
+        Ok(())
+    }
+}
+
+fn show(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    metric: &impl EncodeMetric,
+) -> fmt::Result {
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn every_total_is_there_from_the_start() {
+        let totals = Arc::new(Totals::default());
+        totals.rows.store(7, Relaxed);
+        let mut text = String::new();
+        encode(&mut text, &registry(totals)).unwrap();
+        assert!(text.contains("\npipeline_rows_written_total 7\n"), "{text}");
+        assert!(text.contains("\npipeline_messages_consumed_total 0\n"), "{text}");
+        assert!(text.contains("# TYPE pipeline_lag_messages gauge\n"), "{text}");
+    }
+}

@@ -1,0 +1,231 @@
+//! The whole service as a process: started, watched over HTTP, stopped by signals, judged by its exit code and totals.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::database::TestFile;
+
+/// A running service with a database of its own.
+struct Service {
+    child: Child,
+    address: String,
+    log: String,
+    started: Instant,
+    _file: TestFile,
+}
+
+/// How it ended.
+struct Ended {
+    code: Option<i32>,
+    log: String,
+    totals: String,
+    took: Duration,
+}
+
+impl Service {
+    /// Starts it and waits until it says where its probes are.
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let file = TestFile::new(name);
+        let mut child = command(&file, arguments).spawn().unwrap();
+        let mut log = String::new();
+        // A byte at a time, so that nothing is read beyond the line: the rest is for `wait_with_output`.
+        let address = loop {
+            let mut byte = [0];
+            let read = child.stderr.as_mut().unwrap().read(&mut byte).unwrap();
+            assert_eq!(read, 1, "it ended early: {log}");
+            log.push(char::from(byte[0]));
+            if byte[0] == b'\n'
+                && let Some((_, address)) = log.lines().last().unwrap().split_once("http://")
+            {
+                break address.trim_end_matches(['"', '}']).to_owned();
+            }
+        };
+        Self { child, address, log, started: Instant::now(), _file: file }
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// Reads one number of `/metrics`.
+    fn metric(&self, name: &str) -> u64 {
+        let (status, body) = self.get("/metrics");
+        assert_eq!(status, 200);
+        let line = body.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+        line.unwrap_or_else(|| panic!("no {name} in {body}")).parse().unwrap()
+    }
+
+    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        while !holds(self) {
+            assert!(self.started.elapsed() < Duration::from_secs(30), "not within 30 s: {what}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    fn end(mut self) -> Ended {
+        let start = Instant::now();
+        let mut rest = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut rest).unwrap();
+        let took = start.elapsed();
+        let Output { status, stdout, .. } = self.child.wait_with_output().unwrap();
+        let totals = String::from_utf8(stdout).unwrap();
+        Ended { code: status.code(), log: self.log + &rest, totals, took }
+    }
+}
+
+impl Ended {
+    fn total(&self, name: &str) -> u64 {
+        let pair =
+            self.totals.split([' ', '\n']).find_map(|it| it.strip_prefix(&format!("{name}=")));
+        pair.unwrap_or_else(|| panic!("no {name} in {}", self.totals)).parse().unwrap()
+    }
+
+    /// Exit code 0, nothing in flight, and everything that was consumed produced or dead-lettered, and written.
+    fn assert_orderly(&self) {
+        assert_eq!(self.code, Some(0), "{}", self.log);
+        assert_eq!(self.total("in_flight"), 0, "{}", self.totals);
+        let [consumed, produced, dead] =
+            ["consumed", "produced", "dead_lettered"].map(|name| self.total(name));
+        assert_eq!(consumed, produced + dead, "{}", self.totals);
+        assert_eq!(self.total("rows"), produced, "{}", self.totals);
+        assert_eq!(self.total("settled"), consumed, "{}", self.totals);
+    }
+}
+
+fn command(file: &TestFile, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+    command
+        .args(["--http-address", "127.0.0.1:0", "--database-url", &file.url()])
+        // Bounds every test, should it fail to stop the service.
+        .args(["--run-for", "50s"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PIPELINE_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[test]
+fn it_flows_can_be_watched_and_ends_orderly_at_sigterm() {
+    let service = Service::start("sigterm", &["--retention=1s", "--purge-interval=500ms"]);
+    assert_eq!(service.get("/livez").0, 200);
+    service.until("the consumer is what it waits for", |it| {
+        let (status, reasons) = it.get("/readyz");
+        status == 503 && reasons.contains("consumer")
+    });
+    service.until("ready", |it| it.get("/readyz").0 == 200);
+    service.until("flows", |it| it.metric("pipeline_messages_consumed_total") > 1_000);
+    service.until("purges", |it| it.metric("pipeline_rows_purged_total") > 0);
+    assert!(service.metric("pipeline_messages_dead_lettered_total") > 0);
+    assert_eq!(service.metric("pipeline_partitions_assigned"), 4);
+    assert!(service.get("/tasks").1.contains("consumer"));
+    service.signal("TERM");
+    let ended = service.end();
+    ended.assert_orderly();
+    assert!(ended.took < Duration::from_secs(5), "took {:?}", ended.took);
+    assert!(ended.log.contains("clean; cause: signal SIGTERM"), "{}", ended.log);
+    for name in ["generator", "consumer", "purge", "http", "database", "embedded broker"] {
+        assert!(ended.log.contains(&format!("  {name} ")), "{name} is not in the report");
+    }
+}
+
+#[test]
+fn a_stop_while_it_joins_the_group_is_clean() {
+    let service = Service::start("early", &[]);
+    service.signal("INT");
+    let ended = service.end();
+    ended.assert_orderly();
+    assert!(ended.took < Duration::from_secs(4), "took {:?}", ended.took);
+    assert_eq!(ended.total("consumed"), 0);
+}
+
+#[test]
+fn it_ends_by_itself_after_so_many_events_and_logs_json() {
+    let arguments = ["--max-events=3000", "--rate=100000", "--log-format=json"];
+    let ended = Service::start("limited", &arguments).end();
+    ended.assert_orderly();
+    assert_eq!(ended.total("consumed"), 3_000);
+    assert!(ended.log.contains("3000 messages are settled"), "{}", ended.log);
+    let lines: Vec<_> = ended.log.lines().filter(|line| line.starts_with('{')).collect();
+    assert!(lines.len() > 5, "{}", ended.log);
+    for line in lines {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
+
+#[test]
+fn with_brokers_that_are_not_there_it_lives_is_not_ready_and_ends_in_time() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let brokers = free.local_addr().unwrap().to_string();
+    drop(free);
+    let service = Service::start("away", &["--brokers", &brokers]);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(service.get("/livez").0, 200);
+    assert_eq!(service.get("/readyz").0, 503);
+    service.signal("TERM");
+    let ended = service.end();
+    assert!(ended.took < Duration::from_secs(20), "took {:?}", ended.took);
+    ended.assert_orderly();
+}
+
+#[test]
+fn a_setup_that_fails_says_why_and_cleans_up() {
+    let file = TestFile::new("taken");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = command(&file, &["--http-address", &address]).output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{log}");
+    assert!(log.contains(&address), "{log}");
+
+    let url = "sqlite:///no/such/folder/x.db";
+    let output = command(&file, &["--database-url", url]).output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{log}");
+    assert!(log.contains(&format!("failed to connect to {url}")), "{log}");
+    assert!(log.contains("embedded broker"), "{log}");
+}
+
+#[test]
+fn bad_arguments_are_told_and_end_with_2() {
+    let file = TestFile::new("arguments");
+    for (argument, said) in [
+        ("--rate=fast", "invalid value 'fast' for '--rate <ORDERS>'"),
+        ("--log=a=b=c", "bad log filter"),
+        ("--database-url=mysql://x", "begins with sqlite:// or postgres://"),
+        ("--config=/no/such.toml", "/no/such.toml: "),
+    ] {
+        let output = command(&file, &[argument]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{argument}");
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(log.contains(said), "{argument}: {log}");
+    }
+}
+
+#[test]
+fn help_documents_every_flag_with_its_default() {
+    let output = Command::new(env!("CARGO_BIN_EXE_pipeline")).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for part in ["--brokers", "[default: 127.0.0.1:9090]", "[default: 25s]", "[env: PIPELINE_RATE="]
+    {
+        assert!(help.contains(part), "{part} is not in {help}");
+    }
+}
