@@ -16,6 +16,7 @@ use crate::{
     machine::{Action, Trigger},
     managed::Managed,
     news::News,
+    panics::discard,
     plan::Tick,
     report::{Contents, Report, StepTimes},
     shared::Shared,
@@ -35,6 +36,8 @@ pub(crate) struct Work {
     aborts: Vec<Arc<Entry>>,
     cleanup: Option<(Arc<Entry>, crate::cleanup::Hook)>,
     has_ended: bool,
+    /// To be dropped outside the lock: an error's drop is user code.
+    garbage: Vec<Failure>,
     pub(crate) news: Vec<News>,
 }
 
@@ -196,6 +199,7 @@ impl Shared {
         let cleaning_up = state.cleaning_up.unwrap_or(now);
         let stopping = state.stopping.unwrap_or(cleaning_up);
         let steps = StepTimes { triggered, stopping, cleaning_up, ended: now, budget };
+        work.garbage.append(&mut state.record.evicted);
         let record = std::mem::take(&mut state.record);
         let Some(cause) = record.cause.clone() else { return };
         let report = Report::new(Contents {
@@ -220,8 +224,9 @@ impl Shared {
 
     /// Does what was decided. Every part may run the user's code: wakers, drops, the first poll of a cleanup.
     pub(crate) fn perform(self: &Arc<Self>, work: Work) {
-        let Work { wakers, aborts, cleanup, has_ended, news: _ } = work;
+        let Work { wakers, aborts, cleanup, has_ended, garbage, news: _ } = work;
         wakers.wake();
+        discard(garbage);
         for entry in aborts {
             entry.abort();
         }

@@ -25,14 +25,19 @@ const MOST_TRIGGERS: usize = 16;
 /// How many tasks and cleanups are listed one by one: the ones that ended last.
 const MOST_ENTRIES: usize = 4_096;
 
+/// A failure, and its number.
+type Numbered = (u64, Failure);
+
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) cause: Option<Cause>,
     pub(crate) later: Vec<Cause>,
     /// The first failure of each task, up to the limit; the very first is the root.
-    first: Vec<Failure>,
+    first: Vec<Numbered>,
     known: HashSet<TaskId>,
-    last: VecDeque<Failure>,
+    last: VecDeque<Numbered>,
+    /// How many failures there were: their order, which their times, taken outside the lock, would not give.
+    count: u64,
     pub(crate) omitted_failures: u64,
     /// Failures to be dropped outside the lock (invariant 9): an error's drop is user code.
     pub(crate) evicted: Vec<Failure>,
@@ -54,13 +59,15 @@ impl Record {
 
     /// Takes note of a failure of `id`, or of somebody who can fail but once.
     pub(crate) fn fail(&mut self, id: Option<TaskId>, failure: Failure) {
+        self.count += 1;
+        let failure = (self.count, failure);
         let has_room = self.first.len() < MOST_FAILURES;
         if has_room && id.is_none_or(|id| self.known.insert(id)) {
             self.first.push(failure);
             return;
         }
         if self.last.len() == MOST_FAILURES {
-            self.evicted.extend(self.last.pop_front());
+            self.evicted.extend(self.last.pop_front().map(|(_, failure)| failure));
             self.omitted_failures += 1;
         }
         self.last.push_back(failure);
@@ -138,8 +145,8 @@ impl Record {
 
     /// Returns all kept failures in the order in which they happened.
     pub(crate) fn failures(&self) -> Vec<Failure> {
-        let mut failures: Vec<Failure> = self.first.iter().chain(&self.last).cloned().collect();
-        failures.sort_by_key(|failure| failure.at);
-        failures
+        let mut failures: Vec<&Numbered> = self.first.iter().chain(&self.last).collect();
+        failures.sort_by_key(|(number, _)| *number);
+        failures.into_iter().map(|(_, failure)| failure.clone()).collect()
     }
 }
