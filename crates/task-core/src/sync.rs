@@ -1,10 +1,12 @@
 //! The few synchronisation types in use, so that loom can stand in for them.
 
 #[cfg(task_loom)]
-pub(crate) use loom::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
+mod modelled;
+
+#[cfg(task_loom)]
+pub(crate) use self::modelled::{AtomicBool, AtomicU64};
+#[cfg(task_loom)]
+pub(crate) use loom::sync::{Mutex, MutexGuard, atomic::Ordering};
 #[cfg(not(task_loom))]
 pub(crate) use std::sync::{
     Mutex, MutexGuard,
