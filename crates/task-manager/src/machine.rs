@@ -15,6 +15,8 @@ pub(crate) use self::action::{Action, Kind, Trigger};
 use self::wait::{Overdue, Wait};
 
 mod action;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 /// How often those who are still there are named.

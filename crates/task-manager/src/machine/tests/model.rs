@@ -1,0 +1,290 @@
+//! What the contract says of a group, in the simplest words, beside the machine that has to keep it.
+//!
+//! The model knows who is alive and what was asked of whom. It decides nothing: it judges each action of the machine
+//! by the invariants, and looks at what the machine shows after each event.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use task_core::{Escalation, Phase, Step};
+
+use super::Event;
+use crate::{
+    machine::{Action, Kind, Machine, Trigger},
+    plan::{Budgets, Tick},
+};
+
+/// The longest time for which an aborted phase or cleanup is waited for.
+const JOIN: Duration = Duration::from_millis(250);
+
+#[derive(Debug)]
+pub(super) struct Model {
+    machine: Machine,
+    budgets: Budgets,
+    only_failures_stop: bool,
+    now: Tick,
+    /// Whether each deadline was looked at in time so far: otherwise no budget can be kept.
+    is_punctual: bool,
+    alive: Vec<(Phase, Kind)>,
+    had_work: bool,
+    waited: bool,
+    shutdown: Option<Shutdown>,
+    step: Step,
+    /// Which phases were stopped and aborted, each at most once.
+    stopped: BTreeSet<Phase>,
+    aborted: BTreeMap<Phase, Tick>,
+    cleanups: usize,
+    cleanup: Option<Cleanup>,
+    cleaning_since: Option<Tick>,
+    deadlines: BTreeMap<Phase, Tick>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct Shutdown {
+    end: Option<Tick>,
+    drained: bool,
+    hurried: Option<Tick>,
+    phases_since_hurry: BTreeSet<Phase>,
+}
+
+#[derive(Debug)]
+struct Cleanup {
+    aborted: Option<Tick>,
+}
+
+impl Model {
+    pub(super) fn new(budgets: Budgets, only_failures_stop: bool, start: Option<Duration>) -> Self {
+        Self {
+            machine: Machine::new(budgets, only_failures_stop, start),
+            budgets,
+            only_failures_stop,
+            now: Tick::ZERO,
+            is_punctual: true,
+            alive: Vec::new(),
+            had_work: false,
+            waited: false,
+            shutdown: None,
+            step: Step::Running,
+            stopped: BTreeSet::new(),
+            aborted: BTreeMap::new(),
+            cleanups: 0,
+            cleanup: None,
+            cleaning_since: None,
+            deadlines: BTreeMap::new(),
+            ended: false,
+        }
+    }
+
+    pub(super) fn step(&self) -> Step {
+        self.machine.step()
+    }
+
+    pub(super) fn is_unlimited(&self) -> bool {
+        self.shutdown.as_ref().is_some_and(|shutdown| shutdown.end.is_none())
+    }
+
+    /// Lets one thing happen, and whatever is due because of it.
+    pub(super) fn happen(&mut self, event: Event) {
+        match event {
+            Event::Admit(phase, kind) => self.admit(phase, kind),
+            Event::End(index, outcome) if !self.alive.is_empty() => {
+                let (phase, kind) = self.alive.swap_remove(index % self.alive.len());
+                let trigger = self.machine.task_ended(phase, kind, outcome);
+                let stops = kind == Kind::Critical && !self.only_failures_stop;
+                assert_eq!(trigger.is_some(), stops || !outcome.is_clean());
+                if let Some(trigger) = trigger {
+                    self.trigger(trigger, None);
+                }
+            }
+            Event::End(..) => {}
+            Event::Trigger(trigger, limit) => self.trigger(trigger, limit),
+            Event::Escalate(level) => self.escalate(level),
+            Event::Wait => {
+                self.waited = true;
+                self.machine.wait_began();
+            }
+            Event::Started => self.machine.has_started(),
+            Event::AddCleanup => {
+                let is_admitted = self.machine.add_cleanup();
+                assert_eq!(is_admitted, !self.ended, "refused after the end, and only then");
+                self.cleanups += usize::from(is_admitted);
+            }
+            Event::EndCleanup => {
+                if self.cleanup.take().is_some() {
+                    self.machine.cleanup_ended();
+                }
+            }
+            Event::Pass(time) => {
+                let to = self.now + time;
+                self.now = self.machine.next_due().map_or(to, |due| due.min(to));
+            }
+            Event::PassToDue => self.now = self.machine.next_due().unwrap_or(self.now),
+            Event::Oversleep(time) => {
+                let to = self.now + time;
+                self.is_punctual &= self.machine.next_due().is_none_or(|due| to <= due);
+                self.now = to;
+            }
+        }
+        self.settle();
+    }
+
+    /// Invariant 4: in full, or not at all.
+    fn admit(&mut self, phase: Phase, kind: Kind) {
+        let is_closed = self.step() > Step::Stopping
+            || self.stopped.last().is_some_and(|stopped| phase <= *stopped);
+        let is_admitted = self.machine.admit(phase);
+        assert_eq!(is_admitted, !is_closed, "closed when its phase is stopped, and not before");
+        if is_admitted {
+            self.alive.push((phase, kind));
+            self.had_work |= phase < Phase::SUPPORT;
+            if let Some(shutdown) = &mut self.shutdown {
+                shutdown.phases_since_hurry.insert(phase);
+                let deadline = self.machine.deadline(phase);
+                assert_eq!(deadline.is_some(), shutdown.end.is_some(), "it has its deadline");
+            }
+        }
+    }
+
+    /// Invariant 3: the first counts.
+    fn trigger(&mut self, trigger: Trigger, limit: Option<Duration>) {
+        let is_first = self.machine.trigger(self.now, trigger, limit);
+        assert_eq!(is_first, self.shutdown.is_none());
+        if is_first {
+            let total = self.budgets.total.limit().into_iter().chain(limit).min();
+            self.shutdown = Some(Shutdown {
+                end: total.map(|total| self.now + total),
+                drained: false,
+                hurried: None,
+                phases_since_hurry: BTreeSet::new(),
+            });
+        }
+    }
+
+    fn escalate(&mut self, level: Escalation) {
+        self.trigger(Trigger::Request, None);
+        self.machine.escalate(self.now, level);
+        if let Some(shutdown) = &mut self.shutdown
+            && level == Escalation::Abort
+            && shutdown.hurried.is_none()
+        {
+            shutdown.hurried = Some(self.now);
+            shutdown.phases_since_hurry = self.alive.iter().map(|(phase, _)| *phase).collect();
+        }
+    }
+
+    /// Carries out what is due, as the shell does, and judges it.
+    fn settle(&mut self) {
+        for _ in 0..1_000 {
+            let Some(action) = self.machine.advance(self.now) else { return self.look() };
+            self.judge(action);
+        }
+        panic!("it never settles: {self:?}");
+    }
+
+    fn judge(&mut self, action: Action) {
+        let is_running = self.step() == Step::Running;
+        match action {
+            Action::Complete => {
+                assert!(is_running && self.waited && self.is_complete(), "{self:?}");
+                self.trigger(Trigger::Plain, None);
+            }
+            Action::StartTimeout => {
+                assert!(is_running, "{self:?}");
+                self.trigger(Trigger::Failure, None);
+            }
+            Action::Drain => {
+                let shutdown = self.shutdown.as_mut().expect("a trigger before the drain");
+                assert!(!std::mem::replace(&mut shutdown.drained, true), "drained twice");
+                assert!(self.stopped.is_empty() && self.cleaning_since.is_none());
+            }
+            Action::Stop(phase) => {
+                assert!(self.shutdown.as_ref().is_some_and(|shutdown| shutdown.drained), "{self:?}");
+                let lowest = self.alive.iter().map(|(phase, _)| *phase).min();
+                assert_eq!(lowest, Some(phase), "the lowest phase with anybody in it");
+                assert!(self.stopped.last().is_none_or(|last| *last < phase), "{self:?}");
+                self.stopped.insert(phase);
+            }
+            Action::Abort(phase) => {
+                assert_eq!(self.stopped.last(), Some(&phase), "only what was stopped is aborted");
+                assert!(self.has_alive(phase), "nobody to abort: {self:?}");
+                let told = self.machine.deadline(phase).expect("no abort without a deadline");
+                assert!(told <= self.now, "aborted before the deadline that it was told: {self:?}");
+                assert!(self.aborted.insert(phase, self.now).is_none(), "aborted twice: {self:?}");
+            }
+            Action::Abandon(phase) => {
+                let aborted = self.aborted.get(&phase).expect("an abort before");
+                assert!(self.has_alive(phase), "nobody to abandon: {self:?}");
+                assert!(!self.is_punctual || self.now <= *aborted + JOIN, "{self:?}");
+                self.alive.retain(|(other, _)| *other != phase);
+            }
+            Action::Clean => {
+                assert!(self.alive.is_empty() && self.cleanup.is_none(), "{self:?}");
+                self.cleaning_since.get_or_insert(self.now);
+                self.cleanups = self.cleanups.checked_sub(1).expect("one that was registered");
+                self.cleanup = Some(Cleanup { aborted: None });
+            }
+            Action::AbortCleanup => {
+                let cleanup = self.cleanup.as_mut().expect("one that runs");
+                assert!(cleanup.aborted.replace(self.now).is_none(), "aborted twice: {self:?}");
+            }
+            Action::AbandonCleanup => {
+                let cleanup = self.cleanup.take().expect("one that runs");
+                let aborted = cleanup.aborted.expect("an abort before");
+                assert!(!self.is_punctual || self.now <= aborted + JOIN, "{self:?}");
+            }
+            Action::Remind => {
+                let anybody = self.alive.iter().any(|(phase, _)| self.stopped.contains(phase));
+                assert!(anybody || self.cleanup.is_some(), "nobody is waited for: {self:?}");
+            }
+            Action::End => {
+                assert!(self.alive.is_empty() && self.cleanup.is_none() && self.cleanups == 0);
+                assert!(!std::mem::replace(&mut self.ended, true), "ended twice");
+            }
+        }
+        self.check_budgets();
+    }
+
+    /// What is done, is done in time.
+    fn check_budgets(&self) {
+        let Some(shutdown) = self.shutdown.as_ref().filter(|_| self.is_punctual) else { return };
+        assert!(shutdown.end.is_none_or(|end| self.now <= end), "over the total: {self:?}");
+        if let Some(since) = self.cleaning_since {
+            assert!(self.now <= since + self.budgets.cleanup, "over the cleanup budget: {self:?}");
+        }
+        if let Some(hurried) = shutdown.hurried {
+            // Each phase has as long to end by itself as then to be dropped, and cleanups have their short budget.
+            let phases = u32::try_from(shutdown.phases_since_hurry.len()).expect("few");
+            let end = hurried + phases * 2 * JOIN + self.budgets.short_cleanup;
+            assert!(self.now <= end, "told to hurry, and did not: {self:?}");
+        }
+    }
+
+    /// Looks at what the machine shows when nothing is due.
+    fn look(&mut self) {
+        assert!(self.machine.step() >= self.step, "steps only go forward");
+        self.step = self.machine.step();
+        assert_eq!(self.step == Step::Running, self.shutdown.is_none());
+        assert_eq!(self.step == Step::Ended, self.ended);
+        assert!(!(self.step == Step::Running && self.waited && self.is_complete()), "{self:?}");
+        match self.machine.next_due() {
+            Some(due) => assert!(due > self.now, "due, and nothing was done: {self:?}"),
+            None => assert!(matches!(self.step, Step::Running | Step::Ended), "asleep: {self:?}"),
+        }
+        for (phase, _) in &self.alive {
+            let Some(deadline) = self.machine.deadline(*phase) else { continue };
+            let before = self.deadlines.insert(*phase, deadline).unwrap_or(deadline);
+            assert!(deadline <= before, "the deadline of {phase:?} moved later: {self:?}");
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.alive.iter().all(|(phase, _)| self.had_work && *phase >= Phase::SUPPORT)
+    }
+
+    fn has_alive(&self, phase: Phase) -> bool {
+        self.alive.iter().any(|(other, _)| *other == phase)
+    }
+}
