@@ -144,7 +144,10 @@ fn a_wait_that_changed_its_waker_is_woken_by_the_new_one() {
         let early = wait.as_mut().poll(&mut Context::from_waker(&first)).is_ready();
         let late = !early && wait.as_mut().poll(&mut Context::from_waker(&second)).is_ready();
         raiser.join().unwrap();
-        assert!(early || late || second_count.count() == 1, "pending, and its last waker not called");
+        assert!(
+            early || late || second_count.count() == 1,
+            "pending, and its last waker not called"
+        );
     });
 }
 

@@ -36,7 +36,6 @@ impl Shared {
             Err(reason) => return Err(Refused::new(task, name, reason)),
         };
         self.check_parent();
-        let now = clock.now();
         let mut state = self.lock();
         if !state.machine.admit(phase) {
             let reason = state.refusal();
@@ -46,7 +45,7 @@ impl Shared {
         state.totals.started += 1;
         let (id, key) = (state.next_id(), state.tasks.vacant_key());
         let identity = Identity { id, key, name, phase, role: Role::Task(kind), gates_readiness };
-        let entry = Entry::new(Arc::clone(self), identity, now);
+        let entry = Entry::new(Arc::clone(self), identity, clock.now());
         if state.machine.step() >= Step::Draining {
             // Nobody waits yet, so there is nobody to wake.
             entry.stage.advance(Stage::Draining);

@@ -1,5 +1,6 @@
 //! What happens to a group: ends, triggers, failures, readiness. Each event changes the state under the lock, and then
-//! drives the state machine.
+//! drives the state machine. The time of an event is read under the lock, so that the order of the times is the order
+//! of the events: the report sorts failures by it, and the first is the root.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -19,11 +20,11 @@ use crate::{
 impl Shared {
     /// Takes in the end of a task or a cleanup: what invariant 1 funnels everything into.
     pub(crate) fn entry_ended(self: &Arc<Self>, entry: &Arc<Entry>, end: End) {
-        let now = self.now();
         let outcome = end.outcome();
         let detail = end.detail();
         let is_told = !outcome.is_clean() || News::tells_clean_ends();
         let mut state = self.lock();
+        let now = self.now();
         if !entry.set_outcome(outcome) {
             // It was given up before: the report already says so, and this end changes nothing.
             state.abandoned.retain(|abandoned| abandoned.id != entry.id);
@@ -84,11 +85,11 @@ impl Shared {
         trigger: Trigger,
         limit: Option<Duration>,
     ) {
-        let now = self.now();
         let mut state = self.lock();
         if state.machine.step() == Step::Ended {
             return;
         }
+        let now = self.now();
         let is_first = state.machine.trigger(now, trigger, limit);
         state.record.trigger(kind.clone(), now);
         let news = if is_first { vec![News::Triggered(kind)] } else { Vec::new() };
@@ -100,8 +101,8 @@ impl Shared {
         let reason = Cow::Borrowed("told to hurry");
         let kind = CauseKind::RequestedBy { task: String::from(by), reason };
         self.trigger(kind, Trigger::Request, None);
-        let now = self.now();
         let mut state = self.lock();
+        let now = self.now();
         state.machine.escalate(now, level);
         self.drive(state, Vec::new());
     }
@@ -124,10 +125,9 @@ impl Shared {
     }
 
     fn record_failure(self: &Arc<Self>, entry: &Entry, kind: FailureKind) {
-        let at = self.now();
         let name = entry.name.to_string();
-        let failure = Failure { origin: entry.role.origin(), name, kind, at };
         let mut state = self.lock();
+        let failure = Failure { origin: entry.role.origin(), name, kind, at: self.now() };
         state.record.fail(Some(entry.id), failure);
         let evicted = std::mem::take(&mut state.record.evicted);
         drop(state);
@@ -137,11 +137,10 @@ impl Shared {
 
     /// Records that the service could not be set up, and stops the group.
     pub(crate) fn setup_failed(self: &Arc<Self>, error: anyhow::Error) {
-        let at = self.now();
         let text = display(&error);
         let (name, kind) = (self.name.to_string(), FailureKind::Error(Arc::new(error)));
-        let failure = Failure { origin: Origin::Setup, name, kind, at };
         let mut state = self.lock();
+        let failure = Failure { origin: Origin::Setup, name, kind, at: self.now() };
         if state.machine.step() == Step::Ended {
             drop(state);
             discard(failure);

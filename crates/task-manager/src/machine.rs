@@ -129,7 +129,6 @@ impl Machine {
         };
         let alive = self.alive.iter().filter(|(_, count)| **count > 0).map(|(phase, _)| *phase);
         self.plan = Some(Plan::new(now, &self.budgets, limit, drains, alive));
-        self.remind_at = Some(now.saturating_add(REMINDER));
         self.enter(Step::Draining, now);
         true
     }
@@ -142,17 +141,14 @@ impl Machine {
             return;
         }
         plan.hurry(now, self.budgets.short_cleanup);
-        let short = now.saturating_add(self.budgets.short_cleanup);
-        self.cleaning_end = self.cleaning_end.map(|end| end.min(short));
-        if let Some(wait) = &mut self.wait {
-            let latest = if self.step == Step::CleaningUp {
-                let share = self.budgets.short_cleanup
-                    / u32::try_from(self.cleanups + 1).unwrap_or(u32::MAX);
-                now.saturating_add(share)
-            } else {
-                now
-            };
-            wait.deadline = Some(wait.deadline.map_or(latest, |deadline| deadline.min(latest)));
+        let Some(wait) = &mut self.wait else { return };
+        match self.stopped.filter(|_| self.step == Step::Stopping) {
+            Some(phase) => plan.limit(phase, now),
+            None => {
+                let short = self.budgets.short_cleanup;
+                self.cleaning_end = self.cleaning_end.map(|end| end.min(now.saturating_add(short)));
+                wait.hurry(&Wait::share(now, short, self.cleanups + 1, plan.join));
+            }
         }
     }
 
@@ -203,6 +199,7 @@ impl Machine {
                     return None;
                 }
                 self.enter(Step::Stopping, now);
+                self.remind_at = Some(now.saturating_add(REMINDER));
                 self.advance(now)
             }
             Step::Stopping => self.advance_stop(now),
@@ -212,9 +209,12 @@ impl Machine {
     }
 
     fn advance_stop(&mut self, now: Tick) -> Option<Action> {
+        let plan = self.plan.as_mut()?;
         if let (Some(wait), Some(phase)) = (&mut self.wait, self.stopped) {
             if self.alive.get(&phase).is_some_and(|count| *count > 0) {
-                let overdue = wait.overdue(now)?;
+                // It may have moved: for a phase that was added since, or in a hurry.
+                wait.deadline = plan.deadline(phase);
+                let overdue = wait.overdue(now, plan.end)?;
                 if overdue == Overdue::Deadline {
                     return Some(Action::Abort(phase));
                 }
@@ -224,7 +224,6 @@ impl Machine {
             }
             self.wait = None;
         }
-        let plan = self.plan.as_ref()?;
         let next = self.alive.iter().find(|(_, count)| **count > 0).map(|(phase, _)| *phase);
         let Some(phase) = next else {
             let latest = now.saturating_add(plan.cleanup);
@@ -232,14 +231,15 @@ impl Machine {
             self.enter(Step::CleaningUp, now);
             return self.advance(now);
         };
-        self.wait = Some(Wait::new(plan.deadline_from(phase, now), plan.join));
+        plan.stop(phase, now);
+        self.wait = Some(Wait::new(plan.deadline(phase), plan.join));
         self.stopped = Some(phase);
         Some(Action::Stop(phase))
     }
 
     fn advance_cleanup(&mut self, now: Tick) -> Option<Action> {
         if let Some(wait) = &mut self.wait {
-            let overdue = wait.overdue(now)?;
+            let overdue = wait.overdue(now, self.cleaning_end)?;
             if overdue == Overdue::Deadline {
                 return Some(Action::AbortCleanup);
             }
@@ -250,13 +250,10 @@ impl Machine {
             self.enter(Step::Ended, now);
             return Some(Action::End);
         }
-        // A fair share of what is left, the time to join included.
         let left = self.cleaning_end.map_or(Duration::ZERO, |end| end.saturating_sub(now));
-        let share = left / u32::try_from(self.cleanups).unwrap_or(u32::MAX);
-        let join = self.plan.as_ref().map_or(Duration::ZERO, |plan| plan.join.min(share / 4));
+        let join = self.plan.as_ref().map_or(Duration::ZERO, |plan| plan.join);
+        self.wait = Some(Wait::share(now, left, self.cleanups, join));
         self.cleanups -= 1;
-        let deadline = Some(now.saturating_add(share - join));
-        self.wait = Some(Wait::new(deadline, join));
         Some(Action::Clean)
     }
 

@@ -107,11 +107,18 @@ impl Plan {
         self.cleanup = self.cleanup.min(short_cleanup);
     }
 
-    /// Returns when the tasks of a phase that is stopped `now` are aborted. In a hurry they get as long to end by
-    /// themselves as they then get to be dropped.
-    pub(crate) fn deadline_from(&self, phase: Phase, now: Tick) -> Option<Tick> {
-        let short = self.is_hurried.then(|| now.saturating_add(self.join));
-        self.deadline(phase).into_iter().chain(short).min()
+    /// Takes note that the tasks of a phase are stopped `now`. In a hurry they get as long to end by themselves as they
+    /// then get to be dropped.
+    pub(crate) fn stop(&mut self, phase: Phase, now: Tick) {
+        if self.is_hurried {
+            self.limit(phase, now.saturating_add(self.join));
+        }
+    }
+
+    /// Has the tasks of a phase aborted at `latest`, if they are not before.
+    pub(crate) fn limit(&mut self, phase: Phase, latest: Tick) {
+        let deadline = self.deadline(phase).map_or(latest, |deadline| deadline.min(latest));
+        self.phases.insert(phase, Some(deadline));
     }
 
     pub(crate) fn end_drain(&mut self, now: Tick) {

@@ -24,16 +24,34 @@ impl Wait {
         Self { deadline, join, abandon_at: None }
     }
 
-    /// Tells what has passed, the deadline once and then the time to join.
-    pub(super) fn overdue(&mut self, now: Tick) -> Option<Overdue> {
+    /// A share of `left`, the time to join included, for one of `count` that run one by one.
+    pub(super) fn share(now: Tick, left: Duration, count: usize, join: Duration) -> Self {
+        let share = left / u32::try_from(count).unwrap_or(u32::MAX);
+        let join = join.min(share / 4);
+        Self::new(Some(now.saturating_add(share - join)), join)
+    }
+
+    /// Tells what has passed: the deadline, once, and then the time to join, which ends at `end` at the latest unless
+    /// that has passed before anybody looked.
+    pub(super) fn overdue(&mut self, now: Tick, end: Option<Tick>) -> Option<Overdue> {
         match self.abandon_at {
             Some(abandon_at) => (abandon_at <= now).then_some(Overdue::Join),
             None if self.deadline.is_some_and(|deadline| deadline <= now) => {
-                self.abandon_at = Some(now.saturating_add(self.join));
+                let joined = now.saturating_add(self.join);
+                let end = end.filter(|end| now <= *end);
+                self.abandon_at = Some(end.map_or(joined, |end| end.min(joined)));
                 Some(Overdue::Deadline)
             }
             None => None,
         }
+    }
+
+    /// Takes over what is earlier of another.
+    pub(super) fn hurry(&mut self, other: &Self) {
+        self.deadline = self.deadline.into_iter().chain(other.deadline).min();
+        self.join = self.join.min(other.join);
+        let abandon_at = other.deadline.map(|deadline| deadline.saturating_add(other.join));
+        self.abandon_at = self.abandon_at.map(|at| abandon_at.map_or(at, |other| at.min(other)));
     }
 
     pub(super) fn due(&self) -> Option<Tick> {

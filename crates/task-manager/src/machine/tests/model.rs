@@ -201,7 +201,10 @@ impl Model {
                 assert!(self.stopped.is_empty() && self.cleaning_since.is_none());
             }
             Action::Stop(phase) => {
-                assert!(self.shutdown.as_ref().is_some_and(|shutdown| shutdown.drained), "{self:?}");
+                assert!(
+                    self.shutdown.as_ref().is_some_and(|shutdown| shutdown.drained),
+                    "{self:?}"
+                );
                 let lowest = self.alive.iter().map(|(phase, _)| *phase).min();
                 assert_eq!(lowest, Some(phase), "the lowest phase with anybody in it");
                 assert!(self.stopped.last().is_none_or(|last| *last < phase), "{self:?}");
@@ -222,8 +225,14 @@ impl Model {
             }
             Action::Clean => {
                 assert!(self.alive.is_empty() && self.cleanup.is_none(), "{self:?}");
-                self.cleaning_since.get_or_insert(self.now);
-                self.cleanups = self.cleanups.checked_sub(1).expect("one that was registered");
+                let since = *self.cleaning_since.get_or_insert(self.now);
+                let end = self.shutdown.as_ref().and_then(|shutdown| shutdown.end);
+                let end = end.into_iter().chain([since + self.budgets.cleanup]).min();
+                let left = end.map_or(Duration::ZERO, |end| end.saturating_sub(self.now));
+                let share = left / u32::try_from(self.cleanups).expect("one that was registered");
+                let deadline = self.machine.cleanup_deadline();
+                assert!(deadline <= Some(self.now + share), "more than a fair share: {self:?}");
+                self.cleanups -= 1;
                 self.cleanup = Some(Cleanup { aborted: None });
             }
             Action::AbortCleanup => {
