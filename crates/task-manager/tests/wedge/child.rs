@@ -1,0 +1,77 @@
+//! A scenario in a process of its own: its body and what is said of its end stand in one test.
+
+use std::{
+    any::type_name_of_val,
+    env, fs, io,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Tells a child which scenario it is.
+const SCENARIO: &str = "TASK_WEDGE_SCENARIO";
+/// When a child that hangs is killed.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How a child ended.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) took: Duration,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// The scenario's own assertions held.
+    #[track_caller]
+    pub(crate) fn passed(self) {
+        assert!(self.status.success(), "{}\n{}", self.status, self.stderr);
+        let figures = self.stderr.lines().filter(|line| line.starts_with("measured"));
+        figures.for_each(|line| println!("{line}"));
+    }
+}
+
+/// In the child, runs `body` and ends the process with code 0; in the parent, starts the child and waits for it.
+pub(crate) fn run<F: FnOnce()>(body: F) -> Ended {
+    let name = type_name_of_val(&body);
+    let name = name.split_once("::").unwrap().1.trim_end_matches("::{{closure}}");
+    if env::var(SCENARIO).is_ok_and(|scenario| scenario == name) {
+        body();
+        // Not by returning: the body may have left threads blocked that libtest would wait for.
+        std::process::exit(0);
+    }
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let stderr = env::temp_dir().join(format!("{}-{}", std::process::id(), name.replace(':', "-")));
+    let began = Instant::now();
+    let child = Command::new(env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(SCENARIO, name)
+        .env_remove("RUST_BACKTRACE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        // A file and not a pipe, which somebody would have to read.
+        .stderr(fs::File::create(&stderr).unwrap())
+        .spawn()
+        .unwrap();
+    let status = wait(child);
+    let took = began.elapsed();
+    let text = fs::read_to_string(&stderr).unwrap();
+    fs::remove_file(&stderr).unwrap();
+    let status = status.unwrap_or_else(|error| panic!("`{name}`: {error}\n{text}"));
+    Ended { status, took, stderr: text }
+}
+
+/// Waits for the child's end, and kills it at the limit.
+fn wait(mut child: Child) -> io::Result<ExitStatus> {
+    let began = Instant::now();
+    while began.elapsed() < LIMIT {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill()?;
+    child.wait()?;
+    Err(io::Error::other(format!("still running after {LIMIT:?}, killed")))
+}

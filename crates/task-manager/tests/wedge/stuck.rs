@@ -1,0 +1,80 @@
+//! Tasks that block their thread, runtimes to block, and what is on time.
+
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use task_manager::{Builder, Manager, Outcome, Report, Task, TaskHandle, task_fn};
+use tokio::runtime::{self, Runtime};
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+/// When the stop of [`short`]'s manager is over: its total less the cleanup budget.
+pub(crate) const STOP_END: Duration = Duration::from_millis(800);
+/// The contract says 100 ms; tests share their cores with others, and print what they measured.
+const SLACK: Duration = Duration::from_millis(400);
+
+/// A shutdown of a second in all, 200 ms of it for cleanups.
+pub(crate) fn short() -> Builder {
+    Manager::builder().total(SECOND).cleanup_budget(Duration::from_millis(200))
+}
+
+pub(crate) fn workers(count: usize) -> Runtime {
+    runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build().unwrap()
+}
+
+pub(crate) fn current_thread() -> Runtime {
+    runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Blocks the calling thread for longer than any scenario takes.
+pub(crate) fn block() {
+    thread::sleep(60 * SECOND);
+}
+
+/// Runs so many tasks that block their worker, and returns once they do.
+pub(crate) fn block_workers(manager: &Manager, count: usize) -> Vec<TaskHandle> {
+    let (blocked, all) = mpsc::channel();
+    let tasks = (0..count).map(|index| {
+        let blocked = blocked.clone();
+        let task = task_fn(format!("stuck-{index}"), async move |ctx| {
+            ctx.status("in a loop without await");
+            blocked.send(()).unwrap();
+            block();
+            Ok(())
+        });
+        manager.run(task).unwrap()
+    });
+    let tasks = tasks.collect();
+    for _ in 0..count {
+        all.recv_timeout(5 * SECOND).expect("each on a worker of its own");
+    }
+    tasks
+}
+
+/// Works until it is stopped.
+pub(crate) fn worker(name: &'static str) -> impl Task {
+    task_fn(name, async |ctx| {
+        ctx.cancelled().await;
+        Ok(())
+    })
+}
+
+/// What should have happened `due` after `began` happened now.
+#[track_caller]
+pub(crate) fn on_time(what: &str, began: Instant, due: Duration) {
+    let took = began.elapsed();
+    let late = took.saturating_sub(due);
+    eprintln!("measured: {what}: {} ms late", late.as_millis());
+    assert!(late <= SLACK, "{what}: {late:?} late");
+    assert!(took + Duration::from_millis(5) >= due, "{what}: too early, after {took:?}");
+}
+
+/// The names of the tasks that the report gives up, in order.
+pub(crate) fn abandoned(report: &Report) -> Vec<&str> {
+    let tasks = report.tasks().iter().filter(|task| task.outcome == Outcome::Abandoned);
+    let mut names: Vec<&str> = tasks.map(|task| &*task.name).collect();
+    names.sort_unstable();
+    names
+}
