@@ -9,9 +9,12 @@
 //! sequentially consistent, so at least one of the two sees the other.
 
 use std::{
+    iter::Chain,
+    option,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, Waker},
+    vec,
 };
 
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
@@ -182,6 +185,16 @@ impl Wakers {
         } else {
             self.rest.push(waker);
         }
+    }
+}
+
+impl IntoIterator for Wakers {
+    type Item = Waker;
+    type IntoIter = Chain<option::IntoIter<Waker>, vec::IntoIter<Waker>>;
+
+    /// Hands out the wakers one by one, for a caller who guards against their panics in another way.
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.rest)
     }
 }
 

@@ -17,13 +17,15 @@ use std::{
 
 use task_core::Level;
 
-use crate::{clock::Clock, plan::Tick, shared::Shared, watch};
+use crate::{clock::Clock, delivery::Delivery, plan::Tick, shared::Shared, watch};
 
 #[derive(Default)]
 pub(crate) struct Alarm {
     pub(crate) clock: OnceLock<Clock>,
     /// How many waits have begun and not returned: whom the hard exit protects once the report is made.
     pub(crate) waiting: AtomicUsize,
+    /// Here, so that the deadline thread sees whether it moves.
+    pub(crate) delivery: Delivery,
     times: Mutex<Times>,
     changed: Level,
     is_running: AtomicBool,
@@ -52,7 +54,8 @@ impl Alarm {
 
     /// Makes the change of a deadline known. Called outside the manager's lock.
     pub(crate) fn ring(&self, shared: &Arc<Shared>) {
-        if self.times().next.is_some() && !self.is_running.swap(true, Ordering::SeqCst) {
+        let is_needed = self.times().next.is_some() || self.delivery.patience().is_some();
+        if is_needed && !self.is_running.swap(true, Ordering::SeqCst) {
             if let Some(clock) = self.clock.get() {
                 clock.handle().spawn(run(Arc::clone(shared)));
             }
@@ -67,11 +70,12 @@ impl Alarm {
     pub(crate) fn sleeps(&self, later: Duration) -> Option<Duration> {
         let times = *self.times();
         let next = times.next.map(|next| next.saturating_add(later));
-        let Some(at) = next.into_iter().chain(self.hard_exit_at()).min() else {
+        let next = match next.into_iter().chain(self.hard_exit_at()).min() {
+            Some(at) => Some(at.saturating_sub(self.clock.get()?.now())),
             // Without any limit the next change tells.
-            return (!times.is_over).then_some(Duration::MAX);
+            None => (!times.is_over).then_some(Duration::MAX),
         };
-        Some(at.saturating_sub(self.clock.get()?.now()))
+        next.into_iter().chain(self.delivery.patience()).min()
     }
 
     pub(crate) fn is_hard_exit_due(&self) -> bool {

@@ -83,7 +83,8 @@ impl Builder {
         self
     }
 
-    /// Sets how long all cleanups together may take; part of the total. Default: 5 s.
+    /// Sets how long all cleanups together may take; part of the total. Those that no time is left for are not run,
+    /// and reported as such. Default: 5 s.
     pub fn cleanup_budget(mut self, budget: Duration) -> Self {
         self.0.budgets.cleanup = budget;
         self

@@ -11,6 +11,7 @@ use task_core::{Stage, Step, Wakers};
 use crate::{
     alarm::Times,
     cause::CauseKind,
+    cleanup::Hook,
     entry::{Entry, Identity, Role},
     failure::{Failure, FailureKind, Origin},
     machine::{Action, Trigger},
@@ -34,7 +35,8 @@ const MOST_NAMES: usize = 20;
 pub(crate) struct Work {
     wakers: Wakers,
     aborts: Vec<Arc<Entry>>,
-    cleanup: Option<(Arc<Entry>, crate::cleanup::Hook)>,
+    cleanup: Option<(Arc<Entry>, Hook)>,
+    skipped: Vec<Hook>,
     has_ended: bool,
     /// To be dropped outside the lock: an error's drop is user code.
     garbage: Vec<Failure>,
@@ -48,11 +50,25 @@ thread_local! {
 
 impl Shared {
     /// Advances the state machine until nothing is due, carries out what it says, and tells the news.
-    pub(crate) fn drive<'a>(
+    pub(crate) fn drive<'a>(self: &'a Arc<Self>, state: MutexGuard<'a, State>, news: Vec<News>) {
+        let news = self.drive_quietly(state, news);
+        self.tell(news);
+    }
+
+    /// Tells the news. A log sink may block, so this comes last of all.
+    pub(crate) fn tell(&self, news: Vec<News>) {
+        for item in news {
+            item.log(self);
+        }
+    }
+
+    /// Like [`drive`](Self::drive), but hands the news back, for a caller who has more to do before.
+    #[must_use = "news are to be told"]
+    pub(crate) fn drive_quietly<'a>(
         self: &'a Arc<Self>,
         mut state: MutexGuard<'a, State>,
         mut news: Vec<News>,
-    ) {
+    ) -> Vec<News> {
         let me = Arc::as_ptr(self) as usize;
         let outer = DRIVING.try_with(|driving| driving.replace(me)).unwrap_or(0);
         let is_nested = outer == me;
@@ -60,16 +76,13 @@ impl Shared {
         while self.alarm.clock.get().is_some() && !is_nested {
             let Some(mut work) = self.advance(&mut state) else { break };
             drop(state);
-            self.alarm.ring(self);
             news.append(&mut work.news);
             self.perform(work);
             state = self.lock();
         }
         drop(state);
         let _ = DRIVING.try_with(|driving| driving.set(outer));
-        for item in news {
-            item.log(self);
-        }
+        news
     }
 
     /// Takes all steps that are due. Returns what they ask for; `None` if nothing has changed.
@@ -137,6 +150,7 @@ impl Shared {
                 work.news.push(News::Abandoned { names, more });
             }
             Action::Clean => self.prepare_cleanup(state, now, work),
+            Action::SkipCleanup => self.skip_cleanup(state, now, work),
             Action::AbortCleanup => work.aborts.extend(state.cleanup.clone()),
             Action::AbandonCleanup => {
                 if let Some(entry) = state.cleanup.take() {
@@ -172,11 +186,25 @@ impl Shared {
         work.news.push(News::Triggered(cause));
     }
 
-    fn prepare_cleanup(self: &Arc<Self>, state: &mut State, now: Tick, work: &mut Work) {
+    fn begin_cleaning_up(state: &mut State, now: Tick, work: &mut Work) {
         if state.cleaning_up.is_none() {
             state.cleaning_up = Some(now);
             work.news.push(News::Step(Step::CleaningUp));
         }
+    }
+
+    fn skip_cleanup(&self, state: &mut State, now: Tick, work: &mut Work) {
+        Self::begin_cleaning_up(state, now, work);
+        let Some(hook) = state.hooks.pop() else { return };
+        let kind = FailureKind::NotRun { reason: "the budget for cleanups was used up" };
+        let (origin, name) = (Origin::Cleanup, hook.name.to_string());
+        state.record.cleanup(&name, None, now, Duration::ZERO);
+        state.record.fail(None, Failure { origin, name, kind, at: now });
+        work.skipped.push(hook);
+    }
+
+    fn prepare_cleanup(self: &Arc<Self>, state: &mut State, now: Tick, work: &mut Work) {
+        Self::begin_cleaning_up(state, now, work);
         // Invariant 8: reverse order, and each is taken out before it runs.
         let Some(hook) = state.hooks.pop() else { return };
         let identity = Identity {
@@ -224,9 +252,10 @@ impl Shared {
 
     /// Does what was decided. Every part may run the user's code: wakers, drops, the first poll of a cleanup.
     pub(crate) fn perform(self: &Arc<Self>, work: Work) {
-        let Work { wakers, aborts, cleanup, has_ended, garbage, news: _ } = work;
-        wakers.wake();
-        discard(garbage);
+        let Work { wakers, aborts, cleanup, skipped, has_ended, garbage, news: _ } = work;
+        // Handed over before the deadline thread is told to look, so that it sees to it that they are called.
+        let parcel = self.alarm.delivery.add(wakers);
+        self.alarm.ring(self);
         for entry in aborts {
             entry.abort();
         }
@@ -239,7 +268,11 @@ impl Shared {
             let hold = self.outer_hold.lock().map(|mut hold| hold.take());
             drop(hold);
         }
+        // What may block comes last, the wakers before the drop of what is the user's.
+        self.alarm.delivery.run(parcel);
         self.version.bump();
+        skipped.into_iter().for_each(discard);
+        discard(garbage);
     }
 }
 

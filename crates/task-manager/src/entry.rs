@@ -120,17 +120,23 @@ impl Entry {
         self.flags.load(Ordering::SeqCst) & flag != 0
     }
 
-    /// Notes that the future is about to be polled; tells whether for the first time.
-    pub(crate) fn mark_polled(&self) -> bool {
-        !self.has(POLLED) && self.set(POLLED) & POLLED == 0
+    /// Notes that the future is about to be polled; tells whether for the first time. `None` if it was given up before
+    /// it ever was: it must not begin then.
+    pub(crate) fn mark_polled(&self) -> Option<bool> {
+        if self.has(POLLED) {
+            return Some(false);
+        }
+        let before = self.set(POLLED);
+        (before & ABANDONED == 0).then_some(before & POLLED == 0)
     }
 
     pub(crate) fn was_polled(&self) -> bool {
         self.has(POLLED)
     }
 
-    pub(crate) fn mark_abandoned(&self) {
-        self.set(ABANDONED);
+    /// Gives it up; tells whether it was ever polled. The two are one atomic step: what the report says of it holds.
+    pub(crate) fn mark_abandoned(&self) -> bool {
+        self.set(ABANDONED) & POLLED != 0
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {

@@ -32,6 +32,7 @@ impl Shared {
             if let End::Failed(error) = end {
                 discard(error);
             }
+            self.version.bump();
             News::Late { entry: Arc::clone(entry), outcome, detail }.log(self);
             return;
         }
@@ -71,11 +72,14 @@ impl Shared {
             }
         }
         let evicted = std::mem::take(&mut state.record.evicted);
-        self.drive(state, news);
-        entry.stage.advance(Stage::Ended);
+        // Before anything that may block on the way.
+        let parcel = self.alarm.delivery.add(entry.stage.advance_quietly(Stage::Ended));
+        let news = self.drive_quietly(state, news);
+        self.alarm.delivery.run(parcel);
         self.version.bump();
+        self.tell(news);
         drop(removed);
-        discard(evicted);
+        evicted.into_iter().for_each(discard);
     }
 
     /// Begins the shutdown, or records what would have.
@@ -93,8 +97,9 @@ impl Shared {
         let is_first = state.machine.trigger(now, trigger, limit);
         state.record.trigger(kind.clone(), now);
         let news = if is_first { vec![News::Triggered(kind)] } else { Vec::new() };
-        self.drive(state, news);
+        let news = self.drive_quietly(state, news);
         self.version.bump();
+        self.tell(news);
     }
 
     pub(crate) fn escalate(self: &Arc<Self>, level: Escalation, by: &str) {
@@ -131,7 +136,7 @@ impl Shared {
         state.record.fail(Some(entry.id), failure);
         let evicted = std::mem::take(&mut state.record.evicted);
         drop(state);
-        discard(evicted);
+        evicted.into_iter().for_each(discard);
         self.version.bump();
     }
 
@@ -150,7 +155,7 @@ impl Shared {
         state.record.fail(None, failure);
         let evicted = std::mem::take(&mut state.record.evicted);
         drop(state);
-        discard(evicted);
+        evicted.into_iter().for_each(discard);
         self.trigger(CauseKind::SetupFailed, Trigger::Failure, None);
     }
 

@@ -92,6 +92,7 @@ mod cleanup;
 mod clock;
 mod courier;
 mod current;
+mod delivery;
 mod drive;
 mod end;
 mod entry;

@@ -252,8 +252,12 @@ impl Machine {
         }
         let left = self.cleaning_end.map_or(Duration::ZERO, |end| end.saturating_sub(now));
         let join = self.plan.as_ref().map_or(Duration::ZERO, |plan| plan.join);
-        self.wait = Some(Wait::share(now, left, self.cleanups, join));
+        let wait = Wait::share(now, left, self.cleanups, join);
         self.cleanups -= 1;
+        if left.is_zero() {
+            return Some(Action::SkipCleanup);
+        }
+        self.wait = Some(wait);
         Some(Action::Clean)
     }
 

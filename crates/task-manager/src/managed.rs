@@ -73,12 +73,11 @@ impl Future for Managed {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let Some(future) = &mut this.future else { return Poll::Ready(()) };
-        if this.entry.is_abandoned() && !this.entry.was_polled() {
-            // The report says that it was given up: it must not begin after that.
+        let Some(is_first) = this.entry.mark_polled() else {
+            // The report says that it was given up.
             this.finish(End::Aborted);
             return Poll::Ready(());
-        }
-        let is_first = this.entry.mark_polled();
+        };
         let polled = current::enter(&mut this.shared, || catch(|| future.as_mut().poll(cx)));
         let end = match polled {
             // An abort that came before the first poll left its work to this line.

@@ -75,8 +75,7 @@ impl State {
         if !entry.set_outcome(Outcome::Abandoned) {
             return;
         }
-        entry.mark_abandoned();
-        let never_ran = entry.role == Role::Cleanup && !entry.was_polled();
+        let never_ran = !entry.mark_abandoned() && entry.role == Role::Cleanup;
         let kind = if never_ran {
             FailureKind::NotRun { reason: "its runtime did not get to it in time" }
         } else {

@@ -108,13 +108,16 @@ fn keep_deadlines(shared: Arc<Shared>) {
     if shared.alarm.is_hard_exit_due() {
         hard_exit(&shared);
     }
+    let is_stuck = shared.alarm.delivery.send_for_help();
     let work = shared.advance(&mut shared.lock());
     courier::send(Box::new(move || {
         if let Some(mut work) = work {
             let news = std::mem::take(&mut work.news);
-            shared.alarm.ring(&shared);
             shared.perform(work);
             shared.drive(shared.lock(), news);
+        }
+        if is_stuck {
+            shared.alarm.delivery.help();
         }
     }));
 }

@@ -37,6 +37,8 @@ pub(crate) enum Action {
     Abandon(Phase),
     /// Run the next cleanup.
     Clean,
+    /// Report the next cleanup as not run: there is no time left for it.
+    SkipCleanup,
     /// Drop the running cleanup.
     AbortCleanup,
     /// Go on without the running cleanup.

@@ -6,20 +6,22 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::anyhow;
-use task_manager::{Manager, Outcome, task_fn};
+use task_manager::{Manager, Outcome, Step, task_fn};
 use tracing::{Event, Metadata, Subscriber, span};
 
 use crate::{
     child,
-    stuck::{SECOND, STOP_END, abandoned, block, block_workers, on_time, short, worker, workers},
+    stuck::{
+        SECOND, STOP_END, abandoned, block, block_workers, current_thread, on_time, short, worker,
+        workers,
+    },
 };
 
 /// Blocks whoever calls it.
@@ -96,7 +98,6 @@ fn a_log_sink_that_blocks_from_the_trigger_on_holds_no_deadline() {
             let error = manager.wait().await.unwrap_err();
             on_time("wait with a log sink that blocks", began, STOP_END);
             assert_eq!(abandoned(error.report().unwrap()), ["stuck-0", "stuck-1"]);
-            std::process::exit(0);
         });
     })
     .passed();
@@ -121,7 +122,6 @@ fn a_log_sink_that_blocks_keeps_nobody_from_learning_how_a_task_ended() {
             assert_eq!(one.ended().await, Outcome::Completed);
             assert_eq!(other.ended().await, Outcome::Completed);
             on_time("the ends of tasks with a log sink that blocks", began, Duration::ZERO);
-            std::process::exit(0);
         });
     })
     .passed();
@@ -143,7 +143,6 @@ fn a_log_sink_that_blocks_during_the_cleanups_costs_them_no_more_than_their_budg
             let began = Instant::now();
             let _ = manager.shutdown().await;
             assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
-            std::process::exit(0);
         });
     })
     .passed();
@@ -160,7 +159,7 @@ fn a_thread_that_is_blocked_while_it_drives_the_shutdown_holds_nobody() {
                         async move { ctx.cancelled().await },
                         Waker::from(Arc::new(BlockingWaker)),
                     );
-                    Ok(std::future::pending().await)
+                    std::future::pending().await
                 }))
                 .unwrap();
             manager.run(worker("other")).unwrap();
@@ -176,7 +175,6 @@ fn a_thread_that_is_blocked_while_it_drives_the_shutdown_holds_nobody() {
             let report = error.report().unwrap();
             assert_eq!(task.outcome(), Some(Outcome::Aborted), "{report}");
             assert_eq!(report.cleanups()[0].outcome, Some(Outcome::Completed), "{report}");
-            std::process::exit(0);
         });
     })
     .passed();
@@ -200,7 +198,6 @@ fn a_waker_that_blocks_keeps_no_other_caller_of_wait_asleep() {
             thread::spawn(move || handle.stop());
             manager.wait().await.unwrap();
             on_time("wait beside wakers that block", began, Duration::ZERO);
-            std::process::exit(0);
         });
     })
     .passed();
@@ -220,7 +217,8 @@ fn a_waker_that_blocks_keeps_no_other_task_from_being_stopped() {
                     Ok(())
                 }))
                 .unwrap();
-            let others: Vec<_> = ["a", "b", "c"].map(|name| manager.run(worker(name)).unwrap()).into();
+            let others: Vec<_> =
+                ["a", "b", "c"].map(|name| manager.run(worker(name)).unwrap()).into();
             tokio::time::sleep(Duration::from_millis(50)).await;
             let handle = manager.handle();
             let began = Instant::now();
@@ -230,7 +228,6 @@ fn a_waker_that_blocks_keeps_no_other_task_from_being_stopped() {
             for other in others {
                 assert_eq!(other.ended().await, Outcome::Completed);
             }
-            std::process::exit(0);
         });
     })
     .passed();
@@ -274,7 +271,7 @@ impl std::error::Error for FallsSilent {}
 #[test]
 fn an_error_whose_display_blocks_does_not_hold_the_hard_exit() {
     let ended = child::run(|| {
-        crate::stuck::current_thread().block_on(async {
+        current_thread().block_on(async {
             let manager = short().hard_exit(70).build().unwrap();
             let (release, go) = std::sync::mpsc::channel();
             let other = workers(1);
@@ -297,47 +294,46 @@ fn an_error_whose_display_blocks_does_not_hold_the_hard_exit() {
 }
 
 #[test]
-fn a_dropped_report_whose_errors_block_when_dropped_holds_no_other_manager() {
-    struct Blocks;
-    impl Drop for Blocks {
+fn the_deadline_thread_drops_nothing_of_the_users() {
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    struct Observed;
+    impl Drop for Observed {
         fn drop(&mut self) {
-            block();
+            assert_ne!(thread::current().name(), Some("task-deadlines"));
+            DROPS.fetch_add(1, Ordering::SeqCst);
         }
     }
+    impl fmt::Debug for Observed {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("observed")
+        }
+    }
+    impl fmt::Display for Observed {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            fmt::Debug::fmt(self, f)
+        }
+    }
+    impl std::error::Error for Observed {}
     child::run(|| {
+        const ROUNDS: usize = 500;
         workers(2).block_on(async {
-            // Managers whose last owner may be the deadline thread, which looks at them all the time.
-            for _ in 0..50 {
+            for _ in 0..ROUNDS {
                 let manager = Manager::builder().total(60 * SECOND).build().unwrap();
-                let guard = Blocks;
-                manager
-                    .run(task_fn("fails", async move |_| Err(anyhow!(Held(guard)))))
-                    .unwrap();
-                let other = thread::spawn(move || drop(manager));
-                drop(other);
+                let observed = Observed;
+                manager.run(worker("keeps the thread watching")).unwrap();
+                manager.run(task_fn("fails", async move |_| Err(observed.into()))).unwrap();
+                let mut group = manager.group();
+                drop(manager);
+                while group.step() != Step::Ended {
+                    group.changed().await;
+                }
             }
-            let manager = short().build().unwrap();
-            block_workers(&manager, 2);
             let began = Instant::now();
-            let error = manager.shutdown().await.unwrap_err();
-            on_time("wait beside reports that block when dropped", began, STOP_END);
-            assert_eq!(error.report().unwrap().failures().len(), 2);
-            std::process::exit(0);
+            while DROPS.load(Ordering::SeqCst) < ROUNDS {
+                assert!(began.elapsed() < 5 * SECOND, "{}", DROPS.load(Ordering::SeqCst));
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         });
     })
     .passed();
-
-    struct Held(Blocks);
-    impl fmt::Display for Held {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            let Self(_) = self;
-            f.write_str("held")
-        }
-    }
-    impl fmt::Debug for Held {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            fmt::Display::fmt(self, f)
-        }
-    }
-    impl std::error::Error for Held {}
 }

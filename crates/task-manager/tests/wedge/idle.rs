@@ -35,7 +35,8 @@ fn switches() -> BTreeMap<String, u64> {
         }
         let status = fs::read_to_string(folder.join("status")).unwrap();
         let counts = status.lines().filter(|line| line.contains("ctxt_switches"));
-        let sum = counts.map(|line| line.split_whitespace().last().unwrap().parse::<u64>().unwrap());
+        let sum =
+            counts.map(|line| line.split_whitespace().last().unwrap().parse::<u64>().unwrap());
         switches.insert(format!("{} {}", name.trim(), folder.display()), sum.sum());
     }
     switches
@@ -119,13 +120,13 @@ fn on_a_paused_clock_the_deadline_thread_fires_when_that_clock_says_so() {
             let task = manager
                 .run(task_fn("stuck", async move |ctx| {
                     ctx.cancelled().await;
+                    // The runtime is blocked from here on: only the thread can see the time go by.
                     let nobody = &mut Context::from_waker(Waker::noop());
-                    let mut jump = pin!(tokio::time::advance(10 * SECOND));
-                    let _: Poll<()> = jump.as_mut().poll(nobody);
-                    // The runtime is blocked from here on: only the thread can see the new time.
                     let began = Instant::now();
                     while handle.group().is_some_and(|group| group.step() != Step::Ended) {
                         assert!(began.elapsed() < 5 * SECOND, "not seen");
+                        let mut jump = pin!(tokio::time::advance(10 * SECOND));
+                        let _: Poll<()> = jump.as_mut().poll(nobody);
                         thread::sleep(Duration::from_millis(5));
                     }
                     Ok(())

@@ -20,12 +20,14 @@ pub(crate) fn short() -> Builder {
     Manager::builder().total(SECOND).cleanup_budget(Duration::from_millis(200))
 }
 
-pub(crate) fn workers(count: usize) -> Runtime {
-    runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build().unwrap()
+/// A runtime that is never dropped, for that would wait for its blocked workers.
+pub(crate) fn workers(count: usize) -> &'static Runtime {
+    let mut builder = runtime::Builder::new_multi_thread();
+    Box::leak(Box::new(builder.worker_threads(count).enable_all().build().unwrap()))
 }
 
-pub(crate) fn current_thread() -> Runtime {
-    runtime::Builder::new_current_thread().enable_all().build().unwrap()
+pub(crate) fn current_thread() -> &'static Runtime {
+    Box::leak(Box::new(runtime::Builder::new_current_thread().enable_all().build().unwrap()))
 }
 
 /// Blocks the calling thread for longer than any scenario takes.
