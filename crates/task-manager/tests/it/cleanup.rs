@@ -1,7 +1,15 @@
 //! Cleanups: order, isolation, shares, late registration (invariant 8).
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
 use anyhow::anyhow;
-use task_manager::{FailureKind, Manager, Origin, Outcome, task_fn};
+use task_manager::{FailureKind, Handle, Manager, Origin, Outcome, task_fn};
 use tokio::time::Instant;
 
 use crate::support::{Journal, SECOND, slow, worker};
@@ -114,4 +122,77 @@ fn a_dead_runtime_ends_its_tasks_and_cleanups_are_reported_as_not_run() {
     let not_run = report.failures().last().unwrap();
     assert_eq!(not_run.to_string(), "cleanup `close` was not run: its runtime is gone");
     assert_eq!(report.cleanups()[0].outcome, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_budget_cleanups_are_not_run_and_the_report_says_so() {
+    let manager = Manager::builder().cleanup_budget(Duration::ZERO).build().unwrap();
+    let journal = Journal::default();
+    for name in ["a", "b", "c"] {
+        let journal = journal.clone();
+        manager
+            .cleanup(name, async move || {
+                journal.note(name);
+                Ok(())
+            })
+            .unwrap();
+    }
+    let error = manager.shutdown().await.unwrap_err();
+    let report = error.report().unwrap();
+    assert!(journal.read().is_empty(), "{:?}", journal.read());
+    let ends: Vec<_> =
+        report.cleanups().iter().map(|cleanup| (&*cleanup.name, cleanup.outcome)).collect();
+    assert_eq!(ends, [("c", None), ("b", None), ("a", None)]);
+    assert_eq!(
+        report.failures()[0].to_string(),
+        "cleanup `c` was not run: the budget for cleanups was used up"
+    );
+    assert_eq!(report.failures().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cleanup_that_registers_itself_again_and_again_ends_with_the_budget() {
+    fn register(handle: Handle, runs: Arc<AtomicUsize>) {
+        let again = handle.clone();
+        let _ = handle.cleanup("again", async move || {
+            runs.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(SECOND / 10).await;
+            register(again, runs);
+            Ok(())
+        });
+    }
+    let manager = Manager::new();
+    let runs = Arc::new(AtomicUsize::new(0));
+    register(manager.handle(), runs.clone());
+    let began = Instant::now();
+    let error = manager.shutdown().await.unwrap_err();
+    assert!(began.elapsed() <= 5 * SECOND, "invariant 3: the budget is fixed");
+    assert!(runs.load(Ordering::SeqCst) >= 40, "{}", runs.load(Ordering::SeqCst));
+    let report = error.report().unwrap();
+    assert_eq!(report.failures().len(), 1, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_of_cleanups_is_shared_and_all_but_the_hanging_ones_run() {
+    let manager = Manager::new();
+    let journal = Journal::default();
+    for index in 0..10 {
+        let journal = journal.clone();
+        manager
+            .cleanup(format!("{index}"), async move || {
+                if index % 2 == 0 {
+                    std::future::pending::<()>().await;
+                }
+                journal.note(index.to_string());
+                Ok(())
+            })
+            .unwrap();
+    }
+    let began = Instant::now();
+    let error = manager.shutdown().await.unwrap_err();
+    assert!(began.elapsed() <= 5 * SECOND, "{:?}", began.elapsed());
+    assert_eq!(journal.read(), ["9", "7", "5", "3", "1"]);
+    let aborted = error.report().unwrap().failures().iter();
+    assert!(aborted.clone().all(|failure| matches!(failure.kind, FailureKind::Aborted)));
+    assert_eq!(aborted.count(), 5);
 }

@@ -1,8 +1,10 @@
 //! The contract of the manager, as tests. See `README.md` here for which test shows which sentence.
 #![allow(clippy::unwrap_used)]
 
+mod callers;
 mod cleanup;
 mod ends;
+mod foreign;
 mod nesting;
 mod readiness;
 mod shutdown;

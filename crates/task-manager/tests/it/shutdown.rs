@@ -287,4 +287,49 @@ fn budgets_that_leave_no_time_to_stop_are_an_error() {
     assert!(error.to_string().contains("the total of 1s must exceed"), "{error}");
     let error = Manager::builder().drain_delay(Duration::MAX).build().unwrap_err();
     assert!(error.to_string().contains("drain delay is over 100 years"), "{error}");
+    let error = Manager::builder().total(Duration::MAX).build().unwrap_err();
+    assert!(error.to_string().contains("total is over 100 years"), "{error}");
+    let error = Manager::builder().cleanup_budget(Duration::MAX).build().unwrap_err();
+    assert!(error.to_string().contains("cleanup budget is over 100 years"), "{error}");
+    let error = Manager::builder().start_timeout(Duration::MAX).build().unwrap_err();
+    assert!(error.to_string().contains("start timeout is over 100 years"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_grace_and_cleanups_together_stay_within_the_total() {
+    for drain in [0, 3, 9] {
+        let manager = Manager::builder()
+            .total(15 * SECOND)
+            .drain_delay(drain * SECOND)
+            .cleanup_budget(5 * SECOND)
+            .build()
+            .unwrap();
+        for phase in [0, 100, 150, 200] {
+            manager.run(deaf("deaf").in_phase(Phase::new(phase))).unwrap();
+        }
+        for _ in 0..3 {
+            manager.cleanup("hangs", async || std::future::pending().await).unwrap();
+        }
+        let began = Instant::now();
+        let error = manager.shutdown().await.unwrap_err();
+        assert!(began.elapsed() <= 15 * SECOND, "{:?}", began.elapsed());
+        assert_eq!(error.report().unwrap().failures().len(), 7);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_stopped_before_its_first_poll_still_runs_once() {
+    let manager = Manager::new();
+    let journal = Journal::default();
+    let noted = journal.clone();
+    let task = manager
+        .run(task_fn("late", async move |ctx: Context| {
+            noted.note(format!("polled, cancelled: {}", ctx.is_cancelled()));
+            Ok(())
+        }))
+        .unwrap();
+    manager.stop();
+    manager.wait().await.unwrap();
+    assert_eq!(journal.read(), ["polled, cancelled: true"]);
+    assert_eq!(task.outcome(), Some(Outcome::Completed));
 }

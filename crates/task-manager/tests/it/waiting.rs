@@ -104,3 +104,16 @@ fn a_manager_made_outside_is_tied_to_the_runtime_of_its_first_use() {
     });
     assert_eq!(report.unwrap().cleanups().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_group_of_ephemeral_tasks_ends_cleanly_when_all_are_done() {
+    let manager = Manager::new();
+    for seconds in 1..=3 {
+        let sleep = tokio::time::sleep(seconds * SECOND);
+        manager.run_ephemeral(task_fn("job", async move |_| Ok(sleep.await))).unwrap();
+    }
+    let report = manager.wait().await.unwrap();
+    assert_eq!(report.cause().kind, CauseKind::Completed);
+    assert_eq!(report.steps().triggered, 3 * SECOND);
+    assert_eq!(report.totals().completed, 3);
+}

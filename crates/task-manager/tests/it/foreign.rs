@@ -1,0 +1,224 @@
+//! What is not ours and misbehaves: names, wakers, log sinks, drops (invariant 9). What blocks is in `tests/wedge`.
+
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{self, Wake, Waker},
+};
+
+use anyhow::anyhow;
+use task_manager::{Context, FailureKind, Manager, Outcome, Task, task_fn};
+use tracing::{Event, Metadata, Subscriber, span, subscriber};
+
+use crate::support::{SECOND, deaf, worker};
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_name_refuses_the_task_and_harms_nobody() {
+    struct Nameless;
+    impl Task for Nameless {
+        fn name(&self) -> Cow<'static, str> {
+            panic!("no name");
+        }
+        async fn run(self, _: Context) -> anyhow::Result<()> {
+            Ok(())
+        }
+    }
+    let manager = Manager::new();
+    let refused = manager.run(Nameless).unwrap_err();
+    assert!(!refused.is_too_late());
+    assert_eq!(
+        refused.to_string(),
+        "`a task` was refused: it panicked when asked for its properties: no name"
+    );
+    let Nameless = refused.into_inner();
+    manager.run(worker("other")).unwrap();
+    assert_eq!(manager.shutdown().await.unwrap().totals().started, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_asked_for_once() {
+    struct Counted(Arc<AtomicUsize>);
+    impl Task for Counted {
+        fn name(&self) -> Cow<'static, str> {
+            Cow::Owned(format!("asked {} times", self.0.fetch_add(1, Ordering::SeqCst) + 1))
+        }
+        async fn run(self, ctx: Context) -> anyhow::Result<()> {
+            assert_eq!(ctx.name(), "asked 1 times");
+            Ok(())
+        }
+    }
+    let manager = Manager::new();
+    let asked = Arc::new(AtomicUsize::new(0));
+    manager.run(Counted(asked.clone())).unwrap();
+    manager.wait().await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_later_poll_is_a_failure_at_that_instant() {
+    let manager = Manager::new();
+    let other = manager.run(worker("other")).unwrap();
+    manager
+        .run(task_fn("later", async |_| {
+            tokio::time::sleep(SECOND).await;
+            panic!("on the second poll");
+        }))
+        .unwrap();
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(error.report().unwrap().steps().triggered, SECOND);
+    assert_eq!(error.root().unwrap().at, SECOND);
+    assert_eq!(other.outcome(), Some(Outcome::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_drop_after_the_abort_is_the_outcome() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    let manager = Manager::new();
+    let task = manager
+        .run(task_fn("bomb", async |_| {
+            let _bomb = Bomb;
+            std::future::pending().await
+        }))
+        .unwrap();
+    let error = manager.shutdown().await.unwrap_err();
+    assert_eq!(task.outcome(), Some(Outcome::Panicked));
+    let FailureKind::Panic(panic) = &error.root().unwrap().kind else { panic!("{error}") };
+    assert_eq!(panic.message, "in drop");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aborted_task_is_dropped_before_the_wait_returns() {
+    struct Seen(Arc<AtomicBool>);
+    impl Drop for Seen {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let manager = Manager::new();
+    let dropped = Arc::new(AtomicBool::new(false));
+    let seen = Seen(dropped.clone());
+    manager
+        .run(task_fn("deaf", async move |_| {
+            let _seen = seen;
+            std::future::pending().await
+        }))
+        .unwrap();
+    manager.shutdown().await.unwrap_err();
+    assert!(dropped.load(Ordering::SeqCst), "invariant 7");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_failures_at_the_same_instant_give_one_root_and_lose_none() {
+    let manager = Manager::new();
+    for name in ["a", "b"] {
+        manager
+            .run(task_fn(name, async move |_| {
+                tokio::time::sleep(SECOND).await;
+                Err(anyhow!("{name} broke"))
+            }))
+            .unwrap();
+    }
+    let error = manager.wait().await.unwrap_err();
+    let failures = error.report().unwrap().failures();
+    assert_eq!(failures.iter().map(|failure| &*failure.name).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(error.to_string(), "task `a` failed (+1 more)");
+    assert_eq!(failures[0].at, failures[1].at);
+}
+
+/// Panics wherever a subscriber is called.
+struct PanickingSink;
+
+impl Subscriber for PanickingSink {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        panic!("new span");
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, _: &Event<'_>) {
+        panic!("event");
+    }
+    fn enter(&self, _: &span::Id) {
+        panic!("enter");
+    }
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_sink_that_panics_costs_log_lines_and_nothing_else() {
+    let _default = subscriber::set_default(PanickingSink);
+    let manager = Manager::new();
+    let ran = Arc::new(AtomicBool::new(false));
+    let noted = ran.clone();
+    manager
+        .cleanup("close", async move || {
+            noted.store(true, Ordering::SeqCst);
+            Ok(())
+        })
+        .unwrap();
+    let work = manager.run(worker("work")).unwrap();
+    let late = manager.run(deaf("deaf")).unwrap();
+    let error = manager.shutdown().await.unwrap_err();
+    assert_eq!(error.to_string(), "task `deaf` did not end by its deadline and was aborted");
+    assert_eq!(work.outcome(), Some(Outcome::Completed));
+    assert_eq!(late.outcome(), Some(Outcome::Aborted));
+    assert!(ran.load(Ordering::SeqCst));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_leaves_no_other_waiter_asleep() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("woken");
+        }
+    }
+    let manager = Arc::new(Manager::new());
+    let task = manager.run(worker("work")).unwrap();
+    let waker = Waker::from(Arc::new(Panics));
+    let cx = &mut task::Context::from_waker(&waker);
+    let mut waits: Vec<_> = (0..3).map(|_| Box::pin(manager.wait())).collect();
+    let mut ends = Box::pin(task.ended());
+    for wait in &mut waits {
+        assert!(wait.as_mut().poll(cx).is_pending());
+    }
+    assert!(ends.as_mut().poll(cx).is_pending());
+    let waiting = tokio::spawn({
+        let manager = manager.clone();
+        async move { manager.wait().await.unwrap().is_clean() }
+    });
+    tokio::task::yield_now().await;
+    manager.stop();
+    assert!(waiting.await.unwrap());
+    for wait in waits {
+        assert!(wait.await.unwrap().is_clean());
+    }
+    assert_eq!(ends.await, Outcome::Completed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_is_cut_to_256_bytes_at_a_character() {
+    let manager = Manager::new();
+    let task = manager
+        .run(task_fn("talks", async |ctx: Context| {
+            ctx.status("é".repeat(1_000) + "x");
+            ctx.cancelled().await;
+            ctx.status("x".repeat(200) + &"é".repeat(100));
+            Ok(())
+        }))
+        .unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(task.info().status.unwrap().len(), 256);
+    manager.shutdown().await.unwrap();
+    assert_eq!(&*task.info().status.unwrap(), "x".repeat(200) + &"é".repeat(28));
+}
