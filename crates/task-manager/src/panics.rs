@@ -77,6 +77,12 @@ pub(crate) fn display(value: &dyn fmt::Display) -> String {
     catch(|| format!("{value:#}")).unwrap_or_else(|_| String::from("(its Display panicked)"))
 }
 
+/// As [`display`], without the causes.
+#[cfg(feature = "serde")]
+pub(crate) fn display_alone(value: &dyn fmt::Display) -> String {
+    catch(|| value.to_string()).unwrap_or_else(|_| String::from("(its Display panicked)"))
+}
+
 /// Where the last panic of this thread happened.
 pub(crate) struct Place {
     /// The payload's text, if it is one.

@@ -7,6 +7,8 @@ use task_core::{Outcome, Phase, TaskId, Totals};
 use crate::{cause::Cause, failure::Failure};
 
 mod display;
+#[cfg(feature = "serde")]
+mod serialize;
 
 /// Everything that happened: the cause, every failure, and how each task and cleanup ended. Cheap to clone.
 ///

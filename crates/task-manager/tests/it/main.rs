@@ -7,6 +7,7 @@ mod ends;
 mod foreign;
 mod nesting;
 mod readiness;
+mod report;
 mod shutdown;
 mod support;
 mod waiting;

@@ -1,0 +1,260 @@
+//! The report as a value, as text and as data.
+
+use std::{error::Error as _, fmt, io};
+
+use anyhow::{Context as _, anyhow};
+use task_manager::{Context, Manager, Outcome, Phase, Report, ShutdownError, Task, task_fn};
+
+use crate::support::{Journal, SECOND, deaf, slow, worker};
+
+/// A shutdown that shows every kind of line.
+async fn eventful() -> ShutdownError {
+    let manager = Manager::builder().name("orders").drain_delay(2 * SECOND).build().unwrap();
+    let journal = Journal::default();
+    manager.run(slow("server", 3 * SECOND, &journal).in_phase(Phase::INGRESS)).unwrap();
+    manager.run(slow("job", SECOND, &journal)).unwrap();
+    manager.run(slow("job", 2 * SECOND, &journal)).unwrap();
+    manager
+        .run(task_fn("stuck", async |ctx: Context| {
+            ctx.status("flushing 120 messages");
+            std::future::pending().await
+        }))
+        .unwrap();
+    manager.run(worker("probes").in_phase(Phase::SUPPORT)).unwrap();
+    manager.cleanup("database", async || Err(anyhow!("connection lost"))).unwrap();
+    manager
+        .cleanup("flush", async || {
+            tokio::time::sleep(SECOND / 2).await;
+            Ok(())
+        })
+        .unwrap();
+    let _ = tokio::time::timeout(10 * SECOND, manager.wait()).await;
+    manager.shutdown().await.unwrap_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_text_says_on_one_page_what_happened_and_who_held_it() {
+    let error = eventful().await;
+    let expected = "\
+orders stopped in 19.25 s of 25.00 s, 2 failures; cause: stop was called
+  also: task `stuck` aborted (+18.75 s)
+  drain 2.00 s, stop 16.75 s, cleanup 501 ms; up 10.00 s; 5 tasks in all
+  failure: task `stuck` did not end by its deadline and was aborted
+  failure: cleanup `database` failed: connection lost
+  server   |  ====                  | completed   3.00 s
+  job#2    |      =                 | completed   1.00 s
+  job#3    |      ==                | completed   2.00 s
+  stuck    |      ================= | aborted    13.75 s  (flushing 120 messages)
+  probes   |                       =| completed   0.0 ms
+  flush    |                       =| completed   501 ms  cleanup
+  database |                       =| failed      0.0 ms  cleanup";
+    let text = error.report().unwrap().to_string();
+    assert_eq!(without_milliseconds(&text), without_milliseconds(expected), "\n{text}");
+}
+
+/// Paused time is read to the millisecond, and a timer may come one later.
+fn without_milliseconds(text: &str) -> String {
+    text.replace("501 ms", "500 ms").replace("  1.0 ms", "  0.0 ms")
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_twenty_tasks_are_shown_those_that_held_it_longest() {
+    let manager = Manager::new();
+    for seconds in 1..=30 {
+        let journal = Journal::default();
+        let name: &'static str = if seconds % 2 == 0 { "even" } else { "odd" };
+        manager.run(slow(name, seconds * SECOND / 10, &journal)).unwrap();
+    }
+    for index in 0..25 {
+        manager.cleanup(format!("hook-{index}"), async || Ok(())).unwrap();
+    }
+    let report = manager.shutdown().await.unwrap();
+    assert_eq!(report.tasks().len(), 30, "all of them are there as values");
+    let text = report.to_string();
+    let bars = text.lines().filter(|line| line.contains('|') && !line.ends_with("cleanup"));
+    assert_eq!(bars.count(), 20, "{text}");
+    assert!(text.contains("\n  … and 10 more tasks"), "{text}");
+    assert!(text.contains("\n  … and 5 more cleanups"), "{text}");
+    assert!(text.contains("even#30 |"), "{text}");
+    assert!(!text.contains("odd#1 "), "the quickest is not shown: {text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clean_report_of_nothing_is_three_short_lines_at_most() {
+    let report = Manager::new().shutdown().await.unwrap();
+    assert_eq!(
+        report.to_string(),
+        "manager stopped in 0.0 ms of 25.00 s, clean; cause: stop was called\n  \
+         drain 0.0 ms, stop 0.0 ms, cleanup 0.0 ms; up 0.0 ms; 0 tasks in all"
+    );
+    assert_eq!(report.exit_code(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_names_the_root_once_and_its_debug_shows_the_report() {
+    let manager = Manager::new();
+    manager
+        .run(task_fn("consumer", async |_| {
+            Err(io::Error::other("no broker")).context("reading orders")
+        }))
+        .unwrap();
+    let error = manager.wait().await.unwrap_err();
+    let report = error.report().unwrap().to_string();
+    assert_eq!(format!("{error}"), "task `consumer` failed");
+    assert_eq!(error.source().unwrap().to_string(), "reading orders");
+    assert_eq!(format!("{error:?}"), format!("task `consumer` failed\n{report}"));
+    let chain = format!("{:#}", anyhow::Error::new(error));
+    assert_eq!(chain, "task `consumer` failed: reading orders: no broker");
+    assert_eq!(report.matches("no broker").count(), 1, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_setup_is_the_root_and_has_an_exit_code_of_its_own() {
+    let manager = Manager::new();
+    manager.run(worker("work")).unwrap();
+    let journal = Journal::default();
+    let noted = journal.clone();
+    manager
+        .cleanup("close", async move || {
+            noted.note("closed");
+            Ok(())
+        })
+        .unwrap();
+    manager.setup_failed(anyhow!("no config"));
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(error.to_string(), "the setup failed");
+    assert_eq!(error.exit_code(), 3);
+    assert_eq!(journal.read(), ["closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_bounded_and_the_first_of_each_task_and_the_last_are_kept() {
+    let manager = Manager::builder().only_failures_stop().build().unwrap();
+    for task in 0..3 {
+        manager
+            .run(task_fn(format!("task-{task}"), async move |ctx: Context| {
+                for attempt in 0..1_000 {
+                    ctx.record_failure(anyhow!("{task}.{attempt}"));
+                }
+                Ok(())
+            }))
+            .unwrap();
+    }
+    let error = manager.wait().await.unwrap_err();
+    let report = error.report().unwrap();
+    assert_eq!(report.failures().len() as u64 + report.omitted_failures(), 3_000);
+    assert_eq!(report.failures().len(), 3 + 64);
+    let firsts: Vec<_> = report.failures()[..3].iter().map(ToString::to_string).collect();
+    assert!(firsts[2].ends_with("failed and went on: 2.0"), "{firsts:?}");
+    assert_eq!(error.to_string(), "task `task-0` failed and went on (+2999 more)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_ended_cleanly_before_the_trigger_are_counted_and_not_listed() {
+    let manager = Manager::new();
+    for _ in 0..10_000 {
+        manager.run_ephemeral(task_fn("job", async |_| Ok(()))).unwrap().ended().await;
+    }
+    manager.run(worker("work")).unwrap();
+    let report = manager.shutdown().await.unwrap();
+    assert_eq!(report.tasks().len(), 1);
+    assert_eq!((report.totals().started, report.totals().completed), (10_001, 10_001));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_very_long_name_keeps_the_report_readable() {
+    let manager = Manager::new();
+    manager.run(deaf("short")).unwrap();
+    manager.run(worker("w").named("n".repeat(500))).unwrap();
+    let report = manager.shutdown().await.unwrap_err().report().unwrap().to_string();
+    let line = report.lines().find(|line| line.contains("short ")).unwrap();
+    assert!(line.chars().count() < 100, "the other lines are not padded to it: {line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_value_of_the_report_is_there() {
+    let error = eventful().await;
+    let report: &Report = error.report().unwrap();
+    assert_eq!(report.name(), "orders");
+    assert!(!report.is_clean());
+    assert_eq!(report.steps().triggered, 10 * SECOND);
+    assert_eq!(report.steps().stopping, 12 * SECOND);
+    assert_eq!(report.steps().budget, Some(25 * SECOND));
+    let server = &report.tasks()[0];
+    assert_eq!((&*server.name, server.phase), ("server", Phase::INGRESS));
+    assert_eq!(server.stop_took, Some(3 * SECOND));
+    assert_eq!(server.ran, 15 * SECOND);
+    assert_eq!(server.ended_at, 15 * SECOND);
+    let outcomes: Vec<_> = report.cleanups().iter().map(|cleanup| cleanup.outcome).collect();
+    assert_eq!(outcomes, [Some(Outcome::Completed), Some(Outcome::Failed)]);
+    assert_eq!((report.omitted_tasks(), report.omitted_failures()), (0, 0));
+}
+
+#[cfg(feature = "serde")]
+#[tokio::test(start_paused = true)]
+async fn the_report_is_data_with_stable_names() {
+    use serde_json::{Value, json};
+
+    let error = eventful().await;
+    let value = serde_json::to_value(error.report().unwrap()).unwrap();
+    let keys: std::collections::BTreeSet<_> = value.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(
+        keys.into_iter().collect::<Vec<_>>(),
+        [
+            "cause",
+            "clean",
+            "cleanups",
+            "exit_code",
+            "failures",
+            "later_triggers",
+            "name",
+            "omitted_cleanups",
+            "omitted_failures",
+            "omitted_tasks",
+            "steps",
+            "tasks",
+            "totals"
+        ]
+    );
+    let cause = json!({ "kind": "stopped", "text": "stop was called", "task": null, "at": 10.0 });
+    assert_eq!(value["cause"], cause);
+    assert_eq!(value["later_triggers"][0]["task"], "stuck");
+    assert_eq!(
+        value["tasks"][0],
+        json!({
+            "id": 1, "name": "server", "phase": 0, "outcome": "completed", "ended_at": 15.0,
+            "ran": 15.0, "stop_took": 3.0, "status": null,
+        })
+    );
+    assert_eq!(value["failures"][0]["kind"], "aborted");
+    assert_eq!(value["failures"][0]["error"], json!([]));
+    let database = &value["failures"][1];
+    assert_eq!(database["text"], "cleanup `database` failed");
+    assert_eq!(database["error"], json!(["connection lost"]));
+    assert_eq!(value["cleanups"][1]["outcome"], "failed");
+    assert_eq!(value["steps"]["budget"], 25.0);
+    assert_eq!(value["totals"]["aborted"], 1);
+    assert_eq!((&value["exit_code"], &value["clean"]), (&json!(1), &Value::Bool(false)));
+}
+
+#[cfg(feature = "serde")]
+#[tokio::test(start_paused = true)]
+async fn a_serialized_error_has_its_causes_and_may_panic_while_it_speaks() {
+    #[derive(Debug)]
+    struct Mute;
+    impl fmt::Display for Mute {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("no words")
+        }
+    }
+    impl std::error::Error for Mute {}
+    let manager = Manager::new();
+    manager.run(task_fn("mute", async |_| Err(Mute).context("reading orders"))).unwrap();
+    manager.run(task_fn("panics", async |_| panic!("over"))).unwrap();
+    let error = manager.wait().await.unwrap_err();
+    let value = serde_json::to_value(error.report().unwrap()).unwrap();
+    let errors = &value["failures"][0]["error"];
+    assert_eq!(*errors, serde_json::json!(["reading orders", "(its Display panicked)"]));
+    assert!(value["failures"][1]["location"].as_str().unwrap().contains("report.rs:"));
+}
