@@ -306,7 +306,10 @@ async fn ten_thousand_tasks_a_second_while_draining_do_not_starve_the_shutdown()
                 ctx.draining().await;
                 loop {
                     for _ in 0..10 {
-                        let job = task_fn("job", async |_| Ok(tokio::task::yield_now().await));
+                        let job = task_fn("job", async |_| {
+                            tokio::task::yield_now().await;
+                            Ok(())
+                        });
                         if handle.run_ephemeral(job).is_err() {
                             counted.fetch_add(1, Ordering::SeqCst);
                         }

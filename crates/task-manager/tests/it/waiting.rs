@@ -110,7 +110,11 @@ async fn a_group_of_ephemeral_tasks_ends_cleanly_when_all_are_done() {
     let manager = Manager::new();
     for seconds in 1..=3 {
         let sleep = tokio::time::sleep(seconds * SECOND);
-        manager.run_ephemeral(task_fn("job", async move |_| Ok(sleep.await))).unwrap();
+        let job = task_fn("job", async move |_| {
+            sleep.await;
+            Ok(())
+        });
+        manager.run_ephemeral(job).unwrap();
     }
     let report = manager.wait().await.unwrap();
     assert_eq!(report.cause().kind, CauseKind::Completed);
