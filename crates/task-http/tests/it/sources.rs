@@ -95,7 +95,7 @@ async fn a_family_that_two_sources_have_is_taken_from_the_first_and_counted() {
                 .into()
         }))
         .metrics(text_source(|| {
-            "# TYPE jobs histogram\njobs_bucket{le=\"+Inf\"} 2\njobs_sum 2\njobs_count 2\n# TYPE other gauge\nother 2\n\
+            "# TYPE jobs histogram\njobs_bucket{le=\"+Inf\"} 2\njobs_sum 2\njobs_count 2\njobs_waiting 2\n# TYPE other gauge\nother 2\n\
              plain{x=\"2\"} 2\nplain 2\nlast 2\n# TYPE \"with blanks\" gauge\n{\"with blanks\"} 2\nvery_last 2\n"
                 .into()
         }))
@@ -103,7 +103,7 @@ async fn a_family_that_two_sources_have_is_taken_from_the_first_and_counted() {
     let body = service.get("/metrics").await.text();
     let expected = "# HELP jobs Jobs.\n# TYPE jobs histogram\njobs_bucket{le=\"+Inf\"} 1\njobs_sum 1\njobs_count 1\n\
                     plain 1\n# a comment\n\n# TYPE \"with blanks\" gauge\n{\"with blanks\",x=\"1\"} 1\n\
-                    # TYPE other gauge\nother 2\nlast 2\nvery_last 2\n";
+                    jobs_waiting 2\n# TYPE other gauge\nother 2\nlast 2\nvery_last 2\n";
     assert!(body.starts_with(expected), "{body}");
     assert_eq!(value(&body, "task_http_scrape_errors_total{cause=\"duplicate\"}"), Some(3.0));
     service.stop().await;
