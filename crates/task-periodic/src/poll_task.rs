@@ -12,8 +12,8 @@ use crate::{
 /// A task that does its action once every period, on a clock that starts with its first run.
 ///
 /// Ticks are at equal distances, whatever the runs take; see [`MissedTicks`] for runs that take longer than a period.
-/// The clock is Tokio's, which no setting of the system's clock changes, which stands still while the system sleeps,
-/// and which ticks in milliseconds. For a pause between runs, see [`LoopTask`](crate::LoopTask).
+/// The clock is Tokio's: no setting of the system's clock changes it, it stands still while a Linux system is
+/// suspended, and it is exact to a millisecond. For a pause between runs, see [`LoopTask`](crate::LoopTask).
 ///
 /// ```
 /// # use std::time::Duration;

@@ -162,6 +162,21 @@ async fn a_clock_set_forward_over_a_tick_makes_it_run_within_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_the_ticks_that_a_clock_set_forward_leaps_over_one_runs_or_all() {
+    let all = async |missed| {
+        let clock = Clock::at("2026-05-05T12:50:00Z");
+        let step = async {
+            sleep(secs(60)).await;
+            clock.set(3 * 3600 + 60);
+        };
+        let run = runs(&clock, "0 * * * *", HOUR, ms(0), |task| task.missed_ticks(missed));
+        tokio::join!(run, step).0.iter().map(|at| at[11..16].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(all(MissedTicks::Skip).await, ["15:52", "16:00"]);
+    assert_eq!(all(MissedTicks::Burst).await, ["15:52", "15:52", "15:52", "16:00"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_set_back_a_little_after_a_run_does_not_run_it_again() {
     let clock = Clock::at("2026-05-05T02:50:00Z");
     let begins = with_a_step(&clock, HOUR, -1.5, 30 * HOUR).await;

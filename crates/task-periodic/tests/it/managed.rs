@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use task_core::{Outcome, Task};
+use task_core::{Outcome, StageCell, Task};
 use task_manager::{FailureKind, Manager};
 use task_periodic::{LoopTask, OnFailure, PollTask};
 use tokio::time::{Instant, sleep, timeout};
@@ -107,4 +107,30 @@ async fn a_gated_group_is_ready_after_the_first_good_run() {
     timeout(secs(60), manager.ready()).await.unwrap().unwrap();
     assert_eq!(born.elapsed(), secs(20));
     manager.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_go_on_while_the_group_drains() {
+    let manager = Manager::builder().drain_delay(secs(5)).build().unwrap();
+    let runs = Arc::new(AtomicU32::new(0));
+    let task = PollTask::new("poll", secs(1), {
+        let runs = runs.clone();
+        async move |_| {
+            runs.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    });
+    manager.run(task.unwrap()).unwrap();
+    sleep(ms(2500)).await;
+    manager.shutdown().await.unwrap();
+    // At 0, 1 and 2 s, then in the drain from 2.5 to 7.5 s.
+    assert_eq!(runs.load(Ordering::SeqCst), 8);
+}
+
+#[test]
+#[should_panic(expected = "timers are disabled")]
+fn a_runtime_without_timers_is_a_panic() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let task = LoopTask::new("loop", secs(1), async |_| Ok(())).unwrap();
+    let _ = runtime.block_on(task.run(task_core::Context::new(Arc::new(StageCell::new()))));
 }
