@@ -33,8 +33,8 @@ pub use watching::{LogFormat, WatchingConfig};
     after_help = "Durations take a unit: 500ms, 30s, 5m, 2h. Every flag can also be given as an environment variable \
                   (PIPELINE_ and its name) or in the file named by --config (its name without the dashes). A flag \
                   beats a variable, which beats the file.\n\n\
-                  Exit codes: 0 clean, also after SIGTERM; 1 something failed; 2 bad arguments; the others are \
-                  those of task::main."
+                  Exit codes: 0 clean, also after SIGTERM; 1 something failed; 2 bad arguments; 3 the setup failed; \
+                  4 the shutdown took longer than its budget and a second; 128+n ended by force with signal n."
 )]
 pub struct Config {
     /// A TOML file with any of these settings, such as `rate = 50` or `brokers = "kafka:9092"`

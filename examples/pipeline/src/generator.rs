@@ -34,8 +34,8 @@ pub struct Generator {
     pub rate: u32,
     /// How many of a hundred are bad.
     pub bad_percent: u8,
-    /// It pauses while this many are not yet consumed.
-    pub max_lag: u64,
+    /// It pauses while this many are not yet consumed by this process. `None` where others consume too.
+    pub max_lag: Option<u64>,
     /// It ends after this many.
     pub max_events: Option<u64>,
     /// Where it counts, and sees what was consumed.
@@ -59,7 +59,8 @@ impl Task for Generator {
         let mut clock = interval(TICK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while ctx.or_cancelled(clock.tick()).await.is_ok() {
-            let room = self.max_lag.saturating_sub(made - self.totals.counts().consumed.min(made));
+            let lag = made - self.totals.counts().consumed.min(made);
+            let room = self.max_lag.map_or(u64::MAX, |max_lag| max_lag.saturating_sub(lag));
             let left = self.max_events.map_or(u64::MAX, |max| max - made);
             // What could not be made in time is not made up for beyond a second's worth.
             owed = (owed + f64::from(self.rate) * TICK.as_secs_f64()).min(f64::from(self.rate));

@@ -5,9 +5,14 @@ use std::{
     io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
-use pipeline::{config, logging, service, totals::Totals};
+use pipeline::{
+    config::{self, EndingConfig},
+    logging, service,
+    totals::Totals,
+};
 use task::Service;
 
 /// The exit code of bad arguments, as clap has it.
@@ -20,9 +25,15 @@ fn main() -> ExitCode {
         return ExitCode::from(USAGE);
     }
     let totals = Arc::new(Totals::default());
-    let (budget, drain) = (config.ending.shutdown_budget, config.ending.drain_delay);
+    let EndingConfig { shutdown_budget, drain_delay, .. } = config.ending;
     let code = Service::new()
-        .manager(|manager| manager.name("pipeline").total(budget).drain_delay(drain))
+        .manager(|manager| {
+            manager
+                .name("pipeline")
+                .total(shutdown_budget)
+                .drain_delay(drain_delay)
+                .cleanup_budget((shutdown_budget / 4).min(Duration::from_secs(5)))
+        })
         .run(async |manager| service::start(manager, &config, &totals).await);
     // For harnesses: the last line, and the only one on standard output.
     let _ = writeln!(io::stdout(), "totals: {totals}");

@@ -44,7 +44,7 @@ pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> 
     }
     run(manager, http)?;
 
-    let settings = kafka_settings(manager, config).await?;
+    let settings = kafka_settings(manager, config, totals).await?;
     let database = open_database(manager, config).await?;
     let migrate = task_fn("migrate", {
         let database = database.clone();
@@ -93,7 +93,11 @@ pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> 
 }
 
 /// Settings for the brokers that were named, or for an embedded one.
-async fn kafka_settings(manager: &Manager, config: &Config) -> anyhow::Result<Settings> {
+async fn kafka_settings(
+    manager: &Manager,
+    config: &Config,
+    totals: &Arc<Totals>,
+) -> anyhow::Result<Settings> {
     let kafka = &config.kafka;
     let topics = [&*kafka.input_topic, &*kafka.output_topic, &*kafka.dead_letter_topic];
     let brokers = match &kafka.brokers {
@@ -104,8 +108,13 @@ async fn kafka_settings(manager: &Manager, config: &Config) -> anyhow::Result<Se
             tracing::warn!(
                 "embedded broker at {address}: it keeps 5 MB a partition, drops what is older, and forgets all at exit"
             );
+            let totals = totals.clone();
             manager.cleanup("embedded broker", async move || {
                 broker.stop().await;
+                tracing::info!(
+                    unread = totals.unread(),
+                    "the embedded broker and all it held are gone"
+                );
                 Ok(())
             })?;
             address
@@ -156,7 +165,7 @@ fn run_generator(
         topic: config.kafka.input_topic.as_str().into(),
         rate: generator.rate,
         bad_percent: generator.bad_percent,
-        max_lag: generator.max_lag,
+        max_lag: config.kafka.brokers.is_none().then_some(generator.max_lag),
         max_events: config.ending.max_events,
         totals: totals.clone(),
     };

@@ -28,6 +28,12 @@ impl Totals {
     pub fn counts(&self) -> Counts {
         self.kafka.get().map(Counters::get).unwrap_or_default()
     }
+
+    /// Returns how many generated events were not consumed. It says something only where nobody else consumes or
+    /// produces.
+    pub fn unread(&self) -> u64 {
+        self.generated.load(Relaxed).saturating_sub(self.counts().consumed)
+    }
 }
 
 /// One line of `name=number` pairs, for people and harnesses.

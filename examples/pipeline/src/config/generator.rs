@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Generator")]
 pub struct GeneratorConfig {
-    /// Make orders also with --brokers (the embedded broker always gets some)
+    /// Make orders with --brokers too; with the embedded broker they are made anyway
     #[arg(long, env = "PIPELINE_GENERATE")]
     pub generate: bool,
 
@@ -30,7 +30,7 @@ pub struct GeneratorConfig {
     )]
     pub bad_percent: u8,
 
-    /// The generator pauses while this many orders are not yet consumed, since the embedded broker drops what exceeds
+    /// With the embedded broker, the generator pauses while this many orders are not yet consumed: it drops what exceeds
     /// 5 MB a partition
     #[arg(
         long,
