@@ -41,7 +41,7 @@ pub(crate) fn run_all(chore: &str, sections: &[&Section], workspace: &Workspace)
                 format!("FAILED: {error:#}")
             }
         };
-        println!("---- {chore} {}: {verdict} ({})", section.name, seconds(since.elapsed()));
+        println!("---- {chore} {} ({}): {verdict}", section.name, seconds(since.elapsed()));
         rows.push((section.name, since.elapsed(), verdict));
     }
     println!("\n==== {chore}: {} in {} ====", verdict_of(&failed), seconds(begun.elapsed()));

@@ -20,13 +20,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
             .arguments(["--all-features"])
     };
     // Built first, so that the limit is about the tests and not about the machine.
-    everything().arguments(["--quiet", "--no-run"]).run()?;
+    let built = everything().arguments(["--quiet", "--no-run"]);
     let all = everything().arguments(["--no-fail-fast"]).limit(LIMIT);
     let selected = workspace.published().flat_map(|package| {
         let apart = selections(package).into_iter().filter(|it| *it != Selection::All);
         apart.map(|selection| test(workspace, package, &selection)).collect::<Vec<_>>()
     });
-    run_each(std::iter::once(all).chain(selected))?;
+    run_each([built, all].into_iter().chain(selected))?;
     Ok(Ending::Passed)
 }
 
