@@ -106,10 +106,18 @@ impl Child {
             if let Some(index) = self.untaken.iter().position(|line| line.contains(part)) {
                 return self.untaken.remove(index);
             }
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self.next_line(deadline) {
                 Ok(line) => self.see(line),
                 Err(error) => panic!("no line with `{part}` ({error}):\n{}", self.seen.join("\n")),
             }
+        }
+    }
+
+    /// Times out even if lines keep coming.
+    fn next_line(&self, deadline: Instant) -> Result<String, RecvTimeoutError> {
+        match deadline.checked_duration_since(Instant::now()) {
+            Some(left) => self.lines.recv_timeout(left),
+            None => Err(RecvTimeoutError::Timeout),
         }
     }
 
@@ -122,7 +130,7 @@ impl Child {
     pub(crate) fn wait_for_end_of_output(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self.next_line(deadline) {
                 Ok(line) => self.see(line),
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => panic!("no end:\n{}", self.seen.join("\n")),

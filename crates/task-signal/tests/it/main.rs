@@ -11,6 +11,7 @@ mod default_action;
 mod delivery;
 mod dump;
 mod first_process;
+mod instants;
 mod ladder;
 mod leaks;
 mod managed;

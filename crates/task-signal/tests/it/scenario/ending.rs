@@ -5,7 +5,7 @@ use std::{fs, sync::Arc, task::Poll, thread, time::Duration};
 use task_core::{Context, StageCell, Step, Task};
 use task_signal::{AfterEnd, Signal, SignalTask, SignalTaskBuilder, SignalTrigger};
 
-use super::{Scenario, say, serve, wait_for_go, without_window};
+use super::{Scenario, say, serve, serve_for_good, wait_for_go, without_window};
 use crate::group::Loud;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -15,6 +15,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("ending with a long window", ending_with_a_long_window),
     ("ending with a real-time signal", ending_with_a_real_time_signal),
     ("ending with a harmless signal", || end(without_window().signals([libc::SIGWINCH]), true)),
+    ("ending with a callback that exits", || end(exiting(), true)),
+    ("captured at some instant", captured_at_some_instant),
     ("dropped", dropped),
     ("dropped without a group", dropped_without_a_group),
     ("two lives", two_lives),
@@ -48,6 +50,16 @@ fn ending_with_a_long_window() {
 
 fn ending_with_a_real_time_signal() {
     end(without_window().signals([libc::SIGRTMIN()]), true);
+}
+
+/// Exits as soon as a signal is delivered.
+fn exiting() -> SignalTaskBuilder {
+    without_window().on_signal(|_| std::process::exit(7))
+}
+
+fn captured_at_some_instant() {
+    say("about to capture");
+    serve_for_good(exiting());
 }
 
 fn dropped() {
