@@ -82,9 +82,12 @@
 
 mod signal;
 
-mod choices;
+mod after_end;
 mod error;
+mod ignored_signals;
 mod ladder;
+mod log_level;
+mod on_failure;
 mod received;
 
 mod builder;
@@ -102,10 +105,13 @@ mod platform;
 mod teller;
 mod watcher;
 
+pub use after_end::AfterEnd;
 pub use builder::SignalTaskBuilder;
-pub use choices::{AfterEnd, IgnoredSignals, LogLevel, OnError};
 pub use error::SignalError;
+pub use ignored_signals::IgnoredSignals;
 pub use ladder::Reaction;
+pub use log_level::LogLevel;
+pub use on_failure::OnFailure;
 pub use received::Received;
 pub use signal::Signal;
 pub use task::SignalTask;

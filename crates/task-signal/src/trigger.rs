@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use task_core::{Cancelled, Context, Phase, Task};
 
 use crate::{
-    LogLevel, OnError, Signal, SignalError, SignalTriggerBuilder, action::Action, lease::Tenant,
+    LogLevel, OnFailure, Signal, SignalError, SignalTriggerBuilder, action::Action, lease::Tenant,
     log, platform::Pulse, task::waiting_for,
 };
 
@@ -34,9 +34,9 @@ use crate::{
 ///
 /// # When an action fails
 ///
-/// By default the failure is logged and recorded for the group's report, whose result then is not clean, and the task
-/// goes on; see [`SignalTriggerBuilder::on_error`]. A panic counts like an error. The task's status tells how often it
-/// has run and how the last run ended.
+/// By default the failure is logged and recorded for the group's report, which then is not clean, and the task goes on;
+/// see [`OnFailure`]. A panic counts like an error. The task's status tells how often it has run and how the last run
+/// ended.
 ///
 /// It is a task of the [support phase](Phase::SUPPORT), so it does not keep a group alive that has nothing else to do.
 #[must_use = "a task does nothing until a manager runs it, and dropping it lets the signals go"]
@@ -45,7 +45,7 @@ pub struct SignalTrigger {
     pub(crate) captured: Vec<Signal>,
     pub(crate) ignored: Vec<Signal>,
     pub(crate) actions: Vec<Action>,
-    pub(crate) on_error: OnError,
+    pub(crate) on_failure: OnFailure,
     pub(crate) log_level: LogLevel,
     pub(crate) pulse: Pulse,
     pub(crate) tenant: Tenant,
@@ -97,13 +97,13 @@ impl Task for SignalTrigger {
     ///
     /// Outside a tokio runtime, and in one without an I/O driver.
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
-        let Self { name: _, captured, ignored, actions, on_error, log_level, pulse, mut tenant } =
+        let Self { name: _, captured, ignored, actions, on_failure, log_level, pulse, mut tenant } =
             self;
         log::ignored(log_level, &ignored);
         ctx.status(waiting_for(&captured));
         tenant.serve(&ctx);
         let mut listener = pulse.listen().context("failed to listen to signals")?;
-        let mut runs = Runs { actions, on_error, count: 0 };
+        let mut runs = Runs { actions, on_failure, count: 0 };
         loop {
             match pulse.take() {
                 None => match ctx.or_cancelled(listener.next()).await {
@@ -135,7 +135,7 @@ impl fmt::Debug for SignalTrigger {
 /// The actions, and how often they have run.
 struct Runs {
     actions: Vec<Action>,
-    on_error: OnError,
+    on_failure: OnFailure,
     count: u64,
 }
 
@@ -151,13 +151,13 @@ impl Runs {
                 return Err(error);
             }
             let error = error.context(format!("action `{}` failed", action.name()));
-            match self.on_error {
-                OnError::Fail => return Err(error),
-                OnError::Continue => {
-                    log::action_failed(action.name(), run, &error);
-                    failure.get_or_insert(format!("{error:#}"));
-                    ctx.record_failure(error);
-                }
+            if self.on_failure == OnFailure::Fail {
+                return Err(error);
+            }
+            log::action_failed(action.name(), run, &error);
+            failure.get_or_insert_with(|| format!("{error:#}"));
+            if self.on_failure == OnFailure::Record {
+                ctx.record_failure(error);
             }
         }
         let times = if run == 1 { "once".to_owned() } else { format!("{run} times") };

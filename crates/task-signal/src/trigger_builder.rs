@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use task_core::Context;
 
 use crate::{
-    AfterEnd, IgnoredSignals, LogLevel, OnError, Signal, SignalError, SignalTrigger,
+    AfterEnd, IgnoredSignals, LogLevel, OnFailure, Signal, SignalError, SignalTrigger,
     action::Action,
     error::ErrorKind,
     lease::{Lease, Tenant},
@@ -19,7 +19,7 @@ pub struct SignalTriggerBuilder {
     name: Cow<'static, str>,
     signals: Vec<Signal>,
     actions: Vec<Action>,
-    on_error: OnError,
+    on_failure: OnFailure,
     ignored: IgnoredSignals,
     after_end: AfterEnd,
     log_level: LogLevel,
@@ -31,7 +31,7 @@ impl SignalTriggerBuilder {
             name: Cow::Borrowed("trigger"),
             signals: vec![Signal::HUP],
             actions: Vec::new(),
-            on_error: OnError::default(),
+            on_failure: OnFailure::default(),
             ignored: IgnoredSignals::default(),
             after_end: AfterEnd::default(),
             log_level: LogLevel::default(),
@@ -50,7 +50,7 @@ impl SignalTriggerBuilder {
     }
 
     /// Adds an action. A run goes through them one after the other, in the order in which they were added, and one that
-    /// fails does not keep the later ones from running unless [`OnError::Fail`] is set; steps that build on each other
+    /// fails does not keep the later ones from running unless [`OnFailure::Fail`] is set; steps that build on each other
     /// belong into one action. Default: none, and there must be one.
     pub fn action<F, Fut>(mut self, name: impl Into<Cow<'static, str>>, action: F) -> Self
     where
@@ -61,9 +61,9 @@ impl SignalTriggerBuilder {
         self
     }
 
-    /// What happens when an action fails or panics. Default: [`OnError::Continue`].
-    pub fn on_error(self, on_error: OnError) -> Self {
-        Self { on_error, ..self }
+    /// What happens when an action fails or panics. Default: [`OnFailure::Record`].
+    pub fn on_failure(self, on_failure: OnFailure) -> Self {
+        Self { on_failure, ..self }
     }
 
     /// What becomes of signals that are ignored when the process first captures them.
@@ -89,7 +89,7 @@ impl SignalTriggerBuilder {
     /// A [`SignalError`] if there are no signals or no actions, a number is no signal here or must not be captured, or
     /// the system refuses. Nothing stays captured then.
     pub fn build(self) -> Result<SignalTrigger, SignalError> {
-        let Self { name, mut signals, actions, on_error, ignored, after_end, log_level } = self;
+        let Self { name, mut signals, actions, on_failure, ignored, after_end, log_level } = self;
         if signals.is_empty() {
             return Err(ErrorKind::NoSignals.into());
         }
@@ -109,7 +109,7 @@ impl SignalTriggerBuilder {
             captured,
             ignored: signals,
             actions,
-            on_error,
+            on_failure,
             log_level,
             pulse,
             tenant,

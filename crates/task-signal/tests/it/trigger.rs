@@ -86,6 +86,14 @@ fn actions_run_in_order_and_a_failure_keeps_neither_the_others_nor_the_next_sign
 }
 
 #[test]
+fn a_failure_is_only_logged_and_in_the_status_if_so_set() {
+    let mut child = Child::start("trigger that goes on");
+    child.kill_and_see(Signal::HUP, "last: action `first` failed: no disk");
+    child.wait_for("action `second` failed");
+    assert_eq!((child.count("failure: "), child.count("third ran")), (0, 1));
+}
+
+#[test]
 fn a_failure_ends_the_task_if_so_set() {
     let mut child = Child::start("trigger that fails");
     child.kill_and_see(Signal::HUP, "task: action `first` failed: no disk");

@@ -4,7 +4,7 @@ use std::{fs, os::unix::process::parent_id, sync::Arc};
 
 use anyhow::bail;
 use task_core::{Context, Step};
-use task_signal::{OnError, SignalTrigger, SignalTriggerBuilder};
+use task_signal::{OnFailure, SignalTrigger, SignalTriggerBuilder};
 use tokio::sync::Semaphore;
 
 use super::{Scenario, configuration_of, say, serve, wait_for_go};
@@ -15,7 +15,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("trigger early", trigger_early),
     ("trigger with slow action", trigger_with_slow_action),
     ("trigger with failing actions", || trigger_for_good(failing_actions())),
-    ("trigger that fails", || trigger_for_good(failing_actions().on_error(OnError::Fail))),
+    ("trigger that goes on", || {
+        trigger_for_good(failing_actions().on_failure(OnFailure::Continue));
+    }),
+    ("trigger that fails", || trigger_for_good(failing_actions().on_failure(OnFailure::Fail))),
     ("trigger that reads", trigger_that_reads),
     ("trigger that shuts down", trigger_that_shuts_down),
     ("trigger dropped", trigger_dropped),
