@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::bail;
 use fastrand::Rng;
 use task::{Context, Phase, Task};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
@@ -79,12 +80,17 @@ impl Task for Generator {
                 break;
             }
         }
-        // What was sent is delivered, or else given up with the producer.
         ctx.status(format!("awaiting {} reports", on_the_way.len()));
         let patience = ctx.remaining().unwrap_or(Duration::MAX).min(Duration::from_secs(10)) / 2;
         let deadline = Instant::now() + patience;
+        let mut left = on_the_way.len();
         for delivery in on_the_way {
-            timeout_at(deadline, delivery).await??;
+            let Ok(delivered) = timeout_at(deadline, delivery).await else {
+                self.producer.purge(); // nobody is left to wait for it
+                bail!("{left} orders were not delivered in {patience:?}");
+            };
+            delivered?;
+            left -= 1;
             self.totals.generated.fetch_add(1, Relaxed);
         }
         Ok(())

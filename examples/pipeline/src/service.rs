@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long a producer may flush. Of what the service itself sent nothing is left by then.
-const FLUSH_BUDGET: Duration = Duration::from_secs(2);
+const FLUSH_BUDGET: Duration = Duration::from_secs(1);
 
 /// Partitions of each topic of the embedded broker.
 const PARTITIONS: i32 = 4;

@@ -16,7 +16,7 @@ use rdkafka::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{consumer::Consumer, thread::on_thread};
+use super::{consumer::Consumer, error::cause, thread::on_thread};
 
 /// Commits and waits for the brokers to say so, at most until `deadline`. Between two tries it serves the rebalance.
 pub(super) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyhow::Result<()> {
@@ -35,7 +35,7 @@ pub(super) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyho
                 let pause = deadline.min(Instant::now() + Duration::from_millis(200));
                 while timeout_at(pause, consumer.native().recv()).await.is_ok() {}
             }
-            other => return other.context("the brokers refused"),
+            other => return other.map_err(cause).context("the brokers refused"),
         }
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn commit_blocking(consumer: Arc<Consumer>, budget: Duration) -> anyh
     };
     drop(on_thread("kafka-commit", tries));
     let committed = outcome.recv_timeout(budget).context("the brokers did not answer in time")?;
-    committed.context("the brokers refused")
+    committed.map_err(cause).context("the brokers refused")
 }
 
 fn commit_once(consumer: &Consumer) -> KafkaResult<()> {

@@ -13,7 +13,12 @@ use rdkafka::{
     producer::{DeliveryFuture, FutureProducer, Producer as _, PurgeConfig},
 };
 
-use super::{Error, Record, Settings, client::Log, error::Kind, thread::on_thread};
+use super::{
+    Error, Record, Settings,
+    client::Log,
+    error::{Kind, cause},
+    thread::on_thread,
+};
 
 /// Sends records to the brokers; cheap to clone.
 ///
@@ -65,7 +70,9 @@ impl Producer {
         let flushed = on_thread("kafka-flush", move || {
             let flushed = self.0.flush(budget);
             let left = self.0.in_flight_count();
-            flushed.with_context(|| format!("{left} records were not delivered in {budget:?}"))
+            flushed
+                .map_err(cause)
+                .with_context(|| format!("{left} records were not delivered in {budget:?}"))
         });
         flushed.await?
     }
@@ -89,7 +96,8 @@ impl Future for Delivery {
             Ok(Ok(_)) => Ok(()),
             Ok(Err((error, record))) => {
                 use rdkafka::Message as _;
-                Err(error).with_context(|| format!("failed to deliver to `{}`", record.topic()))
+                let said = format!("failed to deliver to `{}`", record.topic());
+                Err(cause(error).context(said))
             }
             Err(_) => Err(anyhow::anyhow!("the producer is gone")),
         })

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::{
     Counters, Delivery, Incoming, Transform,
     consumer::Consumer,
+    error::cause,
     outlet::Outlet,
     window::{InFlight, Window},
 };
@@ -56,7 +57,9 @@ impl<T: Transform> Receiver<T> {
             let room = self.ctx.ready_or_cancelled(self.window.room()).await?;
             let message = match self.ctx.ready_or_cancelled(consumer.native().recv()).await? {
                 Ok(message) => message,
-                Err(error) if is_fatal(&error) => return Err(error).context("failed to receive"),
+                Err(error) if is_fatal(&error) => {
+                    return Err(cause(error).context("failed to receive"));
+                }
                 Err(error) => {
                     membership.errors.warn("kafka consumer", &error, "receiving goes on");
                     continue;
