@@ -39,6 +39,7 @@ pub(super) struct Membership {
     counters: Counters,
     ctx: OnceLock<Context>,
     consumer: OnceLock<Weak<Consumer>>,
+    stopping: AtomicBool,
     closing: AtomicBool,
     pub(super) errors: Throttle,
 }
@@ -52,6 +53,7 @@ impl Membership {
             counters,
             ctx: OnceLock::new(),
             consumer: OnceLock::new(),
+            stopping: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             errors: Throttle::default(),
         }
@@ -65,6 +67,11 @@ impl Membership {
     /// Says whose callbacks these are. Weakly, for the consumer owns this.
     pub(super) fn know(&self, consumer: &Arc<Consumer>) {
         let _ = self.consumer.set(Arc::downgrade(consumer));
+    }
+
+    /// From here on the task says what it is doing, and not the statistics.
+    pub(super) fn begin_to_stop(&self) {
+        self.stopping.store(true, Relaxed);
     }
 
     /// From here on a revocation waits for nothing: the task has done what it could.
@@ -188,7 +195,7 @@ impl ClientContext for Membership {
         let lag = partitions.filter(|it| it.fetch_state != "none").map(lag).sum();
         self.counters.0.lag.store(lag, Relaxed);
         let Some(ctx) = self.ctx.get() else { return };
-        if !ctx.is_cancelled() {
+        if !self.stopping.load(Relaxed) {
             let counts = self.counters.get();
             ctx.status(match counts.assigned {
                 0 => String::from("no partitions assigned"),

@@ -143,6 +143,7 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
         let mut failures = Failures::new(&ctx);
         failures.add(received);
 
+        consumer.native().context().begin_to_stop();
         let in_flight = counters.get().in_flight;
         ctx.status(format!("draining {in_flight} messages"));
         let (settled, in_time) = match settled {
