@@ -9,6 +9,9 @@ use task_core::Phase;
 
 use crate::Timeout;
 
+#[cfg(test)]
+mod tests;
+
 /// An instant, as time since the manager was made.
 pub(crate) type Tick = Duration;
 
@@ -37,10 +40,10 @@ pub(crate) struct Plan {
     stop_end: Option<Tick>,
     pub(crate) end: Option<Tick>,
     pub(crate) cleanup: Duration,
+    /// The time between the drain and the cleanups.
+    stop: Option<Duration>,
     /// Time for aborted tasks to be dropped.
     pub(crate) join: Duration,
-    /// What a phase leaves to the next one.
-    slice: Duration,
     /// When the tasks of each phase are aborted.
     phases: BTreeMap<Phase, Option<Tick>>,
     is_hurried: bool,
@@ -63,11 +66,7 @@ impl Plan {
             drain = drain.min(total / 4);
             cleanup = cleanup.min(total / 4);
         }
-        let phases: Vec<Phase> = phases.collect();
-        let count = u32::try_from(phases.len()).unwrap_or(u32::MAX).max(1);
         let stop = total.map(|total| total.saturating_sub(drain + cleanup));
-        let slice = stop.map_or(LONGEST_SLICE, |stop| LONGEST_SLICE.min(stop / (2 * count)));
-        let join = LONGEST_JOIN.min(slice / 2);
         let end = total.map(|total| now.saturating_add(total));
         let mut plan = Self {
             triggered: now,
@@ -75,14 +74,11 @@ impl Plan {
             stop_end: end.map(|end| end.saturating_sub(cleanup)),
             end,
             cleanup,
-            join,
-            slice,
-            phases: BTreeMap::new(),
+            stop,
+            join: LONGEST_JOIN,
+            phases: phases.map(|phase| (phase, None)).collect(),
             is_hurried: false,
         };
-        for phase in phases {
-            plan.phases.insert(phase, None);
-        }
         plan.lay_out();
         plan
     }
@@ -125,14 +121,19 @@ impl Plan {
         self.drain_end = self.drain_end.min(now);
     }
 
-    /// The i-th of n phases must be over by `stop_end - (n - i) * slice`, and leaves the time to join before that.
+    /// The i-th of n phases must be over by `stop_end - (n - i) * slice`, and leaves the time to join before that. A
+    /// phase that is added moves those before it earlier, but never beyond the first half of the time.
     fn lay_out(&mut self) {
-        let Some(stop_end) = self.stop_end else { return };
+        let (Some(stop), Some(stop_end)) = (self.stop, self.stop_end) else { return };
+        let count = u32::try_from(self.phases.len()).unwrap_or(u32::MAX).max(1);
+        let slice = LONGEST_SLICE.min(stop / (2 * count));
+        self.join = self.join.min(slice / 2);
         let mut latest = stop_end.saturating_sub(self.join);
+        let earliest = stop_end.saturating_sub(stop / 2 + LONGEST_JOIN.min(stop / 4));
         for deadline in self.phases.values_mut().rev() {
             let kept = deadline.map_or(latest, |deadline| deadline.min(latest));
             *deadline = Some(kept);
-            latest = kept.saturating_sub(self.slice);
+            latest = earliest.max(kept.saturating_sub(slice));
         }
     }
 }

@@ -8,6 +8,7 @@ mod foreign;
 mod nesting;
 mod readiness;
 mod report;
+mod schedules;
 mod shutdown;
 mod support;
 mod waiting;

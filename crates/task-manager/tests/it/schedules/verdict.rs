@@ -1,0 +1,175 @@
+//! What must be true of every schedule: the invariants, on the books that the test kept and the report that it got.
+
+use std::sync::atomic::Ordering;
+
+use task_manager::{CauseKind, FailureKind, Handle, Origin, Outcome, Report, Step, Task, task_fn};
+
+use super::{
+    Behaviour, Hook, Schedule,
+    life::{Books, Known, Verdict},
+};
+
+/// Tokio's timers round up to this, once for each deadline that is waited for.
+const TICK: std::time::Duration = std::time::Duration::from_millis(1);
+
+pub(super) fn check<'a>(schedule: &Schedule, books: &Books, verdicts: &'a [Verdict]) -> &'a Report {
+    let reports: Vec<&Report> = verdicts
+        .iter()
+        .map(|verdict| {
+            let report = match verdict {
+                Ok(report) => report,
+                Err(error) => error.report().expect("a wait from outside has a report"),
+            };
+            assert_eq!(verdict.is_ok(), report.is_clean(), "invariant 2: {report}");
+            report
+        })
+        .collect();
+    let report = reports[0];
+    for other in &reports {
+        assert_eq!(format!("{other:?}"), format!("{report:?}"), "invariant 5");
+    }
+    check_tasks(books, report);
+    check_failures(books, report);
+    check_cleanups(schedule, books, report);
+    check_times(schedule, books, report);
+    report
+}
+
+/// Invariants 1, 4 and 7: each admitted task was run, has one outcome, is counted once, and is gone unless abandoned.
+fn check_tasks(books: &Books, report: &Report) {
+    let tasks = books.tasks.lock().unwrap();
+    let totals = report.totals();
+    assert_eq!(totals.started, tasks.len() as u64, "{report}");
+    for outcome in OUTCOMES {
+        let count = tasks.iter().filter(|task| task.handle.outcome() == Some(outcome)).count();
+        assert_eq!(totals.of(outcome), count as u64, "{outcome}: {report}");
+    }
+    for task in tasks.iter() {
+        let Known { name, behaviour, handle, traces } = task;
+        let outcome = handle.outcome().unwrap_or_else(|| panic!("`{name}` has no outcome"));
+        assert!(allowed(*behaviour).contains(&outcome), "{behaviour:?} was {outcome}: {report}");
+        assert_eq!(traces.polls.load(Ordering::SeqCst), 1, "`{name}` was admitted: {report}");
+        let is_gone = traces.drops.load(Ordering::SeqCst) == 1;
+        assert!(is_gone || outcome == Outcome::Abandoned, "`{name}` is alive: {report}");
+        let listed = report.tasks().iter().filter(|listed| listed.id == handle.id()).count();
+        assert!(listed <= 1 && (listed == 1 || outcome.is_clean()), "`{name}`: {report}");
+    }
+}
+
+const OUTCOMES: [Outcome; 6] = [
+    Outcome::Completed,
+    Outcome::Cancelled,
+    Outcome::Failed,
+    Outcome::Panicked,
+    Outcome::Aborted,
+    Outcome::Abandoned,
+];
+
+fn allowed(behaviour: Behaviour) -> &'static [Outcome] {
+    use Outcome::{Abandoned, Aborted, Cancelled, Completed, Failed, Panicked};
+    match behaviour {
+        Behaviour::CompletesAfter(_)
+        | Behaviour::Stops(_)
+        | Behaviour::Survives(_)
+        | Behaviour::RequestsStop(_)
+        | Behaviour::Escalates(..)
+        | Behaviour::Spawns(_) => &[Completed, Aborted],
+        Behaviour::FailsAfter(_) | Behaviour::FailsWhenStopped(_) => &[Failed, Aborted],
+        Behaviour::PanicsAfter(_) => &[Panicked, Aborted],
+        Behaviour::StopsByError => &[Cancelled],
+        Behaviour::Flickers(_) => &[Cancelled, Completed],
+        Behaviour::Deaf => &[Aborted],
+        Behaviour::HoldsOn(_) => &[Completed, Abandoned],
+        Behaviour::PanicsInDrop => &[Panicked],
+    }
+}
+
+/// Invariant 2: nothing that went wrong is missing, nothing is made up, and the root comes first.
+fn check_failures(books: &Books, report: &Report) {
+    assert_eq!(report.omitted_failures(), 0);
+    let failures = report.failures();
+    assert!(failures.is_sorted_by_key(|failure| failure.at));
+    let named = |origin: Origin, name: &str| {
+        failures.iter().filter(|failure| failure.origin == origin && failure.name == name).count()
+    };
+    let mut expected = 0;
+    for Known { name, behaviour, handle, .. } in books.tasks.lock().unwrap().iter() {
+        let survived = usize::from(matches!(behaviour, Behaviour::Survives(_)));
+        let ended = usize::from(handle.outcome().is_some_and(|outcome| !outcome.is_clean()));
+        assert_eq!(named(Origin::Task, name), survived + ended, "`{name}`: {report}");
+        expected += survived + ended;
+    }
+    for cleanup in report.cleanups() {
+        let failed = usize::from(cleanup.outcome.is_none_or(|outcome| !outcome.is_clean()));
+        assert_eq!(named(Origin::Cleanup, &cleanup.name), failed, "{report}");
+        expected += failed;
+    }
+    assert_eq!(failures.len(), expected, "{report}");
+    if let CauseKind::TaskEnded { task, outcome } = &report.cause().kind
+        && !outcome.is_clean()
+    {
+        let mut fatal =
+            failures.iter().filter(|failure| !matches!(failure.kind, FailureKind::Survived(_)));
+        assert_eq!(fatal.next().map(|root| &root.name), Some(task), "{report}");
+    }
+}
+
+/// Invariant 8: each at most once, the last one registered first, beside nobody.
+pub(super) fn check_cleanups(schedule: &Schedule, books: &Books, report: &Report) {
+    assert_eq!(*books.beside_cleanups.lock().unwrap(), [""; 0], "alive in a cleanup: {report}");
+    let hooks = books.hooks.lock().unwrap();
+    assert_eq!(report.cleanups().len(), hooks.len(), "{report}");
+    for known in hooks.iter() {
+        let cleanup = report.cleanups().iter().find(|cleanup| cleanup.name == known.name);
+        let cleanup = cleanup.expect("it is in the report");
+        let runs = known.runs.load(Ordering::SeqCst);
+        assert_eq!(runs, usize::from(cleanup.outcome.is_some()), "`{}`: {report}", known.name);
+        let Some(outcome) = cleanup.outcome else {
+            assert!(schedule.cleanup.is_zero(), "there was time to run `{}`: {report}", known.name);
+            continue;
+        };
+        match known.hook {
+            Hook::Succeeds(_) => assert!(matches!(outcome, Outcome::Completed | Outcome::Aborted)),
+            Hook::Registers => assert_eq!(outcome, Outcome::Completed),
+            Hook::Fails => assert_eq!(outcome, Outcome::Failed),
+            Hook::Panics => assert_eq!(outcome, Outcome::Panicked),
+            Hook::Hangs => assert_eq!(outcome, Outcome::Aborted),
+        }
+    }
+    let began = report.steps().cleaning_up;
+    assert!(report.cleanups().iter().all(|cleanup| cleanup.began_at >= began));
+    // One that was registered while others run, runs next: after the one that runs.
+    let order = hooks.iter().filter(|hook| !hook.is_late).rev();
+    let order: Vec<usize> = order.map(|hook| hook.ran_at.load(Ordering::SeqCst)).collect();
+    let order: Vec<usize> = order.into_iter().filter(|ran_at| *ran_at > 0).collect();
+    assert!(order.is_sorted(), "last in, first out: {report}");
+}
+
+/// Invariant 3: the budgets are kept, whoever waits.
+fn check_times(schedule: &Schedule, books: &Books, report: &Report) {
+    let steps = report.steps();
+    let times = [steps.triggered, steps.stopping, steps.cleaning_up, steps.ended];
+    assert!(times.is_sorted(), "{steps:?}");
+    assert_eq!(report.cause().at, steps.triggered);
+    assert!(report.later_triggers().iter().all(|later| later.at >= steps.triggered));
+    // A phase is waited for twice, a cleanup too.
+    let waits = 2 * (4 + books.hooks.lock().unwrap().len()) + 1;
+    let slack = TICK * u32::try_from(waits).unwrap();
+    let Schedule { stop, drain, cleanup, .. } = schedule;
+    let total = *stop + *drain + *cleanup;
+    assert!(steps.ended - steps.triggered <= total + slack, "{steps:?} of {total:?}: {report}");
+    assert!(steps.ended - steps.cleaning_up <= *cleanup + slack, "{steps:?}: {report}");
+    assert!(steps.stopping - steps.triggered <= *drain + TICK, "{steps:?}: {report}");
+}
+
+/// Nothing is taken in after the end, and the view says so.
+pub(super) fn check_closed(handle: &Handle) {
+    let refused = handle.run(task_fn("late", async |_| Ok(()))).unwrap_err();
+    assert!(refused.is_too_late());
+    assert_eq!(refused.into_inner().name(), "late");
+    assert!(handle.cleanup("late", async || Ok(())).is_err());
+    if let Some(group) = handle.group() {
+        assert_eq!(group.step(), Step::Ended);
+        assert!(!group.readiness().is_ready());
+    }
+}
