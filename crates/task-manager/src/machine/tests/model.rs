@@ -45,6 +45,8 @@ pub(super) struct Model {
 #[derive(Debug)]
 struct Shutdown {
     end: Option<Tick>,
+    /// How long cleanups may take.
+    cleanup: Duration,
     drained: bool,
     hurried: Option<Tick>,
     phases_since_hurry: BTreeSet<Phase>,
@@ -153,8 +155,13 @@ impl Model {
         let is_first = self.machine.trigger(self.now, trigger, limit);
         assert_eq!(is_first, self.shutdown.is_none());
         if is_first {
-            let total = self.budgets.total.limit().into_iter().chain(limit).min();
+            let own = self.budgets.total.limit();
+            let total = own.into_iter().chain(limit).min();
+            // Somebody else's limit, which nobody could check, is kept for the tasks for the most part.
+            let lent = total.filter(|total| own.is_none_or(|own| *total < own));
+            let cleanup = lent.map(|total| total / 4).into_iter().chain([self.budgets.cleanup]);
             self.shutdown = Some(Shutdown {
+                cleanup: cleanup.min().unwrap_or_default(),
                 end: total.map(|total| self.now + total),
                 drained: false,
                 hurried: None,
@@ -226,8 +233,8 @@ impl Model {
             Action::Clean => {
                 assert!(self.alive.is_empty() && self.cleanup.is_none(), "{self:?}");
                 let since = *self.cleaning_since.get_or_insert(self.now);
-                let end = self.shutdown.as_ref().and_then(|shutdown| shutdown.end);
-                let end = end.into_iter().chain([since + self.budgets.cleanup]).min();
+                let shutdown = self.shutdown.as_ref().expect("a trigger before the cleanups");
+                let end = shutdown.end.into_iter().chain([since + shutdown.cleanup]).min();
                 let left = end.map_or(Duration::ZERO, |end| end.saturating_sub(self.now));
                 let share = left / u32::try_from(self.cleanups).expect("one that was registered");
                 let deadline = self.machine.cleanup_deadline();
@@ -240,8 +247,7 @@ impl Model {
                 let since = *self.cleaning_since.get_or_insert(self.now);
                 let shutdown = self.shutdown.as_ref().expect("a trigger before the cleanups");
                 let short = shutdown.hurried.map(|hurried| hurried + self.budgets.short_cleanup);
-                let end =
-                    shutdown.end.into_iter().chain(short).chain([since + self.budgets.cleanup]);
+                let end = shutdown.end.into_iter().chain(short).chain([since + shutdown.cleanup]);
                 assert!(end.min() <= Some(self.now), "there was time left for it: {self:?}");
                 self.cleanups -= 1;
             }
@@ -271,7 +277,7 @@ impl Model {
         let Some(shutdown) = self.shutdown.as_ref().filter(|_| self.is_punctual) else { return };
         assert!(shutdown.end.is_none_or(|end| self.now <= end), "over the total: {self:?}");
         if let Some(since) = self.cleaning_since {
-            assert!(self.now <= since + self.budgets.cleanup, "over the cleanup budget: {self:?}");
+            assert!(self.now <= since + shutdown.cleanup, "over the cleanup budget: {self:?}");
         }
         if let Some(hurried) = shutdown.hurried {
             // Each phase has as long to end by itself as then to be dropped, and cleanups have their short budget.
