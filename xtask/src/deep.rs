@@ -3,12 +3,14 @@
 //! No lane lets rustup download a toolchain or a component behind one's back: they run on the
 //! toolchain that is there.
 
+mod abort;
 mod coverage;
 mod model;
 mod mutants;
 mod package;
 mod public_api;
 mod sanitizer;
+mod soak;
 mod tool;
 mod valgrind;
 
@@ -66,5 +68,15 @@ pub(crate) const LANES: &[Section] = &[
         name: "address",
         about: "The tests of the published crates with AddressSanitizer, its leak check included.",
         run: sanitizer::run,
+    },
+    Section {
+        name: "soak",
+        about: "A million ephemeral tasks, a million failures: resident memory stays flat. Minutes.",
+        run: soak::run,
+    },
+    Section {
+        name: "abort",
+        about: "Built with `panic = \"abort\"`, a panic ends the process and nothing is cleaned up.",
+        run: abort::run,
     },
 ];

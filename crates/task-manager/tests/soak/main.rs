@@ -1,0 +1,187 @@
+//! Memory does not grow with what is over (invariant 10), measured on the whole process.
+//!
+//! A short run by default; `cargo xtask deep soak` sets `TASK_SOAK` to a million. The tests take turns, for they share
+//! the process that they measure.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![cfg(target_os = "linux")]
+
+use std::{
+    env, fs,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::anyhow;
+use task_manager::{Context, Manager, Outcome, task_fn};
+use tokio::runtime::{Builder, Runtime};
+
+/// What the allocator may keep or waste. Over a million tasks, nine bytes that each leaves behind show.
+const SLACK: u64 = 8 << 20;
+
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn count() -> u64 {
+    env::var("TASK_SOAK").map_or(20_000, |count| count.parse().unwrap())
+}
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// The process's resident memory in bytes. Pages are of 4 KiB at least.
+fn resident() -> u64 {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4_096
+}
+
+/// Runs `body` a tenth of the way, measures, runs it the whole way, and compares.
+async fn assert_flat(what: &str, mut body: impl AsyncFnMut(u64)) {
+    body(count() / 10).await;
+    let before = resident();
+    let began = Instant::now();
+    body(count()).await;
+    let after = resident();
+    println!("{what}: {} in {:?}, {before} to {after} bytes", count(), began.elapsed());
+    // Valgrind keeps what was freed, to tell who uses it; its own findings are what counts there.
+    let is_instrumented = env::var("LD_PRELOAD").is_ok_and(|list| list.contains("vgpreload"));
+    assert!(is_instrumented || after < before + SLACK, "{what}: {before} to {after} bytes");
+}
+
+#[test]
+fn memory_is_flat_over_ephemeral_tasks_that_end_cleanly() {
+    let _turn = turn();
+    runtime().block_on(async {
+        let manager = Manager::new();
+        assert_flat("ephemeral tasks", async |count| {
+            for _ in 0..count / 100 {
+                let tasks = (0..100).map(|_| {
+                    let job = task_fn("job", async |ctx: Context| {
+                        ctx.status("at it");
+                        tokio::task::yield_now().await;
+                        Ok(())
+                    });
+                    manager.run_ephemeral(job).unwrap()
+                });
+                for task in tasks.collect::<Vec<_>>() {
+                    assert_eq!(task.ended().await, Outcome::Completed);
+                }
+            }
+        })
+        .await;
+        assert_eq!(manager.group().snapshot().tasks.len(), 0);
+        let report = manager.shutdown().await.unwrap();
+        assert!(report.tasks().is_empty());
+        assert_eq!(report.totals().started, report.totals().completed);
+    });
+}
+
+#[test]
+fn memory_is_bounded_over_failures_that_a_task_survives() {
+    let _turn = turn();
+    runtime().block_on(async {
+        let manager = Manager::new();
+        let (give, take) = tokio::sync::oneshot::channel();
+        manager
+            .run_ephemeral(task_fn("retries", async move |ctx: Context| {
+                assert!(give.send(ctx.clone()).is_ok());
+                ctx.cancelled().await;
+                Ok(())
+            }))
+            .unwrap();
+        let ctx = take.await.unwrap();
+        assert_flat("failures", async |count| {
+            for attempt in 0..count {
+                ctx.record_failure(anyhow!("attempt {attempt}"));
+                ctx.restarted();
+            }
+        })
+        .await;
+        let error = manager.shutdown().await.unwrap_err();
+        let report = error.report().unwrap();
+        assert_eq!(report.failures().len(), 65);
+        assert_eq!(report.omitted_failures(), count() / 10 + count() - 65);
+    });
+}
+
+#[test]
+fn memory_is_bounded_over_tasks_that_fail_while_the_group_drains() {
+    let _turn = turn();
+    runtime().block_on(async {
+        let hour = Duration::from_secs(3_600);
+        let manager = Manager::builder().total(2 * hour).drain_delay(hour).build().unwrap();
+        manager
+            .run(task_fn("work", async |ctx: Context| {
+                ctx.cancelled().await;
+                Ok(())
+            }))
+            .unwrap();
+        manager.stop();
+        // The report lists up to 4,096 tasks, so that many are there before it is measured.
+        for _ in 0..5_000 {
+            let job = task_fn("job", async |_| Err(anyhow!("no")));
+            manager.run_ephemeral(job).unwrap().ended().await;
+        }
+        assert_flat("failing tasks", async |count| {
+            for _ in 0..count / 10 {
+                let job = task_fn("job", async |_| Err(anyhow!("no")));
+                manager.run_ephemeral(job).unwrap().ended().await;
+            }
+        })
+        .await;
+        manager
+            .run_ephemeral(task_fn("hurries", async |ctx: Context| {
+                ctx.escalate(task_manager::Escalation::EndDrain);
+                Ok(())
+            }))
+            .unwrap();
+        let error = manager.wait().await.unwrap_err();
+        let report = error.report().unwrap();
+        assert_eq!(report.tasks().len(), 4_096);
+        assert_eq!(report.failures().len(), 128);
+    });
+}
+
+#[test]
+fn memory_is_flat_over_managers_that_come_and_go() {
+    let _turn = turn();
+    runtime().block_on(async {
+        assert_flat("managers", async |count| {
+            for _ in 0..count / 20 {
+                let manager = Manager::new();
+                manager
+                    .run(task_fn("work", async |ctx: Context| {
+                        ctx.cancelled().await;
+                        Ok(())
+                    }))
+                    .unwrap();
+                manager.cleanup("close", async || Ok(())).unwrap();
+                manager.shutdown().await.unwrap();
+            }
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_stop_reaches_a_hundred_thousand_waiting_tasks_within_seconds() {
+    let _turn = turn();
+    let tasks = (count() / 2).min(100_000);
+    runtime().block_on(async {
+        let manager = Manager::new();
+        for _ in 0..tasks {
+            let waits = task_fn("waits", async |ctx: Context| {
+                ctx.cancelled().await;
+                Ok(())
+            });
+            manager.run_ephemeral(waits).unwrap();
+        }
+        let began = Instant::now();
+        let report = manager.shutdown().await.unwrap();
+        println!("a storm of {tasks}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(20));
+        assert_eq!(report.totals().completed, tasks);
+    });
+}

@@ -1,0 +1,20 @@
+//! Memory over a long run: invariant 10 of the manager, measured.
+
+use anyhow::Result;
+
+use super::tool;
+use crate::section::Ending;
+use crate::workspace::Workspace;
+
+/// How many tasks, failures and so on.
+const MANY: &str = "1000000";
+
+pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
+    tool::cargo(workspace)
+        .arguments(["test", "--locked", "--release", "--all-features", "-p", "task-manager"])
+        .arguments(["--test", "soak", "--", "--nocapture"])
+        .environment("TASK_SOAK", MANY)
+        .limit(super::LIMIT)
+        .run()?;
+    Ok(Ending::Passed)
+}
