@@ -329,3 +329,39 @@ async fn ten_thousand_tasks_a_second_while_draining_do_not_starve_the_shutdown()
     assert!(refused.load(Ordering::SeqCst) > 9_000, "while work was stopped");
     assert_eq!(report.totals().started, report.totals().completed + report.totals().cancelled);
 }
+
+#[test]
+fn a_run_that_races_the_stop_is_waited_for_or_handed_back() {
+    let runtime = workers(2);
+    for _ in 0..200 {
+        let manager = runtime.block_on(async { Manager::new() });
+        let begin = Barrier::new(3);
+        let polled = Arc::new(AtomicUsize::new(0));
+        let admitted = thread::scope(|scope| {
+            let runs = [(); 2].map(|()| {
+                scope.spawn(|| {
+                    begin.wait();
+                    let attempts = (0..20).map(|_| {
+                        let polled = polled.clone();
+                        let task = task_fn("racing", async move |ctx: Context| {
+                            polled.fetch_add(1, Ordering::SeqCst);
+                            ctx.cancelled().await;
+                            Ok(())
+                        });
+                        manager.run(task)
+                    });
+                    attempts.filter_map(Result::ok).collect::<Vec<_>>()
+                })
+            });
+            begin.wait();
+            manager.stop();
+            runs.map(|run| run.join().unwrap()).concat()
+        });
+        let report = runtime.block_on(manager.wait()).unwrap();
+        assert_eq!(report.totals().started, admitted.len() as u64, "invariant 4");
+        assert_eq!(polled.load(Ordering::SeqCst), admitted.len(), "a refused task is never polled");
+        for task in admitted {
+            assert_eq!(task.outcome(), Some(Outcome::Completed), "invariant 7");
+        }
+    }
+}

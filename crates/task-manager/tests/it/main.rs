@@ -11,4 +11,5 @@ mod report;
 mod schedules;
 mod shutdown;
 mod support;
+mod table;
 mod waiting;
