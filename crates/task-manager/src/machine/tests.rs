@@ -37,7 +37,7 @@ fn event(oversleeps: bool) -> impl Strategy<Value = Event> {
         3 => Just(Phase::INGRESS),
         6 => Just(Phase::WORK),
         3 => Just(Phase::SUPPORT),
-        1 => any::<u8>().prop_map(|number| Phase::new(number)),
+        1 => any::<u8>().prop_map(Phase::new),
     ];
     let kind = prop_oneof![Just(Kind::Critical), Just(Kind::Ephemeral)];
     let outcome = prop_oneof![

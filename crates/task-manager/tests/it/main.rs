@@ -6,9 +6,13 @@ mod cleanup;
 mod ends;
 mod foreign;
 mod nesting;
+#[cfg(feature = "token")]
+mod parent;
 mod readiness;
 mod report;
 mod schedules;
+#[cfg(feature = "serde")]
+mod serialize;
 mod shutdown;
 mod support;
 mod table;

@@ -1,6 +1,6 @@
 //! The report as a value, as text and as data.
 
-use std::{error::Error as _, fmt, io};
+use std::{error::Error as _, io};
 
 use anyhow::{Context as _, anyhow};
 use task_manager::{Context, Manager, Outcome, Phase, Report, ShutdownError, Task, task_fn};
@@ -8,7 +8,7 @@ use task_manager::{Context, Manager, Outcome, Phase, Report, ShutdownError, Task
 use crate::support::{Journal, SECOND, deaf, slow, worker};
 
 /// A shutdown that shows every kind of line.
-async fn eventful() -> ShutdownError {
+pub(crate) async fn eventful() -> ShutdownError {
     let manager = Manager::builder().name("orders").drain_delay(2 * SECOND).build().unwrap();
     let journal = Journal::default();
     manager.run(slow("server", 3 * SECOND, &journal).in_phase(Phase::INGRESS)).unwrap();
@@ -189,72 +189,4 @@ async fn every_value_of_the_report_is_there() {
     let outcomes: Vec<_> = report.cleanups().iter().map(|cleanup| cleanup.outcome).collect();
     assert_eq!(outcomes, [Some(Outcome::Completed), Some(Outcome::Failed)]);
     assert_eq!((report.omitted_tasks(), report.omitted_failures()), (0, 0));
-}
-
-#[cfg(feature = "serde")]
-#[tokio::test(start_paused = true)]
-async fn the_report_is_data_with_stable_names() {
-    use serde_json::{Value, json};
-
-    let error = eventful().await;
-    let value = serde_json::to_value(error.report().unwrap()).unwrap();
-    let keys: std::collections::BTreeSet<_> = value.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(
-        keys.into_iter().collect::<Vec<_>>(),
-        [
-            "cause",
-            "clean",
-            "cleanups",
-            "exit_code",
-            "failures",
-            "later_triggers",
-            "name",
-            "omitted_cleanups",
-            "omitted_failures",
-            "omitted_tasks",
-            "steps",
-            "tasks",
-            "totals"
-        ]
-    );
-    let cause = json!({ "kind": "stopped", "text": "stop was called", "task": null, "at": 10.0 });
-    assert_eq!(value["cause"], cause);
-    assert_eq!(value["later_triggers"][0]["task"], "stuck");
-    assert_eq!(
-        value["tasks"][0],
-        json!({
-            "id": 1, "name": "server", "phase": 0, "outcome": "completed", "ended_at": 15.0,
-            "ran": 15.0, "stop_took": 3.0, "status": null,
-        })
-    );
-    assert_eq!(value["failures"][0]["kind"], "aborted");
-    assert_eq!(value["failures"][0]["error"], json!([]));
-    let database = &value["failures"][1];
-    assert_eq!(database["text"], "cleanup `database` failed");
-    assert_eq!(database["error"], json!(["connection lost"]));
-    assert_eq!(value["cleanups"][1]["outcome"], "failed");
-    assert_eq!(value["steps"]["budget"], 25.0);
-    assert_eq!(value["totals"]["aborted"], 1);
-    assert_eq!((&value["exit_code"], &value["clean"]), (&json!(1), &Value::Bool(false)));
-}
-
-#[cfg(feature = "serde")]
-#[tokio::test(start_paused = true)]
-async fn a_serialized_error_has_its_causes_and_may_panic_while_it_speaks() {
-    #[derive(Debug)]
-    struct Mute;
-    impl fmt::Display for Mute {
-        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-            panic!("no words")
-        }
-    }
-    impl std::error::Error for Mute {}
-    let manager = Manager::new();
-    manager.run(task_fn("mute", async |_| Err(Mute).context("reading orders"))).unwrap();
-    manager.run(task_fn("panics", async |_| panic!("over"))).unwrap();
-    let error = manager.wait().await.unwrap_err();
-    let value = serde_json::to_value(error.report().unwrap()).unwrap();
-    let errors = &value["failures"][0]["error"];
-    assert_eq!(*errors, serde_json::json!(["reading orders", "(its Display panicked)"]));
-    assert!(value["failures"][1]["location"].as_str().unwrap().contains("report.rs:"));
 }

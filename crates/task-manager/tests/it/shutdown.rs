@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use task_manager::{
-    CauseKind, Context, Escalation, FailureKind, Manager, Outcome, Phase, Task, Timeout, task_fn,
+    Context, Escalation, FailureKind, Manager, Outcome, Phase, Task, Timeout, task_fn,
 };
 use tokio::time::Instant;
 
@@ -252,33 +252,6 @@ async fn a_dropped_manager_stops_its_tasks_and_runs_its_cleanups() {
         group.changed().await;
     }
     assert_eq!(journal.read(), ["cleaned"]);
-}
-
-#[cfg(feature = "token")]
-#[tokio::test(start_paused = true)]
-async fn the_parent_token_stops_the_group_and_is_never_cancelled_by_it() {
-    let parent = tokio_util::sync::CancellationToken::new();
-    let manager = Manager::builder().parent(parent.clone()).build().unwrap();
-    manager.run(worker("work")).unwrap();
-    let other = Manager::builder().parent(parent.clone()).build().unwrap();
-    other.shutdown().await.unwrap();
-    assert!(!parent.is_cancelled());
-    tokio::spawn(async move {
-        tokio::time::sleep(SECOND).await;
-        parent.cancel();
-    });
-    let report = manager.wait().await.unwrap();
-    assert_eq!(report.cause().kind, CauseKind::Parent);
-}
-
-#[cfg(feature = "token")]
-#[tokio::test(start_paused = true)]
-async fn a_parent_that_is_cancelled_already_closes_admission_at_once() {
-    let parent = tokio_util::sync::CancellationToken::new();
-    parent.cancel();
-    let manager = Manager::builder().parent(parent).build().unwrap();
-    assert!(manager.run(worker("work")).unwrap_err().is_too_late());
-    assert_eq!(manager.wait().await.unwrap().cause().kind, CauseKind::Parent);
 }
 
 #[test]

@@ -1,0 +1,49 @@
+//! The parent token: watched, and never cancelled by the manager.
+
+use task_manager::{CauseKind, Context, Manager, Outcome, task_fn};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{SECOND, worker};
+
+#[tokio::test(start_paused = true)]
+async fn the_parent_token_stops_the_group_and_is_never_cancelled_by_it() {
+    let parent = CancellationToken::new();
+    let manager = Manager::builder().parent(parent.clone()).build().unwrap();
+    manager.run(worker("work")).unwrap();
+    let other = Manager::builder().parent(parent.clone()).build().unwrap();
+    other.shutdown().await.unwrap();
+    assert!(!parent.is_cancelled());
+    tokio::spawn(async move {
+        tokio::time::sleep(SECOND).await;
+        parent.cancel();
+    });
+    let report = manager.wait().await.unwrap();
+    assert_eq!(report.cause().kind, CauseKind::Parent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_is_cancelled_already_closes_admission_at_once() {
+    let parent = CancellationToken::new();
+    parent.cancel();
+    let manager = Manager::builder().parent(parent).build().unwrap();
+    assert!(manager.run(worker("work")).unwrap_err().is_too_late());
+    assert_eq!(manager.wait().await.unwrap().cause().kind, CauseKind::Parent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_of_a_task_is_a_child_of_its_cancellation() {
+    let manager = Manager::new();
+    let task = manager
+        .run(task_fn("work", async |ctx: Context| {
+            let token = ctx.child_token();
+            ctx.child_token().cancel();
+            assert!(!token.is_cancelled() && !ctx.is_cancelled());
+            token.cancelled().await;
+            assert!(ctx.is_cancelled() && ctx.child_token().is_cancelled());
+            Ok(())
+        }))
+        .unwrap();
+    tokio::task::yield_now().await;
+    manager.shutdown().await.unwrap();
+    assert_eq!(task.outcome(), Some(Outcome::Completed));
+}

@@ -1,0 +1,73 @@
+//! The report as data, behind the feature `serde`.
+
+use std::fmt;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use task_manager::{Manager, task_fn};
+
+use crate::report::eventful;
+
+#[tokio::test(start_paused = true)]
+async fn the_report_is_data_with_stable_names() {
+    let error = eventful().await;
+    let value = serde_json::to_value(error.report().unwrap()).unwrap();
+    let keys: std::collections::BTreeSet<_> = value.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(
+        keys.into_iter().collect::<Vec<_>>(),
+        [
+            "cause",
+            "clean",
+            "cleanups",
+            "exit_code",
+            "failures",
+            "later_triggers",
+            "name",
+            "omitted_cleanups",
+            "omitted_failures",
+            "omitted_tasks",
+            "steps",
+            "tasks",
+            "totals"
+        ]
+    );
+    let cause = json!({ "kind": "stopped", "text": "stop was called", "task": null, "at": 10.0 });
+    assert_eq!(value["cause"], cause);
+    assert_eq!(value["later_triggers"][0]["task"], "stuck");
+    assert_eq!(
+        value["tasks"][0],
+        json!({
+            "id": 1, "name": "server", "phase": 0, "outcome": "completed", "ended_at": 15.0,
+            "ran": 15.0, "stop_took": 3.0, "status": null,
+        })
+    );
+    assert_eq!(value["failures"][0]["kind"], "aborted");
+    assert_eq!(value["failures"][0]["error"], json!([]));
+    let database = &value["failures"][1];
+    assert_eq!(database["text"], "cleanup `database` failed");
+    assert_eq!(database["error"], json!(["connection lost"]));
+    assert_eq!(value["cleanups"][1]["outcome"], "failed");
+    assert_eq!(value["steps"]["budget"], 25.0);
+    assert_eq!(value["totals"]["aborted"], 1);
+    assert_eq!((&value["exit_code"], &value["clean"]), (&json!(1), &Value::Bool(false)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_serialized_error_has_its_causes_and_may_panic_while_it_speaks() {
+    #[derive(Debug)]
+    struct Mute;
+    impl fmt::Display for Mute {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("no words")
+        }
+    }
+    impl std::error::Error for Mute {}
+    let manager = Manager::new();
+    manager.run(task_fn("mute", async |_| Err(Mute).context("reading orders"))).unwrap();
+    manager.run(task_fn("panics", async |_| panic!("over"))).unwrap();
+    let error = manager.wait().await.unwrap_err();
+    let value = serde_json::to_value(error.report().unwrap()).unwrap();
+    let errors = &value["failures"][0]["error"];
+    assert_eq!(*errors, json!(["reading orders", "(its Display panicked)"]));
+    assert!(value["failures"][1]["location"].as_str().unwrap().contains("serialize.rs:"));
+}
