@@ -1,0 +1,41 @@
+//! One measurement: `one CONTESTANT SCENARIO N RUNTIME` prints a line of figures.
+
+use anyhow::{Context as _, Result, bail};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    contestant::Contestant,
+    contestants,
+    laps::Laps,
+    scenario::{Flavor, Scenario},
+};
+
+/// The first argument that makes this program a child.
+pub(crate) const COMMAND: &str = "one";
+
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let [contestant, scenario, count, flavor] = arguments else {
+        bail!("usage: {COMMAND} CONTESTANT SCENARIO N RUNTIME");
+    };
+    let contestant = Contestant::parse(contestant).context("no such contestant")?;
+    let scenario = Scenario::parse(scenario).context("no such scenario")?;
+    let count = count.parse().context("N is a number")?;
+    let flavor = Flavor::parse(flavor).context("no such runtime")?;
+    if scenario == Scenario::Panic {
+        // What a panic prints is no part of its price.
+        std::panic::set_hook(Box::new(|_| ()));
+    }
+    let runtime = runtime(flavor)?;
+    let mut laps = Laps::begin();
+    runtime.block_on(contestants::run(contestant, scenario, count, &mut laps))?;
+    println!("{laps}");
+    Ok(())
+}
+
+pub(crate) fn runtime(flavor: Flavor) -> Result<Runtime> {
+    let mut builder = match flavor {
+        Flavor::TwoWorkers => Builder::new_multi_thread(),
+        Flavor::CurrentThread => Builder::new_current_thread(),
+    };
+    Ok(builder.worker_threads(2).enable_all().build()?)
+}

@@ -1,0 +1,163 @@
+//! What the smallest service costs its user: crates, build time, size. Each is a package of its own below `target`,
+//! built from nothing with Cargo's default release profile and this workspace's versions.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::table::Table;
+
+/// A service: its name, its dependencies (`PATH` is the folder of our crates), its main file.
+struct Service {
+    name: &'static str,
+    dependencies: &'static str,
+    main: &'static str,
+}
+
+const SERVICES: &[Service] = &[
+    Service {
+        name: "bare tokio",
+        dependencies: "tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\", \"signal\", \"time\"] }",
+        main: include_str!("cost/bare.rs"),
+    },
+    Service {
+        name: "task-manager + task-signal",
+        dependencies: "tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\", \"signal\", \"time\"] }\n\
+                       task-manager = { path = \"PATH/task-manager\" }\n\
+                       task-signal = { path = \"PATH/task-signal\" }\n\
+                       anyhow = \"1\"",
+        main: include_str!("cost/manager.rs"),
+    },
+    Service {
+        name: "task-service",
+        dependencies: "task-manager = { path = \"PATH/task-manager\" }\n\
+                       task-service = { path = \"PATH/task-service\" }\n\
+                       tokio = { version = \"1\", features = [\"time\"] }",
+        main: include_str!("cost/service.rs"),
+    },
+    Service {
+        name: "what ours stands on",
+        dependencies: "tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\", \"signal\", \"time\"] }\n\
+                       tokio-util = { version = \"0.7\", default-features = false }\n\
+                       tracing = { version = \"0.1\", default-features = false, features = [\"std\"] }\n\
+                       anyhow = \"1\"\n\
+                       thiserror = \"2\"\n\
+                       signal-hook = { version = \"0.4\", default-features = false }",
+        main: include_str!("cost/bare.rs"),
+    },
+];
+
+/// Builds each service and prints the table.
+pub(crate) fn run() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace")?;
+    let mut table = Table::new(
+        String::from("smallest service, clean build, default release profile"),
+        &["crates", "build, CPU s", "× bare", "stripped, KiB", "× bare"],
+    );
+    let mut bare = None;
+    for service in SERVICES {
+        let folder = service.write(root)?;
+        let crates = crates(&folder)?;
+        let seconds = build(&folder)?;
+        let kibibytes = stripped(&folder)?;
+        let (bare_seconds, bare_kibibytes) = *bare.get_or_insert((seconds, kibibytes));
+        table.row(
+            service.name,
+            vec![
+                crates.to_string(),
+                format!("{seconds:.1}"),
+                format!("{:.2}", seconds / bare_seconds),
+                format!("{kibibytes:.0}"),
+                format!("{:.2}", kibibytes / bare_kibibytes),
+            ],
+        );
+    }
+    table.print();
+    Ok(())
+}
+
+impl Service {
+    fn write(&self, root: &Path) -> Result<PathBuf> {
+        let folder = root.join("target/bench-cost").join(self.name.replace([' ', '+'], "-"));
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(folder.join("src"))?;
+        let crates = root.join("crates");
+        let dependencies = self.dependencies.replace("PATH", &crates.to_string_lossy());
+        let manifest = format!(
+            "[package]\nname = \"smallest\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+             [dependencies]\n{dependencies}\n"
+        );
+        fs::write(folder.join("Cargo.toml"), manifest)?;
+        fs::write(folder.join("src/main.rs"), self.main)?;
+        fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
+        Ok(folder)
+    }
+}
+
+/// Counts the crates that are compiled, the service itself left out.
+fn crates(folder: &Path) -> Result<usize> {
+    let output = cargo(folder)
+        .args(["tree", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
+        .stdout(Stdio::piped())
+        .output()?;
+    if !output.status.success() {
+        bail!("cargo tree: {}", output.status);
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let mut names: Vec<&str> = text.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+    names.sort_unstable();
+    names.dedup();
+    Ok(names.len().saturating_sub(1))
+}
+
+/// Builds it and returns the CPU time of all compilers, in seconds.
+fn build(folder: &Path) -> Result<f64> {
+    // `time -p` of the shell counts the children of its children.
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| String::from("cargo"));
+    let script = "\"$0\" build --quiet --release >&2 || exit 1; times";
+    let output = Command::new("sh")
+        .args(["-c", script, &cargo])
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        bail!("the build of {} failed", folder.display());
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let children = text.lines().nth(1).context("`times` printed one line")?;
+    children
+        .split_whitespace()
+        .map(seconds)
+        .sum::<Option<f64>>()
+        .context("`times` was not understood")
+}
+
+/// Reads `1m2.5s`.
+fn seconds(text: &str) -> Option<f64> {
+    let (minutes, seconds) = text.strip_suffix('s')?.split_once('m')?;
+    Some(minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
+}
+
+fn stripped(folder: &Path) -> Result<f64> {
+    let (from, to) = (folder.join("target/release/smallest"), folder.join("stripped"));
+    let status =
+        Command::new("strip").arg("-o").arg(&to).arg(&from).status().context("strip is needed")?;
+    if !status.success() {
+        bail!("strip: {status}");
+    }
+    Ok(fs::metadata(to)?.len() as f64 / 1024.0)
+}
+
+fn cargo(folder: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(folder).stdin(Stdio::null());
+    command
+}

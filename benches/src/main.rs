@@ -1,0 +1,44 @@
+//! The benchmarks: what a task costs under each contestant, side by side.
+//!
+//! Every measurement is a fresh process of this very program, since the first pass of a process is what a service sees,
+//! and contestants take turns round by round, since a machine is never equally busy twice. What counts is the ratio
+//! to the reference of the same round: a bare `JoinSet` with a shared `CancellationToken`.
+
+// A program that talks to a person on a terminal, and stops at the first thing that goes wrong.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod contestant;
+mod gate;
+mod gauge;
+mod laps;
+mod scenario;
+
+mod child;
+mod contestants;
+mod programs;
+
+mod cost;
+mod driver;
+mod median;
+mod outside;
+mod plot;
+mod series;
+mod table;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let result = match arguments.split_first() {
+        Some((first, rest)) if first == child::COMMAND => child::run(rest),
+        Some((first, rest)) if first == programs::COMMAND => return programs::run(rest),
+        _ => driver::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("benches: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
