@@ -1,14 +1,14 @@
 //! `task-manager`.
 
 use anyhow::{Result, bail};
-use task_manager::{Context, Manager, task_fn};
+use task_manager::{Context, Manager, Timeout, task_fn};
 use tokio::sync::oneshot;
 
 use crate::{gate, laps::Laps, scenario::BATCH};
 
 pub(super) async fn parked(count: usize, laps: &mut Laps) -> Result<()> {
     gate::expect(count);
-    let manager = Manager::new();
+    let manager = manager()?;
     park(&manager, count)?;
     gate::all().await;
     laps.middle();
@@ -19,7 +19,7 @@ pub(super) async fn parked(count: usize, laps: &mut Laps) -> Result<()> {
 }
 
 pub(super) async fn ephemeral(count: usize, laps: &mut Laps) -> Result<()> {
-    let manager = Manager::new();
+    let manager = manager()?;
     for batch in 0..count / BATCH {
         gate::expect((batch + 1) * BATCH);
         for _ in 0..BATCH {
@@ -40,7 +40,7 @@ pub(super) async fn ephemeral(count: usize, laps: &mut Laps) -> Result<()> {
 
 pub(super) async fn failure(count: usize, laps: &mut Laps) -> Result<()> {
     gate::expect(count);
-    let manager = Manager::new();
+    let manager = manager()?;
     park(&manager, count)?;
     let (go, fail) = oneshot::channel::<()>();
     manager.run(task_fn("failing", async move |_| {
@@ -60,7 +60,7 @@ pub(super) async fn failure(count: usize, laps: &mut Laps) -> Result<()> {
 
 pub(super) async fn panic(count: usize, laps: &mut Laps) -> Result<()> {
     gate::expect(count);
-    let manager = Manager::new();
+    let manager = manager()?;
     for _ in 0..count {
         manager.run(task_fn("worker", async |ctx: Context| {
             gate::arrive();
@@ -81,6 +81,11 @@ pub(super) async fn panic(count: usize, laps: &mut Laps) -> Result<()> {
         bail!("{failures:?} of {count} panics were seen");
     }
     Ok(())
+}
+
+/// With no limit: a machine that is busy with other things must not turn a figure into an abort.
+fn manager() -> Result<Manager> {
+    Ok(Manager::builder().total(Timeout::Never).build()?)
 }
 
 fn park(manager: &Manager, count: usize) -> Result<()> {
