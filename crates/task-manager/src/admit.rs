@@ -45,14 +45,15 @@ impl Shared {
         state.totals.started += 1;
         let (id, key) = (state.next_id(), state.tasks.vacant_key());
         let identity = Identity { id, key, name, phase, role: Role::Task(kind), gates_readiness };
-        let entry = Entry::new(Arc::clone(self), identity, clock.now());
+        let now = clock.now();
+        let entry = Entry::new(Arc::clone(self), identity, now);
         if state.machine.step() >= Step::Draining {
             // Nobody waits yet, so there is nobody to wake.
             entry.stage.advance(Stage::Draining);
         }
         state.tasks.insert(Arc::clone(&entry));
         state.gates.admit(&entry);
-        self.drive(state, Vec::new());
+        self.drive(state, now, Vec::new());
         self.version.bump();
         let ctx = Context::new(entry.clone());
         let future = in_span(&entry, async move { task.run(ctx).await });

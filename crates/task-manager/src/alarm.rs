@@ -46,10 +46,9 @@ impl Alarm {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the next deadlines; returns whether they differ. Called under the manager's lock, so that older deadlines
-    /// never overwrite newer ones.
-    pub(crate) fn set(&self, times: Times) -> bool {
-        std::mem::replace(&mut *self.times(), times) != times
+    /// Sets the next deadlines. Called under the manager's lock, so that older deadlines never overwrite newer ones.
+    pub(crate) fn set(&self, times: Times) {
+        *self.times() = times;
     }
 
     /// Makes the change of a deadline known. Called outside the manager's lock.
@@ -110,6 +109,8 @@ async fn run(shared: Arc<Shared>) {
             sleep.as_mut().as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
         })
         .await;
-        shared.drive(shared.lock(), Vec::new());
+        let state = shared.lock();
+        let now = shared.now();
+        shared.drive(state, now, Vec::new());
     }
 }

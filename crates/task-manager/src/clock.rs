@@ -61,7 +61,9 @@ impl Shared {
         });
         if is_new {
             self.watch_parent(clock);
-            self.drive(self.lock(), Vec::new());
+            let state = self.lock();
+            let now = self.now();
+            self.drive(state, now, Vec::new());
         }
         Ok(clock)
     }

@@ -50,8 +50,13 @@ thread_local! {
 
 impl Shared {
     /// Advances the state machine until nothing is due, carries out what it says, and tells the news.
-    pub(crate) fn drive<'a>(self: &'a Arc<Self>, state: MutexGuard<'a, State>, news: Vec<News>) {
-        let news = self.drive_quietly(state, news);
+    pub(crate) fn drive<'a>(
+        self: &'a Arc<Self>,
+        state: MutexGuard<'a, State>,
+        now: Tick,
+        news: Vec<News>,
+    ) {
+        let news = self.drive_quietly(state, now, news);
         self.tell(news);
     }
 
@@ -62,11 +67,13 @@ impl Shared {
         }
     }
 
-    /// Like [`drive`](Self::drive), but hands the news back, for a caller who has more to do before.
+    /// Like [`drive`](Self::drive), but hands the news back, for a caller who has more to do before. `now` was read
+    /// under this lock: once per event, since the clock is a good part of what an event costs.
     #[must_use = "news are to be told"]
     pub(crate) fn drive_quietly<'a>(
         self: &'a Arc<Self>,
         mut state: MutexGuard<'a, State>,
+        mut now: Tick,
         mut news: Vec<News>,
     ) -> Vec<News> {
         let me = Arc::as_ptr(self) as usize;
@@ -74,11 +81,12 @@ impl Shared {
         let is_nested = outer == me;
         // Not tied to a runtime yet: `bind` comes back. Nested: the outer call on this thread goes on.
         while self.alarm.clock.get().is_some() && !is_nested {
-            let Some(mut work) = self.advance(&mut state) else { break };
+            let Some(mut work) = self.advance(&mut state, now) else { break };
             drop(state);
             news.append(&mut work.news);
             self.perform(work);
             state = self.lock();
+            now = self.now();
         }
         drop(state);
         let _ = DRIVING.try_with(|driving| driving.set(outer));
@@ -86,8 +94,7 @@ impl Shared {
     }
 
     /// Takes all steps that are due. Returns what they ask for; `None` if nothing has changed.
-    pub(crate) fn advance(self: &Arc<Self>, state: &mut State) -> Option<Work> {
-        let now = self.now();
+    pub(crate) fn advance(self: &Arc<Self>, state: &mut State, now: Tick) -> Option<Work> {
         let mut work = Work::default();
         let mut has_moved = false;
         while let Some(action) = state.machine.advance(now) {
@@ -99,11 +106,16 @@ impl Shared {
             .plan()
             .and_then(|plan| plan.end)
             .filter(|_| self.settings.hard_exit.is_some());
-        let has_new_deadline = self.alarm.set(Times {
+        let times = Times {
             next: state.machine.next_due(),
             hard_exit: last.map(|end| end.saturating_add(HARD_EXIT_DELAY)),
             is_over: state.machine.step() == Step::Ended,
-        });
+        };
+        let has_new_deadline = state.times != times;
+        if has_new_deadline {
+            state.times = times;
+            self.alarm.set(times);
+        }
         (has_moved || has_new_deadline).then_some(work)
     }
 

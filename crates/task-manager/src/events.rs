@@ -52,13 +52,11 @@ impl Shared {
                 state.record.end(entry, end, now);
                 if let Some(trigger) = state.machine.task_ended(entry.phase, kind, outcome) {
                     let is_first = state.machine.trigger(now, trigger, None);
-                    let kind = CauseKind::TaskEnded { task: entry.name.to_string(), outcome };
                     // That a stopped task ends is no further trigger.
                     if is_first || trigger == Trigger::Failure {
+                        let kind = CauseKind::TaskEnded { task: entry.name.to_string(), outcome };
                         state.record.trigger(kind.clone(), now);
-                    }
-                    if is_first {
-                        news.push(News::Triggered(kind));
+                        news.extend(is_first.then_some(News::Triggered(kind)));
                     }
                 }
             }
@@ -74,7 +72,7 @@ impl Shared {
         let evicted = std::mem::take(&mut state.record.evicted);
         // Before anything that may block on the way.
         let parcel = self.alarm.delivery.add(entry.stage.advance_quietly(Stage::Ended));
-        let news = self.drive_quietly(state, news);
+        let news = self.drive_quietly(state, now, news);
         self.alarm.delivery.run(parcel);
         self.version.bump();
         self.tell(news);
@@ -97,7 +95,7 @@ impl Shared {
         let is_first = state.machine.trigger(now, trigger, limit);
         state.record.trigger(kind.clone(), now);
         let news = if is_first { vec![News::Triggered(kind)] } else { Vec::new() };
-        let news = self.drive_quietly(state, news);
+        let news = self.drive_quietly(state, now, news);
         self.version.bump();
         self.tell(news);
     }
@@ -109,7 +107,7 @@ impl Shared {
         let mut state = self.lock();
         let now = self.now();
         state.machine.escalate(now, level);
-        self.drive(state, Vec::new());
+        self.drive(state, now, Vec::new());
     }
 
     /// Stops one task and nobody else.
@@ -165,7 +163,8 @@ impl Shared {
         let is_first = !state.machine.waited();
         state.machine.wait_began();
         state.update_started();
-        self.drive(state, Vec::new());
+        let now = self.now();
+        self.drive(state, now, Vec::new());
         if is_first {
             self.version.bump();
         }

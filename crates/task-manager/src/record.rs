@@ -75,6 +75,9 @@ impl Record {
 
     /// Takes note of an unclean end of an entry. A nested manager's failures enter one by one, with their path.
     pub(crate) fn end(&mut self, entry: &Entry, end: End, now: Tick) {
+        if end.outcome().is_clean() {
+            return;
+        }
         let origin = entry.role.origin();
         let name = entry.name.to_string();
         let kind = match end {

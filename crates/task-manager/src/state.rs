@@ -6,6 +6,7 @@ use slab::Slab;
 use task_core::{Outcome, Phase, Step, TaskId, Totals};
 
 use crate::{
+    alarm::Times,
     cleanup::Hook,
     entry::{Entry, Role},
     failure::{Failure, FailureKind},
@@ -28,6 +29,8 @@ pub(crate) struct State {
     pub(crate) totals: Totals,
     pub(crate) stopping: Option<Tick>,
     pub(crate) cleaning_up: Option<Tick>,
+    /// What the alarm is set to.
+    pub(crate) times: Times,
     last_id: u64,
 }
 
@@ -44,6 +47,7 @@ impl State {
             totals: Totals::default(),
             stopping: None,
             cleaning_up: None,
+            times: Times::default(),
             last_id: 0,
         }
     }

@@ -109,12 +109,17 @@ fn keep_deadlines(shared: Arc<Shared>) {
         hard_exit(&shared);
     }
     let is_stuck = shared.alarm.delivery.send_for_help();
-    let work = shared.advance(&mut shared.lock());
+    let mut state = shared.lock();
+    let now = shared.now();
+    let work = shared.advance(&mut state, now);
+    drop(state);
     courier::send(Box::new(move || {
         if let Some(mut work) = work {
             let news = std::mem::take(&mut work.news);
             shared.perform(work);
-            shared.drive(shared.lock(), news);
+            let state = shared.lock();
+            let now = shared.now();
+            shared.drive(state, now, news);
         }
         if is_stuck {
             shared.alarm.delivery.help();
