@@ -1,25 +1,25 @@
-//! Which manager's code runs on this thread: what tells a `wait` from inside, and a managed panic.
+//! Which task's code runs on this thread: what tells a `wait` from inside, and a managed panic.
 
 use std::{cell::RefCell, sync::Arc};
 
-use crate::shared::Shared;
+use crate::{entry::Entry, shared::Shared};
 
 thread_local! {
-    static CURRENT: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Arc<Entry>>> = const { RefCell::new(None) };
 }
 
-/// Runs `body` with `shared` as the current manager. The reference is lent and comes back, since this is the poll
+/// Runs `body` with `entry` as the current task. The reference is lent and comes back, since this is the poll
 /// path and a clone per poll would cost.
-pub(crate) fn enter<R>(shared: &mut Option<Arc<Shared>>, body: impl FnOnce() -> R) -> R {
+pub(crate) fn enter<R>(entry: &mut Option<Arc<Entry>>, body: impl FnOnce() -> R) -> R {
     /// Puts things back even if `body` unwinds.
-    struct Restore<'a>(&'a mut Option<Arc<Shared>>);
+    struct Restore<'a>(&'a mut Option<Arc<Entry>>);
     impl Drop for Restore<'_> {
         fn drop(&mut self) {
             swap(self.0);
         }
     }
-    swap(shared);
-    let restore = Restore(shared);
+    swap(entry);
+    let restore = Restore(entry);
     let result = body();
     drop(restore);
     result
@@ -27,7 +27,8 @@ pub(crate) fn enter<R>(shared: &mut Option<Arc<Shared>>, body: impl FnOnce() -> 
 
 /// Returns the manager whose task, cleanup or blocking thread this is.
 pub(crate) fn get() -> Option<Arc<Shared>> {
-    CURRENT.try_with(|current| current.try_borrow().ok()?.clone()).ok().flatten()
+    let shared = |entry: &Arc<Entry>| Arc::clone(&entry.shared);
+    CURRENT.try_with(|current| current.try_borrow().ok()?.as_ref().map(shared)).ok().flatten()
 }
 
 /// Tells whether this thread runs code of any manager.
@@ -37,7 +38,7 @@ pub(crate) fn is_managed() -> bool {
         .unwrap_or(false)
 }
 
-fn swap(other: &mut Option<Arc<Shared>>) {
+fn swap(other: &mut Option<Arc<Entry>>) {
     // Fails only while the thread is being torn down, when nobody asks any more.
     let _ = CURRENT.try_with(|current| {
         if let Ok(mut current) = current.try_borrow_mut() {

@@ -200,7 +200,12 @@ impl Entry {
     }
 
     /// Takes note of how the future ended; the task has ended when no hold is left either.
-    pub(crate) fn future_ended(&self, end: End) {
+    pub(crate) fn future_ended(self: &Arc<Self>, end: End) {
+        // With no hold, as nearly always, the end need not be kept for whoever is last.
+        if self.pending.compare_exchange(1, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            self.shared.entry_ended(self, end);
+            return;
+        }
         self.details().end = Some(end);
         self.release();
     }

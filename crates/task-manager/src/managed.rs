@@ -13,7 +13,6 @@ use crate::{
     end::End,
     entry::Entry,
     panics::{Panic, catch, discard},
-    shared::Shared,
 };
 
 /// The user's future, boxed once; the wrapper around it stays small, and tokio's task cell with it.
@@ -21,49 +20,50 @@ pub(crate) type UserFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + S
 
 /// Polls a task and tells the manager how it ended: by return, by panic, by abort, or dropped with its runtime.
 pub(crate) struct Managed {
-    entry: Arc<Entry>,
-    /// Lent to the thread while the task is polled.
-    shared: Option<Arc<Shared>>,
+    /// Lent to the thread while the user's code runs, and there at all other times.
+    entry: Option<Arc<Entry>>,
     /// Taken when it has ended.
     future: Option<UserFuture>,
 }
 
+// Tokio's task cell is a multiple of 128 bytes: with this it is one of them, with one word more it is two.
+const _: () = assert!(size_of::<Managed>() <= 3 * size_of::<usize>());
+
 impl Managed {
     pub(crate) fn new(entry: Arc<Entry>, future: UserFuture) -> Self {
-        let shared = Some(Arc::clone(&entry.shared));
-        Self { entry, shared, future: Some(future) }
+        Self { entry: Some(entry), future: Some(future) }
     }
 
     /// Invariant 7: the user's future is gone before its end is told. A panic while it is dropped is not lost: it is
     /// the outcome if the end was clean, and recorded beside it otherwise.
     fn finish(&mut self, mut end: End) {
         let future = self.future.take();
-        if let Err(panic) = current::enter(&mut self.shared, || catch(|| drop(future))) {
+        let dropped = current::enter(&mut self.entry, || catch(|| drop(future)));
+        let Some(entry) = &self.entry else { return };
+        if let Err(panic) = dropped {
             match end {
-                End::Failed(_) | End::Panicked(_) => {
-                    self.entry.shared.panic_beside(&self.entry, panic)
-                }
+                End::Failed(_) | End::Panicked(_) => entry.shared.panic_beside(entry, panic),
                 End::Completed | End::Cancelled | End::Aborted => end = End::Panicked(panic),
             }
         }
-        self.entry.future_ended(end);
+        entry.future_ended(end);
     }
+}
 
-    fn judge(&self, result: Result<anyhow::Result<()>, Panic>) -> End {
-        match result {
-            Ok(Ok(())) => End::Completed,
-            Ok(Err(error)) => {
-                let is_cancelled = self.entry.stage.get() >= Stage::Cancelled;
-                // The error's own code (its `source`) may panic as well.
-                if is_cancelled && catch(|| Cancelled::is_outermost_in(&error)).unwrap_or(false) {
-                    discard(error);
-                    End::Cancelled
-                } else {
-                    End::Failed(error)
-                }
+fn judge(entry: &Entry, result: Result<anyhow::Result<()>, Panic>) -> End {
+    match result {
+        Ok(Ok(())) => End::Completed,
+        Ok(Err(error)) => {
+            let is_cancelled = entry.stage.get() >= Stage::Cancelled;
+            // The error's own code (its `source`) may panic as well.
+            if is_cancelled && catch(|| Cancelled::is_outermost_in(&error)).unwrap_or(false) {
+                discard(error);
+                End::Cancelled
+            } else {
+                End::Failed(error)
             }
-            Err(panic) => End::Panicked(self.entry.locate(panic)),
         }
+        Err(panic) => End::Panicked(entry.locate(panic)),
     }
 }
 
@@ -72,19 +72,22 @@ impl Future for Managed {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let Some(future) = &mut this.future else { return Poll::Ready(()) };
-        let Some(is_first) = this.entry.mark_polled() else {
+        let (Some(entry), Some(future)) = (&this.entry, &mut this.future) else {
+            return Poll::Ready(());
+        };
+        let Some(is_first) = entry.mark_polled() else {
             // The report says that it was given up.
             this.finish(End::Aborted);
             return Poll::Ready(());
         };
-        let polled = current::enter(&mut this.shared, || catch(|| future.as_mut().poll(cx)));
+        let polled = current::enter(&mut this.entry, || catch(|| future.as_mut().poll(cx)));
+        let Some(entry) = &this.entry else { return Poll::Ready(()) };
         let end = match polled {
             // An abort that came before the first poll left its work to this line.
-            Ok(Poll::Pending) if is_first && this.entry.is_abort_asked() => End::Aborted,
+            Ok(Poll::Pending) if is_first && entry.is_abort_asked() => End::Aborted,
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(result)) => this.judge(Ok(result)),
-            Err(panic) => this.judge(Err(panic)),
+            Ok(Poll::Ready(result)) => judge(entry, Ok(result)),
+            Err(panic) => judge(entry, Err(panic)),
         };
         this.finish(end);
         Poll::Ready(())

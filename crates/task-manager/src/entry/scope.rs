@@ -81,8 +81,8 @@ impl Scope for Entry {
     }
 
     fn enter(&self, body: &mut dyn FnMut()) {
-        let shared = &mut Some(Arc::clone(&self.shared));
-        if let Err(payload) = current::enter(shared, || catch_unwind(AssertUnwindSafe(body))) {
+        let mut entry = self.myself.upgrade();
+        if let Err(payload) = current::enter(&mut entry, || catch_unwind(AssertUnwindSafe(body))) {
             // It surfaces in the task's future, on another thread, which could not tell where it came from.
             self.details().place = Place::take();
             resume_unwind(payload);
