@@ -22,7 +22,7 @@ const SERVICES: &[Service] = &[
     Service {
         name: "bare tokio",
         dependencies: "tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\", \"signal\", \"time\"] }",
-        main: include_str!("cost/bare.rs"),
+        main: include_str!("../cost/bare.rs"),
     },
     Service {
         name: "task-manager + task-signal",
@@ -30,14 +30,14 @@ const SERVICES: &[Service] = &[
                        task-manager = { path = \"PATH/task-manager\" }\n\
                        task-signal = { path = \"PATH/task-signal\" }\n\
                        anyhow = \"1\"",
-        main: include_str!("cost/manager.rs"),
+        main: include_str!("../cost/manager.rs"),
     },
     Service {
         name: "task-service",
         dependencies: "task-manager = { path = \"PATH/task-manager\" }\n\
                        task-service = { path = \"PATH/task-service\" }\n\
                        tokio = { version = \"1\", features = [\"time\"] }",
-        main: include_str!("cost/service.rs"),
+        main: include_str!("../cost/service.rs"),
     },
     Service {
         name: "what ours stands on",
@@ -47,7 +47,7 @@ const SERVICES: &[Service] = &[
                        anyhow = \"1\"\n\
                        thiserror = \"2\"\n\
                        signal-hook = { version = \"0.4\", default-features = false }",
-        main: include_str!("cost/bare.rs"),
+        main: include_str!("../cost/bare.rs"),
     },
 ];
 

@@ -19,7 +19,7 @@ use crate::{
     news::News,
     panics::discard,
     plan::Tick,
-    report::{Contents, Report, StepTimes},
+    report::StepTimes,
     shared::Shared,
     span::in_span,
     state::State,
@@ -241,21 +241,7 @@ impl Shared {
         let steps = StepTimes { triggered, stopping, cleaning_up, ended: now, budget };
         work.garbage.append(&mut state.record.evicted);
         let record = std::mem::take(&mut state.record);
-        let Some(cause) = record.cause.clone() else { return };
-        let report = Report::new(Contents {
-            name: self.name.to_string(),
-            is_setup_failed: cause.kind == CauseKind::SetupFailed,
-            cause,
-            failures: record.failures(),
-            later_triggers: record.later,
-            omitted_failures: record.omitted_failures,
-            tasks: record.tasks.into(),
-            omitted_tasks: record.omitted_tasks,
-            cleanups: record.cleanups,
-            omitted_cleanups: record.omitted_cleanups,
-            totals: state.totals,
-            steps,
-        });
+        let Some(report) = record.into_report(&self.name, state.totals, steps) else { return };
         work.news.push(News::Report(report.clone()));
         let _ = self.report.set(report);
         work.wakers.append(self.ended.raise_quietly(1));

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Outcome, TaskId};
+use task_core::{Outcome, TaskId, Totals};
 
 use crate::{
     cause::{Cause, CauseKind},
@@ -15,7 +15,7 @@ use crate::{
     error::ShutdownError,
     failure::{Failure, FailureKind, Origin},
     plan::Tick,
-    report::{CleanupReport, TaskReport},
+    report::{CleanupReport, Contents, Report, StepTimes, TaskReport},
 };
 
 /// How many first failures of a task, and how many of the last ones, are kept whole.
@@ -31,20 +31,20 @@ type Numbered = (u64, Failure);
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) cause: Option<Cause>,
-    pub(crate) later: Vec<Cause>,
+    later: Vec<Cause>,
     /// The first failure of each task, up to the limit; the very first is the root.
     first: Vec<Numbered>,
     known: HashSet<TaskId>,
     last: VecDeque<Numbered>,
-    /// How many failures there were: their order, which their times, taken outside the lock, would not give.
+    /// How many failures there were.
     count: u64,
-    pub(crate) omitted_failures: u64,
+    omitted_failures: u64,
     /// Failures to be dropped outside the lock (invariant 9): an error's drop is user code.
     pub(crate) evicted: Vec<Failure>,
-    pub(crate) tasks: VecDeque<TaskReport>,
-    pub(crate) omitted_tasks: u64,
-    pub(crate) cleanups: Vec<CleanupReport>,
-    pub(crate) omitted_cleanups: u64,
+    tasks: VecDeque<TaskReport>,
+    omitted_tasks: u64,
+    cleanups: Vec<CleanupReport>,
+    omitted_cleanups: u64,
 }
 
 impl Record {
@@ -146,8 +146,33 @@ impl Record {
         });
     }
 
+    /// Makes the report of it; `None` if nothing was triggered.
+    pub(crate) fn into_report(
+        self,
+        name: &str,
+        totals: Totals,
+        steps: StepTimes,
+    ) -> Option<Report> {
+        let failures = self.failures();
+        let cause = self.cause?;
+        Some(Report::new(Contents {
+            name: String::from(name),
+            is_setup_failed: cause.kind == CauseKind::SetupFailed,
+            cause,
+            later_triggers: self.later,
+            failures,
+            omitted_failures: self.omitted_failures,
+            tasks: self.tasks.into(),
+            omitted_tasks: self.omitted_tasks,
+            cleanups: self.cleanups,
+            omitted_cleanups: self.omitted_cleanups,
+            totals,
+            steps,
+        }))
+    }
+
     /// Returns all kept failures in the order in which they happened.
-    pub(crate) fn failures(&self) -> Vec<Failure> {
+    fn failures(&self) -> Vec<Failure> {
         let mut failures: Vec<&Numbered> = self.first.iter().chain(&self.last).collect();
         failures.sort_by_key(|(number, _)| *number);
         failures.into_iter().map(|(_, failure)| failure.clone()).collect()
