@@ -29,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
         Run::program(workspace, "valgrind")
             .arguments(VALGRIND)
             .arguments([test.as_str(), "--test-threads=1"])
+            .environment("TASK_SOAK", "2000")
             .limit(super::LIMIT)
     }))?;
     Ok(Ending::Passed)

@@ -16,8 +16,8 @@ use tokio::runtime;
 use crate::{
     child,
     stuck::{
-        SECOND, STOP_END, abandoned, block, block_workers, current_thread, on_time, short, worker,
-        workers,
+        JOIN, SECOND, STOP_END, abandoned, block, block_workers, current_thread, on_time, short,
+        worker, workers,
     },
 };
 
@@ -157,8 +157,7 @@ fn a_stuck_spawn_blocking_holds_neither_the_shutdown_nor_the_process() {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let began = Instant::now();
             let error = manager.shutdown().await.unwrap_err();
-            let join = Duration::from_millis(250);
-            on_time("wait with a stuck spawn_blocking", began, STOP_END - join);
+            on_time("wait with a stuck spawn_blocking", began, STOP_END - JOIN);
             assert!(matches!(error.root().unwrap().kind, FailureKind::Aborted), "{error}");
             assert_eq!(error.root().unwrap().name, "pool");
         });

@@ -19,8 +19,8 @@ use tracing::{Event, Metadata, Subscriber, span};
 use crate::{
     child,
     stuck::{
-        SECOND, STOP_END, abandoned, block, block_workers, current_thread, on_time, short, worker,
-        workers,
+        JOIN, SECOND, STOP_END, abandoned, block, block_workers, current_thread, on_time, short,
+        worker, workers,
     },
 };
 
@@ -177,8 +177,7 @@ fn a_thread_that_is_blocked_while_it_drives_the_shutdown_holds_nobody() {
             let began = Instant::now();
             let driver = thread::spawn(move || handle.stop());
             let error = manager.wait().await.unwrap_err();
-            let join = Duration::from_millis(250);
-            on_time("wait with the driving thread blocked", began, STOP_END - join);
+            on_time("wait with the driving thread blocked", began, STOP_END - JOIN);
             assert!(!driver.is_finished(), "it is stuck in the waker");
             let report = error.report().unwrap();
             assert_eq!(task.outcome(), Some(Outcome::Aborted), "{report}");

@@ -12,6 +12,8 @@ use tokio::runtime::{self, Runtime};
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// When the stop of [`short`]'s manager is over: its total less the cleanup budget.
 pub(crate) const STOP_END: Duration = Duration::from_millis(800);
+/// How long aborted tasks are waited for within that.
+pub(crate) const JOIN: Duration = Duration::from_millis(200);
 /// The contract says 100 ms; tests share their cores with others, and print what they measured.
 const SLACK: Duration = Duration::from_millis(400);
 
