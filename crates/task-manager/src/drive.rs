@@ -35,7 +35,8 @@ const MOST_NAMES: usize = 20;
 pub(crate) struct Work {
     wakers: Wakers,
     aborts: Vec<Arc<Entry>>,
-    cleanup: Option<(Arc<Entry>, Hook)>,
+    /// At most one in practice; a second must not push the first out, for it would be dropped under the lock.
+    cleanups: Vec<(Arc<Entry>, Hook)>,
     skipped: Vec<Hook>,
     has_ended: bool,
     /// To be dropped outside the lock: an error's drop is user code.
@@ -229,7 +230,7 @@ impl Shared {
         };
         let entry = Entry::new(Arc::clone(self), identity, now);
         state.cleanup = Some(Arc::clone(&entry));
-        work.cleanup = Some((entry, hook));
+        work.cleanups.push((entry, hook));
     }
 
     fn end(&self, state: &mut State, now: Tick, work: &mut Work) {
@@ -250,14 +251,15 @@ impl Shared {
 
     /// Does what was decided. Every part may run the user's code: wakers, drops, the first poll of a cleanup.
     pub(crate) fn perform(self: &Arc<Self>, work: Work) {
-        let Work { wakers, aborts, cleanup, skipped, has_ended, garbage, news: _ } = work;
+        let Work { wakers, aborts, cleanups, skipped, has_ended, garbage, news: _ } = work;
         // Handed over before the deadline thread is told to look, so that it sees to it that they are called.
         let parcel = self.alarm.delivery.add(wakers);
         self.alarm.ring(self);
         for entry in aborts {
             entry.abort();
         }
-        if let (Some((entry, hook)), Some(clock)) = (cleanup, self.alarm.clock.get()) {
+        for (entry, hook) in cleanups {
+            let Some(clock) = self.alarm.clock.get() else { break };
             let future = in_span(&entry, async move { (hook.run)().await });
             let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
             entry.set_abort_handle(join.abort_handle());
