@@ -220,7 +220,6 @@ impl Timetable for CronSchedule {
             return None;
         }
         self.seen = now;
-        self.planned = None;
         Some(self.plan(self.tick_from(now), 0))
     }
 }

@@ -2,6 +2,8 @@
 
 use task_periodic::{FirstRun, Jitter, LoopTask, PollTask};
 
+use tokio::time::sleep;
+
 use crate::rig::{Rig, ms, secs};
 
 async fn poll_starts(jitter: Jitter, first_run: FirstRun) -> Vec<u64> {
@@ -37,6 +39,23 @@ async fn even_a_whole_period_of_jitter_costs_no_tick() {
         }
         assert!(starts.len() >= 198, "{}", starts.len());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_in_the_next_window_costs_no_tick_either() {
+    let rig = Rig::new();
+    let task = PollTask::new("poll", secs(10), {
+        let rig = rig.clone();
+        async move |_| {
+            rig.mark();
+            sleep(secs(3)).await;
+            Ok(())
+        }
+    });
+    let task = task.unwrap().jitter(Jitter::fraction(1.0).unwrap()).seed(2);
+    rig.run_for(secs(2000), task).await.unwrap();
+    assert!(rig.starts().len() >= 199, "{}", rig.starts().len());
+    assert!(!rig.last_status().contains("dropped"), "{}", rig.last_status());
 }
 
 #[tokio::test(start_paused = true)]

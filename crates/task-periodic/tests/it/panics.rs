@@ -75,6 +75,15 @@ impl Drop for PanicsOnDrop {
     }
 }
 
+/// What its panic carries panics when dropped, too.
+struct PanicsOnDropTwice;
+
+impl Drop for PanicsOnDropTwice {
+    fn drop(&mut self) {
+        panic_any(PanicsOnDrop);
+    }
+}
+
 /// A future that panics when it is dropped, whether it has ended or not.
 struct Cursed {
     ends: bool,
@@ -106,6 +115,7 @@ async fn a_payload_that_is_no_text_or_panics_when_dropped_is_survived() {
     let statuses = survive(|| async { panic_any(17_u8) }).await;
     assert!(has(&statuses, "last: panicked: a payload that is not a text"), "{statuses:?}");
     survive(|| async { panic_any(PanicsOnDrop) }).await;
+    survive(|| async { panic_any(PanicsOnDropTwice) }).await;
 }
 
 #[tokio::test(start_paused = true)]
