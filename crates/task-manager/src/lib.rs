@@ -51,7 +51,8 @@
 //!
 //! # Deadlines hold when the runtime does not
 //!
-//! A task that blocks its thread takes Tokio's timers with it. A plain thread, one per process and asleep until a
+//! A task that blocks its thread can take Tokio's timers and sockets with it: all of them when every worker is blocked,
+//! and sometimes when one is, the one that was about to poll them. A plain thread, one per process and asleep until a
 //! shutdown has begun, keeps the same deadlines. With every worker of a multi-thread runtime blocked, `wait()` in
 //! `block_on` returns at the deadline with the names of the stuck tasks. Where the code that waits is itself blocked
 //! (a current-thread runtime, a `wait` in a task on a blocked worker), nothing can be returned to it; for that case
@@ -64,7 +65,8 @@
 //! Under the target `task`, with stable fields `manager`, `task`, `id`, `outcome`, `error`, `cause`: the start and the
 //! clean end of tasks and the steps of a shutdown at debug, its beginning and its clean end at info, failures and an
 //! unclean end at error, aborts and, every 5 s, who is still waited for at warn. Logging comes last, when every deadline
-//! is set and every waker called: a log sink that blocks holds up nothing but the log.
+//! is set and every waker called: a log sink that blocks holds up nothing but the log. So lines of different threads
+//! need not come in the order of the events; the report has that.
 //!
 //! # Limitations
 //!
