@@ -22,7 +22,8 @@
 //! 1. Signals are captured: `SIGINT`, `SIGTERM` and `SIGQUIT` from here on stop the group, also during the setup.
 //! 2. The setup runs. If it fails or panics, the group goes through its whole shutdown, cleanups included, and the
 //!    exit code is that of a failed setup. If the group is stopped while it runs, it goes on through the drain and is
-//!    then dropped at its next await.
+//!    then dropped at its next await; should it fail by then, as it does when its tasks are refused, that is a warning in
+//!    the log and no failure.
 //! 3. The group is waited for.
 //! 4. The report goes to stderr, or wherever [`Service::report_to`] says.
 //! 5. The process returns the exit code, with the runtime shut down in the background: dropping it would wait for

@@ -202,8 +202,12 @@ where
     match setup::run(manager, setup).await {
         Setup::Done => {}
         Setup::Failed(error) => manager.setup_failed(error),
-        Setup::GivenUp => {
-            tracing::info!(target: "task", "setup given up, as the service is being stopped")
+        Setup::GivenUp(None) => {
+            tracing::info!(target: "task", "setup given up, as the service is being stopped");
+        }
+        Setup::GivenUp(Some(error)) => {
+            let error = format!("{error:#}");
+            tracing::warn!(target: "task", error, "setup failed when the service was being stopped");
         }
     }
     manager.wait().await

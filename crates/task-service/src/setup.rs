@@ -14,8 +14,8 @@ use task_manager::Manager;
 pub(crate) enum Setup {
     Done,
     Failed(anyhow::Error),
-    /// The group was stopped meanwhile, and the setup dropped.
-    GivenUp,
+    /// The group was stopped meanwhile: the setup was dropped, or failed by then, as it must when its tasks are refused.
+    GivenUp(Option<anyhow::Error>),
 }
 
 /// Runs the setup to its end, or until the group's tasks are being stopped.
@@ -32,7 +32,7 @@ where
             let polled = catch_unwind(AssertUnwindSafe(|| setup.as_mut().poll(cx)));
             match polled {
                 Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Some(Setup::Done)),
-                Ok(Poll::Ready(Err(error))) => return Poll::Ready(Some(Setup::Failed(error))),
+                Ok(Poll::Ready(Err(error))) => return Poll::Ready(Some(failed(manager, error))),
                 Err(payload) => {
                     let text =
                         payload.downcast_ref::<&'static str>().map(|text| String::from(*text));
@@ -44,8 +44,8 @@ where
                 }
                 Ok(Poll::Pending) => {}
             }
-            if manager.group().step() >= Step::Stopping {
-                return Poll::Ready(Some(Setup::GivenUp));
+            if is_stopping(manager) {
+                return Poll::Ready(Some(Setup::GivenUp(None)));
             }
             changed.as_mut().poll(cx).map(|()| None)
         })
@@ -54,4 +54,12 @@ where
             return setup;
         }
     }
+}
+
+fn failed(manager: &Manager, error: anyhow::Error) -> Setup {
+    if is_stopping(manager) { Setup::GivenUp(Some(error)) } else { Setup::Failed(error) }
+}
+
+fn is_stopping(manager: &Manager) -> bool {
+    manager.group().step() >= Step::Stopping
 }

@@ -13,6 +13,7 @@
 //! | `service` | `task-service` | `main`, `Service` |
 //! | `periodic` | `task-periodic` | `LoopTask`, `PollTask` |
 //! | `http` | `task-http` | `HttpTask` |
+//! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | | those registries as sources of `HttpTask` |
 //! | `cron`, `serde`, `token` | | `CronTask`; `Serialize` for the report; `CancellationToken`s |
 
 pub use task_core::*;

@@ -68,6 +68,16 @@ fn run(scenario: &str) -> Option<ExitCode> {
             println!("set up");
             Ok(())
         }),
+        "sets up late" => service.run(async |manager| {
+            println!("ready");
+            let mut group = manager.group();
+            while group.step() < task_core::Step::Draining {
+                group.changed().await;
+            }
+            std::thread::sleep(Duration::from_millis(200)); // the group is stopped meanwhile
+            manager.run(worker())?;
+            Ok(())
+        }),
         "ends unasked" => service.run(unasked),
         "ends unasked and that fails" => service.unasked_end_fails().run(unasked),
         "reports nowhere" => service.report_to(ReportTo::Nowhere).run(unasked),

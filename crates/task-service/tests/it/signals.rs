@@ -31,3 +31,12 @@ fn a_signal_during_the_setup_gives_the_setup_up_and_cleans_up() {
         ended.stdout
     );
 }
+
+#[test]
+fn a_setup_whose_tasks_are_refused_because_of_a_signal_is_no_failure() {
+    let mut child = Child::start("sets up late");
+    child.wait_for("ready");
+    child.kill(Signal::TERM);
+    let ended = child.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
