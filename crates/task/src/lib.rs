@@ -3,7 +3,7 @@
 //! # The pieces
 //!
 //! This crate has no logic: it re-exports the crates behind features of their names. `default` is `service`; `full` is
-//! everything.
+//! everything but the registries.
 //!
 //! | feature | brings | adds |
 //! |---|---|---|
