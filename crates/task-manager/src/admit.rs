@@ -59,7 +59,7 @@ impl Shared {
         let future = in_span(&entry, async move { task.run(ctx).await });
         News::Started(Arc::clone(&entry)).log(self);
         let join = clock.current_handle().spawn(Managed::new(Arc::clone(&entry), future));
-        entry.set_abort_handle(join.abort_handle());
+        entry.set_join_handle(join);
         Ok(TaskHandle::new(entry))
     }
 

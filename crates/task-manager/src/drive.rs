@@ -262,7 +262,7 @@ impl Shared {
             let Some(clock) = self.alarm.clock.get() else { break };
             let future = in_span(&entry, async move { (hook.run)().await });
             let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
-            entry.set_abort_handle(join.abort_handle());
+            entry.set_join_handle(join);
         }
         if has_ended {
             let hold = self.outer_hold.lock().map(|mut hold| hold.take());

@@ -9,7 +9,7 @@ use std::{
 };
 
 use task_core::{Outcome, Phase, Stage, StageCell, TaskId, TaskInfo, TaskState};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::{
     end::End,
@@ -59,7 +59,8 @@ pub(crate) struct Entry {
     flags: AtomicU8,
     /// What the outcome waits for: the future itself, and each hold.
     pending: AtomicU32,
-    abort: OnceLock<AbortHandle>,
+    /// Kept whole: an abort handle beside it would cost the task another count of references.
+    join: OnceLock<JoinHandle<()>>,
     outcome: OnceLock<Outcome>,
     details: Mutex<Details>,
 }
@@ -102,7 +103,7 @@ impl Entry {
             stage: StageCell::new(),
             flags: AtomicU8::new(0),
             pending: AtomicU32::new(1),
-            abort: OnceLock::new(),
+            join: OnceLock::new(),
             outcome: OnceLock::new(),
             details: Mutex::default(),
         })
@@ -155,17 +156,17 @@ impl Entry {
     /// [`Managed`](crate::managed::Managed), which then finds the flag.
     pub(crate) fn abort(&self) {
         if self.set(ABORT) & POLLED != 0
-            && let Some(handle) = self.abort.get()
+            && let Some(join) = self.join.get()
         {
-            handle.abort();
+            join.abort();
         }
     }
 
-    pub(crate) fn set_abort_handle(&self, handle: AbortHandle) {
-        let handle = self.abort.get_or_init(|| handle);
+    pub(crate) fn set_join_handle(&self, join: JoinHandle<()>) {
+        let join = self.join.get_or_init(|| join);
         // An abort between the spawn and this line found no handle.
         if self.has(ABORT) && self.has(POLLED) {
-            handle.abort();
+            join.abort();
         }
     }
 
