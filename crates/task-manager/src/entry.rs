@@ -3,9 +3,10 @@
 use std::{
     borrow::Cow,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU8, AtomicU32, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use task_core::{Outcome, Phase, Stage, StageCell, TaskId, TaskInfo, TaskState};
@@ -21,6 +22,9 @@ use crate::{
 };
 
 mod scope;
+
+/// The time of what has not happened.
+const NEVER: u64 = u64::MAX;
 
 const POLLED: u8 = 1;
 const ABORT: u8 = 2;
@@ -62,16 +66,18 @@ pub(crate) struct Entry {
     /// Kept whole: an abort handle beside it would cost the task another count of references.
     join: OnceLock<JoinHandle<()>>,
     outcome: OnceLock<Outcome>,
-    details: Mutex<Details>,
+    /// In nanoseconds, or [`NEVER`].
+    stop_asked: AtomicU64,
+    details: Mutex<Option<Box<Details>>>,
 }
 
-/// What changes while the task runs and is not needed on the way of every task.
+/// What most tasks never have, and hence no room for: a stop goes through the entries of all tasks, and what it costs
+/// is their memory.
 #[derive(Default)]
 struct Details {
     status: Option<Arc<str>>,
     restarts: u32,
     failures: u32,
-    stop_asked: Option<Tick>,
     end: Option<End>,
     /// Where a thread of the task panicked.
     place: Option<Place>,
@@ -105,11 +111,12 @@ impl Entry {
             pending: AtomicU32::new(1),
             join: OnceLock::new(),
             outcome: OnceLock::new(),
+            stop_asked: AtomicU64::new(NEVER),
             details: Mutex::default(),
         })
     }
 
-    fn details(&self) -> std::sync::MutexGuard<'_, Details> {
+    fn details(&self) -> MutexGuard<'_, Option<Box<Details>>> {
         self.details.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -171,15 +178,18 @@ impl Entry {
     }
 
     pub(crate) fn mark_stop_asked(&self, now: Tick) {
-        self.details().stop_asked.get_or_insert(now);
+        let nanos = u64::try_from(now.as_nanos()).unwrap_or(NEVER);
+        // The first time counts.
+        let _ = self.stop_asked.compare_exchange(NEVER, nanos, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     pub(crate) fn stop_asked(&self) -> Option<Tick> {
-        self.details().stop_asked
+        let nanos = self.stop_asked.load(Ordering::SeqCst);
+        (nanos != NEVER).then(|| Duration::from_nanos(nanos))
     }
 
     pub(crate) fn status(&self) -> Option<Arc<str>> {
-        self.details().status.clone()
+        self.details().as_ref()?.status.clone()
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
@@ -196,7 +206,7 @@ impl Entry {
         if panic.location.is_some() {
             return panic;
         }
-        let place = self.details().place.take();
+        let place = self.details().as_mut().and_then(|details| details.place.take());
         place.map_or_else(|| panic.clone(), |place| panic.clone().at(place))
     }
 
@@ -207,14 +217,14 @@ impl Entry {
             self.shared.entry_ended(self, end);
             return;
         }
-        self.details().end = Some(end);
+        self.details().get_or_insert_default().end = Some(end);
         self.release();
     }
 
     fn release(&self) {
         if self.pending.fetch_sub(1, Ordering::SeqCst) == 1 {
             // A hold taken and released after the end comes here again, and finds nothing.
-            let end = self.details().end.take();
+            let end = self.details().as_mut().and_then(|details| details.end.take());
             if let (Some(end), Some(entry)) = (end, self.myself.upgrade()) {
                 self.shared.entry_ended(&entry, end);
             }
@@ -222,7 +232,6 @@ impl Entry {
     }
 
     pub(crate) fn info(&self, now: Tick) -> TaskInfo {
-        let details = self.details();
         let state = if self.is_abandoned() {
             TaskState::Abandoned
         } else if self.is_abort_asked() {
@@ -237,12 +246,14 @@ impl Entry {
         info.is_ephemeral = self.role == Role::Task(Kind::Ephemeral);
         info.state = state;
         info.uptime = now.saturating_sub(self.began);
-        info.in_state = now.saturating_sub(details.stop_asked.unwrap_or(self.began));
+        info.in_state = now.saturating_sub(self.stop_asked().unwrap_or(self.began));
         info.gates_readiness = self.gates_readiness;
         info.is_ready = self.is_ready();
-        info.status = details.status.clone();
-        info.restarts = details.restarts;
-        info.failures = details.failures;
+        if let Some(details) = &*self.details() {
+            info.status = details.status.clone();
+            info.restarts = details.restarts;
+            info.failures = details.failures;
+        }
         info
     }
 }

@@ -40,7 +40,7 @@ impl Scope for Entry {
         let fits =
             (0..=status.len().min(LONGEST_STATUS)).rev().find(|end| status.is_char_boundary(*end));
         let status = Arc::from(&status[..fits.unwrap_or(0)]);
-        let before = self.details().status.replace(status);
+        let before = self.details().get_or_insert_default().status.replace(status);
         drop(before);
         self.shared.version.bump();
     }
@@ -64,14 +64,16 @@ impl Scope for Entry {
 
     fn record_failure(&self, error: anyhow::Error) {
         let mut details = self.details();
-        details.failures = details.failures.saturating_add(1);
+        let failures = &mut details.get_or_insert_default().failures;
+        *failures = failures.saturating_add(1);
         drop(details);
         self.shared.failure_survived(self, error);
     }
 
     fn record_restart(&self) {
         let mut details = self.details();
-        details.restarts = details.restarts.saturating_add(1);
+        let restarts = &mut details.get_or_insert_default().restarts;
+        *restarts = restarts.saturating_add(1);
         drop(details);
         self.shared.version.bump();
     }
@@ -84,7 +86,7 @@ impl Scope for Entry {
         let mut entry = self.myself.upgrade();
         if let Err(payload) = current::enter(&mut entry, || catch_unwind(AssertUnwindSafe(body))) {
             // It surfaces in the task's future, on another thread, which could not tell where it came from.
-            self.details().place = Place::take();
+            self.details().get_or_insert_default().place = Place::take();
             resume_unwind(payload);
         }
     }
