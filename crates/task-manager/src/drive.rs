@@ -133,8 +133,13 @@ impl Shared {
                 self.begin(state, CauseKind::StartTimeout, Trigger::Failure, now, work);
             }
             Action::Drain => {
-                for (_, entry) in &state.tasks {
-                    work.wakers.append(entry.stage.advance_quietly(Stage::Draining));
+                // Those who are stopped in the same breath hear of both at once, and are gone through once.
+                let stopped = state.machine.stopped_next(now);
+                if stopped.is_none_or(|phase| state.machine.is_alive_beside(phase)) {
+                    let told = state.tasks.iter().map(|(_, entry)| entry);
+                    for entry in told.filter(|entry| Some(entry.phase) != stopped) {
+                        work.wakers.append(entry.stage.advance_quietly(Stage::Draining));
+                    }
                 }
                 work.news.push(News::Step(Step::Draining));
             }

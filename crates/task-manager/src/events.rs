@@ -22,7 +22,7 @@ impl Shared {
     pub(crate) fn entry_ended(self: &Arc<Self>, entry: &Arc<Entry>, end: End) {
         let outcome = end.outcome();
         let detail = end.detail();
-        let is_told = !outcome.is_clean() || News::tells_clean_ends();
+        let is_told = !outcome.is_clean() || News::tells_clean_tasks();
         let mut state = self.lock();
         let now = self.now();
         if !entry.set_outcome(outcome) {

@@ -5,16 +5,18 @@
 //! deadline thread. Since every step is decided here and carried out elsewhere, a caller that is stuck while carrying
 //! one out keeps nobody else from the next one.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use task_core::{Escalation, Outcome, Phase, Step};
 
 use crate::plan::{Budgets, Plan, Tick};
 
 pub(crate) use self::action::{Action, Kind, Trigger};
+use self::alive::Alive;
 use self::wait::{Overdue, Wait};
 
 mod action;
+mod alive;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -30,7 +32,7 @@ pub(crate) struct Machine {
     start_deadline: Option<Tick>,
     step: Step,
     step_began: Tick,
-    alive: BTreeMap<Phase, usize>,
+    alive: Alive,
     had_work: bool,
     waited: bool,
     plan: Option<Plan>,
@@ -52,7 +54,7 @@ impl Machine {
             start_deadline: start,
             step: Step::Running,
             step_began: Tick::ZERO,
-            alive: BTreeMap::new(),
+            alive: Alive::default(),
             had_work: false,
             waited: false,
             plan: None,
@@ -81,17 +83,12 @@ impl Machine {
         self.plan.as_ref()
     }
 
-    /// Tells whether any task of a phase below support, or of ingress alone, is alive.
-    fn any_alive(&self, matches: impl Fn(Phase) -> bool) -> bool {
-        self.alive.iter().any(|(phase, count)| *count > 0 && matches(*phase))
-    }
-
     /// Invariant 4: decided under the same lock as the stop of the phase. Returns whether the task is admitted.
     pub(crate) fn admit(&mut self, phase: Phase) -> bool {
         if self.step > Step::Stopping || self.stopped.is_some_and(|stopped| phase <= stopped) {
             return false;
         }
-        *self.alive.entry(phase).or_default() += 1;
+        self.alive.add(phase);
         self.had_work |= !phase.is_support();
         if let Some(plan) = &mut self.plan {
             plan.add_phase(phase);
@@ -106,14 +103,28 @@ impl Machine {
         kind: Kind,
         outcome: Outcome,
     ) -> Option<Trigger> {
-        if let Some(count) = self.alive.get_mut(&phase) {
-            *count = count.saturating_sub(1);
-        }
+        self.alive.subtract(phase);
         match kind {
             _ if !outcome.is_clean() => Some(Trigger::Failure),
             Kind::Critical if !self.only_failures_stop => Some(Trigger::Request),
             _ => None,
         }
+    }
+
+    /// Tells whether the drain is over, or there is nothing left to drain for.
+    fn is_drained(&self, now: Tick) -> bool {
+        let over = self.plan.as_ref().is_none_or(|plan| plan.drain_end <= now);
+        over || !self.alive.any(|phase| !phase.is_support())
+    }
+
+    /// Returns the phase that is stopped now, right after the drain was told of; `None` if the drain takes its time.
+    pub(crate) fn stopped_next(&self, now: Tick) -> Option<Phase> {
+        self.alive.phases().next().filter(|_| self.is_drained(now))
+    }
+
+    /// Tells whether a task of any other phase is alive.
+    pub(crate) fn is_alive_beside(&self, phase: Phase) -> bool {
+        self.alive.any(|other| other != phase)
     }
 
     /// Begins the shutdown. Invariant 3: only the first call does, and it fixes the deadlines. Returns whether it was
@@ -124,11 +135,10 @@ impl Machine {
         }
         let drains = match trigger {
             Trigger::Request => true,
-            Trigger::Failure => self.any_alive(|phase| phase <= Phase::INGRESS),
+            Trigger::Failure => self.alive.any(|phase| phase <= Phase::INGRESS),
             Trigger::Plain => false,
         };
-        let alive = self.alive.iter().filter(|(_, count)| **count > 0).map(|(phase, _)| *phase);
-        self.plan = Some(Plan::new(now, &self.budgets, limit, drains, alive));
+        self.plan = Some(Plan::new(now, &self.budgets, limit, drains, self.alive.phases()));
         self.enter(Step::Draining, now);
         true
     }
@@ -183,7 +193,7 @@ impl Machine {
         }
         match self.step {
             Step::Running => {
-                let complete = !self.any_alive(|phase| !self.had_work || !phase.is_support());
+                let complete = !self.alive.any(|phase| !self.had_work || !phase.is_support());
                 if self.waited && complete {
                     Some(Action::Complete)
                 } else {
@@ -194,8 +204,7 @@ impl Machine {
                 if !std::mem::replace(&mut self.drain_told, true) {
                     return Some(Action::Drain);
                 }
-                let over = self.plan.as_ref().is_none_or(|plan| plan.drain_end <= now);
-                if !over && self.any_alive(|phase| !phase.is_support()) {
+                if !self.is_drained(now) {
                     return None;
                 }
                 self.enter(Step::Stopping, now);
@@ -211,21 +220,20 @@ impl Machine {
     fn advance_stop(&mut self, now: Tick) -> Option<Action> {
         let plan = self.plan.as_mut()?;
         if let (Some(wait), Some(phase)) = (&mut self.wait, self.stopped) {
-            if self.alive.get(&phase).is_some_and(|count| *count > 0) {
+            if self.alive.any(|alive| alive == phase) {
                 // It may have moved: for a phase that was added since, or in a hurry.
                 wait.deadline = plan.deadline(phase);
                 let overdue = wait.overdue(now, plan.end)?;
                 if overdue == Overdue::Deadline {
                     return Some(Action::Abort(phase));
                 }
-                self.alive.remove(&phase);
+                self.alive.forget(phase);
                 self.wait = None;
                 return Some(Action::Abandon(phase));
             }
             self.wait = None;
         }
-        let next = self.alive.iter().find(|(_, count)| **count > 0).map(|(phase, _)| *phase);
-        let Some(phase) = next else {
+        let Some(phase) = self.alive.phases().next() else {
             let latest = now.saturating_add(plan.cleanup);
             self.cleaning_end = Some(plan.end.map_or(latest, |end| end.min(latest)));
             self.enter(Step::CleaningUp, now);

@@ -58,8 +58,8 @@ pub(crate) enum News {
 }
 
 impl News {
-    /// Tells whether anybody listens to the clean end of a task, which is the one thing that happens often.
-    pub(crate) fn tells_clean_ends() -> bool {
+    /// Tells whether anybody listens to the start and the clean end of a task, which are what happens often.
+    pub(crate) fn tells_clean_tasks() -> bool {
         catch(|| tracing::enabled!(target: "task", tracing::Level::DEBUG)).unwrap_or(false)
     }
 
