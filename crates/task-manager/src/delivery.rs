@@ -28,8 +28,10 @@ struct Queues {
     /// One for each thread that is at it, with the number that tells it apart.
     queues: Vec<(u64, VecDeque<Waker>)>,
     last: u64,
-    /// When a queue last moved, or help was last sent for.
-    moved: Option<Instant>,
+    /// How often a queue moved, or help was sent for. A count, since a look at the clock costs more than a waker.
+    moves: u64,
+    /// Which count was seen last, and when first.
+    seen: Option<(u64, Instant)>,
     helpers: u8,
 }
 
@@ -51,7 +53,7 @@ impl Delivery {
         queues.last += 1;
         let number = queues.last;
         queues.queues.push((number, wakers.into_iter().collect()));
-        queues.moved = Some(Instant::now());
+        queues.moves += 1;
         Parcel(Some(number))
     }
 
@@ -78,16 +80,23 @@ impl Delivery {
         if queue.is_empty() {
             queues.queues.remove(index);
         }
-        queues.moved = Some(Instant::now());
+        queues.moves += 1;
         waker
     }
 
-    /// Returns how long to wait before sending for help; `None` where none is needed, or none is left.
+    /// Returns how long to wait before looking again, and sending for help if nothing has moved by then; `None` where
+    /// none is needed, or none is left.
     pub(crate) fn patience(&self) -> Option<Duration> {
-        let queues = self.lock();
-        let needs_help = !queues.queues.is_empty() && queues.helpers < MOST_HELPERS;
-        let moved = queues.moved.filter(|_| needs_help)?;
-        Some(PATIENCE.saturating_sub(moved.elapsed()))
+        let mut queues = self.lock();
+        if queues.queues.is_empty() || queues.helpers == MOST_HELPERS {
+            return None;
+        }
+        let moves = queues.moves;
+        let (_, since) = *match &mut queues.seen {
+            Some(seen) if seen.0 == moves => seen,
+            seen => seen.insert((moves, Instant::now())),
+        };
+        Some(PATIENCE.saturating_sub(since.elapsed()))
     }
 
     /// Takes note that help is sent for, and tells whether it is due.
@@ -96,7 +105,7 @@ impl Delivery {
         if is_due {
             let mut queues = self.lock();
             queues.helpers += 1;
-            queues.moved = Some(Instant::now());
+            queues.moves += 1;
         }
         is_due
     }

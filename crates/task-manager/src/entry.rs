@@ -26,6 +26,17 @@ mod scope;
 /// The time of what has not happened.
 const NEVER: u64 = u64::MAX;
 
+/// The place among [`OUTCOMES`] of what has none yet.
+const NO_OUTCOME: u8 = u8::MAX;
+const OUTCOMES: [Outcome; 6] = [
+    Outcome::Completed,
+    Outcome::Cancelled,
+    Outcome::Failed,
+    Outcome::Panicked,
+    Outcome::Aborted,
+    Outcome::Abandoned,
+];
+
 const POLLED: u8 = 1;
 const ABORT: u8 = 2;
 const ABANDONED: u8 = 4;
@@ -65,7 +76,8 @@ pub(crate) struct Entry {
     pending: AtomicU32,
     /// Kept whole: an abort handle beside it would cost the task another count of references.
     join: OnceLock<JoinHandle<()>>,
-    outcome: OnceLock<Outcome>,
+    /// A place among [`OUTCOMES`], or [`NO_OUTCOME`].
+    outcome: AtomicU8,
     /// In nanoseconds, or [`NEVER`].
     stop_asked: AtomicU64,
     details: Mutex<Option<Box<Details>>>,
@@ -110,7 +122,7 @@ impl Entry {
             flags: AtomicU8::new(0),
             pending: AtomicU32::new(1),
             join: OnceLock::new(),
-            outcome: OnceLock::new(),
+            outcome: AtomicU8::new(NO_OUTCOME),
             stop_asked: AtomicU64::new(NEVER),
             details: Mutex::default(),
         })
@@ -193,12 +205,15 @@ impl Entry {
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
-        self.outcome.get().copied()
+        OUTCOMES.get(usize::from(self.outcome.load(Ordering::SeqCst))).copied()
     }
 
     /// Invariant 1: the first outcome counts; set under the manager's lock.
     pub(crate) fn set_outcome(&self, outcome: Outcome) -> bool {
-        self.outcome.set(outcome).is_ok()
+        let place = OUTCOMES.iter().position(|other| *other == outcome);
+        let place = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(NO_OUTCOME);
+        let (order, none) = (Ordering::SeqCst, NO_OUTCOME);
+        self.outcome.compare_exchange(none, place, order, order).is_ok()
     }
 
     /// Adds to a panic of the future what is known of the thread that it came from.
