@@ -248,14 +248,16 @@ fn a_wait_elsewhere_ends_when_the_managers_runtime_is_shut_down_under_it() {
 #[test]
 fn cleanups_registered_by_many_threads_run_in_the_reverse_order_of_their_registration() {
     let runtime = workers(1);
-    let manager = runtime.block_on(async { Manager::new() });
+    // Each hook has a share of this, in real time.
+    let manager = Manager::builder().total(100 * SECOND).cleanup_budget(80 * SECOND);
+    let manager = runtime.block_on(async { manager.build().unwrap() });
     let journal = Journal::default();
     let (turn, begin) = (Arc::new(std::sync::Mutex::new(0)), Arc::new(Barrier::new(8)));
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 begin.wait();
-                for _ in 0..50 {
+                for _ in 0..20 {
                     let mut turn = turn.lock().unwrap();
                     *turn += 1;
                     let (journal, number) = (journal.clone(), *turn);
@@ -270,7 +272,7 @@ fn cleanups_registered_by_many_threads_run_in_the_reverse_order_of_their_registr
         }
     });
     runtime.block_on(manager.shutdown()).unwrap();
-    let expected: Vec<_> = (1..=400).rev().map(|number| number.to_string()).collect();
+    let expected: Vec<_> = (1..=160).rev().map(|number| number.to_string()).collect();
     assert_eq!(journal.read(), expected);
 }
 
