@@ -2,69 +2,97 @@
 //!
 //! There is one from the start, so that the system's refusal of a thread is an error of the manager's first use and
 //! not a missed deadline. When a job comes and none of them is free, another is started, up to a limit, for one of
-//! them may be stuck in a waker or a log sink for good.
+//! them may be stuck in a waker for good. Log lines have a thread of their own: a sink that blocks does so for every
+//! line, and would take all of them.
 
 use std::{
     collections::VecDeque,
     io,
-    sync::{Condvar, Mutex, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use crate::panics::catch;
+use crate::panics::{catch, discard};
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// How many threads there may be; beyond, jobs wait.
-const MOST_THREADS: usize = 32;
+static ACTS: Courier = Courier::new("task-courier", 32, usize::MAX);
+/// Behind a sink that blocks, so many lines wait; those beyond are lost.
+static NEWS: Courier = Courier::new("task-log", 1, 1_024);
 
+/// A queue of jobs and the threads that do them.
 struct Courier {
+    name: &'static str,
+    most_threads: usize,
+    longest: usize,
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+struct State {
     queue: VecDeque<Job>,
     idle: usize,
     threads: usize,
 }
 
-static COURIER: Mutex<Courier> =
-    Mutex::new(Courier { queue: VecDeque::new(), idle: 0, threads: 0 });
-static ARRIVED: Condvar = Condvar::new();
-
 /// Starts the first thread.
 pub(crate) fn start() -> io::Result<()> {
-    let mut courier = COURIER.lock().unwrap_or_else(PoisonError::into_inner);
-    courier.add_thread()
+    ACTS.add_thread(&mut ACTS.lock())
 }
 
 /// Has a job done soon, on another thread.
 pub(crate) fn send(job: Job) {
-    let mut courier = COURIER.lock().unwrap_or_else(PoisonError::into_inner);
-    courier.queue.push_back(job);
-    if courier.idle < courier.queue.len() && courier.threads < MOST_THREADS {
-        // Refused: then the job waits for a thread that is there.
-        let _ = courier.add_thread();
-    }
-    drop(courier);
-    ARRIVED.notify_one();
+    ACTS.send(job);
+}
+
+/// Has log lines written on another thread, in order.
+pub(crate) fn send_news(job: Job) {
+    NEWS.send(job);
 }
 
 impl Courier {
-    fn add_thread(&mut self) -> io::Result<()> {
-        thread::Builder::new().name("task-courier".into()).spawn(run)?;
-        self.threads += 1;
+    const fn new(name: &'static str, most_threads: usize, longest: usize) -> Self {
+        let state = Mutex::new(State { queue: VecDeque::new(), idle: 0, threads: 0 });
+        Self { name, most_threads, longest, state, arrived: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&'static self, job: Job) {
+        let mut state = self.lock();
+        if state.queue.len() >= self.longest {
+            drop(state);
+            return discard(job);
+        }
+        state.queue.push_back(job);
+        if state.idle < state.queue.len() && state.threads < self.most_threads {
+            // Refused: then the job waits for a thread that is there.
+            let _ = self.add_thread(&mut state);
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    fn add_thread(&'static self, state: &mut State) -> io::Result<()> {
+        thread::Builder::new().name(self.name.into()).spawn(|| self.run())?;
+        state.threads += 1;
         Ok(())
     }
-}
 
-fn run() {
-    let mut courier = COURIER.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        if let Some(job) = courier.queue.pop_front() {
-            drop(courier);
-            let _ = catch(job);
-            courier = COURIER.lock().unwrap_or_else(PoisonError::into_inner);
-            continue;
+    fn run(&self) {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                drop(state);
+                let _ = catch(job);
+                state = self.lock();
+                continue;
+            }
+            state.idle += 1;
+            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
         }
-        courier.idle += 1;
-        courier = ARRIVED.wait(courier).unwrap_or_else(PoisonError::into_inner);
-        courier.idle -= 1;
     }
 }

@@ -119,7 +119,11 @@ fn keep_deadlines(shared: Arc<Shared>) {
             shared.perform(work);
             let state = shared.lock();
             let now = shared.now();
-            shared.drive(state, now, news);
+            let news = shared.drive_quietly(state, now, news);
+            if !news.is_empty() {
+                let shared = Arc::clone(&shared);
+                courier::send_news(Box::new(move || shared.tell(news)));
+            }
         }
         if is_stuck {
             shared.alarm.delivery.help();

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_manager::{Manager, Outcome, Step, task_fn};
+use task_manager::{Manager, Outcome, Phase, Step, Task, task_fn};
 use tracing::{Event, Metadata, Subscriber, span};
 
 use crate::{
@@ -340,6 +340,37 @@ fn the_deadline_thread_drops_nothing_of_the_users() {
                 assert!(began.elapsed() < 5 * SECOND, "{}", DROPS.load(Ordering::SeqCst));
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn a_log_sink_that_blocks_costs_one_thread_and_not_one_for_each_step() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let armed = BlockingSink::install();
+            let budget = Duration::from_millis(800);
+            let manager =
+                Manager::builder().total(2 * SECOND).cleanup_budget(budget).build().unwrap();
+            for phase in 0..40 {
+                manager.run(worker("waits").in_phase(Phase::new(phase))).unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            block_workers(&manager, 2);
+            for _ in 0..40 {
+                manager.cleanup("close", async || Ok(())).unwrap();
+            }
+            let handle = manager.handle();
+            let began = Instant::now();
+            thread::spawn(move || {
+                armed.store(true, Ordering::SeqCst);
+                handle.stop();
+            });
+            let error = manager.wait().await.unwrap_err();
+            on_time("eighty steps with a log sink that blocks", began, 2 * SECOND);
+            assert_eq!(error.report().unwrap().totals().abandoned, 42);
+            assert_eq!(error.report().unwrap().cleanups().len(), 40);
         });
     })
     .passed();
