@@ -173,11 +173,14 @@ fn one(
     Figures::parse(&line).with_context(|| format!("not understood: {line}"))
 }
 
+/// Writes one cell of a table.
+type Cell = fn(&Series, Contestant) -> String;
+
 fn print(scenario: Scenario, flavor: Flavor, series: &[Series]) {
     let columns: Vec<String> =
         series.iter().map(|series| format!("N = {}", series.count)).collect();
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let figures: [(&str, fn(&Series, Contestant) -> String); 5] = [
+    let figures: [(&str, Cell); 5] = [
         ("time, × JoinSet (median of the rounds' ratios)", |series, contestant| {
             ratio(series, contestant, |figures| figures.wall)
         }),
