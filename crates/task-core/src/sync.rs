@@ -1,4 +1,4 @@
-//! The few synchronisation types in use, so that loom can stand in for them.
+//! The few synchronisation types in use, so that loom and shuttle can stand in for them.
 
 #[cfg(task_loom)]
 mod modelled;
@@ -7,7 +7,12 @@ mod modelled;
 pub(crate) use self::modelled::{AtomicBool, AtomicU64};
 #[cfg(task_loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard, atomic::Ordering};
-#[cfg(not(task_loom))]
+#[cfg(task_shuttle)]
+pub(crate) use shuttle::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+#[cfg(not(any(task_loom, task_shuttle)))]
 pub(crate) use std::sync::{
     Mutex, MutexGuard,
     atomic::{AtomicBool, AtomicU64, Ordering},

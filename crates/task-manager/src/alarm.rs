@@ -7,17 +7,22 @@
 use std::{
     future::poll_fn,
     pin::pin,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, OnceLock, PoisonError},
     task::Poll,
     time::Duration,
 };
 
 use task_core::Level;
 
-use crate::{clock::Clock, delivery::Delivery, plan::Tick, shared::Shared, watch};
+use crate::{
+    clock::Clock,
+    delivery::Delivery,
+    plan::Tick,
+    rt,
+    shared::Shared,
+    sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering},
+    watch,
+};
 
 #[derive(Default)]
 pub(crate) struct Alarm {
@@ -100,8 +105,7 @@ async fn run(shared: Arc<Shared>) {
         if is_over {
             return;
         }
-        let mut sleep =
-            pin!(next.and_then(|next| clock.instant(next)).map(tokio::time::sleep_until));
+        let mut sleep = pin!(next.and_then(|next| clock.instant(next)).map(rt::sleep_until));
         poll_fn(|cx| {
             if pin!(&mut changed).poll(cx).is_ready() {
                 return Poll::Ready(());

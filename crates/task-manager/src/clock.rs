@@ -2,12 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{runtime::Handle, time::Instant};
-
 use crate::{
     panics::{catch, install_hook},
     plan::Tick,
     refused::Reason,
+    rt::{self, Handle, Instant},
     shared::Shared,
     watch,
 };
@@ -49,7 +48,7 @@ impl Shared {
         }
         let handle = Handle::try_current().map_err(|_| Reason::NoRuntime)?;
         // The only way to learn whether there is a time driver: `sleep` panics where there is none.
-        catch(|| drop(tokio::time::sleep(Duration::ZERO))).map_err(|_| Reason::NoRuntime)?;
+        catch(|| drop(rt::sleep(Duration::ZERO))).map_err(|_| Reason::NoRuntime)?;
         if self.settings.locates_panics {
             install_hook();
         }

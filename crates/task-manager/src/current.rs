@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use crate::{entry::Entry, shared::Shared};
+use crate::{entry::Entry, shared::Shared, sync::thread_local};
 
 thread_local! {
     static CURRENT: RefCell<Option<Arc<Entry>>> = const { RefCell::new(None) };

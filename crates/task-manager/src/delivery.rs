@@ -6,14 +6,17 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
     task::Waker,
     time::{Duration, Instant},
 };
 
 use task_core::Wakers;
 
-use crate::panics::catch;
+use crate::{
+    panics::catch,
+    sync::{Mutex, MutexGuard},
+};
 
 /// How long a waker may take before others go on with the queue. Real time: foreign code knows no other.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -1,10 +1,6 @@
 //! Carries out what the state machine decides: the loop that every event ends in.
 
-use std::{
-    cell::Cell,
-    sync::{Arc, MutexGuard},
-    time::Duration,
-};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use task_core::{Stage, Step, Wakers};
 
@@ -23,6 +19,7 @@ use crate::{
     shared::Shared,
     span::in_span,
     state::State,
+    sync::{MutexGuard, thread_local},
 };
 
 /// How long after the budget the process ends, if it is to.

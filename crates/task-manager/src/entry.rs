@@ -2,15 +2,11 @@
 
 use std::{
     borrow::Cow,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
 use task_core::{Outcome, Phase, Stage, StageCell, TaskId, TaskInfo, TaskState};
-use tokio::task::JoinHandle;
 
 use crate::{
     end::End,
@@ -18,7 +14,9 @@ use crate::{
     machine::Kind,
     panics::{Panic, Place},
     plan::Tick,
+    rt::JoinHandle,
     shared::Shared,
+    sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering},
 };
 
 mod scope;

@@ -87,6 +87,9 @@
 struct Readme;
 
 mod admit;
+mod rt;
+mod sync;
+
 mod alarm;
 mod builder;
 mod cause;

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Once},
 };
 
-use crate::current;
+use crate::{current, sync::thread_local};
 
 /// A panic that was caught.
 #[derive(Clone, Debug)]

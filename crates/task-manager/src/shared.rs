@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -18,6 +18,7 @@ use crate::{
     machine::Machine,
     report::Report,
     state::State,
+    sync::{Mutex, MutexGuard},
 };
 
 pub(crate) struct Shared {

@@ -5,13 +5,13 @@ use std::{
     fmt,
     future::poll_fn,
     pin::pin,
-    sync::{Arc, LazyLock, PoisonError, atomic::Ordering},
+    sync::{Arc, LazyLock, PoisonError},
     task::Poll,
 };
 
 use task_core::{Group, Level, Outcome, Step};
 
-use crate::{current, error::ShutdownError, report::Report, shared::Shared, view};
+use crate::{current, error::ShutdownError, report::Report, shared::Shared, sync::Ordering, view};
 
 /// Grows whenever a group becomes part of another.
 static NESTINGS: LazyLock<Level> = LazyLock::new(Level::new);

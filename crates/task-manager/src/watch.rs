@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{alarm::Alarm, courier, shared::Shared};
+use crate::{alarm::Alarm, courier, rt::HAS_OWN_THREADS, shared::Shared};
 
 /// How much later than the timer the thread looks: the timer has first call.
 const AFTER_TIMER: Duration = Duration::from_millis(20);
@@ -42,6 +42,9 @@ static WATCH: OnceLock<Watch> = OnceLock::new();
 
 /// Starts the thread, once per process.
 pub(crate) fn start() -> io::Result<()> {
+    if !HAS_OWN_THREADS {
+        return Ok(());
+    }
     static STARTED: Mutex<bool> = Mutex::new(false);
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*started {

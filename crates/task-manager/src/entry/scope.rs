@@ -3,14 +3,14 @@
 use std::{
     borrow::Cow,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 
 use task_core::{Escalation, Group, Scope, StageCell};
 
 use super::{Entry, READY};
-use crate::{cause::CauseKind, current, machine::Trigger, panics::Place, view};
+use crate::{cause::CauseKind, current, machine::Trigger, panics::Place, sync::Ordering, view};
 
 /// The longest status that is kept, in bytes.
 const LONGEST_STATUS: usize = 256;

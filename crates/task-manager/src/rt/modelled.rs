@@ -1,0 +1,105 @@
+//! A runtime for shuttle: its tasks are shuttle's, and its clock leaps.
+//!
+//! A timer waits for a few turns of the scheduler, and then it is as late as the timer says. So a deadline may pass at
+//! any moment between two steps of the others, which no clock would try.
+
+use std::{
+    cell::Cell,
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+pub(crate) use shuttle::future::AbortHandle;
+use shuttle::{future, thread};
+
+/// For how many turns a timer waits.
+const PATIENCE: u8 = 4;
+
+thread_local! {
+    /// Shuttle runs everything on one thread of the system, whose clock this is.
+    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+#[derive(Clone)]
+pub(crate) struct Handle;
+
+/// Left by `enter`; shuttle's tasks need no runtime to be entered.
+pub(crate) struct Entered;
+
+impl Handle {
+    pub(crate) fn try_current() -> Result<Self, Infallible> {
+        Ok(Self)
+    }
+
+    pub(crate) fn enter(&self) -> Entered {
+        Entered
+    }
+
+    pub(crate) fn spawn<F>(&self, future: F) -> Spawned
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let join = future::spawn(future);
+        let spawned = Spawned(join.abort_handle());
+        // Dropping it would detach the task, and a schedule ends without those that are detached.
+        std::mem::forget(join);
+        spawned
+    }
+}
+
+/// A task that has to end before its schedule does: one that is left behind shows as a deadlock.
+pub(crate) struct Spawned(AbortHandle);
+
+impl Spawned {
+    pub(crate) fn abort_handle(&self) -> AbortHandle {
+        self.0.clone()
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Instant(Duration);
+
+impl Instant {
+    pub(crate) fn now() -> Self {
+        Self(NOW.get())
+    }
+
+    pub(crate) fn checked_add(self, duration: Duration) -> Option<Self> {
+        self.0.checked_add(duration).map(Self)
+    }
+
+    pub(crate) fn saturating_duration_since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+pub(crate) struct Sleep {
+    deadline: Duration,
+    patience: u8,
+}
+
+pub(crate) fn sleep(duration: Duration) -> Sleep {
+    Sleep { deadline: NOW.get().saturating_add(duration), patience: PATIENCE }
+}
+
+pub(crate) fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep { deadline: deadline.0, patience: PATIENCE }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if NOW.get() < self.deadline && self.patience > 0 {
+            self.patience -= 1;
+            cx.waker().wake_by_ref();
+            thread::yield_now();
+            return Poll::Pending;
+        }
+        NOW.set(NOW.get().max(self.deadline));
+        Poll::Ready(())
+    }
+}
