@@ -4,11 +4,11 @@
 mod modelled;
 
 #[cfg(task_shuttle)]
-pub(crate) use self::modelled::{AbortHandle, Handle, Instant, sleep, sleep_until};
+pub(crate) use self::modelled::{Handle, Instant, JoinHandle, sleep, sleep_until};
 #[cfg(not(task_shuttle))]
 pub(crate) use tokio::{
     runtime::Handle,
-    task::AbortHandle,
+    task::JoinHandle,
     time::{Instant, sleep, sleep_until},
 };
 

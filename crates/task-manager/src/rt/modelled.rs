@@ -6,12 +6,12 @@
 use std::{
     cell::Cell,
     convert::Infallible,
+    mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-pub(crate) use shuttle::future::AbortHandle;
 use shuttle::{future, thread};
 
 /// For how many turns a timer waits.
@@ -37,25 +37,22 @@ impl Handle {
         Entered
     }
 
-    pub(crate) fn spawn<F>(&self, future: F) -> Spawned
+    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let join = future::spawn(future);
-        let spawned = Spawned(join.abort_handle());
-        // Dropping it would detach the task, and a schedule ends without those that are detached.
-        std::mem::forget(join);
-        spawned
+        JoinHandle(ManuallyDrop::new(future::spawn(future)))
     }
 }
 
-/// A task that has to end before its schedule does: one that is left behind shows as a deadlock.
-pub(crate) struct Spawned(AbortHandle);
+/// Never dropped, since that would detach the task, and a schedule ends without those that are detached. So a task that
+/// is left behind shows as a deadlock.
+pub(crate) struct JoinHandle<T>(ManuallyDrop<future::JoinHandle<T>>);
 
-impl Spawned {
-    pub(crate) fn abort_handle(&self) -> AbortHandle {
-        self.0.clone()
+impl<T> JoinHandle<T> {
+    pub(crate) fn abort(&self) {
+        self.0.abort();
     }
 }
 
