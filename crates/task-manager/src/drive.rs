@@ -17,7 +17,7 @@ use crate::{
     plan::Tick,
     report::StepTimes,
     shared::Shared,
-    span::in_span,
+    span::in_cleanup_span,
     state::State,
     sync::{MutexGuard, thread_local},
 };
@@ -262,7 +262,7 @@ impl Shared {
         }
         for (entry, hook) in cleanups {
             let Some(clock) = self.alarm.clock.get() else { break };
-            let future = in_span(&entry, async move { (hook.run)().await });
+            let future = in_cleanup_span(Arc::clone(&entry), async move { (hook.run)().await });
             let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
             entry.set_join_handle(join);
         }

@@ -1,12 +1,10 @@
-//! The span that a task's log lines carry.
+//! The spans that the log lines of tasks and cleanups carry.
+
+use std::sync::Arc;
 
 use tracing::{Instrument, Span};
 
-use crate::{
-    entry::{Entry, Role},
-    managed::UserFuture,
-    panics::catch,
-};
+use crate::{entry::Entry, managed::UserFuture, panics::catch};
 
 /// Boxes a task's future, in a span of the task's name where anybody listens.
 pub(crate) fn in_span<F>(entry: &Entry, future: F) -> UserFuture
@@ -14,11 +12,24 @@ where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
     let (name, id) = (&*entry.name, entry.id.number());
-    // A subscriber that panics takes nothing else down: the task then runs without a span.
-    let span = catch(|| match entry.role {
-        Role::Task(_) => tracing::info_span!(target: "task", "task", name, id),
-        Role::Cleanup => tracing::info_span!(target: "task", "cleanup", name),
-    });
-    let span = span.unwrap_or_else(|_| Span::none());
+    let span = make(|| tracing::info_span!(target: "task", "task", name, id));
     if span.is_disabled() { Box::pin(future) } else { Box::pin(future.instrument(span)) }
+}
+
+/// Boxes a cleanup's future. Its span is made when it is first polled, for a subscriber may block, and must not block
+/// whoever drives the shutdown.
+pub(crate) fn in_cleanup_span<F>(entry: Arc<Entry>, future: F) -> UserFuture
+where
+    F: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    Box::pin(async move {
+        let name = &*entry.name;
+        let span = make(|| tracing::info_span!(target: "task", "cleanup", name));
+        future.instrument(span).await
+    })
+}
+
+/// A subscriber that panics takes nothing else down: there is no span then.
+fn make(span: impl FnOnce() -> Span) -> Span {
+    catch(span).unwrap_or_else(|_| Span::none())
 }
