@@ -5,6 +5,7 @@ mod callers;
 mod cleanup;
 mod ends;
 mod foreign;
+mod log;
 mod nesting;
 #[cfg(feature = "token")]
 mod parent;

@@ -1,0 +1,158 @@
+//! What the log says: events and spans with stable field names, under the target `task`.
+
+use std::{
+    fmt::{Debug, Write as _},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use anyhow::anyhow;
+use task_manager::{Context, Manager, task_fn};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span, subscriber,
+};
+
+use crate::support::{Journal, SECOND, deaf, slow, worker};
+
+/// Notes each event as one line, the spans that it is in first.
+#[derive(Default)]
+struct Recorder {
+    lines: Journal,
+    last_span: AtomicU64,
+    names: Mutex<Vec<(u64, String)>>,
+    entered: Mutex<Vec<u64>>,
+}
+
+#[derive(Default)]
+struct Fields(String);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // How long something took is another test's business.
+        if !matches!(field.name(), "ran" | "took") {
+            write!(self.0, " {}={value:?}", field.name()).unwrap();
+        }
+    }
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "task" || metadata.target().starts_with("it")
+    }
+
+    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        let id = self.last_span.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut fields = Fields(attributes.metadata().name().into());
+        attributes.record(&mut fields);
+        self.names.lock().unwrap().push((id, fields.0));
+        span::Id::from_u64(id)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let entered = self.entered.lock().unwrap().clone();
+        let spans = entered.iter().map(|id| {
+            let names = self.names.lock().unwrap();
+            let (_, name) = names.iter().find(|(known, _)| known == id).unwrap();
+            format!("[{name}] ")
+        });
+        let spans: String = spans.collect();
+        self.lines.note(format!("{spans}{}{}", event.metadata().level(), fields.0));
+    }
+
+    fn enter(&self, id: &span::Id) {
+        self.entered.lock().unwrap().push(id.into_u64());
+    }
+
+    fn exit(&self, _: &span::Id) {
+        self.entered.lock().unwrap().pop();
+    }
+}
+
+fn record() -> (Journal, subscriber::DefaultGuard) {
+    let recorder = Recorder::default();
+    let lines = recorder.lines.clone();
+    (lines, subscriber::set_default(recorder))
+}
+
+#[tokio::test(start_paused = true)]
+async fn starts_ends_steps_and_the_end_are_events_with_stable_fields() {
+    let (lines, _guard) = record();
+    let manager = Manager::builder().name("orders").build().unwrap();
+    manager.run(worker("work")).unwrap();
+    manager.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
+    manager.cleanup("close", async || Ok(())).unwrap();
+    manager.wait().await.unwrap_err();
+    let expected = [
+        r#"DEBUG message=task started manager="orders" task="work" id=1"#,
+        r#"DEBUG message=task started manager="orders" task="bad" id=2"#,
+        r#"ERROR message=task failed manager="orders" task="bad" id=2 outcome="failed" error="no broker""#,
+        r#"INFO message=shutdown begins manager="orders" cause="task `bad` failed""#,
+        r#"DEBUG message=shutdown goes on manager="orders" step="draining""#,
+        r#"DEBUG message=shutdown goes on manager="orders" step="stopping""#,
+        r#"DEBUG message=task ended manager="orders" task="work" id=1 outcome="completed""#,
+        r#"DEBUG message=shutdown goes on manager="orders" step="cleaning up""#,
+        r#"DEBUG message=cleanup ended manager="orders" cleanup="close" outcome="completed""#,
+        r#"ERROR message=shutdown ended manager="orders" cause="task `bad` failed" failures=1"#,
+    ];
+    assert_eq!(lines.read(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_lines_of_a_task_and_of_a_cleanup_carry_its_span() {
+    let (lines, _guard) = record();
+    let manager = Manager::new();
+    manager
+        .run(task_fn("work", async |ctx: Context| {
+            tracing::info!("begins");
+            ctx.cancelled().await;
+            Ok(())
+        }))
+        .unwrap();
+    manager
+        .cleanup("close", async || {
+            tokio::time::sleep(SECOND).await;
+            tracing::info!("closes");
+            Ok(())
+        })
+        .unwrap();
+    tokio::task::yield_now().await;
+    manager.shutdown().await.unwrap();
+    let lines = lines.read();
+    let in_spans: Vec<_> = lines.iter().filter(|line| line.starts_with('[')).collect();
+    assert_eq!(
+        in_spans,
+        [
+            r#"[task name="work" id=1] INFO message=begins"#,
+            r#"[cleanup name="close"] INFO message=closes"#
+        ],
+        "{lines:#?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_five_seconds_the_log_names_who_is_still_waited_for() {
+    let (lines, _guard) = record();
+    let manager = Manager::new();
+    for _ in 0..25 {
+        manager.run(deaf("deaf")).unwrap();
+    }
+    manager.run(slow("slow", 7 * SECOND, &Journal::default())).unwrap();
+    manager.shutdown().await.unwrap_err();
+    let lines = lines.read();
+    let reminders: Vec<_> = lines.iter().filter(|line| line.contains("still waiting")).collect();
+    assert_eq!(reminders.len(), 3, "after 5, 10 and 15 s: {reminders:#?}");
+    assert!(reminders[0].contains("more=6 left=20.0"), "{}", reminders[0]);
+    assert!(reminders[1].contains("more=5 left=15.0"), "{}", reminders[1]);
+    assert_eq!(reminders[2].matches("deaf").count(), 20, "{}", reminders[2]);
+    let aborting = lines.iter().filter(|line| line.contains("deadline passed, aborting"));
+    assert_eq!(aborting.count(), 1);
+}
