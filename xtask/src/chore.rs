@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::section::Section;
 use crate::workspace::Workspace;
-use crate::{ci, deep, section, tidy};
+use crate::{bench, ci, deep, section, tidy};
 
 /// Something one asks `cargo xtask` to do: its sections in order, all of them or those named.
 struct Chore {
@@ -40,6 +40,9 @@ pub(crate) fn dispatch(arguments: &[String]) -> Result<()> {
     };
     if matches!(name, "help" | "--help" | "-h") {
         return help(rest.first().map(String::as_str));
+    }
+    if name == bench::NAME {
+        return bench::run(&Workspace::load()?, rest);
     }
     let chore = find(name)?;
     if rest.iter().any(|argument| matches!(argument.as_str(), "--help" | "-h")) {
@@ -79,6 +82,9 @@ fn help(name: Option<&str>) -> Result<()> {
     };
     println!("usage: cargo xtask CHORE [SECTION...]     all sections, or only those named");
     println!("       cargo xtask help [CHORE]");
+    if name.is_none() {
+        println!("       cargo xtask {}", bench::USAGE);
+    }
     for chore in chores {
         println!("\n{}: {}", chore.name, chore.about);
         for section in chore.sections {
