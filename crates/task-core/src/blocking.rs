@@ -31,8 +31,9 @@ use crate::{Context, Task};
 /// });
 /// ```
 ///
-/// A thread cannot be aborted. If the closure does not return by its deadline, the task is reported as abandoned, and
-/// the thread runs on until it returns or the process ends. A panic of the closure counts as the task's.
+/// A thread cannot be aborted. A closure that returns soon after its deadline leaves the task aborted, and an error that
+/// it then returns is a failure beside that; one that does not is reported as abandoned, and the thread runs on until it
+/// returns or the process ends. A panic of the closure counts as the task's.
 ///
 /// This is also the place for futures that are not `Send`: build a current-thread runtime inside the closure and
 /// block on it there.
@@ -63,23 +64,27 @@ where
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         let Self { name, function } = self;
         let shared = Arc::new(Mutex::new(Progress::default()));
+        // Taken before the thread is there: this future may be dropped right after.
+        let hold = ctx.hold();
         thread::Builder::new()
             .name(name.replace('\0', "")) // a NUL is all that the builder refuses
             .spawn({
                 let shared = Arc::clone(&shared);
                 move || {
                     // The hold goes last: the task has ended only when the closure and what it owned are gone.
-                    let hold = ctx.hold();
                     let result = catch_unwind(AssertUnwindSafe(|| {
                         let inner = ctx.clone();
                         ctx.enter(move || function(inner))
                     }));
+                    if let Some(result) = hand_over(&shared, result) {
+                        record_late(&ctx, result);
+                    }
                     drop(ctx);
-                    finish(&shared, result);
                     drop(hold);
                 }
             })
             .context("failed to start a thread")?;
+        let _gone = Gone(Arc::clone(&shared));
         let result = poll_fn(|cx| {
             let waker = cx.waker().clone();
             let mut progress = shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,14 +116,46 @@ type ThreadResult = Result<anyhow::Result<()>, Box<dyn Any + Send>>;
 struct Progress {
     result: Option<ThreadResult>,
     waker: Option<Waker>,
+    /// The future was dropped: nobody will look at the result.
+    is_gone: bool,
 }
 
-fn finish(shared: &Mutex<Progress>, result: ThreadResult) {
+/// Says that the future was dropped.
+struct Gone(Arc<Mutex<Progress>>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_gone = true;
+    }
+}
+
+/// Gives the result to the future; hands it back if that is gone.
+fn hand_over(shared: &Mutex<Progress>, result: ThreadResult) -> Option<ThreadResult> {
     let mut progress = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    if progress.is_gone {
+        return Some(result);
+    }
     progress.result = Some(result);
     let waker = progress.waker.take();
     drop(progress);
     if let Some(waker) = waker {
         waker.wake();
+    }
+    None
+}
+
+/// Records what went wrong after the task was aborted.
+fn record_late(ctx: &Context, result: ThreadResult) {
+    match result {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => ctx.record_failure(error.context("after the task was aborted")),
+        Err(payload) => {
+            let text = payload.downcast_ref::<&'static str>().map(|text| String::from(*text));
+            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+            let text = text.unwrap_or_else(|| String::from("(a payload that is no text)"));
+            // Its drop may panic as well, on a thread that has nobody to tell.
+            std::mem::forget(payload);
+            ctx.record_failure(anyhow::anyhow!("panicked after the task was aborted: {text}"));
+        }
     }
 }

@@ -59,14 +59,14 @@ impl Shared {
             // While the group runs, one more task makes nothing due.
             drop(state);
         }
-        self.version.bump();
         let ctx = Context::new(entry.clone());
         let future = in_span(&entry, async move { task.run(ctx).await });
+        let join = clock.current_handle().spawn(Managed::new(Arc::clone(&entry), future));
+        entry.set_join_handle(join);
+        self.version.bump();
         if News::tells_clean_tasks() {
             News::Started(Arc::clone(&entry)).log(self);
         }
-        let join = clock.current_handle().spawn(Managed::new(Arc::clone(&entry), future));
-        entry.set_join_handle(join);
         Ok(TaskHandle::new(entry))
     }
 

@@ -20,15 +20,15 @@ use crate::{
     plan::Tick,
     rt,
     shared::Shared,
-    sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering},
+    sync::{AtomicBool, Mutex, MutexGuard, Ordering},
     watch,
 };
 
 #[derive(Default)]
 pub(crate) struct Alarm {
     pub(crate) clock: OnceLock<Clock>,
-    /// How many waits have begun and not returned: whom the hard exit protects once the report is made.
-    pub(crate) waiting: AtomicUsize,
+    /// Whether somebody took the report, or the manager was dropped: nobody is left whom a hard exit would help.
+    is_taken: AtomicBool,
     /// Here, so that the deadline thread sees whether it moves.
     pub(crate) delivery: Delivery,
     times: Mutex<Times>,
@@ -82,16 +82,21 @@ impl Alarm {
         next.into_iter().chain(self.delivery.patience()).min()
     }
 
+    /// Takes note that nobody is left who has to take the report.
+    pub(crate) fn set_taken(&self) {
+        self.is_taken.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn is_hard_exit_due(&self) -> bool {
         let now = self.clock.get().map(Clock::now);
         self.hard_exit_at().is_some_and(|at| now.is_some_and(|now| at <= now))
     }
 
-    /// A shutdown that is over keeps its hard exit only while somebody waits and has not seen the end.
+    /// A shutdown that is over keeps its hard exit until its report is taken.
     fn hard_exit_at(&self) -> Option<Tick> {
         let times = *self.times();
-        let is_taken = times.is_over && self.waiting.load(Ordering::SeqCst) == 0;
-        times.hard_exit.filter(|_| !is_taken)
+        let is_done = times.is_over && self.is_taken.load(Ordering::SeqCst);
+        times.hard_exit.filter(|_| !is_done)
     }
 }
 

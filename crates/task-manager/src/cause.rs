@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use task_core::Outcome;
+use task_core::{Outcome, TaskId};
+
+use crate::entry::Entry;
 
 /// What began a shutdown, or would have, had another cause not been there first.
 #[derive(Clone, Debug)]
@@ -22,8 +24,12 @@ pub enum CauseKind {
     TaskEnded {
         /// The task's name.
         task: String,
+        /// Which admission it was.
+        id: TaskId,
         /// How it ended.
         outcome: Outcome,
+        /// Whether it had been asked to end, as by [`TaskHandle::stop`](crate::TaskHandle::stop).
+        was_asked: bool,
     },
     /// Somebody called `stop` or `shutdown`.
     Stopped,
@@ -31,6 +37,8 @@ pub enum CauseKind {
     RequestedBy {
         /// The task's name.
         task: String,
+        /// Which admission it is.
+        id: TaskId,
         /// Its reason.
         reason: Cow<'static, str>,
     },
@@ -46,12 +54,23 @@ pub enum CauseKind {
     Completed,
 }
 
+impl CauseKind {
+    pub(crate) fn task_ended(entry: &Entry, outcome: Outcome) -> Self {
+        let was_asked = entry.stop_asked().is_some();
+        Self::TaskEnded { task: entry.name.to_string(), id: entry.id, outcome, was_asked }
+    }
+
+    pub(crate) fn requested_by(entry: &Entry, reason: Cow<'static, str>) -> Self {
+        Self::RequestedBy { task: entry.name.to_string(), id: entry.id, reason }
+    }
+}
+
 impl fmt::Display for CauseKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TaskEnded { task, outcome } => write!(f, "task `{task}` {outcome}"),
+            Self::TaskEnded { task, outcome, .. } => write!(f, "task `{task}` {outcome}"),
             Self::Stopped => f.write_str("stop was called"),
-            Self::RequestedBy { task, reason } => write!(f, "{reason} (task `{task}`)"),
+            Self::RequestedBy { task, reason, .. } => write!(f, "{reason} (task `{task}`)"),
             Self::Parent => f.write_str("the parent was stopped"),
             Self::Dropped => f.write_str("the manager was dropped"),
             Self::SetupFailed => f.write_str("the setup failed"),

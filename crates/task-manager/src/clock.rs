@@ -15,13 +15,18 @@ use crate::{
 pub(crate) struct Clock {
     handle: Handle,
     epoch: Instant,
+    made: std::time::Instant,
 }
 
 impl Clock {
     /// Returns the time on this runtime's clock, which a test may have paused, from any thread.
     pub(crate) fn now(&self) -> Tick {
-        let _entered = self.handle.enter();
-        Instant::now().saturating_duration_since(self.epoch)
+        // A thread that is being torn down can enter no runtime any more: then the system's clock has to do.
+        let now = catch(|| {
+            let _entered = self.handle.enter();
+            Instant::now().saturating_duration_since(self.epoch)
+        });
+        now.unwrap_or_else(|_| self.made.elapsed())
     }
 
     /// Returns the instant of a tick; `None` if it is further away than the clock can tell.
@@ -56,7 +61,7 @@ impl Shared {
         let mut is_new = false;
         let clock = self.alarm.clock.get_or_init(|| {
             is_new = true;
-            Clock { handle, epoch: Instant::now() }
+            Clock { handle, epoch: Instant::now(), made: std::time::Instant::now() }
         });
         if is_new {
             self.watch_parent(clock);

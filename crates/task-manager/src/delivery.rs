@@ -39,6 +39,7 @@ struct Queues {
 }
 
 /// Wakers that were handed over, and are to be called by whoever did.
+#[derive(Default)]
 #[must_use = "run it, or help has to be sent for"]
 pub(crate) struct Parcel(Option<u64>);
 

@@ -8,6 +8,7 @@ use crate::{
     alarm::Times,
     cause::CauseKind,
     cleanup::Hook,
+    delivery::Parcel,
     entry::{Entry, Identity, Role},
     failure::{Failure, FailureKind, Origin},
     machine::{Action, Trigger},
@@ -31,6 +32,8 @@ const MOST_NAMES: usize = 20;
 #[derive(Default)]
 pub(crate) struct Work {
     wakers: Wakers,
+    /// The wakers, handed over.
+    parcel: Parcel,
     aborts: Vec<Arc<Entry>>,
     /// At most one in practice; a second must not push the first out, for it would be dropped under the lock.
     cleanups: Vec<(Arc<Entry>, Hook)>,
@@ -44,6 +47,21 @@ pub(crate) struct Work {
 thread_local! {
     /// The manager that this thread is driving: a spawn on a dead runtime, for one, ends the new task in place.
     static DRIVING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What this thread was driving before; it goes back to that even if something unwinds.
+struct Driving(usize);
+
+impl Driving {
+    fn begin(manager: usize) -> Self {
+        Self(DRIVING.try_with(|driving| driving.replace(manager)).unwrap_or(0))
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        let _ = DRIVING.try_with(|driving| driving.set(self.0));
+    }
 }
 
 impl Shared {
@@ -75,8 +93,8 @@ impl Shared {
         mut news: Vec<News>,
     ) -> Vec<News> {
         let me = Arc::as_ptr(self) as usize;
-        let outer = DRIVING.try_with(|driving| driving.replace(me)).unwrap_or(0);
-        let is_nested = outer == me;
+        let outer = Driving::begin(me);
+        let is_nested = outer.0 == me;
         // Not tied to a runtime yet: `bind` comes back. Nested: the outer call on this thread goes on.
         while self.alarm.clock.get().is_some() && !is_nested {
             let Some(mut work) = self.advance(&mut state, now) else { break };
@@ -87,7 +105,7 @@ impl Shared {
             now = self.now();
         }
         drop(state);
-        let _ = DRIVING.try_with(|driving| driving.set(outer));
+        drop(outer);
         news
     }
 
@@ -99,6 +117,9 @@ impl Shared {
             has_moved = true;
             self.prepare(state, action, now, &mut work);
         }
+        work.garbage.append(&mut state.record.evicted);
+        // Handed over before the alarm says that all is over, so that the deadline thread sees to it that they are called.
+        work.parcel = self.alarm.delivery.add(std::mem::take(&mut work.wakers));
         let last = state
             .machine
             .plan()
@@ -126,7 +147,9 @@ impl Shared {
                 let blockers = blockers.iter().map(ToString::to_string).collect();
                 let name = self.name.to_string();
                 let kind = FailureKind::NotReady { blockers };
-                state.record.fail(None, Failure { origin: Origin::Start, name, kind, at: now });
+                state
+                    .record
+                    .fail(None, Failure { origin: Origin::Start, name, id: None, kind, at: now });
                 self.begin(state, CauseKind::StartTimeout, Trigger::Failure, now, work);
             }
             Action::Drain => {
@@ -151,8 +174,9 @@ impl Shared {
                 }
             }
             Action::Abort(phase) => {
-                work.aborts = state.in_phase(phase).cloned().collect();
-                let (names, more) = names(work.aborts.iter());
+                let entries: Vec<_> = state.in_phase(phase).cloned().collect();
+                let (names, more) = names(entries.iter());
+                work.aborts.extend(entries);
                 work.news.push(News::Aborting { names, more });
             }
             Action::Abandon(phase) => {
@@ -214,7 +238,7 @@ impl Shared {
         let kind = FailureKind::NotRun { reason: "the budget for cleanups was used up" };
         let (origin, name) = (Origin::Cleanup, hook.name.to_string());
         state.record.cleanup(&name, None, now, Duration::ZERO);
-        state.record.fail(None, Failure { origin, name, kind, at: now });
+        state.record.fail(None, Failure { origin, name, id: None, kind, at: now });
         work.skipped.push(hook);
     }
 
@@ -253,9 +277,9 @@ impl Shared {
 
     /// Does what was decided. Every part may run the user's code: wakers, drops, the first poll of a cleanup.
     pub(crate) fn perform(self: &Arc<Self>, work: Work) {
-        let Work { wakers, aborts, cleanups, skipped, has_ended, garbage, news: _ } = work;
+        let Work { wakers: _, parcel, aborts, cleanups, skipped, has_ended, garbage, news: _ } =
+            work;
         // Handed over before the deadline thread is told to look, so that it sees to it that they are called.
-        let parcel = self.alarm.delivery.add(wakers);
         self.alarm.ring(self);
         for entry in aborts {
             entry.abort();

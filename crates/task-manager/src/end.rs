@@ -11,6 +11,8 @@ pub(crate) enum End {
     Failed(anyhow::Error),
     Panicked(Panic),
     Aborted,
+    /// Unclean, and recorded already: the future ended while somebody held the task.
+    Recorded(Outcome),
 }
 
 impl End {
@@ -21,6 +23,7 @@ impl End {
             Self::Failed(_) => Outcome::Failed,
             Self::Panicked(_) => Outcome::Panicked,
             Self::Aborted => Outcome::Aborted,
+            Self::Recorded(outcome) => *outcome,
         }
     }
 
@@ -29,7 +32,7 @@ impl End {
         match self {
             Self::Failed(error) => Some(display(error)),
             Self::Panicked(panic) => Some(panic.to_string()),
-            Self::Completed | Self::Cancelled | Self::Aborted => None,
+            Self::Completed | Self::Cancelled | Self::Aborted | Self::Recorded(_) => None,
         }
     }
 }

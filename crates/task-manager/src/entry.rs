@@ -223,13 +223,15 @@ impl Entry {
         place.map_or_else(|| panic.clone(), |place| panic.clone().at(place))
     }
 
-    /// Takes note of how the future ended; the task has ended when no hold is left either.
+    /// Takes note of how the future ended; the task has ended when no hold is left either. Whoever holds it hears of it,
+    /// since the task's context is cancelled then.
     pub(crate) fn future_ended(self: &Arc<Self>, end: End) {
         // With no hold, as nearly always, the end need not be kept for whoever is last.
         if self.pending.compare_exchange(1, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             self.shared.entry_ended(self, end);
             return;
         }
+        let end = self.shared.future_ended_held(self, end);
         self.details().get_or_insert_default().end = Some(end);
         self.release();
     }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::{failure::Failure, report::Report};
+use crate::{failure::Failure, refused::Reason, report::Report};
 
 /// Why [`wait`](crate::Manager::wait) did not give a clean report.
 ///
@@ -15,7 +15,7 @@ pub struct ShutdownError(Kind);
 enum Kind {
     Failed(Report),
     Inside { manager: String },
-    NoRuntime { manager: String },
+    Unbound { manager: String, has_runtime: bool },
     Gone,
 }
 
@@ -28,8 +28,8 @@ impl ShutdownError {
         Self(Kind::Inside { manager: manager.into() })
     }
 
-    pub(crate) fn no_runtime(manager: &str) -> Self {
-        Self(Kind::NoRuntime { manager: manager.into() })
+    pub(crate) fn unbound(manager: &str, reason: &Reason) -> Self {
+        Self(Kind::Unbound { manager: manager.into(), has_runtime: *reason != Reason::NoRuntime })
     }
 
     pub(crate) fn gone() -> Self {
@@ -57,7 +57,7 @@ impl ShutdownError {
 
     /// Tells whether the wait was refused since there is no Tokio runtime with its time driver enabled.
     pub fn is_no_runtime(&self) -> bool {
-        matches!(self.0, Kind::NoRuntime { .. })
+        matches!(self.0, Kind::Unbound { has_runtime: false, .. })
     }
 
     /// Tells whether the manager behind a handle no longer exists, and its report with it.
@@ -100,7 +100,10 @@ impl fmt::Display for ShutdownError {
                     "cannot wait for manager `{manager}` from inside of it: it would wait for itself"
                 )
             }
-            Kind::NoRuntime { manager } => {
+            Kind::Unbound { manager, has_runtime: true } => {
+                write!(f, "manager `{manager}` could not start its deadline thread")
+            }
+            Kind::Unbound { manager, has_runtime: false } => {
                 write!(f, "manager `{manager}` has no tokio runtime with its time driver enabled")
             }
             Kind::Gone => f.write_str("the manager no longer exists"),

@@ -2,7 +2,7 @@
 //! drives the state machine. The time of an event is read under the lock, so that the order of the times is the order
 //! of the events: the report sorts failures by it, and the first is the root.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use task_core::{Escalation, Stage, Step};
 
@@ -26,12 +26,20 @@ impl Shared {
         let mut state = self.lock();
         let now = self.now();
         if !entry.set_outcome(outcome) {
-            // It was given up before: the report already says so, and this end changes nothing.
+            // It was given up before, and that outcome stands; but what went wrong since is not lost.
             state.abandoned.retain(|abandoned| abandoned.id != entry.id);
+            let late = match end {
+                End::Aborted => None,
+                end if state.machine.step() == Step::Ended => Some(end),
+                end => {
+                    state.record.end(entry, end, now);
+                    None
+                }
+            };
+            let evicted = std::mem::take(&mut state.record.evicted);
             drop(state);
-            if let End::Failed(error) = end {
-                discard(error);
-            }
+            discard(late);
+            evicted.into_iter().for_each(discard);
             self.version.bump();
             News::Late { entry: Arc::clone(entry), outcome, detail }.log(self);
             return;
@@ -41,11 +49,13 @@ impl Shared {
         if is_told {
             news.push(News::Ended { entry: Arc::clone(entry), outcome, detail, now });
         }
+        let is_news = !matches!(end, End::Recorded(_));
         match entry.role {
             Role::Task(kind) => {
                 removed = state.tasks.try_remove(entry.key);
                 state.totals.count(outcome);
                 state.gates.ended(entry, kind == Kind::Ephemeral, outcome);
+                state.update_started();
                 if state.machine.plan().is_some() || !outcome.is_clean() {
                     state.record.task(entry, outcome, now);
                 }
@@ -53,8 +63,8 @@ impl Shared {
                 if let Some(trigger) = state.machine.task_ended(entry.phase, kind, outcome) {
                     let is_first = state.machine.trigger(now, trigger, None);
                     // That a stopped task ends is no further trigger.
-                    if is_first || trigger == Trigger::Failure {
-                        let kind = CauseKind::TaskEnded { task: entry.name.to_string(), outcome };
+                    if is_first || (trigger == Trigger::Failure && is_news) {
+                        let kind = CauseKind::task_ended(entry, outcome);
                         state.record.trigger(kind.clone(), now);
                         news.extend(is_first.then_some(News::Triggered(kind)));
                     }
@@ -80,6 +90,34 @@ impl Shared {
         evicted.into_iter().for_each(discard);
     }
 
+    /// Takes in the end of a future whose task is still held. What went wrong counts from now on and not only once the
+    /// last hold is gone, and whoever holds the task hears that it is over.
+    pub(crate) fn future_ended_held(self: &Arc<Self>, entry: &Arc<Entry>, end: End) -> End {
+        let outcome = end.outcome();
+        // Whether an abort that was asked for succeeds, the last hold decides.
+        let is_open = outcome.is_clean() || entry.is_abort_asked() || entry.role == Role::Cleanup;
+        if is_open {
+            self.stop_one(entry);
+            return end;
+        }
+        let detail = end.detail();
+        let mut state = self.lock();
+        let now = self.now();
+        let kind = CauseKind::task_ended(entry, outcome);
+        let mut news = vec![News::Ended { entry: Arc::clone(entry), outcome, detail, now }];
+        state.record.end(entry, end, now);
+        state.record.trigger(kind.clone(), now);
+        if state.machine.trigger(now, Trigger::Failure, None) {
+            news.push(News::Triggered(kind));
+        }
+        let evicted = std::mem::take(&mut state.record.evicted);
+        let news = self.drive_quietly(state, now, news);
+        self.stop_one(entry);
+        self.tell(news);
+        evicted.into_iter().for_each(discard);
+        End::Recorded(outcome)
+    }
+
     /// Begins the shutdown, or records what would have.
     pub(crate) fn trigger(
         self: &Arc<Self>,
@@ -100,9 +138,7 @@ impl Shared {
         self.tell(news);
     }
 
-    pub(crate) fn escalate(self: &Arc<Self>, level: Escalation, by: &str) {
-        let reason = Cow::Borrowed("told to hurry");
-        let kind = CauseKind::RequestedBy { task: String::from(by), reason };
+    pub(crate) fn escalate(self: &Arc<Self>, level: Escalation, kind: CauseKind) {
         self.trigger(kind, Trigger::Request, None);
         let mut state = self.lock();
         let now = self.now();
@@ -118,9 +154,9 @@ impl Shared {
     }
 
     pub(crate) fn failure_survived(self: &Arc<Self>, entry: &Entry, error: anyhow::Error) {
-        News::Survived { name: entry.name.clone(), error: display(&error) }.log(self);
-        let kind = FailureKind::Survived(Arc::new(error));
-        self.record_failure(entry, kind);
+        let error = Arc::new(error);
+        self.record_failure(entry, FailureKind::Survived(Arc::clone(&error)));
+        News::Survived { name: entry.name.clone(), error: display(&*error) }.log(self);
     }
 
     pub(crate) fn panic_beside(self: &Arc<Self>, entry: &Entry, panic: Panic) {
@@ -130,7 +166,8 @@ impl Shared {
     fn record_failure(self: &Arc<Self>, entry: &Entry, kind: FailureKind) {
         let name = entry.name.to_string();
         let mut state = self.lock();
-        let failure = Failure { origin: entry.role.origin(), name, kind, at: self.now() };
+        let at = self.now();
+        let failure = Failure { origin: entry.role.origin(), name, id: Some(entry.id), kind, at };
         state.record.fail(Some(entry.id), failure);
         let evicted = std::mem::take(&mut state.record.evicted);
         drop(state);
@@ -143,7 +180,7 @@ impl Shared {
         let text = display(&error);
         let (name, kind) = (self.name.to_string(), FailureKind::Error(Arc::new(error)));
         let mut state = self.lock();
-        let failure = Failure { origin: Origin::Setup, name, kind, at: self.now() };
+        let failure = Failure { origin: Origin::Setup, name, id: None, kind, at: self.now() };
         if state.machine.step() == Step::Ended {
             drop(state);
             discard(failure);

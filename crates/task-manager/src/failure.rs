@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
+use task_core::TaskId;
+
 use crate::{panics::Panic, panics::display};
 
 /// One thing that went wrong, and where.
@@ -12,6 +14,8 @@ pub struct Failure {
     pub origin: Origin,
     /// The name; behind a nested manager, the path to it: `ingest/consumer`.
     pub name: String,
+    /// Which admission it was, if it was a task of this very group or a cleanup: tells those of one name apart.
+    pub id: Option<TaskId>,
     /// What happened.
     pub kind: FailureKind,
     /// When, as time since the manager was made.

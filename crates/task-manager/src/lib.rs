@@ -65,8 +65,9 @@
 //! Under the target `task`, with stable fields `manager`, `task`, `id`, `outcome`, `error`, `cause`: the start and the
 //! clean end of tasks and the steps of a shutdown at debug, its beginning and its clean end at info, failures and an
 //! unclean end at error, aborts and, every 5 s, who is still waited for at warn. Logging comes last, when every deadline
-//! is set and every waker called: a log sink that blocks holds up nothing but the log. So lines of different threads
-//! need not come in the order of the events; the report has that.
+//! is set and every waker called. A log sink that blocks thus holds up the log, and the one thread that was telling what
+//! it had done itself (by `run`, `stop`, the first poll of a `wait`, the end of a task), but nobody else and no deadline.
+//! Lines of different threads need not come in the order of the events; the report has that.
 //!
 //! # Limitations
 //!

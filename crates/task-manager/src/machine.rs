@@ -131,16 +131,44 @@ impl Machine {
     /// the first.
     pub(crate) fn trigger(&mut self, now: Tick, trigger: Trigger, limit: Option<Duration>) -> bool {
         if self.plan.is_some() {
+            self.follow_outer(now, trigger, limit);
             return false;
         }
         let drains = match trigger {
-            Trigger::Request => true,
+            Trigger::Request | Trigger::OuterDrain => true,
             Trigger::Failure => self.alive.any(|phase| phase <= Phase::INGRESS),
-            Trigger::Plain => false,
+            Trigger::Plain | Trigger::OuterStop => false,
         };
-        self.plan = Some(Plan::new(now, &self.budgets, limit, drains, self.alive.phases()));
+        let mut plan = Plan::new(now, &self.budgets, limit, drains, self.alive.phases());
+        if trigger == Trigger::OuterDrain {
+            plan.drain_with_outer();
+        }
+        self.plan = Some(plan);
         self.enter(Step::Draining, now);
         true
+    }
+
+    /// Keeps a shutdown that has begun already within what the group around it has left.
+    fn follow_outer(&mut self, now: Tick, trigger: Trigger, limit: Option<Duration>) {
+        let Some(plan) = &mut self.plan else { return };
+        if !matches!(trigger, Trigger::OuterDrain | Trigger::OuterStop) {
+            return;
+        }
+        if let Some(limit) = limit {
+            plan.tighten(now, limit);
+        }
+        if trigger == Trigger::OuterStop {
+            plan.end_drain(now);
+        }
+        if let (Some(end), Some(cleaning_end)) = (plan.end, &mut self.cleaning_end)
+            && end < *cleaning_end
+        {
+            *cleaning_end = end;
+            if let Some(wait) = &mut self.wait {
+                let left = end.saturating_sub(now);
+                wait.hurry(&Wait::share(now, left, self.cleanups + 1, plan.join));
+            }
+        }
     }
 
     /// Makes a shutdown that has begun hurry.

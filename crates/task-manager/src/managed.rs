@@ -42,7 +42,9 @@ impl Managed {
         let Some(entry) = &self.entry else { return };
         if let Err(panic) = dropped {
             match end {
-                End::Failed(_) | End::Panicked(_) => entry.shared.panic_beside(entry, panic),
+                End::Failed(_) | End::Panicked(_) | End::Recorded(_) => {
+                    entry.shared.panic_beside(entry, panic);
+                }
                 End::Completed | End::Cancelled | End::Aborted => end = End::Panicked(panic),
             }
         }

@@ -185,6 +185,7 @@ impl Drop for Manager {
         if self.shared.report.get().is_none() {
             self.shared.trigger(CauseKind::Dropped, Trigger::Plain, None);
         }
+        self.shared.alarm.set_taken();
     }
 }
 

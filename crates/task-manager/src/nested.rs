@@ -1,13 +1,6 @@
 //! A manager as a task of another, and the parent token.
 
-use std::{
-    borrow::Cow,
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, PoisonError},
-    task::Poll,
-    time::Duration,
-};
+use std::{borrow::Cow, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use task_core::{Context, Escalation, Task};
 
@@ -26,7 +19,8 @@ pub struct Nested(Manager);
 impl Manager {
     /// Makes a task of this manager, to run under another: a group within a group.
     ///
-    /// The outer group's stop is this one's trigger; its budget is the smaller of its own and the time that the task
+    /// The outer group's drain or stop is this one's trigger, and this one drains for as long as the outer one does; its
+    /// own drain delay is for its own triggers. Its budget is the smaller of its own and the time that the task
     /// has left; its readiness is the task's, for which `gating_readiness()` makes the outer group wait. Its failures
     /// enter the outer report once each, with the path `outer/inner`. If the outer group aborts the task, this group
     /// is told to hurry, and the task has ended when the group has. The task's name is the manager's.
@@ -45,11 +39,10 @@ impl Task for Nested {
         if let Some(outer) = current::get() {
             shared.nest_in(&outer);
         }
-        if shared.report.get().is_none() {
-            *shared.outer_hold.lock().unwrap_or_else(PoisonError::into_inner) = Some(ctx.hold());
-        }
+        shared.keep_outer(ctx.hold());
         let abort = AbortOnDrop(shared);
         let mut wait = pin!(shared.wait());
+        let mut drain = Some(ctx.draining());
         let mut stop = Some(ctx.cancelled());
         let mut group = view::group(shared);
         let result = loop {
@@ -59,12 +52,20 @@ impl Task for Nested {
                 if let Poll::Ready(result) = wait.as_mut().poll(cx) {
                     return Poll::Ready(Some(result));
                 }
+                let limit = || ctx.remaining().map(inner_limit);
+                if let Some(draining) = &mut drain
+                    && pin!(draining).poll(cx).is_ready()
+                {
+                    drain = None;
+                    if !ctx.is_cancelled() {
+                        shared.trigger(CauseKind::Parent, Trigger::OuterDrain, limit());
+                    }
+                }
                 if let Some(cancelled) = &mut stop
                     && pin!(cancelled).poll(cx).is_ready()
                 {
                     stop = None;
-                    let limit = ctx.remaining().map(inner_limit);
-                    shared.trigger(CauseKind::Parent, Trigger::Plain, limit);
+                    shared.trigger(CauseKind::Parent, Trigger::OuterStop, limit());
                 }
                 changed.as_mut().poll(cx).map(|()| None)
             })
@@ -89,8 +90,7 @@ struct AbortOnDrop<'a>(&'a Arc<Shared>);
 
 impl Drop for AbortOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.trigger(CauseKind::Parent, Trigger::Plain, None);
-        self.0.escalate(Escalation::Abort, &self.0.name);
+        self.0.escalate(Escalation::Abort, CauseKind::Parent);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     backtrace::{Backtrace, BacktraceStatus},
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fmt,
     panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook},
     sync::{Arc, Once},
@@ -24,13 +24,28 @@ pub struct Panic {
 }
 
 impl Panic {
+    /// Runs `body`; a panic becomes a value, with its place as for a panic in a task. For entry points and the like,
+    /// which run code of the user's that is no task.
+    ///
+    /// # Errors
+    ///
+    /// The panic, if `body` panics.
+    pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Self> {
+        let before = LOCATED.replace(true);
+        let result = catch(body);
+        LOCATED.set(before);
+        result
+    }
+
     /// Makes one out of a caught payload. The payload is dropped here, and its own panics with it.
     pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
         let message =
             text(&*payload).unwrap_or_else(|| String::from("(a payload that is no text)"));
+        let place = Place::take();
+        // After that: its drop may panic as well, and leave a place of its own.
         discard(payload);
         let panic = Self { message, location: None, backtrace: None };
-        match Place::take() {
+        match place {
             Some(place) => panic.at(place),
             None => panic,
         }
@@ -98,6 +113,8 @@ impl Place {
 }
 
 thread_local! {
+    /// Whether panics of this thread are located though no task runs on it.
+    static LOCATED: Cell<bool> = const { Cell::new(false) };
     static LAST: RefCell<Option<Place>> = const { RefCell::new(None) };
 }
 
@@ -111,7 +128,7 @@ pub(crate) fn install_hook() {
         }
         let previous = take_hook();
         set_hook(Box::new(move |info| {
-            if current::is_managed() {
+            if current::is_managed() || LOCATED.try_with(Cell::get).unwrap_or(false) {
                 remember(info);
             }
             previous(info);

@@ -96,6 +96,25 @@ impl Plan {
         }
     }
 
+    /// Moves everything within `limit` from `now` on; what is earlier already stays.
+    pub(crate) fn tighten(&mut self, now: Tick, limit: Duration) {
+        let end = now.saturating_add(limit);
+        if self.end.is_some_and(|own| own <= end) {
+            return;
+        }
+        self.end = Some(end);
+        self.cleanup = self.cleanup.min(limit / 4);
+        let stop_end = end.saturating_sub(self.cleanup);
+        self.stop_end = Some(self.stop_end.map_or(stop_end, |own| own.min(stop_end)));
+        self.stop = Some(limit.saturating_sub(self.cleanup));
+        self.lay_out();
+    }
+
+    /// Drains until the group around this one stops it.
+    pub(crate) fn drain_with_outer(&mut self) {
+        self.drain_end = self.stop_end.unwrap_or(Tick::MAX);
+    }
+
     /// Ends the drain, and leaves phases that are not stopped yet, and the cleanups, only a short time.
     pub(crate) fn hurry(&mut self, now: Tick, short_cleanup: Duration) {
         self.end_drain(now);

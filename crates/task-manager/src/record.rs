@@ -81,7 +81,7 @@ impl Record {
         let origin = entry.role.origin();
         let name = entry.name.to_string();
         let kind = match end {
-            End::Completed | End::Cancelled => return,
+            End::Completed | End::Cancelled | End::Recorded(_) => return,
             End::Failed(error) => {
                 match error.downcast_ref::<ShutdownError>().and_then(ShutdownError::report) {
                     Some(inner) => {
@@ -90,10 +90,11 @@ impl Record {
                         for failure in inner.failures() {
                             let name = format!("{name}/{}", failure.name);
                             let id = Some(TaskId::new(u64::MAX - self.known.len() as u64));
-                            self.fail(id, Failure { name, at: now, ..failure.clone() });
+                            let failure = Failure { name, id: None, at: now, ..failure.clone() };
+                            self.fail(id, failure);
                         }
                         let kind = FailureKind::Error(Arc::new(error));
-                        self.evicted.push(Failure { origin, name, kind, at: now });
+                        self.evicted.push(Failure { origin, name, id: None, kind, at: now });
                         return;
                     }
                     None => FailureKind::Error(Arc::new(error)),
@@ -106,7 +107,7 @@ impl Record {
             End::Aborted if entry.is_abort_asked() => FailureKind::Aborted,
             End::Aborted => FailureKind::RuntimeGone,
         };
-        self.fail(Some(entry.id), Failure { origin, name, kind, at: now });
+        self.fail(Some(entry.id), Failure { origin, name, id: Some(entry.id), kind, at: now });
     }
 
     /// Lists a task that was alive at the trigger, or failed.

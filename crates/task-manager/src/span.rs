@@ -11,9 +11,14 @@ pub(crate) fn in_span<F>(entry: &Entry, future: F) -> UserFuture
 where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
-    let (name, id) = (&*entry.name, entry.id.number());
-    let span = make(|| tracing::info_span!(target: "task", "task", name, id));
+    let span = of_task(entry);
     if span.is_disabled() { Box::pin(future) } else { Box::pin(future.instrument(span)) }
+}
+
+/// Makes a span of the task's name.
+pub(crate) fn of_task(entry: &Entry) -> Span {
+    let (name, id) = (&*entry.name, entry.id.number());
+    make(|| tracing::info_span!(target: "task", "task", name, id))
 }
 
 /// Boxes a cleanup's future. Its span is made when it is first polled, for a subscriber may block, and must not block

@@ -86,8 +86,10 @@ impl State {
             FailureKind::Abandoned { status: entry.status() }
         };
         let name = entry.name.to_string();
-        self.record
-            .fail(Some(entry.id), Failure { origin: entry.role.origin(), name, kind, at: now });
+        self.record.fail(
+            Some(entry.id),
+            Failure { origin: entry.role.origin(), name, id: Some(entry.id), kind, at: now },
+        );
         match entry.role {
             Role::Task(kind) => {
                 self.tasks.try_remove(entry.key);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use task_core::{Group, GroupSnapshot, GroupView, Level, Readiness, Step};
 
-use crate::shared::Shared;
+use crate::{entry::Role, shared::Shared};
 
 /// Returns the view of a manager's group.
 pub(crate) fn group(shared: &Arc<Shared>) -> Group {
@@ -27,7 +27,11 @@ impl GroupView for Shared {
         let end = machine.plan().and_then(|plan| plan.end);
         snapshot.remaining = end.map(|end| end.saturating_sub(now));
         snapshot.readiness = state.gates.readiness(machine.step(), machine.waited());
-        let living = state.tasks.iter().map(|(_, entry)| entry).chain(&state.abandoned);
+        let living = state
+            .tasks
+            .iter()
+            .map(|(_, entry)| entry)
+            .chain(state.abandoned.iter().filter(|entry| entry.role != Role::Cleanup));
         snapshot.tasks = living.map(|entry| entry.info(now)).collect();
         snapshot.tasks.sort_by_key(|task| task.id);
         snapshot.totals = state.totals;

@@ -9,28 +9,12 @@ use std::{
     task::Poll,
 };
 
-use task_core::{Group, Level, Outcome, Step};
+use task_core::{Group, Hold, Level, Outcome, Step};
 
-use crate::{current, error::ShutdownError, report::Report, shared::Shared, sync::Ordering, view};
+use crate::{current, error::ShutdownError, report::Report, shared::Shared, view};
 
 /// Grows whenever a group becomes part of another.
 static NESTINGS: LazyLock<Level> = LazyLock::new(Level::new);
-
-/// Counts a wait while it lasts, whether it returns or is dropped.
-struct Waiting<'a>(&'a Shared);
-
-impl<'a> Waiting<'a> {
-    fn begin(shared: &'a Shared) -> Self {
-        shared.alarm.waiting.fetch_add(1, Ordering::SeqCst);
-        Self(shared)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.alarm.waiting.fetch_sub(1, Ordering::SeqCst);
-    }
-}
 
 impl Shared {
     /// Invariant 5: it changes nothing but that completion is judged from now on, so any number of callers can wait,
@@ -39,15 +23,16 @@ impl Shared {
         if self.is_inside() {
             return Err(ShutdownError::inside(&self.name));
         }
-        let waiting = Waiting::begin(self);
-        if self.report.get().is_none() && self.bind().is_err() {
-            return Err(ShutdownError::no_runtime(&self.name));
+        if self.report.get().is_none()
+            && let Err(reason) = self.bind()
+        {
+            return Err(ShutdownError::unbound(&self.name, &reason));
         }
         self.wait_began();
         if self.ends_or_encloses().await {
             return Err(ShutdownError::inside(&self.name));
         }
-        drop(waiting);
+        self.alarm.set_taken();
         match self.report.get() {
             Some(report) if report.is_clean() => Ok(report.clone()),
             Some(report) => Err(ShutdownError::failed(report.clone())),
@@ -83,6 +68,14 @@ impl Shared {
 
     /// Notes that this group runs inside another one.
     pub(crate) fn nest_in(&self, outer: &Arc<Self>) {
+        let mut next = Some(Arc::clone(outer));
+        while let Some(shared) = next {
+            if std::ptr::eq(&*shared, self) {
+                // The outer one was made inside of this one: a link back would close a circle.
+                return;
+            }
+            next = shared.enclosing();
+        }
         *self.enclosing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(outer);
         NESTINGS.bump();
     }
@@ -94,11 +87,24 @@ impl Shared {
             if Arc::ptr_eq(&shared, self) {
                 return true;
             }
-            let enclosing = shared.enclosing.lock().unwrap_or_else(PoisonError::into_inner);
-            next = enclosing.upgrade();
-            drop(enclosing);
+            next = shared.enclosing();
         }
         false
+    }
+
+    fn enclosing(&self) -> Option<Arc<Self>> {
+        self.enclosing.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
+    /// Keeps the outer manager's task from having ended until this group has.
+    pub(crate) fn keep_outer(&self, hold: Hold) {
+        let lock = || self.outer_hold.lock().unwrap_or_else(PoisonError::into_inner);
+        *lock() = Some(hold);
+        // Whoever made the report meanwhile may have looked for it before it was there.
+        if self.report.get().is_some() {
+            let hold = lock().take();
+            drop(hold);
+        }
     }
 
     pub(crate) async fn ready(self: &Arc<Self>) -> Result<(), NotReadyError> {

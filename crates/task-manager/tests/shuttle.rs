@@ -149,7 +149,7 @@ fn two_failures_at_once_are_one_cause_and_two_failures() {
         let totals = report.totals();
         assert_eq!(totals.failed, totals.started);
         assert_eq!(report.failures().len() as u64, totals.started, "{report}");
-        let CauseKind::TaskEnded { task, outcome } = &report.cause().kind else {
+        let CauseKind::TaskEnded { task, outcome, .. } = &report.cause().kind else {
             panic!("{report}");
         };
         assert_eq!(*outcome, Outcome::Failed);

@@ -35,5 +35,5 @@ impl ExitCodes {
 
 /// Tells whether a critical task ended cleanly though nobody had asked it to.
 pub(crate) fn is_unasked_end(report: &Report) -> bool {
-    matches!(&report.cause().kind, CauseKind::TaskEnded { outcome, .. } if outcome.is_clean())
+    matches!(&report.cause().kind, CauseKind::TaskEnded { outcome, was_asked: false, .. } if outcome.is_clean())
 }

@@ -52,9 +52,9 @@
 struct Readme;
 
 mod exit;
+mod last_words;
 mod service;
 mod setup;
-mod stderr;
 
 pub use exit::ExitCodes;
 pub use service::{ReportTo, Service, main};

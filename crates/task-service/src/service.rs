@@ -8,8 +8,8 @@ use tokio::runtime::Runtime;
 
 use crate::{
     exit::{ExitCodes, is_unasked_end},
+    last_words,
     setup::{self, Setup},
-    stderr,
 };
 
 /// Runs a service with the defaults: [`Service::new`] and [`Service::run`].
@@ -143,13 +143,15 @@ impl Service {
             Ok(begun) => begun,
             Err(error) => {
                 tracing::error!(target: "task", error = format!("{error:#}"), "service could not begin");
-                stderr::write(&format!("the service could not begin: {error:#}"));
+                last_words::say(move || {
+                    last_words::write(&format!("the service could not begin: {error:#}"))
+                });
                 return ExitCode::from(codes.setup_failed);
             }
         };
         let result = runtime.block_on(live(&manager, signals, setup));
         let code = codes.of(&result, unasked_end_fails);
-        tell(&result, report_to);
+        tell(result, report_to);
         // Not dropped: that would wait without limit for workers that are blocked.
         runtime.shutdown_background();
         ExitCode::from(code)
@@ -213,27 +215,26 @@ where
     manager.wait().await
 }
 
-fn tell(result: &Result<Report, ShutdownError>, report_to: ReportTo) {
-    let report = match result {
-        Ok(report) => {
-            if is_unasked_end(report) {
-                let cause = report.cause().to_string();
-                tracing::warn!(target: "task", cause, "service ended though nobody had asked it to");
+/// Says how it went. What is said is the user's in part (errors, the log's sink), so it may take long, and is bounded.
+fn tell(result: Result<Report, ShutdownError>, report_to: ReportTo) {
+    last_words::say(move || {
+        let report = match &result {
+            Ok(report) => Some(report),
+            Err(error) => error.report(),
+        };
+        let Some(report) = report else {
+            return last_words::write(&format!("{result:?}"));
+        };
+        if is_unasked_end(report) {
+            let cause = report.cause().to_string();
+            tracing::warn!(target: "task", cause, "service ended though nobody had asked it to");
+        }
+        match report_to {
+            ReportTo::Stderr => last_words::write(&report.to_string()),
+            ReportTo::Log => {
+                tracing::info!(target: "task", report = report.to_string(), "service ended");
             }
-            Some(report)
+            ReportTo::Nowhere => {}
         }
-        Err(error) => error.report(),
-    };
-    match (report_to, report) {
-        (ReportTo::Stderr, Some(report)) => stderr::write(&report.to_string()),
-        (ReportTo::Log, Some(report)) => {
-            tracing::info!(target: "task", report = report.to_string(), "service ended");
-        }
-        (ReportTo::Nowhere, Some(_)) => {}
-        (_, None) => {
-            if let Err(error) = result {
-                stderr::write(&error.to_string());
-            }
-        }
-    }
+    });
 }

@@ -2,13 +2,12 @@
 
 use std::{
     future::poll_fn,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     task::Poll,
 };
 
 use task_core::Step;
-use task_manager::Manager;
+use task_manager::{Manager, Panic};
 
 /// How the setup went.
 pub(crate) enum Setup {
@@ -23,25 +22,17 @@ pub(crate) async fn run<F>(manager: &Manager, setup: F) -> Setup
 where
     F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,
 {
-    let mut setup = pin!(setup(manager));
+    let mut setup: Pin<Box<dyn Future<Output = anyhow::Result<()>> + '_>> =
+        Box::pin(async move { setup(manager).await });
     let mut group = manager.group();
-    loop {
+    let result = loop {
         // Taken before the look at the step, so that no change is missed in between.
         let mut changed = pin!(group.changed());
         let turn = poll_fn(|cx| {
-            let polled = catch_unwind(AssertUnwindSafe(|| setup.as_mut().poll(cx)));
-            match polled {
+            match Panic::catch(|| setup.as_mut().poll(cx)) {
                 Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Some(Setup::Done)),
                 Ok(Poll::Ready(Err(error))) => return Poll::Ready(Some(failed(manager, error))),
-                Err(payload) => {
-                    let text =
-                        payload.downcast_ref::<&'static str>().map(|text| String::from(*text));
-                    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-                    // A payload's drop may panic as well; a leaked one harms nobody at this point.
-                    std::mem::forget(payload);
-                    let text = text.unwrap_or_else(|| String::from("(a payload that is no text)"));
-                    return Poll::Ready(Some(Setup::Failed(anyhow::anyhow!("panicked: {text}"))));
-                }
+                Err(panic) => return Poll::Ready(Some(Setup::Failed(anyhow::anyhow!("{panic}")))),
                 Ok(Poll::Pending) => {}
             }
             if is_stopping(manager) {
@@ -50,9 +41,15 @@ where
             changed.as_mut().poll(cx).map(|()| None)
         })
         .await;
-        if let Some(setup) = turn {
-            return setup;
+        if let Some(result) = turn {
+            break result;
         }
+    };
+    match Panic::catch(|| drop(setup)) {
+        Err(panic) if !matches!(result, Setup::Failed(_)) => {
+            Setup::Failed(anyhow::anyhow!("{panic}").context("dropping the setup"))
+        }
+        _ => result,
     }
 }
 

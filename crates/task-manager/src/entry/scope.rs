@@ -10,7 +10,9 @@ use std::{
 use task_core::{Escalation, Group, Scope, StageCell};
 
 use super::{Entry, READY};
-use crate::{cause::CauseKind, current, machine::Trigger, panics::Place, sync::Ordering, view};
+use crate::{
+    cause::CauseKind, current, machine::Trigger, panics::Place, span, sync::Ordering, view,
+};
 
 /// The longest status that is kept, in bytes.
 const LONGEST_STATUS: usize = 256;
@@ -46,12 +48,13 @@ impl Scope for Entry {
     }
 
     fn request_stop(&self, reason: Cow<'static, str>) {
-        let task = self.name.to_string();
-        self.shared.trigger(CauseKind::RequestedBy { task, reason }, Trigger::Request, None);
+        let kind = CauseKind::requested_by(self, reason);
+        self.shared.trigger(kind, Trigger::Request, None);
     }
 
     fn escalate(&self, level: Escalation) {
-        self.shared.escalate(level, &self.name);
+        let kind = CauseKind::requested_by(self, Cow::Borrowed("told to hurry"));
+        self.shared.escalate(level, kind);
     }
 
     fn add_hold(&self) {
@@ -83,6 +86,8 @@ impl Scope for Entry {
     }
 
     fn enter(&self, body: &mut dyn FnMut()) {
+        let span = span::of_task(self);
+        let _entered = span.enter();
         let mut entry = self.myself.upgrade();
         if let Err(payload) = current::enter(&mut entry, || catch_unwind(AssertUnwindSafe(body))) {
             // It surfaces in the task's future, on another thread, which could not tell where it came from.

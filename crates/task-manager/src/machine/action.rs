@@ -18,6 +18,10 @@ pub(crate) enum Trigger {
     Failure,
     /// Nothing is left to drain for: completion, the parent, the drop.
     Plain,
+    /// The group around this one drains, and will stop this one when it is done.
+    OuterDrain,
+    /// The group around this one stops it.
+    OuterStop,
 }
 
 /// What the shell has to carry out.

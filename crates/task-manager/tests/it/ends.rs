@@ -1,6 +1,6 @@
 //! Every end of a task passes one choke point (invariant 1) and nothing is lost (invariant 2).
 
-use std::io;
+use std::{io, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use task_manager::{
@@ -23,7 +23,7 @@ async fn first_error_stops_all_and_is_the_root_with_its_task_name() {
     assert!(error.downcast_ref::<io::Error>().is_some());
     assert_eq!(other.ended().await, Outcome::Completed);
     let cause = &error.report().unwrap().cause().kind;
-    assert_eq!(*cause, CauseKind::TaskEnded { task: "consumer".into(), outcome: Outcome::Failed });
+    assert_eq!(cause.to_string(), "task `consumer` failed");
     assert_eq!(error.exit_code(), 1);
 }
 
@@ -245,4 +245,78 @@ async fn a_survived_failure_is_reported_and_the_group_goes_on() {
     assert_eq!(report.omitted_failures(), 35);
     assert!(report.failures()[0].to_string().ends_with("attempt 0"));
     assert!(report.failures()[64].to_string().ends_with("attempt 99"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_counts_at_once_though_the_task_is_still_held_and_tells_the_holders() {
+    let manager = Manager::new();
+    let other = manager.run(worker("other")).unwrap();
+    let task = manager
+        .run(task_fn("holder", async |ctx| {
+            let hold = ctx.hold();
+            tokio::spawn(async move {
+                ctx.cancelled().await;
+                tokio::time::sleep(SECOND).await;
+                drop(hold);
+            });
+            Err(anyhow!("disk full"))
+        }))
+        .unwrap();
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(
+        format!("{:#}", anyhow::Error::new(error.clone())),
+        "task `holder` failed: disk full"
+    );
+    assert_eq!(
+        (task.outcome(), other.outcome()),
+        (Some(Outcome::Failed), Some(Outcome::Completed))
+    );
+    let report = error.report().unwrap();
+    assert_eq!(report.cause().kind.to_string(), "task `holder` failed");
+    assert_eq!((report.failures().len(), report.later_triggers().len()), (1, 0), "{report}");
+    assert_eq!((report.steps().triggered, report.steps().ended), (Duration::ZERO, SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_is_not_lost_when_its_held_task_is_abandoned() {
+    let manager = Manager::new();
+    let task = manager
+        .run(task_fn("holder", async |ctx| {
+            std::mem::forget(ctx.hold());
+            Err(anyhow!("disk full"))
+        }))
+        .unwrap();
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(task.outcome(), Some(Outcome::Abandoned));
+    assert_eq!(error.to_string(), "task `holder` failed (+1 more)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_wrong_after_a_task_was_abandoned_is_reported_while_there_is_a_report_to_come() {
+    let manager = Manager::new();
+    let (fail, told) = tokio::sync::oneshot::channel::<()>();
+    manager
+        .run(task_fn("late", async |ctx: Context| {
+            let hold = ctx.hold();
+            tokio::spawn(async move {
+                let _ = told.await;
+                ctx.record_failure(anyhow!("commit failed"));
+                drop(hold);
+            });
+            std::future::pending().await
+        }))
+        .unwrap();
+    manager
+        .cleanup("tells", async move || {
+            let _ = fail.send(());
+            tokio::time::sleep(SECOND).await;
+            Ok(())
+        })
+        .unwrap();
+    let error = manager.shutdown().await.unwrap_err();
+    let failures = error.report().unwrap().failures();
+    assert!(
+        failures.iter().any(|failure| failure.to_string().contains("commit failed")),
+        "{error:?}"
+    );
 }

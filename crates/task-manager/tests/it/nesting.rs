@@ -1,7 +1,7 @@
 //! A manager as a task of another.
 
 use anyhow::anyhow;
-use task_manager::{Manager, Outcome, task_fn};
+use task_manager::{Context, Manager, Outcome, task_fn};
 
 use crate::support::{Journal, SECOND, deaf, slow, worker};
 
@@ -84,4 +84,61 @@ async fn a_thousand_levels_end_cleanly() {
     tokio::time::sleep(SECOND).await;
     let report = manager.shutdown().await.unwrap();
     assert_eq!(report.totals().completed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inner_shutdown_that_has_begun_keeps_to_the_outer_deadline() {
+    let outer =
+        Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND).build().unwrap();
+    let inner = named("ingest");
+    inner.run(deaf("deaf")).unwrap();
+    inner.run(task_fn("bad", async |_| Err(anyhow!("no")))).unwrap();
+    let task = outer.run(inner.into_task()).unwrap();
+    tokio::time::sleep(SECOND).await;
+    let began = tokio::time::Instant::now();
+    let error = outer.shutdown().await.unwrap_err();
+    assert!(began.elapsed() <= 5 * SECOND, "{:?}", began.elapsed());
+    assert_eq!(task.outcome(), Some(Outcome::Failed), "ended by itself, and was not abandoned");
+    let names: Vec<_> =
+        error.report().unwrap().failures().iter().map(|failure| &*failure.name).collect();
+    assert_eq!(names, ["ingest/bad", "ingest/deaf"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_outer_drain_is_the_inner_ones_too() {
+    let outer = Manager::builder().drain_delay(3 * SECOND).build().unwrap();
+    let inner = named("inner");
+    let journal = Journal::default();
+    let noted = journal.clone();
+    inner
+        .run(task_fn("work", async move |ctx: Context| {
+            ctx.draining().await;
+            noted.note(format!("draining, ready: {}", ctx.group().readiness().is_ready()));
+            let began = tokio::time::Instant::now();
+            ctx.cancelled().await;
+            noted.note(format!("cancelled after {:?}", began.elapsed()));
+            Ok(())
+        }))
+        .unwrap();
+    outer.run(inner.into_task()).unwrap();
+    tokio::time::sleep(SECOND).await;
+    outer.shutdown().await.unwrap();
+    assert_eq!(journal.read(), ["draining, ready: false", "cancelled after 3s"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_is_to_run_inside_of_one_made_in_it_is_refused_and_searched_for_only_once() {
+    let outer = named("outer");
+    let (give, take) = tokio::sync::oneshot::channel();
+    outer
+        .run_ephemeral(task_fn("maker", async move |_| {
+            let _ = give.send(named("made inside"));
+            Ok(())
+        }))
+        .unwrap();
+    let made = take.await.unwrap();
+    made.run_ephemeral(outer.into_task()).unwrap();
+    let error = made.wait().await.unwrap_err();
+    let inner = error.downcast_ref::<task_manager::ShutdownError>().unwrap();
+    assert!(inner.is_inside(), "{error:?}");
 }

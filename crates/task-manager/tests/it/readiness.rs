@@ -81,3 +81,21 @@ async fn the_start_timeout_is_over_once_the_group_was_ready() {
     manager.run_ephemeral(worker("more")).unwrap();
     manager.shutdown().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_ephemeral_gate_that_completes_while_it_is_waited_for_makes_the_start() {
+    let manager = Manager::builder().start_timeout(5 * SECOND).build().unwrap();
+    manager
+        .run_ephemeral(
+            task_fn("migrate", async |_| {
+                tokio::time::sleep(SECOND).await;
+                Ok(())
+            })
+            .gating_readiness(),
+        )
+        .unwrap();
+    manager.run(worker("work")).unwrap();
+    let _ = tokio::time::timeout(10 * SECOND, manager.wait()).await;
+    assert!(manager.group().readiness().has_started);
+    manager.shutdown().await.unwrap();
+}

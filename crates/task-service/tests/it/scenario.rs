@@ -78,6 +78,17 @@ fn run(scenario: &str) -> Option<ExitCode> {
             manager.run(worker())?;
             Ok(())
         }),
+        "blocks its setup" => service.manager(short).run(async |_| {
+            println!("ready");
+            std::thread::sleep(MANY_SECONDS);
+            Ok(())
+        }),
+        "cannot even begin its setup" => service.run(async |manager| {
+            cleanup(manager)?;
+            let begin: fn() -> std::future::Ready<()> = || panic!("nothing to begin with");
+            begin().await;
+            Ok(())
+        }),
         "ends unasked" => service.run(unasked),
         "ends unasked and that fails" => service.unasked_end_fails().run(unasked),
         "reports nowhere" => service.report_to(ReportTo::Nowhere).run(unasked),

@@ -32,3 +32,13 @@ fn with_the_only_thread_blocked_the_hard_exit_ends_it_with_4_and_the_names() {
     assert!(ended.stderr.contains("wedge-a"), "{}", ended.stderr);
     assert!(ended.took < Duration::from_millis(3_500), "{:?}", ended.took);
 }
+
+#[test]
+fn a_setup_that_blocks_main_is_ended_by_the_hard_exit() {
+    let mut child = Child::start("blocks its setup");
+    child.wait_for("ready");
+    child.kill(Signal::TERM);
+    let ended = child.end();
+    assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+    assert!(ended.took < Duration::from_millis(3_500), "{:?}", ended.took);
+}

@@ -105,7 +105,7 @@ fn check_failures(books: &Books, report: &Report) {
         expected += failed;
     }
     assert_eq!(failures.len(), expected, "{report}");
-    if let CauseKind::TaskEnded { task, outcome } = &report.cause().kind
+    if let CauseKind::TaskEnded { task, outcome, .. } = &report.cause().kind
         && !outcome.is_clean()
     {
         let mut fatal =
