@@ -11,6 +11,7 @@ mod nesting;
 mod parent;
 mod readiness;
 mod report;
+mod runtimes;
 mod schedules;
 #[cfg(feature = "serde")]
 mod serialize;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use task_manager::{Context, Task, task_fn};
+use tokio::runtime::{Builder, Runtime};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -49,4 +50,9 @@ pub(crate) fn slow(name: &'static str, takes: Duration, journal: &Journal) -> im
         journal.note(format!("{name} ended"));
         Ok(())
     })
+}
+
+/// A multi-thread runtime.
+pub(crate) fn workers(count: usize) -> Runtime {
+    Builder::new_multi_thread().worker_threads(count).enable_all().build().unwrap()
 }

@@ -9,4 +9,6 @@ mod child;
 mod exit;
 mod foreign;
 mod idle;
+mod sinks;
 mod stuck;
+mod wakers;

@@ -1,0 +1,143 @@
+//! Wakers that block or panic (invariant 9).
+
+use std::{
+    sync::Arc,
+    task::{Context, Wake, Waker},
+    thread,
+    time::{Duration, Instant},
+};
+
+use task_manager::{Outcome, task_fn};
+
+use crate::{
+    child,
+    stuck::{JOIN, STOP_END, block, on_time, short, worker, workers},
+};
+
+/// Blocks whoever calls it.
+struct BlockingWaker;
+
+impl Wake for BlockingWaker {
+    fn wake(self: Arc<Self>) {
+        block();
+    }
+}
+
+struct PanickingWaker;
+
+impl Wake for PanickingWaker {
+    fn wake(self: Arc<Self>) {
+        panic!("woken");
+    }
+}
+
+/// Has `waker` called when `future` would go on, and lives as long as the process.
+fn leave_waiting(future: impl Future + 'static, waker: Waker) {
+    let mut future = Box::pin(future);
+    assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    std::mem::forget(future);
+}
+
+#[test]
+fn a_thread_that_is_blocked_while_it_drives_the_shutdown_holds_nobody() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = short().build().unwrap();
+            let task = manager
+                .run(task_fn("waker", async |ctx| {
+                    leave_waiting(
+                        async move { ctx.cancelled().await },
+                        Waker::from(Arc::new(BlockingWaker)),
+                    );
+                    std::future::pending().await
+                }))
+                .unwrap();
+            manager.run(worker("other")).unwrap();
+            manager.cleanup("close", async || Ok(())).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let handle = manager.handle();
+            let began = Instant::now();
+            let driver = thread::spawn(move || handle.stop());
+            let error = manager.wait().await.unwrap_err();
+            on_time("wait with the driving thread blocked", began, STOP_END - JOIN);
+            assert!(!driver.is_finished(), "it is stuck in the waker");
+            let report = error.report().unwrap();
+            assert_eq!(task.outcome(), Some(Outcome::Aborted), "{report}");
+            assert_eq!(report.cleanups()[0].outcome, Some(Outcome::Completed), "{report}");
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn a_waker_that_blocks_keeps_no_other_caller_of_wait_asleep() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = Arc::new(short().build().unwrap());
+            manager.run(worker("work")).unwrap();
+            for _ in 0..3 {
+                let manager = manager.clone();
+                leave_waiting(
+                    async move { manager.wait().await },
+                    Waker::from(Arc::new(BlockingWaker)),
+                );
+            }
+            let handle = manager.handle();
+            let began = Instant::now();
+            thread::spawn(move || handle.stop());
+            manager.wait().await.unwrap();
+            on_time("wait beside wakers that block", began, Duration::ZERO);
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn a_waker_that_blocks_keeps_no_other_task_from_being_stopped() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = short().build().unwrap();
+            manager
+                .run(task_fn("waker", async |ctx| {
+                    let waker = Waker::from(Arc::new(BlockingWaker));
+                    let inner = ctx.clone();
+                    leave_waiting(async move { inner.cancelled().await }, waker);
+                    ctx.cancelled().await;
+                    Ok(())
+                }))
+                .unwrap();
+            let others: Vec<_> =
+                ["a", "b", "c"].map(|name| manager.run(worker(name)).unwrap()).into();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let handle = manager.handle();
+            let began = Instant::now();
+            thread::spawn(move || handle.stop());
+            manager.wait().await.unwrap();
+            on_time("a stop beside a waker that blocks", began, Duration::ZERO);
+            for other in others {
+                assert_eq!(other.ended().await, Outcome::Completed);
+            }
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn a_waker_that_panics_keeps_no_other_asleep() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = Arc::new(short().build().unwrap());
+            manager.run(worker("work")).unwrap();
+            let waiting = manager.clone();
+            leave_waiting(
+                async move { waiting.wait().await },
+                Waker::from(Arc::new(PanickingWaker)),
+            );
+            let began = Instant::now();
+            let report = manager.shutdown().await.unwrap();
+            on_time("wait beside a waker that panics", began, Duration::ZERO);
+            assert!(report.is_clean());
+        });
+    })
+    .passed();
+}
