@@ -40,11 +40,18 @@ fn explore(body: fn()) {
     Runner::new(PctScheduler::new(DEPTH, schedules), config).run(body);
 }
 
-fn manager(total: impl Into<Timeout>) -> Manager {
-    Manager::builder().total(total).without_panic_hook().build().unwrap()
+/// A manager without a limit: whoever is waited for ends.
+fn patient() -> Manager {
+    Manager::builder().total(Timeout::Never).without_panic_hook().build().unwrap()
 }
 
-const TOTAL: Duration = Duration::from_secs(25);
+/// Less than the time between two reminders, so that the first timer is the deadline.
+const TOTAL: Duration = Duration::from_secs(2);
+
+fn hasty() -> Manager {
+    let builder = Manager::builder().total(TOTAL).cleanup_budget(TOTAL / 2);
+    builder.without_panic_hook().build().unwrap()
+}
 
 /// Counts its polls and drops.
 #[derive(Clone, Default)]
@@ -118,7 +125,7 @@ fn check_admission<T>(admitted: &Result<TaskHandle, Refused<T>>, traces: &Traces
 #[test]
 fn a_run_that_races_a_stop_and_a_wait_is_part_of_the_shutdown_or_handed_back() {
     explore(|| {
-        let manager = manager(Timeout::Never);
+        let manager = patient();
         let traces = Traces::default();
         let runner = thread::spawn({
             let (handle, task) = (manager.handle(), worker("late", &traces));
@@ -140,7 +147,7 @@ fn a_run_that_races_a_stop_and_a_wait_is_part_of_the_shutdown_or_handed_back() {
 #[test]
 fn two_failures_at_once_are_one_cause_and_two_failures() {
     explore(|| {
-        let manager = manager(Timeout::Never);
+        let manager = patient();
         for name in ["one", "other"] {
             // Refused if the other one was so quick as to have ended everything.
             let _ = manager.run(task_fn(name, async |_| Err(anyhow!("no"))));
@@ -160,7 +167,7 @@ fn two_failures_at_once_are_one_cause_and_two_failures() {
 #[test]
 fn a_cleanup_that_races_the_end_is_run_once_or_handed_back() {
     explore(|| {
-        let manager = manager(Timeout::Never);
+        let manager = patient();
         let runs = Arc::new(AtomicUsize::new(0));
         let register = |handle: Handle| {
             let runs = Arc::clone(&runs);
@@ -188,7 +195,7 @@ fn a_cleanup_that_races_the_end_is_run_once_or_handed_back() {
 #[test]
 fn a_dropped_manager_leaves_nobody_running_unseen() {
     explore(|| {
-        let manager = manager(Timeout::Never);
+        let manager = patient();
         let handle = manager.handle();
         let traces = [Traces::default(), Traces::default()];
         let first = manager.run(worker("first", &traces[0])).unwrap();
@@ -217,7 +224,7 @@ fn a_dropped_manager_leaves_nobody_running_unseen() {
 #[test]
 fn an_abort_that_races_the_end_leaves_one_outcome_that_the_report_has_too() {
     explore(|| {
-        let manager = manager(TOTAL);
+        let manager = hasty();
         let traces = [Traces::default(), Traces::default()];
         let tasks = [
             manager.run(worker("work", &traces[0])).unwrap(),
@@ -240,7 +247,7 @@ fn an_abort_that_races_the_end_leaves_one_outcome_that_the_report_has_too() {
 #[test]
 fn a_task_that_hears_nothing_is_aborted_or_given_up_and_the_wait_ends() {
     explore(|| {
-        let manager = manager(TOTAL);
+        let manager = hasty();
         let traces = Traces::default();
         let guard = CountDrop(traces.clone());
         let deaf = task_fn("deaf", async move |_| {
@@ -261,7 +268,7 @@ fn a_task_that_hears_nothing_is_aborted_or_given_up_and_the_wait_ends() {
 #[test]
 fn a_hold_released_while_its_task_is_given_up_makes_one_outcome() {
     explore(|| {
-        let manager = manager(TOTAL);
+        let manager = hasty();
         // Leaves time for an end that comes too late, and before the report.
         manager.cleanup("slow", turns).unwrap();
         let task = manager
@@ -287,7 +294,7 @@ fn a_hold_released_while_its_task_is_given_up_makes_one_outcome() {
 #[test]
 fn readiness_that_races_a_stop_is_answered_and_false_from_the_trigger_on() {
     explore(|| {
-        let manager = Arc::new(manager(Timeout::Never));
+        let manager = Arc::new(patient());
         let task = task_fn("gate", async |ctx: Context| {
             ctx.set_ready(true);
             ctx.cancelled().await;
@@ -319,7 +326,7 @@ fn readiness_that_races_a_stop_is_answered_and_false_from_the_trigger_on() {
 #[test]
 fn all_who_wait_get_the_same_report_and_one_who_gives_up_takes_it_from_nobody() {
     explore(|| {
-        let manager = Arc::new(manager(Timeout::Never));
+        let manager = Arc::new(patient());
         manager.run_ephemeral(worker("work", &Traces::default())).unwrap();
         let waiters = [(); 2].map(|()| {
             let manager = Arc::clone(&manager);
@@ -341,7 +348,7 @@ fn all_who_wait_get_the_same_report_and_one_who_gives_up_takes_it_from_nobody() 
 #[test]
 fn a_group_whose_last_task_ends_while_somebody_begins_to_wait_completes() {
     explore(|| {
-        let manager = manager(Timeout::Never);
+        let manager = patient();
         let traces = [Traces::default(), Traces::default()];
         manager.run(worker("probes", &traces[0]).in_phase(Phase::SUPPORT)).unwrap();
         manager.run_ephemeral(task_fn("job", async |_| Ok(()))).unwrap();
@@ -360,7 +367,7 @@ fn a_group_whose_last_task_ends_while_somebody_begins_to_wait_completes() {
 #[test]
 fn a_cleanup_that_hangs_fails_or_ends_is_told_apart_and_the_next_one_runs() {
     explore(|| {
-        let manager = manager(TOTAL);
+        let manager = hasty();
         manager.cleanup("good", async || Ok(())).unwrap();
         manager.cleanup("bad", async || Err(anyhow!("no"))).unwrap();
         manager.cleanup("hanging", async || pending().await).unwrap();

@@ -1,7 +1,7 @@
 //! A runtime for shuttle: its tasks are shuttle's, and its clock leaps.
 //!
-//! A timer waits for a few turns of the scheduler, and then it is as late as the timer says. So a deadline may pass at
-//! any moment between two steps of the others, which no clock would try.
+//! Whenever a timer is looked at, it may be as late as the timer says, or not yet. So a deadline can pass at any moment
+//! between two steps of the others, which no clock would try.
 
 use std::{
     cell::Cell,
@@ -12,10 +12,11 @@ use std::{
     time::Duration,
 };
 
-use shuttle::{future, thread};
-
-/// For how many turns a timer waits.
-const PATIENCE: u8 = 4;
+use shuttle::{
+    future,
+    rand::{Rng, thread_rng},
+    thread,
+};
 
 thread_local! {
     /// Shuttle runs everything on one thread of the system, whose clock this is.
@@ -73,30 +74,26 @@ impl Instant {
     }
 }
 
-pub(crate) struct Sleep {
-    deadline: Duration,
-    patience: u8,
-}
+pub(crate) struct Sleep(Duration);
 
 pub(crate) fn sleep(duration: Duration) -> Sleep {
-    Sleep { deadline: NOW.get().saturating_add(duration), patience: PATIENCE }
+    Sleep(NOW.get().saturating_add(duration))
 }
 
 pub(crate) fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { deadline: deadline.0, patience: PATIENCE }
+    Sleep(deadline.0)
 }
 
 impl Future for Sleep {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if NOW.get() < self.deadline && self.patience > 0 {
-            self.patience -= 1;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if NOW.get() < self.0 && thread_rng().r#gen() {
             cx.waker().wake_by_ref();
             thread::yield_now();
             return Poll::Pending;
         }
-        NOW.set(NOW.get().max(self.deadline));
+        NOW.set(NOW.get().max(self.0));
         Poll::Ready(())
     }
 }
