@@ -266,6 +266,21 @@ fn a_task_that_hears_nothing_is_aborted_or_given_up_and_the_wait_ends() {
 }
 
 #[test]
+fn a_task_that_hears_nothing_and_is_run_during_the_stop_is_not_left_behind() {
+    explore(|| {
+        let manager = hasty();
+        let runner = thread::spawn({
+            let handle = manager.handle();
+            move || handle.run(task_fn("deaf", async |_| pending().await)).ok()
+        });
+        let report = report(block_on(manager.shutdown()));
+        let task = runner.join().unwrap();
+        assert_eq!(report.totals().started, u64::from(task.is_some()), "{report}");
+        assert_eq!(report.failures().len(), usize::from(task.is_some()), "{report}");
+    });
+}
+
+#[test]
 fn a_hold_released_while_its_task_is_given_up_makes_one_outcome() {
     explore(|| {
         let manager = hasty();

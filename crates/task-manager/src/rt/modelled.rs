@@ -15,6 +15,7 @@ use std::{
 use shuttle::{
     future,
     rand::{Rng, thread_rng},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
@@ -43,7 +44,10 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        JoinHandle(ManuallyDrop::new(future::spawn(future)))
+        let join = JoinHandle(ManuallyDrop::new(future::spawn(future)));
+        // Shuttle changes tasks only here and there: the new one may have its turn before its handle is known.
+        AtomicBool::new(false).load(Ordering::SeqCst);
+        join
     }
 }
 
