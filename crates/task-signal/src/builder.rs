@@ -1,16 +1,16 @@
 //! How a [`SignalTask`] is put together.
 
-use std::{borrow::Cow, fmt, io, sync::mpsc::channel, thread, time::Duration};
+use std::{borrow::Cow, fmt, thread, time::Duration};
 
 use crate::{
     AfterEnd, IgnoredSignals, LogLevel, Reaction, Received, Signal, SignalError, SignalTask,
-    courier::Courier,
+    crew::Crew,
     error::ErrorKind,
     ladder::{ESCALATING, Ladder},
     lease::{Lease, Tenant},
     platform::{Claim, Inbox, check},
     teller::{Callback, Teller},
-    watcher::Watcher,
+    watch::Watch,
 };
 
 /// Settings of a [`SignalTask`]: what [`SignalTask::builder`] returns.
@@ -125,31 +125,18 @@ impl SignalTaskBuilder {
         let captured = claim.signals().to_vec();
         let lease = Lease::new(claim, Some(closer));
         // From here on, a return without the task lets the signals go.
-        let tenant = Tenant::new(lease.clone());
+        let tenant = Tenant::new(lease);
 
-        let (errands, errands_to_do) = channel();
         let (teller, teller_thread) = Teller::new(callback, log_level);
-        let is_checking = crate::courier::IsChecking::default();
-        let courier = Courier {
-            errands: errands_to_do,
-            teller: teller.clone(),
-            lease,
-            is_checking: is_checking.clone(),
-        };
-        let watcher = Watcher {
-            inbox,
-            ladders,
-            repeat_window,
-            errands: errands.clone(),
-            teller,
-            is_checking,
-        };
-        spawn("signal-tell", move || teller_thread.run())?;
-        spawn("signal-carry", move || courier.carry())?;
-        spawn("signal-watch", move || watcher.watch())?;
+        thread::Builder::new()
+            .name("signal-tell".to_owned())
+            .spawn(move || teller_thread.run())
+            .map_err(ErrorKind::Thread)?;
+        let watch = Watch { inbox, ladders, repeat_window };
+        let crew = Crew::start(watch, teller).map_err(ErrorKind::Thread)?;
 
         let ignored = wanted.into_iter().filter(|signal| !captured.contains(signal)).collect();
-        Ok(SignalTask { name, captured, ignored, log_level, errands, tenant })
+        Ok(SignalTask { name, captured, ignored, log_level, crew, tenant })
     }
 
     /// Turns the settings into ladders, the dump's included.
@@ -185,11 +172,6 @@ impl SignalTaskBuilder {
             None => vec![Reaction::Stop],
         }
     }
-}
-
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), ErrorKind> {
-    let spawned: io::Result<_> = thread::Builder::new().name(name.to_owned()).spawn(body);
-    spawned.map(drop).map_err(ErrorKind::Thread)
 }
 
 impl fmt::Debug for SignalTaskBuilder {

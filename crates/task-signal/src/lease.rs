@@ -32,6 +32,11 @@ impl Lease {
         Arc::new(Self(Mutex::new(Some(Kept { _claim: claim, _closer: closer }))))
     }
 
+    /// Tells whether the signals were let go.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Lets the signals go.
     pub(crate) fn end(&self) {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -48,6 +53,10 @@ pub(crate) struct Tenant {
 impl Tenant {
     pub(crate) fn new(lease: Arc<Lease>) -> Self {
         Self { lease, serves: None }
+    }
+
+    pub(crate) fn lease(&self) -> Arc<Lease> {
+        Arc::clone(&self.lease)
     }
 
     /// Hands the end of the lease over to the group behind `context`.

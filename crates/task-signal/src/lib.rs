@@ -32,9 +32,9 @@
 //!
 //! - *From the constructor on.* It needs no runtime. What comes before the task runs is delivered when it does, and
 //!   the third `SIGINT` ends a program that is still setting up.
-//! - *While the runtime is blocked*, all of its workers included. Signals are read and delivered by threads of their
-//!   own: one that counts and can end the process, and calls nothing that might block; one that tells the manager; one
-//!   that runs the log, the callback and the dump.
+//! - *While the runtime is blocked*, all of its workers included. Threads of their own serve the signals: one always
+//!   reads and counts, and can end the process, whatever the others are stuck in; another delivers to the group; a
+//!   third runs what may block by right, the log, the callback and the dump.
 //! - *Until the report is made.* That is later than the end of the task, which is stopped before the cleanups run.
 //!   Then each signal has its default action again, which for those above ends the process; at once, if a task was
 //!   dropped without having run. A signal that was read before the report and could not be delivered until after it
@@ -97,13 +97,15 @@ mod action;
 mod trigger;
 mod trigger_builder;
 
-mod courier;
+mod crew;
 mod dump;
 mod lease;
+mod leave;
 mod log;
 mod platform;
+mod recipient;
 mod teller;
-mod watcher;
+mod watch;
 
 pub use after_end::AfterEnd;
 pub use builder::SignalTaskBuilder;

@@ -1,11 +1,12 @@
 //! The task that stops its group at a signal.
 
-use std::{borrow::Cow, fmt, sync::mpsc::Sender};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use task_core::{Context, Phase, Task};
 
 use crate::{
-    LogLevel, Signal, SignalError, SignalTaskBuilder, courier::Errand, lease::Tenant, log,
+    LogLevel, Signal, SignalError, SignalTaskBuilder, crew::Crew, lease::Tenant, log,
+    recipient::Recipient,
 };
 
 /// Stops its group at a signal, and makes it hurry at further ones.
@@ -27,7 +28,7 @@ pub struct SignalTask {
     pub(crate) captured: Vec<Signal>,
     pub(crate) ignored: Vec<Signal>,
     pub(crate) log_level: LogLevel,
-    pub(crate) errands: Sender<Errand>,
+    pub(crate) crew: Arc<Crew>,
     pub(crate) tenant: Tenant,
 }
 
@@ -65,13 +66,12 @@ impl Task for SignalTask {
 
     /// Waits for the group to stop. It never fails.
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
-        let Self { name: _, captured, ignored, log_level, errands, mut tenant } = self;
+        let Self { name: _, captured, ignored, log_level, crew, mut tenant } = self;
         log::ignored(log_level, &ignored);
         ctx.status(waiting_for(&captured));
         tenant.serve(&ctx);
-        // The courier lives as long as there is a sender.
-        let _ = errands.send(Errand::Attach(ctx.clone()));
-        drop(errands);
+        crew.attach(Recipient { context: ctx.clone(), lease: tenant.lease() });
+        drop(crew);
         ctx.cancelled().await;
         Ok(())
     }

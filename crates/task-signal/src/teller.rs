@@ -54,14 +54,19 @@ impl Teller {
         (teller, TellerThread { news, backlog, callback, log_level })
     }
 
+    /// Takes a hold for a callback, if there is one.
+    pub(crate) fn hold(&self, context: &Context) -> Option<Hold> {
+        self.has_callback.then(|| context.hold())
+    }
+
     /// Says that the task runs.
-    pub(crate) fn attach(&self, context: &Context) {
-        self.send(News::Attached(context.clone(), self.hold(Some(context))));
+    pub(crate) fn attach(&self, context: Context, hold: Option<Hold>) {
+        self.send(News::Attached(context, hold));
     }
 
     /// Tells of a signal. There are at most as many as ladders have steps.
-    pub(crate) fn tell(&self, received: Received, context: Option<&Context>) {
-        self.send(News::Received(received, self.hold(context)));
+    pub(crate) fn tell(&self, received: Received, hold: Option<Hold>) {
+        self.send(News::Received(received, hold));
     }
 
     /// Tells of a signal that may come any number of times, unless too many wait already.
@@ -69,10 +74,6 @@ impl Teller {
         if self.backlog.load(Ordering::SeqCst) < BACKLOG {
             self.send(News::Received(received, None));
         }
-    }
-
-    fn hold(&self, context: Option<&Context>) -> Option<Hold> {
-        context.filter(|_| self.has_callback).map(Context::hold)
     }
 
     fn send(&self, news: News) {

@@ -79,7 +79,7 @@ impl Claim {
     }
 }
 
-/// Where console events wait for the one thread that reads them.
+/// Where console events wait for whichever thread reads them.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     sources: Sources,
@@ -138,7 +138,7 @@ struct Gate {
 impl Gate {
     fn wait_on_this_thread(&self) {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        thread.get_or_insert_with(thread::current);
+        *thread = Some(thread::current());
     }
 
     fn wake_by_ref(&self) {

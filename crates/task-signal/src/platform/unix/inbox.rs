@@ -10,7 +10,7 @@ use signal_hook::iterator::{
 
 use crate::Signal;
 
-/// Where captured signals wait for the one thread that reads them.
+/// Where captured signals wait for whichever thread reads them.
 ///
 /// Up to five of a kind wait with their senders; what comes on top of that is dropped, so none of a kind is ever lost
 /// altogether.
