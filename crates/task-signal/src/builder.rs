@@ -1,6 +1,6 @@
 //! How a [`SignalTask`] is put together.
 
-use std::{borrow::Cow, fmt, thread, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::{
     AfterEnd, IgnoredSignals, LogLevel, Reaction, Received, Signal, SignalError, SignalTask,
@@ -127,13 +127,9 @@ impl SignalTaskBuilder {
         // From here on, a return without the task lets the signals go.
         let tenant = Tenant::new(lease);
 
-        let (teller, teller_thread) = Teller::new(callback, log_level);
-        thread::Builder::new()
-            .name("signal-tell".to_owned())
-            .spawn(move || teller_thread.run())
-            .map_err(ErrorKind::Thread)?;
         let watch = Watch { inbox, ladders, repeat_window };
-        let crew = Crew::start(watch, teller).map_err(ErrorKind::Thread)?;
+        let crew =
+            Crew::start(watch, Teller::new(callback, log_level)).map_err(ErrorKind::Thread)?;
 
         let ignored = wanted.into_iter().filter(|signal| !captured.contains(signal)).collect();
         Ok(SignalTask { name, captured, ignored, log_level, crew, tenant })

@@ -6,7 +6,8 @@
 //! say), the next signal is read and counted, and the last step of a ladder exits.
 //!
 //! Two threads are there from the start, so that the system's refusal is an error of the constructor. Another one is
-//! started when the watch is to be handed over and no thread is free, because it is stuck.
+//! started when the watch is to be handed over and no thread is free, because they are stuck: in a delivery, of which
+//! there are at most as many as ladders have steps, or in telling, of which there is one.
 
 use std::{
     collections::VecDeque,
@@ -49,6 +50,8 @@ struct Duty {
     deliverer: Option<u64>,
     deliveries: u64,
     is_checking: bool,
+    /// Whether there is something to deliver or to tell and nobody to do it, but a free thread.
+    has_chores: bool,
 }
 
 impl Crew {
@@ -64,15 +67,18 @@ impl Crew {
         Ok(crew)
     }
 
-    /// Says where to deliver to, and delivers what came early.
-    pub(crate) fn attach(&self, recipient: Recipient) {
+    /// Says where to deliver to, and has what came early delivered.
+    pub(crate) fn attach(self: &Arc<Self>, recipient: Recipient) {
         let hold = self.teller.hold(&recipient.context);
         let mut duty = self.lock();
         // Under the lock, so that the hold covers every callback for a signal that found no recipient.
         self.teller.attach(recipient.context.clone(), hold);
         duty.recipient = Some(recipient);
+        duty.has_chores = true;
         drop(duty);
-        self.deliver([]);
+        if self.staff().is_err() {
+            self.deliver([]);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Duty> {
@@ -89,53 +95,74 @@ impl Crew {
         while let Some(mut watch) = self.take_watch() {
             loop {
                 let Some(come) = watch.next() else { return self.end() };
-                let errands = self.sort(come);
-                if errands.is_empty() {
+                let (errands, has_news) = self.sort(come);
+                if errands.is_empty() && !has_news {
                     continue;
                 }
                 match self.hand_over(watch) {
                     Ok(()) => {
                         self.take(errands);
+                        self.teller.tell();
                         break;
                     }
-                    // There is no thread to be had: whoever is stuck delivers this as well, once free.
+                    // There is no thread to be had: it has to wait for one that comes free.
                     Err(kept) => {
                         watch = kept;
-                        self.lock().errands.extend(errands);
+                        let mut duty = self.lock();
+                        duty.errands.extend(errands);
+                        duty.has_chores = true;
                     }
                 }
             }
         }
     }
 
-    /// Waits until the watch is handed over. `None`: the signals were let go.
+    /// Waits until the watch is handed over, and does chores meanwhile. `None`: the signals were let go.
     fn take_watch(&self) -> Option<Watch> {
         let mut duty = self.lock();
-        duty.free += 1;
         loop {
             if duty.is_over {
                 return None;
             }
             if let Some(watch) = duty.watch.take() {
-                duty.free -= 1;
                 return Some(watch);
             }
+            if std::mem::take(&mut duty.has_chores) {
+                drop(duty);
+                self.deliver([]);
+                self.teller.tell();
+                duty = self.lock();
+                continue;
+            }
+            duty.free += 1;
             duty = self.changed.wait(duty).unwrap_or_else(PoisonError::into_inner);
+            duty.free -= 1;
         }
     }
 
     fn hand_over(self: &Arc<Self>, watch: Watch) -> Result<(), Watch> {
-        if self.lock().free == 0 && self.add_thread().is_err() {
-            return Err(watch);
-        }
         self.lock().watch = Some(watch);
-        self.changed.notify_all();
-        Ok(())
+        match self.staff() {
+            Ok(()) => Ok(()),
+            // Taken in the meantime, if it is gone.
+            Err(_) => self.lock().watch.take().map_or(Ok(()), Err),
+        }
     }
 
-    /// Does at once what cannot block, and returns the rest.
-    fn sort(&self, come: Vec<Come>) -> Vec<Errand> {
+    /// Sees to it that there is a free thread for the watch, and one more for chores.
+    fn staff(self: &Arc<Self>) -> io::Result<()> {
+        let duty = self.lock();
+        let needed = usize::from(duty.watch.is_some()) + usize::from(duty.has_chores);
+        let is_staffed = duty.free >= needed;
+        drop(duty);
+        self.changed.notify_all();
+        if is_staffed { Ok(()) } else { self.add_thread() }
+    }
+
+    /// Does at once what cannot block, and returns what is to be delivered and whether there is something to tell.
+    fn sort(&self, come: Vec<Come>) -> (Vec<Errand>, bool) {
         let mut errands = Vec::new();
+        let mut has_news = false;
         for come in come {
             match come {
                 Come::Counted(received) => match received.reaction {
@@ -145,13 +172,13 @@ impl Crew {
                     }
                     Reaction::Log | Reaction::Dump => {
                         errands.extend(self.check(received.signal));
-                        self.teller.tell_if_idle(received);
+                        has_news |= self.teller.add_if_room(received);
                     }
                 },
                 Come::Repeat(signal) => errands.extend(self.check(signal)),
             }
         }
-        errands
+        (errands, has_news)
     }
 
     /// At most one check is under way, however fast signals come.
@@ -163,11 +190,11 @@ impl Crew {
         Some(Errand::Check(signal))
     }
 
-    /// Tells of signals and delivers them, or keeps them until there is a recipient.
+    /// Delivers signals, or keeps them until there is a recipient; and has them told.
     fn take(&self, errands: Vec<Errand>) {
         let mut duty = self.lock();
         let Some(recipient) = duty.recipient.clone() else {
-            errands.iter().for_each(|errand| self.tell(errand, None));
+            errands.iter().for_each(|errand| self.add_news(errand, None));
             duty.errands.extend(errands);
             let is_over = duty.is_over;
             drop(duty);
@@ -177,14 +204,14 @@ impl Crew {
             return;
         };
         drop(duty);
-        errands.iter().for_each(|errand| self.tell(errand, Some(&recipient)));
+        errands.iter().for_each(|errand| self.add_news(errand, Some(&recipient)));
         self.deliver(errands);
     }
 
-    fn tell(&self, errand: &Errand, recipient: Option<&Recipient>) {
+    fn add_news(&self, errand: &Errand, recipient: Option<&Recipient>) {
         if let Errand::Deliver(received) = errand {
             let hold = recipient.and_then(|recipient| self.teller.hold(&recipient.context));
-            self.teller.tell(received.clone(), hold);
+            self.teller.add(received.clone(), hold);
         }
     }
 

@@ -32,9 +32,9 @@
 //!
 //! - *From the constructor on.* It needs no runtime. What comes before the task runs is delivered when it does, and
 //!   the third `SIGINT` ends a program that is still setting up.
-//! - *While the runtime is blocked*, all of its workers included. Threads of their own serve the signals: one always
-//!   reads and counts, and can end the process, whatever the others are stuck in; another delivers to the group; a
-//!   third runs what may block by right, the log, the callback and the dump.
+//! - *While the runtime is blocked*, all of its workers included. Two threads of their own take turns at the signals:
+//!   one reads and counts and can end the process, the other one delivers to the group, then writes the log and runs the
+//!   callback and the dump. Should it get stuck there, a new one takes its place.
 //! - *Until the report is made.* That is later than the end of the task, which is stopped before the cleanups run.
 //!   Then each signal has its default action again, which for those above ends the process; at once, if a task was
 //!   dropped without having run. A signal that was read before the report and could not be delivered until after it

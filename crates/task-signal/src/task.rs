@@ -16,8 +16,8 @@ use crate::{
 /// `signal SIGTERM from pid 123`. A further `SIGINT` aborts what is left, and one more ends the process with the exit
 /// code 130. See [the crate](crate) for the whole ladder, and for what happens at the end.
 ///
-/// All of this works with every thread of the runtime blocked: it is done by three OS threads that belong to this
-/// value. They sleep until there is a signal.
+/// All of this works with every thread of the runtime blocked: it is done by two OS threads that belong to this
+/// value and sleep until there is a signal; where one is stuck, another one is started.
 ///
 /// It is a task of the [support phase](Phase::SUPPORT), and as long as the cleanups run its signals are still served,
 /// after its own end: until the group's report is made. Then they act by default again, or at once if this value is

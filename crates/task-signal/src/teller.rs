@@ -1,15 +1,13 @@
-//! The thread that runs what may block: log lines, the callback, the dump.
+//! What may block by right: log lines, the callback, the dump.
 //!
-//! It is the only one that can be stuck by a log that nobody reads or by a callback, and nothing waits for it.
+//! One thread of the crew tells at a time, from a queue. It may get stuck; then what comes later waits in the queue, and
+//! nothing else does.
 
 use std::{
     any::Any,
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{Receiver, Sender, channel},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use anyhow::anyhow;
@@ -23,20 +21,15 @@ pub(crate) type Callback = Box<dyn FnMut(&Received) + Send>;
 /// Lines beyond these are dropped while the log is stuck.
 const BACKLOG: usize = 64;
 
-/// Where to send what is to be told.
-#[derive(Clone)]
 pub(crate) struct Teller {
-    news: Sender<News>,
-    backlog: Arc<AtomicUsize>,
+    desk: Mutex<Desk>,
     has_callback: bool,
 }
 
-/// The teller's own side.
-pub(crate) struct TellerThread {
-    news: Receiver<News>,
-    backlog: Arc<AtomicUsize>,
-    callback: Option<Callback>,
-    log_level: LogLevel,
+struct Desk {
+    news: VecDeque<News>,
+    /// `None` while somebody tells.
+    voice: Option<Voice>,
 }
 
 /// The hold keeps the task from having ended, so that what the callback does is in the report.
@@ -46,12 +39,11 @@ enum News {
 }
 
 impl Teller {
-    pub(crate) fn new(callback: Option<Callback>, log_level: LogLevel) -> (Self, TellerThread) {
-        let (sender, news) = channel();
-        let backlog = Arc::new(AtomicUsize::new(0));
+    pub(crate) fn new(callback: Option<Callback>, log_level: LogLevel) -> Self {
         let has_callback = callback.is_some();
-        let teller = Self { news: sender, backlog: Arc::clone(&backlog), has_callback };
-        (teller, TellerThread { news, backlog, callback, log_level })
+        let voice = Voice { callback, log_level, context: None, failures: Vec::new(), dump: None };
+        let desk = Desk { news: VecDeque::new(), voice: Some(voice) };
+        Self { desk: Mutex::new(desk), has_callback }
     }
 
     /// Takes a hold for a callback, if there is one.
@@ -61,64 +53,71 @@ impl Teller {
 
     /// Says that the task runs.
     pub(crate) fn attach(&self, context: Context, hold: Option<Hold>) {
-        self.send(News::Attached(context, hold));
+        self.desk().news.push_back(News::Attached(context, hold));
     }
 
-    /// Tells of a signal. There are at most as many as ladders have steps.
-    pub(crate) fn tell(&self, received: Received, hold: Option<Hold>) {
-        self.send(News::Received(received, hold));
+    /// Has a signal told. There are at most as many as ladders have steps.
+    pub(crate) fn add(&self, received: Received, hold: Option<Hold>) {
+        self.desk().news.push_back(News::Received(received, hold));
     }
 
-    /// Tells of a signal that may come any number of times, unless too many wait already.
-    pub(crate) fn tell_if_idle(&self, received: Received) {
-        if self.backlog.load(Ordering::SeqCst) < BACKLOG {
-            self.send(News::Received(received, None));
+    /// Has a signal told that may come any number of times, unless too many wait already. Returns whether there is
+    /// somebody needed to tell it.
+    pub(crate) fn add_if_room(&self, received: Received) -> bool {
+        let mut desk = self.desk();
+        if desk.news.len() < BACKLOG {
+            desk.news.push_back(News::Received(received, None));
         }
+        desk.voice.is_some()
     }
 
-    fn send(&self, news: News) {
-        self.backlog.fetch_add(1, Ordering::SeqCst);
-        // The thread lives as long as there is a sender.
-        let _ = self.news.send(news);
+    /// Tells what there is, unless another thread is at it, which then tells this as well.
+    pub(crate) fn tell(&self) {
+        let mut desk = self.desk();
+        let Some(mut voice) = desk.voice.take() else { return };
+        while let Some(news) = desk.news.pop_front() {
+            drop(desk);
+            voice.tell(news);
+            desk = self.desk();
+        }
+        desk.voice = Some(voice);
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl TellerThread {
-    /// Tells until nobody can send any more.
-    pub(crate) fn run(mut self) {
-        let mut context: Option<Context> = None;
-        let mut early = Early::default();
-        while let Ok(news) = self.news.recv() {
-            self.backlog.fetch_sub(1, Ordering::SeqCst);
-            match (news, &context) {
-                (News::Attached(attached, _hold), _) => {
-                    let Early { failures, dump } = std::mem::take(&mut early);
-                    failures.into_iter().for_each(|error| attached.record_failure(error));
-                    if let Some(received) = dump {
-                        self.tell_within(&attached, |_| write_dump(&received, &attached));
-                    }
-                    context = Some(attached);
-                }
-                (News::Received(received, _hold), Some(context)) => {
-                    self.tell_within(context, |teller| teller.tell(&received, context));
-                }
-                (News::Received(received, _hold), None) => self.tell_early(received, &mut early),
+/// What it takes to tell.
+struct Voice {
+    callback: Option<Callback>,
+    log_level: LogLevel,
+    context: Option<Context>,
+    /// What has to wait for the task to run: failures, one per step of a ladder at most, and a dump.
+    failures: Vec<anyhow::Error>,
+    dump: Option<Received>,
+}
+
+impl Voice {
+    fn tell(&mut self, news: News) {
+        match (news, self.context.clone()) {
+            (News::Attached(context, _hold), _) => self.attach(context),
+            (News::Received(received, _hold), Some(context)) => {
+                within(&context, || self.received(&received, &context));
             }
+            (News::Received(received, _hold), None) => self.received_early(received),
         }
     }
 
-    /// Does one thing as a part of the task.
-    fn tell_within(
-        &mut self,
-        context: &Context,
-        tell: impl FnOnce(&mut Self) -> anyhow::Result<()>,
-    ) {
-        if let Err(error) = context.enter(|| tell(self)) {
-            context.record_failure(error);
+    fn attach(&mut self, context: Context) {
+        self.failures.drain(..).for_each(|error| context.record_failure(error));
+        if let Some(received) = self.dump.take() {
+            within(&context, || write_dump(&received, &context));
         }
+        self.context = Some(context);
     }
 
-    fn tell(&mut self, received: &Received, context: &Context) -> anyhow::Result<()> {
+    fn received(&mut self, received: &Received, context: &Context) -> anyhow::Result<()> {
         // A log that panics is no reason to keep the callback from the news.
         let logged = match received.reaction {
             Reaction::Dump => write_dump(received, context),
@@ -127,15 +126,15 @@ impl TellerThread {
         self.call(received).and(logged)
     }
 
-    fn tell_early(&mut self, received: Received, early: &mut Early) {
+    fn received_early(&mut self, received: Received) {
         let logged = self.log(&received);
         if let Err(error) = self.call(&received).and(logged)
-            && early.failures.len() < BACKLOG
+            && self.failures.len() < BACKLOG
         {
-            early.failures.push(error);
+            self.failures.push(error);
         }
         if received.reaction == Reaction::Dump {
-            early.dump = Some(received);
+            self.dump = Some(received);
         }
     }
 
@@ -151,11 +150,11 @@ impl TellerThread {
     }
 }
 
-/// What has to wait for the task to run.
-#[derive(Default)]
-struct Early {
-    failures: Vec<anyhow::Error>,
-    dump: Option<Received>,
+/// Does one thing as a part of the task.
+fn within(context: &Context, tell: impl FnOnce() -> anyhow::Result<()>) {
+    if let Err(error) = context.enter(tell) {
+        context.record_failure(error);
+    }
 }
 
 fn write_dump(received: &Received, context: &Context) -> anyhow::Result<()> {

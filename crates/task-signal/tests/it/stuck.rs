@@ -29,6 +29,17 @@ fn a_callback_that_never_returns_keeps_no_signal_from_the_group() {
 }
 
 #[test]
+fn a_callback_that_never_returns_keeps_no_early_signal_from_the_group() {
+    let mut child = Child::start("stuck callback early");
+    child.kill_and_see(Signal::INT, "called: SIGINT");
+    child.go();
+    child.wait_for("request_stop: signal SIGINT");
+    child.kill_and_see(Signal::INT, "escalate: Abort");
+    child.kill(Signal::INT);
+    child.ends_with(130);
+}
+
+#[test]
 fn a_log_that_never_returns_keeps_no_signal_from_the_group() {
     let mut child = Child::start("stuck log");
     child.kill(Signal::USR1);

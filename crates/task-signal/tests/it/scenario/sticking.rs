@@ -16,6 +16,7 @@ use crate::group::Loud;
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("stuck request", stuck_request),
     ("stuck callback", stuck_callback),
+    ("stuck callback early", stuck_callback_early),
     ("stuck log", stuck_log),
     ("stuck runtime", stuck_runtime),
     ("stuck stderr", stuck_stderr),
@@ -35,6 +36,18 @@ fn stuck_callback() {
         say(&format!("called: {received}"));
         sleep_for_good();
     }));
+}
+
+fn stuck_callback_early() {
+    let builder = without_window().on_signal(|received| {
+        say(&format!("called: {received}"));
+        sleep_for_good();
+    });
+    let task = builder.build().unwrap();
+    say("ready");
+    wait_for_go();
+    let _thread = serve(task, &Loud::new());
+    wait_for_go();
 }
 
 fn stuck_log() {
