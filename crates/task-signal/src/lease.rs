@@ -32,11 +32,6 @@ impl Lease {
         Arc::new(Self(Mutex::new(Some(Kept { _claim: claim, _closer: closer }))))
     }
 
-    /// Tells whether the signals were let go.
-    pub(crate) fn is_over(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
-    }
-
     /// Lets the signals go.
     pub(crate) fn end(&self) {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -55,10 +55,10 @@ impl Recipient {
         self.context.status(format!("received {received}"));
     }
 
-    /// Tells whether the report has been made, or the signals were let go without one. Then the signal has overtaken the news of it, and acts as every later
+    /// Tells whether the report has been made. Then the signal has overtaken the news of it, and acts as every later
     /// one will.
     fn has_ended(&self, signal: Signal) -> bool {
-        let has_ended = self.lease.is_over() || self.context.group().step() == Step::Ended;
+        let has_ended = self.context.group().step() == Step::Ended;
         if has_ended {
             self.lease.end();
             act_by_default(signal);

@@ -51,14 +51,15 @@ fn a_signal_that_stopped_the_group_kills_after_the_report() {
 #[test]
 fn a_signal_that_overtakes_the_news_of_the_report_kills() {
     for (scenario, before) in [
-        // The first of its kind, one beyond its ladder, one within the window of another.
+        // The first of its kind, one beyond its ladder, one after others beyond, one within the window of another.
         ("ending unnoticed", 0),
         ("ending unnoticed", 1),
+        ("ending unnoticed", 4),
         ("ending with a long window", 1),
     ] {
         let mut child = Child::start(scenario);
-        for _ in 0..before {
-            child.kill_and_see(Signal::TERM, "request_stop");
+        for count in 1..=before {
+            child.kill_and_see(Signal::TERM, &format!("count={count}"));
         }
         child.go();
         child.wait_for("cleaning up");

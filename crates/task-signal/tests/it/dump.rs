@@ -22,3 +22,12 @@ fn the_dump_lists_the_group_and_its_tasks_and_stops_nothing() {
     }
     assert_eq!(child.count("request_stop"), 0);
 }
+
+#[test]
+fn a_dump_that_is_asked_for_before_the_task_runs_is_written_when_it_does() {
+    let mut child = Child::start("captured early");
+    child.kill_and_see(Signal::USR1, "received SIGUSR1");
+    child.go();
+    child.wait_for("in_step_ms=");
+    child.wait_for("task `loud` is running");
+}

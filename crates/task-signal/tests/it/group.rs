@@ -79,6 +79,9 @@ impl Scope for Member {
 
     fn request_stop(&self, reason: Cow<'static, str>) {
         say(&format!("request_stop: {reason}"));
+        let mut step = self.0.step.lock().unwrap();
+        *step = Step::Draining.max(*step);
+        drop(step);
         while self.0.is_stuck.load(Ordering::SeqCst) {
             std::thread::park();
         }

@@ -51,6 +51,14 @@ fn the_second_interrupt_ends_the_grace_and_cleans_up() {
 }
 
 #[test]
+fn a_signal_that_aborts_at_once_is_the_cause_in_the_report() {
+    let mut child = Child::start("managed with a short ladder");
+    child.kill(Signal::INT);
+    let report = child.wait_for("code 1 after");
+    assert!(report.contains("signal SIGINT"), "{report}");
+}
+
+#[test]
 fn the_third_interrupt_exits_in_the_midst_of_a_cleanup() {
     let mut child = Child::start("managed with an endless cleanup");
     child.kill_and_see(Signal::INT, "work: cancelled");

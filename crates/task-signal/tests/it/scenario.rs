@@ -72,7 +72,7 @@ struct Log;
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         while IS_LOG_STUCK.load(Ordering::SeqCst) {
-            thread::park();
+            thread::sleep(Duration::from_millis(1));
         }
         stderr().write(bytes)
     }

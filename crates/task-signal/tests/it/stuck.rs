@@ -11,7 +11,8 @@ fn a_request_that_never_returns_keeps_no_later_signal_from_the_group() {
     let mut child = Child::start("stuck request");
     child.kill_and_see(Signal::INT, "request_stop");
     child.kill_and_see(Signal::TERM, "request_stop: signal SIGTERM");
-    child.kill_and_see(Signal::INT, "request_stop");
+    // What hurries a shutdown that has begun is asked for before anything else.
+    child.kill_and_see(Signal::INT, "escalate: Abort");
     child.kill(Signal::INT);
     child.ends_with(130);
 }
@@ -48,6 +49,20 @@ fn a_log_that_never_returns_keeps_no_signal_from_the_group() {
     child.kill(Signal::USR1);
     child.kill(Signal::INT);
     child.ends_with(130);
+}
+
+#[test]
+fn a_log_that_is_stuck_for_a_while_does_not_pile_up_lines() {
+    let mut child = Child::start("stuck log");
+    for _ in 0..2_000 {
+        child.kill(Signal::USR1);
+        std::thread::sleep(std::time::Duration::from_micros(50));
+    }
+    child.kill_and_see(Signal::TERM, "request_stop");
+    child.go();
+    child.wait_for("INFO task_signal: received SIGTERM");
+    let dumps = child.count("in_step_ms=");
+    assert!((1..=66).contains(&dumps), "{dumps}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use task_core::task_fn;
 use task_manager::{Builder, Manager, Report, ShutdownError};
-use task_signal::{AfterEnd, SignalTask, SignalTaskBuilder, SignalTrigger};
+use task_signal::{AfterEnd, Reaction, Signal, SignalTask, SignalTaskBuilder, SignalTrigger};
 use tokio::runtime::Runtime;
 
 use super::{IS_LOG_STUCK, Scenario, say, wait_for_go, without_window};
@@ -21,6 +21,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("managed to the end", managed_to_the_end),
     ("managed early", managed_early),
     ("managed without an end", || manage_stubborn(without_window())),
+    ("managed with a short ladder", || {
+        manage_stubborn(without_window().ladder(Signal::INT, [Reaction::Abort]));
+    }),
     ("managed with an endless cleanup", managed_with_an_endless_cleanup),
     ("managed with a stuck log", managed_with_a_stuck_log),
     ("managed with every worker blocked", managed_with_every_worker_blocked),

@@ -1,7 +1,7 @@
 //! Programs that deliver signals to a group.
 
 use task_core::Task;
-use task_signal::SignalTask;
+use task_signal::{Signal, SignalTask};
 
 use super::{Scenario, say, serve, serve_for_good, wait_for_go, without_window};
 use crate::group::Loud;
@@ -20,7 +20,7 @@ fn stop() {
 
 /// Captured outside a runtime, and run when the test says so.
 fn captured_early() {
-    let task = without_window().build().unwrap();
+    let task = without_window().dump_on(Signal::USR1).build().unwrap();
     assert_eq!(task.name(), "signals");
     assert!(task.phase().is_support());
     say("ready");

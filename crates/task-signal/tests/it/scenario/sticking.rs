@@ -53,6 +53,8 @@ fn stuck_callback_early() {
 fn stuck_log() {
     IS_LOG_STUCK.store(true, Ordering::SeqCst);
     serve_for_good(without_window().dump_on(Signal::USR1));
+    IS_LOG_STUCK.store(false, Ordering::SeqCst);
+    wait_for_go();
 }
 
 /// Every worker of the runtime sleeps in synchronous code.
