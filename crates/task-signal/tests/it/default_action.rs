@@ -60,6 +60,9 @@ fn a_signal_that_overtakes_the_news_of_the_report_kills() {
         let mut child = Child::start(scenario);
         for count in 1..=before {
             child.kill_and_see(Signal::TERM, &format!("count={count}"));
+            if count == 1 {
+                child.wait_for("request_stop");
+            }
         }
         child.go();
         child.wait_for("cleaning up");
