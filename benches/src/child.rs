@@ -27,7 +27,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     let runtime = runtime(flavor)?;
     let mut laps = Laps::begin();
-    runtime.block_on(contestants::run(contestant, scenario, count, &mut laps))?;
+    runtime.block_on(async {
+        if scenario != Scenario::Second {
+            return contestants::run(contestant, scenario, count, &mut laps).await;
+        }
+        contestants::run(contestant, Scenario::Parked, 1, &mut laps).await?;
+        laps.restart();
+        contestants::run(contestant, Scenario::Parked, count, &mut laps).await
+    })?;
     println!("{laps}");
     Ok(())
 }

@@ -112,6 +112,7 @@ fn counts(scenario: Scenario, is_quick: bool) -> Vec<usize> {
     match scenario {
         Scenario::Parked if is_quick => vec![10, 1_000, 100_000, 1_000_000],
         Scenario::Parked => vec![10, 100, 1_000, 10_000, 100_000, 1_000_000],
+        Scenario::Second => vec![10],
         Scenario::Ephemeral => vec![1_000_000],
         Scenario::Failure => vec![10_000],
         Scenario::Panic => vec![1_000],
@@ -123,7 +124,7 @@ fn contestants(scenario: Scenario, count: usize, is_quick: bool) -> Vec<Contesta
     let most = match scenario {
         Scenario::Parked if is_quick => 4,
         Scenario::Parked => contestant::ALL.len(),
-        Scenario::Ephemeral => 4,
+        Scenario::Second | Scenario::Ephemeral => 4,
         Scenario::Failure | Scenario::Panic => 2,
     };
     let chosen = contestant::ALL[..most].iter().copied();

@@ -8,9 +8,9 @@ static ARRIVED: AtomicUsize = AtomicUsize::new(0);
 static EXPECTED: AtomicUsize = AtomicUsize::new(usize::MAX);
 static ALL: Notify = Notify::const_new();
 
-/// Says how many will arrive, counted from the process's start.
+/// Says how many more will arrive.
 pub(crate) fn expect(count: usize) {
-    EXPECTED.store(count, Ordering::SeqCst);
+    EXPECTED.store(ARRIVED.load(Ordering::SeqCst) + count, Ordering::SeqCst);
 }
 
 /// Counts the caller; the last one opens the gate.

@@ -5,6 +5,8 @@
 pub(crate) enum Scenario {
     /// Start N tasks, wait until each waits for its cancellation, stop, wait for all.
     Parked,
+    /// The same again in the same process, after a group of one.
+    Second,
     /// N tasks that end at once, a thousand at a time.
     Ephemeral,
     /// N tasks wait for cancellation; one more fails; until the wait for all of them returns.
@@ -14,7 +16,7 @@ pub(crate) enum Scenario {
 }
 
 pub(crate) const ALL: &[Scenario] =
-    &[Scenario::Parked, Scenario::Ephemeral, Scenario::Failure, Scenario::Panic];
+    &[Scenario::Parked, Scenario::Second, Scenario::Ephemeral, Scenario::Failure, Scenario::Panic];
 
 /// How many ephemeral tasks are started before they are waited for.
 pub(crate) const BATCH: usize = 1_000;
@@ -23,6 +25,7 @@ impl Scenario {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Parked => "parked",
+            Self::Second => "second",
             Self::Ephemeral => "ephemeral",
             Self::Failure => "failure",
             Self::Panic => "panic",
@@ -32,6 +35,7 @@ impl Scenario {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Parked => "start N tasks that wait for cancellation, stop, wait for all",
+            Self::Second => "as parked, by the second group of a process",
             Self::Ephemeral => {
                 "N tasks that end at once; memory is the growth after the first tenth"
             }

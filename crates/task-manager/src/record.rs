@@ -118,7 +118,7 @@ impl Record {
         }
         self.tasks.push_back(TaskReport {
             id: entry.id,
-            name: entry.name.to_string(),
+            name: entry.name.clone(),
             phase: entry.phase,
             outcome,
             ended_at: now,

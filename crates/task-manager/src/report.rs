@@ -1,6 +1,6 @@
 //! Everything that happened in a shutdown, as a value.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use task_core::{Outcome, Phase, TaskId, Totals};
 
@@ -40,7 +40,7 @@ pub struct TaskReport {
     /// Which admission it was.
     pub id: TaskId,
     /// Its name.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Its phase.
     pub phase: Phase,
     /// How it ended.

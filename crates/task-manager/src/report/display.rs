@@ -65,9 +65,9 @@ impl Report {
         for task in &slowest {
             *same_name.entry(&task.name).or_default() += 1;
         }
-        let label = |task: &TaskReport| match same_name.get(task.name.as_str()) {
+        let label = |task: &TaskReport| match same_name.get(&*task.name) {
             Some(2..) => format!("{}#{}", task.name, task.id),
-            _ => task.name.clone(),
+            _ => task.name.to_string(),
         };
         let names = slowest.iter().map(|task| label(task));
         let cleanups = contents.cleanups.iter().take(MOST_LINES);
