@@ -17,6 +17,7 @@ use crate::{
     scenario::{self, Flavor, Scenario},
     series::{Figures, Series},
     table::Table,
+    targets,
 };
 
 /// The scenarios that are not a child's.
@@ -83,6 +84,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         return Ok(());
     }
     let choice = Choice::parse(arguments)?;
+    let columns = ["time", "CPU time", "at most"];
+    let mut targets = Table::new(String::from("task-manager, and what it is to cost"), &columns);
     for scenario in scenario::ALL.iter().copied().filter(|scenario| choice.wants(scenario.word())) {
         for flavor in [Flavor::TwoWorkers, Flavor::CurrentThread] {
             let mut series = Vec::new();
@@ -90,6 +93,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
                 series.push(measure(scenario, count, flavor, choice.is_quick)?);
             }
             print(scenario, flavor, &series);
+            targets::judge(&mut targets, scenario, flavor, &series);
             if scenario == Scenario::Parked && flavor == Flavor::TwoWorkers && !choice.is_quick {
                 let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cost-per-task.svg");
                 std::fs::write(path, plot::draw(&series)).context("failed to write the plot")?;
@@ -102,6 +106,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if choice.wants("idle") {
         outside::idle(Duration::from_secs(if choice.is_quick { 2 } else { 10 }))?;
     }
+    targets.print();
     if choice.wants("cost") {
         cost::run()?;
     }

@@ -24,6 +24,7 @@ mod outside;
 mod plot;
 mod series;
 mod table;
+mod targets;
 
 use std::process::ExitCode;
 

@@ -16,7 +16,12 @@ impl Table {
         self.rows.push([vec![String::from(name)], cells].concat());
     }
 
+    /// Prints it, unless there is nothing in it.
     pub(crate) fn print(&self) {
+        let has_cells = self.rows[1..].iter().any(|row| row[1..].iter().any(|cell| cell != "-"));
+        if !has_cells {
+            return;
+        }
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
