@@ -46,8 +46,8 @@ pub(crate) const SECTIONS: &[Section] = &[
     },
     Section {
         name: "test",
-        about: "Every test and doctest with all features, then the tests of each package with\n\
-                every other selection of its features.",
+        about: "Every test and doctest with all features; then, with every other selection of its\n\
+                features, the unit tests and the suite `it` of each published crate.",
         run: test::run,
     },
     Section {

@@ -30,10 +30,14 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     Ok(Ending::Passed)
 }
 
-/// `--tests` leaves out the doctests: they are about the crate with everything turned on.
+/// The unit tests and the suite that every crate has, `tests/it`. Doctests are about the crate with
+/// everything turned on, and the slow suites beside `it` run once, there, too.
 fn test(workspace: &Workspace, package: &Package, selection: &Selection) -> Run {
+    let suite = package.targets.iter().any(|target| target.kind == "test" && target.name == "it");
+    let suite: &[&str] = if suite { &["--test", "it"] } else { &[] };
     Run::cargo(workspace)
-        .arguments(["test", "--quiet", "--locked", "-p", &package.name, "--tests"])
+        .arguments(["test", "--quiet", "--locked", "-p", &package.name, "--lib"])
+        .arguments(suite)
         .arguments(selection.arguments())
         .limit(LIMIT)
 }
