@@ -2,47 +2,27 @@
 
 use std::{cell::Cell, sync::Arc, time::Duration};
 
-use task_core::{Stage, Step, Wakers};
+use task_core::{Stage, Step};
 
 use crate::{
     alarm::Times,
     cause::CauseKind,
-    cleanup::Hook,
-    delivery::Parcel,
     entry::{Entry, Identity, Role},
     failure::{Failure, FailureKind, Origin},
     machine::{Action, Trigger},
-    managed::Managed,
     news::News,
-    panics::discard,
     plan::Tick,
     report::StepTimes,
     shared::Shared,
-    span::in_cleanup_span,
     state::State,
     sync::{MutexGuard, thread_local},
+    work::Work,
 };
 
 /// How long after the budget the process ends, if it is to.
 const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);
 /// How many names a log line has.
 const MOST_NAMES: usize = 20;
-
-/// What was decided under the lock and is to be done outside of it.
-#[derive(Default)]
-pub(crate) struct Work {
-    wakers: Wakers,
-    /// The wakers, handed over.
-    parcel: Parcel,
-    aborts: Vec<Arc<Entry>>,
-    /// At most one in practice; a second must not push the first out, for it would be dropped under the lock.
-    cleanups: Vec<(Arc<Entry>, Hook)>,
-    skipped: Vec<Hook>,
-    has_ended: bool,
-    /// To be dropped outside the lock: an error's drop is user code.
-    garbage: Vec<Failure>,
-    pub(crate) news: Vec<News>,
-}
 
 thread_local! {
     /// The manager that this thread is driving: a spawn on a dead runtime, for one, ends the new task in place.
@@ -273,32 +253,6 @@ impl Shared {
         let _ = self.report.set(report);
         work.wakers.append(self.ended.raise_quietly(1));
         work.has_ended = true;
-    }
-
-    /// Does what was decided. Every part may run the user's code: wakers, drops, the first poll of a cleanup.
-    pub(crate) fn perform(self: &Arc<Self>, work: Work) {
-        let Work { wakers: _, parcel, aborts, cleanups, skipped, has_ended, garbage, news: _ } =
-            work;
-        // Handed over before the deadline thread is told to look, so that it sees to it that they are called.
-        self.alarm.ring(self);
-        for entry in aborts {
-            entry.abort();
-        }
-        for (entry, hook) in cleanups {
-            let Some(clock) = self.alarm.clock.get() else { break };
-            let future = in_cleanup_span(Arc::clone(&entry), async move { (hook.run)().await });
-            let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
-            entry.set_join_handle(join);
-        }
-        if has_ended {
-            let hold = self.outer_hold.lock().map(|mut hold| hold.take());
-            drop(hold);
-        }
-        // What may block comes last, the wakers before the drop of what is the user's.
-        self.alarm.delivery.run(parcel);
-        self.version.bump();
-        skipped.into_iter().for_each(discard);
-        discard(garbage);
     }
 }
 

@@ -125,6 +125,7 @@ mod timeout;
 mod view;
 mod wait;
 mod watch;
+mod work;
 
 pub use builder::{BuildError, Builder};
 pub use cause::{Cause, CauseKind};

@@ -1,0 +1,54 @@
+//! What was decided under the lock, done outside of it.
+
+use std::sync::Arc;
+
+use task_core::Wakers;
+
+use crate::{
+    cleanup::Hook, delivery::Parcel, entry::Entry, failure::Failure, managed::Managed, news::News,
+    panics::discard, shared::Shared, span::in_cleanup_span,
+};
+
+/// What was decided under the lock and is to be done outside of it.
+#[derive(Default)]
+pub(crate) struct Work {
+    pub(crate) wakers: Wakers,
+    /// The wakers, handed over.
+    pub(crate) parcel: Parcel,
+    pub(crate) aborts: Vec<Arc<Entry>>,
+    /// At most one in practice; a second must not push the first out, for it would be dropped under the lock.
+    pub(crate) cleanups: Vec<(Arc<Entry>, Hook)>,
+    pub(crate) skipped: Vec<Hook>,
+    pub(crate) has_ended: bool,
+    /// To be dropped outside the lock: an error's drop is user code.
+    pub(crate) garbage: Vec<Failure>,
+    pub(crate) news: Vec<News>,
+}
+
+impl Shared {
+    /// Does what was decided. Every part may run the user's code: wakers, drops, the first poll of a cleanup.
+    pub(crate) fn perform(self: &Arc<Self>, work: Work) {
+        let Work { wakers: _, parcel, aborts, cleanups, skipped, has_ended, garbage, news: _ } =
+            work;
+        // Handed over before the deadline thread is told to look, so that it sees to it that they are called.
+        self.alarm.ring(self);
+        for entry in aborts {
+            entry.abort();
+        }
+        for (entry, hook) in cleanups {
+            let Some(clock) = self.alarm.clock.get() else { break };
+            let future = in_cleanup_span(Arc::clone(&entry), async move { (hook.run)().await });
+            let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
+            entry.set_join_handle(join);
+        }
+        if has_ended {
+            let hold = self.outer_hold.lock().map(|mut hold| hold.take());
+            drop(hold);
+        }
+        // What may block comes last, the wakers before the drop of what is the user's.
+        self.alarm.delivery.run(parcel);
+        self.version.bump();
+        skipped.into_iter().for_each(discard);
+        discard(garbage);
+    }
+}
