@@ -71,7 +71,8 @@ impl Scope for StageCell {
 pub enum Escalation {
     /// Ends the drain at once: tasks are stopped now, within their budgets.
     EndDrain,
-    /// Ends drain and stop at once: tasks are aborted, and cleanups run on the manager's short budget.
+    /// Ends drain and grace: tasks that were asked to end are aborted, those asked only now within a quarter of a second,
+    /// and cleanups run on the manager's short budget.
     Abort,
 }
 

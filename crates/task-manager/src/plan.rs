@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     /// When the tasks of each phase are aborted.
     phases: BTreeMap<Phase, Option<Tick>>,
     is_hurried: bool,
+    /// When the last phase was stopped.
+    stopped_at: Tick,
 }
 
 impl Plan {
@@ -78,6 +80,7 @@ impl Plan {
             join: LONGEST_JOIN,
             phases: phases.map(|phase| (phase, None)).collect(),
             is_hurried: false,
+            stopped_at: Tick::ZERO,
         };
         plan.lay_out();
         plan
@@ -125,9 +128,15 @@ impl Plan {
     /// Takes note that the tasks of a phase are stopped `now`. In a hurry they get as long to end by themselves as they
     /// then get to be dropped.
     pub(crate) fn stop(&mut self, phase: Phase, now: Tick) {
+        self.stopped_at = now;
         if self.is_hurried {
-            self.limit(phase, now.saturating_add(self.join));
+            self.limit(phase, self.short_grace_end());
         }
+    }
+
+    /// Returns until when the tasks of the phase that was stopped last may end by themselves in a hurry.
+    pub(crate) fn short_grace_end(&self) -> Tick {
+        self.stopped_at.saturating_add(self.join)
     }
 
     /// Has the tasks of a phase aborted at `latest`, if they are not before.

@@ -41,7 +41,8 @@ impl Machine {
         plan.hurry(now, self.budgets.short_cleanup);
         let Some(wait) = &mut self.wait else { return };
         match self.stopped.filter(|_| self.step == Step::Stopping) {
-            Some(phase) => plan.limit(phase, now),
+            // Those who were asked just now get the same short time as those who are asked in a hurry.
+            Some(phase) => plan.limit(phase, now.max(plan.short_grace_end())),
             None => {
                 let short = self.budgets.short_cleanup;
                 self.cleaning_end = self.cleaning_end.map(|end| end.min(now.saturating_add(short)));
