@@ -87,6 +87,15 @@ impl Alarm {
         self.is_taken.store(true, Ordering::SeqCst);
     }
 
+    /// Returns the next deadline, that of the hard exit included.
+    pub(crate) fn next(&self) -> Option<Tick> {
+        self.times().next.into_iter().chain(self.hard_exit_at()).min()
+    }
+
+    pub(crate) fn is_clock_paused(&self) -> bool {
+        self.clock.get().is_some_and(Clock::is_paused)
+    }
+
     pub(crate) fn is_hard_exit_due(&self) -> bool {
         let now = self.clock.get().map(Clock::now);
         self.hard_exit_at().is_some_and(|at| now.is_some_and(|now| at <= now))

@@ -15,7 +15,9 @@ use crate::{
 pub(crate) struct Clock {
     handle: Handle,
     epoch: Instant,
+    /// The same instant on the system's clock, which no test pauses, and how long it may have been between the two.
     made: std::time::Instant,
+    slack: Duration,
 }
 
 impl Clock {
@@ -27,6 +29,15 @@ impl Clock {
             Instant::now().saturating_duration_since(self.epoch)
         });
         now.unwrap_or_else(|_| self.made.elapsed())
+    }
+
+    /// Tells whether a test has paused the runtime's clock: then it differs from the system's, which it otherwise is.
+    pub(crate) fn is_paused(&self) -> bool {
+        let before = self.made.elapsed();
+        let now = self.now();
+        let after = self.made.elapsed();
+        let tolerance = Duration::from_millis(1);
+        now + tolerance + self.slack < before || now > after + tolerance
     }
 
     /// Returns the instant of a tick; `None` if it is further away than the clock can tell.
@@ -61,7 +72,9 @@ impl Shared {
         let mut is_new = false;
         let clock = self.alarm.clock.get_or_init(|| {
             is_new = true;
-            Clock { handle, epoch: Instant::now(), made: std::time::Instant::now() }
+            let made = std::time::Instant::now();
+            let epoch = Instant::now();
+            Clock { handle, epoch, made, slack: made.elapsed() }
         });
         if is_new {
             self.watch_parent(clock);

@@ -103,9 +103,14 @@ impl Delivery {
         Some(PATIENCE.saturating_sub(since.elapsed()))
     }
 
+    /// Tells whether a queue has stood still for too long.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.patience() == Some(Duration::ZERO)
+    }
+
     /// Takes note that help is sent for, and tells whether it is due.
     pub(crate) fn send_for_help(&self) -> bool {
-        let is_due = self.patience() == Some(Duration::ZERO);
+        let is_due = self.is_stuck();
         if is_due {
             let mut queues = self.lock();
             queues.helpers += 1;

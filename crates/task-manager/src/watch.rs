@@ -13,13 +13,16 @@ use std::{
     process,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use crate::{alarm::Alarm, courier, rt::HAS_OWN_THREADS, shared::Shared};
+use crate::{alarm::Alarm, courier, plan::Tick, rt::HAS_OWN_THREADS, shared::Shared};
 
 /// How much later than the timer the thread looks: the timer has first call.
 const AFTER_TIMER: Duration = Duration::from_millis(20);
+/// How much later, in real time, where a test has paused the clock: there time leaps to a deadline, and a timer that is
+/// about to fire on a busy machine must not find its work done by another thread.
+const AFTER_LEAP: Duration = Duration::from_millis(500);
 /// The least time between two looks.
 const BREATH: Duration = Duration::from_millis(1);
 /// How long stderr, and then the exit handlers of the C library, may take at a hard exit.
@@ -29,6 +32,24 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 struct Watched {
     alarm: Arc<Alarm>,
     shared: Weak<Shared>,
+    /// On a paused clock, since when which deadline has passed.
+    overdue: Option<(Option<Tick>, Instant)>,
+}
+
+impl Watched {
+    /// Returns how long the thread may sleep on this manager's account: zero if a deadline is to be kept now.
+    fn sleeps(&mut self) -> Option<Duration> {
+        let sleep = self.alarm.sleeps(AFTER_TIMER)?;
+        if !sleep.is_zero() || !self.alarm.is_clock_paused() || self.alarm.delivery.is_stuck() {
+            return Some(sleep);
+        }
+        let next = self.alarm.next();
+        let (_, since) = *match &mut self.overdue {
+            Some(overdue) if overdue.0 == next => overdue,
+            overdue => overdue.insert((next, Instant::now())),
+        };
+        Some(AFTER_LEAP.saturating_sub(since.elapsed()))
+    }
 }
 
 #[derive(Default)]
@@ -59,7 +80,8 @@ pub(crate) fn start() -> io::Result<()> {
 /// Has the thread watch a manager until its report is made, and taken.
 pub(crate) fn register(shared: &Arc<Shared>) {
     if let Some(watch) = WATCH.get() {
-        let watched = Watched { alarm: Arc::clone(&shared.alarm), shared: Arc::downgrade(shared) };
+        let (alarm, shared) = (Arc::clone(&shared.alarm), Arc::downgrade(shared));
+        let watched = Watched { alarm, shared, overdue: None };
         watch.lock().push(watched);
         watch.changed.notify_one();
     }
@@ -84,8 +106,8 @@ impl Watch {
         loop {
             let mut shortest = Duration::MAX;
             let mut due = Vec::new();
-            managers.retain(|watched| {
-                let Some(sleep) = watched.alarm.sleeps(AFTER_TIMER) else { return false };
+            managers.retain_mut(|watched| {
+                let Some(sleep) = watched.sleeps() else { return false };
                 if sleep.is_zero() {
                     due.extend(watched.shared.upgrade());
                 }

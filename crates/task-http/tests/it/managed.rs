@@ -91,7 +91,7 @@ async fn a_life_as_its_probes_see_it() {
     assert!(report.is_clean(), "{report}");
     TcpStream::connect(address).await.unwrap_err();
     let last = report.tasks().last().unwrap();
-    assert_eq!((last.name.as_str(), last.outcome), ("http", Outcome::Completed));
+    assert_eq!((&*last.name, last.outcome), ("http", Outcome::Completed));
 }
 
 #[tokio::test(start_paused = true)]
