@@ -89,7 +89,8 @@ impl Alarm {
 
     /// Returns the next deadline, that of the hard exit included.
     pub(crate) fn next(&self) -> Option<Tick> {
-        self.times().next.into_iter().chain(self.hard_exit_at()).min()
+        let next = self.times().next;
+        next.into_iter().chain(self.hard_exit_at()).min()
     }
 
     pub(crate) fn is_clock_paused(&self) -> bool {

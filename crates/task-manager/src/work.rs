@@ -49,6 +49,6 @@ impl Shared {
         self.alarm.delivery.run(parcel);
         self.version.bump();
         skipped.into_iter().for_each(discard);
-        discard(garbage);
+        garbage.into_iter().for_each(discard);
     }
 }
