@@ -100,13 +100,13 @@ impl Crew {
                     continue;
                 }
                 match self.hand_over(watch) {
-                    Ok(()) => {
+                    None => {
                         self.take(errands);
                         self.teller.tell();
                         break;
                     }
-                    // There is no thread to be had: it has to wait for one that comes free.
-                    Err(kept) => {
+                    // What there is to do has to wait for a thread that comes free.
+                    Some(kept) => {
                         watch = kept;
                         let mut duty = self.lock();
                         duty.errands.extend(errands);
@@ -140,12 +140,13 @@ impl Crew {
         }
     }
 
-    fn hand_over(self: &Arc<Self>, watch: Watch) -> Result<(), Watch> {
+    /// Has another thread keep the watch, or returns it if there is none to be had.
+    fn hand_over(self: &Arc<Self>, watch: Watch) -> Option<Watch> {
         self.lock().watch = Some(watch);
         match self.staff() {
-            Ok(()) => Ok(()),
-            // Taken in the meantime, if it is gone.
-            Err(_) => self.lock().watch.take().map_or(Ok(()), Err),
+            Ok(()) => None,
+            // If it is gone, it was taken in the meantime.
+            Err(_) => self.lock().watch.take(),
         }
     }
 
