@@ -29,6 +29,9 @@ use crate::{
 /// How long one delivery may keep the next one waiting, for the sake of order.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// How many free threads are kept. More of them come about when some were stuck and are no longer.
+const ENOUGH: usize = 2;
+
 pub(crate) struct Crew {
     duty: Mutex<Duty>,
     changed: Condvar,
@@ -39,7 +42,7 @@ pub(crate) struct Crew {
 struct Duty {
     /// The watch, while it is handed over.
     watch: Option<Watch>,
-    /// How many threads are free to take it.
+    /// How many threads are free to take it, those included that are about to begin.
     free: usize,
     is_over: bool,
     recipient: Option<Recipient>,
@@ -87,11 +90,17 @@ impl Crew {
 
     fn add_thread(self: &Arc<Self>) -> io::Result<()> {
         let crew = Arc::clone(self);
-        thread::Builder::new().name("signal-crew".to_owned()).spawn(move || crew.serve())?;
-        Ok(())
+        self.lock().free += 1;
+        let spawned =
+            thread::Builder::new().name("signal-crew".to_owned()).spawn(move || crew.serve());
+        if spawned.is_err() {
+            self.lock().free -= 1;
+        }
+        spawned.map(drop)
     }
 
     fn serve(self: Arc<Self>) {
+        self.lock().free -= 1;
         while let Some(mut watch) = self.take_watch() {
             loop {
                 let Some(come) = watch.next() else { return self.end() };
@@ -117,7 +126,8 @@ impl Crew {
         }
     }
 
-    /// Waits until the watch is handed over, and does chores meanwhile. `None`: the signals were let go.
+    /// Waits until the watch is handed over, and does chores meanwhile. `None`: the signals were let go, or there are
+    /// threads enough.
     fn take_watch(&self) -> Option<Watch> {
         let mut duty = self.lock();
         loop {
@@ -133,6 +143,9 @@ impl Crew {
                 self.teller.tell();
                 duty = self.lock();
                 continue;
+            }
+            if duty.free >= ENOUGH {
+                return None;
             }
             duty.free += 1;
             duty = self.changed.wait(duty).unwrap_or_else(PoisonError::into_inner);
