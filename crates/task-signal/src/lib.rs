@@ -37,8 +37,9 @@
 //!   callback and the dump. Should it get stuck there, a new one takes its place.
 //! - *Until the report is made.* That is later than the end of the task, which is stopped before the cleanups run.
 //!   Then each signal has its default action again, which for those above ends the process; at once, if a task was
-//!   dropped without having run. A signal that was read before the report and could not be delivered until after it
-//!   acts by default as well: none is swallowed.
+//!   dropped without having run. A signal that is read before the news of the report has come, but after the report,
+//!   acts by default as well: none is swallowed. (One for a trigger then still counts as of the shutdown, in which it
+//!   has no effect.)
 //!
 //! The first process of a pid namespace, which a container's often is, is shielded by Linux from its own default
 //! actions. There the default action that comes back is an exit with 128 + the signal's number.
@@ -74,6 +75,7 @@
 //! - The exit at the end of a ladder runs nothing: no cleanups, no destructors, no `atexit`. That is its purpose.
 //! - The sender's pid is what the sender's kernel says: it may belong to a process that is gone, it is absent for what
 //!   comes from a terminal or from outside the pid namespace, such as from a container's runtime.
+//! - On Unix, building takes a C compiler: signal-hook reads the sender's pid with a few lines of C.
 //! - Tested on Linux. Other Unix systems have no `/proc` to tell what was inherited, and are not tested.
 //! - On Windows, `SIGINT` stands for Ctrl-C and Ctrl-Break, and `SIGTERM` for the console's close, the log-off and the
 //!   shutdown, after which the system allows about 5 s; other signals are an error. That code has been type checked,
