@@ -5,6 +5,7 @@
 
 mod abort;
 mod coverage;
+mod first_process;
 mod model;
 mod mutants;
 mod package;
@@ -73,6 +74,11 @@ pub(crate) const LANES: &[Section] = &[
         name: "soak",
         about: "A million ephemeral tasks, a million failures: resident memory stays flat. Minutes.",
         run: soak::run,
+    },
+    Section {
+        name: "first-process",
+        about: "Signals as the first process of a pid namespace. Needs the right to make one.",
+        run: first_process::run,
     },
     Section {
         name: "abort",
