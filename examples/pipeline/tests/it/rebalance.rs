@@ -1,6 +1,9 @@
 //! Two members of one group.
 
-use std::time::Duration;
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use pipeline::kafka::{KafkaTask, Producer};
 
@@ -31,8 +34,18 @@ async fn partitions_change_hands_with_nothing_lost_and_nothing_repeated_unsaid()
         first.stop(Duration::from_secs(20)).await.0.unwrap();
         let done = first_counters.get().settled;
         assert!(done < COUNT as u64, "it was over too soon to tell");
-        until("the second reads the rest", || done + second.counters.get().settled >= COUNT as u64)
-            .await;
+        // Not by the count alone: what the second one repeats of the first one's counts as well.
+        // Nor by the lag alone, which is told once a second: it has to have nothing to do for three.
+        let last = Cell::new((0, Instant::now()));
+        until("the second reads the rest", || {
+            let counts = second.counters.get();
+            if counts.lag > 0 || last.get().0 != counts.settled {
+                last.set((counts.settled, Instant::now()));
+            }
+            let is_idle = last.get().1.elapsed() > Duration::from_secs(3);
+            is_idle && counts.assigned == 4 && done + counts.settled >= COUNT as u64
+        })
+        .await;
         let unclean = [&first_counters, &second.counters].map(|it| it.get().unclean_revocations);
         second.stop(Duration::from_secs(20)).await.0.unwrap();
         // The mock refuses commits while members join, which brokers accept. The task says so, and then repeats.
