@@ -16,21 +16,21 @@ use crate::workspace::{Package, Workspace};
 
 /// Every program has these.
 const STANDARD: &[&str] = &["alloc", "core", "std"];
+/// Crates that one gets through another, which is the one that manifests name.
+const WITHIN: &[(&str, &str)] = &[("serde-core", "serde")];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
-    let ours: BTreeSet<&str> = workspace.packages.iter().map(|own| own.name.as_str()).collect();
+    // Ours are released together: they may be listed, and need not be.
+    let ours = |name: &String| workspace.packages.iter().any(|own| own.name == *name);
     let mut wrong = Vec::new();
     for package in workspace.published() {
+        let name = &package.name;
         let mut found = named(workspace, package)?;
-        found.retain(|name| !ours.contains(name.as_str()));
-        println!("{}: {found:?}", package.name);
-        let listed: BTreeSet<String> = package.public_api.iter().cloned().collect();
-        let unlisted =
-            found.difference(&listed).map(|name| format!("{} does not list {name}", package.name));
-        wrong.extend(unlisted);
-        let unused =
-            listed.difference(&found).map(|name| format!("{} does not name {name}", package.name));
-        wrong.extend(unused);
+        found.retain(|foreign| !ours(foreign));
+        println!("{name}: {found:?}");
+        let listed = package.public_api.iter().filter(|foreign| !ours(foreign)).cloned().collect();
+        wrong.extend(found.difference(&listed).map(|it| format!("{name} does not list {it}")));
+        wrong.extend(listed.difference(&found).map(|it| format!("{name} does not name {it}")));
     }
     if !wrong.is_empty() {
         bail!("{}", wrong.join(", "));
@@ -65,16 +65,19 @@ fn named(workspace: &Workspace, package: &Package) -> Result<BTreeSet<String>> {
 fn foreign(documentation: &Value) -> Option<BTreeSet<String>> {
     let paths = documentation["paths"].as_object()?;
     let crates = documentation["external_crates"].as_object()?;
+    let items = documentation["index"].as_object()?;
+    // What rustdoc adds of itself, with all it holds: `Send`, `Unpin`, `impl<T> From<T> for T`.
+    let implementations = items.iter().map(|(id, item)| (id, &item["inner"]["impl"]));
+    let added = implementations
+        .filter(|(_, added)| added["is_synthetic"] == true || added["blanket_impl"].is_object())
+        .flat_map(|(id, added)| {
+            let held = added["items"].as_array().into_iter().flatten();
+            held.map(Value::to_string).chain([id.clone()])
+        });
+    let added: BTreeSet<String> = added.collect();
     let mut references = BTreeSet::new();
-    for item in documentation["index"].as_object()?.values() {
-        let implementation = &item["inner"]["impl"];
-        // What rustdoc adds of itself: `Send`, `Unpin`, `impl<T> From<T> for T`.
-        let written = implementation.is_null()
-            || (implementation["is_synthetic"] == false
-                && implementation["blanket_impl"].is_null());
-        if written {
-            collect(&item["inner"], &mut references);
-        }
+    for (_, item) in items.iter().filter(|(id, _)| !added.contains(*id)) {
+        collect(&item["inner"], &mut references);
     }
     let mut names = BTreeSet::new();
     for reference in references {
@@ -83,10 +86,17 @@ fn foreign(documentation: &Value) -> Option<BTreeSet<String>> {
         let number = path["crate_id"].as_u64()?;
         if number != 0 {
             let name = crates.get(&number.to_string())?["name"].as_str()?;
-            names.extend((!STANDARD.contains(&name)).then(|| name.replace('_', "-")));
+            names.extend((!STANDARD.contains(&name)).then(|| manifest_name(name)));
         }
     }
     Some(names)
+}
+
+/// How a manifest names a crate.
+fn manifest_name(name: &str) -> String {
+    let name = name.replace('_', "-");
+    let outer = WITHIN.iter().find(|(inner, _)| *inner == name);
+    outer.map_or(name, |(_, outer)| (*outer).to_owned())
 }
 
 /// The ids of the items that a type, a bound or a re-export refers to.
@@ -135,14 +145,17 @@ mod tests {
 
     #[test]
     fn what_rustdoc_adds_is_not() {
-        let added = json!({ "impl": {
-            "is_synthetic": false, "blanket_impl": { "generic": "T" }, "trait": { "path": "B", "id": 7 },
-        } });
-        assert!(names(added).is_empty());
-        let written = json!({ "impl": {
-            "is_synthetic": false, "blanket_impl": null, "trait": { "path": "B", "id": 7 },
-        } });
-        assert_eq!(names(written), ["tokio-util"]);
+        let implementation = |blanket: Value| {
+            json!({ "impl": {
+                "is_synthetic": false, "blanket_impl": blanket, "trait": { "path": "B", "id": 7 },
+                "items": [2],
+            } })
+        };
+        assert!(names(implementation(json!({ "generic": "T" }))).is_empty());
+        assert_eq!(names(implementation(Value::Null)), ["tokio-util"]);
+        let mut documentation = documentation(implementation(json!({ "generic": "T" })));
+        documentation["index"]["2"] = json!({ "inner": { "path": "B", "id": 7 } });
+        assert_eq!(foreign(&documentation), Some([].into()));
     }
 
     #[test]
