@@ -9,6 +9,7 @@ mod promises;
 mod test;
 
 use crate::command::Run;
+use crate::model::{LOOM, SHUTTLE};
 use crate::section::{Ending, Section};
 use crate::tidy;
 
@@ -49,6 +50,16 @@ pub(crate) const SECTIONS: &[Section] = &[
         about: "Every test and doctest with all features; then, with every other selection of its\n\
                 features, the unit tests and the suite `it` of each published crate.",
         run: test::run,
+    },
+    Section {
+        name: "models",
+        about: "The model checkers, bounded: loom over the waiting primitive, shuttle over the whole\n\
+                manager. `cargo xtask deep loom shuttle` looks further.",
+        run: |workspace| {
+            LOOM.bounded(workspace)?;
+            SHUTTLE.bounded(workspace)?;
+            Ok(Ending::Passed)
+        },
     },
     Section {
         name: "docs",

@@ -14,6 +14,7 @@ mod command;
 mod deep;
 mod features;
 mod http;
+mod model;
 mod running;
 mod section;
 mod tidy;

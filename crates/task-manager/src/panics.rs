@@ -31,9 +31,9 @@ impl Panic {
     ///
     /// The panic, if `body` panics.
     pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Self> {
-        let before = LOCATED.replace(true);
+        let before = LOCATED.with(|located| located.replace(true));
         let result = catch(body);
-        LOCATED.set(before);
+        LOCATED.with(|located| located.set(before));
         result
     }
 

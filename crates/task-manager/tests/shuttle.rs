@@ -393,8 +393,13 @@ fn a_cleanup_that_hangs_fails_or_ends_is_told_apart_and_the_next_one_runs() {
             let failures = report.failures().iter().filter(|failure| {
                 failure.origin == Origin::Cleanup && failure.name == cleanup.name
             });
-            let clean = cleanup.outcome.is_some_and(Outcome::is_clean);
-            assert_eq!(failures.count(), usize::from(!clean), "{report}");
+            let count = failures.count();
+            match cleanup.outcome {
+                Some(Outcome::Completed) => assert_eq!(count, 0, "{report}"),
+                // One that was given up may yet say what went wrong in it: that is told too.
+                Some(Outcome::Abandoned) => assert!((1..=2).contains(&count), "{report}"),
+                _ => assert_eq!(count, 1, "{report}"),
+            }
         }
     });
 }

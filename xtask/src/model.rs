@@ -1,0 +1,60 @@
+//! Model checkers: loom and shuttle replace what the code synchronises with, under a `cfg` of ours.
+
+use anyhow::{Result, bail};
+
+use crate::command::{Run, run_each};
+use crate::workspace::{Package, Workspace};
+
+/// A model checker, and how one tells it how much to look at.
+pub(crate) struct Checker {
+    /// The name of the test targets that are for it.
+    name: &'static str,
+    cfg: &'static str,
+    variable: &'static str,
+    deep: &'static str,
+}
+
+/// Every interleaving of a few threads. Without the variable, the tests allow three preemptions.
+pub(crate) const LOOM: Checker =
+    Checker { name: "loom", cfg: "task_loom", variable: "LOOM_MAX_PREEMPTIONS", deep: "5" };
+
+/// Random schedules of the whole manager. Without the variable, 2,000 of each kind.
+pub(crate) const SHUTTLE: Checker =
+    Checker { name: "shuttle", cfg: "task_shuttle", variable: "SHUTTLE_SCHEDULES", deep: "50000" };
+
+impl Checker {
+    /// As much as every change has to pass: seconds.
+    pub(crate) fn bounded(&self, workspace: &Workspace) -> Result<()> {
+        run_each(self.runs(workspace)?)
+    }
+
+    /// Minutes. What the variable says in the environment goes first.
+    pub(crate) fn deep(&self, workspace: &Workspace) -> Result<()> {
+        let depth = std::env::var(self.variable).unwrap_or_else(|_| self.deep.to_owned());
+        run_each(
+            self.runs(workspace)?.into_iter().map(|run| run.environment(self.variable, &depth)),
+        )
+    }
+
+    /// Every test target of that name with that `cfg`. The builds have a directory of their own: the flags differ
+    /// from every other build's, and each would throw the other away.
+    fn runs(&self, workspace: &Workspace) -> Result<Vec<Run>> {
+        let named = |package: &&Package| {
+            package.targets.iter().any(|target| target.kind == "test" && target.name == self.name)
+        };
+        let folder = workspace.target.join(self.name);
+        let run = |package: &Package| {
+            Run::cargo(workspace)
+                .arguments(["test", "--locked", "--release", "-p", &package.name])
+                .arguments(["--test", self.name])
+                .environment("RUSTFLAGS", format!("--cfg {}", self.cfg))
+                .environment("CARGO_TARGET_DIR", &folder)
+                .limit(crate::deep::LIMIT)
+        };
+        let runs: Vec<Run> = workspace.packages.iter().filter(named).map(run).collect();
+        if runs.is_empty() {
+            bail!("no package has a test target named {}", self.name);
+        }
+        Ok(runs)
+    }
+}
