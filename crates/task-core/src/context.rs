@@ -199,6 +199,12 @@ impl Context {
         self.0.record_restart();
     }
 
+    /// Says for the group's view how many signals of this name have come so far: for tasks that wait for signals. Of
+    /// several tasks that count the same signal, the highest count is shown.
+    pub fn record_signal(&self, name: impl Into<Cow<'static, str>>, count: u64) {
+        self.0.record_signal(name.into(), count);
+    }
+
     /// Returns the read-only view of the group: every task, and where the manager stands.
     pub fn group(&self) -> Group {
         self.0.group()

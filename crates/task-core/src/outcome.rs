@@ -21,6 +21,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome, in the order in which they are declared.
+    pub const ALL: [Self; 6] = [
+        Self::Completed,
+        Self::Cancelled,
+        Self::Failed,
+        Self::Panicked,
+        Self::Aborted,
+        Self::Abandoned,
+    ];
+
     /// Tells whether nothing went wrong: completed or cancelled.
     pub const fn is_clean(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)

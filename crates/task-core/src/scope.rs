@@ -47,6 +47,9 @@ pub trait Scope: Send + Sync + 'static {
     /// Counts one restart. Default: ignored.
     fn record_restart(&self) {}
 
+    /// Records how many signals of a name have come so far. Default: ignored.
+    fn record_signal(&self, _name: Cow<'static, str>, _count: u64) {}
+
     /// Returns the read-only view of the group. Default: [`Group::alone`].
     fn group(&self) -> Group {
         Group::alone()

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::{Outcome, TaskInfo};
+use crate::{CleanupInfo, Exits, Outcome, ShutdownInfo, SignalCount, TaskInfo};
 
 /// Everything about a group at one instant.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,8 @@ pub struct GroupSnapshot {
     pub step: Step,
     /// What began the shutdown, in words, once it has begun.
     pub cause: Option<String>,
+    /// How long ago the manager was made: to this instant, also after its end.
+    pub uptime: Duration,
     /// How long the manager has been in this step.
     pub in_step: Duration,
     /// Time left until the end of the whole shutdown: `None` before it has begun, or where it has no limit.
@@ -24,6 +26,17 @@ pub struct GroupSnapshot {
     pub tasks: Vec<TaskInfo>,
     /// How many tasks there were, and how they ended.
     pub totals: Totals,
+    /// How the tasks that have ended did, by name: those of 200 names at most, 150 of them at most of tasks that were
+    /// ephemeral when the first of the name ended, and last, if there are more, those of all other names together.
+    pub exits: Vec<Exits>,
+    /// The cleanups, the last registered first, which is the order in which they run. Of those that are over the first
+    /// 4,096 are listed, and of those that wait the next 4,096.
+    pub cleanups: Vec<CleanupInfo>,
+    /// The signals that came, by name, as far as tasks said so with
+    /// [`Context::record_signal`](crate::Context::record_signal): at most 64 names.
+    pub signals: Vec<SignalCount>,
+    /// The shutdown, once it has begun.
+    pub shutdown: Option<ShutdownInfo>,
 }
 
 /// Where a manager stands.

@@ -44,6 +44,9 @@ pub struct TaskInfo {
     pub in_state: Duration,
     /// How long it has been running.
     pub uptime: Duration,
+    /// Time left until it is aborted: `None` before a shutdown has begun, where it has no limit, and for one that
+    /// has ended or was given up.
+    pub remaining: Option<Duration>,
     /// Whether the group's readiness waits for it.
     pub gates_readiness: bool,
     /// Whether it said that it is ready.
@@ -67,6 +70,7 @@ impl TaskInfo {
             state: TaskState::Running,
             in_state: Duration::ZERO,
             uptime: Duration::ZERO,
+            remaining: None,
             gates_readiness: false,
             is_ready: false,
             status: None,

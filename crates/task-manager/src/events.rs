@@ -54,11 +54,9 @@ impl Shared {
             Role::Task(kind) => {
                 removed = state.tasks.try_remove(entry.key);
                 state.totals.count(outcome);
+                state.tally.ended(&entry.name, kind, outcome);
                 state.gates.ended(entry, kind == Kind::Ephemeral, outcome);
                 state.update_started();
-                if state.machine.plan().is_some() || !outcome.is_clean() {
-                    state.record.task(entry, outcome, now);
-                }
                 state.record.end(entry, end, now);
                 if let Some(trigger) = state.machine.task_ended(entry.phase, kind, outcome) {
                     let is_first = state.machine.trigger(now, trigger, None);
@@ -68,6 +66,9 @@ impl Shared {
                         state.record.trigger(kind.clone(), now);
                         news.extend(is_first.then_some(News::Triggered(kind)));
                     }
+                }
+                if state.machine.plan().is_some() {
+                    state.record.task(entry, outcome, now);
                 }
             }
             Role::Cleanup => {

@@ -3,10 +3,10 @@
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use task_core::{Outcome, TaskId, Totals};
+use task_core::{Outcome, TaskId, TaskReport, Totals};
 
 use crate::{
     cause::{Cause, CauseKind},
@@ -15,7 +15,7 @@ use crate::{
     error::ShutdownError,
     failure::{Failure, FailureKind, Origin},
     plan::Tick,
-    report::{CleanupReport, Contents, Report, StepTimes, TaskReport},
+    report::{CleanupReport, Contents, Report, StepTimes},
 };
 
 /// How many first failures of a task, and how many of the last ones, are kept whole.
@@ -23,7 +23,7 @@ const MOST_FAILURES: usize = 64;
 /// How many triggers after the first are kept.
 const MOST_TRIGGERS: usize = 16;
 /// How many tasks and cleanups are listed one by one: the ones that ended last.
-const MOST_ENTRIES: usize = 4_096;
+pub(crate) const MOST_ENTRIES: usize = 4_096;
 
 /// A failure, and its number.
 type Numbered = (u64, Failure);
@@ -31,6 +31,8 @@ type Numbered = (u64, Failure);
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) cause: Option<Cause>,
+    /// The one look at the wall clock: what the shutdown's beginning is called outside. It decides nothing.
+    pub(crate) began: Option<SystemTime>,
     later: Vec<Cause>,
     /// The first failure of each task, up to the limit; the very first is the root.
     first: Vec<Numbered>,
@@ -41,9 +43,9 @@ pub(crate) struct Record {
     omitted_failures: u64,
     /// Failures to be dropped outside the lock (invariant 9): an error's drop is user code.
     pub(crate) evicted: Vec<Failure>,
-    tasks: VecDeque<TaskReport>,
-    omitted_tasks: u64,
-    cleanups: Vec<CleanupReport>,
+    pub(crate) tasks: VecDeque<TaskReport>,
+    pub(crate) omitted_tasks: u64,
+    pub(crate) cleanups: Vec<CleanupReport>,
     omitted_cleanups: u64,
 }
 
@@ -52,6 +54,7 @@ impl Record {
         let cause = Cause { kind, at };
         if self.cause.is_none() {
             self.cause = Some(cause);
+            self.began = Some(SystemTime::now());
         } else if self.later.len() < MOST_TRIGGERS {
             self.later.push(cause);
         }
@@ -116,16 +119,13 @@ impl Record {
             self.tasks.pop_front();
             self.omitted_tasks += 1;
         }
-        self.tasks.push_back(TaskReport {
-            id: entry.id,
-            name: entry.name.clone(),
-            phase: entry.phase,
-            outcome,
-            ended_at: now,
-            ran: now.saturating_sub(entry.began),
-            stop_took: entry.stop_asked().map(|asked| now.saturating_sub(asked)),
-            status: entry.status(),
-        });
+        let mut task = TaskReport::new(entry.id, entry.name.clone(), outcome);
+        task.phase = entry.phase;
+        task.ended_at = now;
+        task.ran = now.saturating_sub(entry.began);
+        task.stop_took = entry.stop_asked().map(|asked| now.saturating_sub(asked));
+        task.status = entry.status();
+        self.tasks.push_back(task);
     }
 
     pub(crate) fn cleanup(
@@ -155,11 +155,12 @@ impl Record {
         steps: StepTimes,
     ) -> Option<Report> {
         let failures = self.failures();
-        let cause = self.cause?;
+        let (cause, began) = (self.cause?, self.began?);
         Some(Report::new(Contents {
             name: String::from(name),
             is_setup_failed: cause.kind == CauseKind::SetupFailed,
             cause,
+            began,
             later_triggers: self.later,
             failures,
             omitted_failures: self.omitted_failures,

@@ -1,8 +1,11 @@
 //! Everything that happened in a shutdown, as a value.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use task_core::{Outcome, Phase, TaskId, Totals};
+use task_core::{Outcome, TaskReport, Totals};
 
 use crate::{cause::Cause, failure::Failure};
 
@@ -21,6 +24,7 @@ pub struct Report(Arc<Contents>);
 pub(crate) struct Contents {
     pub(crate) name: String,
     pub(crate) cause: Cause,
+    pub(crate) began: SystemTime,
     pub(crate) later_triggers: Vec<Cause>,
     pub(crate) failures: Vec<Failure>,
     pub(crate) omitted_failures: u64,
@@ -31,28 +35,6 @@ pub(crate) struct Contents {
     pub(crate) totals: Totals,
     pub(crate) steps: StepTimes,
     pub(crate) is_setup_failed: bool,
-}
-
-/// How one task ended that was alive when the shutdown began, or that failed before.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct TaskReport {
-    /// Which admission it was.
-    pub id: TaskId,
-    /// Its name.
-    pub name: Cow<'static, str>,
-    /// Its phase.
-    pub phase: Phase,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// When it ended, as time since the manager was made.
-    pub ended_at: Duration,
-    /// How long it ran.
-    pub ran: Duration,
-    /// How long it took from being asked to stop to its end; `None` if it was never asked.
-    pub stop_took: Option<Duration>,
-    /// What it last said it was doing.
-    pub status: Option<Arc<str>>,
 }
 
 /// How one cleanup went.
@@ -100,6 +82,11 @@ impl Report {
         &self.0.cause
     }
 
+    /// Returns the wall clock's time when the shutdown began, for logs; all other times are on the manager's clock.
+    pub fn began(&self) -> SystemTime {
+        self.0.began
+    }
+
     /// Returns what would have begun it later on, the first 16.
     pub fn later_triggers(&self) -> &[Cause] {
         &self.0.later_triggers
@@ -135,6 +122,12 @@ impl Report {
     /// Returns the cleanups in the order in which they ran; at most 4,096.
     pub fn cleanups(&self) -> &[CleanupReport] {
         &self.0.cleanups
+    }
+
+    /// Returns how many cleanups are not in [`cleanups`](Self::cleanups); what went wrong with them is among the
+    /// failures all the same.
+    pub fn omitted_cleanups(&self) -> u64 {
+        self.0.omitted_cleanups
     }
 
     /// Returns how many tasks there were in the manager's whole life, and how they ended.

@@ -15,6 +15,7 @@ use crate::{
     plan::Tick,
     record::Record,
     refused::Reason,
+    tally::Tally,
 };
 
 pub(crate) struct State {
@@ -27,6 +28,7 @@ pub(crate) struct State {
     pub(crate) record: Record,
     pub(crate) gates: Gates,
     pub(crate) totals: Totals,
+    pub(crate) tally: Tally,
     pub(crate) stopping: Option<Tick>,
     pub(crate) cleaning_up: Option<Tick>,
     /// What the alarm is set to.
@@ -45,6 +47,7 @@ impl State {
             record: Record::default(),
             gates: Gates::default(),
             totals: Totals::default(),
+            tally: Tally::default(),
             stopping: None,
             cleaning_up: None,
             times: Times::default(),
@@ -94,6 +97,7 @@ impl State {
             Role::Task(kind) => {
                 self.tasks.try_remove(entry.key);
                 self.totals.count(Outcome::Abandoned);
+                self.tally.ended(&entry.name, kind, Outcome::Abandoned);
                 self.gates.ended(entry, kind == Kind::Ephemeral, Outcome::Abandoned);
                 self.record.task(entry, Outcome::Abandoned, now);
             }

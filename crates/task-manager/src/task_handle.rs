@@ -32,7 +32,10 @@ impl TaskHandle {
 
     /// Returns the task's state as the group's view shows it; of a task that has ended, the last.
     pub fn info(&self) -> TaskInfo {
-        self.0.info(self.0.shared.now())
+        let Self(entry) = self;
+        let mut info = entry.info(entry.shared.now());
+        info.remaining = entry.shared.remaining(entry).filter(|_| entry.outcome().is_none());
+        info
     }
 
     /// Asks this one task to end, and returns at once. It has no deadline of its own. If the task is critical, its

@@ -5,7 +5,7 @@
 
 use std::{
     any::Any,
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -13,7 +13,7 @@ use std::{
 use anyhow::anyhow;
 use task_core::{Context, Hold};
 
-use crate::{LogLevel, Reaction, Received, dump, log};
+use crate::{LogLevel, Reaction, Received, Signal, dump, log};
 
 /// The user's callback.
 pub(crate) type Callback = Box<dyn FnMut(&Received) + Send>;
@@ -41,7 +41,8 @@ enum News {
 impl Teller {
     pub(crate) fn new(callback: Option<Callback>, log_level: LogLevel) -> Self {
         let has_callback = callback.is_some();
-        let voice = Voice { callback, log_level, context: None, failures: Vec::new(), dump: None };
+        let (context, failures, counts, dump) = (None, Vec::new(), BTreeMap::new(), None);
+        let voice = Voice { callback, log_level, context, failures, counts, dump };
         let desk = Desk { news: VecDeque::new(), voice: Some(voice) };
         Self { desk: Mutex::new(desk), has_callback }
     }
@@ -93,8 +94,9 @@ struct Voice {
     callback: Option<Callback>,
     log_level: LogLevel,
     context: Option<Context>,
-    /// What has to wait for the task to run: failures, one per step of a ladder at most, and a dump.
+    /// What has to wait for the task to run: failures, one per step of a ladder at most, counts, and a dump.
     failures: Vec<anyhow::Error>,
+    counts: BTreeMap<Signal, u32>,
     dump: Option<Received>,
 }
 
@@ -111,6 +113,9 @@ impl Voice {
 
     fn attach(&mut self, context: Context) {
         self.failures.drain(..).for_each(|error| context.record_failure(error));
+        for (signal, count) in std::mem::take(&mut self.counts) {
+            context.record_signal(signal.name(), count.into());
+        }
         if let Some(received) = self.dump.take() {
             within(&context, || write_dump(&received, &context));
         }
@@ -118,6 +123,7 @@ impl Voice {
     }
 
     fn received(&mut self, received: &Received, context: &Context) -> anyhow::Result<()> {
+        context.record_signal(received.signal.name(), received.count.into());
         // A log that panics is no reason to keep the callback from the news.
         let logged = match received.reaction {
             Reaction::Dump => write_dump(received, context),
@@ -127,6 +133,7 @@ impl Voice {
     }
 
     fn received_early(&mut self, received: Received) {
+        self.counts.insert(received.signal, received.count);
         let logged = self.log(&received);
         if let Err(error) = self.call(&received).and(logged)
             && self.failures.len() < BACKLOG

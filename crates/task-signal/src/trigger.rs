@@ -1,6 +1,6 @@
 //! The task that runs an action at each signal.
 
-use std::{borrow::Cow, fmt, future::poll_fn, task::Poll};
+use std::{borrow::Cow, collections::BTreeMap, fmt, future::poll_fn, task::Poll};
 
 use anyhow::Context as _;
 use task_core::{Cancelled, Context, Phase, Task};
@@ -104,6 +104,7 @@ impl Task for SignalTrigger {
         tenant.serve(&ctx);
         let mut listener = pulse.listen().context("failed to listen to signals")?;
         let mut runs = Runs { actions, on_failure, count: 0 };
+        let mut counts = BTreeMap::<Signal, u64>::new();
         loop {
             match pulse.take() {
                 None => match ctx.or_cancelled(listener.next()).await {
@@ -112,6 +113,9 @@ impl Task for SignalTrigger {
                 },
                 Some(signal) if ctx.is_draining() => log::not_triggered(log_level, signal),
                 Some(signal) => {
+                    let count = counts.entry(signal).or_default();
+                    *count += 1;
+                    ctx.record_signal(signal.name(), *count);
                     log::triggered(log_level, signal, runs.count + 1);
                     runs.run(&ctx).await?;
                     // Signals may come faster than an action without an await takes.

@@ -81,6 +81,11 @@ impl Scope for Entry {
         self.shared.version.bump();
     }
 
+    fn record_signal(&self, name: Cow<'static, str>, count: u64) {
+        self.shared.lock().tally.signal(name, count);
+        self.shared.version.bump();
+    }
+
     fn group(&self) -> Group {
         view::group(&self.shared)
     }

@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, fmt, time::Duration};
 
-use super::{Report, TaskReport};
+use task_core::TaskReport;
+
+use super::Report;
 
 /// How many tasks and failures are shown.
 const MOST_LINES: usize = 20;
@@ -57,10 +59,11 @@ impl Report {
     fn timeline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let contents = &*self.0;
         let steps = contents.steps;
-        let mut slowest: Vec<&TaskReport> = contents.tasks.iter().collect();
-        slowest.sort_by_key(|task| std::cmp::Reverse(task.stop_took));
+        let mut slowest: Vec<(usize, &TaskReport)> = contents.tasks.iter().enumerate().collect();
+        slowest.sort_by_key(|(_, task)| std::cmp::Reverse(task.stop_took));
         slowest.truncate(MOST_LINES);
-        slowest.sort_by_key(|task| task.ended_at);
+        slowest.sort_by_key(|(place, _)| *place);
+        let slowest: Vec<_> = slowest.into_iter().map(|(_, task)| task).collect();
         let mut same_name: HashMap<&str, usize> = HashMap::new();
         for task in &slowest {
             *same_name.entry(&task.name).or_default() += 1;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use task_core::Outcome;
+use task_core::{Outcome, TaskReport};
 
-use super::{CleanupReport, Report, TaskReport};
+use super::{CleanupReport, Report};
 use crate::{
     cause::{Cause, CauseKind},
     failure::{Failure, FailureKind, Origin},
@@ -31,7 +31,7 @@ impl Serialize for Report {
             tasks: self.tasks().iter().map(TaskView::of).collect(),
             omitted_tasks: self.omitted_tasks(),
             cleanups: self.cleanups().iter().map(CleanupView::of).collect(),
-            omitted_cleanups: self.0.omitted_cleanups,
+            omitted_cleanups: self.omitted_cleanups(),
             totals: TotalsView {
                 started: totals.started,
                 completed: totals.completed,

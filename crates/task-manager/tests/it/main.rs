@@ -18,4 +18,5 @@ mod serialize;
 mod shutdown;
 mod support;
 mod table;
+mod view;
 mod waiting;

@@ -193,3 +193,14 @@ fn storm(child: &mut Child) -> std::process::ExitStatus {
     sender.join().unwrap();
     child.end()
 }
+
+#[test]
+fn the_view_counts_signals_by_name_those_before_the_manager_included() {
+    let mut child = Child::start("managed early");
+    child.kill(Signal::TERM);
+    child.go();
+    child.wait_for("second cleanup");
+    child.wait_for("code 0 after");
+    child.wait_for("SIGTERM came: 1");
+    child.ends_with(0);
+}

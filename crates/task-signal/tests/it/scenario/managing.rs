@@ -109,7 +109,14 @@ fn managed_early() {
         let manager = Manager::new();
         add_work(&manager);
         manager.run(task).unwrap();
+        let mut group = manager.group();
         say_report(&manager.wait().await);
+        while group.snapshot().signals.is_empty() {
+            group.changed().await;
+        }
+        for signal in group.snapshot().signals {
+            say(&format!("{} came: {}", signal.name, signal.count));
+        }
     });
 }
 

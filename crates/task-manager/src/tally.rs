@@ -1,0 +1,71 @@
+//! What is counted for the group's view, in bounded space (invariant 10): ends by name, and signals.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use task_core::{Exits, Outcome, SignalCount};
+
+use crate::machine::Kind;
+
+/// How many names have counts of their own.
+const MOST_NAMES: usize = 200;
+/// How many of them may be taken by ephemeral tasks, which come and go under many names.
+const MOST_EPHEMERAL: usize = 150;
+/// How many signals are told apart.
+const MOST_SIGNALS: usize = 64;
+
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    exits: Vec<Exits>,
+    places: HashMap<Cow<'static, str>, usize>,
+    /// Where the last end was counted: most often the next one has the same name, and needs no hash.
+    last: usize,
+    ephemeral: usize,
+    others: Option<Exits>,
+    signals: Vec<SignalCount>,
+}
+
+impl Tally {
+    /// Counts one end. A name that finds no room is counted among the others for good.
+    pub(crate) fn ended(&mut self, name: &Cow<'static, str>, kind: Kind, outcome: Outcome) {
+        if let Some(last) = self.exits.get_mut(self.last)
+            && last.name.as_ref() == Some(name)
+        {
+            return last.count(outcome);
+        }
+        let place = self.places.get(name).copied().or_else(|| self.add(name, kind));
+        match place.and_then(|place| self.exits.get_mut(place)) {
+            Some(exits) => exits.count(outcome),
+            None => self.others.get_or_insert_default().count(outcome),
+        }
+        self.last = place.unwrap_or(self.last);
+    }
+
+    fn add(&mut self, name: &Cow<'static, str>, kind: Kind) -> Option<usize> {
+        let is_ephemeral = kind == Kind::Ephemeral;
+        let place = self.exits.len();
+        if place == MOST_NAMES || is_ephemeral && self.ephemeral == MOST_EPHEMERAL {
+            return None;
+        }
+        self.ephemeral += usize::from(is_ephemeral);
+        self.exits.push(Exits::new(Some(name.clone())));
+        self.places.insert(name.clone(), place);
+        Some(place)
+    }
+
+    /// Takes note that so many signals of a name have come.
+    pub(crate) fn signal(&mut self, name: Cow<'static, str>, count: u64) {
+        if let Some(signal) = self.signals.iter_mut().find(|signal| signal.name == name) {
+            signal.count = signal.count.max(count);
+        } else if self.signals.len() < MOST_SIGNALS {
+            self.signals.push(SignalCount::new(name, count));
+        }
+    }
+
+    pub(crate) fn exits(&self) -> Vec<Exits> {
+        self.exits.iter().chain(&self.others).cloned().collect()
+    }
+
+    pub(crate) fn signals(&self) -> Vec<SignalCount> {
+        self.signals.clone()
+    }
+}

@@ -1,0 +1,169 @@
+//! What the read-only view tells of a group: enough for a metrics page and a table of tasks.
+
+use std::time::{Duration, SystemTime};
+
+use task_manager::{
+    CleanupState, Context, GroupSnapshot, Manager, Outcome, Phase, Step, Task, TaskState, task_fn,
+};
+
+use crate::support::{Journal, SECOND, deaf, slow, worker};
+
+fn ended(snapshot: &GroupSnapshot) -> Vec<(String, Outcome, Option<u64>)> {
+    let shutdown = snapshot.shutdown.as_ref().unwrap();
+    let seconds = |took: Duration| took.as_secs();
+    let tasks = shutdown.ended.iter();
+    tasks.map(|task| (task.name.to_string(), task.outcome, task.stop_took.map(seconds))).collect()
+}
+
+fn exits(snapshot: &GroupSnapshot) -> Vec<(Option<&str>, Outcome, u64)> {
+    let pairs = snapshot.exits.iter().flat_map(|exits| {
+        Outcome::ALL.map(|outcome| (exits.name.as_deref(), outcome, exits.of(outcome)))
+    });
+    pairs.filter(|(_, _, count)| *count > 0).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_view_tells_during_a_shutdown_what_the_report_tells_after_it() {
+    let journal = Journal::default();
+    let manager = Manager::builder().total(20 * SECOND).build().unwrap();
+    manager.cleanup("first", async || Ok(())).unwrap();
+    manager
+        .cleanup("second", async || {
+            tokio::time::sleep(SECOND).await;
+            Err(anyhow::anyhow!("broken"))
+        })
+        .unwrap();
+    manager.run(slow("server", 2 * SECOND, &journal).in_phase(Phase::INGRESS)).unwrap();
+    manager.run(worker("work")).unwrap();
+    manager.run(deaf("deaf")).unwrap();
+    let group = manager.group();
+    let before = group.snapshot();
+    assert!(before.shutdown.is_none() && before.tasks.iter().all(|task| task.remaining.is_none()));
+    let states = |snapshot: &GroupSnapshot| -> Vec<_> {
+        let cleanups = snapshot.cleanups.iter();
+        cleanups.map(|cleanup| (cleanup.name.to_string(), cleanup.state)).collect()
+    };
+    let waiting = CleanupState::Waiting;
+    assert_eq!(states(&before), [("second".into(), waiting), ("first".into(), waiting)]);
+
+    tokio::time::sleep(3 * SECOND).await;
+    let wall = SystemTime::now();
+    manager.stop();
+    tokio::time::sleep(5 * SECOND).await;
+    let during = group.snapshot();
+    assert_eq!(during.uptime.as_secs(), 8);
+    let shutdown = during.shutdown.as_ref().unwrap();
+    assert!(shutdown.began >= wall && shutdown.began <= SystemTime::now());
+    assert_eq!((shutdown.began_at.as_secs(), shutdown.took.as_secs()), (3, 5));
+    assert_eq!(shutdown.budget, Some(20 * SECOND));
+    assert_eq!(
+        ended(&during),
+        [
+            ("server".into(), Outcome::Completed, Some(2)),
+            ("work".into(), Outcome::Completed, Some(0))
+        ]
+    );
+    let [deaf] = &during.tasks[..] else { panic!("{:?}", during.tasks) };
+    assert_eq!(deaf.state, TaskState::Stopping);
+    // 20 s in all, less 5 s for cleanups, 250 ms to be dropped, and the 5 s that have passed.
+    let left = deaf.remaining.unwrap();
+    assert!(
+        left > Duration::from_millis(9_700) && left <= Duration::from_millis(9_750),
+        "{left:?}"
+    );
+
+    tokio::time::sleep(left + SECOND / 2).await;
+    let cleaning = group.snapshot();
+    assert_eq!(cleaning.step, Step::CleaningUp);
+    assert_eq!(
+        states(&cleaning),
+        [("second".into(), CleanupState::Running), ("first".into(), waiting)]
+    );
+    assert!(cleaning.cleanups[0].took >= SECOND / 4);
+
+    let report = manager.wait().await.unwrap_err().report().unwrap().clone();
+    tokio::time::sleep(SECOND).await;
+    let after = group.snapshot();
+    assert_eq!(
+        states(&after),
+        [
+            ("second".into(), CleanupState::Ended(Outcome::Failed)),
+            ("first".into(), CleanupState::Ended(Outcome::Completed))
+        ]
+    );
+    let shutdown = after.shutdown.as_ref().unwrap();
+    assert_eq!(shutdown.took, report.steps().ended - report.steps().triggered, "and no longer");
+    assert_eq!(shutdown.began, report.began());
+    assert_eq!(ended(&after).last().unwrap(), &("deaf".into(), Outcome::Aborted, Some(12)));
+    assert_eq!(ended(&after).len(), report.tasks().len());
+    assert_eq!(
+        exits(&after),
+        [
+            (Some("server"), Outcome::Completed, 1),
+            (Some("work"), Outcome::Completed, 1),
+            (Some("deaf"), Outcome::Aborted, 1)
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_whose_end_began_the_shutdown_is_listed_and_earlier_clean_ends_are_not() {
+    let manager = Manager::new();
+    manager.run_ephemeral(task_fn("early", async |_| Ok(()))).unwrap().ended().await;
+    manager.run(task_fn("culprit", async |_| Ok(()))).unwrap();
+    let report = manager.wait().await.unwrap();
+    let names: Vec<_> = report.tasks().iter().map(|task| &*task.name).collect();
+    assert_eq!(names, ["culprit"]);
+    let snapshot = manager.group().snapshot();
+    assert_eq!(ended(&snapshot), [("culprit".into(), Outcome::Completed, None)]);
+    assert_eq!(snapshot.exits.len(), 2, "by name all ends are counted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ends_are_counted_by_name_for_two_hundred_names_and_the_rest_together() {
+    let manager = Manager::builder().only_failures_stop().build().unwrap();
+    manager.run(worker("service")).unwrap();
+    for number in 0..180 {
+        let name = format!("job {number}");
+        manager.run_ephemeral(task_fn(name, async |_| Ok(()))).unwrap().ended().await;
+    }
+    for number in 0..60 {
+        let name = format!("critical {number}");
+        manager.run(task_fn(name, async |_| Ok(()))).unwrap().ended().await;
+    }
+    for _ in 0..3 {
+        let name = String::from("job 7");
+        manager.run_ephemeral(task_fn(name, async |_| Ok(()))).unwrap().ended().await;
+    }
+    let snapshot = manager.group().snapshot();
+    assert_eq!(snapshot.exits.len(), 201);
+    let of = |name: Option<&str>| {
+        let mut exits = snapshot.exits.iter();
+        exits.find(|exits| exits.name.as_deref() == name).map(|exits| exits.total())
+    };
+    assert_eq!(of(Some("job 7")), Some(4));
+    assert_eq!((of(Some("job 149")), of(Some("job 150"))), (Some(1), None));
+    assert_eq!((of(Some("critical 49")), of(Some("critical 50"))), (Some(1), None));
+    assert_eq!(of(None), Some(30 + 10));
+    assert!(snapshot.exits.last().unwrap().name.is_none());
+    manager.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn signals_are_counted_by_name_and_of_two_counts_the_higher_one_is_shown() {
+    let manager = Manager::new();
+    let counting = async |ctx: Context| {
+        ctx.record_signal("SIGHUP", 2);
+        ctx.record_signal("SIGHUP", 1);
+        ctx.record_signal("SIGTERM", 1);
+        for number in 0..100 {
+            ctx.record_signal(format!("signal {number}"), 1);
+        }
+        Ok(())
+    };
+    manager.run_ephemeral(task_fn("signals", counting)).unwrap().ended().await;
+    let signals = manager.group().snapshot().signals;
+    let counts: Vec<_> = signals.iter().map(|signal| (&*signal.name, signal.count)).collect();
+    assert_eq!(counts[..3], [("SIGHUP", 2), ("SIGTERM", 1), ("signal 0", 1)]);
+    assert_eq!(counts.len(), 64);
+}
