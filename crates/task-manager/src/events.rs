@@ -54,7 +54,7 @@ impl Shared {
             Role::Task(kind) => {
                 removed = state.tasks.try_remove(entry.key);
                 state.totals.count(outcome);
-                state.tally.ended(&entry.name, kind, outcome);
+                state.tally.ended(entry, kind, outcome);
                 state.gates.ended(entry, kind == Kind::Ephemeral, outcome);
                 state.update_started();
                 state.record.end(entry, end, now);

@@ -97,7 +97,7 @@ impl State {
             Role::Task(kind) => {
                 self.tasks.try_remove(entry.key);
                 self.totals.count(Outcome::Abandoned);
-                self.tally.ended(&entry.name, kind, Outcome::Abandoned);
+                self.tally.ended(entry, kind, Outcome::Abandoned);
                 self.gates.ended(entry, kind == Kind::Ephemeral, Outcome::Abandoned);
                 self.record.task(entry, Outcome::Abandoned, now);
             }
