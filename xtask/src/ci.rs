@@ -3,6 +3,7 @@
 mod docs;
 mod examples;
 mod flagship;
+mod kafka;
 mod lint;
 mod manifests;
 mod promises;
@@ -13,8 +14,8 @@ use crate::model::{LOOM, SHUTTLE};
 use crate::section::{Ending, Section};
 use crate::tidy;
 
-/// The package of the flagship service. It needs a C++ compiler and minutes of librdkafka, so every
-/// other section leaves it out and the last one builds it once.
+/// The package of the flagship service. Like `task-kafka` it needs a C++ compiler and minutes of librdkafka, so the
+/// other sections leave both out. librdkafka is built once for all of CI, and once more with TLS.
 const FLAGSHIP: &str = "pipeline";
 
 /// A new section is one line here.
@@ -70,6 +71,12 @@ pub(crate) const SECTIONS: &[Section] = &[
         name: "examples",
         about: "Builds the examples, runs each, and checks how it ends (see CONTRIBUTING.md).",
         run: examples::run,
+    },
+    Section {
+        name: "kafka",
+        about: "clippy, tests and docs of task-kafka; then a check of it with `tls`, for which the\n\
+                headers of OpenSSL have to be there.",
+        run: kafka::run,
     },
     Section {
         name: "flagship",

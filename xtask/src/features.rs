@@ -84,6 +84,7 @@ mod tests {
             features: features.iter().map(own).collect(),
             targets: vec![],
             public_api: vec![],
+            compiles_c: false,
         }
     }
 

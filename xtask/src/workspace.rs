@@ -28,6 +28,9 @@ pub(crate) struct Package {
     pub(crate) targets: Vec<Target>,
     /// `public-api` of `[package.metadata.task]`: foreign crates whose types its API names.
     pub(crate) public_api: Vec<String>,
+    /// `compiles-c` of `[package.metadata.task]`: it takes a C++ compiler and minutes, so that a section of its own
+    /// builds it, once.
+    pub(crate) compiles_c: bool,
 }
 
 /// One thing that Cargo builds of a package.
@@ -92,6 +95,11 @@ impl Workspace {
     pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
         self.packages.iter().filter(|package| package.published)
     }
+
+    /// Those of them that are Rust by themselves.
+    pub(crate) fn light(&self) -> impl Iterator<Item = &Package> {
+        self.published().filter(|package| !package.compiles_c)
+    }
 }
 
 impl Package {
@@ -113,6 +121,7 @@ impl Package {
                 .map(Target::parse)
                 .collect::<Option<_>>()?,
             public_api: strings(&package["metadata"]["task"]["public-api"]).unwrap_or_default(),
+            compiles_c: package["metadata"]["task"]["compiles-c"].as_bool().unwrap_or_default(),
         })
     }
 

@@ -3,7 +3,7 @@
 //! # The pieces
 //!
 //! This crate has no logic: it re-exports the crates behind features of their names. `default` is `service`; `full` is
-//! everything but the registries.
+//! everything but the registries and `kafka`.
 //!
 //! | feature | brings | adds |
 //! |---|---|---|
@@ -13,12 +13,15 @@
 //! | `service` | `task-service` | `main`, `Service` |
 //! | `periodic` | `task-periodic` | `LoopTask`, `PollTask` |
 //! | `http` | `task-http` | `HttpTask` |
+//! | `kafka` | `task-kafka`: needs a C and a C++ compiler | `KafkaTask` |
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | | those registries as sources of `HttpTask` |
 //! | `cron`, `serde`, `token` | | `CronTask`; `Serialize` for the report; `CancellationToken`s |
 
 pub use task_core::*;
 #[cfg(feature = "http")]
 pub use task_http::{self as http, HttpTask};
+#[cfg(feature = "kafka")]
+pub use task_kafka::{self as kafka, KafkaTask};
 #[cfg(feature = "manager")]
 pub use task_manager::*;
 #[cfg(feature = "cron")]

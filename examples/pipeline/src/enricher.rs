@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{
-    clock::now_ms,
-    database::Row,
-    kafka::{Incoming, Output, Record, Transform, Verdict},
-    order::enrich,
-};
+use task::kafka::{Incoming, Output, Record, Transform, Verdict};
+
+use crate::{clock::now_ms, database::Row, order::enrich};
 
 /// Enriches orders, keyed by customer, so that each customer's stay in order.
 #[derive(Debug)]

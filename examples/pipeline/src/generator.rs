@@ -8,12 +8,14 @@ use std::{
 
 use anyhow::bail;
 use fastrand::Rng;
-use task::{Context, Phase, Task};
+use task::{
+    Context, Phase, Task,
+    kafka::{Delivery, Producer, Record},
+};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::{
     clock::now_ms,
-    kafka::{Delivery, Producer, Record},
     order::{Item, Order},
     totals::Totals,
 };

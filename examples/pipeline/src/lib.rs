@@ -1,6 +1,6 @@
 //! The flagship service: a Kafka pipeline with a database, metrics and probes, under one manager.
 //!
-//! [`service::start`] is where it all comes together; [`kafka`] is what a service would take from a crate.
+//! [`service::start`] is where it all comes together.
 
 pub mod clock;
 pub mod config;
@@ -8,7 +8,6 @@ pub mod database;
 pub mod embedded;
 pub mod enricher;
 pub mod generator;
-pub mod kafka;
 pub mod limits;
 pub mod logging;
 pub mod metrics;

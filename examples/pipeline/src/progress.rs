@@ -5,9 +5,9 @@ use std::{
     time::Instant,
 };
 
-use task::{Context, periodic::Action};
+use task::{Context, kafka::Counts, periodic::Action};
 
-use crate::{kafka::Counts, totals::Totals};
+use crate::totals::Totals;
 
 /// Logs one line a run: rates since the last one, and what stands now.
 #[derive(Debug)]

@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use task::kafka::Sink;
 use tokio::time::sleep;
 
 use crate::{
     database::{Database, Row},
-    kafka::Sink,
     totals::Totals,
 };
 

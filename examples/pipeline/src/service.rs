@@ -7,21 +7,15 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use task::{
-    HttpTask, Manager, Phase, PollTask, Refused, Task, TaskHandle, periodic::FirstRun, task_fn,
+    HttpTask, KafkaTask, Manager, Phase, PollTask, Refused, Task, TaskHandle,
+    kafka::{Producer, Settings},
+    periodic::FirstRun,
+    task_fn,
 };
 
 use crate::{
-    config::Config,
-    database::Database,
-    embedded::EmbeddedBroker,
-    enricher::Enricher,
-    generator::Generator,
-    kafka::{KafkaTask, Producer, Settings},
-    limits,
-    metrics::registry,
-    progress::Progress,
-    purge::purge,
-    rows::Rows,
+    config::Config, database::Database, embedded::EmbeddedBroker, enricher::Enricher,
+    generator::Generator, limits, metrics::registry, progress::Progress, purge::purge, rows::Rows,
     totals::Totals,
 };
 

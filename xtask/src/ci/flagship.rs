@@ -11,7 +11,7 @@ use crate::features::Selection;
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
-/// Only with its default features: `tls` needs headers of OpenSSL.
+/// Only with its default features: what `tls` changes is checked with `task-kafka`.
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let package = workspace.package(FLAGSHIP)?;
     run_each([

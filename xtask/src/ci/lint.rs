@@ -2,14 +2,13 @@
 
 use anyhow::Result;
 
-use super::FLAGSHIP;
 use crate::command::{Run, run_each};
 use crate::features::{Selection, selections};
 use crate::section::Ending;
 use crate::workspace::{Package, Workspace};
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
-    let packages = || workspace.packages.iter().filter(|package| package.name != FLAGSHIP);
+    let packages = || workspace.packages.iter().filter(|package| !package.compiles_c);
     // A library's own build comes first and separately: dev-dependencies turn on features of shared
     // dependencies, and hide that the library forgot to ask for them.
     let libraries = packages().filter(|package| package.has_target("lib"));

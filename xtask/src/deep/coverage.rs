@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     tool::install(workspace, "cargo-llvm-cov", "0.9.1")?;
-    let packages = workspace.published().flat_map(|package| ["-p", package.name.as_str()]);
+    let packages = workspace.light().flat_map(|package| ["-p", package.name.as_str()]);
     let cargo = || with_llvm(workspace, tool::cargo(workspace));
     cargo()
         .arguments(["llvm-cov", "--locked", "--all-features", "--html"])

@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     tool::install(workspace, "cargo-mutants", "27.1.0")?;
-    let packages = workspace.published().flat_map(|package| ["-p", package.name.as_str()]);
+    let packages = workspace.light().flat_map(|package| ["-p", package.name.as_str()]);
     tool::cargo(workspace)
         .arguments(["mutants", "--all-features", "--output", &workspace.target.to_string_lossy()])
         .arguments(packages)

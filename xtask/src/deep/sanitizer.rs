@@ -7,7 +7,7 @@ use crate::section::Ending;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
-    let packages = workspace.published().flat_map(|package| ["-p", package.name.as_str()]);
+    let packages = workspace.light().flat_map(|package| ["-p", package.name.as_str()]);
     tool::cargo(workspace)
         .arguments(["test", "--locked", "--all-features", "--tests"])
         // With a target named, build scripts and procedural macros are built without the flags.

@@ -1,4 +1,4 @@
-//! A task that consumes, transforms and produces, at least once: nothing here knows what the messages mean.
+//! A task that consumes from Kafka, transforms and produces, at least once.
 //!
 //! [`KafkaTask`] reads topics as a member of a consumer group, hands each message to a [`Transform`], produces what that
 //! returns, and hands the effects (rows for a database, say) to a [`Sink`]. A message's offset is stored only after
@@ -12,6 +12,10 @@
 //! It needs Tokio's multi-thread runtime: a rebalance is a callback that blocks until the messages in flight of the
 //! revoked partitions are dealt with, by another worker. On a current-thread runtime it does not wait, and a rebalance
 //! repeats what was in flight.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod client;
 mod commit;

@@ -11,7 +11,7 @@ use rdkafka::{
 pub struct Incoming<'a>(&'a BorrowedMessage<'a>);
 
 impl<'a> Incoming<'a> {
-    pub(super) fn new(message: &'a BorrowedMessage<'a>) -> Self {
+    pub(crate) fn new(message: &'a BorrowedMessage<'a>) -> Self {
         Self(message)
     }
 
@@ -53,7 +53,7 @@ impl<'a> Incoming<'a> {
 
     /// Makes the record that goes to the dead-letter topic: the message as it was, with where it came from and why in
     /// headers.
-    pub(super) fn to_dead_letter(&self, topic: &Arc<str>, reason: &str) -> Record {
+    pub(crate) fn to_dead_letter(&self, topic: &Arc<str>, reason: &str) -> Record {
         let mut record = Record::to(Arc::clone(topic));
         record.key = self.key().map(<[u8]>::to_vec);
         record.payload = self.payload().map(<[u8]>::to_vec);
@@ -143,7 +143,7 @@ impl Record {
         self.payload.as_deref()
     }
 
-    pub(super) fn as_native(&self) -> FutureRecord<'_, [u8], [u8]> {
+    pub(crate) fn as_native(&self) -> FutureRecord<'_, [u8], [u8]> {
         let mut record = FutureRecord::to(&self.topic);
         record.key = self.key.as_deref();
         record.payload = self.payload.as_deref();

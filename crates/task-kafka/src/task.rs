@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{
+use crate::{
     Counters, Error, Producer, Settings, Sink, Transform,
     commit::commit,
     consumer::{Consumer, close},

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pipeline::kafka::{KafkaTask, Producer};
+use task_kafka::{KafkaTask, Producer};
 
 use crate::bench::{
     Copy, Mode, Running, TestSink, broker, fill, settings, until, within_two_minutes,

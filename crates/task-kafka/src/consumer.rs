@@ -5,19 +5,19 @@ use std::{sync::Arc, time::Duration};
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{group::Membership, thread::on_thread};
+use crate::{group::Membership, thread::on_thread};
 
 /// A consumer. Dropping the last `Arc` of it closes it on a thread of its own.
-pub(super) struct Consumer(Option<StreamConsumer<Membership>>);
+pub(crate) struct Consumer(Option<StreamConsumer<Membership>>);
 
 impl Consumer {
-    pub(super) fn new(consumer: StreamConsumer<Membership>) -> Arc<Self> {
+    pub(crate) fn new(consumer: StreamConsumer<Membership>) -> Arc<Self> {
         let consumer = Arc::new(Self(Some(consumer)));
         consumer.native().context().know(&consumer);
         consumer
     }
 
-    pub(super) fn native(&self) -> &StreamConsumer<Membership> {
+    pub(crate) fn native(&self) -> &StreamConsumer<Membership> {
         self.0.as_ref().expect("taken only when dropped or closed")
     }
 }
@@ -33,7 +33,7 @@ impl Drop for Consumer {
 
 /// Leaves the group and closes the consumer, waiting at most until `deadline`. Tells whether it is closed by then;
 /// if not, its thread goes on.
-pub(super) async fn close(mut consumer: Arc<Consumer>, deadline: Instant) -> bool {
+pub(crate) async fn close(mut consumer: Arc<Consumer>, deadline: Instant) -> bool {
     // Someone else may hold it for an instant more, such as a settler being aborted; or for longer: a commit that the
     // brokers do not answer.
     let mut inner = loop {

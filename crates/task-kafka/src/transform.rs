@@ -1,6 +1,6 @@
 //! What the user gives: a transform, and a sink for its effects.
 
-use super::{Incoming, Verdict};
+use crate::{Incoming, Verdict};
 
 /// Turns one message into any number of records, and an effect for the [`Sink`].
 pub trait Transform: Send + 'static {

@@ -22,7 +22,7 @@ use tokio::{
     task::block_in_place,
 };
 
-use super::{
+use crate::{
     Counters, Settings,
     client::{Throttle, log},
     commit::commit_blocking,
@@ -32,7 +32,7 @@ use super::{
 
 /// The consumer's callbacks. They run where the consumer is polled: within its receive loop, or on the thread that
 /// closes it.
-pub(super) struct Membership {
+pub(crate) struct Membership {
     topics: Vec<String>,
     revoke_budget: Duration,
     window: Arc<Window>,
@@ -41,11 +41,11 @@ pub(super) struct Membership {
     consumer: OnceLock<Weak<Consumer>>,
     stopping: AtomicBool,
     closing: AtomicBool,
-    pub(super) errors: Throttle,
+    pub(crate) errors: Throttle,
 }
 
 impl Membership {
-    pub(super) fn new(settings: &Settings, window: Arc<Window>, counters: Counters) -> Self {
+    pub(crate) fn new(settings: &Settings, window: Arc<Window>, counters: Counters) -> Self {
         Self {
             topics: settings.topics.clone(),
             revoke_budget: settings.revoke_budget,
@@ -60,32 +60,32 @@ impl Membership {
     }
 
     /// Says whose task this is. Only the first call counts.
-    pub(super) fn attach(&self, ctx: Context) {
+    pub(crate) fn attach(&self, ctx: Context) {
         let _ = self.ctx.set(ctx);
     }
 
     /// Says whose callbacks these are. Weakly, for the consumer owns this.
-    pub(super) fn know(&self, consumer: &Arc<Consumer>) {
+    pub(crate) fn know(&self, consumer: &Arc<Consumer>) {
         let _ = self.consumer.set(Arc::downgrade(consumer));
     }
 
     /// From here on the task says what it is doing, and not the statistics.
-    pub(super) fn begin_to_stop(&self) {
+    pub(crate) fn begin_to_stop(&self) {
         self.stopping.store(true, Relaxed);
     }
 
     /// From here on a revocation waits for nothing: the task has done what it could.
-    pub(super) fn begin_to_close(&self) {
+    pub(crate) fn begin_to_close(&self) {
         self.closing.store(true, Relaxed);
     }
 
-    pub(super) fn place(&self, topic: &str, partition: i32) -> Place {
+    pub(crate) fn place(&self, topic: &str, partition: i32) -> Place {
         // A name that was not subscribed to cannot come; it would share the counts of nobody.
         let index = self.topics.iter().position(|known| known == topic);
         (index.unwrap_or(usize::MAX), partition)
     }
 
-    pub(super) fn topic(&self, place: Place) -> Option<&str> {
+    pub(crate) fn topic(&self, place: Place) -> Option<&str> {
         self.topics.get(place.0).map(String::as_str)
     }
 

@@ -2,13 +2,13 @@
 
 use rdkafka::error::KafkaError;
 
-/// Why a [`Producer`](super::Producer) or a [`KafkaTask`](super::KafkaTask) could not be made.
+/// Why a [`Producer`](crate::Producer) or a [`KafkaTask`](crate::KafkaTask) could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(#[from] Kind);
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     #[error("a Kafka consumer has to be made within a Tokio runtime")]
     NoRuntime,
     #[error("setting `{0}` is the task's own and cannot be changed")]
@@ -34,7 +34,7 @@ impl Error {
 
 /// What a call of librdkafka failed with, as the source of a better sentence. `KafkaError` says its own source already
 /// in its message, so that it would be said twice.
-pub(super) fn cause(error: KafkaError) -> anyhow::Error {
+pub(crate) fn cause(error: KafkaError) -> anyhow::Error {
     match error.rdkafka_error_code() {
         Some(code) => code.into(),
         None => error.into(),

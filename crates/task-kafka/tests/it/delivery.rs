@@ -2,8 +2,8 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use pipeline::kafka::{KafkaTask, NoSink, Producer, Record, Settings};
 use rdkafka::Message as _;
+use task_kafka::{KafkaTask, NoSink, Producer, Record, Settings};
 
 use crate::bench::{
     Copy, Mode, Running, TestSink, assert_exactly, broker, fill, read_all, settings, until,

@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// The producer's callbacks: none but logging.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(crate) struct Log {
     errors: Throttle,
 }
 
@@ -34,7 +34,7 @@ impl ClientContext for Log {
 }
 
 /// librdkafka's own lines. Those about brokers that are away come as errors too, which are throttled.
-pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
     match level {
         Error if facility == "FAIL" => {
@@ -51,10 +51,10 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// Lets one error of a client through every 10 s, and counts the others.
 #[derive(Debug, Default)]
-pub(super) struct Throttle(Mutex<(Option<Instant>, u64)>);
+pub(crate) struct Throttle(Mutex<(Option<Instant>, u64)>);
 
 impl Throttle {
-    pub(super) fn warn(&self, what: &'static str, error: &KafkaError, reason: &str) {
+    pub(crate) fn warn(&self, what: &'static str, error: &KafkaError, reason: &str) {
         let is_fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
         if let Some(unlogged) = self.passes(Instant::now(), is_fatal) {
             tracing::warn!(%error, reason, unlogged, "{what}");

@@ -10,18 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pipeline::{
-    embedded::EmbeddedBroker,
-    kafka::{
-        Counters, Incoming, KafkaTask, Output, Producer, Record, Settings, Sink, Transform, Verdict,
-    },
-};
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
 };
 use task_core::{Context, Scope, Stage, StageCell, Task};
+use task_kafka::{
+    Counters, Incoming, KafkaTask, Output, Producer, Record, Settings, Sink, Transform, Verdict,
+};
 use tokio::task::JoinHandle;
+
+use crate::broker::TestBroker;
 
 pub const PARTITIONS: i32 = 4;
 
@@ -39,13 +38,13 @@ pub async fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-pub async fn broker() -> EmbeddedBroker {
+pub async fn broker() -> TestBroker {
     // For the output of a test that fails.
     let _ = tracing_subscriber::fmt().with_test_writer().with_ansi(false).try_init();
-    EmbeddedBroker::start(&["in", "out", "dead"], PARTITIONS).await.unwrap()
+    TestBroker::start(&["in", "out", "dead"], PARTITIONS).await.unwrap()
 }
 
-pub fn settings(broker: &EmbeddedBroker) -> Settings {
+pub fn settings(broker: &TestBroker) -> Settings {
     Settings::new(broker.bootstrap_servers())
         .group("test")
         .topics(["in"])
@@ -54,7 +53,7 @@ pub fn settings(broker: &EmbeddedBroker) -> Settings {
 }
 
 /// Puts messages `0..count` into `in`, with ten keys.
-pub async fn fill(broker: &EmbeddedBroker, count: usize) {
+pub async fn fill(broker: &TestBroker, count: usize) {
     let producer = Producer::new(&settings(broker)).unwrap();
     let mut deliveries = Vec::new();
     for id in 0..count {
@@ -68,7 +67,7 @@ pub async fn fill(broker: &EmbeddedBroker, count: usize) {
 }
 
 /// Reads a topic from its start to its present end: per partition the payloads in order.
-pub async fn read_all(broker: &EmbeddedBroker, topic: &'static str) -> Vec<Vec<String>> {
+pub async fn read_all(broker: &TestBroker, topic: &'static str) -> Vec<Vec<String>> {
     let servers = broker.bootstrap_servers().to_owned();
     tokio::task::spawn_blocking(move || {
         let mut config = ClientConfig::new();
@@ -100,7 +99,7 @@ pub async fn read_all(broker: &EmbeddedBroker, topic: &'static str) -> Vec<Vec<S
 }
 
 /// Asserts that `topic` holds each of `0..count` once, each key's in order.
-pub async fn assert_exactly(broker: &EmbeddedBroker, topic: &'static str, count: usize) {
+pub async fn assert_exactly(broker: &TestBroker, topic: &'static str, count: usize) {
     let mut seen = HashMap::<usize, usize>::new();
     for partition in read_all(broker, topic).await {
         let mut last = HashMap::new();
@@ -116,7 +115,7 @@ pub async fn assert_exactly(broker: &EmbeddedBroker, topic: &'static str, count:
 }
 
 /// Asserts that `topic` holds each of `0..count` at least once.
-pub async fn assert_none_lost(broker: &EmbeddedBroker, topic: &'static str, count: usize) {
+pub async fn assert_none_lost(broker: &TestBroker, topic: &'static str, count: usize) {
     let seen: HashSet<String> = read_all(broker, topic).await.into_iter().flatten().collect();
     let lost: Vec<_> = (0..count).filter(|id| !seen.contains(&id.to_string())).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");

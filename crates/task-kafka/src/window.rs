@@ -9,10 +9,10 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A partition: the index of its topic in the settings, and its number.
-pub(super) type Place = (usize, i32);
+pub(crate) type Place = (usize, i32);
 
 #[derive(Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     permits: Arc<Semaphore>,
     /// Messages in flight by partition; without those at zero.
     counts: Mutex<HashMap<Place, usize>>,
@@ -20,7 +20,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(capacity: usize) -> Arc<Self> {
+    pub(crate) fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(capacity.min(Semaphore::MAX_PERMITS))),
             counts: Mutex::default(),
@@ -29,20 +29,20 @@ impl Window {
     }
 
     /// Waits for room. Cancel safe.
-    pub(super) async fn room(&self) -> OwnedSemaphorePermit {
+    pub(crate) async fn room(&self) -> OwnedSemaphorePermit {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         permit.expect("the semaphore is never closed")
     }
 
     /// Counts a message as in flight until the returned value is dropped.
-    pub(super) fn admit(self: &Arc<Self>, room: OwnedSemaphorePermit, place: Place) -> InFlight {
+    pub(crate) fn admit(self: &Arc<Self>, room: OwnedSemaphorePermit, place: Place) -> InFlight {
         *self.lock().entry(place).or_default() += 1;
         InFlight { place, window: Arc::clone(self), _room: room }
     }
 
     /// Blocks the thread until nothing of these partitions is in flight, at most until `patience`, asked every 50 ms,
     /// is zero. Tells whether nothing is.
-    pub(super) fn wait_settled(
+    pub(crate) fn wait_settled(
         &self,
         places: &[Place],
         mut patience: impl FnMut() -> Duration,
@@ -66,15 +66,15 @@ impl Window {
 }
 
 /// Time left until `budget` after now, for [`Window::wait_settled`].
-pub(super) fn countdown(budget: Duration) -> impl FnMut() -> Duration {
+pub(crate) fn countdown(budget: Duration) -> impl FnMut() -> Duration {
     let start = Instant::now();
     move || budget.saturating_sub(start.elapsed())
 }
 
 /// One message in flight.
 #[derive(Debug)]
-pub(super) struct InFlight {
-    pub(super) place: Place,
+pub(crate) struct InFlight {
+    pub(crate) place: Place,
     window: Arc<Window>,
     _room: OwnedSemaphorePermit,
 }

@@ -15,20 +15,20 @@ use rdkafka::consumer::Consumer as _;
 use task_core::Context;
 use tokio::{join, sync::mpsc};
 
-use super::{Counters, Sink, consumer::Consumer, receive::Entry, window::Place};
+use crate::{Counters, Sink, consumer::Consumer, receive::Entry, window::Place};
 
-pub(super) struct Settler<E, S> {
-    pub(super) ctx: Context,
-    pub(super) consumer: Arc<Consumer>,
-    pub(super) sink: S,
-    pub(super) batch: usize,
-    pub(super) counters: Counters,
-    pub(super) queue: mpsc::UnboundedReceiver<Entry<E>>,
+pub(crate) struct Settler<E, S> {
+    pub(crate) ctx: Context,
+    pub(crate) consumer: Arc<Consumer>,
+    pub(crate) sink: S,
+    pub(crate) batch: usize,
+    pub(crate) counters: Counters,
+    pub(crate) queue: mpsc::UnboundedReceiver<Entry<E>>,
 }
 
 impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
     /// Works until the queue is closed and empty, or something fails. Its panics and log lines are the task's.
-    pub(super) async fn run(self) -> anyhow::Result<()> {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
         let ctx = self.ctx.clone();
         let mut work = pin!(self.work());
         std::future::poll_fn(move |cx| ctx.enter(|| work.as_mut().poll(cx))).await

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pipeline::kafka::{KafkaTask, Producer};
+use task_kafka::{KafkaTask, Producer};
 
 use crate::bench::{
     Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, broker, fill, settings, until,

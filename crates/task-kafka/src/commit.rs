@@ -16,10 +16,10 @@ use rdkafka::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{consumer::Consumer, error::cause, thread::on_thread};
+use crate::{consumer::Consumer, error::cause, thread::on_thread};
 
 /// Commits and waits for the brokers to say so, at most until `deadline`. Between two tries it serves the rebalance.
-pub(super) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyhow::Result<()> {
+pub(crate) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyhow::Result<()> {
     loop {
         let committed = on_thread("kafka-commit", {
             let consumer = Arc::clone(consumer);
@@ -53,7 +53,7 @@ fn is_retriable(error: &KafkaError) -> bool {
 const CALLBACK_RETRIES: Duration = Duration::from_millis(500);
 
 /// The same for a rebalance callback: blocks the calling thread, at most for `budget`.
-pub(super) fn commit_blocking(consumer: Arc<Consumer>, budget: Duration) -> anyhow::Result<()> {
+pub(crate) fn commit_blocking(consumer: Arc<Consumer>, budget: Duration) -> anyhow::Result<()> {
     let deadline = std::time::Instant::now() + budget.min(CALLBACK_RETRIES);
     let (done, outcome) = mpsc::channel();
     let tries = move || {

@@ -7,22 +7,22 @@ use task_core::{Cancelled, Context};
 use tokio::task::JoinError;
 
 /// How the settler ended.
-pub(super) type Settled = Result<anyhow::Result<()>, JoinError>;
+pub(crate) type Settled = Result<anyhow::Result<()>, JoinError>;
 
 /// Failures in their order: the last one is what the task returns, those before it are recorded as they are followed
 /// by another, so that the report has the first one first. A panic is raised again after all steps of the stop.
-pub(super) struct Failures<'a> {
+pub(crate) struct Failures<'a> {
     ctx: &'a Context,
     last: Option<anyhow::Error>,
     panic: Option<Box<dyn Any + Send>>,
 }
 
 impl<'a> Failures<'a> {
-    pub(super) fn new(ctx: &'a Context) -> Self {
+    pub(crate) fn new(ctx: &'a Context) -> Self {
         Self { ctx, last: None, panic: None }
     }
 
-    pub(super) fn add(&mut self, result: anyhow::Result<()>) {
+    pub(crate) fn add(&mut self, result: anyhow::Result<()>) {
         match result {
             Ok(()) => {}
             Err(error) if self.ctx.is_cancelled() && Cancelled::is_outermost_in(&error) => {}
@@ -34,7 +34,7 @@ impl<'a> Failures<'a> {
         }
     }
 
-    pub(super) fn add_settled(&mut self, settled: Settled) {
+    pub(crate) fn add_settled(&mut self, settled: Settled) {
         match settled.map_err(JoinError::try_into_panic) {
             Ok(result) => self.add(result),
             Err(Ok(payload)) => self.panic = Some(payload),
@@ -42,7 +42,7 @@ impl<'a> Failures<'a> {
         }
     }
 
-    pub(super) fn into_result(mut self) -> anyhow::Result<()> {
+    pub(crate) fn into_result(mut self) -> anyhow::Result<()> {
         match (self.panic.take(), self.last.take()) {
             (None, last) => last.map_or(Ok(()), Err),
             (Some(payload), last) => {

@@ -14,7 +14,7 @@ use rdkafka::{
 use task_core::Context;
 use tokio::sync::mpsc;
 
-use super::{
+use crate::{
     Counters, Delivery, Incoming, Transform,
     consumer::Consumer,
     error::cause,
@@ -23,28 +23,28 @@ use super::{
 };
 
 /// A message on its way: transformed, its records sent.
-pub(super) struct Entry<E> {
-    pub(super) in_flight: InFlight,
-    pub(super) offset: i64,
-    pub(super) deliveries: Vec<Delivery>,
-    pub(super) is_dead_letter: bool,
-    pub(super) effect: Option<E>,
+pub(crate) struct Entry<E> {
+    pub(crate) in_flight: InFlight,
+    pub(crate) offset: i64,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) is_dead_letter: bool,
+    pub(crate) effect: Option<E>,
 }
 
-pub(super) struct Receiver<T: Transform> {
-    pub(super) ctx: Context,
-    pub(super) consumer: Arc<Consumer>,
-    pub(super) transform: T,
-    pub(super) outlet: Outlet,
-    pub(super) window: Arc<Window>,
-    pub(super) counters: Counters,
+pub(crate) struct Receiver<T: Transform> {
+    pub(crate) ctx: Context,
+    pub(crate) consumer: Arc<Consumer>,
+    pub(crate) transform: T,
+    pub(crate) outlet: Outlet,
+    pub(crate) window: Arc<Window>,
+    pub(crate) counters: Counters,
     /// Unbounded, because the window bounds it.
-    pub(super) queue: mpsc::UnboundedSender<Entry<T::Effect>>,
+    pub(crate) queue: mpsc::UnboundedSender<Entry<T::Effect>>,
 }
 
 impl<T: Transform> Receiver<T> {
     /// Works until the task is cancelled, which may give `Cancelled`, or something fails.
-    pub(super) async fn run(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
         let consumer = Arc::clone(&self.consumer);
         let membership = consumer.native().context();
         loop {

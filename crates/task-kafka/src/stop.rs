@@ -5,19 +5,19 @@ use std::time::Duration;
 use task_core::Context;
 use tokio::time::{Instant, sleep_until};
 
-use super::Settings;
+use crate::Settings;
 
 /// The instants at which the steps of a stop have to be over. Time that one step leaves is the next one's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Deadlines {
-    pub(super) drain: Instant,
-    pub(super) commit: Instant,
-    pub(super) close: Instant,
+pub(crate) struct Deadlines {
+    pub(crate) drain: Instant,
+    pub(crate) commit: Instant,
+    pub(crate) close: Instant,
 }
 
 impl Deadlines {
     /// Starts now: the settings' budget, or what the manager grants less a tenth, if that is shorter.
-    pub(super) fn start(ctx: &Context, settings: &Settings) -> Self {
+    pub(crate) fn start(ctx: &Context, settings: &Settings) -> Self {
         let granted = ctx.remaining().map_or(Duration::MAX, |remaining| remaining.mul_f32(0.9));
         let budget = settings.stop_budget.min(granted);
         let now = Instant::now();
@@ -26,7 +26,7 @@ impl Deadlines {
 }
 
 /// Resolves when the task was cancelled and then had its whole time to drain.
-pub(super) async fn overdue(ctx: &Context, settings: &Settings) -> Deadlines {
+pub(crate) async fn overdue(ctx: &Context, settings: &Settings) -> Deadlines {
     ctx.cancelled().await;
     let deadlines = Deadlines::start(ctx, settings);
     sleep_until(deadlines.drain).await;

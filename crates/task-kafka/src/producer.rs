@@ -13,7 +13,7 @@ use rdkafka::{
     producer::{DeliveryFuture, FutureProducer, Producer as _, PurgeConfig},
 };
 
-use super::{
+use crate::{
     Error, Record, Settings,
     client::Log,
     error::{Kind, cause},

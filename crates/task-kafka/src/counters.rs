@@ -7,20 +7,20 @@ use std::sync::{
 
 /// The counters of one task, shared with whoever shows them. They only grow, except for the gauges.
 #[derive(Clone, Debug)]
-pub struct Counters(pub(super) Arc<Cells>);
+pub struct Counters(pub(crate) Arc<Cells>);
 
 #[derive(Debug)]
-pub(super) struct Cells {
-    pub(super) consumed: AtomicU64,
-    pub(super) produced: AtomicU64,
-    pub(super) dead_lettered: AtomicU64,
-    pub(super) settled: AtomicU64,
-    pub(super) rebalances: AtomicU64,
-    pub(super) unclean_revocations: AtomicU64,
-    pub(super) commits: AtomicU64,
-    pub(super) commit_failures: AtomicU64,
-    pub(super) assigned: AtomicI64,
-    pub(super) lag: AtomicI64,
+pub(crate) struct Cells {
+    pub(crate) consumed: AtomicU64,
+    pub(crate) produced: AtomicU64,
+    pub(crate) dead_lettered: AtomicU64,
+    pub(crate) settled: AtomicU64,
+    pub(crate) rebalances: AtomicU64,
+    pub(crate) unclean_revocations: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) commit_failures: AtomicU64,
+    pub(crate) assigned: AtomicI64,
+    pub(crate) lag: AtomicI64,
 }
 
 /// What [`Counters`] held at one moment.
@@ -54,7 +54,7 @@ pub struct Counts {
 }
 
 impl Counters {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Cells {
             consumed: AtomicU64::new(0),
             produced: AtomicU64::new(0),

@@ -6,28 +6,28 @@ use anyhow::Context as _;
 use task_core::Context;
 use tokio::time::sleep;
 
-use super::{Delivery, Incoming, Output, Producer, Record, SendError, Verdict};
+use crate::{Delivery, Incoming, Output, Producer, Record, SendError, Verdict};
 
 /// The producer's side of the receive loop.
 ///
 /// Its awaits race the stop, but for one: a message whose first record was sent is sent in full, so that a stop repeats
 /// nothing.
-pub(super) struct Outlet {
-    pub(super) ctx: Context,
-    pub(super) producer: Producer,
-    pub(super) dead_letter_topic: Option<Arc<str>>,
+pub(crate) struct Outlet {
+    pub(crate) ctx: Context,
+    pub(crate) producer: Producer,
+    pub(crate) dead_letter_topic: Option<Arc<str>>,
 }
 
 /// A message whose records are on their way.
-pub(super) struct Sent<E> {
-    pub(super) deliveries: Vec<Delivery>,
-    pub(super) effect: Option<E>,
-    pub(super) is_dead_letter: bool,
+pub(crate) struct Sent<E> {
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) effect: Option<E>,
+    pub(crate) is_dead_letter: bool,
 }
 
 impl Outlet {
     /// Sends what the verdict says.
-    pub(super) async fn dispatch<E>(
+    pub(crate) async fn dispatch<E>(
         &self,
         incoming: &Incoming<'_>,
         verdict: Verdict<E>,

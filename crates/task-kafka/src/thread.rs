@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio::sync::oneshot;
 
 /// Runs `work` on a thread of its own, which goes on if the returned future is dropped.
-pub(super) fn on_thread<R: Send + 'static>(
+pub(crate) fn on_thread<R: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> R + Send + 'static,
 ) -> impl Future<Output = anyhow::Result<R>> {

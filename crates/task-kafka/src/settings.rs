@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use rdkafka::ClientConfig;
 
-use super::error::{Error, Kind};
+use crate::error::{Error, Kind};
 
 /// What the delivery guarantee rests on, so that no free setting may change it.
 const RESERVED: [&str; 7] = [
@@ -17,22 +17,22 @@ const RESERVED: [&str; 7] = [
     "statistics.interval.ms",
 ];
 
-/// How a [`KafkaTask`](super::KafkaTask) and its [`Producer`](super::Producer) work.
+/// How a [`KafkaTask`](crate::KafkaTask) and its [`Producer`](crate::Producer) work.
 ///
 /// Setters take the value and return the settings; each names its default.
 #[derive(Clone)]
 #[must_use = "settings do nothing until a client is made of them"]
 pub struct Settings {
-    pub(super) brokers: String,
-    pub(super) group: String,
-    pub(super) topics: Vec<String>,
-    pub(super) dead_letter_topic: Option<Arc<str>>,
-    pub(super) window: usize,
-    pub(super) batch: usize,
-    pub(super) session_timeout: Duration,
-    pub(super) message_timeout: Duration,
-    pub(super) stop_budget: Duration,
-    pub(super) revoke_budget: Duration,
+    pub(crate) brokers: String,
+    pub(crate) group: String,
+    pub(crate) topics: Vec<String>,
+    pub(crate) dead_letter_topic: Option<Arc<str>>,
+    pub(crate) window: usize,
+    pub(crate) batch: usize,
+    pub(crate) session_timeout: Duration,
+    pub(crate) message_timeout: Duration,
+    pub(crate) stop_budget: Duration,
+    pub(crate) revoke_budget: Duration,
     free: Vec<(String, String)>,
 }
 
@@ -117,7 +117,7 @@ impl Settings {
         self
     }
 
-    pub(super) fn consumer(&self) -> Result<ClientConfig, Error> {
+    pub(crate) fn consumer(&self) -> Result<ClientConfig, Error> {
         let mut config = ClientConfig::new();
         config
             .set("auto.offset.reset", "earliest")
@@ -135,7 +135,7 @@ impl Settings {
         Ok(config)
     }
 
-    pub(super) fn producer(&self) -> Result<ClientConfig, Error> {
+    pub(crate) fn producer(&self) -> Result<ClientConfig, Error> {
         let mut config = ClientConfig::new();
         // The same partition for the same key as the Java client's.
         config.set("partitioner", "murmur2_random").set("linger.ms", "5");

@@ -1,0 +1,9 @@
+//! The task on a broker within the process: what becomes of messages, and how it ends.
+
+#![allow(clippy::print_stderr, clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod bench;
+mod broker;
+mod delivery;
+mod rebalance;
+mod stopping;
