@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::tool;
+use crate::command::Run;
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
@@ -14,9 +15,15 @@ const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     tool::install(workspace, "cargo-mutants", "27.1.0")?;
     let packages = workspace.light().flat_map(|package| ["-p", package.name.as_str()]);
-    tool::cargo(workspace)
+    let mut mutants = tool::cargo(workspace)
         .arguments(["mutants", "--all-features", "--output", &workspace.target.to_string_lossy()])
-        .arguments(packages)
+        .arguments(packages);
+    // It stops at the first test that fails, and a test that hangs costs only itself.
+    if Run::cargo(workspace).arguments(["nextest", "--version"]).read().is_ok() {
+        mutants =
+            mutants.arguments(["--test-tool", "nextest"]).hidden("NEXTEST_PROFILE", "mutants");
+    }
+    mutants
         // The tests of the tree are not about the code, and a doctest a mutant is slow.
         .arguments(["--", "--locked", "--tests"])
         .limit(LIMIT)
