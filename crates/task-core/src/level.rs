@@ -69,8 +69,13 @@ impl Level {
 
     /// Adds one to the value and wakes who waits for it.
     pub fn bump(&self) {
+        self.bump_quietly().wake();
+    }
+
+    /// Adds one to the value and hands out the wakers, for a caller who must not run them here.
+    pub fn bump_quietly(&self) -> Wakers {
         self.value.fetch_add(1, Ordering::SeqCst);
-        self.take_due().wake();
+        self.take_due()
     }
 
     /// Resolves once the value is at least `threshold`.

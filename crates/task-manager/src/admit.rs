@@ -63,7 +63,7 @@ impl Shared {
         let future = in_span(&entry, async move { task.run(ctx).await });
         let join = clock.current_handle().spawn(Managed::new(Arc::clone(&entry), future));
         entry.set_join_handle(join);
-        self.version.bump();
+        self.changed();
         if News::tells_clean_tasks() {
             News::Started(Arc::clone(&entry)).log(self);
         }

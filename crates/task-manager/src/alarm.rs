@@ -33,7 +33,10 @@ pub(crate) struct Alarm {
     pub(crate) delivery: Delivery,
     times: Mutex<Times>,
     changed: Level,
+    /// Whether the timer's task was started.
     is_running: AtomicBool,
+    /// Whether the deadline thread has this manager on its list.
+    is_watched: AtomicBool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -58,20 +61,43 @@ impl Alarm {
 
     /// Makes the change of a deadline known. Called outside the manager's lock.
     pub(crate) fn ring(&self, shared: &Arc<Shared>) {
-        let is_needed = self.times().next.is_some() || self.delivery.patience().is_some();
-        if is_needed && !self.is_running.swap(true, Ordering::SeqCst) {
-            if let Some(clock) = self.clock.get() {
-                clock.handle().spawn(run(Arc::clone(shared)));
-            }
-            watch::register(shared);
+        let has_deadline = self.times().next.is_some();
+        if has_deadline
+            && !self.is_running.swap(true, Ordering::SeqCst)
+            && let Some(clock) = self.clock.get()
+        {
+            clock.handle().spawn(run(Arc::clone(shared)));
         }
         self.changed.bump();
-        watch::nudge();
+        if has_deadline || self.delivery.patience().is_some() {
+            self.watch(shared);
+        } else {
+            watch::nudge();
+        }
+    }
+
+    /// Has the deadline thread look at this manager.
+    pub(crate) fn watch(&self, shared: &Arc<Shared>) {
+        if self.is_watched.swap(true, Ordering::SeqCst) {
+            watch::nudge();
+        } else {
+            watch::register(shared);
+        }
+    }
+
+    /// As [`sleeps`](Self::sleeps), for the deadline thread, which forgets a manager that it need not watch.
+    pub(crate) fn sleeps_or_leaves(&self, later: Duration) -> Option<Duration> {
+        self.sleeps(later).or_else(|| {
+            self.is_watched.store(false, Ordering::SeqCst);
+            // Whoever needs it from now on registers again; whoever did before that is seen here.
+            let sleep = self.sleeps(later)?;
+            (!self.is_watched.swap(true, Ordering::SeqCst)).then_some(sleep)
+        })
     }
 
     /// Returns how long the deadline thread may sleep on this manager's account, if it looks `later` than the timer;
     /// `None` once it need not watch it any more.
-    pub(crate) fn sleeps(&self, later: Duration) -> Option<Duration> {
+    fn sleeps(&self, later: Duration) -> Option<Duration> {
         let times = *self.times();
         let next = times.next.map(|next| next.saturating_add(later));
         let next = match next.into_iter().chain(self.hard_exit_at()).min() {

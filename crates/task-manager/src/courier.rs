@@ -35,9 +35,10 @@ struct State {
     threads: usize,
 }
 
-/// Starts the first thread.
+/// Starts the first thread, unless an earlier call did.
 pub(crate) fn start() -> io::Result<()> {
-    ACTS.add_thread(&mut ACTS.lock())
+    let mut state = ACTS.lock();
+    if state.threads == 0 { ACTS.add_thread(&mut state) } else { Ok(()) }
 }
 
 /// Has a job done soon, on another thread.

@@ -40,7 +40,7 @@ impl Shared {
             drop(state);
             discard(late);
             evicted.into_iter().for_each(discard);
-            self.version.bump();
+            self.changed();
             News::Late { entry: Arc::clone(entry), outcome, detail }.log(self);
             return;
         }
@@ -84,8 +84,8 @@ impl Shared {
         // Before anything that may block on the way.
         let parcel = self.alarm.delivery.add(entry.stage.advance_quietly(Stage::Ended));
         let news = self.drive_quietly(state, now, news);
-        self.alarm.delivery.run(parcel);
-        self.version.bump();
+        let parcel = self.alarm.delivery.join(parcel, self.version.bump_quietly());
+        self.deliver(parcel);
         self.tell(news);
         drop(removed);
         evicted.into_iter().for_each(discard);
@@ -135,7 +135,7 @@ impl Shared {
         state.record.trigger(kind.clone(), now);
         let news = if is_first { vec![News::Triggered(kind)] } else { Vec::new() };
         let news = self.drive_quietly(state, now, news);
-        self.version.bump();
+        self.changed();
         self.tell(news);
     }
 
@@ -148,10 +148,11 @@ impl Shared {
     }
 
     /// Stops one task and nobody else.
-    pub(crate) fn stop_one(&self, entry: &Entry) {
+    pub(crate) fn stop_one(self: &Arc<Self>, entry: &Entry) {
         entry.mark_stop_asked(self.now());
-        entry.stage.advance(Stage::Cancelled);
-        self.version.bump();
+        let mut wakers = entry.stage.advance_quietly(Stage::Cancelled);
+        wakers.append(self.version.bump_quietly());
+        self.wake(wakers);
     }
 
     pub(crate) fn failure_survived(self: &Arc<Self>, entry: &Entry, error: anyhow::Error) {
@@ -173,7 +174,7 @@ impl Shared {
         let evicted = std::mem::take(&mut state.record.evicted);
         drop(state);
         evicted.into_iter().for_each(discard);
-        self.version.bump();
+        self.changed();
     }
 
     /// Records that the service could not be set up, and stops the group.
@@ -204,7 +205,7 @@ impl Shared {
         let now = self.now();
         self.drive(state, now, Vec::new());
         if is_first {
-            self.version.bump();
+            self.changed();
         }
     }
 
@@ -216,6 +217,6 @@ impl Shared {
         }
         state.update_started();
         drop(state);
-        self.version.bump();
+        self.changed();
     }
 }

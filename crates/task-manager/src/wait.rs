@@ -67,17 +67,17 @@ impl Shared {
     }
 
     /// Notes that this group runs inside another one.
-    pub(crate) fn nest_in(&self, outer: &Arc<Self>) {
+    pub(crate) fn nest_in(self: &Arc<Self>, outer: &Arc<Self>) {
         let mut next = Some(Arc::clone(outer));
         while let Some(shared) = next {
-            if std::ptr::eq(&*shared, self) {
+            if Arc::ptr_eq(&shared, self) {
                 // The outer one was made inside of this one: a link back would close a circle.
                 return;
             }
             next = shared.enclosing();
         }
         *self.enclosing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(outer);
-        NESTINGS.bump();
+        self.wake(NESTINGS.bump_quietly());
     }
 
     /// Invariant 6: tells whether the calling code is part of this group, or of one inside it.

@@ -39,7 +39,7 @@ struct Watched {
 impl Watched {
     /// Returns how long the thread may sleep on this manager's account: zero if a deadline is to be kept now.
     fn sleeps(&mut self) -> Option<Duration> {
-        let sleep = self.alarm.sleeps(AFTER_TIMER)?;
+        let sleep = self.alarm.sleeps_or_leaves(AFTER_TIMER)?;
         if !sleep.is_zero() || !self.alarm.is_clock_paused() || self.alarm.delivery.is_stuck() {
             return Some(sleep);
         }
@@ -133,7 +133,10 @@ fn keep_deadlines(shared: Arc<Shared>) {
     if shared.alarm.is_hard_exit_due() {
         hard_exit(&shared);
     }
-    let is_stuck = shared.alarm.delivery.send_for_help();
+    for _ in 0..shared.alarm.delivery.send_for_help() {
+        let shared = Arc::clone(&shared);
+        courier::send(Box::new(move || shared.alarm.delivery.help()));
+    }
     let mut state = shared.lock();
     let now = shared.now();
     let work = shared.advance(&mut state, now);
@@ -149,9 +152,6 @@ fn keep_deadlines(shared: Arc<Shared>) {
                 let shared = Arc::clone(&shared);
                 courier::send_news(Box::new(move || shared.tell(news)));
             }
-        }
-        if is_stuck {
-            shared.alarm.delivery.help();
         }
     }));
 }

@@ -46,8 +46,8 @@ impl Shared {
             drop(hold);
         }
         // What may block comes last, the wakers before the drop of what is the user's.
-        self.alarm.delivery.run(parcel);
-        self.version.bump();
+        let parcel = self.alarm.delivery.join(parcel, self.version.bump_quietly());
+        self.deliver(parcel);
         skipped.into_iter().for_each(discard);
         garbage.into_iter().for_each(discard);
     }

@@ -44,7 +44,7 @@ impl Scope for Entry {
         let status = Arc::from(&status[..fits.unwrap_or(0)]);
         let before = self.details().get_or_insert_default().status.replace(status);
         drop(before);
-        self.shared.version.bump();
+        self.shared.changed();
     }
 
     fn request_stop(&self, reason: Cow<'static, str>) {
@@ -78,12 +78,12 @@ impl Scope for Entry {
         let restarts = &mut details.get_or_insert_default().restarts;
         *restarts = restarts.saturating_add(1);
         drop(details);
-        self.shared.version.bump();
+        self.shared.changed();
     }
 
     fn record_signal(&self, name: Cow<'static, str>, count: u64) {
         self.shared.lock().tally.signal(name, count);
-        self.shared.version.bump();
+        self.shared.changed();
     }
 
     fn group(&self) -> Group {

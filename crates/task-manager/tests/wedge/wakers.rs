@@ -141,3 +141,157 @@ fn a_waker_that_panics_keeps_no_other_asleep() {
     })
     .passed();
 }
+
+/// Has `count` wakers that block called before any other, whenever `future` makes one go on.
+fn block_first<F: Future + 'static>(count: usize, future: impl Fn() -> F) {
+    for _ in 0..count {
+        leave_waiting(future(), Waker::from(Arc::new(BlockingWaker)));
+    }
+}
+
+#[test]
+fn twenty_wakers_that_block_hold_a_caller_of_wait_no_longer_than_three() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = Arc::new(short().build().unwrap());
+            manager.run(worker("work")).unwrap();
+            block_first(20, || {
+                let manager = manager.clone();
+                async move { manager.wait().await }
+            });
+            let handle = manager.handle();
+            let began = Instant::now();
+            thread::spawn(move || handle.stop());
+            manager.wait().await.unwrap();
+            on_time("wait behind twenty wakers that block", began, Duration::ZERO);
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn a_waker_that_blocks_keeps_nobody_from_hearing_of_a_change_while_the_group_runs() {
+    child::run(|| {
+        workers(3).block_on(async {
+            let manager = short().build().unwrap();
+            let change = Arc::new(tokio::sync::Notify::new());
+            let changes = change.clone();
+            let changing = async move |ctx: task_manager::Context| {
+                changes.notified().await;
+                ctx.status("changed");
+                Ok(())
+            };
+            manager.run(worker("other")).unwrap();
+            let task = manager.run_ephemeral(task_fn("changing", changing)).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            block_first(3, || {
+                let mut group = manager.group();
+                async move { group.changed().await }
+            });
+            let mut group = manager.group();
+            let began = Instant::now();
+            let heard = tokio::spawn(async move { group.changed().await });
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            change.notify_one();
+            heard.await.unwrap();
+            on_time("a change behind wakers that block", began, Duration::from_millis(20));
+            assert_eq!(task.outcome(), None, "it is stuck in a waker");
+            manager.shutdown().await.unwrap_err();
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn a_waker_that_blocks_keeps_nobody_from_hearing_of_an_end_while_the_group_runs() {
+    child::run(|| {
+        workers(3).block_on(async {
+            let manager = short().build().unwrap();
+            manager.run(worker("other")).unwrap();
+            let task = manager.run_ephemeral(worker("short")).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            block_first(3, || {
+                let task = task.clone();
+                async move { task.ended().await }
+            });
+            let began = Instant::now();
+            let heard = tokio::spawn({
+                let task = task.clone();
+                async move { task.ended().await }
+            });
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let stopping = task.clone();
+            thread::spawn(move || stopping.stop());
+            assert_eq!(heard.await.unwrap(), Outcome::Completed);
+            on_time("an end behind wakers that block", began, Duration::from_millis(20));
+            manager.shutdown().await.unwrap();
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn a_waker_that_blocks_keeps_no_other_part_of_a_task_from_hearing_that_it_alone_is_stopped() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = short().build().unwrap();
+            manager.run(worker("other")).unwrap();
+            let stopped = async |ctx: task_manager::Context| {
+                block_first(3, || {
+                    let ctx = ctx.clone();
+                    async move { ctx.cancelled().await }
+                });
+                ctx.cancelled().await;
+                Ok(())
+            };
+            let task = manager.run_ephemeral(task_fn("stopped", stopped)).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let stopping = task.clone();
+            let began = Instant::now();
+            thread::spawn(move || stopping.stop());
+            assert_eq!(task.ended().await, Outcome::Completed);
+            on_time("a single stop behind wakers that block", began, Duration::ZERO);
+            manager.shutdown().await.unwrap();
+        });
+    })
+    .passed();
+}
+
+/// Takes its time.
+struct SlowWaker;
+
+impl Wake for SlowWaker {
+    fn wake(self: Arc<Self>) {
+        thread::sleep(Duration::from_millis(150));
+    }
+}
+
+#[test]
+fn help_comes_however_often_it_was_needed_before() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = short().build().unwrap();
+            manager.run(worker("other")).unwrap();
+            for _ in 0..34 {
+                let task = manager.run_ephemeral(worker("short")).unwrap();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                let ended = task.clone();
+                let slow = Waker::from(Arc::new(SlowWaker));
+                leave_waiting(async move { ended.ended().await }, slow);
+                let heard = tokio::spawn({
+                    let task = task.clone();
+                    async move { task.ended().await }
+                });
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                let began = Instant::now();
+                task.stop();
+                heard.await.unwrap();
+                let took = began.elapsed();
+                assert!(took < Duration::from_millis(140), "behind a slow waker: {took:?}");
+                tokio::time::sleep(Duration::from_millis(155)).await;
+            }
+            manager.shutdown().await.unwrap();
+        });
+    })
+    .passed();
+}
