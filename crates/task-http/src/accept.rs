@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -15,7 +16,7 @@ use tokio::{
 
 use crate::{
     connection::serve,
-    connections::Connections,
+    connections::{Connections, Slot},
     listener::{BoundSocket, Listener},
     server::Server,
 };
@@ -41,7 +42,7 @@ pub(crate) enum Attached {
 
 /// A connection that was just accepted.
 enum Accepted {
-    Tcp(TcpStream),
+    Tcp(TcpStream, IpAddr),
     #[cfg(unix)]
     Unix(tokio::net::UnixStream),
 }
@@ -62,10 +63,10 @@ impl Attached {
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, client) = listener.accept().await?;
                 // Only costs latency if it fails.
                 let _ = stream.set_nodelay(true);
-                Ok(Accepted::Tcp(stream))
+                Ok(Accepted::Tcp(stream, client.ip()))
             }
             #[cfg(unix)]
             Self::Unix { listener, .. } => Ok(Accepted::Unix(listener.accept().await?.0)),
@@ -99,15 +100,23 @@ pub(crate) async fn accept(listener: Attached, connections: Arc<Connections>, se
         let Ok(slot) = ctx.or_cancelled(connections.admit()).await else { break };
         let server = Arc::clone(&server);
         match stream {
-            Accepted::Tcp(stream) => serving.spawn(serve(stream, slot, server)),
+            Accepted::Tcp(stream, client) => serving.spawn(serve_tcp(stream, client, slot, server)),
             #[cfg(unix)]
-            Accepted::Unix(stream) => serving.spawn(serve(stream, slot, server)),
+            Accepted::Unix(stream) => serving.spawn(serve(stream, None, slot, server)),
         };
     }
     // From here on, connecting is refused, and the path of a Unix socket is gone.
     drop(listener);
     server.stop.send_replace(true);
     see_off(serving, stop_time(&ctx, server.limits.stop_time)).await;
+}
+
+async fn serve_tcp(stream: TcpStream, client: IpAddr, slot: Slot, server: Arc<Server>) {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = server.tls.clone() {
+        return crate::handshake::serve_tls(tls, stream, client, slot, server).await;
+    }
+    serve(stream, Some(client), slot, server).await;
 }
 
 /// How long connections may take to end: not so long that the task itself would be aborted.

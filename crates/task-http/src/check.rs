@@ -1,19 +1,16 @@
 //! Named health checks: run with a time limit, together, and no more often than needed.
 
 use std::{
-    any::Any,
     fmt,
-    future::poll_fn,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
 };
 
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     Limits,
+    caught::caught,
     flight::{Boarded, Flight},
 };
 
@@ -67,24 +64,11 @@ impl Check {
     }
 
     async fn verdict(&self) -> Verdict {
-        let caught = match catch_unwind(AssertUnwindSafe(|| (self.run)())) {
-            Ok(mut future) => poll_fn(|cx| poll_caught(&mut future, cx)).await,
-            Err(panic) => Err(panic),
-        };
-        match caught {
+        match caught(|| (self.run)()).await {
             Ok(Ok(())) => Verdict::Passed,
             Ok(Err(error)) => Verdict::Failed(format!("{error:#}").into()),
             Err(_) => Verdict::Panicked,
         }
-    }
-}
-
-type Caught = Result<anyhow::Result<()>, Box<dyn Any + Send>>;
-
-fn poll_caught(future: &mut CheckFuture, cx: &mut Context<'_>) -> Poll<Caught> {
-    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
     }
 }
 

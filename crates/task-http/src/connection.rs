@@ -3,7 +3,7 @@
 //! hyper speaks HTTP; the time limits are ours, for it has one for the header only, which it also applies to idle
 //! connections. They need no more than one timer a connection, set to the deadline of what it is doing.
 
-use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, task::Poll};
+use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::pin, sync::Arc, task::Poll};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -17,15 +17,16 @@ use crate::{Limits, connections::Slot, limits::after, server::Server};
 mod observed;
 use observed::Observed;
 
-/// Serves one connection until it ends, by itself or by a limit. Dropping the future drops the connection.
-pub(crate) async fn serve<IO>(io: IO, mut slot: Slot, server: Arc<Server>)
+/// Serves one connection until it ends, by itself or by a limit. `client` is where it comes from, unless from a Unix
+/// socket. Dropping the future drops the connection.
+pub(crate) async fn serve<IO>(io: IO, client: Option<IpAddr>, mut slot: Slot, server: Arc<Server>)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Arc::clone(&slot.activity);
     let service = service_fn(|request| {
         activity.requested();
-        let answer = Arc::clone(&server).answer(request, Arc::clone(&activity));
+        let answer = Arc::clone(&server).answer(request, client, Arc::clone(&activity));
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let io = TokioIo::new(Observed::new(io, Arc::clone(&activity)));

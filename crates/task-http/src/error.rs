@@ -2,6 +2,16 @@
 
 use std::{convert::Infallible, io};
 
+mod access;
+mod route;
+#[cfg(feature = "tls")]
+mod tls;
+
+pub use access::AccessError;
+pub use route::BodyError;
+#[cfg(feature = "tls")]
+pub use tls::TlsError;
+
 /// A listener could not be bound. Its message names the address; the reason is its source.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {attempt} {address}")]

@@ -31,7 +31,14 @@
 //! `?exclude=NAME`, any number of times, leaves something out; `/readyz/NAME` looks at one thing alone. Why a check
 //! failed is withheld unless [asked for](HttpTask::reveal_reasons). Paths can be [changed](HttpTask::path).
 //!
-//! There is no encryption and no authentication: bind an address that only those can reach who may read all this.
+//! Routes of your own stand beside these: [`HttpTask::route`] for a closure, `HttpTask::service` (feature `tower`) for a
+//! service such as an axum router. They are under the same limits, and end with the same stop.
+//!
+//! # Who may read it
+//!
+//! Everybody who reaches the address, unless told otherwise: [`Access`] asks for a token, a password or a network for
+//! everything but the probes, and `Tls` (feature `tls`) encrypts. Tokens, passwords and certificates in files are read
+//! again when they change.
 //!
 //! # Metrics
 //!
@@ -42,7 +49,7 @@
 //! | `task_manager_state{state}`, `task_manager_ready`, `task_manager_started`, `task_manager_shutdown_remaining_seconds` | the group: its step, its readiness, the countdown |
 //! | `task_alive`, `task_starts_total`, `task_exits_total{outcome}` | all its tasks |
 //! | `task_running{task}`, `task_ready{task}`, `task_restarts_total{task}`, `task_failures_total{task}`, `task_start_time_seconds{task}` | each living task, by its name's first 64 bytes; beyond 200 tasks, critical ones first, the rest is added up as `other` |
-//! | `task_http_requests_total{route,code}`, `task_http_request_duration_seconds{route}`, `task_http_connections`, `task_http_connections_rejected_total{reason}`, `task_http_scrapes_in_flight`, `task_http_scrape_errors_total{cause}` | this server |
+//! | `task_http_requests_total{route,code}`, `task_http_request_duration_seconds{route}`, `task_http_connections`, `task_http_connections_rejected_total{reason}`, `task_http_scrapes_in_flight`, `task_http_scrape_errors_total{cause}`, `task_http_reloads_total{what,outcome}` | this server |
 //! | `task_health_check_status{probe,check}` | each check's last result |
 //! | `process_*` | the process, as every Prometheus client has it; Linux only |
 //! | `tokio_*` | the runtime, as far as Tokio's stable API goes |
@@ -68,7 +75,7 @@
 //!
 //! # Limitations
 //!
-//! - HTTP/1.1 without TLS. Request bodies are not read.
+//! - HTTP/1.1 only.
 //! - A source or check that never ends is left behind: a check is aborted with the task, but a source blocks one
 //!   thread of the runtime's pool (never more than four: one for each format, plain and compressed).
 //! - A runtime whose threads are all blocked answers nothing, not even `/livez`. For a liveness probe that is right.
@@ -76,8 +83,11 @@
 //! # Features
 //!
 //! `prometheus-client`, `prometheus` and `metrics-exporter-prometheus` make the registry of that crate a
-//! [`MetricsSource`]. Nothing is on by default.
+//! [`MetricsSource`]; `tls` adds `Tls`, by rustls with the provider ring, which builds with a C compiler; `tower` adds
+//! `HttpTask::service`. Nothing is on by default.
 
+mod access;
+mod body;
 mod error;
 mod format;
 mod limits;
@@ -85,9 +95,12 @@ mod listener;
 mod routes;
 mod source;
 mod task;
+#[cfg(feature = "tls")]
+mod tls;
 
 mod accept;
 mod activity;
+mod caught;
 mod check;
 mod connection;
 mod connections;
@@ -96,24 +109,38 @@ mod escape;
 mod families;
 mod flight;
 mod gzip;
+#[cfg(feature = "tls")]
+mod handshake;
 mod join;
 mod negotiate;
 mod probes;
 mod query;
+mod reload;
 mod reply;
+mod route;
 mod run;
 mod scrape;
 mod server;
 mod stats;
 mod tasks;
+#[cfg(feature = "tower")]
+mod tower;
 
-pub use error::{BindError, PathError};
+pub use access::Access;
+pub use body::RequestBody;
+#[cfg(feature = "tls")]
+pub use error::TlsError;
+pub use error::{AccessError, BindError, BodyError, PathError};
 pub use format::Format;
+/// The types of requests and answers, for [`HttpTask::route`].
+pub use http;
 pub use limits::Limits;
 pub use listener::{BoundAddress, ListenOptions, Listener};
 pub use routes::Endpoint;
 pub use source::{ClosureSource, MetricsSource, openmetrics_source, text_source};
 pub use task::HttpTask;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 
 /// The example of the README, built with the documentation's tests.
 #[cfg(doctest)]

@@ -18,6 +18,7 @@ pub struct Limits {
     pub(crate) header_time: Duration,
     pub(crate) header_bytes: usize,
     pub(crate) headers: usize,
+    pub(crate) body_bytes: usize,
     pub(crate) idle_time: Duration,
     pub(crate) response_time: Duration,
     pub(crate) connection_age: Duration,
@@ -25,6 +26,7 @@ pub struct Limits {
     pub(crate) scrape_time: Duration,
     pub(crate) check_time: Duration,
     pub(crate) check_age: Duration,
+    pub(crate) reload_interval: Duration,
     pub(crate) stop_time: Duration,
 }
 
@@ -55,6 +57,12 @@ impl Limits {
         Self { headers, ..self }
     }
 
+    /// How many bytes the body of a request to a [route](crate::HttpTask::route) may have before it is refused with
+    /// 413. Bodies of other requests are not read. Default: 64 KiB.
+    pub fn body_bytes(self, bytes: usize) -> Self {
+        Self { body_bytes: bytes, ..self }
+    }
+
     /// How long a connection may wait for its next request. Default: 90 s.
     pub fn idle_time(self, time: Duration) -> Self {
         Self { idle_time: time, ..self }
@@ -71,7 +79,7 @@ impl Limits {
         Self { connection_age: age, ..self }
     }
 
-    /// How many requests for `/metrics` and `/tasks` may be waiting for their answer at once; one more gets 503.
+    /// How many requests for `/metrics`, `/tasks` and routes of your own may be waiting for their answer at once; one more gets 503.
     /// Probes do not count. Requests for metrics that come at the same time share one encoding. Default: 128.
     pub fn scrapes(self, scrapes: usize) -> Self {
         Self { scrapes, ..self }
@@ -94,6 +102,11 @@ impl Limits {
         Self { check_age: age, ..self }
     }
 
+    /// How often the files of certificates and credentials are read again; 10 ms at least. Default: 10 s.
+    pub fn reload_interval(self, interval: Duration) -> Self {
+        Self { reload_interval: interval, ..self }
+    }
+
     /// How long answers in progress may take to end once the task is cancelled, if the shutdown leaves that much:
     /// then the rest is dropped. Default: 5 s.
     pub fn stop_time(self, time: Duration) -> Self {
@@ -108,6 +121,7 @@ impl Default for Limits {
             header_time: Duration::from_secs(5),
             header_bytes: 16 * 1024,
             headers: 100,
+            body_bytes: 64 * 1024,
             idle_time: Duration::from_secs(90),
             response_time: Duration::from_secs(30),
             connection_age: Duration::from_secs(15 * 60),
@@ -115,6 +129,7 @@ impl Default for Limits {
             scrape_time: Duration::from_secs(10),
             check_time: Duration::from_secs(1),
             check_age: Duration::from_secs(1),
+            reload_interval: Duration::from_secs(10),
             stop_time: Duration::from_secs(5),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Cow,
-    convert::Infallible,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -12,12 +11,16 @@ use hyper::{
     Response, StatusCode,
     body::{Body, Bytes, Frame, SizeHint},
     header::{
-        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
-        CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+        CONTENT_TYPE, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
-use crate::activity::Activity;
+use crate::{
+    activity::Activity,
+    route::{BoxError, RouteAnswer, RouteBody},
+    stats::Scraping,
+};
 
 /// What an endpoint answers.
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub(crate) struct Reply {
     pub(crate) is_gzip: bool,
     /// The request headers that the answer depends on.
     pub(crate) vary: Option<&'static str>,
+    /// Further headers of the answer.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Reply {
@@ -39,6 +44,7 @@ impl Reply {
             body: body.into(),
             is_gzip: false,
             vary: None,
+            headers: Vec::new(),
         }
     }
 
@@ -46,13 +52,13 @@ impl Reply {
     pub(crate) fn into_response(
         self,
         is_head: bool,
-        is_last: bool,
         activity: Arc<Activity>,
     ) -> Response<ReplyBody> {
-        let Self { status, content_type, body, is_gzip, vary } = self;
+        let Self { status, content_type, body, is_gzip, vary, headers: further } = self;
         let length = body.len();
         let bytes = (!is_head && length > 0).then_some(body);
-        let mut response = Response::new(ReplyBody { bytes, activity });
+        let content = Content::Whole(bytes);
+        let mut response = Response::new(ReplyBody { content, activity, _scraping: None });
         *response.status_mut() = status;
         let headers = response.headers_mut();
         let fixed = HeaderValue::from_static;
@@ -76,37 +82,73 @@ impl Reply {
         if matches!(status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NO_CONTENT) {
             headers.insert(ALLOW, fixed("GET, HEAD"));
         }
-        if is_last {
-            headers.insert(CONNECTION, fixed("close"));
+        for (name, value) in further {
+            headers.append(name, value);
         }
         response
     }
 }
 
-/// A body in one piece. Its drop tells that hyper has taken it over, to the last byte.
-#[derive(Debug)]
+/// A body. Its drop tells that hyper has taken it over, to the last byte.
 pub(crate) struct ReplyBody {
-    bytes: Option<Bytes>,
+    content: Content,
     activity: Arc<Activity>,
+    /// A body that comes in pieces counts until its end.
+    _scraping: Option<Scraping>,
+}
+
+enum Content {
+    Whole(Option<Bytes>),
+    Streamed(RouteBody),
+}
+
+impl ReplyBody {
+    /// Makes the body of a route's answer.
+    pub(crate) fn of_route(
+        answer: RouteAnswer,
+        scraping: Scraping,
+        activity: Arc<Activity>,
+    ) -> Self {
+        match answer {
+            RouteAnswer::Whole(bytes) => {
+                let content = Content::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()));
+                Self { content, activity, _scraping: None }
+            }
+            RouteAnswer::Streamed(body) => {
+                Self { content: Content::Streamed(body), activity, _scraping: Some(scraping) }
+            }
+        }
+    }
 }
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.content {
+            Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Content::Streamed(body) => body.as_mut().poll_frame(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
+        match &self.content {
+            Content::Whole(bytes) => bytes.is_none(),
+            Content::Streamed(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+        match &self.content {
+            Content::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Content::Streamed(body) => body.size_hint(),
+        }
     }
 }
 

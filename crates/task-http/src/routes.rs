@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::error::{PathError, PathErrorKind};
+use crate::{
+    error::{PathError, PathErrorKind},
+    route::Route,
+};
 
 /// What the server answers, each at its path. See the [crate's documentation](crate#endpoints).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,60 +64,113 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The paths of all endpoints.
-#[derive(Clone, Debug)]
-pub(crate) struct Routes(Vec<(String, Endpoint)>);
+/// Where a path leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found<'a> {
+    /// To an endpoint; with what follows its path: `NAME` of `/readyz/NAME`, still encoded.
+    Endpoint(Endpoint, Option<&'a str>),
+    /// To a route of the user's own, by its number.
+    Own(usize),
+    Nothing,
+}
+
+impl Found<'_> {
+    pub(crate) fn endpoint(self) -> Option<Endpoint> {
+        match self {
+            Self::Endpoint(endpoint, _) => Some(endpoint),
+            Self::Own(_) | Self::Nothing => None,
+        }
+    }
+}
+
+/// The paths of all endpoints, and of the user's own routes.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    endpoints: Vec<(String, Endpoint)>,
+    pub(crate) own: Vec<Route>,
+}
 
 impl Routes {
-    /// Finds the endpoint of a path, and what follows it (`NAME` of `/readyz/NAME`, still encoded).
-    pub(crate) fn find<'a>(&self, path: &'a str) -> Option<(Endpoint, Option<&'a str>)> {
+    /// Finds what a path leads to: an endpoint, what belongs to one, a route of this very path, or else the service
+    /// with the longest path above it.
+    pub(crate) fn find<'a>(&self, path: &'a str) -> Found<'a> {
         let path = without_trailing_slash(path);
-        if let Some((_, endpoint)) = self.0.iter().find(|(known, _)| known == path) {
-            return Some((*endpoint, None));
+        if let Some((_, endpoint)) = self.endpoints.iter().find(|(known, _)| known == path) {
+            return Found::Endpoint(*endpoint, None);
         }
-        self.0.iter().filter(|(_, endpoint)| endpoint.has_children()).find_map(
-            |(known, endpoint)| {
-                let child = path.strip_prefix(known.as_str())?.strip_prefix('/')?;
-                Some((*endpoint, Some(child)))
-            },
-        )
+        let probes = self.endpoints.iter().filter(|(_, endpoint)| endpoint.has_children());
+        for (known, endpoint) in probes {
+            if let Some(child) = below(path, known) {
+                return Found::Endpoint(*endpoint, Some(child));
+            }
+        }
+        let own = || self.own.iter().enumerate();
+        let exact = own().find(|(_, route)| route.path == path);
+        let above = || {
+            own()
+                .filter(|(_, route)| route.has_children && below(path, &route.path).is_some())
+                .max_by_key(|(_, route)| route.path.len())
+        };
+        exact.or_else(above).map_or(Found::Nothing, |(number, _)| Found::Own(number))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Endpoint)> {
-        self.0.iter().map(|(path, endpoint)| (path.as_str(), *endpoint))
+        self.endpoints.iter().map(|(path, endpoint)| (path.as_str(), *endpoint))
     }
 
     /// Replaces all paths of an endpoint by one.
     pub(crate) fn replace(&mut self, endpoint: Endpoint, path: &str) -> Result<(), PathError> {
-        self.check(endpoint, path)?;
-        self.0.retain(|(_, known)| *known != endpoint);
+        self.check(Some(endpoint), path)?;
+        self.endpoints.retain(|(_, known)| *known != endpoint);
         self.add(endpoint, path)
     }
 
     /// Gives an endpoint one more path.
     pub(crate) fn add(&mut self, endpoint: Endpoint, path: &str) -> Result<(), PathError> {
-        self.check(endpoint, path)?;
+        self.check(Some(endpoint), path)?;
         let path = without_trailing_slash(path);
-        if !self.0.iter().any(|(known, _)| known == path) {
-            self.0.push((path.to_owned(), endpoint));
+        if !self.endpoints.iter().any(|(known, _)| known == path) {
+            self.endpoints.push((path.to_owned(), endpoint));
         }
         Ok(())
     }
 
-    fn check(&self, endpoint: Endpoint, path: &str) -> Result<(), PathError> {
+    /// Adds a route of the user's own, made with its path as it is kept.
+    pub(crate) fn add_own(
+        &mut self,
+        path: &str,
+        make: impl FnOnce(String) -> Route,
+    ) -> Result<(), PathError> {
+        let path = without_trailing_slash(path);
+        let route = make(path.to_owned());
+        // Below the root is everything that leads nowhere otherwise, and the root itself is the list's.
+        let is_fallback = route.has_children && path == "/";
+        self.check(is_fallback.then_some(Endpoint::Index), path)?;
+        self.own.push(route);
+        Ok(())
+    }
+
+    /// Tells whether a path is one, and nobody's but the given endpoint's.
+    fn check(&self, endpoint: Option<Endpoint>, path: &str) -> Result<(), PathError> {
         let plain = path.starts_with('/')
             && path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#%\"<>\\".contains(&byte));
         if !plain {
             return Err(PathErrorKind::Malformed(path.to_owned()).into());
         }
         let path = without_trailing_slash(path);
-        match self.0.iter().find(|(known, owner)| known == path && *owner != endpoint) {
-            Some((_, owner)) => {
-                Err(PathErrorKind::Taken { path: path.to_owned(), owner: owner.as_str() }.into())
-            }
+        let taken = |owner| Err(PathErrorKind::Taken { path: path.to_owned(), owner }.into());
+        match self.endpoints.iter().find(|(known, owner)| known == path && Some(*owner) != endpoint)
+        {
+            Some((_, owner)) => taken(owner.as_str()),
+            None if self.own.iter().any(|route| route.path == path) => taken("another route"),
             None => Ok(()),
         }
     }
+}
+
+/// What follows `above` in a path, after a slash.
+fn below<'a>(path: &'a str, above: &str) -> Option<&'a str> {
+    path.strip_prefix(above.trim_end_matches('/'))?.strip_prefix('/')
 }
 
 impl Default for Routes {
@@ -128,7 +184,8 @@ impl Default for Routes {
             ("/startupz", Endpoint::Startupz),
             ("/tasks", Endpoint::Tasks),
         ];
-        Self(paths.map(|(path, endpoint)| (path.to_owned(), endpoint)).into())
+        let endpoints = paths.map(|(path, endpoint)| (path.to_owned(), endpoint)).into();
+        Self { endpoints, own: Vec::new() }
     }
 }
 

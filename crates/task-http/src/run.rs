@@ -6,12 +6,15 @@ use anyhow::Context as _;
 use task_core::{Context, Phase, Task};
 use tokio::sync::watch;
 
+#[cfg(feature = "tls")]
+use crate::reload::Reload;
 use crate::{
     HttpTask,
     accept::{Attached, accept},
     check::Helpers,
     connections::Connections,
     families::OwnFamilies,
+    reload::keep_reloading,
     scrape::Scraper,
     server::Server,
     stats::Stats,
@@ -37,7 +40,18 @@ impl Task for HttpTask {
     ///
     /// If the runtime has no I/O or no time driver.
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
-        let Self { listeners, routes, limits, sources, shown, checks, reveals_reasons } = self;
+        let Self {
+            listeners,
+            routes,
+            access,
+            #[cfg(feature = "tls")]
+            tls,
+            limits,
+            sources,
+            shown,
+            checks,
+            reveals_reasons,
+        } = self;
         let mut attached = Vec::with_capacity(listeners.len());
         for listener in listeners {
             let address = listener.address.clone();
@@ -46,21 +60,32 @@ impl Task for HttpTask {
             attached.push(Attached::new(listener).with_context(named)?);
         }
         let group = ctx.group();
-        let stats = Arc::new(Stats::default());
+        let stats = Arc::new(Stats::new(routes.own.iter().map(|route| route.path.as_str())));
         let connections = Arc::new(Connections::new(limits.connections));
         let own = OwnFamilies::new(shown, group.clone(), Arc::clone(&connections), checks.clone());
+        let reloads = access.reloads();
+        #[cfg(feature = "tls")]
+        let reloads = reloads.chain(tls.clone().map(|tls| tls as Arc<dyn Reload>));
+        let reloads: Vec<_> = reloads.collect();
         let server = Arc::new(Server {
             scraper: Arc::new(Scraper::new(sources, own, Arc::clone(&stats))?),
             ctx: ctx.clone(),
             group,
             limits,
             routes,
+            access,
+            #[cfg(feature = "tls")]
+            tls,
             checks,
             reveals_reasons,
             stats,
             helpers: Helpers::default(),
             stop: watch::Sender::new(false),
         });
+        if !reloads.is_empty() {
+            let interval = server.limits.reload_interval;
+            server.helpers.spawn(keep_reloading(reloads, interval, Arc::clone(&server.stats)));
+        }
         ctx.set_ready(true);
 
         // Within this very future: whoever drops it closes the listeners at that instant.

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,7 +19,7 @@ use crate::{
     limits::Limits,
     negotiate::{self, Negotiated},
     reply::Reply,
-    stats::{ScrapeProblem, Stats},
+    stats::{ScrapeProblem, Scraping, Stats},
 };
 
 /// What is taken off the time that a scraper says it has, for the way back.
@@ -94,8 +94,12 @@ impl Scraper {
                     }
                     None => format.content_type().into(),
                 };
-                let vary = Some("Accept, Accept-Encoding");
-                Reply { status: StatusCode::OK, content_type, body: bytes, is_gzip, vary }
+                Reply {
+                    content_type,
+                    is_gzip,
+                    vary: Some("Accept, Accept-Encoding"),
+                    ..Reply::text(StatusCode::OK, bytes)
+                }
             }
             // Without a result: the runtime is going away.
             Ok(Some(Scraped::Failed) | None) => {
@@ -160,22 +164,4 @@ fn scrape_time(headers: &HeaderMap, limits: &Limits) -> Duration {
 
 fn unavailable(why: &'static str) -> Reply {
     Reply::text(StatusCode::SERVICE_UNAVAILABLE, why)
-}
-
-/// One of the requests that count against the limit of scrapes, for as long as it lives.
-pub(crate) struct Scraping<'a>(&'a Stats);
-
-impl<'a> Scraping<'a> {
-    /// Counts one more, unless there are `limit` already.
-    pub(crate) fn begin(stats: &'a Stats, limit: usize) -> Option<Self> {
-        let before = stats.scrapes_in_flight.fetch_add(1, Ordering::Relaxed);
-        let scraping = Self(stats);
-        (before < limit).then_some(scraping)
-    }
-}
-
-impl Drop for Scraping<'_> {
-    fn drop(&mut self) {
-        self.0.scrapes_in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
 }

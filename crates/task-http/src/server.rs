@@ -1,21 +1,25 @@
 //! What all connections of a running server share, and the way from a request to its answer.
 
-use std::{fmt::Write, sync::Arc};
+use std::{fmt::Write, net::IpAddr, sync::Arc};
 
-use hyper::{Method, Request, Response, StatusCode, body::Incoming};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue},
+};
 use task_core::{Context, Group};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    Endpoint, Limits,
+    Access, Endpoint, Limits, RequestBody,
     activity::Activity,
     check::{Check, Helpers},
     probes,
     query::Query,
     reply::{Reply, ReplyBody},
-    routes::Routes,
+    routes::{Found, Routes},
     scrape::Scraper,
-    stats::Stats,
+    stats::{ScrapeProblem, Scraping, Stats},
     tasks,
 };
 
@@ -26,6 +30,9 @@ pub(crate) struct Server {
     pub(crate) group: Group,
     pub(crate) limits: Limits,
     pub(crate) routes: Routes,
+    pub(crate) access: Access,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Arc<crate::Tls>>,
     pub(crate) checks: Vec<Arc<Check>>,
     pub(crate) reveals_reasons: bool,
     pub(crate) scraper: Arc<Scraper>,
@@ -41,29 +48,62 @@ impl Server {
         self.stop.subscribe()
     }
 
-    /// Answers one request, and counts it. The request's body is not read.
+    /// Answers one request, and counts it.
     pub(crate) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
+        client: Option<IpAddr>,
         activity: Arc<Activity>,
     ) -> Response<ReplyBody> {
         let begun = Instant::now();
-        let found = self.routes.find(request.uri().path());
-        let reply = self.reply(&request, found).await;
-        self.stats.answered(found.map(|(endpoint, _)| endpoint), reply.status, begun.elapsed());
+        // Kept apart from the request, which a route takes with it.
+        let uri = request.uri().clone();
+        let found = self.routes.find(uri.path());
+        let is_head = request.method() == Method::HEAD;
+        let refusal = self.access.refusal(found.endpoint(), client, request.headers());
+        let answered = match (refusal, found) {
+            (Some(refusal), _) => Err(refusal),
+            (None, Found::Own(number)) => self.route(number, request, &activity).await,
+            (None, Found::Endpoint(endpoint, child)) => {
+                Err(self.reply(&request, endpoint, child).await)
+            }
+            (None, Found::Nothing) => Err(Reply::text(StatusCode::NOT_FOUND, "not found\n")),
+        };
+        let mut response = answered.unwrap_or_else(|reply| reply.into_response(is_head, activity));
+        self.stats.answered(found, response.status(), begun.elapsed());
         // From the drain on, clients are to go elsewhere.
-        let is_last = self.ctx.is_draining();
-        reply.into_response(request.method() == Method::HEAD, is_last, activity)
+        if self.ctx.is_draining() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
+    /// Answers at a route of the user's own, or says why not.
+    async fn route(
+        &self,
+        number: usize,
+        request: Request<Incoming>,
+        activity: &Arc<Activity>,
+    ) -> Result<Response<ReplyBody>, Reply> {
+        let Some(scraping) = Scraping::begin(&self.stats, self.limits.scrapes) else {
+            self.stats.problem(ScrapeProblem::Limit, 1);
+            return Err(Reply::text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many requests at once\n",
+            ));
+        };
+        let request = request.map(|body| RequestBody::new(body, self.limits.body_bytes));
+        let response = self.routes.own[number].answer(request).await?;
+        Ok(response.map(|body| ReplyBody::of_route(body, scraping, Arc::clone(activity))))
+    }
+
+    /// Answers at an endpoint. The request's body is not read.
     async fn reply(
         &self,
         request: &Request<Incoming>,
-        found: Option<(Endpoint, Option<&str>)>,
+        endpoint: Endpoint,
+        child: Option<&str>,
     ) -> Reply {
-        let Some((endpoint, child)) = found else {
-            return Reply::text(StatusCode::NOT_FOUND, "not found\n");
-        };
         match *request.method() {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return Reply::text(StatusCode::NO_CONTENT, ""),
@@ -85,6 +125,9 @@ impl Server {
         for (path, endpoint) in self.routes.iter() {
             // Writing to a string cannot fail.
             let _ = writeln!(list, "{path:12} {}", endpoint.purpose());
+        }
+        for route in &self.routes.own {
+            let _ = writeln!(list, "{:12} a route of this service", route.path);
         }
         list
     }

@@ -1,17 +1,19 @@
 //! The task, and how it is configured.
 
 use std::{
-    fmt, iter,
+    fmt,
     net::{SocketAddr, ToSocketAddrs},
     sync::Arc,
 };
 
 use crate::{
-    BindError, BoundAddress, Endpoint, Limits, ListenOptions, Listener, MetricsSource, PathError,
-    check::{Check, CheckFuture, Probe},
-    families::Shown,
-    routes::Routes,
+    Access, BindError, BoundAddress, Limits, ListenOptions, Listener, MetricsSource, check::Check,
+    families::Shown, routes::Routes,
 };
+
+mod checks;
+mod metrics;
+mod paths;
 
 /// A task that serves metrics, probes and the task table over HTTP/1.1, and stops after the work: it is a
 /// [support](task_core::Phase::SUPPORT) task, named `http`.
@@ -24,6 +26,9 @@ use crate::{
 pub struct HttpTask {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) routes: Routes,
+    pub(crate) access: Access,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Arc<crate::Tls>>,
     pub(crate) limits: Limits,
     pub(crate) sources: Vec<Box<dyn MetricsSource>>,
     pub(crate) shown: Shown,
@@ -66,6 +71,9 @@ impl HttpTask {
         Ok(Self {
             listeners: vec![listener.try_into()?],
             routes: Routes::default(),
+            access: Access::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
             limits: Limits::default(),
             sources: Vec::new(),
             shown: Shown::default(),
@@ -110,123 +118,20 @@ impl HttpTask {
         self.listeners.iter().map(Listener::address)
     }
 
-    /// Adds a source of metrics, such as a registry. See [`MetricsSource`] for the rules among several. Default: none
-    /// but the [own metrics](crate#metrics).
-    pub fn metrics(mut self, source: impl MetricsSource) -> Self {
-        self.sources.push(Box::new(source));
-        self
+    /// Says who may read what is shown. Default: everybody, everything.
+    pub fn access(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
-    /// Leaves out `task_*`, the metrics of the group. Default: shown.
-    pub fn without_group_metrics(mut self) -> Self {
-        self.shown.group = false;
-        self
-    }
-
-    /// Leaves out `process_*`. A family that a source has too is left out anyway. Default: shown, on Linux.
-    pub fn without_process_metrics(mut self) -> Self {
-        self.shown.process = false;
-        self
-    }
-
-    /// Leaves out `tokio_*`. Default: shown.
-    pub fn without_runtime_metrics(mut self) -> Self {
-        self.shown.runtime = false;
-        self
-    }
-
-    /// Leaves out `task_http_*` and `task_health_*`, what the server counts about itself. Default: shown.
-    pub fn without_server_metrics(mut self) -> Self {
-        self.shown.server = false;
-        self
-    }
-
-    /// Adds a check to `/readyz`: not ready while it fails.
-    ///
-    /// A check runs when somebody asks, together with the others, and not again while its last result is fresh (1 s).
-    /// It fails if it returns an error, panics, or takes longer than a second; see [`Limits::check_time`] and
-    /// [`Limits::check_age`]. It must not block its thread: a worker that is blocked can take the runtime's timers and
-    /// sockets with it, and with them the probes. A name that is taken gets a suffix, `#2` and so on.
-    ///
-    /// ```
-    /// # use task_http::HttpTask;
-    /// # async fn ping() -> anyhow::Result<()> { Ok(()) }
-    /// # fn main() -> anyhow::Result<()> {
-    /// let http = HttpTask::bind("127.0.0.1:0")?.check("database", || ping());
-    /// # Ok(()) }
-    /// ```
-    pub fn check<F, Fut>(self, name: impl Into<String>, check: F) -> Self
-    where
-        F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        self.with_check(name.into(), Probe::Ready, check)
-    }
-
-    /// Adds a check to `/livez`, like [`check`](Self::check): the process is restarted while it fails. It must never
-    /// look at anything outside the process: a database that is down is no reason to restart its clients.
-    pub fn liveness_check<F, Fut>(self, name: impl Into<String>, check: F) -> Self
-    where
-        F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        self.with_check(name.into(), Probe::Live, check)
-    }
-
-    /// Shows the errors of checks in the probes' answers. They may hold what not everybody should read, addresses and
-    /// user names for instance. Default: `reason withheld`.
-    pub fn reveal_reasons(mut self) -> Self {
-        self.reveals_reasons = true;
-        self
-    }
-
-    /// Moves an endpoint to another path; its other paths are gone. A slash at the end makes no difference. Default:
-    /// see [`Endpoint`].
-    ///
-    /// # Errors
-    ///
-    /// If another endpoint has the path, or it is none: it must begin with `/`, and may not have a query or anything
-    /// that would have to be encoded.
-    pub fn path(mut self, endpoint: Endpoint, path: impl AsRef<str>) -> Result<Self, PathError> {
-        self.routes.replace(endpoint, path.as_ref())?;
-        Ok(self)
-    }
-
-    /// Gives an endpoint one more path. Default: `/healthz` for [`Endpoint::Livez`].
-    ///
-    /// # Errors
-    ///
-    /// As [`path`](Self::path).
-    pub fn also_path(
-        mut self,
-        endpoint: Endpoint,
-        path: impl AsRef<str>,
-    ) -> Result<Self, PathError> {
-        self.routes.add(endpoint, path.as_ref())?;
-        Ok(self)
+    /// Speaks TLS on the TCP listeners, all of them, and nothing else there. Default: none.
+    #[cfg(feature = "tls")]
+    pub fn tls(self, tls: crate::Tls) -> Self {
+        Self { tls: Some(Arc::new(tls)), ..self }
     }
 
     /// Sets the limits. Default: those of [`Limits`].
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
-    }
-
-    fn with_check<F, Fut>(mut self, name: String, probe: Probe, check: F) -> Self
-    where
-        F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        // The probes' own lines have these names.
-        let is_ours = matches!(name.as_str(), "manager" | "runtime") || name.starts_with("task/");
-        let name = if is_ours { format!("check/{name}") } else { name };
-        let is_taken =
-            |name: &str| self.checks.iter().any(|known| known.probe == probe && known.name == name);
-        let suffixed = (2_u64..).map(|number| format!("{name}#{number}"));
-        let unique =
-            iter::once(name.clone()).chain(suffixed).find(|name| !is_taken(name)).unwrap_or(name);
-        let run = Box::new(move || Box::pin(check()) as CheckFuture);
-        self.checks.push(Arc::new(Check::new(unique, probe, run)));
-        self
     }
 }
 

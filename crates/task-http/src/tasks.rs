@@ -5,8 +5,12 @@ use task_core::Group;
 use tokio::task::spawn_blocking;
 
 use crate::{
-    gzip::gzip, negotiate, query::Query, reply::Reply, scrape::Scraping, server::Server,
-    stats::ScrapeProblem,
+    gzip::gzip,
+    negotiate,
+    query::Query,
+    reply::Reply,
+    server::Server,
+    stats::{ScrapeProblem, Scraping},
 };
 
 mod json;
@@ -51,10 +55,9 @@ fn write(group: &Group, form: Form, wants_gzip: bool) -> Reply {
     let plain = text.into_bytes();
     let (body, is_gzip) = if wants_gzip { gzip(plain) } else { (plain, false) };
     Reply {
-        status: StatusCode::OK,
         content_type: content_type.into(),
-        body: body.into(),
         is_gzip,
         vary: Some("Accept, Accept-Encoding"),
+        ..Reply::text(StatusCode::OK, body)
     }
 }

@@ -3,7 +3,7 @@
 //! # The pieces
 //!
 //! This crate has no logic: it re-exports the crates behind features of their names. `default` is `service`; `full` is
-//! everything but the registries and `kafka`.
+//! everything but the registries, `kafka`, `tls` and `tower`.
 //!
 //! | feature | brings | adds |
 //! |---|---|---|
@@ -15,6 +15,7 @@
 //! | `http` | `task-http` | `HttpTask` |
 //! | `kafka` | `task-kafka`: needs a C and a C++ compiler | `KafkaTask` |
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | | those registries as sources of `HttpTask` |
+//! | `tls`, `tower` | | encryption for `HttpTask`; services of `tower` below its paths |
 //! | `cron`, `serde`, `token` | | `CronTask`; `Serialize` for the report; `CancellationToken`s |
 
 pub use task_core::*;

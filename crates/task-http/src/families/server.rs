@@ -25,11 +25,13 @@ pub(super) fn encode(
     let help = "Connections that are open.";
     encoder.family("task_http_connections", Kind::Gauge, help).sample(&[], connections.count());
 
-    let help = "Connections closed to make room for others, and errors of accepting one.";
+    let help = "Connections closed to make room for others, errors of accepting one, failed TLS handshakes.";
     let mut family = encoder.family("task_http_connections_rejected", Kind::Counter, help);
-    for (reason, count) in
-        [("limit", &connections.evicted), ("accept_error", &connections.accept_errors)]
-    {
+    for (reason, count) in [
+        ("limit", &connections.evicted),
+        ("accept_error", &connections.accept_errors),
+        ("handshake", &stats.handshakes_failed),
+    ] {
         family.sample(&[("reason", reason)], count.load(Ordering::Relaxed));
     }
 
@@ -42,6 +44,13 @@ pub(super) fn encode(
     let mut family = encoder.family("task_http_scrape_errors", Kind::Counter, help);
     for problem in ScrapeProblem::ALL {
         family.sample(&[("cause", problem.as_str())], stats.problems(problem));
+    }
+
+    let help = "Files of certificates and credentials that were read again, because they changed.";
+    let mut family = encoder.family("task_http_reloads", Kind::Counter, help);
+    for (what, changed, failed) in stats.reloads() {
+        family.sample(&[("what", what), ("outcome", "changed")], changed);
+        family.sample(&[("what", what), ("outcome", "failed")], failed);
     }
 
     let help = "Whether a health check passed when it was last run.";

@@ -93,6 +93,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
         answer
     }
 
+    /// Reads all that comes until the server closes the connection.
+    #[cfg(feature = "tower")]
+    pub(crate) async fn rest(&mut self) -> String {
+        self.closed().await;
+        String::from_utf8(std::mem::take(&mut self.unread)).unwrap()
+    }
+
     /// Waits for the server to close the connection; whatever it still sends is thrown away.
     pub(crate) async fn closed(&mut self) {
         while matches!(self.read_some().await, Ok(read) if read > 0) {}

@@ -9,17 +9,23 @@ mod client;
 mod group;
 mod service;
 
+mod access;
 mod adapters;
 mod binding;
 mod descriptors;
+#[cfg(feature = "tls")]
+mod encrypted;
 mod limits;
 mod managed;
 mod negotiation;
 mod own_metrics;
+mod own_routes;
 mod parsers;
 mod probes;
 mod random;
 mod routing;
+#[cfg(feature = "tower")]
+mod services;
 mod sources;
 mod stopping;
 mod table;

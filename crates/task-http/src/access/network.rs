@@ -1,0 +1,51 @@
+//! A range of IP addresses.
+
+use std::{fmt, net::IpAddr};
+
+/// All addresses that begin with the same bits.
+#[derive(Clone, Copy)]
+pub(super) struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    /// Parses `10.0.0.0/8`, `fd00::/8`, or an address alone. Bits after the prefix are ignored.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        // `parse` would take a sign too.
+        let is_plain = |bits: &str| bits.bytes().all(|byte| byte.is_ascii_digit());
+        let bits = match bits {
+            Some(bits) if is_plain(bits) => bits.parse().ok().filter(|bits| *bits <= most)?,
+            Some(_) => return None,
+            None => most,
+        };
+        Some(Self { address, bits })
+    }
+
+    /// Tells whether an address is one of them. One of IPv4 that came through an IPv6 listener is one of IPv4.
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let differs = network.to_bits() ^ address.to_bits();
+                differs.checked_shr(32 - self.bits).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let differs = network.to_bits() ^ address.to_bits();
+                differs.checked_shr(128 - self.bits).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
+    }
+}

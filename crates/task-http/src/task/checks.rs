@@ -1,0 +1,67 @@
+//! The checks of the probes.
+
+use std::{iter, sync::Arc};
+
+use crate::{
+    HttpTask,
+    check::{Check, CheckFuture, Probe},
+};
+
+impl HttpTask {
+    /// Adds a check to `/readyz`: not ready while it fails.
+    ///
+    /// A check runs when somebody asks, together with the others, and not again while its last result is fresh (1 s).
+    /// It fails if it returns an error, panics, or takes longer than a second; see [`Limits::check_time`](crate::Limits::check_time) and
+    /// [`Limits::check_age`](crate::Limits::check_age). It must not block its thread: a worker that is blocked can take the runtime's timers and
+    /// sockets with it, and with them the probes. A name that is taken gets a suffix, `#2` and so on.
+    ///
+    /// ```
+    /// # use task_http::HttpTask;
+    /// # async fn ping() -> anyhow::Result<()> { Ok(()) }
+    /// # fn main() -> anyhow::Result<()> {
+    /// let http = HttpTask::bind("127.0.0.1:0")?.check("database", || ping());
+    /// # Ok(()) }
+    /// ```
+    pub fn check<F, Fut>(self, name: impl Into<String>, check: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.with_check(name.into(), Probe::Ready, check)
+    }
+
+    /// Adds a check to `/livez`, like [`check`](Self::check): the process is restarted while it fails. It must never
+    /// look at anything outside the process: a database that is down is no reason to restart its clients.
+    pub fn liveness_check<F, Fut>(self, name: impl Into<String>, check: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.with_check(name.into(), Probe::Live, check)
+    }
+
+    /// Shows the errors of checks in the probes' answers. They may hold what not everybody should read, addresses and
+    /// user names for instance. Default: `reason withheld`.
+    pub fn reveal_reasons(mut self) -> Self {
+        self.reveals_reasons = true;
+        self
+    }
+
+    fn with_check<F, Fut>(mut self, name: String, probe: Probe, check: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        // The probes' own lines have these names.
+        let is_ours = matches!(name.as_str(), "manager" | "runtime") || name.starts_with("task/");
+        let name = if is_ours { format!("check/{name}") } else { name };
+        let is_taken =
+            |name: &str| self.checks.iter().any(|known| known.probe == probe && known.name == name);
+        let suffixed = (2_u64..).map(|number| format!("{name}#{number}"));
+        let unique =
+            iter::once(name.clone()).chain(suffixed).find(|name| !is_taken(name)).unwrap_or(name);
+        let run = Box::new(move || Box::pin(check()) as CheckFuture);
+        self.checks.push(Arc::new(Check::new(unique, probe, run)));
+        self
+    }
+}

@@ -1,0 +1,200 @@
+//! Who may read what: tokens, passwords, networks, and what stays open.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use task_http::{Access, Endpoint, HttpTask, Limits};
+use tokio::time::sleep;
+
+use crate::{
+    client::{Answer, Client, get_with},
+    service::{Service, value},
+};
+
+/// `ann:open sesame`.
+const ANN: &str = "Basic YW5uOm9wZW4gc2VzYW1l";
+
+fn guarded(access: Access) -> Service {
+    Service::start(|http| http.access(access))
+}
+
+async fn with(service: &Service, target: &str, authorization: &str) -> Answer {
+    get_with(service.address, target, &[("Authorization", authorization)]).await
+}
+
+/// A file of this test's own.
+fn file(name: &str, content: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("task-http-{name}-{}", std::process::id()));
+    fs::write(&path, content).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn everything_but_the_probes_asks_for_the_token() {
+    let service = guarded(Access::default().bearer("s3cret").unwrap());
+    for path in ["/", "/metrics", "/tasks", "/nothing"] {
+        let answer = service.get(path).await;
+        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"task\""), "{path}");
+        assert_eq!(answer.text(), "unauthorized\n");
+    }
+    for path in ["/livez", "/healthz", "/readyz", "/readyz/manager", "/startupz"] {
+        assert_eq!(service.get(path).await.status, 200, "{path}");
+    }
+    for (path, status) in [("/", 200), ("/metrics", 200), ("/tasks", 200), ("/nothing", 404)] {
+        assert_eq!(with(&service, path, "Bearer s3cret").await.status, status, "{path}");
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn only_the_very_secret_in_the_right_scheme_is_taken() {
+    let access = Access::default().bearer("s3cret").unwrap().basic("ann", "open sesame").unwrap();
+    let service = guarded(access);
+    for good in ["Bearer s3cret", "bearer  s3cret", ANN, &ANN.replace("Basic", "BASIC")] {
+        assert_eq!(with(&service, "/metrics", good).await.status, 200, "{good}");
+    }
+    for bad in [
+        "",
+        "s3cret",
+        "Bearer",
+        "Bearer ",
+        "Bearer s3cre",
+        "Bearer s3crets",
+        "Bearer S3CRET",
+        "Basic s3cret",
+        "Basic YW5uOnMzY3JldA==",
+        "Basic YW5u",
+        "Basic !",
+        "Digest s3cret",
+        "Bearer s3cret, Bearer s3cret",
+    ] {
+        let answer = with(&service, "/metrics", bad).await;
+        assert_eq!(answer.status, 401, "{bad}");
+        let challenges: Vec<_> =
+            answer.headers.iter().filter(|(name, _)| name == "www-authenticate").collect();
+        assert_eq!(challenges.len(), 2, "{bad}");
+    }
+    // Padding or none.
+    let short = guarded(Access::default().basic("a", "bc").unwrap());
+    for encoded in ["Basic YTpiYw==", "Basic YTpiYw"] {
+        assert_eq!(with(&short, "/metrics", encoded).await.status, 200, "{encoded}");
+    }
+    service.stop().await;
+    short.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_open_can_be_chosen() {
+    let access = Access::default().bearer("s3cret").unwrap().open([Endpoint::Metrics]);
+    let service = guarded(access);
+    assert_eq!(service.get("/metrics").await.status, 200);
+    assert_eq!(service.get("/livez").await.status, 401);
+    let refused = service.get("/metrics").await.text();
+    assert_eq!(
+        value(&refused, "task_http_requests_total{route=\"livez\",code=\"401\"}"),
+        Some(1.0)
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_from_elsewhere_is_forbidden_whatever_it_presents() {
+    let elsewhere = Access::default().network("192.0.2.0/24").unwrap().bearer("s3cret").unwrap();
+    let service = guarded(elsewhere);
+    assert_eq!(with(&service, "/metrics", "Bearer s3cret").await.status, 403);
+    assert_eq!(service.get("/readyz").await.status, 200);
+    service.stop().await;
+
+    let here = || Access::default().network("192.0.2.7").unwrap().network("127.0.0.0/8").unwrap();
+    let service = guarded(here());
+    assert_eq!(service.get("/metrics").await.status, 200);
+    service.stop().await;
+    let service = guarded(here().bearer("s3cret").unwrap());
+    assert_eq!(service.get("/metrics").await.status, 401, "both are asked for");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_ipv4_client_of_an_ipv6_listener_is_one_of_ipv4() {
+    let http = HttpTask::bind("[::]:0").unwrap();
+    let port = http.local_addr().unwrap().port();
+    let here = Access::default().network("127.0.0.1").unwrap();
+    let service = Service::run(http.access(here), crate::group::TestGroup::new());
+    assert_eq!(crate::client::get(([127, 0, 0, 1], port).into(), "/metrics").await.status, 200);
+    let six = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, port));
+    assert_eq!(crate::client::get(six, "/metrics").await.status, 403);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_file_is_read_again_and_a_bad_one_changes_nothing() {
+    let path = file("token", "first\n");
+    let service = Service::start(|http| {
+        let access = Access::default().bearer_file(&path).unwrap().open([Endpoint::Metrics]);
+        http.access(access).limits(Limits::default().reload_interval(Duration::from_millis(10)))
+    });
+    let status = async |token: &str| with(&service, "/tasks", token).await.status;
+    assert_eq!((status("Bearer first").await, status("Bearer second").await), (200, 401));
+
+    fs::write(&path, "  second\r\n").unwrap();
+    while status("Bearer second").await != 200 {}
+    assert_eq!(status("Bearer first").await, 401);
+
+    for bad in ["", "two words", "caf\u{e9}", &"x".repeat(70_000)] {
+        fs::write(&path, bad).unwrap();
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(status("Bearer second").await, 200, "{bad:.20}");
+    }
+    fs::remove_file(&path).unwrap();
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(status("Bearer second").await, 200);
+    let scrape = service.get("/metrics").await.text();
+    let reloads = |outcome: &str| {
+        let series =
+            format!("task_http_reloads_total{{what=\"credentials\",outcome=\"{outcome}\"}}");
+        value(&scrape, &series).unwrap()
+    };
+    assert_eq!(reloads("changed"), 1.0);
+    assert!((1.0..=5.0).contains(&reloads("failed")), "once each: {}", reloads("failed"));
+    service.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_client_of_a_unix_socket_is_in_no_network_and_admitted() {
+    let path = std::env::temp_dir().join(format!("task-http-access-{}", std::process::id()));
+    let here = Access::default().network("192.0.2.7").unwrap();
+    let http = HttpTask::bind_unix(&path).unwrap().access(here);
+    let service = Service::run(http, crate::group::TestGroup::new());
+    let stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+    assert_eq!(Client::new(stream).get("/metrics").await.status, 200);
+    service.stop().await;
+}
+
+#[test]
+fn what_cannot_be_presented_is_an_error_without_the_secret() {
+    let token = Access::default().bearer("s3cret word").unwrap_err();
+    assert_eq!(token.to_string(), "the token is not visible ASCII");
+    assert!(Access::default().bearer("").is_err());
+    assert!(Access::default().basic("a:b", "c").is_err());
+    assert!(Access::default().basic("ann", "").is_err());
+    assert!(Access::default().basic("ann", "a\nb").is_err());
+    for network in ["", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0/8", "::/129", "host", "10.0.0.0/"] {
+        let error = Access::default().network(network).unwrap_err();
+        assert!(error.to_string().contains(&format!("{network:?}")), "{error}");
+    }
+    let missing = Access::default().bearer_file("/nowhere/token").unwrap_err();
+    assert!(missing.is_unreadable());
+    assert_eq!(missing.to_string(), "failed to read the secret in /nowhere/token");
+}
+
+#[test]
+fn no_secret_is_in_a_debug() {
+    let path = file("debug", "t0ken");
+    let access = Access::default().bearer("s3cret").unwrap().basic("ann", "s3cret").unwrap();
+    let access = access.bearer_file(&path).unwrap();
+    let http = HttpTask::bind("127.0.0.1:0").unwrap().access(access.clone());
+    let shown = format!("{access:?} {http:?}");
+    assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
+    fs::remove_file(path).unwrap();
+}

@@ -1,0 +1,234 @@
+//! TLS: the handshake and its limits, and certificates that change.
+
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+};
+use task_http::{HttpTask, Limits, Tls};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep},
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::{
+    client::Client,
+    service::{Service, value},
+};
+
+type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+/// An authority, and a folder for what it signs.
+struct Authority {
+    issuer: Issuer,
+    folder: PathBuf,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let folder = std::env::temp_dir().join(format!("task-http-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("ca.pem"), issuer.pem()).unwrap();
+        Self { issuer, folder }
+    }
+
+    /// Signs a certificate for a host, and writes it and its key.
+    fn sign(&self, host: &str) -> (PathBuf, PathBuf) {
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let paths = self.paths();
+        fs::write(&paths.0, certificate.pem()).unwrap();
+        fs::write(&paths.1, key.serialize_pem()).unwrap();
+        paths
+    }
+
+    fn paths(&self) -> (PathBuf, PathBuf) {
+        (self.folder.join("tls.crt"), self.folder.join("tls.key"))
+    }
+
+    fn tls(&self, host: &str) -> Tls {
+        let (certificate, key) = self.sign(host);
+        Tls::from_files(certificate, key).unwrap()
+    }
+
+    /// What a client trusts; with a certificate, what it presents.
+    fn client(&self, presents: bool) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = if presents {
+            let (certificate, key) = self.paths();
+            let chain = vec![CertificateDer::from_pem_file(certificate).unwrap()];
+            builder
+                .with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key).unwrap())
+                .unwrap()
+        } else {
+            builder.with_no_client_auth()
+        };
+        TlsConnector::from(Arc::new(config))
+    }
+
+    async fn connect(
+        &self,
+        address: SocketAddr,
+        host: &'static str,
+    ) -> std::io::Result<Client<TlsStream<TcpStream>>> {
+        let stream = TcpStream::connect(address).await?;
+        let name = ServerName::try_from(host).unwrap();
+        Ok(Client::new(self.client(false).connect(name, stream).await?))
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn quick() -> Limits {
+    Limits::default().reload_interval(Duration::from_millis(10))
+}
+
+#[tokio::test]
+async fn everything_is_answered_over_tls_and_nothing_in_clear() {
+    let authority = Authority::new("clear");
+    let service = Service::start(|http| http.tls(authority.tls("one.test")));
+    let mut client = authority.connect(service.address, "one.test").await.unwrap();
+    for (path, status) in [("/livez", 200), ("/metrics", 200), ("/nothing", 404), ("/livez", 200)] {
+        assert_eq!(client.get(path).await.status, status, "{path}");
+    }
+    let mut clear = Client::connect(service.address).await;
+    clear.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    clear.closed().await;
+    // A client that wants somebody else.
+    assert!(authority.connect(service.address, "two.test").await.is_err());
+    let scrape = client.get("/metrics").await.text();
+    let failed = value(&scrape, "task_http_connections_rejected_total{reason=\"handshake\"}");
+    assert!(failed.unwrap() >= 1.0);
+    service.stop().await;
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn a_new_certificate_serves_new_connections_and_open_ones_go_on() {
+    let authority = Authority::new("reload");
+    let service = Service::start(|http| http.tls(authority.tls("one.test")).limits(quick()));
+    let mut old = authority.connect(service.address, "one.test").await.unwrap();
+    assert_eq!(old.get("/livez").await.status, 200);
+
+    authority.sign("two.test");
+    while authority.connect(service.address, "two.test").await.is_err() {}
+    assert!(authority.connect(service.address, "one.test").await.is_err());
+    assert_eq!(old.get("/livez").await.status, 200);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn files_that_do_not_fit_leave_the_last_good_ones_in_use() {
+    let authority = Authority::new("bad");
+    let service = Service::start(|http| http.tls(authority.tls("one.test")).limits(quick()));
+    let (certificate, key) = authority.paths();
+    let other_key = KeyPair::generate().unwrap().serialize_pem();
+    for (path, content) in
+        [(&key, other_key.as_str()), (&certificate, "no certificate"), (&key, "")]
+    {
+        fs::write(path, content).unwrap();
+        sleep(Duration::from_millis(50)).await;
+        let mut client = authority.connect(service.address, "one.test").await.unwrap();
+        assert_eq!(client.get("/livez").await.status, 200);
+    }
+    let scrape =
+        authority.connect(service.address, "one.test").await.unwrap().get("/metrics").await.text();
+    let series = "task_http_reloads_total{what=\"certificate\",outcome=\"failed\"}";
+    assert!(value(&scrape, series).unwrap() >= 1.0);
+
+    authority.sign("two.test");
+    while authority.connect(service.address, "two.test").await.is_err() {}
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_has_the_header_time_and_keeps_nobody_waiting() {
+    let authority = Authority::new("slow");
+    let service = Service::start(|http| http.tls(authority.tls("one.test")));
+    for half in [&b""[..], b"\x16\x03\x01\x02\x00\x01\x00"] {
+        let mut silent = Client::connect(service.address).await;
+        let connected = Instant::now();
+        silent.send(half).await;
+        let mut other = authority.connect(service.address, "one.test").await.unwrap();
+        assert_eq!(other.get("/readyz").await.status, 200);
+        assert!(connected.elapsed() < Duration::from_secs(1));
+        silent.closed().await;
+        assert_eq!(connected.elapsed().as_secs(), 5);
+    }
+    // The time of the handshake is not given back for the header.
+    let stream = TcpStream::connect(service.address).await.unwrap();
+    let connected = Instant::now();
+    sleep(Duration::from_secs(3)).await;
+    let name = ServerName::try_from("one.test").unwrap();
+    let mut late = Client::new(authority.client(false).connect(name, stream).await.unwrap());
+    late.send("GET /livez HT").await;
+    late.closed().await;
+    assert_eq!(connected.elapsed().as_secs(), 5);
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_handshake() {
+    let authority = Authority::new("stop");
+    let service = Service::start(|http| http.tls(authority.tls("one.test")));
+    let mut silent = Client::connect(service.address).await;
+    sleep(Duration::from_millis(10)).await;
+    let asked = Instant::now();
+    service.stop().await;
+    silent.closed().await;
+    assert!(asked.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn clients_without_a_certificate_are_refused_where_one_is_asked_for() {
+    let authority = Authority::new("clients");
+    let tls =
+        authority.tls("one.test").client_authorities(authority.folder.join("ca.pem")).unwrap();
+    let service = Service::start(|http| http.tls(tls));
+    let name = || ServerName::try_from("one.test").unwrap();
+    let stream = TcpStream::connect(service.address).await.unwrap();
+    let mut known = Client::new(authority.client(true).connect(name(), stream).await.unwrap());
+    assert_eq!(known.get("/metrics").await.status, 200);
+    // In TLS 1.3 a client learns of it after its own part of the handshake.
+    let stream = TcpStream::connect(service.address).await.unwrap();
+    if let Ok(stream) = authority.client(false).connect(name(), stream).await {
+        Client::new(stream).closed().await;
+    }
+    service.stop().await;
+}
+
+#[test]
+fn files_that_cannot_be_used_are_an_error_that_names_them() {
+    let authority = Authority::new("errors");
+    let (certificate, key) = authority.sign("one.test");
+    let missing = Tls::from_files("/nowhere/tls.crt", &key).unwrap_err();
+    assert!(missing.is_unreadable());
+    assert_eq!(missing.to_string(), "failed to read /nowhere/tls.crt");
+    let swapped = Tls::from_files(&key, &certificate).unwrap_err();
+    assert!(swapped.to_string().ends_with("tls.key has no certificate in it"), "{swapped}");
+    let tls = Tls::from_files(&certificate, &key).unwrap();
+    let tls = tls.client_authorities(&certificate).unwrap();
+    let shown = format!("{tls:?} {:?}", HttpTask::bind("127.0.0.1:0").unwrap());
+    assert!(!shown.contains("PRIVATE KEY"), "{shown}");
+}

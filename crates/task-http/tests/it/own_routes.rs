@@ -1,0 +1,172 @@
+//! Routes of the user's own, and services below a path.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use task_http::{
+    Endpoint, HttpTask, Limits,
+    http::{Method, Response},
+};
+use tokio::{sync::Semaphore, time::sleep};
+
+use crate::{
+    client::Client,
+    service::{Service, value},
+};
+
+#[tokio::test]
+async fn a_route_answers_with_what_its_handler_returns() {
+    let service = Service::start(|http| {
+        http.route("/version/", async |_| Ok(Response::new("1.2.3\n")))
+            .unwrap()
+            .route("/level", async |request| {
+                let said = String::from_utf8_lossy(request.body()).into_owned();
+                let answer = Response::builder().status(202).header("x-was", "info");
+                Ok(answer.body(format!("{} {said}", request.method()))?)
+            })
+            .unwrap()
+    });
+    let mut client = Client::connect(service.address).await;
+    assert_eq!(client.get("/version?x").await.text(), "1.2.3\n");
+    let head = client.request("HEAD", "/version", &[]).await;
+    assert_eq!((head.status, head.header("content-length")), (200, Some("6")));
+    client.send("PUT /level HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\ndebug").await;
+    let answer = client.answer(true).await;
+    assert_eq!((answer.status, answer.header("x-was")), (202, Some("info")));
+    assert_eq!(answer.text(), "PUT debug");
+    assert_eq!(client.get("/version/below").await.status, 404);
+    assert!(service.get("/").await.text().contains("/level "));
+    let scrape = service.get("/metrics").await.text();
+    let series = "task_http_requests_total{route=\"/version\",code=\"200\"}";
+    assert_eq!(value(&scrape, series), Some(2.0));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_or_panics_costs_a_500_and_says_nothing_to_the_client() {
+    let service = Service::start(|http| {
+        http.route("/fails", async |_| {
+            anyhow::ensure!(false, "the password is wrong");
+            Ok(Response::new(""))
+        })
+        .unwrap()
+        .route("/panics", async |request| match *request.method() {
+            Method::GET => panic!("the password is wrong"),
+            _ => Ok(Response::new("")),
+        })
+        .unwrap()
+    });
+    let mut client = Client::connect(service.address).await;
+    for path in ["/fails", "/panics", "/panics"] {
+        let answer = client.get(path).await;
+        assert_eq!((answer.status, answer.text().as_str()), (500, "the route failed\n"), "{path}");
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_and_one_that_never_comes_is_not_waited_for_long() {
+    let service = Service::start(|http| {
+        let limits = Limits::default().body_bytes(10).response_time(Duration::from_millis(200));
+        http.limits(limits)
+            .route("/echo", async |request| Ok(Response::new(request.into_body())))
+            .unwrap()
+    });
+    let post = |length: usize| {
+        format!("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n")
+    };
+    let mut client = Client::connect(service.address).await;
+    client.send(post(10) + "0123456789").await;
+    assert_eq!(client.answer(true).await.text(), "0123456789");
+    client.send(post(11)).await;
+    assert_eq!(client.answer(true).await.status, 413);
+
+    let mut client = Client::connect(service.address).await;
+    let chunks = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n5\r\n67890\r\n0\r\n\r\n";
+    client.send(chunks).await;
+    assert_eq!(client.answer(true).await.status, 413);
+
+    let mut client = Client::connect(service.address).await;
+    client.send(post(10) + "012").await;
+    client.closed().await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn routes_count_against_the_limit_of_scrapes_and_leave_probes_alone() {
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = Arc::clone(&gate);
+    let service = Service::start(|http| {
+        http.limits(Limits::default().scrapes(2))
+            .route("/waits", move |_| {
+                let gate = Arc::clone(&gate);
+                async move {
+                    drop(gate.acquire().await);
+                    Ok(Response::new("done"))
+                }
+            })
+            .unwrap()
+    });
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::connect(service.address).await;
+        client.send("GET /waits HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        waiting.push(client);
+    }
+    // From the moment on that both are in.
+    while service.get("/metrics").await.status != 503 {}
+    assert_eq!(service.get("/waits").await.status, 503);
+    assert_eq!(service.get("/readyz").await.status, 200);
+    opened.add_permits(2);
+    for client in &mut waiting {
+        assert_eq!(client.answer(true).await.text(), "done");
+    }
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_never_ends_is_dropped_with_its_connection_and_the_stop_is_bounded() {
+    struct Gone(Arc<AtomicBool>);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let gone = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&gone);
+    let service = Service::start(|http| {
+        http.route("/never", move |_| {
+            let guard = Gone(Arc::clone(&gone));
+            async move {
+                let _guard = guard;
+                std::future::pending::<()>().await;
+                Ok(Response::new(""))
+            }
+        })
+        .unwrap()
+    });
+    let mut client = Client::connect(service.address).await;
+    client.send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    sleep(Duration::from_secs(1)).await;
+    service.stop().await;
+    client.closed().await;
+    assert!(seen.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_path_is_only_given_once() {
+    let http = || HttpTask::bind("127.0.0.1:0").unwrap();
+    let handler = async |_| Ok(Response::new(""));
+    assert!(http().route("/metrics/", handler).unwrap_err().is_taken());
+    let twice = http().route("/a", handler).unwrap().route("/a/", handler).unwrap_err();
+    assert_eq!(twice.to_string(), "path `/a` already belongs to another route");
+    assert!(
+        http().route("/a", handler).unwrap().path(Endpoint::Metrics, "/a").unwrap_err().is_taken()
+    );
+    assert!(!http().route("a b", handler).unwrap_err().is_taken());
+}
