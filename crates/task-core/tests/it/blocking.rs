@@ -1,0 +1,112 @@
+//! Work on a thread of its own, seen from its scope.
+
+use std::{
+    panic::panic_any,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use anyhow::bail;
+use task_core::{Context, Stage, Task, blocking_task};
+use tokio::time::timeout;
+
+use crate::scope::Recorder;
+
+/// Far beyond what anything here takes.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Until the thread has let go of its hold, as seen through what the scope was told.
+fn calls_until_let_go(recorder: &Recorder) -> Vec<String> {
+    let mut calls = recorder.calls();
+    let limit = std::time::Instant::now() + LIMIT;
+    while calls.last().is_none_or(|call| call != "let go") {
+        assert!(std::time::Instant::now() < limit, "{calls:?}");
+        thread::yield_now();
+        calls.extend(recorder.calls());
+    }
+    calls
+}
+
+#[tokio::test]
+async fn its_result_is_the_tasks_and_its_thread_has_the_tasks_name() {
+    let (recorder, ctx) = Recorder::context();
+    let task = blocking_task("a\0name", |ctx: Context| {
+        bail!("{} on {:?}", ctx.name(), thread::current().name())
+    });
+    assert_eq!(task.name(), "a\0name");
+    let error = timeout(LIMIT, task.run(ctx)).await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "recorded on Some(\"aname\")");
+    // The thread counts as a part of the task until it is gone, and runs within it.
+    assert_eq!(calls_until_let_go(&recorder), ["hold", "enter", "let go"]);
+}
+
+#[tokio::test]
+async fn it_sees_the_stop_on_its_thread() {
+    let (recorder, ctx) = Recorder::context();
+    let task = blocking_task("waiting", |ctx: Context| {
+        assert!(ctx.wait_cancelled(LIMIT));
+        Ok(())
+    });
+    let running = tokio::spawn(task.run(ctx));
+    tokio::task::yield_now().await;
+    recorder.stage.advance(Stage::Cancelled);
+    timeout(LIMIT, running).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn its_panic_goes_on_in_the_task_with_its_own_payload() {
+    let (_, ctx) = Recorder::context();
+    let running = tokio::spawn(blocking_task("bad", |_: Context| panic_any(7_u8)).run(ctx));
+    let panic = timeout(LIMIT, running).await.unwrap().unwrap_err().into_panic();
+    assert_eq!(panic.downcast_ref::<u8>(), Some(&7));
+}
+
+/// What a thread tells its scope when its task is dropped before it has ended with `end`.
+async fn dropped_before(end: fn() -> anyhow::Result<()>) -> Vec<String> {
+    let (recorder, ctx) = Recorder::context();
+    let (begun, has_begun) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
+    let task = blocking_task("late", move |_: Context| {
+        begun.send(()).unwrap();
+        may_go.recv().unwrap();
+        end()
+    });
+    let mut running = Box::pin(task.run(ctx));
+    // The first poll starts the thread.
+    assert!(timeout(Duration::ZERO, running.as_mut()).await.is_err());
+    has_begun.recv().unwrap();
+    drop(running);
+    go.send(()).unwrap();
+    calls_until_let_go(&recorder)
+}
+
+#[tokio::test]
+async fn what_goes_wrong_after_the_task_was_dropped_is_recorded() {
+    assert_eq!(dropped_before(|| Ok(())).await, ["hold", "enter", "let go"]);
+    let late = |end| async move { dropped_before(end).await.swap_remove(2) };
+    assert_eq!(late(|| bail!("no")).await, "failure after the task was aborted: no");
+    assert_eq!(
+        late(|| panic!("a text")).await,
+        "failure panicked after the task was aborted: a text"
+    );
+    let owned = late(|| panic_any(String::from("a string"))).await;
+    assert_eq!(owned, "failure panicked after the task was aborted: a string");
+    let other = late(|| panic_any(7_u8)).await;
+    assert_eq!(other, "failure panicked after the task was aborted: (a payload that is no text)");
+}
+
+#[tokio::test]
+async fn a_task_that_is_polled_by_another_waker_is_still_woken() {
+    let (recorder, ctx) = Recorder::context();
+    let task = blocking_task("moved", |ctx: Context| {
+        ctx.wait_cancelled(LIMIT);
+        Ok(())
+    });
+    let mut running = Box::pin(task.run(ctx));
+    assert!(timeout(Duration::ZERO, running.as_mut()).await.is_err());
+    let running = tokio::spawn(running);
+    tokio::task::yield_now().await;
+    Arc::clone(&recorder).stage.advance(Stage::Cancelled);
+    timeout(LIMIT, running).await.unwrap().unwrap().unwrap();
+}

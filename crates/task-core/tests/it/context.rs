@@ -1,0 +1,149 @@
+//! What a context passes on, and how one waits with it.
+
+use std::{
+    future::{pending, ready},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::anyhow;
+use task_core::{Cancelled, Context, Escalation, Readiness, Scope, Stage, StageCell, Step};
+
+use crate::scope::Recorder;
+
+#[test]
+fn everything_a_task_says_reaches_its_scope() {
+    let (recorder, ctx) = Recorder::context();
+    ctx.set_ready(true);
+    ctx.status("busy");
+    ctx.request_stop("enough");
+    ctx.escalate(Escalation::EndDrain);
+    ctx.record_failure(anyhow!("bad"));
+    ctx.restarted();
+    ctx.record_signal("SIGHUP", 2);
+    drop(ctx.hold());
+    let said = ["ready true", "status busy", "stop enough", "escalate EndDrain", "failure bad"];
+    assert_eq!(
+        recorder.calls(),
+        [&said[..], &["restart", "signal SIGHUP 2", "hold", "let go"]].concat()
+    );
+    assert_eq!((ctx.name(), ctx.remaining()), ("recorded", Some(Duration::from_secs(7))));
+}
+
+#[test]
+fn a_scope_that_says_nothing_is_a_task_alone() {
+    let ctx = Context::new(Arc::new(StageCell::new()));
+    ctx.set_ready(true);
+    ctx.status("busy");
+    ctx.request_stop("enough");
+    ctx.escalate(Escalation::Abort);
+    ctx.record_failure(anyhow!("bad"));
+    ctx.restarted();
+    ctx.record_signal("SIGHUP", 2);
+    drop(ctx.hold());
+    assert_eq!((ctx.name(), ctx.remaining()), ("task", None));
+    assert_eq!(ctx.enter(|| 7), 7);
+    let group = ctx.group();
+    assert_eq!((group.step(), group.readiness()), (Step::Running, Readiness::default()));
+    assert!(group.snapshot().tasks.is_empty());
+    assert!(!ctx.is_cancelled());
+}
+
+#[test]
+fn a_body_that_is_entered_runs_once_and_its_result_comes_back() {
+    let (recorder, ctx) = Recorder::context();
+    let moved = String::from("once");
+    assert_eq!(ctx.enter(move || moved), "once");
+    assert_eq!(recorder.calls(), ["enter"]);
+}
+
+#[test]
+fn a_scope_that_forgets_to_run_the_body_does_not_lose_it() {
+    struct Forgetful(StageCell);
+    impl Scope for Forgetful {
+        fn stage(&self) -> &StageCell {
+            &self.0
+        }
+        fn enter(&self, _: &mut dyn FnMut()) {}
+    }
+    assert_eq!(Context::new(Arc::new(Forgetful(StageCell::new()))).enter(|| 7), 7);
+}
+
+#[tokio::test]
+async fn each_stage_resolves_what_waits_for_it_and_nothing_later() {
+    let stage = Arc::new(StageCell::new());
+    let ctx = Context::new(stage.clone());
+    let told = || (ctx.is_draining(), ctx.is_cancelled(), stage.get());
+    assert_eq!(told(), (false, false, Stage::Running));
+    stage.advance(Stage::Draining);
+    ctx.draining().await;
+    assert_eq!(told(), (true, false, Stage::Draining));
+    stage.advance(Stage::Cancelled);
+    ctx.cancelled().await;
+    assert_eq!(told(), (true, true, Stage::Cancelled));
+    stage.advance(Stage::Ended);
+    stage.advance(Stage::Draining);
+    assert_eq!(told(), (true, true, Stage::Ended));
+}
+
+#[tokio::test]
+async fn a_tie_goes_to_the_cancellation_or_to_the_result_as_the_name_says() {
+    let stage = Arc::new(StageCell::new());
+    let ctx = Context::new(stage.clone());
+    assert_eq!(ctx.or_cancelled(ready(1)).await, Ok(1));
+    assert_eq!(ctx.ready_or_cancelled(ready(1)).await, Ok(1));
+    stage.advance(Stage::Cancelled);
+    assert_eq!(ctx.or_cancelled(ready(1)).await, Err(Cancelled));
+    assert_eq!(ctx.ready_or_cancelled(ready(1)).await, Ok(1));
+    assert_eq!(ctx.ready_or_cancelled(pending::<()>()).await, Err(Cancelled));
+}
+
+#[tokio::test]
+async fn a_stop_in_mid_await_ends_both_kinds_of_waiting() {
+    for wins in [false, true] {
+        let stage = Arc::new(StageCell::new());
+        let ctx = Context::new(stage.clone());
+        let waiting = tokio::spawn(async move {
+            if wins {
+                ctx.ready_or_cancelled(pending::<()>()).await
+            } else {
+                ctx.or_cancelled(pending::<()>()).await
+            }
+        });
+        tokio::task::yield_now().await;
+        stage.advance(Stage::Cancelled);
+        assert_eq!(waiting.await.unwrap(), Err(Cancelled));
+    }
+}
+
+#[test]
+fn a_thread_waits_for_the_stop_no_longer_than_it_is_told() {
+    let stage = Arc::new(StageCell::new());
+    let ctx = Context::new(stage.clone());
+    let begun = Instant::now();
+    assert!(!ctx.wait_cancelled(Duration::from_millis(20)));
+    assert!(begun.elapsed() >= Duration::from_millis(20));
+    assert!(!ctx.wait_cancelled(Duration::ZERO));
+
+    let waiting = thread::spawn({
+        let ctx = ctx.clone();
+        // Further away than any clock can tell.
+        move || ctx.wait_cancelled(Duration::MAX)
+    });
+    stage.advance(Stage::Cancelled);
+    assert!(waiting.join().unwrap());
+    assert!(ctx.wait_cancelled(Duration::ZERO));
+}
+
+#[cfg(feature = "token")]
+#[test]
+fn a_child_token_is_cancelled_with_the_task_and_takes_nobody_along() {
+    let stage = Arc::new(StageCell::new());
+    let ctx = Context::new(stage.clone());
+    let (token, other) = (ctx.child_token(), ctx.child_token());
+    token.cancel();
+    assert!(!ctx.is_cancelled() && !other.is_cancelled());
+    stage.advance(Stage::Cancelled);
+    assert!(other.is_cancelled() && ctx.child_token().is_cancelled());
+}

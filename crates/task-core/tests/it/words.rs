@@ -1,0 +1,82 @@
+//! The words for logs and metrics, and small values.
+
+use anyhow::{Context as _, anyhow};
+use task_core::{
+    Blocker, Cancelled, Outcome, Phase, Readiness, Step, TaskId, TaskInfo, TaskState, Totals,
+};
+
+#[test]
+fn every_word_is_told_and_keeps_the_width_that_is_asked_for() {
+    let outcomes = Outcome::ALL.map(Outcome::as_str);
+    assert_eq!(outcomes, ["completed", "cancelled", "failed", "panicked", "aborted", "abandoned"]);
+    let steps = [Step::Running, Step::Draining, Step::Stopping, Step::CleaningUp, Step::Ended];
+    let words = ["running", "draining", "stopping", "cleaning up", "ended"];
+    assert_eq!(steps.map(Step::as_str), words);
+    let states =
+        [TaskState::Running, TaskState::Stopping, TaskState::Aborting, TaskState::Abandoned];
+    assert_eq!(states.map(TaskState::as_str), ["running", "stopping", "aborting", "abandoned"]);
+    let padded = format!("{:>10}|{:>8}|{:>9}|", Outcome::Failed, Step::Ended, TaskState::Running);
+    assert_eq!(padded, "    failed|   ended|  running|");
+    assert_eq!(format!("{:>3}", TaskId::new(7)), "  7");
+}
+
+#[test]
+fn only_completed_and_cancelled_are_clean() {
+    let clean: Vec<Outcome> = Outcome::ALL.into_iter().filter(|it| it.is_clean()).collect();
+    assert_eq!(clean, [Outcome::Completed, Outcome::Cancelled]);
+}
+
+#[test]
+fn totals_count_each_outcome_apart() {
+    let mut totals = Totals::default();
+    for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
+        for _ in 0..=index {
+            totals.count(outcome);
+        }
+    }
+    assert_eq!(Outcome::ALL.map(|outcome| totals.of(outcome)), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn readiness_is_the_absence_of_blockers_and_each_says_what_it_is() {
+    let mut readiness = Readiness::default();
+    assert!(readiness.is_ready());
+    let blockers = [
+        Blocker::SettingUp,
+        Blocker::ShuttingDown(Step::Draining),
+        Blocker::NotReady("a".into()),
+        Blocker::HasEnded("b".into(), Outcome::Failed),
+    ];
+    readiness.blockers.extend(blockers);
+    assert!(!readiness.is_ready());
+    let told: Vec<String> = readiness.blockers.iter().map(ToString::to_string).collect();
+    let ended = "task `b` has ended (failed)";
+    assert_eq!(told, ["setting up", "shutting down (draining)", "task `a` is not ready", ended]);
+}
+
+#[test]
+fn phases_are_ordered_by_number_and_support_begins_at_its_own() {
+    assert_eq!(Phase::default(), Phase::WORK);
+    assert_eq!(Phase::new(7).number(), 7);
+    assert!(Phase::INGRESS < Phase::WORK && Phase::WORK < Phase::SUPPORT);
+    let is_support = [0, 100, 199, 200, 255].map(|number| Phase::new(number).is_support());
+    assert_eq!(is_support, [false, false, false, true, true]);
+}
+
+#[test]
+fn a_description_is_of_a_critical_work_task_that_has_just_started() {
+    let info = TaskInfo::new(TaskId::new(3), "a");
+    assert_eq!((info.id.number(), &*info.name, info.phase), (3, "a", Phase::WORK));
+    assert!(!info.is_ephemeral && !info.is_ready && info.state == TaskState::Running);
+}
+
+#[test]
+fn an_error_is_cancelled_only_if_that_is_what_it_is_under_its_contexts() {
+    let plain = anyhow::Error::new(Cancelled);
+    assert!(Cancelled::is_outermost_in(&plain));
+    assert!(Cancelled::is_outermost_in(&plain.context("one").context("two")));
+    assert!(!Cancelled::is_outermost_in(&anyhow!("disk full").context(Cancelled)));
+    assert!(!Cancelled::is_outermost_in(&anyhow!("cancelled")));
+    let hidden = Err::<(), _>(std::io::Error::other(Cancelled)).context("reading").unwrap_err();
+    assert!(!Cancelled::is_outermost_in(&hidden));
+}
