@@ -8,7 +8,9 @@ use std::{
 use task_core::Group;
 use tokio::runtime::Handle;
 
-use crate::{Format, check::Check, connections::Connections, encode::Encoder, stats::Stats};
+use crate::{
+    Format, check::Check, connections::Connections, encode::Encoder, heartbeat::Pulse, stats::Stats,
+};
 
 mod group;
 mod process;
@@ -39,6 +41,7 @@ pub(crate) struct OwnFamilies {
     starts: Mutex<StartTimes>,
     connections: Arc<Connections>,
     checks: Vec<Arc<Check>>,
+    pulses: Vec<Arc<Pulse>>,
 }
 
 impl OwnFamilies {
@@ -47,8 +50,9 @@ impl OwnFamilies {
         group: Group,
         connections: Arc<Connections>,
         checks: Vec<Arc<Check>>,
+        pulses: Vec<Arc<Pulse>>,
     ) -> Self {
-        Self { shown, group, starts: Mutex::default(), connections, checks }
+        Self { shown, group, starts: Mutex::default(), connections, checks, pulses }
     }
 
     /// Returns everything, without an end mark.
@@ -64,7 +68,7 @@ impl OwnFamilies {
             process::encode(&mut encoder);
         }
         if self.shown.runtime {
-            runtime::encode(&runtime.metrics(), &mut encoder);
+            runtime::encode(&runtime.metrics(), &self.pulses, &mut encoder);
         }
         if self.shown.server {
             server::encode(stats, &self.connections, &self.checks, &mut encoder);

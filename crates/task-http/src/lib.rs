@@ -20,7 +20,7 @@
 //! | path | answers |
 //! |---|---|
 //! | `/metrics` | metrics, in the Prometheus text format 0.0.4 or OpenMetrics 1.0, as negotiated; gzip |
-//! | `/livez`, `/healthz` | 200 if the runtime answers and every [liveness check](HttpTask::liveness_check) passes; also while the service shuts down |
+//! | `/livez`, `/healthz` | 200 if the runtime runs what it is given and every [liveness check](HttpTask::liveness_check) passes; also while the service shuts down |
 //! | `/readyz` | 200 if the group is ready and every [check](HttpTask::check) passes; 503 from the first instant of a shutdown on |
 //! | `/startupz` | 503 until the group has been ready once, 200 from then on |
 //! | `/tasks` | every living task, and in a shutdown what it waits for and for how long: JSON for who prefers it by `Accept` or `?format=json`, else a page |
@@ -78,7 +78,10 @@
 //! - HTTP/1.1 only.
 //! - A source or check that never ends is left behind: a check is aborted with the task, but a source blocks one
 //!   thread of the runtime's pool (never more than four: one for each format, plain and compressed).
-//! - A runtime whose threads are all blocked answers nothing, not even `/livez`. For a liveness probe that is right.
+//! - A runtime whose threads are all blocked answers nothing, not even `/livez`: the probe times out, which is a failure
+//!   too. A plain thread notices, logs an error and counts it. To be told by an answer, run the server on a runtime of
+//!   its own and [watch](HttpTask::watch_runtime) the service's. One blocked thread of several is not noticed, as long
+//!   as the others run what is spawned.
 //!
 //! # Features
 //!
@@ -111,6 +114,7 @@ mod flight;
 mod gzip;
 #[cfg(feature = "tls")]
 mod handshake;
+mod heartbeat;
 mod join;
 mod negotiate;
 mod probes;

@@ -26,6 +26,7 @@ pub struct Limits {
     pub(crate) scrape_time: Duration,
     pub(crate) check_time: Duration,
     pub(crate) check_age: Duration,
+    pub(crate) stall_time: Duration,
     pub(crate) reload_interval: Duration,
     pub(crate) stop_time: Duration,
 }
@@ -102,6 +103,12 @@ impl Limits {
         Self { check_age: age, ..self }
     }
 
+    /// How long a runtime may take to run a task that was just spawned, before `/livez` fails and an error is logged.
+    /// It is measured from outside, every second or four times in this time. Default: 10 s.
+    pub fn stall_time(self, time: Duration) -> Self {
+        Self { stall_time: time, ..self }
+    }
+
     /// How often the files of certificates and credentials are read again; 10 ms at least. Default: 10 s.
     pub fn reload_interval(self, interval: Duration) -> Self {
         Self { reload_interval: interval, ..self }
@@ -129,6 +136,7 @@ impl Default for Limits {
             scrape_time: Duration::from_secs(10),
             check_time: Duration::from_secs(1),
             check_age: Duration::from_secs(1),
+            stall_time: Duration::from_secs(10),
             reload_interval: Duration::from_secs(10),
             stop_time: Duration::from_secs(5),
         }

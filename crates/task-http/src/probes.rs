@@ -35,7 +35,7 @@ pub(crate) async fn answer(
 
     let mut findings = Findings::new();
     match endpoint {
-        Endpoint::Livez => _ = findings.insert("runtime".to_owned(), None),
+        Endpoint::Livez => from_runtimes(server, &mut findings),
         Endpoint::Startupz => from_startup(server, in_full, &mut findings),
         _ => from_group(server, in_full, &mut findings),
     }
@@ -75,6 +75,15 @@ pub(crate) async fn answer(
     }
     let _ = writeln!(body, "{endpoint} check {}", if has_failed { "failed" } else { "passed" });
     Reply::text(status, body)
+}
+
+/// The runtime that answers this, and others that are watched.
+fn from_runtimes(server: &Server, findings: &mut Findings) {
+    findings.insert("runtime".to_owned(), None);
+    for pulse in &server.pulses {
+        let reason = |stalled| format!("has run nothing new for {stalled:.1?}").into();
+        findings.insert(pulse.name.clone(), pulse.stalled().map(reason));
+    }
 }
 
 /// The manager and every task that gates readiness; if not in full, only what is wrong with them.

@@ -1,10 +1,10 @@
 //! The run of the task: from bound listeners to the last closed connection.
 
-use std::{borrow::Cow, future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::{borrow::Cow, future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use anyhow::Context as _;
 use task_core::{Context, Phase, Task};
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
 
 #[cfg(feature = "tls")]
 use crate::reload::Reload;
@@ -14,6 +14,7 @@ use crate::{
     check::Helpers,
     connections::Connections,
     families::OwnFamilies,
+    heartbeat::{Heartbeat, Pulse},
     reload::keep_reloading,
     scrape::Scraper,
     server::Server,
@@ -34,7 +35,8 @@ impl Task for HttpTask {
     ///
     /// # Errors
     ///
-    /// At once, if the metrics sources have no format in common, or the runtime cannot take the listeners.
+    /// At once, if the metrics sources have no format in common, the runtime cannot take the listeners, or the system
+    /// refuses the thread that watches the runtime.
     ///
     /// # Panics
     ///
@@ -51,6 +53,8 @@ impl Task for HttpTask {
             shown,
             checks,
             reveals_reasons,
+            runtimes,
+            has_heartbeat,
         } = self;
         let mut attached = Vec::with_capacity(listeners.len());
         for listener in listeners {
@@ -62,7 +66,14 @@ impl Task for HttpTask {
         let group = ctx.group();
         let stats = Arc::new(Stats::new(routes.own.iter().map(|route| route.path.as_str())));
         let connections = Arc::new(Connections::new(limits.connections));
-        let own = OwnFamilies::new(shown, group.clone(), Arc::clone(&connections), checks.clone());
+        let (_heartbeat, pulses) = watch_runtimes(runtimes, has_heartbeat, limits.stall_time)?;
+        let own = OwnFamilies::new(
+            shown,
+            group.clone(),
+            Arc::clone(&connections),
+            checks.clone(),
+            pulses.clone(),
+        );
         let reloads = access.reloads();
         #[cfg(feature = "tls")]
         let reloads = reloads.chain(tls.clone().map(|tls| tls as Arc<dyn Reload>));
@@ -78,6 +89,7 @@ impl Task for HttpTask {
             tls,
             checks,
             reveals_reasons,
+            pulses,
             stats,
             helpers: Helpers::default(),
             stop: watch::Sender::new(false),
@@ -101,4 +113,25 @@ impl Task for HttpTask {
         server.helpers.abort();
         Ok(())
     }
+}
+
+/// Starts to watch this runtime and the given ones, if that is wanted.
+fn watch_runtimes(
+    runtimes: Vec<(String, Handle)>,
+    is_wanted: bool,
+    threshold: Duration,
+) -> anyhow::Result<(Option<Heartbeat>, Vec<Arc<Pulse>>)> {
+    if !is_wanted {
+        return Ok((None, Vec::new()));
+    }
+    let own = [("runtime".to_owned(), Handle::current())];
+    let watched: Vec<_> = own
+        .into_iter()
+        .chain(runtimes)
+        .map(|(name, handle)| (handle, Arc::new(Pulse::new(name, threshold))))
+        .collect();
+    let pulses = watched.iter().map(|(_, pulse)| Arc::clone(pulse)).collect();
+    let heartbeat = Heartbeat::start(watched, threshold)
+        .context("failed to start the thread that watches the runtime")?;
+    Ok((Some(heartbeat), pulses))
 }

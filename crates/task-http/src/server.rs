@@ -14,6 +14,7 @@ use crate::{
     Access, Endpoint, Limits, RequestBody,
     activity::Activity,
     check::{Check, Helpers},
+    heartbeat::Pulse,
     probes,
     query::Query,
     reply::{Reply, ReplyBody},
@@ -35,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) tls: Option<Arc<crate::Tls>>,
     pub(crate) checks: Vec<Arc<Check>>,
     pub(crate) reveals_reasons: bool,
+    /// Of the runtimes that are watched.
+    pub(crate) pulses: Vec<Arc<Pulse>>,
     pub(crate) scraper: Arc<Scraper>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) helpers: Helpers,

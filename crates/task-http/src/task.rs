@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use tokio::runtime::Handle;
+
 use crate::{
     Access, BindError, BoundAddress, Limits, ListenOptions, Listener, MetricsSource, check::Check,
     families::Shown, routes::Routes,
@@ -34,6 +36,9 @@ pub struct HttpTask {
     pub(crate) shown: Shown,
     pub(crate) checks: Vec<Arc<Check>>,
     pub(crate) reveals_reasons: bool,
+    /// The runtimes to watch beside the own one, by name.
+    pub(crate) runtimes: Vec<(String, Handle)>,
+    pub(crate) has_heartbeat: bool,
 }
 
 impl HttpTask {
@@ -79,6 +84,8 @@ impl HttpTask {
             shown: Shown::default(),
             checks: Vec::new(),
             reveals_reasons: false,
+            runtimes: Vec::new(),
+            has_heartbeat: true,
         })
     }
 

@@ -1,10 +1,15 @@
 //! `tokio_*`: what Tokio offers without its unstable features.
 
+use std::sync::Arc;
+
 use tokio::runtime::RuntimeMetrics;
 
-use crate::encode::{Encoder, Kind};
+use crate::{
+    encode::{Encoder, Kind},
+    heartbeat::Pulse,
+};
 
-pub(super) fn encode(metrics: &RuntimeMetrics, encoder: &mut Encoder<'_>) {
+pub(super) fn encode(metrics: &RuntimeMetrics, pulses: &[Arc<Pulse>], encoder: &mut Encoder<'_>) {
     let workers = metrics.num_workers();
     let gauges = [
         ("tokio_workers", "Worker threads of the runtime.", workers),
@@ -19,6 +24,23 @@ pub(super) fn encode(metrics: &RuntimeMetrics, encoder: &mut Encoder<'_>) {
         encoder.family(name, Kind::Gauge, help).sample(&[], value);
     }
     per_worker(metrics, workers, encoder);
+    per_runtime(pulses, encoder);
+}
+
+/// What the heartbeat found. Not Tokio's own figures, but as much about it.
+fn per_runtime(pulses: &[Arc<Pulse>], encoder: &mut Encoder<'_>) {
+    let help = "Time that a runtime took to run a task that was just spawned, when last tried.";
+    let mut family = encoder.family("tokio_spawn_delay_seconds", Kind::Gauge, help);
+    for pulse in pulses {
+        let (delay, _) = pulse.figures();
+        family.sample(&[("runtime", &pulse.name)], delay.as_secs_f64());
+    }
+    let help = "How often that took longer than allowed.";
+    let mut family = encoder.family("tokio_stalls", Kind::Counter, help);
+    for pulse in pulses {
+        let (_, stalls) = pulse.figures();
+        family.sample(&[("runtime", &pulse.name)], stalls);
+    }
 }
 
 /// Tokio counts these in 64 bits, and only where the machine can.

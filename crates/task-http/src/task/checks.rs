@@ -2,6 +2,8 @@
 
 use std::{iter, sync::Arc};
 
+use tokio::runtime::Handle;
+
 use crate::{
     HttpTask,
     check::{Check, CheckFuture, Probe},
@@ -47,21 +49,45 @@ impl HttpTask {
         self
     }
 
+    /// Watches another runtime too: `/livez` fails, at the line `runtime/NAME`, while that one takes longer than
+    /// [`Limits::stall_time`](crate::Limits::stall_time) to run a task that was just spawned. With the server on a
+    /// small runtime of its own, this is how a wedged service still answers, and says what is wrong. A runtime that was
+    /// shut down has not stalled. A name that is taken gets a suffix, `#2` and so on. Default: only the runtime that
+    /// runs the server is watched, as `runtime`.
+    pub fn watch_runtime(mut self, name: impl AsRef<str>, runtime: Handle) -> Self {
+        let is_taken = |name: &str| self.runtimes.iter().any(|(known, _)| known == name);
+        let name = unique(&format!("runtime/{}", name.as_ref()), is_taken);
+        self.runtimes.push((name, runtime));
+        self
+    }
+
+    /// Watches no runtime, and starts no thread to do so. `/livez` then says of its own runtime that it answers.
+    /// Default: watched.
+    pub fn without_heartbeat(self) -> Self {
+        Self { has_heartbeat: false, ..self }
+    }
+
     fn with_check<F, Fut>(mut self, name: String, probe: Probe, check: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         // The probes' own lines have these names.
-        let is_ours = matches!(name.as_str(), "manager" | "runtime") || name.starts_with("task/");
+        let is_ours = matches!(name.as_str(), "manager" | "runtime")
+            || name.starts_with("task/")
+            || name.starts_with("runtime/");
         let name = if is_ours { format!("check/{name}") } else { name };
         let is_taken =
             |name: &str| self.checks.iter().any(|known| known.probe == probe && known.name == name);
-        let suffixed = (2_u64..).map(|number| format!("{name}#{number}"));
-        let unique =
-            iter::once(name.clone()).chain(suffixed).find(|name| !is_taken(name)).unwrap_or(name);
+        let name = unique(&name, is_taken);
         let run = Box::new(move || Box::pin(check()) as CheckFuture);
-        self.checks.push(Arc::new(Check::new(unique, probe, run)));
+        self.checks.push(Arc::new(Check::new(name, probe, run)));
         self
     }
+}
+
+fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let suffixed = (2_u64..).map(|number| format!("{name}#{number}"));
+    let mut candidates = iter::once(name.to_owned()).chain(suffixed);
+    candidates.find(|name| !is_taken(name)).unwrap_or_else(|| name.to_owned())
 }

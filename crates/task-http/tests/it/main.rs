@@ -15,6 +15,7 @@ mod binding;
 mod descriptors;
 #[cfg(feature = "tls")]
 mod encrypted;
+mod heartbeat;
 mod limits;
 mod managed;
 mod negotiation;

@@ -1,0 +1,110 @@
+//! Runtimes that are wedged, as `/livez` and the counters see it.
+
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use task_http::{HttpTask, Limits};
+use tokio::{runtime, sync::oneshot};
+
+use crate::service::{Service, value};
+
+fn soon(http: HttpTask) -> HttpTask {
+    http.limits(Limits::default().stall_time(Duration::from_millis(100)))
+}
+
+/// A runtime on a thread of its own, which is blocked until told otherwise.
+struct Blocked {
+    handle: runtime::Handle,
+    unblock: mpsc::Sender<()>,
+    end: oneshot::Sender<()>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Blocked {
+    fn new() -> Self {
+        let runtime = runtime::Builder::new_current_thread().build().unwrap();
+        let handle = runtime.handle().clone();
+        let ((unblock, unblocked), (end, ended)) = (mpsc::channel(), oneshot::channel());
+        let thread = thread::spawn(move || {
+            runtime.block_on(async {
+                let _ = unblocked.recv();
+                let _ = ended.await;
+            });
+        });
+        Self { handle, unblock, end, thread }
+    }
+}
+
+#[tokio::test]
+async fn a_wedged_runtime_fails_livez_by_name_until_it_runs_again() {
+    let other = Blocked::new();
+    let service = Service::start(|http| soon(http).watch_runtime("main", other.handle.clone()));
+    let failed = loop {
+        let answer = service.get("/livez").await;
+        if answer.status == 503 {
+            break answer.text();
+        }
+    };
+    assert!(failed.starts_with("[-]runtime/main failed: has run nothing new for "), "{failed}");
+    assert_eq!(service.get("/livez?exclude=runtime/main").await.status, 200);
+    assert_eq!(service.get("/readyz").await.status, 200);
+    let scrape = service.get("/metrics").await.text();
+    assert_eq!(value(&scrape, "tokio_stalls_total{runtime=\"runtime/main\"}"), Some(1.0));
+    assert_eq!(value(&scrape, "tokio_stalls_total{runtime=\"runtime\"}"), Some(0.0));
+    let delay = value(&scrape, "tokio_spawn_delay_seconds{runtime=\"runtime/main\"}").unwrap();
+    assert!(delay >= 0.1, "{delay}");
+
+    other.unblock.send(()).unwrap();
+    while service.get("/livez").await.status != 200 {}
+    // A runtime that is gone has not stalled.
+    other.end.send(()).unwrap();
+    other.thread.join().unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(300) {
+        assert_eq!(service.get("/livez").await.status, 200);
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_stall_of_the_servers_own_runtime_is_counted_for_the_time_after() {
+    let service = Service::start(soon);
+    for _ in 0..50 {
+        thread::sleep(Duration::from_millis(300));
+        let scrape = service.get("/metrics").await.text();
+        if value(&scrape, "tokio_stalls_total{runtime=\"runtime\"}").unwrap() > 0.0 {
+            return service.stop().await;
+        }
+    }
+    panic!("never noticed");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_watching_thread_ends_with_the_server_and_can_be_left_out() {
+    // One process for all tests would have others' threads.
+    let threads = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let name = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+        };
+        tasks.filter_map(name).filter(|name| name.trim() == "task-http-pulse").count()
+    };
+    if std::env::var_os("NEXTEST").is_none() {
+        return;
+    }
+    let without = Service::start(HttpTask::without_heartbeat);
+    assert_eq!(without.get("/livez?verbose").await.text(), "[+]runtime ok\nlivez check passed\n");
+    assert!(!without.get("/metrics").await.text().contains("tokio_stalls"));
+    assert_eq!(threads(), 0);
+    without.stop().await;
+
+    let with = Service::start(|http| http);
+    with.get("/livez").await;
+    while threads() != 1 {}
+    with.stop().await;
+    while threads() != 0 {}
+}
