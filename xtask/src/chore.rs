@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::section::Section;
 use crate::workspace::Workspace;
-use crate::{bench, ci, deep, section, tidy};
+use crate::{bench, churn, ci, deep, section, tidy};
 
 /// Something one asks `cargo xtask` to do: its sections in order, all of them or those named.
 struct Chore {
@@ -43,6 +43,9 @@ pub(crate) fn dispatch(arguments: &[String]) -> Result<()> {
     }
     if name == bench::NAME {
         return bench::run(&Workspace::load()?, rest);
+    }
+    if name == churn::NAME {
+        return churn::run(&Workspace::load()?, rest);
     }
     let chore = find(name)?;
     if rest.iter().any(|argument| matches!(argument.as_str(), "--help" | "-h")) {
@@ -84,6 +87,7 @@ fn help(name: Option<&str>) -> Result<()> {
     println!("       cargo xtask help [CHORE]");
     if name.is_none() {
         println!("       cargo xtask {}", bench::USAGE);
+        println!("       cargo xtask {}", churn::USAGE);
     }
     for chore in chores {
         println!("\n{}: {}", chore.name, chore.about);

@@ -9,6 +9,7 @@ mod manifests;
 mod promises;
 mod test;
 
+use crate::churn;
 use crate::command::Run;
 use crate::model::{LOOM, SHUTTLE};
 use crate::section::{Ending, Section};
@@ -83,5 +84,11 @@ pub(crate) const SECTIONS: &[Section] = &[
         about: "clippy and tests of the pipeline; then it is started for real on its embedded\n\
                 defaults, probed, scraped and stopped with SIGTERM, and its counts must add up.",
         run: flagship::run,
+    },
+    Section {
+        name: "churn",
+        about: "The short selection of `cargo xtask churn`: the flagship is ended in every way and\n\
+                deprived of what it relies on, and nothing may be lost. Two minutes.",
+        run: churn::quick,
     },
 ];

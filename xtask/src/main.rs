@@ -9,6 +9,7 @@
 
 mod bench;
 mod chore;
+mod churn;
 mod ci;
 mod command;
 mod deep;

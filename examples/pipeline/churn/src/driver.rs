@@ -1,0 +1,172 @@
+//! Plays what was asked for, several scenarios at once, and prints the table.
+
+use std::{
+    collections::VecDeque,
+    env,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use fastrand::Rng;
+
+use crate::{
+    arguments::{Arguments, BrokerKind},
+    judge::Tally,
+    scenario::{Needs, Promise, Scenario},
+    scenarios::SCENARIOS,
+    stage::{Outcome, Stage},
+    table::{self, Line},
+};
+
+/// After so many rounds a scenario goes on with fresh brokers, which keep a limited number of messages.
+const ROUNDS_A_STAGE: u32 = 10;
+
+/// One scenario to play.
+struct Job {
+    scenario: &'static Scenario,
+    rounds: u32,
+}
+
+/// Where things are.
+struct Places {
+    program: PathBuf,
+    folder: PathBuf,
+    tools: PathBuf,
+}
+
+/// Returns whether every promise was kept.
+pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
+    if arguments.list {
+        for scenario in SCENARIOS {
+            println!("{:<12} {}", scenario.name, scenario.about);
+        }
+        return Ok(true);
+    }
+    let places = places(arguments)?;
+    let jobs = jobs(arguments)?;
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    println!(
+        "{} scenarios, seed {seed}, {:?} brokers, {:?}, {} orders a second; logs in {}\n\n{}",
+        jobs.len(),
+        arguments.broker,
+        arguments.database,
+        arguments.rate,
+        places.folder.display(),
+        table::head()
+    );
+    let begun = Instant::now();
+    let queue = Mutex::new(VecDeque::from(jobs));
+    let broken = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..arguments.jobs {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some(job) = next else { break };
+                    let found = play(arguments, &places, seed, &job);
+                    broken.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+                }
+            });
+        }
+    });
+    let broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    println!("\n{} s in all", begun.elapsed().as_secs());
+    for what in &broken {
+        println!("BROKEN {what}");
+    }
+    if !broken.is_empty() {
+        println!("again with: --seed {seed}");
+    }
+    Ok(broken.is_empty())
+}
+
+/// Plays one scenario and prints its line. Returns what was broken.
+fn play(arguments: &Arguments, places: &Places, seed: u64, job: &Job) -> Vec<String> {
+    let begun = Instant::now();
+    let named = |what: String| format!("{}: {what}", job.scenario.name);
+    match play_rounds(arguments, places, seed, job) {
+        Ok(outcome) => {
+            let line = Line { scenario: job.scenario, rounds: job.rounds, outcome, took: begun.elapsed() };
+            println!("{}", table::line(&line));
+            line.broken().into_iter().map(named).collect()
+        }
+        Err(error) => {
+            println!("{:<12} {:>6} {error:#}", job.scenario.name, job.rounds);
+            vec![named(format!("{error:#}"))]
+        }
+    }
+}
+
+fn play_rounds(arguments: &Arguments, places: &Places, seed: u64, job: &Job) -> Result<Outcome> {
+    let Job { scenario, rounds } = job;
+    let mut sum =
+        Outcome { tally: Tally::default(), bound: 0, exits: Vec::new(), faults: Vec::new() };
+    let mut left = *rounds;
+    let mut number = 0;
+    while left > 0 {
+        // Of its own, so that it does not matter which scenarios are played beside it.
+        let random = Rng::with_seed(mix(seed, scenario.name, number));
+        let folder = places.folder.join(format!("{}-{number}", scenario.name));
+        let may_fail = scenario.promise == Promise::NothingLost;
+        let mut stage =
+            Stage::open(arguments, &places.program, &places.tools, folder, random, may_fail)?;
+        for _ in 0..left.min(ROUNDS_A_STAGE) {
+            (scenario.play)(&mut stage)?;
+        }
+        let outcome = stage.close()?;
+        sum.tally.add(outcome.tally);
+        sum.bound += outcome.bound;
+        sum.exits.extend(outcome.exits);
+        sum.faults.extend(outcome.faults);
+        left -= left.min(ROUNDS_A_STAGE);
+        number += 1;
+    }
+    Ok(sum)
+}
+
+/// Makes one number of the seed, a name and a number (FNV-1a).
+fn mix(seed: u64, name: &str, number: u64) -> u64 {
+    let bytes = [seed.to_le_bytes(), number.to_le_bytes()].concat().into_iter().chain(name.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn jobs(arguments: &Arguments) -> Result<Vec<Job>> {
+    let named = &arguments.scenarios;
+    for name in named {
+        ensure!(
+            SCENARIOS.iter().any(|scenario| scenario.name == name),
+            "no scenario `{name}`; `--list` tells which there are"
+        );
+    }
+    let mut jobs = Vec::new();
+    for scenario in SCENARIOS {
+        let is_named = named.iter().any(|name| name == scenario.name);
+        let can_be = scenario.needs == Needs::Anything || arguments.broker == BrokerKind::Embedded;
+        if is_named && !can_be {
+            bail!("`{}` needs the embedded brokers", scenario.name);
+        }
+        let rounds = if arguments.quick { scenario.quick } else { scenario.rounds };
+        let rounds = arguments.rounds.unwrap_or(if is_named { rounds.max(1) } else { rounds });
+        let is_wanted = is_named || (named.is_empty() && (!arguments.quick || scenario.quick > 0));
+        if is_wanted && can_be {
+            jobs.push(Job { scenario, rounds });
+        }
+    }
+    Ok(jobs)
+}
+
+fn places(arguments: &Arguments) -> Result<Places> {
+    let own = env::current_exe()?;
+    let beside = own.parent().context("this program is nowhere")?;
+    let program = arguments.program.clone().unwrap_or_else(|| beside.join("pipeline"));
+    ensure!(program.is_file(), "no service at {}: `cargo build -p pipeline`", program.display());
+    let target = beside.parent().unwrap_or(Path::new("."));
+    let folder = arguments.folder.clone().unwrap_or_else(|| target.join("churn"));
+    let tools = folder.join("tools");
+    Ok(Places { program, folder, tools })
+}

@@ -1,0 +1,168 @@
+//! The judge: compares what came out with what went in, id by id.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{message, reader::Seen};
+
+/// What is on the brokers and in the database when a stage is over.
+#[derive(Debug)]
+pub(crate) struct Evidence<'a> {
+    /// How many orders the feeder has delivered: numbers from 0 on.
+    pub(crate) fed: u32,
+    pub(crate) input: &'a [Seen],
+    pub(crate) output: &'a [Seen],
+    pub(crate) dead: &'a [Seen],
+    pub(crate) rows: &'a HashSet<Option<u32>>,
+}
+
+/// What was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) fed: u64,
+    /// Orders that left no record in the topic where one belongs.
+    pub(crate) lost: u64,
+    /// Good orders that left no row.
+    pub(crate) rows_lost: u64,
+    /// Records beyond the first of an order.
+    pub(crate) duplicates: u64,
+    /// Orders whose first record comes after that of a later order of the same key.
+    pub(crate) misordered: u64,
+    /// Records and rows that nobody fed, or that are in the wrong place.
+    pub(crate) strange: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.fed += other.fed;
+        self.lost += other.lost;
+        self.rows_lost += other.rows_lost;
+        self.duplicates += other.duplicates;
+        self.misordered += other.misordered;
+        self.strange += other.strange;
+    }
+}
+
+pub(crate) fn judge(evidence: &Evidence<'_>) -> Tally {
+    let Evidence { fed, input, output, dead, rows } = *evidence;
+    let mut tally = Tally { fed: fed.into(), ..Tally::default() };
+    // Where an order is in the input is what its place in the order of its key is judged by.
+    let mut places = HashMap::new();
+    for seen in input {
+        let known = seen.number.filter(|number| *number < fed);
+        let is_new = known.is_some_and(|number| places.insert(number, place(seen)).is_none());
+        tally.strange += u64::from(!is_new);
+    }
+    let mut found = HashSet::new();
+    for (records, are_bad) in [(output, false), (dead, true)] {
+        // The last place of each key, and the partition it came out of.
+        let mut last: HashMap<&str, (i32, (i32, i64))> = HashMap::new();
+        for seen in records {
+            let Some((number, place)) = seen
+                .number
+                .filter(|number| message::is_bad(*number) == are_bad)
+                .and_then(|number| Some((number, *places.get(&number)?)))
+            else {
+                tally.strange += 1;
+                continue;
+            };
+            if !found.insert(number) {
+                tally.duplicates += 1;
+                continue;
+            }
+            let last = last.entry(&seen.key).or_insert((seen.partition, place));
+            if seen.partition != last.0 || place < last.1 {
+                tally.misordered += 1;
+            } else {
+                last.1 = place;
+            }
+        }
+    }
+    let missing = |number: &u32| !found.contains(number);
+    tally.lost = (0..fed).filter(missing).count() as u64;
+    let good = |number: &u32| !message::is_bad(*number);
+    let rowless = |number: &u32| good(number) && !rows.contains(&Some(*number));
+    tally.rows_lost = (0..fed).filter(rowless).count() as u64;
+    let strange = |row: &&Option<u32>| row.is_none_or(|number| number >= fed || !good(&number));
+    tally.strange += rows.iter().filter(strange).count() as u64;
+    tally
+}
+
+fn place(seen: &Seen) -> (i32, i64) {
+    (seen.partition, seen.offset)
+}
+
+/// How many duplicates kills at these instants explain: what was produced within one commit interval before each, and
+/// as many messages as may be in flight.
+pub(crate) fn bound(kills_ms: &[i64], commit_ms: i64, window: u64, records: &[&[Seen]]) -> u64 {
+    let within = |kill: i64, seen: &Seen| (kill - commit_ms..=kill).contains(&seen.timestamp_ms);
+    let produced = |kill: i64| {
+        records.iter().flat_map(|topic| topic.iter()).filter(|seen| within(kill, seen)).count() as u64
+    };
+    kills_ms.iter().map(|kill| produced(*kill) + window).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(number: u32, offset: i64) -> Seen {
+        Seen {
+            number: Some(number),
+            key: message::key(number),
+            partition: 0,
+            offset,
+            timestamp_ms: 1000 + offset,
+        }
+    }
+
+    /// One key only, so that its order can be judged.
+    fn topic(numbers: &[u32]) -> Vec<Seen> {
+        let keyed = |(offset, number): (usize, &u32)| Seen { key: "k".into(), ..seen(*number, offset as i64) };
+        numbers.iter().enumerate().map(keyed).collect()
+    }
+
+    fn tally(output: &[u32], dead: &[u32], rows: &[u32]) -> Tally {
+        let input = topic(&[0, 1, 2, 3, 4, 5, 6, 7]);
+        let rows = rows.iter().map(|number| Some(*number)).collect();
+        judge(&Evidence { fed: 8, input: &input, output: &topic(output), dead: &topic(dead), rows: &rows })
+    }
+
+    const GOOD: [u32; 7] = [0, 1, 2, 3, 4, 5, 6];
+
+    #[test]
+    fn what_came_out_as_it_went_in_is_in_order() {
+        assert_eq!(tally(&GOOD, &[7], &GOOD), Tally { fed: 8, ..Tally::default() });
+    }
+
+    #[test]
+    fn what_is_missing_is_lost() {
+        let found = tally(&[0, 1, 2, 4, 5, 6], &[], &[0, 1, 2, 3, 4, 5]);
+        assert_eq!(found, Tally { fed: 8, lost: 2, rows_lost: 1, ..Tally::default() });
+    }
+
+    #[test]
+    fn what_is_read_again_is_a_duplicate_and_not_out_of_order() {
+        let found = tally(&[0, 1, 2, 3, 1, 2, 3, 4, 5, 6], &[7, 7], &GOOD);
+        assert_eq!(found, Tally { fed: 8, duplicates: 4, ..Tally::default() });
+    }
+
+    #[test]
+    fn what_comes_after_a_later_one_is_out_of_order() {
+        let found = tally(&[0, 1, 3, 2, 4, 6, 5], &[7], &GOOD);
+        assert_eq!(found, Tally { fed: 8, misordered: 2, ..Tally::default() });
+    }
+
+    #[test]
+    fn what_is_in_the_wrong_place_is_strange_and_lost() {
+        let found = tally(&[0, 1, 2, 3, 4, 5, 6, 7], &[], &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(found, Tally { fed: 8, lost: 1, strange: 3, ..Tally::default() });
+    }
+
+    #[test]
+    fn a_kill_explains_what_was_produced_just_before_it_and_a_window() {
+        let records = topic(&[0, 1, 2, 3, 4, 5]);
+        assert_eq!(bound(&[1003], 2, 10, &[&records]), 13);
+        assert_eq!(bound(&[1003, 2000], 2, 10, &[&records]), 23);
+        assert_eq!(bound(&[], 2, 10, &[&records]), 0);
+    }
+}

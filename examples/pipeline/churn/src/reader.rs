@@ -1,0 +1,105 @@
+//! The independent consumer: reads topics from the start, in no group, and remembers what it saw.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
+};
+
+use crate::{broker::PARTITIONS, message};
+
+/// No topic of a stage takes longer than this to be read.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// One record of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The number of the order; `None` is something that nobody fed.
+    pub(crate) number: Option<u32>,
+    pub(crate) key: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    /// When the producer made it, in milliseconds since 1970.
+    pub(crate) timestamp_ms: i64,
+}
+
+/// Reads one topic on and on.
+pub(crate) struct Reader {
+    consumer: BaseConsumer,
+    topic: &'static str,
+    ends: HashSet<i32>,
+    pub(crate) seen: Vec<Seen>,
+}
+
+impl Reader {
+    pub(crate) fn new(address: &str, topic: &'static str) -> Result<Self> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", address)
+            .set("group.id", "churn-reader")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "earliest")
+            .create()
+            .context("failed to make the reader")?;
+        let mut partitions = TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            partitions.add_partition_offset(topic, partition, Offset::Beginning)?;
+        }
+        consumer.assign(&partitions)?;
+        Ok(Self { consumer, topic, ends: HashSet::new(), seen: Vec::new() })
+    }
+
+    /// Reads a topic from its start to its end.
+    pub(crate) fn read_all(address: &str, topic: &'static str) -> Result<Vec<Seen>> {
+        let mut reader = Self::new(address, topic)?;
+        reader.catch_up(Duration::from_millis(500))?;
+        for partition in 0..PARTITIONS {
+            let first = reader.seen.iter().find(|seen| seen.partition == partition);
+            ensure!(
+                first.is_none_or(|first| first.offset == 0),
+                "the broker has dropped records of `{topic}`: feed fewer"
+            );
+        }
+        Ok(reader.seen)
+    }
+
+    /// Reads until every partition's end was reached once, and nothing came for this long.
+    pub(crate) fn catch_up(&mut self, silence: Duration) -> Result<()> {
+        let begun = Instant::now();
+        let mut last = Instant::now();
+        while self.ends.len() < PARTITIONS as usize || last.elapsed() < silence {
+            ensure!(begun.elapsed() < LIMIT, "`{}` could not be read in {LIMIT:?}", self.topic);
+            match self.consumer.poll(Duration::from_millis(50)) {
+                Some(Ok(record)) => {
+                    let number = record.payload().and_then(number);
+                    let key = String::from_utf8_lossy(record.key().unwrap_or_default());
+                    self.seen.push(Seen {
+                        number,
+                        key: key.into_owned(),
+                        partition: record.partition(),
+                        offset: record.offset(),
+                        timestamp_ms: record.timestamp().to_millis().unwrap_or_default(),
+                    });
+                    last = Instant::now();
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    self.ends.insert(partition);
+                }
+                // Brokers that were away a moment ago: librdkafka deals with it.
+                Some(Err(_)) | None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number(payload: &[u8]) -> Option<u32> {
+    let order: serde_json::Value = serde_json::from_slice(payload).ok()?;
+    message::number(order.get("id")?.as_str()?)
+}

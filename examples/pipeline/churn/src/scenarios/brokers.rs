@@ -1,0 +1,52 @@
+//! Brokers that are away, slow or unwilling.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::{broker::Broker, stage::Stage};
+
+pub(super) fn away(stage: &mut Stage) -> Result<()> {
+    stage.gather(stage.count().max(1))?;
+    stage.stray(50..1500);
+    if stage.random.bool() && matches!(stage.broker, Broker::Embedded(_)) {
+        let which = stage.random.i32(0..3);
+        stage.broker.take_one_down(which)?;
+    } else {
+        stage.broker.take_down()?;
+    }
+    stage.stray(500..8000);
+    stage.broker.bring_back()?;
+    stage.stray(50..3000);
+    Ok(())
+}
+
+pub(super) fn cut_off(stage: &mut Stage) -> Result<()> {
+    stage.gather(1)?;
+    stage.stray(50..1500);
+    stage.broker.take_down()?;
+    stage.stray(0..3000);
+    // 0 if it happened to have nothing in flight.
+    stage.end(0, &[0, 1])?;
+    stage.broker.bring_back()
+}
+
+pub(super) fn slow(stage: &mut Stage) -> Result<()> {
+    stage.gather(stage.count().max(1))?;
+    let round_trip = Duration::from_millis(stage.random.u64(20..1000));
+    stage.broker.slow_down(round_trip)?;
+    stage.stray(500..4000);
+    let index = stage.any();
+    stage.end(index, &[0, 1])?;
+    stage.broker.bring_back()
+}
+
+pub(super) fn refusals(stage: &mut Stage) -> Result<()> {
+    stage.gather(1)?;
+    stage.stray(50..1000);
+    let requests = stage.random.usize(1..30);
+    stage.broker.refuse_records(requests)?;
+    stage.stray(0..1500);
+    stage.end(0, &[0])?;
+    stage.broker.bring_back()
+}

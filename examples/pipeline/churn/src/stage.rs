@@ -1,0 +1,287 @@
+//! The stage of a scenario: brokers, a database, a feeder, and the members that come and go.
+
+use std::{
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use fastrand::Rng;
+use rustix::process::Signal;
+
+use crate::{
+    arguments::Arguments,
+    broker::{Broker, DEAD, INPUT, OUTPUT, PARTITIONS},
+    database::Database,
+    exits::{Exit, How, code},
+    feeder::Feeder,
+    judge::{Evidence, Tally, bound, judge},
+    member::{Log, Member},
+    reader::Reader,
+};
+
+/// What members are given for a shutdown, and the second more in which a hard exit comes.
+const BUDGET: Duration = Duration::from_secs(10);
+const HARD_EXIT: Duration = Duration::from_secs(1);
+/// What a busy machine adds.
+const SLACK: Duration = Duration::from_secs(1);
+/// What members may have in flight.
+const WINDOW: u64 = 1024;
+/// The pipeline commits every second. A quarter more for the commit itself.
+const COMMIT_MS: i64 = 1250;
+/// How long members may take until all of them are ready: a session has to time out, a group to be joined.
+const GATHER: Duration = Duration::from_secs(60);
+/// When nothing new has come out for so long, nothing will.
+const SILENCE: Duration = Duration::from_secs(45);
+/// No member outlives its stage, should churn itself be killed.
+const LIFE: &str = "--run-for=1h";
+
+pub(crate) struct Stage {
+    pub(crate) random: Rng,
+    pub(crate) broker: Broker,
+    pub(crate) database: Database,
+    members: Vec<Member>,
+    feeder: Option<Feeder>,
+    program: PathBuf,
+    folder: PathBuf,
+    started: u32,
+    kills_ms: Vec<i64>,
+    exits: Vec<Exit>,
+    faults: Vec<String>,
+    /// Members may end by themselves, with code 1: something is taken from them for too long.
+    may_fail: bool,
+}
+
+/// What a stage came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) tally: Tally,
+    /// How many duplicates are explained by kills.
+    pub(crate) bound: u64,
+    pub(crate) exits: Vec<Exit>,
+    pub(crate) faults: Vec<String>,
+}
+
+/// A member that was asked to end.
+pub(crate) struct Ending {
+    member: Member,
+    asked: Instant,
+}
+
+impl Stage {
+    pub(crate) fn open(
+        arguments: &Arguments,
+        program: &Path,
+        tools: &Path,
+        folder: PathBuf,
+        mut random: Rng,
+        may_fail: bool,
+    ) -> Result<Self> {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        let database = Database::start(arguments.database, &folder)?;
+        let broker = Broker::start(arguments.broker, tools, &folder)?;
+        let feeder = Feeder::start(broker.address(), arguments.rate, random.fork())?;
+        Ok(Self {
+            random,
+            broker,
+            database,
+            members: Vec::new(),
+            feeder: Some(feeder),
+            program: program.to_owned(),
+            folder,
+            started: 0,
+            kills_ms: Vec::new(),
+            exits: Vec::new(),
+            faults: Vec::new(),
+            may_fail,
+        })
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// A random index of a member.
+    pub(crate) fn any(&mut self) -> usize {
+        self.random.usize(0..self.members.len())
+    }
+
+    /// Waits for a random time, in milliseconds.
+    pub(crate) fn stray(&mut self, millis: Range<u64>) {
+        sleep(Duration::from_millis(self.random.u64(millis)));
+    }
+
+    /// Starts one more member.
+    pub(crate) fn start(&mut self) -> Result<()> {
+        self.start_with(Log::File)
+    }
+
+    pub(crate) fn start_with(&mut self, log: Log) -> Result<()> {
+        self.started += 1;
+        let mut arguments = vec![
+            format!("--brokers={}", self.broker.address()),
+            format!("--database-url={}", self.database.url()),
+            format!("--input-topic={INPUT}"),
+            format!("--output-topic={OUTPUT}"),
+            format!("--dead-letter-topic={DEAD}"),
+            format!("--window={WINDOW}"),
+            format!("--shutdown-budget={}s", BUDGET.as_secs()),
+            String::from("--http-address=127.0.0.1:0"),
+            String::from("--session-timeout=6s"),
+            String::from("--retention=1h"),
+            String::from(LIFE),
+        ];
+        if log == Log::Stuck {
+            arguments.push(String::from("--log=debug"));
+        }
+        let file = self.folder.join(format!("member-{:03}.log", self.started));
+        self.members.push(Member::start(&self.program, &arguments, file, log)?);
+        Ok(())
+    }
+
+    /// Starts what is missing until there are so many members, and waits until all of them are ready and have shared
+    /// the partitions among them.
+    pub(crate) fn gather(&mut self, count: usize) -> Result<()> {
+        let begun = Instant::now();
+        let mut quiet = 0;
+        while quiet < 3 {
+            self.tend()?;
+            while self.members.len() < count {
+                self.start()?;
+            }
+            ensure!(begun.elapsed() < GATHER, "{count} members were not ready within {GATHER:?}");
+            sleep(Duration::from_millis(150));
+            let shared: f64 = self.members.iter_mut().map(Member::partitions).sum();
+            let is_quiet = shared == f64::from(PARTITIONS) && self.members.iter_mut().all(Member::is_ready);
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+        }
+        Ok(())
+    }
+
+    /// Notes which members have ended unasked.
+    fn tend(&mut self) -> Result<()> {
+        let mut index = 0;
+        while let Some(member) = self.members.get_mut(index) {
+            let Some(status) = member.ended()? else {
+                index += 1;
+                continue;
+            };
+            let (code, log) = (code(status), member.log().display().to_string());
+            self.exits.push(Exit { how: How::Itself, code, took: Duration::ZERO });
+            if !(self.may_fail && code == 1) {
+                self.faults.push(format!("a member ended by itself with {code}: {log}"));
+            }
+            self.members.remove(index);
+        }
+        Ok(())
+    }
+
+    /// Sends SIGTERM to a member.
+    pub(crate) fn ask(&mut self, index: usize) -> Result<Ending> {
+        let member = self.members.remove(index);
+        member.signal(Signal::TERM)?;
+        Ok(Ending { member, asked: Instant::now() })
+    }
+
+    /// Waits for a member that was asked to end, whose exit code has to be one of these.
+    pub(crate) fn see_off(&mut self, ending: Ending, expected: &[i32]) -> Result<()> {
+        let Ending { mut member, asked } = ending;
+        let limit = BUDGET + HARD_EXIT + SLACK;
+        let log = member.log().display().to_string();
+        let Some(status) = member.wait(asked + limit)? else {
+            self.faults.push(format!("a member did not end within {limit:?}: {log}"));
+            return self.record_kill(member);
+        };
+        let exit = Exit { how: How::Term, code: code(status), took: asked.elapsed() };
+        if !expected.contains(&exit.code) {
+            self.faults.push(format!("a member ended with {}, not {expected:?}: {log}", exit.code));
+        }
+        self.exits.push(exit);
+        Ok(())
+    }
+
+    /// Sends SIGTERM to a member and waits for its end.
+    pub(crate) fn end(&mut self, index: usize, expected: &[i32]) -> Result<()> {
+        let ending = self.ask(index)?;
+        self.see_off(ending, expected)
+    }
+
+    /// Sends SIGKILL to a member.
+    pub(crate) fn kill(&mut self, index: usize) -> Result<()> {
+        let member = self.members.remove(index);
+        self.record_kill(member)
+    }
+
+    fn record_kill(&mut self, mut member: Member) -> Result<()> {
+        member.signal(Signal::KILL)?;
+        let asked = Instant::now();
+        let status = member.wait(asked + SLACK)?.context("a member outlived SIGKILL")?;
+        self.exits.push(Exit { how: How::Kill, code: code(status), took: asked.elapsed() });
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        self.kills_ms.push(i64::try_from(now.as_millis())?);
+        Ok(())
+    }
+
+    /// Stops a member's threads where they are, or lets them go on.
+    pub(crate) fn freeze(&mut self, index: usize, frozen: bool) -> Result<()> {
+        self.members[index].signal(if frozen { Signal::STOP } else { Signal::CONT })
+    }
+
+    /// Lets the members finish what was fed, ends them, and judges.
+    pub(crate) fn close(mut self) -> Result<Outcome> {
+        self.broker.bring_back()?;
+        self.database.bring_back()?;
+        let fed = self.feeder.take().context("the feeder has ended already")?.end()?;
+        self.gather(self.members.len().max(1))?;
+        self.drain(fed)?;
+        while !self.members.is_empty() {
+            self.end(0, &[0])?;
+        }
+        let address = self.broker.address();
+        let input = Reader::read_all(address, INPUT)?;
+        let output = Reader::read_all(address, OUTPUT)?;
+        let dead = Reader::read_all(address, DEAD)?;
+        let rows = self.database.rows()?;
+        let evidence = Evidence { fed, input: &input, output: &output, dead: &dead, rows: &rows };
+        Ok(Outcome {
+            tally: judge(&evidence),
+            bound: bound(&self.kills_ms, COMMIT_MS, WINDOW, &[&output, &dead]),
+            exits: self.exits,
+            faults: self.faults,
+        })
+    }
+
+    /// Waits until everything that was fed has come out, or nothing comes any more: what is missing then is lost.
+    fn drain(&mut self, fed: u32) -> Result<()> {
+        let mut readers =
+            [Reader::new(self.broker.address(), OUTPUT)?, Reader::new(self.broker.address(), DEAD)?];
+        let mut last = (0, Instant::now());
+        loop {
+            let mut numbers = std::collections::HashSet::new();
+            for reader in &mut readers {
+                reader.catch_up(Duration::from_millis(200))?;
+                numbers.extend(reader.seen.iter().filter_map(|seen| seen.number));
+            }
+            if numbers.len() >= fed as usize {
+                return Ok(());
+            }
+            if numbers.len() > last.0 {
+                last = (numbers.len(), Instant::now());
+            }
+            if last.1.elapsed() > SILENCE {
+                return Ok(());
+            }
+            self.tend()?;
+            if self.members.is_empty() {
+                bail!("no member is left to finish what was fed");
+            }
+            sleep(Duration::from_millis(200));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The table at the end: a line for each scenario.
+
+use std::time::Duration;
+
+use crate::{
+    exits::{codes, times},
+    judge::Tally,
+    scenario::{Promise, Scenario},
+    stage::Outcome,
+};
+
+/// What all stages of one scenario came to.
+pub(crate) struct Line {
+    pub(crate) scenario: &'static Scenario,
+    pub(crate) rounds: u32,
+    pub(crate) outcome: Outcome,
+    pub(crate) took: Duration,
+}
+
+impl Line {
+    /// Which promises were broken, in words.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        let Outcome { tally, bound, faults, .. } = &self.outcome;
+        let mut broken = faults.clone();
+        let mut must_be_none = |count: u64, what: &str| {
+            if count > 0 {
+                broken.push(format!("{count} {what}"));
+            }
+        };
+        must_be_none(tally.lost, "lost");
+        must_be_none(tally.rows_lost, "rows lost");
+        must_be_none(tally.strange, "that nobody fed, or in the wrong place");
+        match self.scenario.promise {
+            Promise::Exact => {
+                must_be_none(tally.duplicates, "duplicates");
+                must_be_none(tally.misordered, "out of order");
+            }
+            Promise::Bounded => {
+                must_be_none(tally.duplicates.saturating_sub(*bound), "duplicates beyond the bound");
+                must_be_none(tally.misordered, "out of order");
+            }
+            Promise::NothingLost => {}
+        }
+        broken
+    }
+}
+
+/// The head of the table.
+pub(crate) fn head() -> String {
+    format!(
+        "{:<12} {:>6} {:>7} {:>5} {:>10} {:>7} {:>8}  {:<16} {:>8} {:>8} {:>6}  {}",
+        "scenario",
+        "rounds",
+        "fed",
+        "lost",
+        "duplicates",
+        "bound",
+        "disorder",
+        "exit codes",
+        "median",
+        "max",
+        "took",
+        "promise"
+    )
+}
+
+pub(crate) fn line(line: &Line) -> String {
+    let Line { scenario, rounds, outcome, took } = line;
+    let Tally { fed, lost, rows_lost, duplicates, misordered, .. } = outcome.tally;
+    let lost = lost.max(rows_lost);
+    let bound = match scenario.promise {
+        Promise::Exact => String::from("0"),
+        Promise::Bounded => outcome.bound.to_string(),
+        Promise::NothingLost => String::from("-"),
+    };
+    let (median, most) = match times(&outcome.exits) {
+        Some((median, most)) => (seconds(median), seconds(most)),
+        None => (String::from("-"), String::from("-")),
+    };
+    let verdict = if line.broken().is_empty() { "kept" } else { "BROKEN" };
+    format!(
+        "{:<12} {rounds:>6} {fed:>7} {lost:>5} {duplicates:>10} {bound:>7} {misordered:>8}  {:<16} {median:>8} \
+         {most:>8} {:>6}  {verdict}",
+        scenario.name,
+        codes(&outcome.exits),
+        format!("{} s", took.as_secs()),
+    )
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.2} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenarios::SCENARIOS;
+
+    fn broken(name: &str, tally: Tally, bound: u64, faults: &[&str]) -> Vec<String> {
+        let scenario = SCENARIOS.iter().find(|it| it.name == name).unwrap();
+        let faults = faults.iter().map(|fault| (*fault).to_owned()).collect();
+        let outcome = Outcome { tally, bound, exits: vec![], faults };
+        Line { scenario, rounds: 1, outcome, took: Duration::ZERO }.broken()
+    }
+
+    #[test]
+    fn what_is_lost_breaks_every_promise() {
+        for scenario in SCENARIOS {
+            let lost = Tally { lost: 1, ..Tally::default() };
+            assert_eq!(broken(scenario.name, lost, 0, &[]), ["1 lost"]);
+            let lost = Tally { rows_lost: 2, ..Tally::default() };
+            assert_eq!(broken(scenario.name, lost, 0, &[]), ["2 rows lost"]);
+            assert_eq!(broken(scenario.name, Tally::default(), 0, &["late"]), ["late"]);
+        }
+    }
+
+    #[test]
+    fn duplicates_break_what_they_were_promised_not_to() {
+        let tally = Tally { duplicates: 7, ..Tally::default() };
+        assert_eq!(broken("sigterm", tally, 0, &[]), ["7 duplicates"]);
+        assert_eq!(broken("sigkill", tally, 5, &[]), ["2 duplicates beyond the bound"]);
+        assert!(broken("sigkill", tally, 7, &[]).is_empty());
+        assert!(broken("cut-off", tally, 0, &[]).is_empty());
+    }
+}
