@@ -6,11 +6,17 @@ use anyhow::{Context as _, ensure};
 use sqlx::{
     AnyPool, AssertSqlSafe, Executor as _, SqlSafeStr as _,
     any::{AnyPoolOptions, install_default_drivers},
-    migrate::{Migration, MigrationType, Migrator},
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
+use tokio::time::sleep;
 
 /// Rows that one statement inserts at most.
 const MAX_ROWS: usize = 128;
+
+/// How often a migration that another instance may be making is tried, and the time between.
+const MIGRATION_TRIES: u32 = 5;
+const MIGRATION_PAUSE: Duration = Duration::from_millis(125);
+const MIGRATION_FAILED: &str = "failed to migrate the database";
 
 const MIGRATIONS: [(i64, &str, &str); 2] = [
     (1, "orders", include_str!("../migrations/1_orders.sql")),
@@ -75,18 +81,27 @@ impl Database {
         Ok(Self { pool, inserts })
     }
 
-    /// Brings the tables up to date. Instances that start at once wait for each other on PostgreSQL.
+    /// Brings the tables up to date. Instances that start at once wait for each other on PostgreSQL; on SQLite, which has
+    /// no lock for that, the later one fails, finds the tables there when it tries again, and goes on.
     ///
     /// # Errors
     ///
-    /// If a migration failed, or one that was applied has been changed since.
+    /// If a migration failed five times in half a second, or one that was applied has been changed since.
     pub async fn migrate(&self) -> anyhow::Result<()> {
         let migrations = MIGRATIONS.map(|(version, description, sql)| {
             let sql = sql.into_sql_str();
             Migration::new(version, description.into(), MigrationType::Simple, sql, false)
         });
         let migrator = Migrator::with_migrations(migrations.into());
-        migrator.run(&self.pool).await.context("failed to migrate the database")
+        for _ in 1..MIGRATION_TRIES {
+            match migrator.run(&self.pool).await {
+                Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
+                    sleep(MIGRATION_PAUSE).await;
+                }
+                other => return other.context(MIGRATION_FAILED),
+            }
+        }
+        migrator.run(&self.pool).await.context(MIGRATION_FAILED)
     }
 
     /// Inserts rows, except those that are there already, and returns how many were new.

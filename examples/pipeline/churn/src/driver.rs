@@ -89,7 +89,8 @@ fn play(arguments: &Arguments, places: &Places, seed: u64, job: &Job) -> Vec<Str
     let named = |what: String| format!("{}: {what}", job.scenario.name);
     match play_rounds(arguments, places, seed, job) {
         Ok(outcome) => {
-            let line = Line { scenario: job.scenario, rounds: job.rounds, outcome, took: begun.elapsed() };
+            let line =
+                Line { scenario: job.scenario, rounds: job.rounds, outcome, took: begun.elapsed() };
             println!("{}", table::line(&line));
             line.broken().into_iter().map(named).collect()
         }

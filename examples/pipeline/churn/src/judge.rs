@@ -96,7 +96,8 @@ fn place(seen: &Seen) -> (i32, i64) {
 pub(crate) fn bound(kills_ms: &[i64], commit_ms: i64, window: u64, records: &[&[Seen]]) -> u64 {
     let within = |kill: i64, seen: &Seen| (kill - commit_ms..=kill).contains(&seen.timestamp_ms);
     let produced = |kill: i64| {
-        records.iter().flat_map(|topic| topic.iter()).filter(|seen| within(kill, seen)).count() as u64
+        records.iter().flat_map(|topic| topic.iter()).filter(|seen| within(kill, seen)).count()
+            as u64
     };
     kills_ms.iter().map(|kill| produced(*kill) + window).sum()
 }
@@ -117,14 +118,23 @@ mod tests {
 
     /// One key only, so that its order can be judged.
     fn topic(numbers: &[u32]) -> Vec<Seen> {
-        let keyed = |(offset, number): (usize, &u32)| Seen { key: "k".into(), ..seen(*number, offset as i64) };
+        let keyed = |(offset, number): (usize, &u32)| Seen {
+            key: "k".into(),
+            ..seen(*number, offset as i64)
+        };
         numbers.iter().enumerate().map(keyed).collect()
     }
 
     fn tally(output: &[u32], dead: &[u32], rows: &[u32]) -> Tally {
         let input = topic(&[0, 1, 2, 3, 4, 5, 6, 7]);
         let rows = rows.iter().map(|number| Some(*number)).collect();
-        judge(&Evidence { fed: 8, input: &input, output: &topic(output), dead: &topic(dead), rows: &rows })
+        judge(&Evidence {
+            fed: 8,
+            input: &input,
+            output: &topic(output),
+            dead: &topic(dead),
+            rows: &rows,
+        })
     }
 
     const GOOD: [u32; 7] = [0, 1, 2, 3, 4, 5, 6];

@@ -42,7 +42,12 @@ pub(crate) struct Member {
 
 impl Member {
     /// Starts it; its log goes to `log`.
-    pub(crate) fn start(program: &Path, arguments: &[String], log: PathBuf, kind: Log) -> Result<Self> {
+    pub(crate) fn start(
+        program: &Path,
+        arguments: &[String],
+        log: PathBuf,
+        kind: Log,
+    ) -> Result<Self> {
         let file = File::create(&log)?;
         let stderr = match kind {
             Log::File => Stdio::from(file.try_clone()?),
@@ -54,7 +59,8 @@ impl Member {
         for (name, _) in std::env::vars_os().filter(|(name, _)| own(&name.to_string_lossy())) {
             command.env_remove(name);
         }
-        let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let child =
+            command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let mut member = Self { child, log, address: None, started: Instant::now() };
         if kind == Log::Stuck {
             member.read_address()?;
@@ -100,10 +106,6 @@ impl Member {
         }
     }
 
-    pub(crate) fn age(&self) -> Duration {
-        self.started.elapsed()
-    }
-
     pub(crate) fn log(&self) -> &Path {
         &self.log
     }
@@ -140,7 +142,9 @@ impl Drop for Member {
 /// The address in the first whole line that has one.
 fn address(log: &str) -> Option<SocketAddr> {
     let lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    lines.filter_map(|line| line.split_once("http://")).find_map(|(_, rest)| rest.trim().parse().ok())
+    lines
+        .filter_map(|line| line.split_once("http://"))
+        .find_map(|(_, rest)| rest.trim().parse().ok())
 }
 
 #[cfg(test)]

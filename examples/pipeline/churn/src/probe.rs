@@ -18,7 +18,8 @@ pub(crate) fn metric(address: SocketAddr, name: &str) -> Option<f64> {
     let (_, body) = get(address, "/metrics")?;
     let samples = body.lines().filter(|line| !line.starts_with('#'));
     let mut samples = samples.filter_map(|line| line.rsplit_once(' '));
-    let sample = samples.find(|(metric, _)| metric.split('{').next().is_some_and(|it| it.ends_with(name)))?;
+    let sample = samples
+        .find(|(metric, _)| metric.split('{').next().is_some_and(|it| it.ends_with(name)))?;
     sample.1.parse().ok()
 }
 

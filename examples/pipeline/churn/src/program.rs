@@ -13,11 +13,8 @@ use anyhow::{Context as _, Result, ensure};
 ///
 /// It could not be started, or ended with another code than 0; then what it wrote to stderr is in the message.
 pub(crate) fn run(command: &mut Command) -> Result<String> {
-    let shown: Vec<OsString> = [command.get_program()]
-        .into_iter()
-        .chain(command.get_args())
-        .map(OsString::from)
-        .collect();
+    let shown: Vec<OsString> =
+        [command.get_program()].into_iter().chain(command.get_args()).map(OsString::from).collect();
     let shown = shown.join(" ".as_ref()).to_string_lossy().into_owned();
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{shown}`"))?;

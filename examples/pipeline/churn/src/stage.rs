@@ -158,7 +158,8 @@ impl Stage {
             ensure!(begun.elapsed() < GATHER, "{count} members were not ready within {GATHER:?}");
             sleep(Duration::from_millis(150));
             let shared: f64 = self.members.iter_mut().map(Member::partitions).sum();
-            let is_quiet = shared == f64::from(PARTITIONS) && self.members.iter_mut().all(Member::is_ready);
+            let is_quiet =
+                shared == f64::from(PARTITIONS) && self.members.iter_mut().all(Member::is_ready);
             quiet = if is_quiet { quiet + 1 } else { 0 };
         }
         Ok(())
@@ -259,8 +260,10 @@ impl Stage {
 
     /// Waits until everything that was fed has come out, or nothing comes any more: what is missing then is lost.
     fn drain(&mut self, fed: u32) -> Result<()> {
-        let mut readers =
-            [Reader::new(self.broker.address(), OUTPUT)?, Reader::new(self.broker.address(), DEAD)?];
+        let mut readers = [
+            Reader::new(self.broker.address(), OUTPUT)?,
+            Reader::new(self.broker.address(), DEAD)?,
+        ];
         let mut last = (0, Instant::now());
         loop {
             let mut numbers = std::collections::HashSet::new();

@@ -36,7 +36,10 @@ impl Line {
                 must_be_none(tally.misordered, "out of order");
             }
             Promise::Bounded => {
-                must_be_none(tally.duplicates.saturating_sub(*bound), "duplicates beyond the bound");
+                must_be_none(
+                    tally.duplicates.saturating_sub(*bound),
+                    "duplicates beyond the bound",
+                );
                 must_be_none(tally.misordered, "out of order");
             }
             Promise::NothingLost => {}

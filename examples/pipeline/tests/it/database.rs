@@ -98,6 +98,25 @@ async fn migrating_again_changes_nothing() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_start_at_once_on_a_new_file_all_migrate() {
+    for round in 0..10 {
+        let file = TestFile::new(&format!("at-once-{round}"));
+        let url: DatabaseUrl = file.url().parse().unwrap();
+        let starts = [(); 4].map(|()| {
+            let url = url.clone();
+            tokio::spawn(async move {
+                let database = Database::connect(&url).await.unwrap();
+                database.migrate().await.unwrap();
+                database.close().await;
+            })
+        });
+        for start in starts {
+            start.await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_is_not_there_is_named_in_the_error_without_its_password() {
     let url: DatabaseUrl = "sqlite:///no/such/folder/x.db?mode=rwc".parse().unwrap();

@@ -57,8 +57,11 @@ impl Embedded {
             RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION as NOT_LEADER,
             RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT as TIMED_OUT,
         };
-        let errors: Vec<_> =
-            [NOT_LEADER, TIMED_OUT, NOT_ENOUGH_REPLICAS].into_iter().cycle().take(requests).collect();
+        let errors: Vec<_> = [NOT_LEADER, TIMED_OUT, NOT_ENOUGH_REPLICAS]
+            .into_iter()
+            .cycle()
+            .take(requests)
+            .collect();
         self.cluster.request_errors(RDKafkaApiKey::Produce, &errors);
     }
 }

