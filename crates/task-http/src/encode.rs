@@ -19,22 +19,31 @@ pub(crate) enum Kind {
 pub(crate) struct Encoder<'a> {
     out: &'a mut String,
     format: Format,
+    /// What our own families begin with, instead of [`PREFIX`].
+    prefix: &'a str,
 }
 
+/// What our own families begin with, unless told otherwise.
+pub(crate) const PREFIX: &str = "task_";
+
 impl<'a> Encoder<'a> {
-    pub(crate) fn new(out: &'a mut String, format: Format) -> Self {
-        Self { out, format }
+    pub(crate) fn new(out: &'a mut String, format: Format, prefix: &'a str) -> Self {
+        Self { out, format, prefix }
     }
 
-    /// Begins a family. `name` has no `_total`; its unit, if it ends in one, is told from it. Nothing is written
-    /// before the first sample.
+    /// Begins a family. `name` has no `_total`; its unit, if it ends in one, is told from it. If it begins with
+    /// [`PREFIX`], that is replaced. Nothing is written before the first sample.
     pub(crate) fn family<'b>(
         &'b mut self,
         name: &'b str,
         kind: Kind,
         help: &'b str,
     ) -> FamilyEncoder<'b> {
-        FamilyEncoder { out: self.out, format: self.format, name, kind, help: Some(help) }
+        let (prefix, name) = match name.strip_prefix(PREFIX) {
+            Some(rest) => (self.prefix, rest),
+            None => ("", name),
+        };
+        FamilyEncoder { out: self.out, format: self.format, prefix, name, kind, help: Some(help) }
     }
 }
 
@@ -42,6 +51,8 @@ impl<'a> Encoder<'a> {
 pub(crate) struct FamilyEncoder<'a> {
     out: &'a mut String,
     format: Format,
+    prefix: &'a str,
+    /// What follows the prefix.
     name: &'a str,
     kind: Kind,
     /// Taken when the head is written.
@@ -67,6 +78,7 @@ impl FamilyEncoder<'_> {
 
     fn line(&mut self, suffix: &str, labels: &[(&str, &str)], bound: Option<f64>, value: Number) {
         self.head();
+        self.out.push_str(self.prefix);
         self.out.push_str(self.name);
         self.out.push_str(suffix);
         let mut separator = '{';
@@ -106,15 +118,15 @@ impl FamilyEncoder<'_> {
             Kind::Gauge => "gauge",
             Kind::Histogram => "histogram",
         };
-        let name = self.name;
-        let _ = writeln!(self.out, "# TYPE {name}{suffix} {kind}");
+        let (prefix, name) = (self.prefix, self.name);
+        let _ = writeln!(self.out, "# TYPE {prefix}{name}{suffix} {kind}");
         let unit = ["seconds", "bytes"]
             .into_iter()
             .find(|unit| name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')));
         if is_open && let Some(unit) = unit {
-            let _ = writeln!(self.out, "# UNIT {name} {unit}");
+            let _ = writeln!(self.out, "# UNIT {prefix}{name} {unit}");
         }
-        let _ = write!(self.out, "# HELP {name}{suffix} ");
+        let _ = write!(self.out, "# HELP {prefix}{name}{suffix} ");
         push_escaped(self.out, help, is_open);
         self.out.push('\n');
     }

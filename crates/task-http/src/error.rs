@@ -77,3 +77,16 @@ pub(crate) enum PathErrorKind {
     #[error("path `{0}` is not a plain path that begins with `/`")]
     Malformed(String),
 }
+
+/// A prefix that no metric's name can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{prefix:?} cannot begin the name of a metric")]
+pub struct PrefixError {
+    prefix: String,
+}
+
+impl PrefixError {
+    pub(crate) fn new(prefix: String) -> Self {
+        Self { prefix }
+    }
+}

@@ -1,4 +1,4 @@
-//! Text inside HTML and JSON.
+//! Text inside HTML and JSON, and the little more that writing JSON takes.
 
 use std::fmt::{self, Write};
 
@@ -38,4 +38,31 @@ impl fmt::Display for Json<'_> {
         }
         f.write_char('"')
     }
+}
+
+/// Shows what is there, or `null`.
+pub(crate) struct OrNull<T>(pub(crate) Option<T>);
+
+impl<T: fmt::Display> fmt::Display for OrNull<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("null"),
+        }
+    }
+}
+
+/// Writes items with commas between them.
+pub(crate) fn separated<T>(
+    out: &mut String,
+    items: impl IntoIterator<Item = T>,
+    mut write_item: impl FnMut(&mut String, T) -> fmt::Result,
+) -> fmt::Result {
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_item(out, item)?;
+    }
+    Ok(())
 }

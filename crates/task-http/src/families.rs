@@ -1,6 +1,7 @@
 //! The metrics that need no registry: the group's, the process's, the runtime's and the server's own.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -9,7 +10,12 @@ use task_core::Group;
 use tokio::runtime::Handle;
 
 use crate::{
-    Format, check::Check, connections::Connections, encode::Encoder, heartbeat::Pulse, stats::Stats,
+    Format,
+    check::Check,
+    connections::Connections,
+    encode::{Encoder, PREFIX},
+    heartbeat::Pulse,
+    stats::Stats,
 };
 
 mod group;
@@ -20,8 +26,9 @@ mod server;
 use group::StartTimes;
 
 /// Which of them are shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shown {
+    pub(crate) prefix: Cow<'static, str>,
     pub(crate) group: bool,
     pub(crate) process: bool,
     pub(crate) runtime: bool,
@@ -30,7 +37,7 @@ pub(crate) struct Shown {
 
 impl Default for Shown {
     fn default() -> Self {
-        Self { group: true, process: true, runtime: true, server: true }
+        Self { prefix: PREFIX.into(), group: true, process: true, runtime: true, server: true }
     }
 }
 
@@ -58,7 +65,7 @@ impl OwnFamilies {
     /// Returns everything, without an end mark.
     pub(crate) fn encode(&self, format: Format, runtime: &Handle, stats: &Stats) -> String {
         let mut out = String::with_capacity(8 * 1024);
-        let mut encoder = Encoder::new(&mut out, format);
+        let mut encoder = Encoder::new(&mut out, format, &self.shown.prefix);
         if self.shown.group {
             let snapshot = self.group.snapshot();
             let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -46,13 +46,22 @@
 //!
 //! | families | about |
 //! |---|---|
-//! | `task_manager_state{state}`, `task_manager_ready`, `task_manager_started`, `task_manager_shutdown_remaining_seconds` | the group: its step, its readiness, the countdown |
-//! | `task_alive`, `task_starts_total`, `task_exits_total{outcome}` | all its tasks |
-//! | `task_running{task}`, `task_ready{task}`, `task_restarts_total{task}`, `task_failures_total{task}`, `task_start_time_seconds{task}` | each living task, by its name's first 64 bytes; beyond 200 tasks, critical ones first, the rest is added up as `other` |
+//! | `task_manager_state{state}`, `task_manager_ready`, `task_manager_started` | the group: its step and its readiness |
+//! | `task_manager_shutdown_start_time_seconds`, `task_manager_shutdown_timeout_seconds`, `task_manager_shutdown_remaining_seconds` | the shutdown, from its trigger on; the latter two if it has a limit |
+//! | `task_alive`, `task_starts_total` | all its tasks |
+//! | `task_running{task}`, `task_exits_total{task,outcome}` | the tasks of a name, also after the last one has ended |
+//! | `task_ready{task}`, `task_restarts_total{task}`, `task_failures_total{task}`, `task_start_time_seconds{task}` | the living tasks of a name |
+//! | `task_stop_duration_seconds{task}` | in a shutdown, how long the last task of a name took to stop |
+//! | `task_cleanups_total{outcome}`, `task_cleanup_duration_seconds{cleanup}` | the cleanups; a group's own server ends before they run, and shows zero |
+//! | `task_signals_received_total{signal}` | the signals that tasks said they received |
 //! | `task_http_requests_total{route,code}`, `task_http_request_duration_seconds{route}`, `task_http_connections`, `task_http_connections_rejected_total{reason}`, `task_http_scrapes_in_flight`, `task_http_scrape_errors_total{cause}`, `task_http_reloads_total{what,outcome}` | this server |
 //! | `task_health_check_status{probe,check}` | each check's last result |
 //! | `process_*` | the process, as every Prometheus client has it; Linux only |
-//! | `tokio_*` | the runtime, as far as Tokio's stable API goes |
+//! | `tokio_*` | the runtime, as far as Tokio's stable API goes; and how long it takes to run what is spawned |
+//!
+//! A name is its first 64 bytes. At most 200 names have series of their own: those of living critical tasks first, then
+//! those of tasks that have ended, then those of living ephemeral ones; the rest is added up as `other`. The prefix
+//! `task_` can be [another](HttpTask::metrics_prefix).
 //!
 //! Sources are encoded on a blocking thread, once for all who ask at the same time. One that fails or panics costs a
 //! 500, one that takes too long a 503, and the next scrape starts afresh. A family that two sources have is taken from
@@ -134,7 +143,7 @@ pub use access::Access;
 pub use body::RequestBody;
 #[cfg(feature = "tls")]
 pub use error::TlsError;
-pub use error::{AccessError, BindError, BodyError, PathError};
+pub use error::{AccessError, BindError, BodyError, PathError, PrefixError};
 pub use format::Format;
 /// The types of requests and answers, for [`HttpTask::route`].
 pub use http;

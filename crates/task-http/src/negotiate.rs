@@ -66,8 +66,8 @@ fn metrics_candidate(item: &Item<'_>, offered: &[Format]) -> Option<(u8, Negotia
     Some((specificity, Negotiated { format, escaping }))
 }
 
-/// Tells whether the client would rather have JSON than HTML.
-pub(crate) fn prefers_json(headers: &HeaderMap) -> bool {
+/// Tells whether the client would rather have JSON than another kind of text, `html` or `plain`.
+pub(crate) fn prefers_json(headers: &HeaderMap, other: &str) -> bool {
     let accept = joined(headers, &ACCEPT);
     let quality = |wanted: &str, range: &str| {
         let exact = |known: &str| {
@@ -78,7 +78,7 @@ pub(crate) fn prefers_json(headers: &HeaderMap) -> bool {
         };
         exact(wanted).or_else(|| exact(range)).or_else(|| exact("*/*")).unwrap_or(0)
     };
-    quality("application/json", "application/*") > quality("text/html", "text/*")
+    quality("application/json", "application/*") > quality(&format!("text/{other}"), "text/*")
 }
 
 /// Tells whether the client takes gzip.

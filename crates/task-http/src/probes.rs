@@ -1,11 +1,11 @@
 //! `/livez`, `/readyz` and `/startupz`.
 //!
 //! The body of a probe is `ok`, or one line for each thing that is looked at, in the form that Kubernetes' own servers
-//! use: `[+]NAME ok` or `[-]NAME failed: REASON`.
+//! use: `[+]NAME ok` or `[-]NAME failed: REASON`. Who prefers JSON gets everything as JSON.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
-use hyper::StatusCode;
+use hyper::{HeaderMap, StatusCode};
 use task_core::{Blocker, Readiness, TaskInfo};
 use tokio::time::{Instant, timeout_at};
 
@@ -13,10 +13,13 @@ use crate::{
     Endpoint,
     check::{Probe, Verdict},
     limits::after,
+    negotiate,
     query::{Query, decoded},
     reply::Reply,
     server::Server,
 };
+
+mod json;
 
 /// What one line says: nothing is wrong, or what is.
 type Findings = BTreeMap<String, Option<Cow<'static, str>>>;
@@ -26,12 +29,18 @@ pub(crate) async fn answer(
     server: &Server,
     endpoint: Endpoint,
     child: Option<&str>,
+    headers: &HeaderMap,
     query: Query<'_>,
 ) -> Reply {
+    let is_json = match query.value("format").as_deref() {
+        Some("json") => true,
+        Some("text") => false,
+        _ => negotiate::prefers_json(headers, "plain"),
+    };
     let child = child.map(decoded);
     let excluded: Vec<_> = query.values("exclude").collect();
     let is_verbose = query.has("verbose");
-    let in_full = is_verbose || child.is_some() || !excluded.is_empty();
+    let in_full = is_json || is_verbose || child.is_some() || !excluded.is_empty();
 
     let mut findings = Findings::new();
     match endpoint {
@@ -57,8 +66,15 @@ pub(crate) async fn answer(
 
     let has_failed = findings.values().any(Option::is_some);
     let status = if has_failed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let unknown: Vec<&str> = unknown.into_iter().map(AsRef::as_ref).collect();
+    let vary = Some("Accept");
+    if is_json {
+        let body = json::write(endpoint, &findings, &unknown);
+        let content_type = "application/json".into();
+        return Reply { content_type, vary, ..Reply::text(status, body) };
+    }
     if !has_failed && !is_verbose {
-        return Reply::text(status, "ok\n");
+        return Reply { vary, ..Reply::text(status, "ok\n") };
     }
     // Writing to a string cannot fail.
     let mut body = String::new();
@@ -74,7 +90,7 @@ pub(crate) async fn answer(
         let _ = writeln!(body, "warn: no check `{}` to exclude", OneLine(name));
     }
     let _ = writeln!(body, "{endpoint} check {}", if has_failed { "failed" } else { "passed" });
-    Reply::text(status, body)
+    Reply { vary, ..Reply::text(status, body) }
 }
 
 /// The runtime that answers this, and others that are watched.

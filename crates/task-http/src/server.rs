@@ -118,7 +118,7 @@ impl Server {
             Endpoint::Metrics => self.scraper.answer(request.headers(), &self.limits).await,
             Endpoint::Tasks => tasks::answer(self, request.headers(), query).await,
             Endpoint::Livez | Endpoint::Readyz | Endpoint::Startupz => {
-                probes::answer(self, endpoint, child, query).await
+                probes::answer(self, endpoint, child, request.headers(), query).await
             }
         }
     }

@@ -35,7 +35,7 @@ pub(crate) async fn answer(server: &Server, headers: &HeaderMap, query: Query<'_
     let form = match query.value("format").as_deref() {
         Some("json") => Form::Json,
         Some("html") => page,
-        _ if negotiate::prefers_json(headers) => Form::Json,
+        _ if negotiate::prefers_json(headers, "html") => Form::Json,
         _ => page,
     };
     let wants_gzip = negotiate::accepts_gzip(headers);

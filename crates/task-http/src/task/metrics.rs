@@ -1,6 +1,6 @@
 //! Which metrics are served.
 
-use crate::{HttpTask, MetricsSource};
+use crate::{HttpTask, MetricsSource, PrefixError};
 
 impl HttpTask {
     /// Adds a source of metrics, such as a registry. See [`MetricsSource`] for the rules among several. Default: none
@@ -32,5 +32,22 @@ impl HttpTask {
     pub fn without_server_metrics(mut self) -> Self {
         self.shown.server = false;
         self
+    }
+
+    /// Begins the names of our own families with another prefix than `task_`: with `orders_`, `task_manager_state` is
+    /// `orders_manager_state`. Families named `process_*` and `tokio_*` keep their names. Default: `task_`.
+    ///
+    /// # Errors
+    ///
+    /// If it is none: letters, digits, underscores and colons, and no digit in front.
+    pub fn metrics_prefix(mut self, prefix: impl Into<String>) -> Result<Self, PrefixError> {
+        let prefix = prefix.into();
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_:".contains(&byte);
+        let is_led = prefix.bytes().next().is_some_and(|first| !first.is_ascii_digit());
+        if !is_led || !prefix.bytes().all(is_legal) {
+            return Err(PrefixError::new(prefix));
+        }
+        self.shown.prefix = prefix.into();
+        Ok(self)
     }
 }

@@ -7,7 +7,9 @@ use std::{
 
 use task_core::{GroupSnapshot, Outcome, TaskInfo};
 
-use crate::escape::Json;
+use crate::escape::{Json, OrNull, separated};
+
+mod shutdown;
 
 pub(super) fn write(snapshot: &GroupSnapshot) -> String {
     let mut out = String::with_capacity(512 + 256 * snapshot.tasks.len());
@@ -19,7 +21,9 @@ pub(super) fn write(snapshot: &GroupSnapshot) -> String {
 fn write_group(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     let GroupSnapshot { name, step, cause, in_step, remaining, readiness, tasks, totals, .. } =
         snapshot;
+    let GroupSnapshot { uptime, exits, signals, cleanups, shutdown, .. } = snapshot;
     write!(out, "{{\"name\":{},\"step\":{}", Json(name), Json(step.as_str()))?;
+    write!(out, ",\"uptime_seconds\":{}", Seconds(*uptime))?;
     write!(out, ",\"in_step_seconds\":{}", Seconds(*in_step))?;
     write!(out, ",\"cause\":{}", OrNull(cause.as_deref().map(Json)))?;
     write!(out, ",\"remaining_seconds\":{}", OrNull(remaining.map(Seconds)))?;
@@ -29,20 +33,26 @@ fn write_group(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
         write!(out, "{}", Json(&blocker.to_string()))
     })?;
     write!(out, "],\"totals\":{{\"started\":{}", totals.started)?;
-    let outcomes = [
-        Outcome::Completed,
-        Outcome::Cancelled,
-        Outcome::Failed,
-        Outcome::Panicked,
-        Outcome::Aborted,
-        Outcome::Abandoned,
-    ];
-    for outcome in outcomes {
+    for outcome in Outcome::ALL {
         write!(out, ",{}:{}", Json(outcome.as_str()), totals.of(outcome))?;
     }
+    out.push_str("},\"exits\":[");
+    separated(out, exits, |out, exits| {
+        write!(out, "{{\"name\":{}", OrNull(exits.name.as_deref().map(Json)))?;
+        for outcome in Outcome::ALL {
+            write!(out, ",{}:{}", Json(outcome.as_str()), exits.of(outcome))?;
+        }
+        out.write_char('}')
+    })?;
+    out.push_str("],\"signals\":{");
+    separated(out, signals, |out, signal| write!(out, "{}:{}", Json(&signal.name), signal.count))?;
     out.push_str("},\"tasks\":[");
     separated(out, tasks, write_task)?;
-    out.push_str("]}\n");
+    out.push_str("],\"cleanups\":[");
+    separated(out, cleanups, shutdown::write_cleanup)?;
+    out.push_str("],\"shutdown\":");
+    shutdown::write(out, shutdown.as_ref())?;
+    out.push_str("}\n");
     Ok(())
 }
 
@@ -52,23 +62,10 @@ fn write_task(out: &mut String, task: &TaskInfo) -> fmt::Result {
     write!(out, ",\"state\":{}", Json(task.state.as_str()))?;
     write!(out, ",\"in_state_seconds\":{}", Seconds(task.in_state))?;
     write!(out, ",\"uptime_seconds\":{}", Seconds(task.uptime))?;
+    write!(out, ",\"remaining_seconds\":{}", OrNull(task.remaining.map(Seconds)))?;
     write!(out, ",\"gates_readiness\":{},\"ready\":{}", task.gates_readiness, task.is_ready)?;
     write!(out, ",\"status\":{}", OrNull(task.status.as_deref().map(Json)))?;
     write!(out, ",\"restarts\":{},\"failures\":{}}}", task.restarts, task.failures)
-}
-
-fn separated<T>(
-    out: &mut String,
-    items: &[T],
-    mut write_item: impl FnMut(&mut String, &T) -> fmt::Result,
-) -> fmt::Result {
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write_item(out, item)?;
-    }
-    Ok(())
 }
 
 /// To the millisecond.
@@ -77,16 +74,5 @@ struct Seconds(Duration);
 impl Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:03}", self.0.as_secs(), self.0.subsec_millis())
-    }
-}
-
-struct OrNull<T>(Option<T>);
-
-impl<T: Display> Display for OrNull<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(value) => value.fmt(f),
-            None => f.write_str("null"),
-        }
     }
 }

@@ -1,19 +1,23 @@
 //! The group as a page: self-contained, without scripts, for a phone as well as a desk, dark or light.
 
-use std::{
-    fmt::{self, Write},
-    time::Duration,
-};
+use std::fmt::{self, Write};
 
-use task_core::{GroupSnapshot, Outcome, Phase, Step, TaskInfo, TaskState};
+use task_core::{GroupSnapshot, Outcome, Step, TaskInfo, TaskState};
 
 use crate::escape::Html;
+
+mod shutdown;
+mod timeline;
+mod words;
+
+use words::{Count, PhaseName, Span};
 
 const STYLE: &str = include_str!("page.css");
 /// More rows than a person reads; JSON has them all.
 const ROWS: usize = 500;
-/// How often the page loads itself anew.
+/// How often the page loads itself anew: in a shutdown there is more to see.
 const REFRESH_SECONDS: u32 = 2;
+const REFRESH_SECONDS_SHUTTING_DOWN: u32 = 1;
 
 pub(super) fn write(snapshot: &GroupSnapshot, is_still: bool) -> String {
     let mut out = String::with_capacity(8 * 1024 + 512 * snapshot.tasks.len().min(ROWS));
@@ -27,7 +31,11 @@ fn write_page(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt
     out.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
     out.push_str("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
     if !is_still {
-        writeln!(out, "<meta http-equiv=\"refresh\" content=\"{REFRESH_SECONDS}\">")?;
+        let seconds = match snapshot.step {
+            Step::Running => REFRESH_SECONDS,
+            _ => REFRESH_SECONDS_SHUTTING_DOWN,
+        };
+        writeln!(out, "<meta http-equiv=\"refresh\" content=\"{seconds}\">")?;
     }
     write!(
         out,
@@ -37,7 +45,8 @@ fn write_page(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt
     )?;
     write_head(snapshot, name, out)?;
     if snapshot.step > Step::Running {
-        write_shutdown(snapshot, out)?;
+        shutdown::write(snapshot, out)?;
+        timeline::write(snapshot, out)?;
     }
     // In a shutdown that is the one reason, and the box above has it.
     if snapshot.step == Step::Running && !snapshot.readiness.is_ready() {
@@ -65,25 +74,6 @@ fn write_head(snapshot: &GroupSnapshot, name: &str, out: &mut String) -> fmt::Re
     )
 }
 
-fn write_shutdown(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
-    out.push_str("<div class=\"box\">");
-    match snapshot.remaining {
-        Some(remaining) => {
-            write!(out, "<p><span class=\"left\">{}</span> left to shut down</p>", Span(remaining))?
-        }
-        None => out.push_str("<p>Shutting down, without a time limit</p>"),
-    }
-    if let Some(cause) = &snapshot.cause {
-        write!(out, "<p class=\"dim\">Cause: {}</p>", Html(cause))?;
-    }
-    let stopping = snapshot.tasks.iter().filter(|task| task.state != TaskState::Running).count();
-    writeln!(
-        out,
-        "<p class=\"dim\">{stopping} of {} living tasks asked to stop</p></div>",
-        snapshot.tasks.len()
-    )
-}
-
 fn write_table(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     out.push_str("<table><thead><tr>");
     for (title, class) in [
@@ -100,7 +90,7 @@ fn write_table(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     }
     out.push_str("</tr></thead>\n<tbody>\n");
     for task in snapshot.tasks.iter().take(ROWS) {
-        write_row(task, snapshot.remaining, out)?;
+        write_row(task, out)?;
     }
     out.push_str("</tbody></table>\n");
     if let Some(more) = snapshot.tasks.len().checked_sub(ROWS).filter(|more| *more > 0) {
@@ -112,7 +102,7 @@ fn write_table(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn write_row(task: &TaskInfo, remaining: Option<Duration>, out: &mut String) -> fmt::Result {
+fn write_row(task: &TaskInfo, out: &mut String) -> fmt::Result {
     write!(
         out,
         "<tr><td class=\"name\">{}</td><td class=\"state\" data-is=\"State\"><span>",
@@ -126,7 +116,8 @@ fn write_row(task: &TaskInfo, remaining: Option<Duration>, out: &mut String) -> 
     write!(out, "<span class=\"tag {class}\">{}</span>", task.state)?;
     if task.state != TaskState::Running {
         write!(out, " <span class=\"dim\">for {}</span>", Span(task.in_state))?;
-        if let Some(remaining) = remaining {
+        if let Some(remaining) = task.remaining {
+            write!(out, " <span class=\"dim\">{} left</span>", Span(remaining))?;
             let spent = task.in_state.as_secs_f64();
             let share = spent / (spent + remaining.as_secs_f64()).max(f64::MIN_POSITIVE) * 100.0;
             write!(out, "<span class=\"bar\"><i style=\"width:{share:.0}%\"></i></span>")?;
@@ -159,15 +150,7 @@ fn write_row(task: &TaskInfo, remaining: Option<Duration>, out: &mut String) -> 
 fn write_foot(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt::Result {
     let totals = &snapshot.totals;
     write!(out, "<footer class=\"dim\"><p>{} tasks started", totals.started)?;
-    let outcomes = [
-        Outcome::Completed,
-        Outcome::Cancelled,
-        Outcome::Failed,
-        Outcome::Panicked,
-        Outcome::Aborted,
-        Outcome::Abandoned,
-    ];
-    for outcome in outcomes.into_iter().filter(|outcome| totals.of(*outcome) > 0) {
+    for outcome in Outcome::ALL.into_iter().filter(|outcome| totals.of(*outcome) > 0) {
         write!(out, " · {} {outcome}", totals.of(outcome))?;
     }
     let (href, word) = if is_still { ("?", "refresh by itself") } else { ("?still", "hold still") };
@@ -175,44 +158,4 @@ fn write_foot(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt
         out,
         "</p><p><a href=\"{href}\">{word}</a> · <a href=\"?format=json\">JSON</a></p></footer></body></html>"
     )
-}
-
-/// The name of a named phase, the number of another.
-struct PhaseName(Phase);
-
-impl fmt::Display for PhaseName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Phase::INGRESS => f.write_str("ingress"),
-            Phase::WORK => f.write_str("work"),
-            Phase::SUPPORT => f.write_str("support"),
-            other => other.number().fmt(f),
-        }
-    }
-}
-
-/// A count, of which none is not worth a word.
-struct Count(u32);
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 > 0 { self.0.fmt(f) } else { Ok(()) }
-    }
-}
-
-/// A time span with two units at most: `3d 4h`, `2m 5s`, `1.2s`.
-struct Span(Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs();
-        let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-        match seconds {
-            0..10 => write!(f, "{}.{}s", seconds, self.0.subsec_millis() / 100),
-            10..60 => write!(f, "{seconds}s"),
-            60..3600 => write!(f, "{minutes}m {}s", seconds % 60),
-            3600..86_400 => write!(f, "{hours}h {minutes}m"),
-            _ => write!(f, "{days}d {hours}h"),
-        }
-    }
 }

@@ -23,6 +23,7 @@ mod own_metrics;
 mod own_routes;
 mod parsers;
 mod probes;
+mod probes_as_json;
 mod random;
 mod routing;
 #[cfg(feature = "tower")]

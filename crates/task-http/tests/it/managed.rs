@@ -44,6 +44,8 @@ async fn a_life_as_its_probes_see_it() {
         Ok(())
     });
     manager.run(consumer.gating_readiness()).unwrap();
+    let migrate = task_fn("migrate", async |_| Ok(()));
+    manager.run_ephemeral(migrate).unwrap().ended().await;
     let handle = manager.handle();
 
     // Nobody waits for the manager yet: setting up.
@@ -74,6 +76,12 @@ async fn a_life_as_its_probes_see_it() {
     assert_eq!(scrape.header("connection"), Some("close"));
     assert_eq!(value(&scrape.text(), "task_manager_state{state=\"draining\"}"), Some(1.0));
     assert_eq!(value(&scrape.text(), "task_running{task=\"consumer\"}"), Some(1.0));
+    let series = "task_exits_total{task=\"migrate\",outcome=\"completed\"}";
+    assert_eq!(value(&scrape.text(), series), Some(1.0), "a counter outlives its task");
+    let series = "task_manager_shutdown_timeout_seconds";
+    assert_eq!(value(&scrape.text(), series), Some(20.0));
+    let began = value(&scrape.text(), "task_manager_shutdown_start_time_seconds").unwrap();
+    assert!(began > 1.6e9, "{began}");
 
     // Stopping: the consumer takes its time, and can be watched.
     sleep(6 * SECOND).await;

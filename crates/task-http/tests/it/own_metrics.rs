@@ -1,8 +1,11 @@
 //! The metrics that need no registry, in both formats.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use task_core::{Outcome, Step, TaskState};
+use task_core::{
+    CleanupInfo, CleanupState, Exits, Outcome, ShutdownInfo, SignalCount, Step, TaskId, TaskReport,
+    TaskState,
+};
 use task_http::HttpTask;
 
 use crate::{
@@ -19,6 +22,24 @@ pub(crate) fn fill(group: &TestGroup) {
     group.change(|snapshot| {
         snapshot.step = Step::Stopping;
         snapshot.remaining = Some(Duration::from_millis(12_500));
+        snapshot.uptime = Duration::from_secs(100);
+        let mut shutdown = ShutdownInfo::new(UNIX_EPOCH + Duration::from_millis(1_800_000_000_250));
+        shutdown.budget = Some(Duration::from_secs(25));
+        let mut ended = TaskReport::new(TaskId::new(5), "producer", Outcome::Failed);
+        ended.stop_took = Some(Duration::from_millis(1500));
+        shutdown.ended = vec![ended];
+        snapshot.shutdown = Some(shutdown);
+        let mut exits = Exits::new(Some("producer".into()));
+        exits.count(Outcome::Failed);
+        let mut others = Exits::new(None);
+        others.count(Outcome::Completed);
+        snapshot.exits = vec![exits, others];
+        let mut flush = CleanupInfo::new("flush \"it\"");
+        flush.state = CleanupState::Ended(Outcome::Completed);
+        flush.began_at = Some(Duration::from_secs(99));
+        flush.took = Duration::from_millis(250);
+        snapshot.cleanups = vec![flush, CleanupInfo::new("database")];
+        snapshot.signals = vec![SignalCount::new("SIGTERM", 2)];
         snapshot.totals.started = 6;
         snapshot.totals.count(Outcome::Completed);
         snapshot.totals.count(Outcome::Failed);
@@ -94,13 +115,75 @@ async fn no_more_than_200_names_have_series_and_the_rest_is_added_up() {
             .collect();
         // Critical tasks come first, however late they were admitted.
         snapshot.tasks.push(task(501, "consumer", |task| task.restarts = 1));
+        // Whatever it is called, no series is there twice.
+        snapshot.tasks.push(task(502, "other", |_| ()));
     });
     let scrape = service.get("/metrics").await.text();
     assert_eq!(scrape.matches("\ntask_running{").count(), 201);
-    assert_eq!(value(&scrape, "task_running{task=\"other\"}"), Some(301.0));
+    assert_eq!(value(&scrape, "task_running{task=\"other\"}"), Some(302.0));
+    assert_eq!(scrape.matches("\ntask_running{task=\"other\"}").count(), 1);
     assert_eq!(value(&scrape, "task_restarts_total{task=\"consumer\"}"), Some(1.0));
-    assert_eq!(value(&scrape, "task_alive"), Some(501.0));
+    assert_eq!(value(&scrape, "task_alive"), Some(502.0));
     service.stop().await;
+}
+
+#[tokio::test]
+async fn critical_names_come_first_then_those_that_ended_then_ephemeral_ones() {
+    let service = Service::start(only_the_group);
+    service.group.change(|snapshot| {
+        let ended = |id| Exits::new(Some(format!("ended-{id}").into()));
+        snapshot.exits = (1..=150).map(ended).collect();
+        snapshot.exits[0].count(Outcome::Panicked);
+        snapshot.tasks = (1..=100)
+            .map(|id| task(id, &format!("job-{id}"), |task| task.is_ephemeral = true))
+            .chain((1..=20).map(|id| task(100 + id, &format!("loop-{id}"), |_| ())))
+            .collect();
+    });
+    let scrape = service.get("/metrics").await.text();
+    let names = |prefix: &str| scrape.matches(&format!("\ntask_running{{task=\"{prefix}")).count();
+    assert_eq!((names("loop-"), names("ended-"), names("job-"), names("other")), (20, 150, 30, 1));
+    let panicked = "task_exits_total{task=\"ended-1\",outcome=\"panicked\"}";
+    assert_eq!(value(&scrape, panicked), Some(1.0));
+    assert_eq!(value(&scrape, "task_running{task=\"ended-1\"}"), Some(0.0));
+    assert_eq!(value(&scrape, "task_running{task=\"other\"}"), Some(70.0));
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn many_tasks_of_one_name_have_one_series() {
+    let service = Service::start(only_the_group);
+    service.group.change(|snapshot| {
+        snapshot.tasks = (1..=1000).map(|id| task(id, "job", |_| ())).collect();
+    });
+    let scrape = service.get("/metrics").await.text();
+    assert_eq!(value(&scrape, "task_running{task=\"job\"}"), Some(1000.0));
+    assert_eq!(value(&scrape, "task_running{task=\"other\"}"), None);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_prefix_can_be_another_in_both_formats() {
+    let service = Service::start(|http| http.metrics_prefix("orders_").unwrap());
+    fill(&service.group);
+    for headers in [&[][..], &OPENMETRICS[..]] {
+        let scrape = get_with(service.address, "/metrics", headers).await.text();
+        for series in ["orders_alive", "orders_http_scrapes_in_flight"] {
+            assert!(value(&scrape, series).is_some(), "{series}");
+        }
+        assert!(!scrape.contains("\ntask_") && !scrape.contains(" task_"), "{scrape}");
+        assert!(scrape.contains("\ntokio_workers "));
+    }
+    service.stop().await;
+}
+
+#[test]
+fn a_prefix_that_no_name_can_have_is_an_error() {
+    let http = || HttpTask::bind("127.0.0.1:0").unwrap();
+    for prefix in ["", "9_", "a-b", "a b", "\u{e4}_"] {
+        let error = http().metrics_prefix(prefix).unwrap_err();
+        assert_eq!(error.to_string(), format!("{prefix:?} cannot begin the name of a metric"));
+    }
+    let _ = http().metrics_prefix("_a:b").unwrap();
 }
 
 #[tokio::test]
@@ -128,8 +211,7 @@ async fn the_process_and_the_runtime_are_shown_with_plausible_numbers() {
     assert!(at("process_resident_memory_bytes") > 1e6);
     assert!(at("process_virtual_memory_bytes") > at("process_resident_memory_bytes"));
     assert!(at("process_threads") >= 1.0);
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let now = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
     assert!((now - at("process_start_time_seconds")).abs() < 1000.0);
     assert_eq!(at("tokio_workers"), 1.0);
     assert!(at("tokio_alive_tasks") >= 2.0);

@@ -1,0 +1,34 @@
+//! Probes, for programs that want to know more than a status.
+
+use crate::{client::get_with, service::Service};
+
+#[tokio::test]
+async fn who_prefers_json_is_told_everything_as_json() {
+    let service = Service::start(|http| http.check("data\"base", || async { anyhow::bail!("no") }));
+    let accept = |value| [("Accept", value)];
+    let asked = accept("application/json");
+    let answer = get_with(service.address, "/readyz?exclude=nobody", &asked).await;
+    assert_eq!((answer.status, answer.header("content-type")), (503, Some("application/json")));
+    assert_eq!(answer.header("vary"), Some("Accept"));
+    let value: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let expected = serde_json::json!({
+        "probe": "readyz", "passed": false, "unknown": ["nobody"],
+        "checks": [
+            {"name": "data\"base", "passed": false, "reason": "reason withheld"},
+            {"name": "manager", "passed": true, "reason": null},
+        ],
+    });
+    assert_eq!(value, expected);
+    for (target, accept_value, is_json) in [
+        ("/livez", "*/*", false),
+        ("/livez", "text/plain, application/json", false),
+        ("/livez", "application/json, text/plain;q=0.5", true),
+        ("/livez?format=json", "*/*", true),
+        ("/livez?format=text", "application/json", false),
+    ] {
+        let answer = get_with(service.address, target, &accept(accept_value)).await;
+        let is = answer.header("content-type") == Some("application/json");
+        assert_eq!(is, is_json, "{target} {accept_value}");
+    }
+    service.stop().await;
+}
