@@ -215,7 +215,7 @@ impl Context {
     pub fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
         let mut body = Some(body);
         let mut result = None;
-        self.0.enter(&mut || {
+        Arc::clone(&self.0).enter(&mut || {
             if let Some(body) = body.take() {
                 result = Some(body());
             }

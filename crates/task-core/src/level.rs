@@ -140,8 +140,10 @@ impl Level {
         if let Some(waiter) = waiters.first.take_if(|waiter| waiter.threshold <= value) {
             due.push(waiter.waker);
         }
-        for waiter in waiters.rest.extract_if(.., |waiter| waiter.threshold <= value) {
-            due.push(waiter.waker);
+        if !waiters.rest.is_empty() {
+            for waiter in waiters.rest.extract_if(.., |waiter| waiter.threshold <= value) {
+                due.push(waiter.waker);
+            }
         }
         self.occupied.store(waiters.first.is_some() || !waiters.rest.is_empty(), Ordering::SeqCst);
         due
@@ -174,8 +176,12 @@ impl Wakers {
     /// Takes over the wakers of `other`.
     pub fn append(&mut self, other: Self) {
         let Self { first, rest } = other;
-        for waker in first.into_iter().chain(rest) {
+        if let Some(waker) = first {
             self.push(waker);
+        }
+        // Nearly always empty.
+        if !rest.is_empty() {
+            self.rest.extend(rest);
         }
     }
 

@@ -39,7 +39,7 @@ pub trait Scope: Send + Sync + 'static {
     fn add_hold(&self) {}
 
     /// Takes back one [`add_hold`](Self::add_hold). Default: ignored.
-    fn release_hold(&self) {}
+    fn release_hold(self: Arc<Self>) {}
 
     /// Records a failure that the task survives. Default: dropped, since there is no report to put it into.
     fn record_failure(&self, _error: anyhow::Error) {}
@@ -57,7 +57,7 @@ pub trait Scope: Send + Sync + 'static {
 
     /// Runs `body` on the calling thread as a part of this task: its panics are located and its log lines carry the
     /// task's span. For threads that belong to a task. Default: just runs it.
-    fn enter(&self, body: &mut dyn FnMut()) {
+    fn enter(self: Arc<Self>, body: &mut dyn FnMut()) {
         body();
     }
 }
@@ -96,7 +96,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.0.release_hold();
+        Arc::clone(&self.0).release_hold();
     }
 }
 

@@ -2,50 +2,73 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use task_core::{Context, Stage, Step, Task};
+use task_core::{Context, Phase, Stage, Step, Task};
 
 use crate::{
     cleanup::Hook,
     entry::{Entry, Identity, Role},
     machine::Kind,
-    managed::Managed,
+    managed::{Managed, UserFuture},
     news::News,
-    panics::catch,
+    panics::{Panic, catch},
     refused::{Reason, Refused},
+    rt::Handle,
     shared::Shared,
     span::in_span,
     task_handle::TaskHandle,
 };
 
+/// What a task says of itself.
+struct Asked {
+    name: Cow<'static, str>,
+    phase: Phase,
+    gates_readiness: bool,
+}
+
 impl Shared {
-    /// Takes a task in and spawns it, or hands it back.
+    /// Takes a task in and spawns it, or hands it back. What does not depend on the task's type is apart, and compiled
+    /// once.
     pub(crate) fn admit<T: Task>(
         self: &Arc<Self>,
         task: T,
         kind: Kind,
     ) -> Result<TaskHandle, Refused<T>> {
-        let asked = catch(|| (task.name(), task.phase(), task.gates_readiness()));
-        let (name, phase, gates_readiness) = match asked {
-            Ok(properties) => properties,
-            Err(panic) => {
-                return Err(Refused::new(task, "a task", Reason::Panicked(panic.message)));
+        let asked = catch(|| Asked {
+            name: task.name(),
+            phase: task.phase(),
+            gates_readiness: task.gates_readiness(),
+        });
+        match self.enrol(asked, kind) {
+            Ok((entry, handle)) => {
+                let ctx = Context::new(entry.clone());
+                Ok(self.launch(entry, &handle, Box::pin(async move { task.run(ctx).await })))
             }
-        };
+            Err((name, reason)) => Err(Refused::new(task, name, reason)),
+        }
+    }
+
+    /// Makes a task one of the group's, with the runtime that it is to be spawned on.
+    fn enrol(
+        self: &Arc<Self>,
+        asked: Result<Asked, Panic>,
+        kind: Kind,
+    ) -> Result<(Arc<Entry>, Handle), (Cow<'static, str>, Reason)> {
+        let Asked { name, phase, gates_readiness } = asked
+            .map_err(|panic| (Cow::Borrowed("a task"), Reason::Panicked(panic.message)))?;
         let clock = match self.bind() {
             Ok(clock) => clock,
-            Err(reason) => return Err(Refused::new(task, name, reason)),
+            Err(reason) => return Err((name, reason)),
         };
         self.check_parent();
+        let (handle, whereabouts) = clock.current_handle();
         let mut state = self.lock();
         if !state.machine.admit(phase) {
-            let reason = state.refusal();
-            drop(state);
-            return Err(Refused::new(task, name, reason));
+            return Err((name, state.refusal()));
         }
         state.totals.started += 1;
-        let (id, key) = (state.next_id(), state.tasks.vacant_key());
-        let identity = Identity { id, key, name, phase, role: Role::Task(kind), gates_readiness };
-        let now = clock.now();
+        let (id, key, role) = (state.next_id(), state.tasks.vacant_key(), Role::Task(kind));
+        let identity = Identity { id, key, name, phase, role, gates_readiness, whereabouts };
+        let now = self.now_from(whereabouts);
         let entry = Entry::new(Arc::clone(self), identity, now);
         if state.machine.step() >= Step::Draining {
             // Nobody waits yet, so there is nobody to wake.
@@ -55,19 +78,19 @@ impl Shared {
         state.gates.admit(&entry);
         if state.machine.plan().is_some() {
             self.drive(state, now, Vec::new());
-        } else {
-            // While the group runs, one more task makes nothing due.
-            drop(state);
         }
-        let ctx = Context::new(entry.clone());
-        let future = in_span(&entry, async move { task.run(ctx).await });
-        let join = clock.current_handle().spawn(Managed::new(Arc::clone(&entry), future));
-        entry.set_join_handle(join);
+        // While the group runs, one more task makes nothing due.
+        Ok((entry, handle))
+    }
+
+    fn launch(self: &Arc<Self>, entry: Arc<Entry>, handle: &Handle, future: UserFuture) -> TaskHandle {
+        let future = in_span(&entry, future);
+        entry.set_join_handle(handle.spawn(Managed::new(Arc::clone(&entry), future)));
         self.changed();
         if News::tells_clean_tasks() {
             News::Started(Arc::clone(&entry)).log(self);
         }
-        Ok(TaskHandle::new(entry))
+        TaskHandle::new(entry)
     }
 
     /// Registers a cleanup, or hands it back.

@@ -33,6 +33,8 @@ pub(crate) struct Alarm {
     pub(crate) delivery: Delivery,
     times: Mutex<Times>,
     changed: Level,
+    /// Whether the timer's task has to hear of a change: one to something later it finds when it wakes.
+    is_urgent: AtomicBool,
     /// Whether the timer's task was started.
     is_running: AtomicBool,
     /// Whether the deadline thread has this manager on its list.
@@ -56,7 +58,11 @@ impl Alarm {
 
     /// Sets the next deadlines. Called under the manager's lock, so that older deadlines never overwrite newer ones.
     pub(crate) fn set(&self, times: Times) {
-        *self.times() = times;
+        let before = std::mem::replace(&mut *self.times(), times);
+        let is_sooner = times.next.is_some_and(|next| before.next.is_none_or(|old| next < old));
+        if is_sooner || times.is_over {
+            self.is_urgent.store(true, Ordering::SeqCst);
+        }
     }
 
     /// Makes the change of a deadline known. Called outside the manager's lock.
@@ -68,21 +74,20 @@ impl Alarm {
         {
             clock.handle().spawn(run(Arc::clone(shared)));
         }
-        self.changed.bump();
+        if self.is_urgent.swap(false, Ordering::SeqCst) {
+            self.changed.bump();
+        }
         if has_deadline || self.delivery.patience().is_some() {
             self.watch(shared);
-        } else {
-            watch::nudge();
         }
     }
 
     /// Has the deadline thread look at this manager.
     pub(crate) fn watch(&self, shared: &Arc<Shared>) {
-        if self.is_watched.swap(true, Ordering::SeqCst) {
-            watch::nudge();
-        } else {
+        if !self.is_watched.swap(true, Ordering::SeqCst) {
             watch::register(shared);
         }
+        watch::nudge(self);
     }
 
     /// As [`sleeps`](Self::sleeps), for the deadline thread, which forgets a manager that it need not watch.
@@ -97,7 +102,7 @@ impl Alarm {
 
     /// Returns how long the deadline thread may sleep on this manager's account, if it looks `later` than the timer;
     /// `None` once it need not watch it any more.
-    fn sleeps(&self, later: Duration) -> Option<Duration> {
+    pub(crate) fn sleeps(&self, later: Duration) -> Option<Duration> {
         let times = *self.times();
         let next = times.next.map(|next| next.saturating_add(later));
         let next = match next.into_iter().chain(self.hard_exit_at()).min() {

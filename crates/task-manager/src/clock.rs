@@ -21,6 +21,13 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// Returns the time on this runtime's clock, from a thread that is known to be within this runtime: to enter it
+    /// once more would cost more than to read the clock.
+    pub(crate) fn now_within(&self) -> Tick {
+        let now = catch(|| Instant::now().saturating_duration_since(self.epoch));
+        now.unwrap_or_else(|_| self.made.elapsed())
+    }
+
     /// Returns the time on this runtime's clock, which a test may have paused, from any thread.
     pub(crate) fn now(&self) -> Tick {
         // A thread that is being torn down can enter no runtime any more: then the system's clock has to do.
@@ -50,10 +57,24 @@ impl Clock {
         &self.handle
     }
 
-    /// Returns the caller's runtime, or the manager's for callers outside of any.
-    pub(crate) fn current_handle(&self) -> Handle {
-        Handle::try_current().unwrap_or_else(|_| self.handle.clone())
+    /// Returns the caller's runtime, or the manager's for callers outside of any, and whether the caller is within the
+    /// manager's.
+    pub(crate) fn current_handle(&self) -> (Handle, Whereabouts) {
+        match Handle::try_current() {
+            Ok(handle) if handle.id() == self.handle.id() => (handle, Whereabouts::Within),
+            Ok(handle) => (handle, Whereabouts::Anywhere),
+            Err(_) => (self.handle.clone(), Whereabouts::Anywhere),
+        }
     }
+}
+
+/// Where the caller is, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whereabouts {
+    /// Within the manager's runtime.
+    Within,
+    /// In any runtime, or in none.
+    Anywhere,
 }
 
 impl Shared {
@@ -87,6 +108,15 @@ impl Shared {
 
     /// Returns the time since the manager was bound to its runtime; zero before.
     pub(crate) fn now(&self) -> Tick {
-        self.alarm.clock.get().map_or(Tick::ZERO, Clock::now)
+        self.now_from(Whereabouts::Anywhere)
+    }
+
+    /// As [`now`](Self::now), for callers who may know that they are within the manager's runtime.
+    pub(crate) fn now_from(&self, whereabouts: Whereabouts) -> Tick {
+        let Some(clock) = self.alarm.clock.get() else { return Tick::ZERO };
+        match whereabouts {
+            Whereabouts::Within => clock.now_within(),
+            Whereabouts::Anywhere => clock.now(),
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! Threads that carry out for the deadline thread what might block: wakers, aborts, log lines.
 //!
-//! There is one from the start, so that the system's refusal of a thread is an error of the manager's first use and
-//! not a missed deadline. When a job comes and none of them is free, another is started, up to a limit, for one of
-//! them may be stuck in a waker for good. Log lines have a thread of their own: a sink that blocks does so for every
-//! line, and would take all of them.
+//! They are started when a job comes and none of them is free, up to a limit, for one of them may be stuck in a waker
+//! for good; a process whose runtime is never blocked never has any. Should the system refuse the very first of them,
+//! the deadline thread does the job itself: that it may be held up there is the lesser evil, since the deadline thread
+//! was started where its refusal is an error, and so the deadline is kept. Log lines have a thread of their own: a sink
+//! that blocks does so for every line, and would take all of them.
 
 use std::{
     collections::VecDeque,
@@ -35,20 +36,16 @@ struct State {
     threads: usize,
 }
 
-/// Starts the first thread, unless an earlier call did.
-pub(crate) fn start() -> io::Result<()> {
-    let mut state = ACTS.lock();
-    if state.threads == 0 { ACTS.add_thread(&mut state) } else { Ok(()) }
-}
-
-/// Has a job done soon, on another thread.
+/// Has a job done soon, on another thread; on this one if there is no other to be had.
 pub(crate) fn send(job: Job) {
-    ACTS.send(job);
+    if let Some(job) = ACTS.send(job) {
+        let _ = catch(job);
+    }
 }
 
-/// Has log lines written on another thread, in order.
+/// Has log lines written on another thread, in order. They are lost if there is none to be had: the report has it all.
 pub(crate) fn send_news(job: Job) {
-    NEWS.send(job);
+    discard(NEWS.send(job));
 }
 
 impl Courier {
@@ -61,19 +58,23 @@ impl Courier {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&'static self, job: Job) {
+    /// Gives the job back if it cannot be taken.
+    fn send(&'static self, job: Job) -> Option<Job> {
         let mut state = self.lock();
         if state.queue.len() >= self.longest {
-            drop(state);
-            return discard(job);
+            return Some(job);
         }
-        state.queue.push_back(job);
-        if state.idle < state.queue.len() && state.threads < self.most_threads {
+        if state.idle <= state.queue.len() && state.threads < self.most_threads {
             // Refused: then the job waits for a thread that is there.
             let _ = self.add_thread(&mut state);
         }
+        if state.threads == 0 {
+            return Some(job);
+        }
+        state.queue.push_back(job);
         drop(state);
         self.arrived.notify_one();
+        None
     }
 
     fn add_thread(&'static self, state: &mut State) -> io::Result<()> {

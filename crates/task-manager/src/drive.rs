@@ -7,6 +7,7 @@ use task_core::{Stage, Step};
 use crate::{
     alarm::Times,
     cause::CauseKind,
+    clock::Whereabouts,
     entry::{Entry, Identity, Role},
     failure::{Failure, FailureKind, Origin},
     machine::{Action, Trigger},
@@ -91,31 +92,37 @@ impl Shared {
 
     /// Takes all steps that are due. Returns what they ask for; `None` if nothing has changed.
     pub(crate) fn advance(self: &Arc<Self>, state: &mut State, now: Tick) -> Option<Work> {
+        let first = state.machine.advance(now);
+        if first.is_none() && self.times(state) == state.times {
+            // As nearly always: another of the tasks that are waited for has ended.
+            return None;
+        }
         let mut work = Work::default();
-        let mut has_moved = false;
-        while let Some(action) = state.machine.advance(now) {
-            has_moved = true;
+        let mut next = first;
+        while let Some(action) = next {
             self.prepare(state, action, now, &mut work);
+            next = state.machine.advance(now);
         }
         work.garbage.append(&mut state.record.evicted);
         // Handed over before the alarm says that all is over, so that the deadline thread sees to it that they are called.
         work.parcel = self.alarm.delivery.add(std::mem::take(&mut work.wakers));
-        let last = state
-            .machine
-            .plan()
-            .and_then(|plan| plan.end)
-            .filter(|_| self.settings.hard_exit.is_some());
-        let times = Times {
-            next: state.machine.next_due(),
-            hard_exit: last.map(|end| end.saturating_add(HARD_EXIT_DELAY)),
-            is_over: state.machine.step() == Step::Ended,
-        };
-        let has_new_deadline = state.times != times;
-        if has_new_deadline {
+        let times = self.times(state);
+        if state.times != times {
             state.times = times;
             self.alarm.set(times);
         }
-        (has_moved || has_new_deadline).then_some(work)
+        Some(work)
+    }
+
+    /// Returns what the alarm is to be set to.
+    fn times(&self, state: &State) -> Times {
+        let plan = state.machine.plan();
+        let last = plan.and_then(|plan| plan.end).filter(|_| self.settings.hard_exit.is_some());
+        Times {
+            next: state.machine.next_due(),
+            hard_exit: last.map(|end| end.saturating_add(HARD_EXIT_DELAY)),
+            is_over: state.machine.step() == Step::Ended,
+        }
     }
 
     fn prepare(self: &Arc<Self>, state: &mut State, action: Action, now: Tick, work: &mut Work) {
@@ -233,6 +240,8 @@ impl Shared {
             phase: task_core::Phase::SUPPORT,
             role: Role::Cleanup,
             gates_readiness: false,
+            // Cleanups are spawned on the manager's runtime.
+            whereabouts: Whereabouts::Within,
         };
         let entry = Entry::new(Arc::clone(self), identity, now);
         state.cleanup = Some(Arc::clone(&entry));

@@ -2,13 +2,14 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, OnceLock, PoisonError, Weak},
+    sync::{Arc, OnceLock, PoisonError},
     time::Duration,
 };
 
 use task_core::{Outcome, Phase, Stage, StageCell, TaskId, TaskInfo, TaskState};
 
 use crate::{
+    clock::Whereabouts,
     end::End,
     failure::Origin,
     machine::Kind,
@@ -58,8 +59,6 @@ impl Role {
 
 pub(crate) struct Entry {
     pub(crate) shared: Arc<Shared>,
-    /// For the calls that come in as a plain reference. Whoever makes one holds the `Arc`.
-    myself: Weak<Self>,
     pub(crate) id: TaskId,
     /// Its place among the living.
     pub(crate) key: usize,
@@ -67,6 +66,8 @@ pub(crate) struct Entry {
     pub(crate) phase: Phase,
     pub(crate) role: Role,
     pub(crate) gates_readiness: bool,
+    /// Where its future is polled.
+    pub(crate) whereabouts: Whereabouts,
     pub(crate) began: Tick,
     pub(crate) stage: StageCell,
     flags: AtomicU8,
@@ -101,20 +102,21 @@ pub(crate) struct Identity {
     pub(crate) phase: Phase,
     pub(crate) role: Role,
     pub(crate) gates_readiness: bool,
+    pub(crate) whereabouts: Whereabouts,
 }
 
 impl Entry {
     pub(crate) fn new(shared: Arc<Shared>, identity: Identity, began: Tick) -> Arc<Self> {
-        let Identity { id, key, name, phase, role, gates_readiness } = identity;
-        Arc::new_cyclic(|myself| Self {
+        let Identity { id, key, name, phase, role, gates_readiness, whereabouts } = identity;
+        Arc::new(Self {
             shared,
-            myself: myself.clone(),
             id,
             key,
             name,
             phase,
             role,
             gates_readiness,
+            whereabouts,
             began,
             stage: StageCell::new(),
             flags: AtomicU8::new(0),
@@ -225,10 +227,10 @@ impl Entry {
 
     /// Takes note of how the future ended; the task has ended when no hold is left either. Whoever holds it hears of it,
     /// since the task's context is cancelled then.
-    pub(crate) fn future_ended(self: &Arc<Self>, end: End) {
+    pub(crate) fn future_ended(self: &Arc<Self>, end: End, whereabouts: Whereabouts) {
         // With no hold, as nearly always, the end need not be kept for whoever is last.
         if self.pending.compare_exchange(1, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-            self.shared.entry_ended(self, end);
+            self.shared.entry_ended(self, end, whereabouts);
             return;
         }
         let end = self.shared.future_ended_held(self, end);
@@ -236,12 +238,12 @@ impl Entry {
         self.release();
     }
 
-    fn release(&self) {
+    fn release(self: &Arc<Self>) {
         if self.pending.fetch_sub(1, Ordering::SeqCst) == 1 {
             // A hold taken and released after the end comes here again, and finds nothing.
             let end = self.details().as_mut().and_then(|details| details.end.take());
-            if let (Some(end), Some(entry)) = (end, self.myself.upgrade()) {
-                self.shared.entry_ended(&entry, end);
+            if let Some(end) = end {
+                self.shared.entry_ended(self, end, Whereabouts::Anywhere);
             }
         }
     }

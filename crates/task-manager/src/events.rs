@@ -8,6 +8,7 @@ use task_core::{Escalation, Stage, Step};
 
 use crate::{
     cause::CauseKind,
+    clock::Whereabouts,
     end::End,
     entry::{Entry, Role},
     failure::{Failure, FailureKind, Origin},
@@ -19,12 +20,17 @@ use crate::{
 
 impl Shared {
     /// Takes in the end of a task or a cleanup: what invariant 1 funnels everything into.
-    pub(crate) fn entry_ended(self: &Arc<Self>, entry: &Arc<Entry>, end: End) {
+    pub(crate) fn entry_ended(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        end: End,
+        whereabouts: Whereabouts,
+    ) {
         let outcome = end.outcome();
         let detail = end.detail();
         let is_told = !outcome.is_clean() || News::tells_clean_tasks();
         let mut state = self.lock();
-        let now = self.now();
+        let now = self.now_from(whereabouts);
         if !entry.set_outcome(outcome) {
             // It was given up before, and that outcome stands; but what went wrong since is not lost.
             state.abandoned.retain(|abandoned| abandoned.id != entry.id);

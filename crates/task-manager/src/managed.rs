@@ -9,6 +9,7 @@ use std::{
 use task_core::{Cancelled, Stage};
 
 use crate::{
+    clock::Whereabouts,
     current,
     end::End,
     entry::Entry,
@@ -36,7 +37,7 @@ impl Managed {
 
     /// Invariant 7: the user's future is gone before its end is told. A panic while it is dropped is not lost: it is
     /// the outcome if the end was clean, and recorded beside it otherwise.
-    fn finish(&mut self, mut end: End) {
+    fn finish(&mut self, mut end: End, whereabouts: Whereabouts) {
         let future = self.future.take();
         let dropped = current::enter(&mut self.entry, || catch(|| drop(future)));
         let Some(entry) = &self.entry else { return };
@@ -48,7 +49,7 @@ impl Managed {
                 End::Completed | End::Cancelled | End::Aborted => end = End::Panicked(panic),
             }
         }
-        entry.future_ended(end);
+        entry.future_ended(end, whereabouts);
     }
 }
 
@@ -79,7 +80,8 @@ impl Future for Managed {
         };
         let Some(is_first) = entry.mark_polled() else {
             // The report says that it was given up.
-            this.finish(End::Aborted);
+            let whereabouts = entry.whereabouts;
+            this.finish(End::Aborted, whereabouts);
             return Poll::Ready(());
         };
         let polled = current::enter(&mut this.entry, || catch(|| future.as_mut().poll(cx)));
@@ -91,7 +93,8 @@ impl Future for Managed {
             Ok(Poll::Ready(result)) => judge(entry, Ok(result)),
             Err(panic) => judge(entry, Err(panic)),
         };
-        this.finish(end);
+        let whereabouts = entry.whereabouts;
+        this.finish(end, whereabouts);
         Poll::Ready(())
     }
 }
@@ -99,7 +102,8 @@ impl Future for Managed {
 impl Drop for Managed {
     fn drop(&mut self) {
         if self.future.is_some() {
-            self.finish(End::Aborted);
+            // By an abort, or with its runtime, from wherever that is dropped.
+            self.finish(End::Aborted, Whereabouts::Anywhere);
         }
     }
 }

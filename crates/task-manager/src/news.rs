@@ -6,7 +6,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use task_core::{Outcome, Step};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info, level_filters::LevelFilter, warn};
 
 use crate::{
     cause::CauseKind,
@@ -60,7 +60,9 @@ pub(crate) enum News {
 impl News {
     /// Tells whether anybody listens to the start and the clean end of a task, which are what happens often.
     pub(crate) fn tells_clean_tasks() -> bool {
-        catch(|| tracing::enabled!(target: "task", tracing::Level::DEBUG)).unwrap_or(false)
+        // The first half alone is no foreign code, and nearly always the answer.
+        LevelFilter::current() >= LevelFilter::DEBUG
+            && catch(|| tracing::enabled!(target: "task", tracing::Level::DEBUG)).unwrap_or(false)
     }
 
     pub(crate) fn log(self, shared: &Shared) {

@@ -3,7 +3,10 @@
 //! A task that blocks its thread takes tokio's timers with it. So one plain thread per process, asleep until a
 //! shutdown has begun, looks at the same deadlines as the tokio timer does, a moment later; where the timer did its
 //! work, it finds nothing to do. It holds managers weakly, and reads their clocks, so where a test has paused the time
-//! it waits for that time too.
+//! it waits for that time too. It is started where its refusal is still an error: at the first use of the first manager.
+//!
+//! To wake it costs more than a shutdown of some tasks does. So it is woken only for what comes before the end of its
+//! sleep, and not when a manager has ended: it finds that out by itself, the next time that it looks.
 //!
 //! It runs no code that could block it: what a deadline asks for (wakers, aborts, log lines), and the drop of a
 //! manager that ends up here, goes to `courier.rs`.
@@ -54,9 +57,35 @@ impl Watched {
 
 #[derive(Default)]
 struct Watch {
-    managers: Mutex<Vec<Watched>>,
-    /// Some deadline is new or has changed.
+    desk: Mutex<Desk>,
+    /// Some deadline comes before the end of the thread's sleep.
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Desk {
+    managers: Vec<Watched>,
+    sleep: Sleep,
+}
+
+/// What the thread is at.
+#[derive(Default)]
+enum Sleep {
+    /// It will look at every deadline before it sleeps.
+    #[default]
+    Awake,
+    Until(Instant),
+    Endless,
+}
+
+impl Sleep {
+    fn is_longer_than(&self, sleep: Duration) -> bool {
+        match self {
+            Self::Awake => false,
+            Self::Until(end) => end.saturating_duration_since(Instant::now()) > sleep,
+            Self::Endless => sleep < Duration::MAX,
+        }
+    }
 }
 
 static WATCH: OnceLock<Watch> = OnceLock::new();
@@ -69,7 +98,6 @@ pub(crate) fn start() -> io::Result<()> {
     static STARTED: Mutex<bool> = Mutex::new(false);
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*started {
-        courier::start()?;
         let watch = WATCH.get_or_init(Watch::default);
         thread::Builder::new().name("task-deadlines".into()).spawn(move || watch.run())?;
         *started = true;
@@ -77,36 +105,43 @@ pub(crate) fn start() -> io::Result<()> {
     Ok(())
 }
 
-/// Has the thread watch a manager until its report is made, and taken.
+/// Has the thread watch a manager until its report is made, and taken; a nudge has to follow.
 pub(crate) fn register(shared: &Arc<Shared>) {
-    if let Some(watch) = WATCH.get() {
-        let (alarm, shared) = (Arc::clone(&shared.alarm), Arc::downgrade(shared));
-        let watched = Watched { alarm, shared, overdue: None };
-        watch.lock().push(watched);
-        watch.changed.notify_one();
+    let Some(watch) = WATCH.get() else { return };
+    let (alarm, shared) = (Arc::clone(&shared.alarm), Arc::downgrade(shared));
+    let mut desk = watch.lock();
+    if desk.managers.len() == desk.managers.capacity() {
+        // The thread may sleep for long, and managers come and go meanwhile.
+        desk.managers.retain(|watched| {
+            watched.alarm.sleeps_or_leaves(AFTER_TIMER).is_some()
+                && watched.shared.strong_count() > 0
+        });
     }
+    desk.managers.push(Watched { alarm, shared, overdue: None });
 }
 
-/// Has the thread look at its deadlines again.
-pub(crate) fn nudge() {
-    if let Some(watch) = WATCH.get() {
-        // The lock orders this after the thread's look at the deadlines, or before its sleep.
-        drop(watch.lock());
+/// Has the thread look at a manager's deadlines, unless it will by itself in time.
+pub(crate) fn nudge(alarm: &Alarm) {
+    let Some(watch) = WATCH.get() else { return };
+    // The lock orders this after the thread's look at the deadlines, or before its sleep.
+    let desk = watch.lock();
+    if alarm.sleeps(AFTER_TIMER).is_some_and(|sleep| desk.sleep.is_longer_than(sleep)) {
+        drop(desk);
         watch.changed.notify_one();
     }
 }
 
 impl Watch {
-    fn lock(&self) -> MutexGuard<'_, Vec<Watched>> {
-        self.managers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
-        let mut managers = self.lock();
+        let mut desk = self.lock();
         loop {
             let mut shortest = Duration::MAX;
             let mut due = Vec::new();
-            managers.retain_mut(|watched| {
+            desk.managers.retain_mut(|watched| {
                 let Some(sleep) = watched.sleeps() else { return false };
                 if sleep.is_zero() {
                     due.extend(watched.shared.upgrade());
@@ -115,16 +150,24 @@ impl Watch {
                 watched.shared.strong_count() > 0
             });
             if !due.is_empty() {
-                drop(managers);
+                drop(desk);
                 due.into_iter().for_each(keep_deadlines);
                 thread::sleep(BREATH);
-                managers = self.lock();
-            } else if shortest == Duration::MAX {
-                managers = self.changed.wait(managers).unwrap_or_else(PoisonError::into_inner);
-            } else {
-                let waited = self.changed.wait_timeout(managers, shortest);
-                managers = waited.unwrap_or_else(PoisonError::into_inner).0;
+                desk = self.lock();
+                continue;
             }
+            desk = match Instant::now().checked_add(shortest) {
+                Some(end) => {
+                    desk.sleep = Sleep::Until(end);
+                    let waited = self.changed.wait_timeout(desk, shortest);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    desk.sleep = Sleep::Endless;
+                    self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+            desk.sleep = Sleep::Awake;
         }
     }
 }

@@ -61,7 +61,7 @@ impl Scope for Entry {
         self.pending.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn release_hold(&self) {
+    fn release_hold(self: Arc<Self>) {
         self.release();
     }
 
@@ -90,10 +90,10 @@ impl Scope for Entry {
         view::group(&self.shared)
     }
 
-    fn enter(&self, body: &mut dyn FnMut()) {
-        let span = span::of_task(self);
+    fn enter(self: Arc<Self>, body: &mut dyn FnMut()) {
+        let span = span::of_task(&self);
         let _entered = span.enter();
-        let mut entry = self.myself.upgrade();
+        let mut entry = Some(Arc::clone(&self));
         if let Err(payload) = current::enter(&mut entry, || catch_unwind(AssertUnwindSafe(body))) {
             // It surfaces in the task's future, on another thread, which could not tell where it came from.
             self.details().get_or_insert_default().place = Place::take();

@@ -35,6 +35,8 @@ impl Handle {
         Ok(Self)
     }
 
+    pub(crate) fn id(&self) {}
+
     pub(crate) fn enter(&self) -> Entered {
         Entered
     }

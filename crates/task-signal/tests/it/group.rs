@@ -95,7 +95,7 @@ impl Scope for Member {
         say("hold");
     }
 
-    fn release_hold(&self) {
+    fn release_hold(self: Arc<Self>) {
         say("release");
     }
 
