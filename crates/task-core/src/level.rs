@@ -64,7 +64,7 @@ impl Level {
     /// Raises the value and hands out the wakers, for a caller who must not run them here.
     pub fn raise_quietly(&self, value: u64) -> Wakers {
         let before = self.value.fetch_max(value, Ordering::SeqCst);
-        if before < value { self.take_due() } else { Wakers::default() }
+        if before < value && self.is_occupied() { self.take_due() } else { Wakers::default() }
     }
 
     /// Adds one to the value and wakes who waits for it.
@@ -75,7 +75,7 @@ impl Level {
     /// Adds one to the value and hands out the wakers, for a caller who must not run them here.
     pub fn bump_quietly(&self) -> Wakers {
         self.value.fetch_add(1, Ordering::SeqCst);
-        self.take_due()
+        if self.is_occupied() { self.take_due() } else { Wakers::default() }
     }
 
     /// Resolves once the value is at least `threshold`.
@@ -129,11 +129,13 @@ impl Level {
             .any(|waiter| waiter.key == key && waiter.waker.will_wake(waker))
     }
 
+    fn is_occupied(&self) -> bool {
+        self.occupied.load(Ordering::SeqCst)
+    }
+
+    /// Takes off the list who is due. Needless, if a look at `occupied` after the value was raised says so.
     fn take_due(&self) -> Wakers {
         let mut due = Wakers::default();
-        if !self.occupied.load(Ordering::SeqCst) {
-            return due;
-        }
         let mut waiters = lock(&self.waiters);
         // Read under the lock: it may have grown since, and then this call wakes for both.
         let value = self.get();

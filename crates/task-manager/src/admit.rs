@@ -53,8 +53,8 @@ impl Shared {
         asked: Result<Asked, Panic>,
         kind: Kind,
     ) -> Result<(Arc<Entry>, Handle), (Cow<'static, str>, Reason)> {
-        let Asked { name, phase, gates_readiness } = asked
-            .map_err(|panic| (Cow::Borrowed("a task"), Reason::Panicked(panic.message)))?;
+        let Asked { name, phase, gates_readiness } =
+            asked.map_err(|panic| (Cow::Borrowed("a task"), Reason::Panicked(panic.message)))?;
         let clock = match self.bind() {
             Ok(clock) => clock,
             Err(reason) => return Err((name, reason)),

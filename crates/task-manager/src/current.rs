@@ -1,11 +1,11 @@
 //! Which task's code runs on this thread: what tells a `wait` from inside, and a managed panic.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::Cell, sync::Arc};
 
 use crate::{entry::Entry, shared::Shared, sync::thread_local};
 
 thread_local! {
-    static CURRENT: RefCell<Option<Arc<Entry>>> = const { RefCell::new(None) };
+    static CURRENT: Cell<Option<Arc<Entry>>> = const { Cell::new(None) };
 }
 
 /// Runs `body` with `entry` as the current task. The reference is lent and comes back, since this is the poll
@@ -27,22 +27,25 @@ pub(crate) fn enter<R>(entry: &mut Option<Arc<Entry>>, body: impl FnOnce() -> R)
 
 /// Returns the manager whose task, cleanup or blocking thread this is.
 pub(crate) fn get() -> Option<Arc<Shared>> {
-    let shared = |entry: &Arc<Entry>| Arc::clone(&entry.shared);
-    CURRENT.try_with(|current| current.try_borrow().ok()?.as_ref().map(shared)).ok().flatten()
+    look(|entry| Arc::clone(&entry.shared))
 }
 
 /// Tells whether this thread runs code of any manager.
 pub(crate) fn is_managed() -> bool {
-    CURRENT
-        .try_with(|current| current.try_borrow().is_ok_and(|current| current.is_some()))
-        .unwrap_or(false)
+    look(|_| ()).is_some()
+}
+
+fn look<R>(at: impl FnOnce(&Entry) -> R) -> Option<R> {
+    let seen = CURRENT.try_with(|current| {
+        let entry = current.take();
+        let seen = entry.as_deref().map(at);
+        current.set(entry);
+        seen
+    });
+    seen.ok().flatten()
 }
 
 fn swap(other: &mut Option<Arc<Entry>>) {
     // Fails only while the thread is being torn down, when nobody asks any more.
-    let _ = CURRENT.try_with(|current| {
-        if let Ok(mut current) = current.try_borrow_mut() {
-            std::mem::swap(&mut *current, other);
-        }
-    });
+    let _ = CURRENT.try_with(|current| *other = current.replace(other.take()));
 }

@@ -2,7 +2,7 @@
 //! drives the state machine. The time of an event is read under the lock, so that the order of the times is the order
 //! of the events: the report sorts failures by it, and the first is the root.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::LazyCell, sync::Arc, time::Duration};
 
 use task_core::{Escalation, Stage, Step};
 
@@ -30,7 +30,8 @@ impl Shared {
         let detail = end.detail();
         let is_told = !outcome.is_clean() || News::tells_clean_tasks();
         let mut state = self.lock();
-        let now = self.now_from(whereabouts);
+        // Read once, and only if asked for: it is a good part of what a clean end costs.
+        let now = LazyCell::new(|| self.now_from(whereabouts));
         if !entry.set_outcome(outcome) {
             // It was given up before, and that outcome stands; but what went wrong since is not lost.
             state.abandoned.retain(|abandoned| abandoned.id != entry.id);
@@ -38,7 +39,7 @@ impl Shared {
                 End::Aborted => None,
                 end if state.machine.step() == Step::Ended => Some(end),
                 end => {
-                    state.record.end(entry, end, now);
+                    state.record.end(entry, end, *now);
                     None
                 }
             };
@@ -53,7 +54,7 @@ impl Shared {
         let removed;
         let mut news = Vec::new();
         if is_told {
-            news.push(News::Ended { entry: Arc::clone(entry), outcome, detail, now });
+            news.push(News::Ended { entry: Arc::clone(entry), outcome, detail, now: *now });
         }
         let is_news = !matches!(end, End::Recorded(_));
         match entry.role {
@@ -63,18 +64,20 @@ impl Shared {
                 state.tally.ended(entry, kind, outcome);
                 state.gates.ended(entry, kind == Kind::Ephemeral, outcome);
                 state.update_started();
-                state.record.end(entry, end, now);
+                if !outcome.is_clean() {
+                    state.record.end(entry, end, *now);
+                }
                 if let Some(trigger) = state.machine.task_ended(entry.phase, kind, outcome) {
-                    let is_first = state.machine.trigger(now, trigger, None);
+                    let is_first = state.machine.trigger(*now, trigger, None);
                     // That a stopped task ends is no further trigger.
                     if is_first || (trigger == Trigger::Failure && is_news) {
                         let kind = CauseKind::task_ended(entry, outcome);
-                        state.record.trigger(kind.clone(), now);
+                        state.record.trigger(kind.clone(), *now);
                         news.extend(is_first.then_some(News::Triggered(kind)));
                     }
                 }
                 if state.machine.plan().is_some() {
-                    state.record.task(entry, outcome, now);
+                    state.record.task(entry, outcome, *now);
                 }
             }
             Role::Cleanup => {
@@ -82,14 +85,18 @@ impl Shared {
                 let ran = entry.was_polled().then_some(outcome);
                 let took = now.saturating_sub(entry.began);
                 state.record.cleanup(&entry.name, ran, entry.began, took);
-                state.record.end(entry, end, now);
+                state.record.end(entry, end, *now);
                 state.machine.cleanup_ended();
             }
         }
         let evicted = std::mem::take(&mut state.record.evicted);
         // Before anything that may block on the way.
         let parcel = self.alarm.delivery.add(entry.stage.advance_quietly(Stage::Ended));
-        let news = self.drive_quietly(state, now, news);
+        if state.machine.is_at_rest() && state.times.next.is_none() {
+            drop(state);
+        } else {
+            news = self.drive_quietly(state, *now, news);
+        }
         let parcel = self.alarm.delivery.join(parcel, self.version.bump_quietly());
         self.deliver(parcel);
         self.tell(news);

@@ -180,8 +180,7 @@ impl Machine {
         }
         match self.step {
             Step::Running => {
-                let complete = !self.alive.any(|phase| !self.had_work || !phase.is_support());
-                if self.waited && complete {
+                if self.is_complete() {
                     Some(Action::Complete)
                 } else {
                     self.start_deadline.take_if(|at| *at <= now).map(|_| Action::StartTimeout)
@@ -202,6 +201,10 @@ impl Machine {
             Step::CleaningUp => self.advance_cleanup(now),
             Step::Ended => None,
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.waited && !self.alive.any(|phase| !self.had_work || !phase.is_support())
     }
 
     fn advance_stop(&mut self, now: Tick) -> Option<Action> {
@@ -254,6 +257,11 @@ impl Machine {
         }
         self.wait = Some(wait);
         Some(Action::Clean)
+    }
+
+    /// Tells whether [`advance`](Self::advance) has nothing to do, whatever the time is.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.step == Step::Running && self.start_deadline.is_none() && !self.is_complete()
     }
 
     /// Returns when the next call of [`advance`](Self::advance) is due, if nothing happens before.
