@@ -83,7 +83,12 @@ impl Shared {
         Ok((entry, handle))
     }
 
-    fn launch(self: &Arc<Self>, entry: Arc<Entry>, handle: &Handle, future: UserFuture) -> TaskHandle {
+    fn launch(
+        self: &Arc<Self>,
+        entry: Arc<Entry>,
+        handle: &Handle,
+        future: UserFuture,
+    ) -> TaskHandle {
         let future = in_span(&entry, future);
         entry.set_join_handle(handle.spawn(Managed::new(Arc::clone(&entry), future)));
         self.changed();

@@ -65,7 +65,7 @@ fn a_scope_that_forgets_to_run_the_body_does_not_lose_it() {
         fn stage(&self) -> &StageCell {
             &self.0
         }
-        fn enter(&self, _: &mut dyn FnMut()) {}
+        fn enter(self: Arc<Self>, _: &mut dyn FnMut()) {}
     }
     assert_eq!(Context::new(Arc::new(Forgetful(StageCell::new()))).enter(|| 7), 7);
 }

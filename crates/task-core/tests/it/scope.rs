@@ -64,7 +64,7 @@ impl Scope for Recorder {
         self.note("hold");
     }
 
-    fn release_hold(&self) {
+    fn release_hold(self: Arc<Self>) {
         self.note("let go");
     }
 
@@ -80,7 +80,7 @@ impl Scope for Recorder {
         self.note(format!("signal {name} {count}"));
     }
 
-    fn enter(&self, body: &mut dyn FnMut()) {
+    fn enter(self: Arc<Self>, body: &mut dyn FnMut()) {
         self.note("enter");
         body();
     }
