@@ -61,8 +61,8 @@ pub(crate) const LANES: &[Section] = &[
     },
     Section {
         name: "valgrind",
-        about: "The tests of task-core and task-manager under valgrind: memory that nothing\n\
-                points to at the end. Needs valgrind.",
+        about: "The tests of task-core and task-manager under valgrind, and a million ephemeral\n\
+                tasks: memory that nothing points to at the end. Needs valgrind.",
         run: valgrind::run,
     },
     Section {

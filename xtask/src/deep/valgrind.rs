@@ -24,23 +24,36 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     if Run::program(workspace, "valgrind").arguments(["--version"]).read().is_err() {
         return Ok(Ending::Skipped("valgrind is not installed (Debian: valgrind)".to_owned()));
     }
-    let tests = tests(workspace)?;
-    run_each(tests.iter().map(|test| {
+    let all = PACKAGES.iter().flat_map(|package| ["-p", package]).chain(["--tests"]);
+    let soak = ["-p", "task-manager", "--release", "--test", "soak"];
+    let under = |test: &String| {
         Run::program(workspace, "valgrind")
             .arguments(VALGRIND)
-            .arguments([test.as_str(), "--test-threads=1"])
-            .environment("TASK_SOAK", "2000")
+            .arguments([test])
             .limit(super::LIMIT)
+    };
+    let tests = tests(workspace, all)?;
+    run_each(
+        tests.iter().map(|test| {
+            under(test).arguments(["--test-threads=1"]).environment("TASK_SOAK", "2000")
+        }),
+    )?;
+    // What each of a million tasks leaves behind would be a million leaks.
+    let soak = self::tests(workspace, soak)?;
+    run_each(soak.iter().map(|test| {
+        under(test).arguments(["ephemeral", "--nocapture"]).environment("TASK_SOAK", "1000000")
     }))?;
     Ok(Ending::Passed)
 }
 
-/// Builds the test binaries, and returns where Cargo put them.
-fn tests(workspace: &Workspace) -> Result<Vec<String>> {
+/// Builds test binaries, and returns where Cargo put them.
+fn tests<'a>(
+    workspace: &Workspace,
+    which: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<String>> {
     let (messages, _) = tool::cargo(workspace)
-        .arguments(["test", "--locked", "--no-run", "--tests", "--all-features"])
-        .arguments(["--message-format", "json"])
-        .arguments(PACKAGES.iter().flat_map(|package| ["-p", package]))
+        .arguments(["test", "--locked", "--no-run", "--all-features", "--message-format", "json"])
+        .arguments(which)
         .read()?;
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let tests = messages.filter(|message| message["profile"]["test"] == Value::Bool(true));
