@@ -2,7 +2,8 @@
 
 use anyhow::{Context as _, anyhow};
 use task_core::{
-    Blocker, Cancelled, Outcome, Phase, Readiness, Step, TaskId, TaskInfo, TaskState, Totals,
+    Blocker, Cancelled, CleanupState, Exits, Outcome, Phase, Readiness, Step, TaskId, TaskInfo,
+    TaskState, Totals,
 };
 
 #[test]
@@ -15,6 +16,9 @@ fn every_word_is_told_and_keeps_the_width_that_is_asked_for() {
     let states =
         [TaskState::Running, TaskState::Stopping, TaskState::Aborting, TaskState::Abandoned];
     assert_eq!(states.map(TaskState::as_str), ["running", "stopping", "aborting", "abandoned"]);
+    let ended = CleanupState::Ended(Outcome::Panicked);
+    let states = [CleanupState::Waiting, CleanupState::Running, ended, CleanupState::NotRun];
+    assert_eq!(states.map(CleanupState::as_str), ["waiting", "running", "panicked", "not run"]);
     let padded = format!("{:>10}|{:>8}|{:>9}|", Outcome::Failed, Step::Ended, TaskState::Running);
     assert_eq!(padded, "    failed|   ended|  running|");
     assert_eq!(format!("{:>3}", TaskId::new(7)), "  7");
@@ -35,6 +39,16 @@ fn totals_count_each_outcome_apart() {
         }
     }
     assert_eq!(Outcome::ALL.map(|outcome| totals.of(outcome)), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn the_ends_of_one_name_are_counted_by_outcome_and_in_all() {
+    let mut exits = Exits::new(Some("job".into()));
+    for outcome in [Outcome::Completed, Outcome::Failed, Outcome::Failed] {
+        exits.count(outcome);
+    }
+    assert_eq!(Outcome::ALL.map(|outcome| exits.of(outcome)), [1, 0, 2, 0, 0, 0]);
+    assert_eq!((exits.total(), exits.name.as_deref()), (3, Some("job")));
 }
 
 #[test]
