@@ -6,32 +6,12 @@ use std::{
 };
 
 use rdkafka::{
-    ClientContext,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
-    statistics::Statistics,
 };
 
 /// An outage makes some ten errors a second, of which one in this time is enough.
 const PAUSE: Duration = Duration::from_secs(10);
-
-/// The producer's callbacks: none but logging.
-#[derive(Debug, Default)]
-pub(crate) struct Log {
-    errors: Throttle,
-}
-
-impl ClientContext for Log {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.errors.warn("kafka producer", &error, reason);
-    }
-
-    fn stats(&self, _statistics: Statistics) {}
-}
 
 /// librdkafka's own lines. Those about brokers that are away come as errors too, which are throttled.
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {

@@ -5,22 +5,29 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
 };
 
+use crate::{Latency, latency::Stopwatch};
+
 /// The counters of one task, shared with whoever shows them. They only grow, except for the gauges.
 #[derive(Clone, Debug)]
 pub struct Counters(pub(crate) Arc<Cells>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Cells {
     pub(crate) consumed: AtomicU64,
     pub(crate) produced: AtomicU64,
     pub(crate) dead_lettered: AtomicU64,
+    pub(crate) retried: AtomicU64,
     pub(crate) settled: AtomicU64,
+    pub(crate) given_back: AtomicU64,
     pub(crate) rebalances: AtomicU64,
     pub(crate) unclean_revocations: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) commit_failures: AtomicU64,
     pub(crate) assigned: AtomicI64,
     pub(crate) lag: AtomicI64,
+    pub(crate) commit_latency: Stopwatch,
+    /// The producer's.
+    pub(crate) delivery_latency: Arc<Stopwatch>,
 }
 
 /// What [`Counters`] held at one moment.
@@ -33,6 +40,8 @@ pub struct Counts {
     pub produced: u64,
     /// Messages that the brokers acknowledged in the dead-letter topic.
     pub dead_lettered: u64,
+    /// Times that the transform asked to be called again.
+    pub retried: u64,
     /// Messages dealt with in full, their offsets stored.
     pub settled: u64,
     /// Messages consumed and not settled: a gauge. Those that are left when the task has ended were given up, and
@@ -51,41 +60,39 @@ pub struct Counts {
     pub assigned: u64,
     /// Messages in those partitions beyond the last stored offset, as of the last second: a gauge.
     pub lag: u64,
+    /// How long commits took, from the request until the brokers' answer was seen.
+    pub commit_latency: Latency,
+    /// How long records took from the producer's queue until the brokers' acknowledgement, those of all clones of the
+    /// producer that the task was given.
+    pub delivery_latency: Latency,
 }
 
 impl Counters {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Cells {
-            consumed: AtomicU64::new(0),
-            produced: AtomicU64::new(0),
-            dead_lettered: AtomicU64::new(0),
-            settled: AtomicU64::new(0),
-            rebalances: AtomicU64::new(0),
-            unclean_revocations: AtomicU64::new(0),
-            commits: AtomicU64::new(0),
-            commit_failures: AtomicU64::new(0),
-            assigned: AtomicI64::new(0),
-            lag: AtomicI64::new(0),
-        }))
+    pub(crate) fn new(delivery_latency: Arc<Stopwatch>) -> Self {
+        Self(Arc::new(Cells { delivery_latency, ..Cells::default() }))
     }
 
     /// Returns the present values, each read by itself.
     pub fn get(&self) -> Counts {
         let cells = &self.0;
         let settled = cells.settled.load(Relaxed);
+        let given_back = cells.given_back.load(Relaxed);
         let consumed = cells.consumed.load(Relaxed);
         Counts {
             consumed,
             produced: cells.produced.load(Relaxed),
             dead_lettered: cells.dead_lettered.load(Relaxed),
+            retried: cells.retried.load(Relaxed),
             settled,
-            in_flight: consumed.saturating_sub(settled),
+            in_flight: consumed.saturating_sub(settled).saturating_sub(given_back),
             rebalances: cells.rebalances.load(Relaxed),
             unclean_revocations: cells.unclean_revocations.load(Relaxed),
             commits: cells.commits.load(Relaxed),
             commit_failures: cells.commit_failures.load(Relaxed),
             assigned: cells.assigned.load(Relaxed).max(0).cast_unsigned(),
             lag: cells.lag.load(Relaxed).max(0).cast_unsigned(),
+            commit_latency: cells.commit_latency.get(),
+            delivery_latency: cells.delivery_latency.get(),
         }
     }
 }

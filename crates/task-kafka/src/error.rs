@@ -11,6 +11,8 @@ pub struct Error(#[from] Kind);
 pub(crate) enum Kind {
     #[error("a Kafka consumer has to be made within a Tokio runtime")]
     NoRuntime,
+    #[error("bad Kafka settings: {0}")]
+    Bad(String),
     #[error("setting `{0}` is the task's own and cannot be changed")]
     Reserved(String),
     #[error("failed to make the Kafka {role}")]
@@ -27,7 +29,9 @@ impl Error {
     pub fn is_settings(&self) -> bool {
         matches!(
             self.0,
-            Kind::Reserved(_) | Kind::Client { source: KafkaError::ClientConfig(..), .. }
+            Kind::Bad(_)
+                | Kind::Reserved(_)
+                | Kind::Client { source: KafkaError::ClientConfig(..), .. }
         )
     }
 }

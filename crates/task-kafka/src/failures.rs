@@ -1,20 +1,22 @@
 //! What went wrong in one run: none of it may hide another.
 
-use std::{any::Any, panic::resume_unwind};
+use std::panic::resume_unwind;
 
 use anyhow::anyhow;
 use task_core::{Cancelled, Context};
 use tokio::task::JoinError;
 
-/// How the settler ended.
-pub(crate) type Settled = Result<anyhow::Result<()>, JoinError>;
+use crate::apart::Panic;
+
+/// How a part of the task ended.
+pub(crate) type Ended = Result<anyhow::Result<()>, Panic>;
 
 /// Failures in their order: the last one is what the task returns, those before it are recorded as they are followed
 /// by another, so that the report has the first one first. A panic is raised again after all steps of the stop.
 pub(crate) struct Failures<'a> {
     ctx: &'a Context,
     last: Option<anyhow::Error>,
-    panic: Option<Box<dyn Any + Send>>,
+    panic: Option<Panic>,
 }
 
 impl<'a> Failures<'a> {
@@ -34,12 +36,17 @@ impl<'a> Failures<'a> {
         }
     }
 
-    pub(crate) fn add_settled(&mut self, settled: Settled) {
-        match settled.map_err(JoinError::try_into_panic) {
+    pub(crate) fn add_ended(&mut self, ended: Ended) {
+        match ended {
             Ok(result) => self.add(result),
-            Err(Ok(payload)) => self.panic = Some(payload),
-            Err(Err(_aborted)) => self.add(Err(anyhow!("the sink did not return in time"))),
+            // Of two, the second is told by the panic hook.
+            Err(panic) => _ = self.panic.get_or_insert(panic),
         }
+    }
+
+    pub(crate) fn add_settled(&mut self, settled: Result<Ended, JoinError>) {
+        let late = |_aborted| Ok(Err(anyhow!("the sink did not return in time")));
+        self.add_ended(settled.unwrap_or_else(late));
     }
 
     pub(crate) fn into_result(mut self) -> anyhow::Result<()> {

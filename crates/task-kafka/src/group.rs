@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, ensure};
 use rdkafka::{
     ClientContext, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    error::KafkaError,
     statistics::Partition,
 };
 use task_core::Context;
@@ -27,6 +27,7 @@ use crate::{
     client::{Throttle, log},
     commit::commit_blocking,
     consumer::Consumer,
+    counters::Cells,
     window::{Place, Window, countdown},
 };
 
@@ -41,6 +42,8 @@ pub(crate) struct Membership {
     consumer: OnceLock<Weak<Consumer>>,
     stopping: AtomicBool,
     closing: AtomicBool,
+    /// Whether offsets were stored since the last commit.
+    stored: AtomicBool,
     pub(crate) errors: Throttle,
 }
 
@@ -55,6 +58,7 @@ impl Membership {
             consumer: OnceLock::new(),
             stopping: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            stored: AtomicBool::new(false),
             errors: Throttle::default(),
         }
     }
@@ -89,6 +93,20 @@ impl Membership {
         self.topics.get(place.0).map(String::as_str)
     }
 
+    /// Offsets were stored, or a commit of them failed.
+    pub(crate) fn stored(&self) {
+        self.stored.store(true, Relaxed);
+    }
+
+    /// Tells whether a commit is due, which is then the caller's to make.
+    pub(crate) fn takes_stored(&self) -> bool {
+        self.stored.swap(false, Relaxed)
+    }
+
+    pub(crate) fn counters(&self) -> &Cells {
+        &self.counters.0
+    }
+
     fn set_ready(&self, ready: bool) {
         if let Some(ctx) = self.ctx.get() {
             ctx.set_ready(ready);
@@ -111,7 +129,9 @@ impl Membership {
             _ => left(),
         };
         let mut finish = || -> anyhow::Result<()> {
-            let settled = self.window.wait_settled(&places, &mut patience);
+            // After the receive loop nothing in flight is waited for: it was settled, or given up.
+            let now = || if self.stopping.load(Relaxed) { Duration::ZERO } else { patience() };
+            let settled = self.window.wait_settled(&places, now);
             // librdkafka commits too when partitions are given back, but once only, and it may be refused.
             if let Some(consumer) = self.consumer.get().and_then(Weak::upgrade) {
                 commit_blocking(consumer, patience()).context("not committed")?;
@@ -122,9 +142,8 @@ impl Membership {
         let finished = match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
             // The other tasks of this worker, the settler among them, move to another one.
             Ok(RuntimeFlavor::MultiThread) => block_in_place(finish),
-            // The settler cannot run: to wait would be in vain.
-            Ok(_) => Err(anyhow!("a current-thread runtime leaves messages in flight")),
-            Err(_) => finish(),
+            // Where a runtime has one thread, the receive loop has another (see `apart.rs`).
+            _ => finish(),
         };
         if let Err(error) = finished {
             self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
@@ -166,17 +185,6 @@ impl ConsumerContext for Membership {
         // An empty assignment is one too: this member stands by.
         if let Rebalance::Assign(_) = rebalance {
             self.set_ready(true);
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        match result {
-            Ok(()) => _ = self.counters.0.commits.fetch_add(1, Relaxed),
-            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
-            Err(error) => {
-                self.counters.0.commit_failures.fetch_add(1, Relaxed);
-                tracing::warn!(%error, "a commit failed");
-            }
         }
     }
 }

@@ -9,25 +9,29 @@
 //! acknowledged. What it does not promise: that a message has its effects once. After a kill, a lost assignment or a
 //! stop with the brokers away, those since the last commit are read again, so a [`Sink`] has to bear repetition.
 //!
-//! It needs Tokio's multi-thread runtime: a rebalance is a callback that blocks until the messages in flight of the
-//! revoked partitions are dealt with, by another worker. On a current-thread runtime it does not wait, and a rebalance
-//! repeats what was in flight.
+//! A rebalance is a callback that blocks until the messages in flight of the revoked partitions are dealt with, which
+//! Tokio's other workers do meanwhile. On a current-thread runtime messages are received and transformed on a thread of
+//! its own instead, which costs some throughput.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod apart;
 mod client;
 mod commit;
 mod consumer;
 mod counters;
+mod decide;
 mod error;
 mod failures;
 mod group;
+mod latency;
 mod message;
 mod outlet;
 mod producer;
 mod receive;
+mod reports;
 mod settings;
 mod settle;
 mod stop;
@@ -38,6 +42,7 @@ mod window;
 
 pub use counters::{Counters, Counts};
 pub use error::Error;
+pub use latency::Latency;
 pub use message::{Incoming, Output, Record, Verdict};
 pub use producer::{Delivery, Producer, SendError};
 pub use settings::Settings;

@@ -4,50 +4,64 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use rdkafka::{
     message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders},
-    producer::FutureRecord,
+    producer::BaseRecord,
+    util::IntoOpaque,
 };
 
 /// A message as it was received.
-pub struct Incoming<'a>(&'a BorrowedMessage<'a>);
+pub struct Incoming<'a> {
+    message: &'a BorrowedMessage<'a>,
+    attempt: u32,
+}
 
 impl<'a> Incoming<'a> {
     pub(crate) fn new(message: &'a BorrowedMessage<'a>) -> Self {
-        Self(message)
+        Self { message, attempt: 1 }
+    }
+
+    pub(crate) fn again(&mut self) {
+        self.attempt = self.attempt.saturating_add(1);
+    }
+
+    /// Returns how often this message has been handed to the transform by this task since it was received, this time
+    /// included: 1 unless the transform asked for a [retry](Verdict::Retry).
+    pub fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     /// Returns the topic.
     pub fn topic(&self) -> &str {
-        self.0.topic()
+        self.message.topic()
     }
 
     /// Returns the partition.
     pub fn partition(&self) -> i32 {
-        self.0.partition()
+        self.message.partition()
     }
 
     /// Returns the offset within the partition.
     pub fn offset(&self) -> i64 {
-        self.0.offset()
+        self.message.offset()
     }
 
     /// Returns the key.
     pub fn key(&self) -> Option<&[u8]> {
-        self.0.key()
+        self.message.key()
     }
 
     /// Returns the payload; a tombstone has none.
     pub fn payload(&self) -> Option<&[u8]> {
-        self.0.payload()
+        self.message.payload()
     }
 
     /// Returns when the message was made or appended, in milliseconds since 1970, if the broker says so.
     pub fn timestamp_ms(&self) -> Option<i64> {
-        self.0.timestamp().to_millis()
+        self.message.timestamp().to_millis()
     }
 
     /// Returns the headers in order. Names may repeat.
     pub fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        let headers = self.0.headers();
+        let headers = self.message.headers();
         headers.into_iter().flat_map(|headers| headers.iter()).map(|it| (it.key, it.value))
     }
 
@@ -81,6 +95,14 @@ pub enum Verdict<E> {
     Forward(Output<E>),
     /// Send the message as it is to the dead-letter topic, for this reason.
     DeadLetter(String),
+    /// Hand the message to the transform again after a pause, for this reason: something else is at fault, such as a
+    /// service that does not answer.
+    ///
+    /// The pause is 100 ms at first, doubles up to 5 s, and ends early for a stop, after which the message is read
+    /// again. Until the message is dealt with the task receives nothing else, so that the order is kept, and a rebalance
+    /// has to wait. When [`Settings::retry_budget`](crate::Settings::retry_budget) is used up, this is a
+    /// [`DeadLetter`](Self::DeadLetter); a transform that wants something else looks at [`Incoming::attempt`].
+    Retry(String),
 }
 
 /// What becomes of one message.
@@ -99,6 +121,7 @@ pub struct Record {
     key: Option<Vec<u8>>,
     payload: Option<Vec<u8>>,
     partition: Option<i32>,
+    timestamp_ms: Option<i64>,
     headers: Vec<(Cow<'static, str>, Option<Vec<u8>>)>,
 }
 
@@ -106,7 +129,14 @@ impl Record {
     /// Makes an empty record for this topic.
     pub fn to(topic: impl Into<Arc<str>>) -> Self {
         let topic = topic.into();
-        Self { topic, key: None, payload: None, partition: None, headers: Vec::new() }
+        Self {
+            topic,
+            key: None,
+            payload: None,
+            partition: None,
+            timestamp_ms: None,
+            headers: Vec::new(),
+        }
     }
 
     /// The key: records of one key keep their order. Default: none.
@@ -127,6 +157,12 @@ impl Record {
         self
     }
 
+    /// When it was made, in milliseconds since 1970. Default: when it is sent.
+    pub fn timestamp_ms(mut self, timestamp: i64) -> Self {
+        self.timestamp_ms = Some(timestamp);
+        self
+    }
+
     /// Adds a header. Default: none.
     pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.into(), Some(value.as_ref().to_vec())));
@@ -143,11 +179,12 @@ impl Record {
         self.payload.as_deref()
     }
 
-    pub(crate) fn as_native(&self) -> FutureRecord<'_, [u8], [u8]> {
-        let mut record = FutureRecord::to(&self.topic);
+    pub(crate) fn as_native<T: IntoOpaque>(&self, ticket: T) -> BaseRecord<'_, [u8], [u8], T> {
+        let mut record = BaseRecord::with_opaque_to(&self.topic, ticket);
         record.key = self.key.as_deref();
         record.payload = self.payload.as_deref();
         record.partition = self.partition;
+        record.timestamp = self.timestamp_ms;
         if !self.headers.is_empty() {
             let headers = OwnedHeaders::new_with_capacity(self.headers.len());
             record.headers = Some(self.headers.iter().fold(headers, |headers, (key, value)| {

@@ -6,7 +6,10 @@ use anyhow::Context as _;
 use task_core::Context;
 use tokio::time::sleep;
 
-use crate::{Delivery, Incoming, Output, Producer, Record, SendError, Verdict};
+use crate::{
+    Delivery, Incoming, Output, Producer, Record, SendError,
+    decide::{Decision, Refusal},
+};
 
 /// The producer's side of the receive loop.
 ///
@@ -26,16 +29,16 @@ pub(crate) struct Sent<E> {
 }
 
 impl Outlet {
-    /// Sends what the verdict says.
+    /// Sends what was decided.
     pub(crate) async fn dispatch<E>(
         &self,
         incoming: &Incoming<'_>,
-        verdict: Verdict<E>,
+        decision: Decision<E>,
     ) -> anyhow::Result<Sent<E>> {
         let mut deliveries = Vec::new();
-        let reason = match verdict {
-            Verdict::DeadLetter(reason) => reason,
-            Verdict::Forward(Output { records, effect }) => {
+        let reason = match decision {
+            Err(Refusal(reason)) => reason,
+            Ok(Output { records, effect }) => {
                 match self.send_all(&records, &mut deliveries).await? {
                     Ok(()) => return Ok(Sent { deliveries, effect, is_dead_letter: false }),
                     Err(error) if error.is_too_large() => {

@@ -3,20 +3,23 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{DeliveryFuture, FutureProducer, Producer as _, PurgeConfig},
+    producer::{Producer as _, PurgeConfig, ThreadedProducer},
 };
+use tokio::sync::oneshot;
 
 use crate::{
-    Error, Record, Settings,
-    client::Log,
+    Error, Latency, Record, Settings,
     error::{Kind, cause},
+    latency::Stopwatch,
+    reports::{Report, Reports, Ticket},
     thread::on_thread,
 };
 
@@ -25,17 +28,21 @@ use crate::{
 /// It is idempotent: its own retries neither double nor reorder what it sends. Dropping the last clone throws away what
 /// has not been delivered, so [`close`](Self::close) it.
 #[derive(Clone)]
-pub struct Producer(FutureProducer<Log>);
+pub struct Producer(Arc<Native>);
+
+/// Not let go on the thread that drops it: librdkafka blocks for that, up to half a second.
+struct Native(Option<ThreadedProducer<Reports>>);
 
 impl Producer {
     /// Makes a producer. It connects in the background.
     ///
     /// # Errors
     ///
-    /// [`Error`], if librdkafka refuses a setting.
+    /// [`Error`], if a setting is bad by itself or librdkafka refuses it.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        let made = settings.producer()?.create_with_context(Log::default());
-        made.map(Self).map_err(|source| Kind::Client { role: "producer", source }.into())
+        let made = settings.producer()?.create_with_context(Reports::default());
+        let made = made.map_err(|source| Kind::Client { role: "producer", source })?;
+        Ok(Self(Arc::new(Native(Some(made)))))
     }
 
     /// Puts a record into the queue, and returns at once.
@@ -44,15 +51,22 @@ impl Producer {
     ///
     /// [`SendError`], if it could not be queued. When the queue is full, try again soon.
     pub fn send(&self, record: &Record) -> Result<Delivery, SendError> {
-        match self.0.send_result(record.as_native()) {
-            Ok(report) => Ok(Delivery(report)),
+        let (report, delivery) = oneshot::channel();
+        let ticket = Box::new(Ticket { sent: Instant::now(), report });
+        match self.native().send(record.as_native(ticket)) {
+            Ok(()) => Ok(Delivery(delivery)),
             Err((error, _)) => Err(SendError(error)),
         }
     }
 
     /// Gives up everything that is not delivered, of all clones; the pending [`Delivery`]s fail at once.
     pub fn purge(&self) {
-        self.0.purge(PurgeConfig::default().queue().inflight());
+        self.native().purge(PurgeConfig::default().queue().inflight());
+    }
+
+    /// Returns how long records took from [`send`](Self::send) to the brokers' acknowledgement, those of all clones.
+    pub fn latency(&self) -> Latency {
+        self.native().context().latency.get()
     }
 
     /// Waits until everything is delivered, at most for `budget`, and lets the producer go.
@@ -68,38 +82,49 @@ impl Producer {
     /// The thread goes on if this future is dropped.
     pub async fn close(self, budget: Duration) -> anyhow::Result<()> {
         let flushed = on_thread("kafka-flush", move || {
-            let flushed = self.0.flush(budget);
-            let left = self.0.in_flight_count();
+            let flushed = self.native().flush(budget);
+            let left = self.native().in_flight_count();
             flushed
                 .map_err(cause)
                 .with_context(|| format!("{left} records were not delivered in {budget:?}"))
         });
         flushed.await?
     }
+
+    pub(crate) fn native(&self) -> &ThreadedProducer<Reports> {
+        self.0.0.as_ref().expect("taken only when dropped")
+    }
+
+    pub(crate) fn stopwatch(&self) -> Arc<Stopwatch> {
+        Arc::clone(&self.native().context().latency)
+    }
 }
 
 impl fmt::Debug for Producer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Producer").field("in_flight", &self.0.in_flight_count()).finish()
+        f.debug_struct("Producer").field("in_flight", &self.native().in_flight_count()).finish()
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        let native = self.0.take();
+        drop(on_thread("kafka-drop", move || drop(native)));
     }
 }
 
 /// Resolves when a record was delivered, or never will be.
 #[must_use = "a record counts only once it is delivered"]
-pub struct Delivery(DeliveryFuture);
+pub struct Delivery(oneshot::Receiver<Report>);
 
 impl Future for Delivery {
     type Output = anyhow::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|report| match report {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err((error, record))) => {
-                use rdkafka::Message as _;
-                let said = format!("failed to deliver to `{}`", record.topic());
-                Err(cause(error).context(said))
-            }
-            Err(_) => Err(anyhow::anyhow!("the producer is gone")),
+        Poll::Ready(match ready!(Pin::new(&mut self.0).poll(cx)) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(cause(error).context("failed to deliver a record")),
+            Err(_) => Err(anyhow!("the producer is gone")),
         })
     }
 }

@@ -5,7 +5,6 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use anyhow::Context as _;
 use rdkafka::{
     Message as _,
     consumer::Consumer as _,
@@ -17,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::{
     Counters, Delivery, Incoming, Transform,
     consumer::Consumer,
+    decide::Decider,
     error::cause,
     outlet::Outlet,
     window::{InFlight, Window},
@@ -34,7 +34,7 @@ pub(crate) struct Entry<E> {
 pub(crate) struct Receiver<T: Transform> {
     pub(crate) ctx: Context,
     pub(crate) consumer: Arc<Consumer>,
-    pub(crate) transform: T,
+    pub(crate) decider: Decider<T>,
     pub(crate) outlet: Outlet,
     pub(crate) window: Arc<Window>,
     pub(crate) counters: Counters,
@@ -65,10 +65,9 @@ impl<T: Transform> Receiver<T> {
                     continue;
                 }
             };
-            let incoming = Incoming::new(&message);
-            let verdict = self.ctx.ready_or_cancelled(self.transform.transform(&incoming)).await?;
-            let verdict = verdict.with_context(|| format!("failed to transform {incoming:?}"))?;
-            let sent = self.outlet.dispatch(&incoming, verdict).await?;
+            let mut incoming = Incoming::new(&message);
+            let decision = self.decider.decide(&mut incoming).await?;
+            let sent = self.outlet.dispatch(&incoming, decision).await?;
 
             let place = membership.place(message.topic(), message.partition());
             let entry = Entry {

@@ -1,39 +1,46 @@
 //! How the clients are set up.
 
+mod native;
+
 use std::{fmt, sync::Arc, time::Duration};
-
-use rdkafka::ClientConfig;
-
-use crate::error::{Error, Kind};
-
-/// What the delivery guarantee rests on, so that no free setting may change it.
-const RESERVED: [&str; 7] = [
-    "auto.commit.interval.ms",
-    "bootstrap.servers",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.idempotence",
-    "group.id",
-    "statistics.interval.ms",
-];
 
 /// How a [`KafkaTask`](crate::KafkaTask) and its [`Producer`](crate::Producer) work.
 ///
-/// Setters take the value and return the settings; each names its default.
+/// Setters take the value and return the settings; each names its default. What is wrong is said when a client is made
+/// of them: no brokers, group or topics; a pattern among the topics; a dead-letter topic that is read too; a number or a
+/// time that is zero; a free setting that the guarantee rests on, or that librdkafka does not know.
 #[derive(Clone)]
 #[must_use = "settings do nothing until a client is made of them"]
 pub struct Settings {
-    pub(crate) brokers: String,
+    brokers: String,
     pub(crate) group: String,
     pub(crate) topics: Vec<String>,
     pub(crate) dead_letter_topic: Option<Arc<str>>,
     pub(crate) window: usize,
     pub(crate) batch: usize,
-    pub(crate) session_timeout: Duration,
-    pub(crate) message_timeout: Duration,
+    pub(crate) commit_interval: Duration,
+    pub(crate) retry_budget: Duration,
+    session_timeout: Duration,
+    message_timeout: Duration,
     pub(crate) stop_budget: Duration,
     pub(crate) revoke_budget: Duration,
-    free: Vec<(String, String)>,
+    free: Vec<Free>,
+}
+
+/// A setting of librdkafka.
+#[derive(Clone)]
+struct Free {
+    of: Clients,
+    name: String,
+    value: String,
+}
+
+/// Which client a setting is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clients {
+    Both,
+    Consumer,
+    Producer,
 }
 
 impl Settings {
@@ -46,6 +53,8 @@ impl Settings {
             dead_letter_topic: None,
             window: 4096,
             batch: 256,
+            commit_interval: Duration::from_secs(1),
+            retry_budget: Duration::from_secs(30),
             session_timeout: Duration::from_secs(10),
             message_timeout: Duration::from_secs(20),
             stop_budget: Duration::from_secs(15),
@@ -72,15 +81,31 @@ impl Settings {
         self
     }
 
-    /// How many messages may be between their receipt and their stored offset, at least 1. Default: 4096.
+    /// How many messages may be between their receipt and their stored offset, at least 1. When so many are, the task
+    /// receives no more. Default: 4096.
     pub fn window(mut self, messages: usize) -> Self {
-        self.window = messages.max(1);
+        self.window = messages;
         self
     }
 
-    /// How many messages are handed to the sink at once, at least 1. Default: 256.
+    /// How many messages are settled at once at most, that is, handed to the sink, at least 1. Default: 256.
     pub fn batch(mut self, messages: usize) -> Self {
-        self.batch = messages.max(1);
+        self.batch = messages;
+        self
+    }
+
+    /// How often what is stored is committed: what a kill makes the group read again is what came since the last
+    /// commit. Default: 1 s.
+    pub fn commit_interval(mut self, interval: Duration) -> Self {
+        self.commit_interval = interval;
+        self
+    }
+
+    /// How long one message may be retried (see [`Verdict::Retry`](crate::Verdict::Retry)) before it is refused like a
+    /// bad one. Keep it far below `max.poll.interval.ms`, which is 5 min: nothing else is received meanwhile.
+    /// Default: 30 s.
+    pub fn retry_budget(mut self, budget: Duration) -> Self {
+        self.retry_budget = budget;
         self
     }
 
@@ -112,57 +137,30 @@ impl Settings {
     }
 
     /// Any other setting of librdkafka, given to both clients: `security.protocol`, `sasl.username`. Default: none.
-    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.free.push((name.into(), value.into()));
+    pub fn setting(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.add(Clients::Both, name.into(), value.into())
+    }
+
+    /// Any other setting of librdkafka, given to the consumer: `fetch.min.bytes`, `group.instance.id`. Default: none.
+    pub fn consumer_setting(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.add(Clients::Consumer, name.into(), value.into())
+    }
+
+    /// Any other setting of librdkafka, given to the producer: `linger.ms`, `compression.type`. Default: none.
+    pub fn producer_setting(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.add(Clients::Producer, name.into(), value.into())
+    }
+
+    fn add(mut self, of: Clients, name: String, value: String) -> Self {
+        self.free.push(Free { of, name, value });
         self
-    }
-
-    pub(crate) fn consumer(&self) -> Result<ClientConfig, Error> {
-        let mut config = ClientConfig::new();
-        config
-            .set("auto.offset.reset", "earliest")
-            .set("partition.assignment.strategy", "cooperative-sticky");
-        self.finish(&mut config)?;
-        config
-            .set("group.id", &self.group)
-            .set("session.timeout.ms", millis(self.session_timeout))
-            // What is stored is committed every second; but only the task itself stores, after the fact.
-            .set("enable.auto.commit", "true")
-            .set("auto.commit.interval.ms", "1000")
-            .set("enable.auto.offset.store", "false")
-            // Where the lag comes from.
-            .set("statistics.interval.ms", "1000");
-        Ok(config)
-    }
-
-    pub(crate) fn producer(&self) -> Result<ClientConfig, Error> {
-        let mut config = ClientConfig::new();
-        // The same partition for the same key as the Java client's.
-        config.set("partitioner", "murmur2_random").set("linger.ms", "5");
-        self.finish(&mut config)?;
-        config
-            .set("enable.idempotence", "true")
-            .set("message.timeout.ms", millis(self.message_timeout));
-        Ok(config)
-    }
-
-    /// Adds what both clients share. Free settings beat the defaults above the call and lose to those below it.
-    fn finish(&self, config: &mut ClientConfig) -> Result<(), Error> {
-        for (name, value) in &self.free {
-            if RESERVED.contains(&name.as_str()) {
-                return Err(Kind::Reserved(name.clone()).into());
-            }
-            config.set(name, value);
-        }
-        config.set("bootstrap.servers", &self.brokers);
-        Ok(())
     }
 }
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Of the free settings only the names: a password may be among them.
-        let free: Vec<_> = self.free.iter().map(|(name, _)| name).collect();
+        let free: Vec<_> = self.free.iter().map(|free| &free.name).collect();
         f.debug_struct("Settings")
             .field("brokers", &self.brokers)
             .field("group", &self.group)
@@ -170,8 +168,4 @@ impl fmt::Debug for Settings {
             .field("settings", &free)
             .finish_non_exhaustive()
     }
-}
-
-fn millis(duration: Duration) -> String {
-    duration.as_millis().to_string()
 }

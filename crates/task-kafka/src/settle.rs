@@ -6,7 +6,6 @@
 
 use std::{
     collections::HashMap,
-    pin::pin,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
@@ -27,14 +26,8 @@ pub(crate) struct Settler<E, S> {
 }
 
 impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
-    /// Works until the queue is closed and empty, or something fails. Its panics and log lines are the task's.
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let ctx = self.ctx.clone();
-        let mut work = pin!(self.work());
-        std::future::poll_fn(move |cx| ctx.enter(|| work.as_mut().poll(cx))).await
-    }
-
-    async fn work(mut self) -> anyhow::Result<()> {
+    /// Works until the queue is closed and empty, or something fails.
+    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
         let mut batch = Vec::with_capacity(self.batch);
         while self.queue.recv_many(&mut batch, self.batch).await > 0 {
             self.settle(&mut batch).await?;
@@ -56,7 +49,12 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
             return Err(error.context("failed to write to the sink"));
         }
         self.store(&batch[..delivered])?;
-        delivery
+        delivery.with_context(|| {
+            let entry = &batch[delivered];
+            let (place, offset) = (entry.in_flight.place, entry.offset);
+            let topic = self.consumer.native().context().topic(place).unwrap_or("?");
+            format!("failed to produce what {topic}[{}]@{offset} became", place.1)
+        })
     }
 
     /// Stores the offsets of messages that are done.
@@ -73,6 +71,7 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
                 tracing::warn!(%error, topic, partition = place.1, offset, "offset not stored");
             }
         }
+        consumer.context().stored();
         self.counters.0.settled.fetch_add(done.len() as u64, Relaxed);
         Ok(())
     }

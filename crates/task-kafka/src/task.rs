@@ -3,24 +3,26 @@
 //! Its stop, in this order, each step with a deadline: receive no more; wait until what is in flight is delivered,
 //! written and stored; give up what is not, so that it is read again; commit; leave the group and close.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use task_core::{Context, Task};
 use tokio::{
-    pin, select,
+    select,
     sync::mpsc,
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
     time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
     Counters, Error, Producer, Settings, Sink, Transform,
-    commit::commit,
+    apart::{aside, guarded},
+    commit::{commit, keep_committing},
     consumer::{Consumer, close},
+    decide::Decider,
     error::Kind,
-    failures::{Failures, Settled},
+    failures::{Ended, Failures},
     group::Membership,
     outlet::Outlet,
     receive::Receiver,
@@ -68,11 +70,11 @@ impl<T: Transform, S: Sink<T::Effect>> KafkaTask<T, S> {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(Kind::NoRuntime.into()); // rdkafka would panic
         }
+        let native = settings.consumer()?;
         let window = Window::new(settings.window);
-        let counters = Counters::new();
+        let counters = Counters::new(producer.stopwatch());
         let membership = Membership::new(&settings, Arc::clone(&window), counters.clone());
-        let consumer: StreamConsumer<_> = settings
-            .consumer()?
+        let consumer: StreamConsumer<_> = native
             .create_with_context(membership)
             .map_err(|source| Kind::Client { role: "consumer", source })?;
         let consumer = Consumer::new(consumer);
@@ -102,21 +104,24 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
         ctx.status(format!("joining group `{}`", settings.group));
 
         let (queue, entries) = mpsc::unbounded_channel();
-        let mut settler = AbortOnDrop(tokio::spawn(
-            Settler {
-                ctx: ctx.clone(),
-                consumer: Arc::clone(&consumer),
-                sink,
-                batch: settings.batch,
-                counters: counters.clone(),
-                queue: entries,
-            }
-            .run(),
-        ));
+        let settle = Settler {
+            ctx: ctx.clone(),
+            consumer: Arc::clone(&consumer),
+            sink,
+            batch: settings.batch,
+            counters: counters.clone(),
+            queue: entries,
+        };
+        let mut settler = AbortOnDrop(tokio::spawn(guarded(ctx.clone(), settle.run())));
         let receiver = Receiver {
             ctx: ctx.clone(),
             consumer: Arc::clone(&consumer),
-            transform,
+            decider: Decider {
+                ctx: ctx.clone(),
+                transform,
+                retry_budget: settings.retry_budget,
+                counters: counters.clone(),
+            },
             outlet: Outlet {
                 ctx: ctx.clone(),
                 producer: producer.clone(),
@@ -127,28 +132,32 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
             queue,
         };
 
-        let mut deadlines = None;
-        let mut settled = None;
-        let received = {
-            let receive = receiver.run();
-            pin!(receive);
-            select! {
-                received = &mut receive => received,
-                early = &mut settler.0 => { settled = Some(early); Ok(()) }
-                late = overdue(&ctx, &settings) => { deadlines = Some(late); Ok(()) }
-            }
-            // The receive loop is dropped here, and with it the queue: the settler ends when it is empty.
-        };
-        let deadlines = deadlines.unwrap_or_else(|| Deadlines::start(&ctx, &settings));
+        let deadlines;
         let mut failures = Failures::new(&ctx);
-        failures.add(received);
-
-        consumer.native().context().begin_to_stop();
-        let in_flight = counters.get().in_flight;
-        ctx.status(format!("draining {in_flight} messages"));
-        let (settled, in_time) = match settled {
-            Some(settled) => (settled, true),
-            None => drain(&mut settler, &producer, deadlines.drain).await,
+        let (settled, in_time) = {
+            let interval = settings.commit_interval;
+            let mut committing = pin!(keep_committing(Arc::clone(&consumer), interval));
+            let (received, early, overdue) = {
+                let mut receive = pin!(aside(guarded(ctx.clone(), receiver.run())));
+                select! {
+                    received = &mut receive => (received, None, None),
+                    early = &mut settler.0 => (Ok(Ok(Ok(()))), Some(early), None),
+                    overdue = overdue(&ctx, &settings) => (Ok(Ok(Ok(()))), None, Some(overdue)),
+                    never = &mut committing => match never {},
+                }
+                // The receive loop is dropped here, and with it the queue: the settler ends when it is empty.
+            };
+            deadlines = overdue.unwrap_or_else(|| Deadlines::start(&ctx, &settings));
+            failures.add_ended(received.unwrap_or_else(|error| Ok(Err(error))));
+            consumer.native().context().begin_to_stop();
+            ctx.status(format!("draining {} messages", counters.get().in_flight));
+            match early {
+                Some(early) => (early, true),
+                None => select! {
+                    drained = drain(&mut settler, &producer, deadlines.drain) => drained,
+                    never = &mut committing => match never {},
+                },
+            }
         };
         let left = counters.get().in_flight;
         let given_up = || anyhow!("{left} messages were given up: they will be read again");
@@ -189,7 +198,7 @@ async fn drain(
     settler: &mut AbortOnDrop,
     producer: &Producer,
     deadline: Instant,
-) -> (Settled, bool) {
+) -> (Result<Ended, JoinError>, bool) {
     if let Ok(settled) = timeout_at(deadline, &mut settler.0).await {
         return (settled, true);
     }
@@ -200,11 +209,11 @@ async fn drain(
     }
     settler.0.abort();
     let aborted = timeout(moment, &mut settler.0).await;
-    (aborted.unwrap_or_else(|_| Ok(Err(anyhow!("the sink blocks its thread")))), false)
+    (aborted.unwrap_or_else(|_| Ok(Ok(Err(anyhow!("the sink blocks its thread"))))), false)
 }
 
 /// The settler goes with the task, however that ends.
-struct AbortOnDrop(JoinHandle<anyhow::Result<()>>);
+struct AbortOnDrop(JoinHandle<Ended>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

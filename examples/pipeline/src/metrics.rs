@@ -7,9 +7,9 @@ use std::{
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::{counter::ConstCounter, gauge::ConstGauge},
-    registry::Registry,
+    encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::{Registry, Unit},
 };
 
 use crate::totals::Totals;
@@ -34,6 +34,7 @@ impl Collector for TotalsCollector {
             ("messages_consumed", "Messages taken over from the brokers", counts.consumed),
             ("records_produced", "Records that the brokers acknowledged", counts.produced),
             ("messages_dead_lettered", "Messages that were refused", counts.dead_lettered),
+            ("messages_retried", "Times that a message was transformed again", counts.retried),
             ("messages_settled", "Messages dealt with in full", counts.settled),
             ("rebalances", "Assignments and revocations of partitions", counts.rebalances),
             ("unclean_revocations", "Revocations that repeat messages", counts.unclean_revocations),
@@ -52,6 +53,24 @@ impl Collector for TotalsCollector {
         ] {
             let value = i64::try_from(value).unwrap_or(i64::MAX);
             show(&mut encoder, name, help, &ConstGauge::new(value))?;
+        }
+        for (name, help, latency) in [
+            (
+                "delivery",
+                "From the producer's queue to the acknowledgement",
+                counts.delivery_latency,
+            ),
+            ("commit", "From the request of a commit to its answer", counts.commit_latency),
+        ] {
+            let seconds = Unit::Seconds;
+            let mut encoder =
+                encoder.encode_descriptor(name, help, Some(&seconds), MetricType::Histogram)?;
+            let buckets: Vec<_> = latency
+                .buckets()
+                .map(|(bound, count)| (bound.map_or(f64::INFINITY, |it| it.as_secs_f64()), count))
+                .collect();
+            let (sum, count) = (latency.sum().as_secs_f64(), latency.count());
+            encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
         }
         Ok(())
     }
@@ -83,5 +102,6 @@ mod tests {
         assert!(text.contains("\npipeline_rows_written_total 7\n"), "{text}");
         assert!(text.contains("\npipeline_messages_consumed_total 0\n"), "{text}");
         assert!(text.contains("# TYPE pipeline_lag_messages gauge\n"), "{text}");
+        assert!(text.contains("\npipeline_commit_seconds_bucket{le=\"+Inf\"} 0\n"), "{text}");
     }
 }

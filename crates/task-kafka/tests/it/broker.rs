@@ -2,10 +2,17 @@
 //!
 //! It keeps 5 MB a partition; its transactions are a facade; its first rebalance takes 3 s.
 
-use std::{sync::mpsc, thread};
+use std::{
+    sync::{Mutex, mpsc},
+    thread,
+    time::Duration,
+};
 
 use anyhow::Context as _;
-use rdkafka::mocking::MockCluster;
+use rdkafka::{
+    mocking::MockCluster,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
 use tokio::sync::oneshot;
 
 /// A running mock cluster of one broker. It stops when this is dropped, and [`stop`](Self::stop) waits for that.
@@ -13,12 +20,15 @@ use tokio::sync::oneshot;
 pub struct TestBroker {
     bootstrap_servers: String,
     commands: mpsc::Sender<Command>,
+    obeyed: Mutex<mpsc::Receiver<()>>,
     stopped: oneshot::Receiver<()>,
 }
 
 #[derive(Debug)]
 enum Command {
     SetUp(bool),
+    Answer(RDKafkaApiKey, Vec<RDKafkaRespErr>),
+    Delay(Duration),
 }
 
 impl TestBroker {
@@ -32,6 +42,7 @@ impl TestBroker {
     pub async fn start(topics: &[&str], partitions: i32) -> anyhow::Result<Self> {
         let topics: Vec<String> = topics.iter().map(|&topic| topic.to_owned()).collect();
         let (commands, orders) = mpsc::channel();
+        let (done, obeyed) = mpsc::channel();
         let (started, start) = oneshot::channel();
         let (stopping, stopped) = oneshot::channel();
         thread::Builder::new()
@@ -42,18 +53,23 @@ impl TestBroker {
                     Err(error) => return drop(started.send(Err(error))),
                 };
                 let _ = started.send(Ok(cluster.bootstrap_servers()));
-                while let Ok(Command::SetUp(up)) = orders.recv() {
-                    let done = if up { cluster.broker_up(1) } else { cluster.broker_down(1) };
-                    if let Err(error) = done {
-                        tracing::error!(%error, up, "the broker did not obey");
+                while let Ok(command) = orders.recv() {
+                    match command {
+                        Command::SetUp(true) => cluster.broker_up(1).unwrap(),
+                        Command::SetUp(false) => cluster.broker_down(1).unwrap(),
+                        Command::Answer(request, errors) => {
+                            cluster.request_errors(request, &errors)
+                        }
+                        Command::Delay(delay) => cluster.broker_round_trip_time(1, delay).unwrap(),
                     }
+                    let _ = done.send(());
                 }
                 drop(cluster);
                 let _ = stopping.send(());
             })
             .context("failed to start the broker's thread")?;
         let bootstrap_servers = start.await.context("the broker's thread died")??;
-        Ok(Self { bootstrap_servers, commands, stopped })
+        Ok(Self { bootstrap_servers, commands, obeyed: Mutex::new(obeyed), stopped })
     }
 
     /// Returns its address, for any Kafka client on this machine.
@@ -63,8 +79,22 @@ impl TestBroker {
 
     /// Takes the broker off the network, or brings it back with all that it held.
     pub fn set_up(&self, up: bool) {
-        // Fails only if the thread is gone, which then has said why.
-        let _ = self.commands.send(Command::SetUp(up));
+        self.obey(Command::SetUp(up));
+    }
+
+    /// Answers the next requests of this kind with these errors, one each.
+    pub fn answer(&self, request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) {
+        self.obey(Command::Answer(request, errors.to_vec()));
+    }
+
+    /// Delays every answer.
+    pub fn delay(&self, delay: Duration) {
+        self.obey(Command::Delay(delay));
+    }
+
+    fn obey(&self, command: Command) {
+        self.commands.send(command).unwrap();
+        self.obeyed.lock().unwrap().recv().unwrap();
     }
 
     /// Stops the broker and waits until it has. Stop its clients first.

@@ -136,27 +136,3 @@ async fn a_refused_message_without_a_dead_letter_topic_fails_the_task() {
     })
     .await;
 }
-
-#[test]
-fn a_setting_that_the_guarantee_rests_on_is_refused() {
-    let settings = Settings::new("127.0.0.1:1").setting("enable.idempotence", "false");
-    let error = Producer::new(&settings).unwrap_err();
-    assert!(error.is_settings());
-    assert!(error.to_string().contains("enable.idempotence"), "{error}");
-    let unknown = Producer::new(&Settings::new("127.0.0.1:1").setting("no.such", "1"));
-    assert!(unknown.unwrap_err().is_settings());
-}
-
-#[test]
-fn a_task_is_refused_outside_a_runtime() {
-    let settings = Settings::new("127.0.0.1:1").topics(["in"]);
-    let producer = Producer::new(&settings).unwrap();
-    let error = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap_err();
-    assert!(error.is_no_runtime());
-}
-
-#[test]
-fn a_password_among_the_settings_is_not_shown() {
-    let settings = Settings::new("127.0.0.1:1").setting("sasl.password", "hunter2");
-    assert!(!format!("{settings:?}").contains("hunter2"));
-}

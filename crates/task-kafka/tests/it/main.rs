@@ -4,6 +4,9 @@
 
 mod bench;
 mod broker;
+mod commits;
 mod delivery;
 mod rebalance;
+mod settings;
 mod stopping;
+mod transforms;

@@ -30,7 +30,7 @@ async fn with_the_brokers_away_a_stop_ends_in_time_and_names_what_was_given_up()
         assert!(took < grace, "took {took:?}");
         let failures = scope.failures_and(result.unwrap_err());
         assert!(failures[0].ends_with("messages were given up: they will be read again"));
-        assert!(failures[1].starts_with("failed to deliver to `out`"), "{failures:?}");
+        assert!(failures[1].starts_with("failed to produce what in["), "{failures:?}");
     })
     .await;
 }

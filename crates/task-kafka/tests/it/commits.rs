@@ -1,0 +1,165 @@
+//! Commits, membership, and what is measured of them.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use task_kafka::{KafkaTask, NoSink, Producer};
+
+use crate::bench::{
+    Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, broker, fill, settings, until,
+    within_two_minutes,
+};
+
+const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_stored_is_committed_again_and_again_and_timed() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 100).await;
+        let settings = settings(&broker).commit_interval(Duration::from_millis(50));
+        let producer = Producer::new(&settings).unwrap();
+        let task = KafkaTask::new(settings.clone(), producer, AT_ONCE, NoSink).unwrap();
+        let running = Running::start(task);
+        until("all settled", || running.counters.get().settled == 100).await;
+        until("committed", || running.counters.get().commits >= 1).await;
+        let commits = running.counters.get().commits;
+        fill(&broker, 100).await;
+        until("all settled again", || running.counters.get().settled == 200).await;
+        until("committed again", || running.counters.get().commits > commits).await;
+        let counts = running.counters.get();
+        assert_eq!(counts.commit_latency.count(), counts.commits);
+        assert_eq!(counts.delivery_latency.count(), 200);
+        until("no lag is left", || running.counters.get().lag == 0).await;
+        running.handle.abort();
+
+        let producer = Producer::new(&settings).unwrap();
+        let task = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap();
+        let next = Running::start(task);
+        until("assigned", || next.counters.get().assigned == 4).await;
+        fill(&broker, 10).await;
+        until("the new are settled", || next.counters.get().settled >= 10).await;
+        assert!(next.counters.get().settled < 200, "nothing was committed");
+        next.stop(Duration::from_secs(20)).await.0.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_commit_is_tried_again_while_the_group_rebalances() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 100).await;
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
+        for (errors, settled) in [(&[refusal, refusal][..], 100), (&[][..], 1)] {
+            let settings = settings(&broker).commit_interval(HOUR);
+            let producer = Producer::new(&settings).unwrap();
+            let task = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap();
+            let running = Running::start(task);
+            if errors.is_empty() {
+                until("assigned", || running.counters.get().assigned == 4).await;
+                fill(&broker, 1).await;
+            }
+            until("all settled", || running.counters.get().settled >= settled).await;
+            broker.answer(RDKafkaApiKey::OffsetCommit, errors);
+            let counters = running.counters.clone();
+            running.stop(Duration::from_secs(20)).await.0.unwrap();
+            assert_eq!(counters.get().settled, settled, "the commit before was lost");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_last_commit_that_is_refused_for_good_fails_the_task() {
+    within_two_minutes(async {
+        use RDKafkaRespErr::{
+            RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED as NOT_ALLOWED,
+            RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION as ILLEGAL_GENERATION,
+        };
+        let broker = broker().await;
+        // The second one costs the assignment, and with it what was stored: the next commit has nothing to do.
+        for refusal in [NOT_ALLOWED, ILLEGAL_GENERATION] {
+            fill(&broker, 10).await;
+            let settings = settings(&broker).commit_interval(HOUR);
+            let producer = Producer::new(&settings).unwrap();
+            let task = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap();
+            let running = Running::start(task);
+            until("all settled", || running.counters.get().settled >= 10).await;
+            broker.answer(RDKafkaApiKey::OffsetCommit, &[refusal]);
+            let (result, took) = running.stop(Duration::from_secs(20)).await;
+            let error = format!("{:#}", result.unwrap_err());
+            assert!(
+                error.starts_with("failed to commit: the last messages will be read"),
+                "{error}"
+            );
+            assert!(took < Duration::from_secs(15), "took {took:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_that_were_lost_are_told_and_come_again() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 300).await;
+        let settings = settings(&broker).consumer_setting("heartbeat.interval.ms", "200");
+        let producer = Producer::new(&settings).unwrap();
+        let slow = Copy { pause: Duration::from_millis(10) };
+        let task = KafkaTask::new(settings, producer, slow, NoSink).unwrap();
+        let running = Running::start(task);
+        until("some settled", || running.counters.get().settled > 20).await;
+        let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+        broker.answer(RDKafkaApiKey::Heartbeat, &[unknown]);
+        until("they are lost", || !running.scope.is_ready.load(SeqCst)).await;
+        assert!(running.counters.get().unclean_revocations > 0);
+        until("ready again", || running.scope.is_ready.load(SeqCst)).await;
+        assert_eq!(running.counters.get().assigned, 4);
+        until("all settled", || running.counters.get().settled >= 300).await;
+        until("no lag is left", || running.counters.get().lag == 0).await;
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_none_lost(&broker, "out", 300).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn produce_errors_that_pass_neither_lose_nor_repeat_nor_reorder() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 1000).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        broker.delay(Duration::from_millis(20));
+        let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
+        until("some consumed", || running.counters.get().consumed > 0).await;
+        let passing = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+        broker.answer(RDKafkaApiKey::Produce, &[passing; 8]);
+        until("all settled", || running.counters.get().settled == 1000).await;
+        let latency = running.counters.get().delivery_latency;
+        assert!(latency.mean().unwrap() > Duration::from_millis(20), "{latency:?}");
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_exactly(&broker, "out", 1000).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_than_the_window_is_in_flight() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 500).await;
+        let settings = settings(&broker).window(8);
+        let producer = Producer::new(&settings).unwrap();
+        let sink = TestSink::new(Mode::Hang);
+        let task = KafkaTask::new(settings, producer, AT_ONCE, sink).unwrap();
+        let running = Running::start(task);
+        until("the window is full", || running.counters.get().in_flight == 8).await;
+        let counters = running.counters.clone();
+        running.stop(Duration::from_secs(2)).await.0.unwrap_err();
+        assert_eq!((counters.get().consumed, counters.get().settled), (8, 0));
+    })
+    .await;
+}

@@ -1,0 +1,174 @@
+//! What the user's transform may decide.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use task_kafka::{Incoming, KafkaTask, NoSink, Output, Producer, Record, Transform, Verdict};
+
+use crate::bench::{
+    Running, assert_exactly, broker, fill, read_all, settings, until, within_two_minutes,
+};
+
+/// Decides by a closure.
+struct Decide<F>(F);
+
+impl<F: FnMut(&Incoming<'_>) -> anyhow::Result<Verdict<()>> + Send + 'static> Transform
+    for Decide<F>
+{
+    type Effect = ();
+
+    async fn transform(&mut self, message: &Incoming<'_>) -> anyhow::Result<Verdict<()>> {
+        (self.0)(message)
+    }
+}
+
+fn id(message: &Incoming<'_>) -> usize {
+    std::str::from_utf8(message.payload().unwrap()).unwrap().parse().unwrap()
+}
+
+/// The message as it is, for `out`.
+fn copy(message: &Incoming<'_>) -> Record {
+    Record::to("out").key(message.key().unwrap()).payload(message.payload().unwrap())
+}
+
+fn forward(records: Vec<Record>) -> anyhow::Result<Verdict<()>> {
+    Ok(Verdict::Forward(Output { records, effect: None }))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_becomes_any_number_of_records_where_the_transform_wants_them() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 90).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let fan = Decide(|message: &Incoming<'_>| {
+            let count = id(message) % 3;
+            forward((0..count).map(|_| copy(message).partition(count as i32)).collect())
+        });
+        let running = Running::start(KafkaTask::new(settings, producer, fan, NoSink).unwrap());
+        until("all settled", || running.counters.get().settled == 90).await;
+        assert_eq!(running.counters.get().produced, 30 + 60);
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        let lengths: Vec<_> = read_all(&broker, "out").await.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [0, 30, 60, 0]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_retried_before_the_next_so_that_the_order_is_kept() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 60).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let most = Arc::new(AtomicU32::new(0));
+        let stubborn = Decide({
+            let most = Arc::clone(&most);
+            move |message: &Incoming<'_>| {
+                most.fetch_max(message.attempt(), SeqCst);
+                if id(message) % 20 == 7 && message.attempt() < 3 {
+                    return Ok(Verdict::Retry("not yet".into()));
+                }
+                forward(vec![copy(message)])
+            }
+        });
+        let running = Running::start(KafkaTask::new(settings, producer, stubborn, NoSink).unwrap());
+        until("all settled", || running.counters.get().settled == 60).await;
+        let counts = running.counters.get();
+        assert_eq!((counts.retried, counts.dead_lettered, most.load(SeqCst)), (6, 0, 3));
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_exactly(&broker, "out", 60).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_retried_in_vain_is_dead_lettered() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 3).await;
+        let settings = settings(&broker).retry_budget(Duration::from_millis(250));
+        let producer = Producer::new(&settings).unwrap();
+        let in_vain = Decide(|message: &Incoming<'_>| match id(message) {
+            1 => Ok(Verdict::Retry("no answer".into())),
+            _ => forward(vec![copy(message)]),
+        });
+        let running = Running::start(KafkaTask::new(settings, producer, in_vain, NoSink).unwrap());
+        until("all settled", || running.counters.get().settled == 3).await;
+        assert_eq!(running.counters.get().dead_lettered, 1);
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_eq!(read_all(&broker, "dead").await.concat(), ["1"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_wait_for_a_retry() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 1).await;
+        let settings = settings(&broker).retry_budget(Duration::from_secs(100));
+        let producer = Producer::new(&settings).unwrap();
+        let never = Decide(|_: &Incoming<'_>| Ok(Verdict::Retry("never".into())));
+        let running = Running::start(KafkaTask::new(settings, producer, never, NoSink).unwrap());
+        // Then the pauses are of some seconds.
+        until("it waits", || running.counters.get().retried == 5).await;
+        let (result, took) = running.stop(Duration::from_secs(20)).await;
+        result.unwrap();
+        assert!(took < Duration::from_secs(2), "took {took:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transform_that_fails_fails_the_task_once_what_came_before_is_done() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 50).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let mut count = 0;
+        let failing = Decide(move |message: &Incoming<'_>| {
+            count += 1;
+            anyhow::ensure!(count <= 30, "no more");
+            forward(vec![copy(message)])
+        });
+        let running = Running::start(KafkaTask::new(settings, producer, failing, NoSink).unwrap());
+        let error = format!("{:#}", running.handle.await.unwrap().unwrap_err());
+        assert!(error.starts_with("failed to transform in["), "{error}");
+        assert!(error.ends_with(": no more"), "{error}");
+        let counts = running.counters.get();
+        assert_eq!((counts.settled, counts.in_flight), (30, 0));
+        assert_eq!(read_all(&broker, "out").await.concat().len(), 30);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_in_the_transform_is_the_tasks_once_what_came_before_is_done() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 50).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let mut count = 0;
+        let failing = Decide(move |message: &Incoming<'_>| {
+            count += 1;
+            assert!(count <= 30, "no more");
+            forward(vec![copy(message)])
+        });
+        let running = Running::start(KafkaTask::new(settings, producer, failing, NoSink).unwrap());
+        let error = running.handle.await.unwrap_err();
+        assert_eq!(error.into_panic().downcast_ref(), Some(&"no more"));
+        let counts = running.counters.get();
+        assert_eq!((counts.settled, counts.in_flight), (30, 0));
+    })
+    .await;
+}
