@@ -30,6 +30,11 @@ pub(crate) fn get() -> Option<Arc<Shared>> {
     look(|entry| Arc::clone(&entry.shared))
 }
 
+/// Returns the task, cleanup or blocking thread that this is.
+pub(crate) fn entry() -> Option<Arc<Entry>> {
+    CURRENT.try_with(|current| current.try_borrow().ok()?.clone()).ok().flatten()
+}
+
 /// Tells whether this thread runs code of any manager.
 pub(crate) fn is_managed() -> bool {
     look(|_| ()).is_some()

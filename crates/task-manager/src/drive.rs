@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, sync::Arc, time::Duration};
 
-use task_core::{Stage, Step};
+use task_core::{Escalation, Stage, Step};
 
 use crate::{
     alarm::Times,
@@ -10,6 +10,7 @@ use crate::{
     clock::Whereabouts,
     entry::{Entry, Identity, Role},
     failure::{Failure, FailureKind, Origin},
+    link::Order,
     machine::{Action, Trigger},
     news::News,
     plan::Tick,
@@ -104,6 +105,7 @@ impl Shared {
             next = state.machine.advance(now);
         }
         work.garbage.append(&mut state.record.evicted);
+        work.spent.append(&mut state.spent);
         // Handed over before the alarm says that all is over, so that the deadline thread sees to it that they are called.
         work.parcel = self.alarm.delivery.add(std::mem::take(&mut work.wakers));
         let times = self.times(state);
@@ -148,6 +150,8 @@ impl Shared {
                         work.wakers.append(entry.stage.advance_quietly(Stage::Draining));
                     }
                 }
+                let orders = state.orders(Order::Drain, now, |entry| Some(entry.phase) != stopped);
+                work.orders.extend(orders);
                 work.news.push(News::Step(Step::Draining));
             }
             Action::Stop(phase) => {
@@ -159,11 +163,14 @@ impl Shared {
                     entry.mark_stop_asked(now);
                     work.wakers.append(entry.stage.advance_quietly(Stage::Cancelled));
                 }
+                work.orders.extend(state.orders(Order::Stop, now, |entry| entry.phase == phase));
             }
             Action::Abort(phase) => {
                 let entries: Vec<_> = state.in_phase(phase).cloned().collect();
                 let (names, more) = names(entries.iter());
                 work.aborts.extend(entries);
+                let hurry = Order::Hurry(Escalation::Abort);
+                work.orders.extend(state.orders(hurry, now, |entry| entry.phase == phase));
                 work.news.push(News::Aborting { names, more });
             }
             Action::Abandon(phase) => {

@@ -12,6 +12,7 @@ use crate::{
     end::End,
     entry::{Entry, Role},
     failure::{Failure, FailureKind, Origin},
+    link::{self, Order},
     machine::{Kind, Trigger},
     news::News,
     panics::{Panic, discard, display},
@@ -35,6 +36,7 @@ impl Shared {
         if !entry.set_outcome(outcome) {
             // It was given up before, and that outcome stands; but what went wrong since is not lost.
             state.abandoned.retain(|abandoned| abandoned.id != entry.id);
+            let links = state.unlink(entry.id);
             let late = match end {
                 End::Aborted => None,
                 end if state.machine.step() == Step::Ended => Some(end),
@@ -45,6 +47,7 @@ impl Shared {
             };
             let evicted = std::mem::take(&mut state.record.evicted);
             drop(state);
+            drop(links);
             discard(late);
             evicted.into_iter().for_each(discard);
             self.changed();
@@ -52,6 +55,10 @@ impl Shared {
             return;
         }
         let removed;
+        if matches!(end, End::Aborted | End::Panicked(_)) {
+            state.record_inner(entry, now);
+        }
+        let links = state.unlink(entry.id);
         let mut news = Vec::new();
         if is_told {
             news.push(News::Ended { entry: Arc::clone(entry), outcome, detail, now: *now });
@@ -90,6 +97,7 @@ impl Shared {
             }
         }
         let evicted = std::mem::take(&mut state.record.evicted);
+        let spent = std::mem::take(&mut state.spent);
         // Before anything that may block on the way.
         let parcel = self.alarm.delivery.add(entry.stage.advance_quietly(Stage::Ended));
         if state.machine.is_at_rest() && state.times.next.is_none() {
@@ -100,7 +108,7 @@ impl Shared {
         let parcel = self.alarm.delivery.join(parcel, self.version.bump_quietly());
         self.deliver(parcel);
         self.tell(news);
-        drop(removed);
+        drop((removed, links, spent));
         evicted.into_iter().for_each(discard);
     }
 
@@ -154,9 +162,27 @@ impl Shared {
 
     pub(crate) fn escalate(self: &Arc<Self>, level: Escalation, kind: CauseKind) {
         self.trigger(kind, Trigger::Request, None);
+        self.hurry(level);
+    }
+
+    /// Makes a shutdown that has begun hurry, in the groups inside as well.
+    pub(crate) fn hurry(self: &Arc<Self>, level: Escalation) {
         let mut state = self.lock();
         let now = self.now();
         state.machine.escalate(now, level);
+        let is_stopped = |entry: &Entry| entry.stop_asked().is_some();
+        let orders = state.orders(Order::Hurry(level), now, is_stopped);
+        self.drive(state, now, Vec::new());
+        orders.into_iter().for_each(link::Step::take);
+    }
+
+    /// Keeps a shutdown that has begun within what the group around it has left.
+    pub(crate) fn tighten(self: &Arc<Self>, limit: Option<Duration>) {
+        let mut state = self.lock();
+        let now = self.now();
+        if state.machine.plan().is_some() {
+            state.machine.trigger(now, Trigger::OuterStop, limit);
+        }
         self.drive(state, now, Vec::new());
     }
 
@@ -166,6 +192,13 @@ impl Shared {
         let mut wakers = entry.stage.advance_quietly(Stage::Cancelled);
         wakers.append(self.version.bump_quietly());
         self.wake(wakers);
+        let state = self.lock();
+        if !state.links.is_empty() {
+            let now = self.now();
+            let orders = state.orders(Order::Stop, now, |other| other.id == entry.id);
+            drop(state);
+            orders.into_iter().for_each(link::Step::take);
+        }
     }
 
     pub(crate) fn failure_survived(self: &Arc<Self>, entry: &Entry, error: anyhow::Error) {

@@ -107,6 +107,7 @@ mod events;
 mod failure;
 mod gates;
 mod handle;
+mod link;
 mod machine;
 mod managed;
 mod manager;

@@ -1,11 +1,18 @@
 //! A manager as a task of another, and the parent token.
 
-use std::{borrow::Cow, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{borrow::Cow, future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use task_core::{Context, Escalation, Task};
 
 use crate::{
-    Manager, cause::CauseKind, clock::Clock, current, machine::Trigger, shared::Shared, view,
+    Manager,
+    cause::CauseKind,
+    clock::Clock,
+    current,
+    link::{Order, inner_limit},
+    machine::Trigger,
+    shared::Shared,
+    view,
 };
 
 /// A manager as a task of another: what [`Manager::into_task`] returns.
@@ -22,8 +29,16 @@ impl Manager {
     /// The outer group's drain or stop is this one's trigger, and this one drains for as long as the outer one does; its
     /// own drain delay is for its own triggers. Its budget is the smaller of its own and the time that the task
     /// has left; its readiness is the task's, for which `gating_readiness()` makes the outer group wait. Its failures
-    /// enter the outer report once each, with the path `outer/inner`. If the outer group aborts the task, this group
-    /// is told to hurry, and the task has ended when the group has. The task's name is the manager's.
+    /// enter the outer report once each, with the path `outer/inner`. If the outer group is told to hurry, so is this
+    /// one once it is stopped; if it aborts the task, too, and the task has ended when the group has. The task's name is
+    /// the manager's.
+    ///
+    /// From the task's first poll on, the outer group reaches this one without the runtime: with every worker blocked
+    /// it is stopped, aborted and given up in time all the same, and the outer report names who is stuck in it.
+    /// Before that poll, the outer group does not know of it, and names the task alone.
+    ///
+    /// A quarter of the time that the outer group leaves is kept for this one's cleanups, so what is left halves about
+    /// every other level: with 25 s, groups within groups within groups have time to end, a hundred levels have not.
     pub fn into_task(self) -> Nested {
         Nested(self)
     }
@@ -36,8 +51,8 @@ impl Task for Nested {
 
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         let shared = &self.0.shared;
-        if let Some(outer) = current::get() {
-            shared.nest_in(&outer);
+        if let Some(entry) = current::entry() {
+            shared.nest_in(&entry);
         }
         shared.keep_outer(ctx.hold());
         let abort = AbortOnDrop(shared);
@@ -58,14 +73,14 @@ impl Task for Nested {
                 {
                     drain = None;
                     if !ctx.is_cancelled() {
-                        shared.trigger(CauseKind::Parent, Trigger::OuterDrain, limit());
+                        shared.follow(Order::Drain, limit());
                     }
                 }
                 if let Some(cancelled) = &mut stop
                     && pin!(cancelled).poll(cx).is_ready()
                 {
                     stop = None;
-                    shared.trigger(CauseKind::Parent, Trigger::OuterStop, limit());
+                    shared.follow(Order::Stop, limit());
                 }
                 changed.as_mut().poll(cx).map(|()| None)
             })
@@ -80,17 +95,12 @@ impl Task for Nested {
     }
 }
 
-/// Keeps a little of the outer deadline, so that the inner group's own end comes before the outer abort.
-fn inner_limit(remaining: Duration) -> Duration {
-    remaining - Duration::from_millis(50).min(remaining / 256)
-}
-
 /// Makes the inner group hurry if the outer one drops its task.
 struct AbortOnDrop<'a>(&'a Arc<Shared>);
 
 impl Drop for AbortOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.escalate(Escalation::Abort, CauseKind::Parent);
+        self.0.follow(Order::Hurry(Escalation::Abort), None);
     }
 }
 

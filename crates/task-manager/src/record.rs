@@ -1,7 +1,7 @@
 //! What a group remembers for its report, in bounded space (invariant 10).
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -40,7 +40,9 @@ pub(crate) struct Record {
     last: VecDeque<Numbered>,
     /// How many failures there were.
     count: u64,
-    omitted_failures: u64,
+    pub(crate) omitted_failures: u64,
+    /// The entries that are groups and were spoken for, with how many failures their groups had by then.
+    pub(crate) inner_told: HashMap<TaskId, u64>,
     /// Failures to be dropped outside the lock (invariant 9): an error's drop is user code.
     pub(crate) evicted: Vec<Failure>,
     pub(crate) tasks: VecDeque<TaskReport>,
@@ -89,13 +91,7 @@ impl Record {
                 match error.downcast_ref::<ShutdownError>().and_then(ShutdownError::report) {
                     Some(inner) => {
                         let inner = inner.clone();
-                        self.omitted_failures += inner.omitted_failures();
-                        for failure in inner.failures() {
-                            let name = format!("{name}/{}", failure.name);
-                            let id = Some(TaskId::new(u64::MAX - self.known.len() as u64));
-                            let failure = Failure { name, id: None, at: now, ..failure.clone() };
-                            self.fail(id, failure);
-                        }
+                        self.inner_ended(entry, &inner, now);
                         let kind = FailureKind::Error(Arc::new(error));
                         self.evicted.push(Failure { origin, name, id: None, kind, at: now });
                         return;
@@ -111,6 +107,36 @@ impl Record {
             End::Aborted => FailureKind::RuntimeGone,
         };
         self.fail(Some(entry.id), Failure { origin, name, id: Some(entry.id), kind, at: now });
+    }
+
+    /// Takes over the failures of a nested group that says so itself. If it was spoken for before, those of since then
+    /// are left, without the ends of those who were named as alive.
+    fn inner_ended(&mut self, entry: &Entry, inner: &Report, now: Tick) {
+        let failures = inner.failures();
+        let count = failures.len() as u64 + inner.omitted_failures();
+        let known = self.inner_told.get(&entry.id).copied();
+        let new = usize::try_from(count.saturating_sub(known.unwrap_or(0))).unwrap_or(usize::MAX);
+        let is_new = |failure: &&Failure| {
+            let is_end =
+                matches!(failure.kind, FailureKind::Aborted | FailureKind::Abandoned { .. });
+            known.is_none() || !is_end
+        };
+        let failures = failures[failures.len().saturating_sub(new)..].iter().filter(is_new);
+        let failures = failures.map(|failure| {
+            let name = format!("{}/{}", entry.name, failure.name);
+            Failure { name, id: None, at: now, ..failure.clone() }
+        });
+        let omitted = if known.is_none() { inner.omitted_failures() } else { 0 };
+        self.fail_inner(failures.collect(), omitted);
+    }
+
+    /// Takes note of failures of a nested group, each of which has a name of its own.
+    pub(crate) fn fail_inner(&mut self, failures: Vec<Failure>, omitted: u64) {
+        self.omitted_failures += omitted;
+        for failure in failures {
+            let id = TaskId::new(u64::MAX - self.known.len() as u64);
+            self.fail(Some(id), failure);
+        }
     }
 
     /// Lists a task that was alive at the trigger, or failed.
@@ -174,7 +200,7 @@ impl Record {
     }
 
     /// Returns all kept failures in the order in which they happened.
-    fn failures(&self) -> Vec<Failure> {
+    pub(crate) fn failures(&self) -> Vec<Failure> {
         let mut failures: Vec<&Numbered> = self.first.iter().chain(&self.last).collect();
         failures.sort_by_key(|(number, _)| *number);
         failures.into_iter().map(|(_, failure)| failure.clone()).collect()

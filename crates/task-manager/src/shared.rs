@@ -18,7 +18,7 @@ use crate::{
     machine::Machine,
     report::Report,
     state::State,
-    sync::{Mutex, MutexGuard},
+    sync::{AtomicU8, Mutex, MutexGuard},
 };
 
 pub(crate) struct Shared {
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) enclosing: Mutex<Weak<Shared>>,
     /// Keeps the outer manager's task from having ended while this group has not.
     pub(crate) outer_hold: Mutex<Option<Hold>>,
+    /// What the group around this one has said so far.
+    pub(crate) told: AtomicU8,
 }
 
 impl Shared {
@@ -52,6 +54,7 @@ impl Shared {
             alarm: Arc::default(),
             enclosing: Mutex::new(enclosing),
             outer_hold: Mutex::new(None),
+            told: AtomicU8::new(0),
         });
         // Outside a runtime it is bound at its first use inside one.
         let _ = shared.bind();
@@ -60,18 +63,6 @@ impl Shared {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns the names of those who are still alive, 20 at most.
-    pub(crate) fn living_names(&self) -> Vec<String> {
-        let state = self.lock();
-        let living = state
-            .tasks
-            .iter()
-            .map(|(_, entry)| entry)
-            .chain(&state.cleanup)
-            .chain(&state.abandoned);
-        living.take(20).map(|entry| entry.name.to_string()).collect()
     }
 
     pub(crate) fn readiness(&self) -> Readiness {

@@ -11,10 +11,12 @@ use crate::{
     entry::{Entry, Role},
     failure::{Failure, FailureKind},
     gates::Gates,
+    link::Link,
     machine::{Kind, Machine},
     plan::Tick,
     record::Record,
     refused::Reason,
+    shared::Shared,
     tally::Tally,
 };
 
@@ -25,6 +27,10 @@ pub(crate) struct State {
     pub(crate) cleanup: Option<Arc<Entry>>,
     /// Given up, and shown until the end.
     pub(crate) abandoned: Vec<Arc<Entry>>,
+    /// The groups among the tasks.
+    pub(crate) links: Vec<Link>,
+    /// References to groups, to be dropped outside the lock (invariant 9).
+    pub(crate) spent: Vec<Arc<Shared>>,
     pub(crate) record: Record,
     pub(crate) gates: Gates,
     pub(crate) totals: Totals,
@@ -44,6 +50,8 @@ impl State {
             hooks: Vec::new(),
             cleanup: None,
             abandoned: Vec::new(),
+            links: Vec::new(),
+            spent: Vec::new(),
             record: Record::default(),
             gates: Gates::default(),
             totals: Totals::default(),
@@ -88,6 +96,8 @@ impl State {
         } else {
             FailureKind::Abandoned { status: entry.status() }
         };
+        // First those inside of it: they are why it is still there.
+        self.record_inner(entry, now);
         let name = entry.name.to_string();
         self.record.fail(
             Some(entry.id),

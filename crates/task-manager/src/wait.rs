@@ -11,7 +11,7 @@ use std::{
 
 use task_core::{Group, Hold, Level, Outcome, Step};
 
-use crate::{current, error::ShutdownError, report::Report, shared::Shared, view};
+use crate::{current, entry::Entry, error::ShutdownError, report::Report, shared::Shared, view};
 
 /// Grows whenever a group becomes part of another.
 static NESTINGS: LazyLock<Level> = LazyLock::new(Level::new);
@@ -66,8 +66,9 @@ impl Shared {
         }
     }
 
-    /// Notes that this group runs inside another one.
-    pub(crate) fn nest_in(self: &Arc<Self>, outer: &Arc<Self>) {
+    /// Notes that this group runs inside another one, as that entry.
+    pub(crate) fn nest_in(self: &Arc<Self>, entry: &Arc<Entry>) {
+        let outer = &entry.shared;
         let mut next = Some(Arc::clone(outer));
         while let Some(shared) = next {
             if Arc::ptr_eq(&shared, self) {
@@ -77,6 +78,7 @@ impl Shared {
             next = shared.enclosing();
         }
         *self.enclosing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(outer);
+        outer.lock().link(entry, self);
         self.wake(NESTINGS.bump_quietly());
     }
 

@@ -19,7 +19,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{alarm::Alarm, courier, plan::Tick, rt::HAS_OWN_THREADS, shared::Shared};
+use crate::{
+    alarm::Alarm, courier, link::living_names, plan::Tick, rt::HAS_OWN_THREADS, shared::Shared,
+};
 
 /// How much later than the timer the thread looks: the timer has first call.
 const AFTER_TIMER: Duration = Duration::from_millis(20);
@@ -200,9 +202,9 @@ fn keep_deadlines(shared: Arc<Shared>) {
 }
 
 /// Ends the process, with a line on stderr, unless that blocks; by an abort, should the exit block as well.
-fn hard_exit(shared: &Shared) {
+fn hard_exit(shared: &Arc<Shared>) {
     let Some(code) = shared.settings.hard_exit else { return };
-    let (name, names) = (&shared.name, shared.living_names().join(", "));
+    let (name, names) = (&shared.name, living_names(shared).join(", "));
     let line = format!(
         "{name}: hard exit with code {code}: the shutdown did not end in time; alive: {names}\n"
     );

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use task_core::Wakers;
 
 use crate::{
-    cleanup::Hook, delivery::Parcel, entry::Entry, failure::Failure, managed::Managed, news::News,
-    panics::discard, shared::Shared, span::in_cleanup_span,
+    cleanup::Hook, delivery::Parcel, entry::Entry, failure::Failure, link::Step, managed::Managed,
+    news::News, panics::discard, shared::Shared, span::in_cleanup_span,
 };
 
 /// What was decided under the lock and is to be done outside of it.
@@ -22,16 +22,19 @@ pub(crate) struct Work {
     pub(crate) has_ended: bool,
     /// To be dropped outside the lock: an error's drop is user code.
     pub(crate) garbage: Vec<Failure>,
+    pub(crate) spent: Vec<Arc<Shared>>,
+    /// What the groups inside are to be told.
+    pub(crate) orders: Vec<Step>,
     pub(crate) news: Vec<News>,
 }
 
 impl Shared {
     /// Does what was decided. Every part may run the user's code: wakers, drops, the first poll of a cleanup.
     pub(crate) fn perform(self: &Arc<Self>, work: Work) {
-        let Work { wakers: _, parcel, aborts, cleanups, skipped, has_ended, garbage, news: _ } =
-            work;
+        let Work { wakers: _, parcel, aborts, cleanups, skipped, has_ended, .. } = work;
         // Handed over before the deadline thread is told to look, so that it sees to it that they are called.
         self.alarm.ring(self);
+        work.orders.into_iter().for_each(Step::take);
         for entry in aborts {
             entry.abort();
         }
@@ -43,12 +46,15 @@ impl Shared {
         }
         if has_ended {
             let hold = self.outer_hold.lock().map(|mut hold| hold.take());
-            drop(hold);
+            if let Some(hold) = hold.ok().flatten() {
+                Step::Release(hold).take();
+            }
         }
         // What may block comes last, the wakers before the drop of what is the user's.
         let parcel = self.alarm.delivery.join(parcel, self.version.bump_quietly());
         self.deliver(parcel);
         skipped.into_iter().for_each(discard);
-        garbage.into_iter().for_each(discard);
+        work.garbage.into_iter().for_each(discard);
+        discard(work.spent);
     }
 }

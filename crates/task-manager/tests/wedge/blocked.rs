@@ -26,7 +26,7 @@ fn wait_in_block_on_returns_at_the_deadline_with_every_worker_blocked() {
     child::run(|| {
         workers(2).block_on(async {
             let manager = short().build().unwrap();
-            let tasks = block_workers(&manager, 2);
+            let tasks = block_workers(|task| manager.run(task).unwrap(), 2);
             let began = Instant::now();
             let error = manager.shutdown().await.unwrap_err();
             on_time("wait with every worker blocked", began, STOP_END);
@@ -198,7 +198,7 @@ fn a_manager_dropped_in_a_wedge_still_ends_by_its_deadline() {
     child::run(|| {
         workers(2).block_on(async {
             let manager = short().build().unwrap();
-            let tasks = block_workers(&manager, 2);
+            let tasks = block_workers(|task| manager.run(task).unwrap(), 2);
             let mut group = manager.group();
             let handle = manager.handle();
             let began = Instant::now();
@@ -223,7 +223,7 @@ fn two_managers_in_one_process_each_keep_their_own_deadline() {
             let long = long.total(2 * SECOND).build().unwrap();
             let soon = soon.build().unwrap();
             long.run(worker("healthy")).unwrap();
-            block_workers(&soon, 2);
+            block_workers(|task| soon.run(task).unwrap(), 2);
             let began = Instant::now();
             long.stop();
             soon.stop();
@@ -243,7 +243,7 @@ fn an_abort_escalation_takes_effect_with_every_worker_blocked() {
     child::run(|| {
         workers(2).block_on(async {
             let manager = Manager::builder().total(20 * SECOND).build().unwrap();
-            block_workers(&manager, 2);
+            block_workers(|task| manager.run(task).unwrap(), 2);
             // As the thread of a signal task does.
             let (tell, context) = mpsc::channel();
             manager

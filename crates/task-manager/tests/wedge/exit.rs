@@ -115,7 +115,7 @@ fn no_hard_exit_comes_after_a_report_that_was_taken() {
     let ended = child::run(|| {
         workers(2).block_on(async {
             let manager = short().hard_exit(70).build().unwrap();
-            block_workers(&manager, 2);
+            block_workers(|task| manager.run(task).unwrap(), 2);
             manager.shutdown().await.unwrap_err();
             thread::sleep(3 * SECOND);
             std::process::exit(5);
@@ -181,7 +181,7 @@ fn a_process_that_was_suspended_in_its_grace_goes_on_from_the_clock_without_a_pa
     child::run(|| {
         workers(2).block_on(async {
             let manager = short().build().unwrap();
-            let tasks = block_workers(&manager, 2);
+            let tasks = block_workers(|task| manager.run(task).unwrap(), 2);
             let script = format!("kill -STOP {0}; sleep 2; kill -CONT {0}", std::process::id());
             let began = Instant::now();
             manager.stop();

@@ -9,6 +9,7 @@ mod child;
 mod exit;
 mod foreign;
 mod idle;
+mod nested;
 mod sinks;
 mod stuck;
 mod wakers;

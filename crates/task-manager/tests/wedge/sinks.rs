@@ -57,7 +57,7 @@ fn a_log_sink_that_blocks_from_the_trigger_on_holds_no_deadline() {
         workers(2).block_on(async {
             let armed = BlockingSink::install();
             let manager = short().build().unwrap();
-            block_workers(&manager, 2);
+            block_workers(|task| manager.run(task).unwrap(), 2);
             let handle = manager.handle();
             let began = Instant::now();
             thread::spawn(move || {
@@ -139,7 +139,7 @@ fn a_log_sink_that_blocks_costs_one_thread_and_not_one_for_each_step() {
                 manager.run(worker("waits").in_phase(Phase::new(phase))).unwrap();
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
-            block_workers(&manager, 2);
+            block_workers(|task| manager.run(task).unwrap(), 2);
             for _ in 0..40 {
                 manager.cleanup("close", async || Ok(())).unwrap();
             }

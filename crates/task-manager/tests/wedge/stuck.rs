@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_manager::{Builder, Manager, Outcome, Report, Task, TaskHandle, task_fn};
+use task_manager::{BoxTask, Builder, Manager, Outcome, Report, Task, TaskHandle, task_fn};
 use tokio::runtime::{self, Runtime};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -38,7 +38,10 @@ pub(crate) fn block() {
 }
 
 /// Runs so many tasks that block their worker, and returns once they do.
-pub(crate) fn block_workers(manager: &Manager, count: usize) -> Vec<TaskHandle> {
+pub(crate) fn block_workers<R>(run: R, count: usize) -> Vec<TaskHandle>
+where
+    R: Fn(BoxTask) -> TaskHandle,
+{
     let (blocked, all) = mpsc::channel();
     let tasks = (0..count).map(|index| {
         let blocked = blocked.clone();
@@ -48,7 +51,7 @@ pub(crate) fn block_workers(manager: &Manager, count: usize) -> Vec<TaskHandle> 
             block();
             Ok(())
         });
-        manager.run(task).unwrap()
+        run(task.boxed())
     });
     let tasks = tasks.collect();
     for _ in 0..count {

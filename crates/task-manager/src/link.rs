@@ -1,0 +1,234 @@
+//! The direct line from a group to the groups inside it.
+//!
+//! A nested group runs as a task and hears of the outer shutdown when that task is polled: with every worker blocked,
+//! never. So the outer group tells it directly too, and learns from it who is alive when it has to go on without it.
+//! Nothing here needs the runtime, and one level is done after the other, so that the depth costs no stack.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use task_core::{Escalation, Hold, TaskId};
+
+use crate::{
+    cause::CauseKind,
+    entry::Entry,
+    failure::{Failure, FailureKind},
+    machine::Trigger,
+    plan::Tick,
+    shared::Shared,
+    state::State,
+    sync::{Ordering, thread_local},
+};
+
+/// How many levels are gone down or up in one another before the rest has to queue.
+const DEEPEST: u32 = 8;
+/// How many who are still alive in nested groups are named one by one; those inside of others are not even counted.
+const MOST_NAMED: usize = 128;
+
+/// A group inside another, and the task of the outer one that it is.
+pub(crate) struct Link {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) inner: Weak<Shared>,
+}
+
+/// What the group around tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Drain,
+    Stop,
+    Hurry(Escalation),
+}
+
+/// What is to be done one level further down, or up.
+pub(crate) enum Step {
+    Tell(Arc<Shared>, Order, Option<Duration>),
+    /// The inner group has ended, and with it perhaps its task.
+    Release(Hold),
+}
+
+thread_local! {
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    static QUEUE: RefCell<VecDeque<Step>> = const { RefCell::new(VecDeque::new()) };
+}
+
+impl Step {
+    /// Does it now, or if this thread is deep inside of other steps, when it has come back from them.
+    pub(crate) fn take(self) {
+        let depth = DEPTH.try_with(Cell::get).unwrap_or(0);
+        if depth == DEEPEST {
+            QUEUE.with(|queue| queue.borrow_mut().push_back(self));
+            return;
+        }
+        let mut next = Some(self);
+        while let Some(step) = next {
+            let _ = DEPTH.try_with(|current| current.set(depth + 1));
+            step.execute();
+            let _ = DEPTH.try_with(|current| current.set(depth));
+            next = (depth == 0).then(Self::next).flatten();
+        }
+    }
+
+    /// Returns what had to queue. While the thread is being torn down nothing does.
+    fn next() -> Option<Self> {
+        QUEUE.try_with(|queue| queue.borrow_mut().pop_front()).ok().flatten()
+    }
+
+    fn execute(self) {
+        match self {
+            Self::Tell(inner, order, limit) => inner.follow(order, limit),
+            Self::Release(hold) => drop(hold),
+        }
+    }
+}
+
+impl Shared {
+    /// Does what the group around this one says; what it has said before, it need not say again.
+    pub(crate) fn follow(self: &Arc<Self>, order: Order, limit: Option<Duration>) {
+        let (trigger, told) = match order {
+            Order::Drain => (Trigger::OuterDrain, 1),
+            Order::Stop | Order::Hurry(_) => (Trigger::OuterStop, 2),
+        };
+        if self.told.fetch_max(told, Ordering::SeqCst) < told {
+            self.trigger(CauseKind::Parent, trigger, limit);
+        } else if let Order::Hurry(_) = order {
+            self.tighten(limit);
+        }
+        if let Order::Hurry(level) = order {
+            self.hurry(level);
+        }
+    }
+}
+
+impl State {
+    /// Notes that an entry is a group.
+    pub(crate) fn link(&mut self, entry: &Arc<Entry>, inner: &Arc<Shared>) {
+        self.links.push(Link { entry: Arc::clone(entry), inner: Arc::downgrade(inner) });
+    }
+
+    /// Forgets the link of an entry that has ended.
+    pub(crate) fn unlink(&mut self, id: TaskId) -> Vec<Link> {
+        self.links.extract_if(.., |link| link.entry.id == id).collect()
+    }
+
+    /// Returns what the groups of those entries are to be told.
+    pub(crate) fn orders(
+        &self,
+        order: Order,
+        now: Tick,
+        matches: impl Fn(&Entry) -> bool,
+    ) -> Vec<Step> {
+        let links = self.links.iter().filter(|link| matches(&link.entry));
+        let steps = links.filter_map(|link| {
+            let limit = self.machine.deadline(link.entry.phase);
+            let limit = limit.map(|deadline| inner_limit(deadline.saturating_sub(now)));
+            // One that has passed limits nothing any more: then there is the time to join.
+            let limit = limit.filter(|limit| !limit.is_zero());
+            Some(Step::Tell(link.inner.upgrade()?, order, limit))
+        });
+        steps.collect()
+    }
+
+    /// Puts into the record what went wrong in the group that an entry is, and who is alive in it: for an entry that
+    /// cannot say so itself.
+    pub(crate) fn record_inner(&mut self, entry: &Entry, now: Tick) {
+        let link = self.links.iter().find(|link| link.entry.id == entry.id);
+        let Some(inner) = link.and_then(|link| link.inner.upgrade()) else { return };
+        if self.record.inner_told.contains_key(&entry.id) {
+            return;
+        }
+        let troubles = Troubles::of(inner, &entry.name, now);
+        self.record.inner_told.insert(entry.id, troubles.known);
+        self.record.fail_inner(troubles.failures, troubles.omitted);
+        self.spent.extend(troubles.groups);
+    }
+}
+
+/// What went wrong in a group and in those inside it, those who are alive in them included.
+struct Troubles {
+    failures: Vec<Failure>,
+    omitted: u64,
+    /// How many failures the group itself had by then.
+    known: u64,
+    /// All that were looked at, to be dropped outside every lock: each may be the last reference, and what it drops is
+    /// the user's.
+    groups: Vec<Arc<Shared>>,
+}
+
+impl Troubles {
+    /// Locks one group at a time, and never one that the caller has locked: groups form no circle.
+    fn of(group: Arc<Shared>, name: &str, now: Tick) -> Self {
+        let mut troubles = Self { failures: Vec::new(), omitted: 0, known: 0, groups: vec![group] };
+        let mut paths = vec![String::from(name)];
+        let mut next = 0;
+        while let (Some(group), Some(path)) = (troubles.groups.get(next), paths.get(next)) {
+            let (group, path) = (Arc::clone(group), path.clone());
+            let state = group.lock();
+            let (failures, omitted) = match group.report.get() {
+                Some(report) => (report.failures().to_vec(), report.omitted_failures()),
+                None => (state.record.failures(), state.record.omitted_failures),
+            };
+            if next == 0 {
+                troubles.known = failures.len() as u64 + omitted;
+            }
+            troubles.omitted += omitted;
+            troubles.failures.extend(failures.into_iter().map(|failure| {
+                let name = format!("{path}/{}", failure.name);
+                Failure { name, id: None, at: now, ..failure }
+            }));
+            for entry in state.tasks.iter().map(|(_, entry)| entry).chain(&state.cleanup) {
+                if troubles.failures.len() >= MOST_NAMED {
+                    troubles.omitted += 1;
+                    continue;
+                }
+                let name = format!("{path}/{}", entry.name);
+                let inner = state.links.iter().find(|link| link.entry.id == entry.id);
+                if let Some(inner) = inner.and_then(|link| link.inner.upgrade()) {
+                    troubles.groups.push(inner);
+                    paths.push(name.clone());
+                }
+                let kind = FailureKind::Abandoned { status: entry.status() };
+                let origin = entry.role.origin();
+                troubles.failures.push(Failure { origin, name, id: None, kind, at: now });
+            }
+            drop(state);
+            next += 1;
+        }
+        troubles
+    }
+}
+
+/// Returns the names of those who are alive in a group, and in those inside it by path: 20 at most.
+pub(crate) fn living_names(group: &Arc<Shared>) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut groups = vec![(Arc::clone(group), String::new())];
+    let mut next = 0;
+    while let Some((group, path)) = groups.get(next).cloned()
+        && names.len() < 20
+    {
+        let state = group.lock();
+        let living = state.tasks.iter().map(|(_, entry)| entry);
+        for entry in living.chain(&state.cleanup).chain(&state.abandoned).take(20) {
+            let name = format!("{path}{}", entry.name);
+            let link = state.links.iter().find(|link| link.entry.id == entry.id);
+            if let Some(inner) = link.and_then(|link| link.inner.upgrade()) {
+                groups.push((inner, format!("{name}/")));
+            }
+            names.push(name);
+        }
+        drop(state);
+        next += 1;
+    }
+    names.truncate(20);
+    // Each may be the last reference. The process is about to end, and must not wait for what is dropped.
+    std::mem::forget(groups);
+    names
+}
+
+/// Keeps a little of the outer deadline, so that the inner group's own end comes before the outer abort.
+pub(crate) fn inner_limit(remaining: Duration) -> Duration {
+    remaining - Duration::from_millis(50).min(remaining / 256)
+}

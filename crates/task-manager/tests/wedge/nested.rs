@@ -1,0 +1,132 @@
+//! Groups inside groups when the runtime is blocked: the outer deadline reaches all the way down (invariants 7 and 8).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use task_manager::{Escalation, Manager, task_fn};
+
+use crate::{
+    child,
+    stuck::{
+        JOIN, SECOND, STOP_END, block, block_workers, current_thread, on_time, short, worker,
+        workers,
+    },
+};
+
+/// An outer group around a group whose tasks block as many workers, and how often a cleanup of either ran.
+async fn nested(count: usize) -> (Manager, Arc<AtomicUsize>) {
+    let cleaned = Arc::new(AtomicUsize::new(0));
+    let (outer, inner) =
+        (short().name("outer").build().unwrap(), Manager::builder().name("ingest"));
+    let inner = inner.build().unwrap();
+    for manager in [&outer, &inner] {
+        let cleaned = cleaned.clone();
+        let hook = async move || {
+            cleaned.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        manager.cleanup("close", hook).unwrap();
+    }
+    inner.run(worker("other")).unwrap();
+    let handle = inner.handle();
+    outer.run(inner.into_task()).unwrap();
+    // The inner group hears of the outer one from its task's first poll on.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    block_workers(|task| handle.run(task).unwrap(), count);
+    (outer, cleaned)
+}
+
+#[test]
+fn the_report_names_who_is_stuck_in_a_nested_group_with_every_worker_blocked() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let (outer, cleaned) = nested(2).await;
+            let began = Instant::now();
+            let error = outer.shutdown().await.unwrap_err();
+            on_time("wait with a nested group stuck", began, SECOND);
+            let report = error.report().unwrap();
+            let mut names: Vec<_> =
+                report.failures().iter().map(|failure| (&*failure.name, failure.to_string())).collect();
+            names.sort();
+            let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+            assert_eq!(
+                names,
+                ["close", "ingest", "ingest/close", "ingest/other", "ingest/stuck-0", "ingest/stuck-1"],
+                "{report}"
+            );
+            let text = report.to_string();
+            assert!(text.contains("task `ingest/stuck-0` did not end by its deadline and was abandoned (in a loop without await)"), "{text}");
+            assert!(text.contains("cleanup `ingest/close` was not run"), "{text}");
+            assert_eq!(cleaned.load(Ordering::SeqCst), 0, "no cleanup ran beside who is stuck");
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn an_abort_of_the_outer_group_reaches_the_nested_one_with_every_worker_blocked() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let outer = Manager::builder().name("outer").build().unwrap();
+            let inner = Manager::builder().name("ingest").build().unwrap();
+            inner.run(worker("other")).unwrap();
+            let handle = inner.handle();
+            let (give, take) = std::sync::mpsc::channel();
+            outer
+                .run(task_fn("signals", async move |ctx| {
+                    give.send(ctx.clone()).unwrap();
+                    ctx.cancelled().await;
+                    Ok(())
+                }))
+                .unwrap();
+            let ctx = take.recv().unwrap();
+            outer.run(inner.into_task()).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let stuck = block_workers(|task| handle.run(task).unwrap(), 2);
+            let began = Instant::now();
+            outer.stop();
+            let escalating = thread::spawn(move || ctx.escalate(Escalation::Abort));
+            let error = outer.wait().await.unwrap_err();
+            // A quarter of a second to end, and as long to be dropped.
+            on_time("wait after an abort", began, 2 * JOIN);
+            escalating.join().unwrap();
+            assert!(
+                stuck.iter().all(|task| task.outcome().is_some()),
+                "the inner group gave them up"
+            );
+            let text = error.report().unwrap().to_string();
+            assert!(text.contains("ingest/stuck-0"), "{text}");
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn the_hard_exit_names_who_is_stuck_in_a_nested_group() {
+    let ended = child::run(|| {
+        current_thread().block_on(async {
+            let outer = short().name("outer").hard_exit(70).build().unwrap();
+            let inner = Manager::builder().name("ingest").build().unwrap();
+            inner
+                .run(task_fn("stuck", async |ctx| {
+                    ctx.cancelled().await;
+                    block();
+                    Ok(())
+                }))
+                .unwrap();
+            inner.run(worker("other")).unwrap();
+            outer.run(inner.into_task()).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let _ = outer.shutdown().await;
+        });
+    });
+    assert_eq!(ended.status.code(), Some(70), "{}", ended.stderr);
+    assert!(ended.stderr.contains("ingest/stuck"), "{}", ended.stderr);
+    assert!(ended.took >= STOP_END);
+}
