@@ -73,10 +73,10 @@ fn a_cleanup_that_no_worker_could_poll_is_reported_as_not_run_and_never_runs_lat
                 report.cleanups().iter().map(|cleanup| (&*cleanup.name, cleanup.outcome)).collect();
             assert_eq!(outcomes, [("close", None), ("flush", None)], "{report}");
             let failure = report.failures().last().unwrap().to_string();
-            assert_eq!(
-                failure,
-                "cleanup `flush` was not run: its runtime did not get to it in time"
-            );
+            // On a machine so busy that the first one took the other's share too, none is left.
+            let used_up = "cleanup `flush` was not run: the budget for cleanups was used up";
+            let too_late = "cleanup `flush` was not run: its runtime did not get to it in time";
+            assert!(failure == too_late || failure == used_up, "{failure}");
             release.send(()).unwrap();
             // Behind what was spawned before it on the one worker.
             tokio::spawn(async { tokio::task::yield_now().await }).await.unwrap();
