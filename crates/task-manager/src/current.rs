@@ -32,7 +32,7 @@ pub(crate) fn get() -> Option<Arc<Shared>> {
 
 /// Returns the task, cleanup or blocking thread that this is.
 pub(crate) fn entry() -> Option<Arc<Entry>> {
-    CURRENT.try_with(|current| current.try_borrow().ok()?.clone()).ok().flatten()
+    look(Arc::clone)
 }
 
 /// Tells whether this thread runs code of any manager.
@@ -40,10 +40,10 @@ pub(crate) fn is_managed() -> bool {
     look(|_| ()).is_some()
 }
 
-fn look<R>(at: impl FnOnce(&Entry) -> R) -> Option<R> {
+fn look<R>(at: impl FnOnce(&Arc<Entry>) -> R) -> Option<R> {
     let seen = CURRENT.try_with(|current| {
         let entry = current.take();
-        let seen = entry.as_deref().map(at);
+        let seen = entry.as_ref().map(at);
         current.set(entry);
         seen
     });

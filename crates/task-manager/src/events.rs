@@ -56,7 +56,7 @@ impl Shared {
         }
         let removed;
         if matches!(end, End::Aborted | End::Panicked(_)) {
-            state.record_inner(entry, now);
+            state.record_inner(entry, *now);
         }
         let links = state.unlink(entry.id);
         let mut news = Vec::new();
