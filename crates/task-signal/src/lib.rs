@@ -60,6 +60,11 @@
 //! `error`. The [dump](SignalTaskBuilder::dump_on) is one line about the group and one per task, with the fields of
 //! [`GroupSnapshot`](task_core::GroupSnapshot) and [`TaskInfo`](task_core::TaskInfo).
 //!
+//! # Features
+//!
+//! `sender`: the pid of a signal's sender, in the log, the status and the cause. On Unix, building then takes a C
+//! compiler: signal-hook reads the pid with a few lines of C. Nothing is on by default.
+//!
 //! # Limitations
 //!
 //! - A default action that has come back is played by the handler, which stays installed: the system's own tables
@@ -73,9 +78,8 @@
 //!   machine overloaded) count as one.
 //! - Threads do not survive a `fork`: make these tasks after becoming a daemon, not before.
 //! - The exit at the end of a ladder runs nothing: no cleanups, no destructors, no `atexit`. That is its purpose.
-//! - The sender's pid is what the sender's kernel says: it may belong to a process that is gone, it is absent for what
+//! - The sender's pid (feature `sender`) is what the sender's kernel says: it may belong to a process that is gone, it is absent for what
 //!   comes from a terminal or from outside the pid namespace, such as from a container's runtime.
-//! - On Unix, building takes a C compiler: signal-hook reads the sender's pid with a few lines of C.
 //! - Tested on Linux. Other Unix systems have no `/proc` to tell what was inherited, and are not tested.
 //! - On Windows, `SIGINT` stands for Ctrl-C and Ctrl-Break, and `SIGTERM` for the console's close, the log-off and the
 //!   shutdown, after which the system allows about 5 s; other signals are an error. That code has been type checked,

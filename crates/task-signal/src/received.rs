@@ -6,7 +6,7 @@ use crate::{Reaction, Signal};
 
 /// A signal that has come, as a callback and the log see it.
 ///
-/// Its `Display` is `SIGTERM from pid 123`, or `SIGINT` where the sender is not known.
+/// Its `Display` is `SIGTERM`, or `SIGTERM from pid 123` where the sender is known.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub(crate) signal: Signal,
@@ -21,9 +21,9 @@ impl Received {
         self.signal
     }
 
-    /// Returns the process id of the sender, where the system gives it.
+    /// Returns the process id of the sender, with feature `sender` and where the system gives it.
     ///
-    /// It is `None` for what the kernel itself sends (Ctrl-C at a terminal), for a sender outside this process's pid
+    /// It is `None` without the feature, for what the kernel itself sends (Ctrl-C at a terminal), for a sender outside this process's pid
     /// namespace (the runtime of a container stopping it), and on Windows.
     pub fn sender(&self) -> Option<u32> {
         self.sender

@@ -17,6 +17,7 @@
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | | those registries as sources of `HttpTask` |
 //! | `tls`, `tower` | | encryption for `HttpTask`; services of `tower` below its paths |
 //! | `cron`, `serde`, `token` | | `CronTask`; `Serialize` for the report; `CancellationToken`s |
+//! | `sender` | a C compiler's work | who sent a signal, in the log and the report |
 
 pub use task_core::*;
 #[cfg(feature = "http")]

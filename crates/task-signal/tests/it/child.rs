@@ -19,6 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The variable that turns this test binary into the program of a scenario.
 pub(crate) const SCENARIO: &str = "TASK_SIGNAL_SCENARIO";
 
+/// What follows a signal's name where the sender is told.
+pub(crate) fn from_us() -> String {
+    if cfg!(feature = "sender") { format!(" from pid {}", process::id()) } else { String::new() }
+}
+
 /// A running scenario. It is killed, by its pid, when dropped.
 pub(crate) struct Child {
     process: process::Child,

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::child::Child;
+use crate::child::{Child, from_us};
 
 #[test]
 fn the_first_signal_stops_the_group_and_names_itself_and_its_sender() {
@@ -10,7 +10,7 @@ fn the_first_signal_stops_the_group_and_names_itself_and_its_sender() {
         [(Signal::INT, "SIGINT"), (Signal::TERM, "SIGTERM"), (Signal::QUIT, "SIGQUIT")]
     {
         let mut child = Child::start("stop");
-        let cause = format!("{name} from pid {}", std::process::id());
+        let cause = format!("{name}{}", from_us());
         child.kill_and_see(signal, &format!("request_stop: signal {cause}"));
         child.wait_for(&format!("status: received {cause}"));
         assert_eq!(child.count("escalate"), 0);
@@ -50,11 +50,11 @@ fn three_interrupts_end_a_program_that_is_still_setting_up() {
 #[test]
 fn the_callback_gets_each_signal_of_the_ladder() {
     let mut child = Child::start("callback");
-    let pid = std::process::id();
-    child.kill_and_see(Signal::INT, &format!("called: SIGINT from pid {pid}, 1, Stop, 2"));
-    child.kill_and_see(Signal::INT, &format!("called: SIGINT from pid {pid}, 2, Abort, 2"));
-    child.kill_and_see(Signal::TERM, &format!("called: SIGTERM from pid {pid}, 1, Stop, 15"));
-    child.kill_and_see(Signal::TERM, &format!("called: SIGTERM from pid {pid}, 2, Log, 15"));
+    let from = from_us();
+    child.kill_and_see(Signal::INT, &format!("called: SIGINT{from}, 1, Stop, 2"));
+    child.kill_and_see(Signal::INT, &format!("called: SIGINT{from}, 2, Abort, 2"));
+    child.kill_and_see(Signal::TERM, &format!("called: SIGTERM{from}, 1, Stop, 15"));
+    child.kill_and_see(Signal::TERM, &format!("called: SIGTERM{from}, 2, Log, 15"));
 }
 
 #[test]

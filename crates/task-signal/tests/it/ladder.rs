@@ -85,7 +85,7 @@ fn real_time_signals_climb_like_others() {
     let mut child = Child::start("ladder of a real-time signal");
     let number = libc::SIGRTMIN() + 1;
     child.kill_by_number(number);
-    child.wait_for("request_stop: signal SIGRTMIN+1 from pid");
+    child.wait_for("request_stop: signal SIGRTMIN+1");
     child.kill_by_number(number);
     child.ends_with(128 + number);
 }

@@ -11,14 +11,14 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::child::Child;
+use crate::child::{Child, from_us};
 
 #[test]
 fn a_termination_is_the_cause_in_the_report_and_no_failure() {
     let mut child = Child::start("managed");
     child.kill(Signal::TERM);
     let report = child.wait_for("code 0 after");
-    let cause = format!("signal SIGTERM from pid {}", std::process::id());
+    let cause = format!("signal SIGTERM{}", from_us());
     assert!(report.contains(&cause), "{report}");
     assert_eq!((child.count("first cleanup"), child.count("second cleanup")), (1, 1));
     // The group is gone, the process is not.
@@ -161,7 +161,7 @@ fn a_storm_of_signals_does_not_change_the_exit_code_if_nothing_is_to_happen_afte
     let status = storm(&mut child);
     assert_eq!(status.code(), Some(0), "{status}");
     let report = child.wait_for("code 0 after");
-    assert!(report.contains(&format!("from pid {}", std::process::id())), "{report}");
+    assert!(report.contains(&from_us()), "{report}");
     for cleanup in ["first cleanup", "second cleanup", "slow cleanup"] {
         assert_eq!(child.count(cleanup), 1);
     }

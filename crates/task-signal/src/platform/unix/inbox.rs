@@ -2,20 +2,25 @@
 
 use std::io;
 
-use signal_hook::iterator::{
-    SignalsInfo,
-    backend::Handle,
-    exfiltrator::{WithOrigin, origin::Origin},
-};
+#[cfg(not(feature = "sender"))]
+use signal_hook::iterator::exfiltrator::SignalOnly;
+#[cfg(feature = "sender")]
+use signal_hook::iterator::exfiltrator::{WithOrigin, origin::Origin};
+use signal_hook::iterator::{SignalsInfo, backend::Handle};
 
 use crate::Signal;
 
+/// What is kept of a captured signal: up to five of a kind wait with their senders, and what comes on top of that is
+/// dropped; so none of a kind is ever lost altogether.
+#[cfg(feature = "sender")]
+type Kept = WithOrigin;
+/// What is kept of a captured signal: that some of its kind have come.
+#[cfg(not(feature = "sender"))]
+type Kept = SignalOnly;
+
 /// Where captured signals wait for whichever thread reads them.
-///
-/// Up to five of a kind wait with their senders; what comes on top of that is dropped, so none of a kind is ever lost
-/// altogether.
 #[derive(Debug)]
-pub(crate) struct Inbox(SignalsInfo<WithOrigin>);
+pub(crate) struct Inbox(SignalsInfo<Kept>);
 
 /// Ends an [`Inbox`] from elsewhere, when told to or dropped.
 #[derive(Debug)]
@@ -24,14 +29,14 @@ pub(crate) struct Closer(Handle);
 impl Inbox {
     /// Captures signals from now on.
     pub(crate) fn open(signals: &[Signal]) -> io::Result<(Self, Closer)> {
-        let inbox = Self(SignalsInfo::new(signals.iter().map(|signal| signal.number()))?);
+        let inbox = Self(SignalsInfo::<Kept>::new(signals.iter().map(|signal| signal.number()))?);
         let closer = Closer(inbox.0.handle());
         Ok((inbox, closer))
     }
 
     /// Blocks until there are signals or the inbox is closed, and returns the signals with their senders.
     pub(crate) fn wait(&mut self) -> impl Iterator<Item = (Signal, Option<u32>)> + use<> {
-        self.0.wait().map(|origin| (Signal::new(origin.signal), sender(&origin)))
+        self.0.wait().map(read)
     }
 
     /// Tells whether nothing will come any more.
@@ -46,8 +51,14 @@ impl Drop for Closer {
     }
 }
 
-/// A process of another pid namespace shows as 0.
-fn sender(origin: &Origin) -> Option<u32> {
-    let pid = origin.process.as_ref()?.pid;
-    u32::try_from(pid).ok().filter(|pid| *pid != 0)
+#[cfg(feature = "sender")]
+fn read(origin: Origin) -> (Signal, Option<u32>) {
+    let pid = origin.process.and_then(|process| u32::try_from(process.pid).ok());
+    // A process of another pid namespace shows as 0.
+    (Signal::new(origin.signal), pid.filter(|pid| *pid != 0))
+}
+
+#[cfg(not(feature = "sender"))]
+fn read(number: i32) -> (Signal, Option<u32>) {
+    (Signal::new(number), None)
 }
