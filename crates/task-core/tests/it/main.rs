@@ -3,6 +3,7 @@
 
 mod blocking;
 mod context;
+mod group;
 mod level;
 mod properties;
 mod scope;
