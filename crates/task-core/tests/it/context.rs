@@ -45,7 +45,7 @@ fn a_scope_that_says_nothing_is_a_task_alone() {
     assert_eq!((ctx.name(), ctx.remaining()), ("task", None));
     assert_eq!(ctx.enter(|| 7), 7);
     let mut runs = 0;
-    StageCell::new().enter(&mut || runs += 1);
+    Arc::new(StageCell::new()).enter(&mut || runs += 1);
     assert_eq!(runs, 1);
     let group = ctx.group();
     assert_eq!((group.step(), group.readiness()), (Step::Running, Readiness::default()));
