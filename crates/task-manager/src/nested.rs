@@ -6,11 +6,9 @@ use task_core::{Context, Escalation, Task};
 
 use crate::{
     Manager,
-    cause::CauseKind,
     clock::Clock,
     current,
     link::{Order, inner_limit},
-    machine::Trigger,
     shared::Shared,
     view,
 };
@@ -112,7 +110,7 @@ impl Shared {
             && self.report.get().is_none()
             && self.lock().machine.plan().is_none()
         {
-            self.trigger(CauseKind::Parent, Trigger::Plain, None);
+            self.trigger(crate::cause::CauseKind::Parent, crate::machine::Trigger::Plain, None);
         }
     }
 

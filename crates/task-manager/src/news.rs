@@ -102,7 +102,7 @@ impl News {
                 error!(target: "task", manager, error, "setup failed after the end");
             }
             Self::Survived { name, error } => {
-                warn!(target: "task", manager, task = &*name, error, "task failed and went on");
+                error!(target: "task", manager, task = &*name, error, "task failed and went on");
             }
             Self::Triggered(cause) => {
                 let cause = cause.to_string();

@@ -46,6 +46,19 @@ impl Failure {
         })
     }
 
+    /// Makes a value of it, for a task that goes on.
+    pub(crate) fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Panicked(payload) => {
+                let error = anyhow::anyhow!("panicked: {}", message(payload.as_ref()));
+                discard(payload);
+                error
+            }
+            Self::Error(error) => error,
+            Self::TimedOut(timed_out) => timed_out.into(),
+        }
+    }
+
     /// Ends the task with this failure, the last of `in_a_row`. A panic goes on to the manager, which caught its place
     /// and backtrace when it began.
     pub(crate) fn end(self, in_a_row: u32) -> anyhow::Result<()> {

@@ -26,7 +26,7 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, RunTimeout, Schedule};
 /// how the last run ended, or that one is in progress. A status that the action sets stays until the run's end.
 ///
 /// Each run is a `tracing` span `run` (target `task`, level `INFO`) with the fields `run`, its number from 1, and `outcome`:
-/// `succeeded`, `failed`, `panicked`, `timed out` or `cancelled`. A failed run that is survived is a line at `WARN` with
+/// `succeeded`, `failed`, `panicked`, `timed out` or `cancelled`. A failed run that is survived is a line at `ERROR` with
 /// the fields `error`, `took`, `in_a_row`, `next_in` and `unlogged`; the first good run after it is one at `INFO`.
 /// Runs that overstay their tick, and ticks that were dropped, are lines at `WARN`. Times are in seconds. Warnings of
 /// one kind come at most every 10 s, and `unlogged` counts what was kept back.

@@ -6,7 +6,7 @@ use task_core::{Context, Task};
 use tracing::{field::Empty, info_span};
 
 use crate::{
-    Action, PeriodicTask, Schedule,
+    Action, OnFailure, PeriodicTask, Schedule,
     attempt::{Limits, attempt},
     failure::discard,
     pace::Pace,
@@ -62,7 +62,11 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
                         tally.gave_up(&text);
                         return failure.end(in_a_row);
                     }
-                    discard(failure);
+                    if on_failure == OnFailure::Record {
+                        ctx.record_failure(failure.into_error());
+                    } else {
+                        discard(failure);
+                    }
                     let hold_off = backoff.draw(in_a_row, pace.random());
                     let dropped = pace.ended(hold_off);
                     span.in_scope(|| tally.survived(&text, dropped, pace.left()));

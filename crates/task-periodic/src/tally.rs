@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use task_core::Context;
 use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::throttle::Throttle;
 
@@ -92,7 +92,7 @@ impl Tally {
             self.has_warned = true;
             let took = self.begun.elapsed().as_secs_f64();
             let next_in = next_in.map(|left| left.as_secs_f64());
-            warn!(target: "task", error, took, in_a_row = self.in_a_row, next_in, unlogged, "run failed");
+            error!(target: "task", error, took, in_a_row = self.in_a_row, next_in, unlogged, "run failed");
         }
     }
 

@@ -34,8 +34,7 @@ use crate::{
 ///
 /// # When an action fails
 ///
-/// By default the failure is logged and recorded for the group's report, which then is not clean, and the task goes on;
-/// see [`OnFailure`]. A panic counts like an error. The task's status tells how often it has run and how the last run
+/// By default the failure is logged as an error, the task goes on, and the group's report stays clean; see [`OnFailure`]. A panic counts like an error. The task's status tells how often it has run and how the last run
 /// ended.
 ///
 /// It is a task of the [support phase](Phase::SUPPORT), so it does not keep a group alive that has nothing else to do.

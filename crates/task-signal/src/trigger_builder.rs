@@ -61,7 +61,7 @@ impl SignalTriggerBuilder {
         self
     }
 
-    /// What happens when an action fails or panics. Default: [`OnFailure::Record`].
+    /// What happens when an action fails or panics. Default: [`OnFailure::Continue`].
     pub fn on_failure(self, on_failure: OnFailure) -> Self {
         Self { on_failure, ..self }
     }

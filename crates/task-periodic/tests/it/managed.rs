@@ -10,7 +10,7 @@ use std::{
 
 use task_core::{Outcome, StageCell, Task};
 use task_manager::{FailureKind, Manager};
-use task_periodic::{LoopTask, OnFailure, PollTask};
+use task_periodic::{LoopTask, OnFailure, PollTask, RunTimeout};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::rig::{ms, secs};
@@ -75,6 +75,27 @@ async fn survived_failures_and_panics_leave_the_report_clean() {
     sleep(secs(600)).await;
     let report = manager.shutdown().await.unwrap();
     assert_eq!((report.exit_code(), report.failures().len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn survived_failures_and_panics_and_timeouts_are_in_the_report_if_so_set() {
+    let manager = manager();
+    let failing = LoopTask::new("failing", secs(60), async |_| anyhow::bail!("no disk")).unwrap();
+    let panicking = LoopTask::new("panicking", secs(60), async |_| panic!("no memory")).unwrap();
+    let late = LoopTask::new("late", secs(60), async |_| std::future::pending().await);
+    let late = late.unwrap().run_timeout(RunTimeout::After(secs(2)));
+    manager.run(failing.on_failure(OnFailure::Record)).unwrap();
+    manager.run(panicking.on_failure(OnFailure::Record)).unwrap();
+    manager.run(late.on_failure(OnFailure::Record)).unwrap();
+    sleep(secs(10)).await;
+    let error = manager.shutdown().await.unwrap_err();
+    let report = error.report().unwrap();
+    let texts: Vec<_> = report.failures().iter().map(ToString::to_string).collect();
+    assert_eq!(texts[0], "task `failing` failed and went on: no disk");
+    assert_eq!(texts[1], "task `panicking` failed and went on: panicked: no memory");
+    assert!(texts[2].starts_with("task `late` failed and went on: "), "{texts:?}");
+    assert!(report.tasks().iter().all(|task| task.outcome == Outcome::Completed), "{report}");
+    assert_eq!(report.exit_code(), 1);
 }
 
 #[tokio::test(start_paused = true)]

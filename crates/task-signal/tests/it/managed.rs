@@ -100,8 +100,20 @@ fn a_callback_that_never_returns_is_named_in_the_report() {
 }
 
 #[test]
-fn a_failed_action_is_in_the_report_and_stops_nothing() {
+fn a_failed_action_leaves_the_report_clean_by_default() {
     let mut child = Child::start("managed with a trigger");
+    for run in 1..4 {
+        child.kill_and_see(Signal::HUP, &format!("ran: {run}"));
+    }
+    child.kill(Signal::TERM);
+    child.wait_for("code 0 after");
+    assert_eq!(child.count("in the report"), 0);
+    child.ends_with(0);
+}
+
+#[test]
+fn a_failed_action_is_in_the_report_if_so_set_and_stops_nothing() {
+    let mut child = Child::start("managed with a trigger that records");
     for run in 1..4 {
         child.kill_and_see(Signal::HUP, &format!("ran: {run}"));
     }

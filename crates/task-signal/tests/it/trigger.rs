@@ -86,7 +86,7 @@ fn actions_run_in_order_and_a_failure_keeps_neither_the_others_nor_the_next_sign
 }
 
 #[test]
-fn a_failure_is_only_logged_and_in_the_status_if_so_set() {
+fn a_failure_is_only_logged_and_in_the_status_by_default() {
     let mut child = Child::start("trigger that goes on");
     child.kill_and_see(Signal::HUP, "last: action `first` failed: no disk");
     child.wait_for("action `second` failed");

@@ -11,7 +11,9 @@ use std::{
 
 use task_core::task_fn;
 use task_manager::{Builder, Manager, Report, ShutdownError};
-use task_signal::{AfterEnd, Reaction, Signal, SignalTask, SignalTaskBuilder, SignalTrigger};
+use task_signal::{
+    AfterEnd, OnFailure, Reaction, Signal, SignalTask, SignalTaskBuilder, SignalTrigger,
+};
 use tokio::runtime::Runtime;
 
 use super::{IS_LOG_STUCK, Scenario, say, wait_for_go, without_window};
@@ -28,7 +30,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("managed with a stuck log", managed_with_a_stuck_log),
     ("managed with every worker blocked", managed_with_every_worker_blocked),
     ("managed with a stuck callback", managed_with_a_stuck_callback),
-    ("managed with a trigger", managed_with_a_trigger),
+    ("managed with a trigger", || managed_with_a_trigger(OnFailure::Continue)),
+    ("managed with a trigger that records", || managed_with_a_trigger(OnFailure::Record)),
     ("managed with nothing else to do", managed_with_nothing_else_to_do),
     ("managed and stopped alone", managed_and_stopped_alone),
     ("managed by one that is dropped", managed_by_one_that_is_dropped),
@@ -198,19 +201,20 @@ fn managed_with_a_stuck_callback() {
     });
 }
 
-fn managed_with_a_trigger() {
+fn managed_with_a_trigger(on_failure: OnFailure) {
     let runs = Arc::new(Mutex::new(0));
-    let reload = SignalTrigger::new("configuration", move |_| {
-        let runs = Arc::clone(&runs);
-        async move {
-            let mut runs = runs.lock().unwrap();
-            *runs += 1;
-            say(&format!("ran: {runs}"));
-            anyhow::ensure!(*runs != 2, "no disk");
-            Ok(())
-        }
-    });
-    let reload = reload.unwrap();
+    let reload =
+        SignalTrigger::builder().on_failure(on_failure).action("configuration", move |_| {
+            let runs = Arc::clone(&runs);
+            async move {
+                let mut runs = runs.lock().unwrap();
+                *runs += 1;
+                say(&format!("ran: {runs}"));
+                anyhow::ensure!(*runs != 2, "no disk");
+                Ok(())
+            }
+        });
+    let reload = reload.build().unwrap();
     let task = without_window().build().unwrap();
     runtime().block_on(async {
         let manager = Manager::new();
