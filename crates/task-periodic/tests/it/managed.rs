@@ -82,7 +82,7 @@ async fn survived_failures_and_panics_and_timeouts_are_in_the_report_if_so_set()
     let manager = manager();
     let failing = LoopTask::new("failing", secs(60), async |_| anyhow::bail!("no disk")).unwrap();
     let panicking = LoopTask::new("panicking", secs(60), async |_| panic!("no memory")).unwrap();
-    let late = LoopTask::new("late", secs(60), async |_| std::future::pending().await);
+    let late = LoopTask::new("late", secs(60), async |_| pending().await);
     let late = late.unwrap().run_timeout(RunTimeout::After(secs(2)));
     manager.run(failing.on_failure(OnFailure::Record)).unwrap();
     manager.run(panicking.on_failure(OnFailure::Record)).unwrap();
