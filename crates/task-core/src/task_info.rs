@@ -80,7 +80,7 @@ impl TaskInfo {
     }
 }
 
-/// What a living task is doing, as the manager sees it.
+/// What a task is doing, as the manager sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TaskState {
@@ -92,6 +92,8 @@ pub enum TaskState {
     Aborting,
     /// The shutdown went on without it.
     Abandoned,
+    /// No more: only a handle to it shows that.
+    Ended,
 }
 
 impl TaskState {
@@ -102,6 +104,7 @@ impl TaskState {
             Self::Stopping => "stopping",
             Self::Aborting => "aborting",
             Self::Abandoned => "abandoned",
+            Self::Ended => "ended",
         }
     }
 }

@@ -139,8 +139,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If the drain delay and the cleanup budget leave less than 100 ms of the total for stopping tasks, or if there
-    /// is a drain delay or a start timeout of over 100 years.
+    /// If the drain delay and the cleanup budget leave less than 100 ms of the total for stopping tasks, or if the total,
+    /// the drain delay, the cleanup budget, the short cleanup budget or the start timeout is over 100 years.
     pub fn build(self) -> Result<Manager, BuildError> {
         let Budgets { total, drain, cleanup, short_cleanup } = self.0.budgets;
         let longest = Duration::from_secs(100 * 365 * 24 * 3_600);

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use task_core::{Outcome, TaskId};
 
-use crate::entry::Entry;
+use crate::{entry::Entry, label::Repeated};
 
 /// What began a shutdown, or would have, had another cause not been there first.
 #[derive(Clone, Debug)]
@@ -58,6 +58,19 @@ impl CauseKind {
     pub(crate) fn task_ended(entry: &Entry, outcome: Outcome) -> Self {
         let was_asked = entry.stop_asked().is_some();
         Self::TaskEnded { task: entry.name.to_string(), id: entry.id, outcome, was_asked }
+    }
+
+    /// Writes it, with names told apart.
+    pub(crate) fn text(&self, repeated: &Repeated) -> String {
+        match self {
+            Self::TaskEnded { task, id, outcome, .. } => {
+                format!("task `{}` {outcome}", repeated.label(task, Some(*id)))
+            }
+            Self::RequestedBy { task, id, reason } => {
+                format!("{reason} (task `{}`)", repeated.label(task, Some(*id)))
+            }
+            other => other.to_string(),
+        }
     }
 
     pub(crate) fn requested_by(entry: &Entry, reason: Cow<'static, str>) -> Self {

@@ -10,6 +10,7 @@ use crate::{
     clock::Whereabouts,
     entry::{Entry, Identity, Role},
     failure::{Failure, FailureKind, Origin},
+    label::names,
     link::Order,
     machine::{Action, Trigger},
     news::News,
@@ -23,8 +24,6 @@ use crate::{
 
 /// How long after the budget the process ends, if it is to.
 const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);
-/// How many names a log line has.
-const MOST_NAMES: usize = 20;
 
 thread_local! {
     /// The manager that this thread is driving: a spawn on a dead runtime, for one, ends the new task in place.
@@ -264,27 +263,12 @@ impl Shared {
         let steps = StepTimes { triggered, stopping, cleaning_up, ended: now, budget };
         work.garbage.append(&mut state.record.evicted);
         let record = std::mem::take(&mut state.record);
-        let Some(report) = record.into_report(&self.name, state.totals, steps) else { return };
+        let repeated = state.tally.repeated();
+        let report = record.into_report(&self.name, state.totals, steps, repeated);
+        let Some(report) = report else { return };
         work.news.push(News::Report(report.clone()));
         let _ = self.report.set(report);
         work.wakers.append(self.ended.raise_quietly(1));
         work.has_ended = true;
     }
-}
-
-/// Returns the first names, with what each is doing, and how many more there are.
-fn names<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>) -> (Vec<String>, usize) {
-    let mut names = Vec::new();
-    let mut more = 0;
-    for entry in entries {
-        if names.len() == MOST_NAMES {
-            more += 1;
-            continue;
-        }
-        names.push(match entry.status() {
-            Some(status) => format!("{} ({status})", entry.name),
-            None => entry.name.to_string(),
-        });
-    }
-    (names, more)
 }

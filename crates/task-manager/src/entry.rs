@@ -251,6 +251,8 @@ impl Entry {
     pub(crate) fn info(&self, now: Tick) -> TaskInfo {
         let state = if self.is_abandoned() {
             TaskState::Abandoned
+        } else if self.outcome().is_some() {
+            TaskState::Ended
         } else if self.is_abort_asked() {
             TaskState::Aborting
         } else if self.stage.get() >= Stage::Cancelled {

@@ -7,7 +7,8 @@ use crate::{failure::Failure, refused::Reason, report::Report};
 /// Why [`wait`](crate::Manager::wait) did not give a clean report.
 ///
 /// `Display` names the root cause and how many failures there are beside it; `source()` is the root error itself, so
-/// that `{:#}` under `anyhow` and downcasts work through it; `Debug` shows the whole report.
+/// that `{:#}` under `anyhow` and downcasts work through it; `Debug` shows the whole report, backtraces
+/// included.
 #[derive(Clone)]
 pub struct ShutdownError(Kind);
 
@@ -60,6 +61,11 @@ impl ShutdownError {
         matches!(self.0, Kind::Unbound { has_runtime: false, .. })
     }
 
+    /// Tells whether the wait was refused since the system gave the process no thread for its deadlines.
+    pub fn is_no_thread(&self) -> bool {
+        matches!(self.0, Kind::Unbound { has_runtime: true, .. })
+    }
+
     /// Tells whether the manager behind a handle no longer exists, and its report with it.
     pub fn is_gone(&self) -> bool {
         matches!(self.0, Kind::Gone)
@@ -88,7 +94,7 @@ impl fmt::Display for ShutdownError {
         match &self.0 {
             Kind::Failed(report) => {
                 let Some(root) = report.failures().first() else { return f.write_str("failed") };
-                f.write_str(&root.headline())?;
+                f.write_str(&report.headline(root))?;
                 match report.failures().len() as u64 - 1 + report.omitted_failures() {
                     0 => Ok(()),
                     more => write!(f, " (+{more} more)"),
@@ -114,7 +120,7 @@ impl fmt::Display for ShutdownError {
 impl fmt::Debug for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Failed(report) => write!(f, "{self}\n{report}"),
+            Kind::Failed(report) => write!(f, "{self}\n{report:#}"),
             _ => write!(f, "{self}"),
         }
     }

@@ -204,7 +204,8 @@ impl Shared {
     pub(crate) fn failure_survived(self: &Arc<Self>, entry: &Entry, error: anyhow::Error) {
         let error = Arc::new(error);
         self.record_failure(entry, FailureKind::Survived(Arc::clone(&error)));
-        News::Survived { name: entry.name.clone(), error: display(&*error) }.log(self);
+        let (name, id) = (entry.name.clone(), entry.id);
+        News::Survived { name, id, error: display(&*error) }.log(self);
     }
 
     pub(crate) fn panic_beside(self: &Arc<Self>, entry: &Entry, panic: Panic) {
@@ -258,11 +259,15 @@ impl Shared {
     pub(crate) fn readiness_changed(self: &Arc<Self>, entry: &Entry) {
         let mut state = self.lock();
         let listed = state.tasks.get(entry.key).filter(|listed| listed.id == entry.id).cloned();
-        if let Some(entry) = listed {
-            state.gates.changed(&entry);
+        if let Some(entry) = &listed {
+            state.gates.changed(entry);
         }
         state.update_started();
         drop(state);
         self.changed();
+        if let Some(entry) = listed.filter(|_| News::tells_clean_tasks()) {
+            let is_ready = entry.is_ready();
+            News::Ready(entry, is_ready).log(self);
+        }
     }
 }

@@ -1,10 +1,16 @@
 //! One thing that went wrong.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    error::Error,
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use task_core::TaskId;
 
-use crate::{panics::Panic, panics::display};
+use crate::{label::Repeated, panics::Panic, panics::display};
 
 /// One thing that went wrong, and where.
 #[derive(Clone, Debug)]
@@ -79,9 +85,21 @@ impl Failure {
         }
     }
 
+    /// Returns the backtrace of the panic or the error, where one was captured: `RUST_BACKTRACE` and
+    /// `RUST_LIB_BACKTRACE` ask for them.
+    pub fn backtrace(&self) -> Option<&Backtrace> {
+        let backtrace = match &self.kind {
+            FailureKind::Panic(panic) => panic.backtrace.as_deref(),
+            FailureKind::Error(error) | FailureKind::Survived(error) => Some(error.backtrace()),
+            _ => None,
+        };
+        backtrace.filter(|backtrace| backtrace.status() == BacktraceStatus::Captured)
+    }
+
     /// Writes what happened without the error itself, which is the [`error`](Self::error)'s own to say.
-    pub(crate) fn headline(&self) -> String {
-        let Self { origin, name, kind, .. } = self;
+    pub(crate) fn headline(&self, repeated: &Repeated) -> String {
+        let Self { origin, name, kind, id, .. } = self;
+        let name = repeated.label(name, *id);
         let subject = match origin {
             Origin::Task => format!("task `{name}`"),
             Origin::Cleanup => format!("cleanup `{name}`"),
@@ -110,13 +128,25 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.headline())?;
+impl Failure {
+    /// Writes what happened, with the error and its causes.
+    pub(crate) fn text(&self, repeated: &Repeated) -> String {
+        let headline = self.headline(repeated);
         match &self.kind {
             FailureKind::Error(error) | FailureKind::Survived(error) => {
-                write!(f, ": {}", display(error.as_ref()))
+                format!("{headline}: {}", display(error.as_ref()))
             }
+            _ => headline,
+        }
+    }
+}
+
+/// One line; with `{:#}`, the backtrace below it, where one was captured.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(&Repeated::default()))?;
+        match self.backtrace() {
+            Some(backtrace) if f.alternate() => write!(f, "\n{backtrace}"),
             _ => Ok(()),
         }
     }

@@ -62,10 +62,30 @@
 //!
 //! # What the log says
 //!
-//! Under the target `task`, with stable fields `manager`, `task`, `id`, `outcome`, `error`, `cause`: the start and the
-//! clean end of tasks and the steps of a shutdown at debug, its beginning and its clean end at info, failures and an
-//! unclean end at error, aborts and, every 5 s, who is still waited for at warn. Logging comes last, when every deadline
-//! is set and every waker called. A log sink that blocks thus holds up the log, and the one thread that was telling what
+//! [`tracing`] events under the target `task`. Every one has the field `manager`; messages and fields are stable, and
+//! new ones may come. `task` is a task's name and `id` tells those of one name apart; `tasks` is up to 20 names, and
+//! `more` how many others there are. Times are seconds.
+//!
+//! | message | level | fields |
+//! |---|---|---|
+//! | `task started` | debug | `task`, `id` |
+//! | `task readiness changed` | debug | `task`, `id`, `ready` |
+//! | `task asked to stop`: it alone | debug | `task`, `id` |
+//! | `task ended`, `cleanup ended`: cleanly, or aborted | debug | `task` and `id`, or `cleanup`; `outcome`, `ran` |
+//! | `task failed`, `cleanup failed` | error | the same, `error` |
+//! | `task failed and went on` | error | `task`, `id`, `error` |
+//! | `shutdown begins` | info | `cause` |
+//! | `shutdown goes on` | debug | `step` |
+//! | `still waiting`: every 5 s | warn | `tasks`, `more`, `left` |
+//! | `deadline passed, aborting` | warn | `tasks`, `more` |
+//! | `still alive after the abort, abandoned` | error | `tasks`, `more` |
+//! | `abandoned task ended after all` | warn | `task`, `id`, `outcome`, `error` |
+//! | `setup failed after the end` | error | `error` |
+//! | `shutdown ended` | info if clean, else error | `cause`, `took`, `failures` |
+//!
+//! A task's own lines are in the span `task` with `name` and `id`, a cleanup's in the span `cleanup` with `name`.
+//!
+//! Logging comes last, when every deadline is set and every waker called. A log sink that blocks thus holds up the log, and the one thread that was telling what
 //! it had done itself (by `run`, `stop`, the first poll of a `wait`, the end of a task), but nobody else and no deadline.
 //! Lines of different threads need not come in the order of the events; the report has that.
 //!
@@ -107,6 +127,7 @@ mod events;
 mod failure;
 mod gates;
 mod handle;
+mod label;
 mod link;
 mod machine;
 mod managed;

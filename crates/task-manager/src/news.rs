@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use task_core::{Outcome, Step};
+use task_core::{Outcome, Step, TaskId};
 use tracing::{debug, error, info, level_filters::LevelFilter, warn};
 
 use crate::{
@@ -19,6 +19,10 @@ use crate::{
 
 pub(crate) enum News {
     Started(Arc<Entry>),
+    /// It said whether it is ready.
+    Ready(Arc<Entry>, bool),
+    /// It alone was asked to stop.
+    StopAsked(Arc<Entry>),
     Ended {
         entry: Arc<Entry>,
         outcome: Outcome,
@@ -37,6 +41,7 @@ pub(crate) enum News {
     },
     Survived {
         name: Cow<'static, str>,
+        id: TaskId,
         error: String,
     },
     Triggered(CauseKind),
@@ -58,7 +63,7 @@ pub(crate) enum News {
 }
 
 impl News {
-    /// Tells whether anybody listens to the start and the clean end of a task, which are what happens often.
+    /// Tells whether anybody listens to what a task does while all goes well, which is what happens often.
     pub(crate) fn tells_clean_tasks() -> bool {
         // The first half alone is no foreign code, and nearly always the answer.
         LevelFilter::current() >= LevelFilter::DEBUG
@@ -74,6 +79,13 @@ impl News {
         match self {
             Self::Started(entry) => {
                 debug!(target: "task", manager, task = &*entry.name, id = entry.id.number(), "task started");
+            }
+            Self::Ready(entry, ready) => {
+                let (task, id) = (&*entry.name, entry.id.number());
+                debug!(target: "task", manager, task, id, ready, "task readiness changed");
+            }
+            Self::StopAsked(entry) => {
+                debug!(target: "task", manager, task = &*entry.name, id = entry.id.number(), "task asked to stop");
             }
             Self::Ended { entry, outcome, detail, now } => {
                 let (task, id) = (&*entry.name, entry.id.number());
@@ -95,14 +107,15 @@ impl News {
                 }
             }
             Self::Late { entry, outcome, detail } => {
-                let (task, outcome, error) = (&*entry.name, outcome.as_str(), detail);
-                warn!(target: "task", manager, task, outcome, error, "abandoned task ended after all");
+                let (task, id) = (&*entry.name, entry.id.number());
+                let (outcome, error) = (outcome.as_str(), detail);
+                warn!(target: "task", manager, task, id, outcome, error, "abandoned task ended after all");
             }
             Self::LateSetup { error } => {
                 error!(target: "task", manager, error, "setup failed after the end");
             }
-            Self::Survived { name, error } => {
-                error!(target: "task", manager, task = &*name, error, "task failed and went on");
+            Self::Survived { name, id, error } => {
+                error!(target: "task", manager, task = &*name, id = id.number(), error, "task failed and went on");
             }
             Self::Triggered(cause) => {
                 let cause = cause.to_string();

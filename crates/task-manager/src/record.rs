@@ -14,6 +14,7 @@ use crate::{
     entry::Entry,
     error::ShutdownError,
     failure::{Failure, FailureKind, Origin},
+    label::Repeated,
     plan::Tick,
     report::{CleanupReport, Contents, Report, StepTimes},
 };
@@ -179,8 +180,10 @@ impl Record {
         name: &str,
         totals: Totals,
         steps: StepTimes,
+        mut repeated: Repeated,
     ) -> Option<Report> {
         let failures = self.failures();
+        repeated.add(self.tasks.iter().map(|task| &*task.name));
         let (cause, began) = (self.cause?, self.began?);
         Some(Report::new(Contents {
             name: String::from(name),
@@ -196,6 +199,7 @@ impl Record {
             omitted_cleanups: self.omitted_cleanups,
             totals,
             steps,
+            repeated,
         }))
     }
 

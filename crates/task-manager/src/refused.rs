@@ -49,6 +49,11 @@ impl<T> Refused<T> {
     pub fn is_no_runtime(&self) -> bool {
         self.reason == Reason::NoRuntime
     }
+
+    /// Tells whether the system gave the process no thread for its deadlines. A later call tries again.
+    pub fn is_no_thread(&self) -> bool {
+        self.reason == Reason::NoThread
+    }
 }
 
 impl<T> fmt::Display for Refused<T> {

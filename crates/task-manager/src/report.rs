@@ -7,7 +7,7 @@ use std::{
 
 use task_core::{Outcome, TaskReport, Totals};
 
-use crate::{cause::Cause, failure::Failure};
+use crate::{cause::Cause, failure::Failure, label::Repeated};
 
 mod display;
 #[cfg(feature = "serde")]
@@ -15,8 +15,9 @@ mod serialize;
 
 /// Everything that happened: the cause, every failure, and how each task and cleanup ended. Cheap to clone.
 ///
-/// `Display` is a short text with a timeline, for a terminal or a log; `Debug` shows everything. All times are on
-/// the manager's clock, as time since the manager was made or as lengths of time.
+/// `Display` is a short text with a timeline, for a terminal or a log; with `{:#}` it has the backtraces too, where they
+/// were captured. Names that several tasks had are followed by the task's id: `job#3`. `Debug` shows everything. All
+/// times are on the manager's clock, as time since the manager was made or as lengths of time.
 #[derive(Clone, Debug)]
 pub struct Report(Arc<Contents>);
 
@@ -34,6 +35,7 @@ pub(crate) struct Contents {
     pub(crate) omitted_cleanups: u64,
     pub(crate) totals: Totals,
     pub(crate) steps: StepTimes,
+    pub(crate) repeated: Repeated,
     pub(crate) is_setup_failed: bool,
 }
 

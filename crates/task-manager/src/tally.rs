@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use task_core::{Exits, Outcome, SignalCount};
 
-use crate::{entry::Entry, machine::Kind};
+use crate::{entry::Entry, label::Repeated, machine::Kind};
 
 /// How many names have counts of their own.
 const MOST_NAMES: usize = 200;
@@ -50,6 +50,15 @@ impl Tally {
         self.exits.push(Exits::new(Some(entry.name.clone())));
         self.places.insert(entry.name.clone(), place);
         Some(place)
+    }
+
+    /// Returns the names that more than one task had, of those that are told apart.
+    pub(crate) fn repeated(&self) -> Repeated {
+        let mut repeated = Repeated::default();
+        for exits in self.exits.iter().filter(|exits| exits.total() > 1) {
+            repeated.insert(exits.name.as_deref().unwrap_or_default());
+        }
+        repeated
     }
 
     /// Takes note that so many signals of a name have come.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use task_core::{Outcome, Stage, TaskId, TaskInfo};
 
-use crate::entry::Entry;
+use crate::{entry::Entry, news::News};
 
 /// Names one task of a group: to stop it alone, or to wait for its end. Dropping it changes nothing.
 #[derive(Clone)]
@@ -30,7 +30,9 @@ impl TaskHandle {
         self.0.outcome()
     }
 
-    /// Returns the task's state as the group's view shows it; of a task that has ended, the last.
+    /// Returns the task's state as the group's view shows it. Of a task that has ended it is
+    /// [`Ended`](task_core::TaskState::Ended), and the times go on counting: the time of the end is in the report, if the
+    /// task is.
     pub fn info(&self) -> TaskInfo {
         let Self(entry) = self;
         let mut info = entry.info(entry.shared.now());
@@ -41,7 +43,12 @@ impl TaskHandle {
     /// Asks this one task to end, and returns at once. It has no deadline of its own. If the task is critical, its
     /// end stops the group, as any end of it does: tasks that come and go are ephemeral.
     pub fn stop(&self) {
-        self.0.shared.stop_one(&self.0);
+        let Self(entry) = self;
+        let is_first = entry.stage.get() < Stage::Cancelled;
+        entry.shared.stop_one(entry);
+        if is_first && News::tells_clean_tasks() {
+            News::StopAsked(Arc::clone(entry)).log(&entry.shared);
+        }
     }
 
     /// Waits until the task has ended, or was given up, and returns how.

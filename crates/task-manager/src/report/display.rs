@@ -1,13 +1,16 @@
 //! The report as text: one line that says it all, what went wrong, and who held the shutdown.
 
-use std::{collections::HashMap, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use task_core::TaskReport;
 
 use super::Report;
+use crate::failure::Failure;
 
 /// How many tasks and failures are shown.
 const MOST_LINES: usize = 20;
+/// How many lines of a backtrace are shown, two for each frame.
+const MOST_FRAMES: usize = 128;
 /// How many characters a bar has.
 const BAR: usize = 24;
 
@@ -26,13 +29,10 @@ impl fmt::Display for Report {
             1 => f.write_str(", 1 failure")?,
             many => write!(f, ", {many} failures")?,
         }
-        write!(f, "; cause: {}", contents.cause)?;
+        write!(f, "; cause: {}", contents.cause.kind.text(&contents.repeated))?;
         for cause in &contents.later_triggers {
-            write!(
-                f,
-                "\n  also: {cause} (+{})",
-                Seconds(cause.at.saturating_sub(steps.triggered))
-            )?;
+            let after = Seconds(cause.at.saturating_sub(steps.triggered));
+            write!(f, "\n  also: {} (+{after})", cause.kind.text(&contents.repeated))?;
         }
         let drain = steps.stopping.saturating_sub(steps.triggered);
         let stop = steps.cleaning_up.saturating_sub(steps.stopping);
@@ -47,7 +47,12 @@ impl fmt::Display for Report {
         write!(f, "; up {}", Seconds(steps.triggered))?;
         write!(f, "; {} tasks in all", contents.totals.started)?;
         for failure in contents.failures.iter().take(MOST_LINES) {
-            write!(f, "\n  failure: {failure}")?;
+            write!(f, "\n  failure: {}", failure.text(&contents.repeated))?;
+            if let Some(backtrace) = failure.backtrace().filter(|_| f.alternate()) {
+                for line in backtrace.to_string().lines().take(MOST_FRAMES) {
+                    write!(f, "\n    {line}")?;
+                }
+            }
         }
         omitted(f, failures, MOST_LINES.min(contents.failures.len()), "failures")?;
         self.timeline(f)
@@ -55,6 +60,10 @@ impl fmt::Display for Report {
 }
 
 impl Report {
+    pub(crate) fn headline(&self, failure: &Failure) -> String {
+        failure.headline(&self.0.repeated)
+    }
+
     /// Writes one line per task that was alive: those that took longest to stop, in the order in which they ended.
     fn timeline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let contents = &*self.0;
@@ -64,14 +73,7 @@ impl Report {
         slowest.truncate(MOST_LINES);
         slowest.sort_by_key(|(place, _)| *place);
         let slowest: Vec<_> = slowest.into_iter().map(|(_, task)| task).collect();
-        let mut same_name: HashMap<&str, usize> = HashMap::new();
-        for task in &slowest {
-            *same_name.entry(&task.name).or_default() += 1;
-        }
-        let label = |task: &TaskReport| match same_name.get(&*task.name) {
-            Some(2..) => format!("{}#{}", task.name, task.id),
-            _ => task.name.to_string(),
-        };
+        let label = |task: &TaskReport| contents.repeated.label(&task.name, Some(task.id));
         let names = slowest.iter().map(|task| label(task));
         let cleanups = contents.cleanups.iter().take(MOST_LINES);
         let width = names

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use task_core::{Outcome, TaskReport};
+use task_core::{Outcome, TaskId, TaskReport};
 
 use super::{CleanupReport, Report};
 use crate::{
     cause::{Cause, CauseKind},
     failure::{Failure, FailureKind, Origin},
+    label::Repeated,
     panics::{catch, display_alone},
 };
 
@@ -98,10 +99,13 @@ impl<'a> CauseView<'a> {
 struct FailureView<'a> {
     origin: &'static str,
     name: &'a str,
+    /// Tells those of one name apart.
+    id: Option<u64>,
     kind: &'static str,
     text: String,
     error: Vec<String>,
     location: Option<&'a str>,
+    backtrace: Option<String>,
     at: f64,
 }
 
@@ -130,10 +134,12 @@ impl<'a> FailureView<'a> {
         Self {
             origin,
             name: &failure.name,
+            id: failure.id.map(TaskId::number),
             kind,
-            text: failure.headline(),
+            text: failure.headline(&Repeated::default()),
             error: causes(failure),
             location,
+            backtrace: failure.backtrace().map(ToString::to_string),
             at: seconds(failure.at),
         }
     }

@@ -153,6 +153,36 @@ async fn every_five_seconds_the_log_names_who_is_still_waited_for() {
     assert!(reminders[0].contains("more=6 left=20.0"), "{}", reminders[0]);
     assert!(reminders[1].contains("more=5 left=15.0"), "{}", reminders[1]);
     assert_eq!(reminders[2].matches("deaf").count(), 20, "{}", reminders[2]);
+    assert!(reminders[2].contains("deaf#1, deaf#2"), "{}", reminders[2]);
     let aborting = lines.iter().filter(|line| line.contains("deadline passed, aborting"));
     assert_eq!(aborting.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_and_the_stop_of_one_task_are_events_too() {
+    let (lines, _guard) = record();
+    let manager = Manager::new();
+    let task = task_fn("cache", async |ctx: Context| {
+        ctx.set_ready(true);
+        ctx.set_ready(true);
+        ctx.cancelled().await;
+        ctx.set_ready(false);
+        ctx.record_failure(anyhow!("stale"));
+        Ok(())
+    });
+    let task = manager.run_ephemeral(task).unwrap();
+    tokio::task::yield_now().await;
+    task.stop();
+    task.stop();
+    task.ended().await;
+    let expected = [
+        r#"DEBUG message=task started manager="manager" task="cache" id=1"#,
+        r#"[task name="cache" id=1] DEBUG message=task readiness changed manager="manager" task="cache" id=1 ready=true"#,
+        r#"DEBUG message=task asked to stop manager="manager" task="cache" id=1"#,
+        r#"[task name="cache" id=1] DEBUG message=task readiness changed manager="manager" task="cache" id=1 ready=false"#,
+        r#"[task name="cache" id=1] ERROR message=task failed and went on manager="manager" task="cache" id=1 error="stale""#,
+        r#"DEBUG message=task ended manager="manager" task="cache" id=1 outcome="completed""#,
+    ];
+    assert_eq!(lines.read(), expected);
+    manager.shutdown().await.unwrap_err();
 }

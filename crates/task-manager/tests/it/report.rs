@@ -103,10 +103,10 @@ async fn an_error_names_the_root_once_and_its_debug_shows_the_report() {
     let report = error.report().unwrap().to_string();
     assert_eq!(format!("{error}"), "task `consumer` failed");
     assert_eq!(error.source().unwrap().to_string(), "reading orders");
-    assert_eq!(format!("{error:?}"), format!("task `consumer` failed\n{report}"));
+    assert_eq!(format!("{error:?}"), format!("task `consumer` failed\n{report:#}"));
     let chain = format!("{:#}", anyhow::Error::new(error));
     assert_eq!(chain, "task `consumer` failed: reading orders: no broker");
-    assert_eq!(report.matches("no broker").count(), 1, "{report}");
+    assert_eq!(report.matches("no broker").count(), 1, "{report:#}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -189,4 +189,32 @@ async fn every_value_of_the_report_is_there() {
     let outcomes: Vec<_> = report.cleanups().iter().map(|cleanup| cleanup.outcome).collect();
     assert_eq!(outcomes, [Some(Outcome::Completed), Some(Outcome::Failed)]);
     assert_eq!((report.omitted_tasks(), report.omitted_failures()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_several_tasks_had_is_told_apart_wherever_the_text_has_it() {
+    let manager = Manager::new();
+    manager.run_ephemeral(task_fn("job", async |_| Ok(()))).unwrap().ended().await;
+    manager.run(worker("other")).unwrap();
+    manager.run_ephemeral(task_fn("job", async |_| Err(anyhow!("no disk")))).unwrap();
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(error.to_string(), "task `job#3` failed");
+    let text = error.report().unwrap().to_string();
+    assert!(text.contains("cause: task `job#3` failed"), "{text}");
+    assert!(text.contains("failure: task `job#3` failed: no disk"), "{text}");
+    assert!(text.contains("\n  job#3 |"), "{text}");
+    assert!(text.contains("\n  other |"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cleanups_beyond_the_limit_are_counted() {
+    let manager = Manager::new();
+    for _ in 0..4_100 {
+        manager.cleanup("close", async || Ok(())).unwrap();
+    }
+    let report = manager.shutdown().await.unwrap();
+    assert_eq!((report.cleanups().len(), report.omitted_cleanups()), (4_096, 4));
+    let text = report.to_string();
+    assert!(text.ends_with("… and 4080 more cleanups"), "{text}");
+    assert_eq!(manager.group().snapshot().cleanups.len(), 4_096);
 }

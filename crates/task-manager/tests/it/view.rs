@@ -167,3 +167,18 @@ async fn signals_are_counted_by_name_and_of_two_counts_the_higher_one_is_shown()
     assert_eq!(counts[..3], [("SIGHUP", 2), ("SIGTERM", 1), ("signal 0", 1)]);
     assert_eq!(counts.len(), 64);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_to_a_task_that_has_ended_says_so_and_has_no_deadline() {
+    let manager = Manager::new();
+    let task = manager.run_ephemeral(worker("job")).unwrap();
+    assert_eq!(task.info().state, TaskState::Running);
+    tokio::task::yield_now().await;
+    task.stop();
+    assert_eq!(task.info().state, TaskState::Stopping);
+    task.ended().await;
+    assert_eq!(task.info().state, TaskState::Ended);
+    manager.run(deaf("deaf")).unwrap();
+    manager.shutdown().await.unwrap_err();
+    assert_eq!((task.info().state, task.info().remaining), (TaskState::Ended, None));
+}

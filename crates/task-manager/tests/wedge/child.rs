@@ -31,8 +31,17 @@ impl Ended {
     }
 }
 
+/// As [`run`], with backtraces asked for.
+pub(crate) fn run_with_backtraces<F: FnOnce()>(body: F) -> Ended {
+    start(body, "1")
+}
+
 /// In the child, runs `body` and ends the process with code 0; in the parent, starts the child and waits for it.
 pub(crate) fn run<F: FnOnce()>(body: F) -> Ended {
+    start(body, "0")
+}
+
+fn start<F: FnOnce()>(body: F, backtraces: &str) -> Ended {
     let name = type_name_of_val(&body);
     let name = name.split_once("::").unwrap().1.trim_end_matches("::{{closure}}");
     if env::var(SCENARIO).is_ok_and(|scenario| scenario == name) {
@@ -47,7 +56,8 @@ pub(crate) fn run<F: FnOnce()>(body: F) -> Ended {
     let child = Command::new(env::current_exe().unwrap())
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(SCENARIO, name)
-        .env_remove("RUST_BACKTRACE")
+        .env("RUST_BACKTRACE", backtraces)
+        .env_remove("RUST_LIB_BACKTRACE")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         // A file and not a pipe, which somebody would have to read.

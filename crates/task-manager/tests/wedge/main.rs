@@ -4,6 +4,7 @@
 //! with the tests'. The scenarios run one after another, for they measure time.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod backtraces;
 mod blocked;
 mod child;
 mod exit;
