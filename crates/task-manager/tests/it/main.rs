@@ -16,6 +16,7 @@ mod schedules;
 #[cfg(feature = "serde")]
 mod serialize;
 mod shutdown;
+mod steps;
 mod support;
 mod table;
 mod view;
