@@ -18,7 +18,7 @@ pub(crate) struct Cells {
     pub(crate) dead_lettered: AtomicU64,
     pub(crate) retried: AtomicU64,
     pub(crate) settled: AtomicU64,
-    pub(crate) given_back: AtomicU64,
+    pub(crate) rewound: AtomicU64,
     pub(crate) rebalances: AtomicU64,
     pub(crate) unclean_revocations: AtomicU64,
     pub(crate) commits: AtomicU64,
@@ -42,9 +42,11 @@ pub struct Counts {
     pub dead_lettered: u64,
     /// Times that the transform asked to be called again.
     pub retried: u64,
-    /// Messages dealt with in full, their offsets stored.
+    /// Messages dealt with in full, their offsets stored, or committed with their transaction.
     pub settled: u64,
-    /// Messages consumed and not settled: a gauge. Those that are left when the task has ended were given up, and
+    /// Messages of transactions that were aborted: consumed, and read again.
+    pub rewound: u64,
+    /// Messages consumed and neither settled nor rewound: a gauge. Those that are left when the task has ended were given up, and
     /// are read again.
     pub in_flight: u64,
     /// Assignments and revocations.
@@ -76,7 +78,7 @@ impl Counters {
     pub fn get(&self) -> Counts {
         let cells = &self.0;
         let settled = cells.settled.load(Relaxed);
-        let given_back = cells.given_back.load(Relaxed);
+        let rewound = cells.rewound.load(Relaxed);
         let consumed = cells.consumed.load(Relaxed);
         Counts {
             consumed,
@@ -84,7 +86,8 @@ impl Counters {
             dead_lettered: cells.dead_lettered.load(Relaxed),
             retried: cells.retried.load(Relaxed),
             settled,
-            in_flight: consumed.saturating_sub(settled).saturating_sub(given_back),
+            rewound,
+            in_flight: consumed.saturating_sub(settled).saturating_sub(rewound),
             rebalances: cells.rebalances.load(Relaxed),
             unclean_revocations: cells.unclean_revocations.load(Relaxed),
             commits: cells.commits.load(Relaxed),

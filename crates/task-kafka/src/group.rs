@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -42,6 +42,9 @@ pub(crate) struct Membership {
     consumer: OnceLock<Weak<Consumer>>,
     stopping: AtomicBool,
     closing: AtomicBool,
+    /// Whether offsets go with transactions: then nothing is to be committed here.
+    transactional: bool,
+    revocations: AtomicU64,
     /// Whether offsets were stored since the last commit.
     stored: AtomicBool,
     pub(crate) errors: Throttle,
@@ -58,6 +61,8 @@ impl Membership {
             consumer: OnceLock::new(),
             stopping: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            transactional: settings.transactional_id.is_some(),
+            revocations: AtomicU64::new(0),
             stored: AtomicBool::new(false),
             errors: Throttle::default(),
         }
@@ -84,6 +89,9 @@ impl Membership {
     }
 
     pub(crate) fn place(&self, topic: &str, partition: i32) -> Place {
+        if let [_] = &*self.topics {
+            return (0, partition);
+        }
         // A name that was not subscribed to cannot come; it would share the counts of nobody.
         let index = self.topics.iter().position(|known| known == topic);
         (index.unwrap_or(usize::MAX), partition)
@@ -101,6 +109,11 @@ impl Membership {
     /// Tells whether a commit is due, which is then the caller's to make.
     pub(crate) fn takes_stored(&self) -> bool {
         self.stored.swap(false, Relaxed)
+    }
+
+    /// How often partitions were revoked: what was read before is not to be committed after.
+    pub(crate) fn revocations(&self) -> u64 {
+        self.revocations.load(Relaxed)
     }
 
     pub(crate) fn counters(&self) -> &Cells {
@@ -162,13 +175,17 @@ impl ConsumerContext for Membership {
                     return;
                 }
                 self.counters.0.rebalances.fetch_add(1, Relaxed);
+                self.revocations.fetch_add(1, Relaxed);
                 if consumer.assignment_lost() {
                     self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
                     tracing::warn!(count, "partitions were lost: others read them already");
                     self.set_ready(false);
                 } else {
                     tracing::info!(count, "partitions are revoked");
-                    self.finish(partitions);
+                    // A transaction that is open will be aborted, so that the next owner repeats nothing.
+                    if !self.transactional {
+                        self.finish(partitions);
+                    }
                 }
             }
             Rebalance::Assign(partitions) => {

@@ -28,7 +28,10 @@ use crate::{
 /// It is idempotent: its own retries neither double nor reorder what it sends. Dropping the last clone throws away what
 /// has not been delivered, so [`close`](Self::close) it.
 #[derive(Clone)]
-pub struct Producer(Arc<Native>);
+pub struct Producer {
+    native: Arc<Native>,
+    transactional_id: Option<Arc<str>>,
+}
 
 /// Not let go on the thread that drops it: librdkafka blocks for that, up to half a second.
 struct Native(Option<ThreadedProducer<Reports>>);
@@ -42,7 +45,8 @@ impl Producer {
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let made = settings.producer()?.create_with_context(Reports::default());
         let made = made.map_err(|source| Kind::Client { role: "producer", source })?;
-        Ok(Self(Arc::new(Native(Some(made)))))
+        let transactional_id = settings.transactional_id.as_deref().map(Arc::from);
+        Ok(Self { native: Arc::new(Native(Some(made))), transactional_id })
     }
 
     /// Puts a record into the queue, and returns at once.
@@ -92,7 +96,11 @@ impl Producer {
     }
 
     pub(crate) fn native(&self) -> &ThreadedProducer<Reports> {
-        self.0.0.as_ref().expect("taken only when dropped")
+        self.native.0.as_ref().expect("taken only when dropped")
+    }
+
+    pub(crate) fn transactional_id(&self) -> Option<&str> {
+        self.transactional_id.as_deref()
     }
 
     pub(crate) fn stopwatch(&self) -> Arc<Stopwatch> {

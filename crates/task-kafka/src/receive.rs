@@ -3,8 +3,14 @@
 //! Every await races the stop, but for the one that the outlet documents; the caller bounds that one by dropping the
 //! loop.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
+use anyhow::Context as _;
+use futures_core::Stream as _;
 use rdkafka::{
     Message as _,
     consumer::Consumer as _,
@@ -19,12 +25,12 @@ use crate::{
     decide::Decider,
     error::cause,
     outlet::Outlet,
-    window::{InFlight, Window},
+    window::{Place, Window},
 };
 
 /// A message on its way: transformed, its records sent.
 pub(crate) struct Entry<E> {
-    pub(crate) in_flight: InFlight,
+    pub(crate) place: Place,
     pub(crate) offset: i64,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) is_dead_letter: bool,
@@ -47,6 +53,7 @@ impl<T: Transform> Receiver<T> {
     pub(crate) async fn run(mut self) -> anyhow::Result<()> {
         let consumer = Arc::clone(&self.consumer);
         let membership = consumer.native().context();
+        let mut stream = consumer.native().stream();
         loop {
             // A backlog is always ready: only this check ends it.
             if self.ctx.is_cancelled() {
@@ -55,7 +62,9 @@ impl<T: Transform> Receiver<T> {
             // Room first: what has been received is never kept waiting. While there is none the consumer is not
             // polled, which the producer's message timeout and the sink bound far below `max.poll.interval.ms`.
             let room = self.ctx.ready_or_cancelled(self.window.room()).await?;
-            let message = match self.ctx.ready_or_cancelled(consumer.native().recv()).await? {
+            let next = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx));
+            let next = self.ctx.ready_or_cancelled(next).await?;
+            let message = match next.context("the stream of messages ended")? {
                 Ok(message) => message,
                 Err(error) if is_fatal(&error) => {
                     return Err(cause(error).context("failed to receive"));
@@ -71,12 +80,13 @@ impl<T: Transform> Receiver<T> {
 
             let place = membership.place(message.topic(), message.partition());
             let entry = Entry {
-                in_flight: self.window.admit(room, place),
+                place,
                 offset: message.offset(),
                 deliveries: sent.deliveries,
                 is_dead_letter: sent.is_dead_letter,
                 effect: sent.effect,
             };
+            self.window.admit(room, place);
             self.counters.0.consumed.fetch_add(1, Relaxed);
             // If the settler is gone, the caller knows and ends this loop.
             let _ = self.queue.send(entry);
@@ -86,7 +96,7 @@ impl<T: Transform> Receiver<T> {
 
 /// Tells the errors that do not pass from those that librdkafka deals with by itself: brokers that are away, a topic
 /// that does not exist yet, a member that was too slow and joins again.
-fn is_fatal(error: &KafkaError) -> bool {
+pub(crate) fn is_fatal(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{
         Authentication, Fatal, FencedInstanceId, GroupAuthorizationFailed,
         SaslAuthenticationFailed, TopicAuthorizationFailed, UnsupportedSASLMechanism,

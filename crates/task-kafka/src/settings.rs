@@ -15,13 +15,14 @@ pub struct Settings {
     brokers: String,
     pub(crate) group: String,
     pub(crate) topics: Vec<String>,
+    pub(crate) transactional_id: Option<String>,
     pub(crate) dead_letter_topic: Option<Arc<str>>,
     pub(crate) window: usize,
     pub(crate) batch: usize,
     pub(crate) commit_interval: Duration,
     pub(crate) retry_budget: Duration,
     session_timeout: Duration,
-    message_timeout: Duration,
+    pub(crate) message_timeout: Duration,
     pub(crate) stop_budget: Duration,
     pub(crate) revoke_budget: Duration,
     free: Vec<Free>,
@@ -50,6 +51,7 @@ impl Settings {
             brokers: brokers.into(),
             group: String::from("default"),
             topics: Vec::new(),
+            transactional_id: None,
             dead_letter_topic: None,
             window: 4096,
             batch: 256,
@@ -81,8 +83,18 @@ impl Settings {
         self
     }
 
+    /// Produces in transactions, which take the offsets with them, under this id. Default: no transactions, at least once.
+    ///
+    /// The id has to be the instance's own and the same after a restart (on Kubernetes, the name of the pod of a
+    /// stateful set), since it is how the brokers shut out an instance that was thought dead. See the crate's
+    /// documentation for what that promises, and where it was shown.
+    pub fn transactional_id(mut self, id: impl Into<String>) -> Self {
+        self.transactional_id = Some(id.into());
+        self
+    }
+
     /// How many messages may be between their receipt and their stored offset, at least 1. When so many are, the task
-    /// receives no more. Default: 4096.
+    /// receives no more. With transactions, how many one of them holds at most. Default: 4096.
     pub fn window(mut self, messages: usize) -> Self {
         self.window = messages;
         self
@@ -95,7 +107,7 @@ impl Settings {
     }
 
     /// How often what is stored is committed: what a kill makes the group read again is what came since the last
-    /// commit. Default: 1 s.
+    /// commit. With transactions, how long one stays open, and so how late its records are seen. Default: 1 s.
     pub fn commit_interval(mut self, interval: Duration) -> Self {
         self.commit_interval = interval;
         self

@@ -4,23 +4,26 @@
 //! up. It takes messages in the order in which they were received, so that the offset stored of a partition is one up
 //! to which everything is done. After the first failure it stores nothing more.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use anyhow::Context as _;
 use rdkafka::consumer::Consumer as _;
 use task_core::Context;
 use tokio::{join, sync::mpsc};
 
-use crate::{Counters, Sink, consumer::Consumer, receive::Entry, window::Place};
+use crate::{
+    Counters, Sink,
+    consumer::Consumer,
+    receive::Entry,
+    window::{Run, Window, runs},
+};
 
 pub(crate) struct Settler<E, S> {
     pub(crate) ctx: Context,
     pub(crate) consumer: Arc<Consumer>,
     pub(crate) sink: S,
     pub(crate) batch: usize,
+    pub(crate) window: Arc<Window>,
     pub(crate) counters: Counters,
     pub(crate) queue: mpsc::UnboundedReceiver<Entry<E>>,
 }
@@ -51,7 +54,7 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
         self.store(&batch[..delivered])?;
         delivery.with_context(|| {
             let entry = &batch[delivered];
-            let (place, offset) = (entry.in_flight.place, entry.offset);
+            let (place, offset) = (entry.place, entry.offset);
             let topic = self.consumer.native().context().topic(place).unwrap_or("?");
             format!("failed to produce what {topic}[{}]@{offset} became", place.1)
         })
@@ -59,12 +62,9 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
 
     /// Stores the offsets of messages that are done.
     fn store(&self, done: &[Entry<E>]) -> anyhow::Result<()> {
-        let mut last: HashMap<Place, i64> = HashMap::new();
-        for entry in done {
-            last.insert(entry.in_flight.place, entry.offset);
-        }
+        let done = runs(done.iter().map(|entry| (entry.place, entry.offset)));
         let consumer = self.consumer.native();
-        for (place, offset) in last {
+        for &Run { place, last_offset: offset, .. } in &done {
             let topic = consumer.context().topic(place).context("a topic nobody subscribed to")?;
             if let Err(error) = consumer.store_offset(topic, place.1, offset) {
                 // The partition has gone to another member, which reads these messages again.
@@ -72,7 +72,9 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
             }
         }
         consumer.context().stored();
-        self.counters.0.settled.fetch_add(done.len() as u64, Relaxed);
+        let settled: usize = done.iter().map(|run| run.messages).sum();
+        self.counters.0.settled.fetch_add(settled as u64, Relaxed);
+        self.window.release(&done);
         Ok(())
     }
 }

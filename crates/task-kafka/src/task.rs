@@ -3,42 +3,31 @@
 //! Its stop, in this order, each step with a deadline: receive no more; wait until what is in flight is delivered,
 //! written and stored; give up what is not, so that it is read again; commit; leave the group and close.
 
-use std::{borrow::Cow, fmt, pin::pin, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use task_core::{Context, Task};
-use tokio::{
-    select,
-    sync::mpsc,
-    task::{JoinError, JoinHandle},
-    time::{Instant, timeout, timeout_at},
-};
 
 use crate::{
     Counters, Error, Producer, Settings, Sink, Transform,
-    apart::{aside, guarded},
-    commit::{commit, keep_committing},
+    at_least_once::at_least_once,
     consumer::{Consumer, close},
-    decide::Decider,
     error::Kind,
-    failures::{Ended, Failures},
+    exactly_once::exactly_once,
+    failures::Failures,
     group::Membership,
-    outlet::Outlet,
-    receive::Receiver,
-    settle::Settler,
-    stop::{Deadlines, overdue},
     window::Window,
 };
 
-/// Consumes, transforms and produces, at least once.
+/// Consumes, transforms and produces, at least once or in transactions.
 ///
 /// It gates readiness: it is ready once the group has assigned it partitions (or told it to stand by), and not when
 /// they were lost. Its status tells partitions, lag and messages in flight.
 ///
 /// # Stopping
 ///
-/// It stops receiving at once and finishes what is in flight. What cannot be finished in time (see
+/// It stops receiving at once and finishes what is in flight: with transactions, it commits the one that is open. What cannot be finished in time (see
 /// [`Settings::stop_budget`]) is given up, purging the producer for all of its clones, and the task fails, naming how
 /// many messages that are: they are read again. It also fails if the last commit failed, or if the consumer could not
 /// be closed in time. If it is aborted, the same messages are read again, after the group has missed this member.
@@ -71,7 +60,11 @@ impl<T: Transform, S: Sink<T::Effect>> KafkaTask<T, S> {
             return Err(Kind::NoRuntime.into()); // rdkafka would panic
         }
         let native = settings.consumer()?;
-        let window = Window::new(settings.window);
+        if settings.transactional_id.as_deref() != producer.transactional_id() {
+            let why = "the producer was made with another transactional id";
+            return Err(Kind::Bad(String::from(why)).into());
+        }
+        let window = Arc::new(Window::new(settings.window));
         let counters = Counters::new(producer.stopwatch());
         let membership = Membership::new(&settings, Arc::clone(&window), counters.clone());
         let consumer: StreamConsumer<_> = native
@@ -103,79 +96,13 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
         consumer.native().subscribe(&topics).context("failed to subscribe")?;
         ctx.status(format!("joining group `{}`", settings.group));
 
-        let (queue, entries) = mpsc::unbounded_channel();
-        let settle = Settler {
-            ctx: ctx.clone(),
-            consumer: Arc::clone(&consumer),
-            sink,
-            batch: settings.batch,
-            counters: counters.clone(),
-            queue: entries,
-        };
-        let mut settler = AbortOnDrop(tokio::spawn(guarded(ctx.clone(), settle.run())));
-        let receiver = Receiver {
-            ctx: ctx.clone(),
-            consumer: Arc::clone(&consumer),
-            decider: Decider {
-                ctx: ctx.clone(),
-                transform,
-                retry_budget: settings.retry_budget,
-                counters: counters.clone(),
-            },
-            outlet: Outlet {
-                ctx: ctx.clone(),
-                producer: producer.clone(),
-                dead_letter_topic: settings.dead_letter_topic.clone(),
-            },
-            window,
-            counters: counters.clone(),
-            queue,
-        };
-
-        let deadlines;
+        let parts =
+            Parts { ctx: &ctx, settings: &settings, consumer: &consumer, producer, counters };
         let mut failures = Failures::new(&ctx);
-        let (settled, in_time) = {
-            let interval = settings.commit_interval;
-            let mut committing = pin!(keep_committing(Arc::clone(&consumer), interval));
-            let (received, early, overdue) = {
-                let mut receive = pin!(aside(guarded(ctx.clone(), receiver.run())));
-                select! {
-                    received = &mut receive => (received, None, None),
-                    early = &mut settler.0 => (Ok(Ok(Ok(()))), Some(early), None),
-                    overdue = overdue(&ctx, &settings) => (Ok(Ok(Ok(()))), None, Some(overdue)),
-                    never = &mut committing => match never {},
-                }
-                // The receive loop is dropped here, and with it the queue: the settler ends when it is empty.
-            };
-            deadlines = overdue.unwrap_or_else(|| Deadlines::start(&ctx, &settings));
-            failures.add_ended(received.unwrap_or_else(|error| Ok(Err(error))));
-            consumer.native().context().begin_to_stop();
-            ctx.status(format!("draining {} messages", counters.get().in_flight));
-            match early {
-                Some(early) => (early, true),
-                None => select! {
-                    drained = drain(&mut settler, &producer, deadlines.drain) => drained,
-                    never = &mut committing => match never {},
-                },
-            }
+        let deadlines = match settings.transactional_id {
+            None => at_least_once(parts, transform, sink, window, &mut failures).await,
+            Some(_) => exactly_once(parts, transform, sink, &mut failures).await,
         };
-        let left = counters.get().in_flight;
-        let given_up = || anyhow!("{left} messages were given up: they will be read again");
-        if left > 0 && in_time {
-            // Something failed. What is left would not be stored any more, even if it were delivered.
-            producer.purge();
-            failures.add_settled(settled);
-            failures.add(Err(given_up()));
-        } else {
-            if left > 0 {
-                failures.add(Err(given_up()));
-            }
-            failures.add_settled(settled);
-        }
-
-        ctx.status("committing");
-        let committed = commit(&consumer, deadlines.commit).await;
-        failures.add(committed.context("failed to commit: the last messages will be read again"));
 
         ctx.status("leaving the group");
         if !close(consumer, deadlines.close).await {
@@ -186,37 +113,17 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
     }
 }
 
+/// What both ways of a message have.
+pub(crate) struct Parts<'a> {
+    pub(crate) ctx: &'a Context,
+    pub(crate) settings: &'a Settings,
+    pub(crate) consumer: &'a Arc<Consumer>,
+    pub(crate) producer: Producer,
+    pub(crate) counters: Counters,
+}
+
 impl<T, S> fmt::Debug for KafkaTask<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaTask").field("settings", &self.settings).finish_non_exhaustive()
-    }
-}
-
-/// Waits until the settler has caught up, and tells whether it did in time. At the deadline it purges the producer, so
-/// that every report is there at once; if even then the settler does not end, it is in the sink, and is dropped there.
-async fn drain(
-    settler: &mut AbortOnDrop,
-    producer: &Producer,
-    deadline: Instant,
-) -> (Result<Ended, JoinError>, bool) {
-    if let Ok(settled) = timeout_at(deadline, &mut settler.0).await {
-        return (settled, true);
-    }
-    producer.purge();
-    let moment = Duration::from_millis(200);
-    if let Ok(settled) = timeout(moment, &mut settler.0).await {
-        return (settled, false);
-    }
-    settler.0.abort();
-    let aborted = timeout(moment, &mut settler.0).await;
-    (aborted.unwrap_or_else(|_| Ok(Ok(Err(anyhow!("the sink blocks its thread"))))), false)
-}
-
-/// The settler goes with the task, however that ends.
-struct AbortOnDrop(JoinHandle<Ended>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -8,7 +8,7 @@ use super::{Clients, Settings};
 use crate::error::{Error, Kind};
 
 /// What the delivery guarantee rests on, or has a setter, with all its names, so that no free setting may change it.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "auto.commit.interval.ms",
     "bootstrap.servers",
     "delivery.timeout.ms",
@@ -20,6 +20,7 @@ const RESERVED: [&str; 12] = [
     "metadata.broker.list",
     "session.timeout.ms",
     "statistics.interval.ms",
+    "transaction.timeout.ms",
     "transactional.id",
 ];
 
@@ -43,7 +44,7 @@ impl Settings {
             .set("group.id", &self.group)
             // What is stored is committed when partitions are given back, and otherwise by the task, which takes the
             // time; and only the task stores, after the fact.
-            .set("enable.auto.commit", "true")
+            .set("enable.auto.commit", (self.transactional_id.is_none()).to_string())
             .set("auto.commit.interval.ms", "0")
             .set("enable.auto.offset.store", "false")
             // Where the lag comes from.
@@ -61,6 +62,16 @@ impl Settings {
         config
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", millis(self.message_timeout));
+        if let Some(id) = &self.transactional_id {
+            if id.is_empty() {
+                return Err(Kind::Bad(String::from("the transactional id is empty")).into());
+            }
+            // Time to fill, with a retry, to deliver, and to commit. Then the brokers abort it, since readers wait for
+            // its end.
+            let fill = self.commit_interval + self.retry_budget;
+            let time = fill + self.message_timeout + Duration::from_secs(5);
+            config.set("transactional.id", id).set("transaction.timeout.ms", millis(time));
+        }
         Ok(config)
     }
 

@@ -9,4 +9,5 @@ mod delivery;
 mod rebalance;
 mod settings;
 mod stopping;
+mod transactions;
 mod transforms;

@@ -1,0 +1,184 @@
+//! Exactly once, as far as the mock cluster can show it: it answers every call of a transaction, hides nothing of one that
+//! was aborted, and forgets the offsets that went with one.
+
+use std::{
+    cell::Cell,
+    sync::atomic::Ordering::SeqCst,
+    time::{Duration, Instant},
+};
+
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use task_kafka::{KafkaTask, Producer, Settings};
+
+use crate::{
+    bench::{
+        self, Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, fill,
+        within_two_minutes,
+    },
+    broker::TestBroker,
+};
+
+const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
+
+fn settings(broker: &TestBroker) -> Settings {
+    bench::settings(broker).transactional_id("test-0").commit_interval(Duration::from_millis(100))
+}
+
+fn start(settings: Settings, transform: Copy, sink: TestSink) -> Running {
+    let producer = Producer::new(&settings).unwrap();
+    Running::start(KafkaTask::new(settings, producer, transform, sink).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_offsets_and_effects_go_with_transactions() {
+    within_two_minutes(async {
+        let broker = bench::broker().await;
+        fill(&broker, 1000).await;
+        let sink = TestSink::new(Mode::Keep);
+        let running = start(settings(&broker).window(300), AT_ONCE, sink.clone());
+        until("all settled", &running, |it| it.counters.get().settled == 1000).await;
+        assert!(running.scope.is_ready.load(SeqCst));
+        let counts = running.counters.get();
+        assert!(counts.commits >= 4, "no transaction holds more than the window: {counts:?}");
+        assert_eq!(counts.commits, counts.commit_latency.count());
+        assert_eq!((counts.produced, counts.rewound, counts.in_flight), (1000, 0, 0));
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_eq!(sink.rows.lock().unwrap().len(), 1000);
+        assert_exactly(&broker, "out", 1000).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_commits_the_transaction_that_is_open() {
+    within_two_minutes(async {
+        let broker = bench::broker().await;
+        fill(&broker, 10).await;
+        let settings = settings(&broker).commit_interval(Duration::from_secs(3600));
+        let running = start(settings, AT_ONCE, TestSink::new(Mode::Keep));
+        until("all in flight", &running, |it| it.counters.get().in_flight == 10).await;
+        let counters = running.counters.clone();
+        let (result, took) = running.stop(Duration::from_secs(20)).await;
+        result.unwrap();
+        assert!(took < Duration::from_secs(5), "took {took:?}");
+        assert_eq!((counters.get().settled, counters.get().commits), (10, 1));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_fails_is_aborted_and_its_messages_are_read_again() {
+    within_two_minutes(async {
+        let broker = bench::broker().await;
+        fill(&broker, 200).await;
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+        broker.answer(RDKafkaApiKey::TxnOffsetCommit, &[refusal]);
+        let running = start(settings(&broker), AT_ONCE, TestSink::new(Mode::Keep));
+        until("all settled", &running, |it| it.counters.get().settled == 200).await;
+        let counts = running.counters.get();
+        assert!(counts.rewound > 0 && counts.commit_failures == 1, "{counts:?}");
+        assert_eq!(counts.consumed, counts.settled + counts.rewound);
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_none_lost(&broker, "out", 200).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_that_was_shut_out_fails_the_task() {
+    within_two_minutes(async {
+        let broker = bench::broker().await;
+        fill(&broker, 20).await;
+        let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED;
+        broker.answer(RDKafkaApiKey::EndTxn, &[fenced]);
+        let running = start(settings(&broker), AT_ONCE, TestSink::new(Mode::Keep));
+        let error = running.handle.await.unwrap().unwrap_err();
+        let failures = running.scope.failures_and(error);
+        assert!(failures[0].starts_with("failed to commit a transaction"), "{failures:?}");
+        assert!(failures[1].ends_with("messages were given up: they will be read again"));
+        assert_eq!(running.counters.get().settled, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_that_fails_aborts_the_transaction_and_fails_the_task() {
+    within_two_minutes(async {
+        let broker = bench::broker().await;
+        fill(&broker, 20).await;
+        let running = start(settings(&broker), AT_ONCE, TestSink::new(Mode::Fail));
+        let error = running.handle.await.unwrap().unwrap_err();
+        let failures = running.scope.failures_and(error);
+        assert_eq!(failures[0], "failed to write to the sink: disk full");
+        let counts = running.counters.get();
+        assert_eq!((counts.settled, counts.in_flight, counts.commits), (0, 0, 0));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_is_open_when_partitions_are_revoked_is_aborted() {
+    within_two_minutes(async {
+        let broker = bench::broker().await;
+        fill(&broker, 4000).await;
+        let slow = || Copy { pause: Duration::from_millis(1) };
+        let long = settings(&broker).commit_interval(Duration::from_secs(1));
+        let first = start(long.clone(), slow(), TestSink::new(Mode::Keep));
+        until("the first commits", &first, |it| it.counters.get().commits > 0).await;
+        let second = start(long.transactional_id("test-1"), slow(), TestSink::new(Mode::Keep));
+        until("the first gave back", &first, |it| it.counters.get().rewound > 0).await;
+        until("both have some", &first, |it| {
+            it.counters.get().assigned == 2 && second.counters.get().assigned == 2
+        })
+        .await;
+        // Not by a number: the second one begins anew, since the mock has forgotten what was committed.
+        let last = Cell::new((0, Instant::now()));
+        until("nothing is left", &first, |_| {
+            let settled = first.counters.get().settled + second.counters.get().settled;
+            if last.get().0 != settled {
+                last.set((settled, Instant::now()));
+            }
+            last.get().1.elapsed() > Duration::from_secs(3)
+        })
+        .await;
+        first.stop(Duration::from_secs(20)).await.0.unwrap();
+        second.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_none_lost(&broker, "out", 4000).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_brokers_away_a_stop_of_a_transaction_ends_in_time() {
+    within_two_minutes(async {
+        let broker = bench::broker().await;
+        fill(&broker, 50).await;
+        let settings = settings(&broker).commit_interval(Duration::from_secs(3600));
+        let running = start(settings, AT_ONCE, TestSink::new(Mode::Keep));
+        until("all in flight", &running, |it| it.counters.get().in_flight == 50).await;
+        broker.set_up(false);
+        let grace = Duration::from_secs(6);
+        let (result, took) = running.stop(grace).await;
+        assert!(took < grace, "took {took:?}");
+        result.unwrap_err();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_producer_of_another_transactional_id_is_refused() {
+    let settings = Settings::new("127.0.0.1:1").topics(["in"]);
+    let producer = Producer::new(&settings).unwrap();
+    let settings = settings.transactional_id("test-0");
+    let error = KafkaTask::new(settings.clone(), producer, AT_ONCE, TestSink::new(Mode::Keep));
+    assert!(error.unwrap_err().is_settings());
+    assert!(Producer::new(&settings.transactional_id("")).unwrap_err().is_settings());
+}
+
+async fn until(what: &str, running: &Running, holds: impl Fn(&Running) -> bool) {
+    bench::until(what, || {
+        assert!(!running.handle.is_finished(), "it ended before: {what}");
+        holds(running)
+    })
+    .await;
+}
