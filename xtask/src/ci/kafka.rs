@@ -9,6 +9,8 @@ use crate::section::Ending;
 use crate::workspace::Workspace;
 
 const PACKAGE: &str = "task-kafka";
+/// Compiled only: what it measures is nothing to pass or to fail.
+const BENCH: &str = "task-kafka-bench";
 
 /// The whole of it is tested with its default features, which are none: `tls` changes nothing in the crate itself, only
 /// how librdkafka is built.
@@ -17,6 +19,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     run_each([
         clippy(workspace, package, "--lib", &Selection::Default),
         clippy(workspace, package, "--all-targets", &Selection::Default),
+        clippy(workspace, workspace.package(BENCH)?, "--all-targets", &Selection::Default),
         Run::cargo(workspace).arguments(["test", "--locked", "-p", PACKAGE]),
         Run::cargo(workspace)
             .arguments(["doc", "--quiet", "--locked", "--no-deps", "-p", PACKAGE])

@@ -1,0 +1,46 @@
+//! One measurement: from the first message that was received to the last offset that was stored.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::load::MESSAGES;
+
+/// Started at the first message.
+#[derive(Clone, Copy)]
+pub(crate) struct Lap {
+    wall: Instant,
+    cpu: Duration,
+}
+
+/// What a contestant's process prints, per message.
+#[derive(Clone, Copy)]
+pub(crate) struct Figures {
+    pub(crate) wall_nanos: f64,
+    pub(crate) cpu_nanos: f64,
+}
+
+impl Lap {
+    pub(crate) fn start() -> Self {
+        Self { wall: Instant::now(), cpu: cpu() }
+    }
+
+    pub(crate) fn finish(self) {
+        let per_message = |time: Duration| time.as_nanos() as f64 / MESSAGES as f64;
+        let wall = per_message(self.wall.elapsed());
+        println!("{wall} {}", per_message(cpu().saturating_sub(self.cpu)));
+    }
+}
+
+impl Figures {
+    pub(crate) fn read(line: &str) -> Result<Self> {
+        let (wall, cpu) = line.trim().split_once(' ').context("no figures")?;
+        Ok(Self { wall_nanos: wall.parse()?, cpu_nanos: cpu.parse()? })
+    }
+}
+
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}

@@ -1,0 +1,41 @@
+//! Consume, transform, produce: how fast `KafkaTask` is beside the same loop written by hand.
+//!
+//! The broker is librdkafka's mock cluster in a process of its own. Every measurement is a fresh process, and the
+//! contestants take turns, since a machine is never equally busy twice; what counts is the ratio within a round.
+
+// A program that talks to a person on a terminal.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod broker;
+mod by_hand;
+mod by_task;
+mod contest;
+mod lap;
+mod load;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kafka bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<()> {
+    match arguments {
+        [] => contest::run(7),
+        ["--quick"] => contest::run(3),
+        ["broker"] => broker::serve(),
+        [contest::BY_HAND, brokers, group] => by_hand::run(brokers, group),
+        [contest::BY_TASK, brokers, group] => by_task::run(brokers, group),
+        _ => bail!("usage: cargo xtask bench kafka [--quick]"),
+    }
+}
