@@ -2,6 +2,7 @@
 //! built from nothing with Cargo's default release profile and this workspace's versions.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -18,36 +19,32 @@ struct Service {
     main: &'static str,
 }
 
+/// The same for all, so that none pays for a runtime that another does not have.
+const TOKIO: &str = "tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\", \"signal\", \"time\"] }";
+
 const SERVICES: &[Service] = &[
+    Service { name: "bare tokio", dependencies: "", main: include_str!("../cost/bare.rs") },
     Service {
-        name: "bare tokio",
-        dependencies: "tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\", \"signal\", \"time\"] }",
-        main: include_str!("../cost/bare.rs"),
+        name: "by hand on what ours stands on",
+        dependencies: "anyhow = \"1\"\n\
+                       signal-hook = \"0.4\"\n\
+                       thiserror = \"2\"\n\
+                       tokio-util = { version = \"0.7\", default-features = false }\n\
+                       tracing = { version = \"0.1\", default-features = false, features = [\"std\"] }",
+        main: include_str!("../cost/by_hand.rs"),
     },
     Service {
         name: "task-manager + task-signal",
-        dependencies: "tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\", \"signal\", \"time\"] }\n\
+        dependencies: "anyhow = \"1\"\n\
                        task-manager = { path = \"PATH/task-manager\" }\n\
-                       task-signal = { path = \"PATH/task-signal\" }\n\
-                       anyhow = \"1\"",
+                       task-signal = { path = \"PATH/task-signal\" }",
         main: include_str!("../cost/manager.rs"),
     },
     Service {
         name: "task-service",
         dependencies: "task-manager = { path = \"PATH/task-manager\" }\n\
-                       task-service = { path = \"PATH/task-service\" }\n\
-                       tokio = { version = \"1\", features = [\"time\"] }",
+                       task-service = { path = \"PATH/task-service\" }",
         main: include_str!("../cost/service.rs"),
-    },
-    Service {
-        name: "what ours stands on",
-        dependencies: "tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\", \"signal\", \"time\"] }\n\
-                       tokio-util = { version = \"0.7\", default-features = false }\n\
-                       tracing = { version = \"0.1\", default-features = false, features = [\"std\"] }\n\
-                       anyhow = \"1\"\n\
-                       thiserror = \"2\"\n\
-                       signal-hook = { version = \"0.4\", default-features = false }",
-        main: include_str!("../cost/bare.rs"),
     },
 ];
 
@@ -56,28 +53,51 @@ pub(crate) fn run() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace")?;
     let mut table = Table::new(
         String::from("smallest service, clean build, default release profile"),
-        &["crates", "build, CPU s", "× bare", "stripped, KiB", "× bare"],
+        &[
+            "crates",
+            "beyond by hand",
+            "build, CPU s",
+            "× bare",
+            "× by hand",
+            "stripped, KiB",
+            "× bare",
+            "× by hand",
+        ],
     );
-    let mut bare = None;
+    let mut costs: Vec<Cost> = Vec::new();
     for service in SERVICES {
         let folder = service.write(root)?;
-        let crates = crates(&folder)?;
-        let seconds = build(&folder)?;
-        let kibibytes = stripped(&folder)?;
-        let (bare_seconds, bare_kibibytes) = *bare.get_or_insert((seconds, kibibytes));
-        table.row(
-            service.name,
-            vec![
-                crates.to_string(),
-                format!("{seconds:.1}"),
-                format!("{:.2}", seconds / bare_seconds),
-                format!("{kibibytes:.0}"),
-                format!("{:.2}", kibibytes / bare_kibibytes),
-            ],
-        );
+        let cost = Cost {
+            crates: crates(&folder)?,
+            seconds: build(&folder)?,
+            kibibytes: stripped(&folder)?,
+        };
+        costs.push(cost);
+    }
+    for (service, cost) in SERVICES.iter().zip(&costs) {
+        let (bare, by_hand) = (&costs[0], &costs[1]);
+        let beyond = cost.crates.difference(&by_hand.crates).count();
+        let row = vec![
+            cost.crates.len().to_string(),
+            beyond.to_string(),
+            format!("{:.1}", cost.seconds),
+            format!("{:.2}", cost.seconds / bare.seconds),
+            format!("{:.2}", cost.seconds / by_hand.seconds),
+            format!("{:.0}", cost.kibibytes),
+            format!("{:.2}", cost.kibibytes / bare.kibibytes),
+            format!("{:.2}", cost.kibibytes / by_hand.kibibytes),
+        ];
+        table.row(service.name, row);
     }
     table.print();
     Ok(())
+}
+
+struct Cost {
+    /// Those that are compiled, the service itself left out.
+    crates: BTreeSet<String>,
+    seconds: f64,
+    kibibytes: f64,
 }
 
 impl Service {
@@ -91,7 +111,7 @@ impl Service {
         let dependencies = self.dependencies.replace("PATH", &crates.to_string_lossy());
         let manifest = format!(
             "[package]\nname = \"smallest\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-             [dependencies]\n{dependencies}\n"
+             [dependencies]\n{TOKIO}\n{dependencies}\n"
         );
         fs::write(folder.join("Cargo.toml"), manifest)?;
         fs::write(folder.join("src/main.rs"), self.main)?;
@@ -100,8 +120,8 @@ impl Service {
     }
 }
 
-/// Counts the crates that are compiled, the service itself left out.
-fn crates(folder: &Path) -> Result<usize> {
+/// Lists the crates that are compiled, the service itself left out.
+fn crates(folder: &Path) -> Result<BTreeSet<String>> {
     let output = cargo(folder)
         .args(["tree", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
         .stdout(Stdio::piped())
@@ -110,10 +130,9 @@ fn crates(folder: &Path) -> Result<usize> {
         bail!("cargo tree: {}", output.status);
     }
     let text = String::from_utf8(output.stdout)?;
-    let mut names: Vec<&str> = text.lines().map(|line| line.trim_end_matches(" (*)")).collect();
-    names.sort_unstable();
-    names.dedup();
-    Ok(names.len().saturating_sub(1))
+    let crates = text.lines().map(|line| String::from(line.trim_end_matches(" (*)")));
+    // The service itself comes first.
+    Ok(crates.skip(1).collect())
 }
 
 /// Builds it and returns the CPU time of all compilers, in seconds.

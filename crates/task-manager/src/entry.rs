@@ -25,16 +25,8 @@ mod scope;
 /// The time of what has not happened.
 const NEVER: u64 = u64::MAX;
 
-/// The place among [`OUTCOMES`] of what has none yet.
+/// The place among [`Outcome::ALL`] of what has none yet.
 const NO_OUTCOME: u8 = u8::MAX;
-const OUTCOMES: [Outcome; 6] = [
-    Outcome::Completed,
-    Outcome::Cancelled,
-    Outcome::Failed,
-    Outcome::Panicked,
-    Outcome::Aborted,
-    Outcome::Abandoned,
-];
 
 const POLLED: u8 = 1;
 const ABORT: u8 = 2;
@@ -75,7 +67,7 @@ pub(crate) struct Entry {
     pending: AtomicU32,
     /// Kept whole: an abort handle beside it would cost the task another count of references.
     join: OnceLock<JoinHandle<()>>,
-    /// A place among [`OUTCOMES`], or [`NO_OUTCOME`].
+    /// A place among [`Outcome::ALL`], or [`NO_OUTCOME`].
     outcome: AtomicU8,
     /// In nanoseconds, or [`NEVER`].
     stop_asked: AtomicU64,
@@ -205,15 +197,14 @@ impl Entry {
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
-        OUTCOMES.get(usize::from(self.outcome.load(Ordering::SeqCst))).copied()
+        Outcome::ALL.get(usize::from(self.outcome.load(Ordering::SeqCst))).copied()
     }
 
     /// Invariant 1: the first outcome counts; set under the manager's lock.
     pub(crate) fn set_outcome(&self, outcome: Outcome) -> bool {
-        let place = OUTCOMES.iter().position(|other| *other == outcome);
-        let place = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(NO_OUTCOME);
-        let (order, none) = (Ordering::SeqCst, NO_OUTCOME);
-        self.outcome.compare_exchange(none, place, order, order).is_ok()
+        // It is declared in that order.
+        let (order, place) = (Ordering::SeqCst, outcome as u8);
+        self.outcome.compare_exchange(NO_OUTCOME, place, order, order).is_ok()
     }
 
     /// Adds to a panic of the future what is known of the thread that it came from.

@@ -100,7 +100,9 @@ impl Shared {
         let spent = std::mem::take(&mut state.spent);
         // Before anything that may block on the way.
         let parcel = self.alarm.delivery.add(entry.stage.advance_quietly(Stage::Ended));
-        if state.machine.is_at_rest() && state.times.next.is_none() {
+        let next = state.machine.next_due();
+        let is_due = || next != state.times.next || next.is_some_and(|next| next <= *now);
+        if state.machine.is_waiting() && !is_due() {
             drop(state);
         } else {
             news = self.drive_quietly(state, *now, news);

@@ -259,9 +259,16 @@ impl Machine {
         Some(Action::Clean)
     }
 
-    /// Tells whether [`advance`](Self::advance) has nothing to do, whatever the time is.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.step == Step::Running && self.start_deadline.is_none() && !self.is_complete()
+    /// Tells whether the end of a task leaves [`advance`](Self::advance) with nothing to do before the next deadline:
+    /// cheaper to ask than to let it look, and nearly always so.
+    pub(crate) fn is_waiting(&self) -> bool {
+        match self.step {
+            Step::Running => !self.is_complete(),
+            Step::Stopping => {
+                self.wait.is_some() && self.alive.any(|phase| Some(phase) == self.stopped)
+            }
+            _ => false,
+        }
     }
 
     /// Returns when the next call of [`advance`](Self::advance) is due, if nothing happens before.
