@@ -129,6 +129,7 @@ impl Level {
             .any(|waiter| waiter.key == key && waiter.waker.will_wake(waker))
     }
 
+    #[inline]
     fn is_occupied(&self) -> bool {
         self.occupied.load(Ordering::SeqCst)
     }
@@ -188,6 +189,7 @@ impl Wakers {
     }
 
     /// Tells whether there is nobody to wake.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.first.is_none() && self.rest.is_empty()
     }

@@ -85,10 +85,13 @@ impl Delivery {
     }
 
     /// Hands wakers over. Calls nothing itself: it may be used under a lock.
+    #[inline]
     pub(crate) fn add(&self, wakers: Wakers) -> Parcel {
-        if wakers.is_empty() {
-            return Parcel::default();
-        }
+        // Nearly always: nobody waits for the end of one task, or looks at the group.
+        if wakers.is_empty() { Parcel::default() } else { self.add_all(wakers) }
+    }
+
+    fn add_all(&self, wakers: Wakers) -> Parcel {
         let wakers: VecDeque<Waker> = wakers.into_iter().collect();
         let is_many = wakers.len() > 1;
         let mut queues = self.lock();
@@ -102,10 +105,12 @@ impl Delivery {
     }
 
     /// Adds wakers to a parcel, or makes a new one of them if that was delivered meanwhile.
+    #[inline]
     pub(crate) fn join(&self, parcel: Parcel, wakers: Wakers) -> Parcel {
-        if wakers.is_empty() {
-            return parcel;
-        }
+        if wakers.is_empty() { parcel } else { self.join_all(parcel, wakers) }
+    }
+
+    fn join_all(&self, parcel: Parcel, wakers: Wakers) -> Parcel {
         let mut queues = self.lock();
         let mine = |queue: &&mut Queue| Some(queue.number) == parcel.number;
         let Some(queue) = queues.queues.iter_mut().find(mine) else {

@@ -111,6 +111,9 @@ impl State {
 
     /// Forgets the link of an entry that has ended.
     pub(crate) fn unlink(&mut self, id: TaskId) -> Vec<Link> {
+        if self.links.is_empty() {
+            return Vec::new();
+        }
         self.links.extract_if(.., |link| link.entry.id == id).collect()
     }
 
