@@ -33,6 +33,15 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         play: ends::sigkill,
     },
     Scenario {
+        name: "clogged",
+        about: "one member; SIGKILL while records are refused, or rows cannot be written",
+        promise: Bounded,
+        rounds: 6,
+        quick: 1,
+        needs: Anything,
+        play: ends::clogged,
+    },
+    Scenario {
         name: "start",
         about: "one member; SIGTERM while it starts, connects and joins the group",
         promise: Exact,
@@ -64,7 +73,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         about: "two members; SIGKILL for either of them",
         promise: Bounded,
         rounds: 6,
-        quick: 1,
+        quick: 0,
         needs: Embedded,
         play: members::crashes,
     },
@@ -124,7 +133,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "database",
-        about: "the database locked or crashed for some seconds; then SIGTERM",
+        about: "the database locked or crashed for some seconds; SIGTERM before or after it is back",
         promise: Exact,
         rounds: 5,
         quick: 0,

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 
-use crate::stage::Stage;
+use crate::{broker::Broker, stage::Stage};
+
+/// More requests than are made in some seconds.
+const MANY: usize = 5000;
 
 pub(super) fn sigterm(stage: &mut Stage) -> Result<()> {
     stage.gather(1)?;
@@ -14,6 +17,21 @@ pub(super) fn sigkill(stage: &mut Stage) -> Result<()> {
     stage.gather(1)?;
     stage.stray(50..2500);
     stage.kill(0)
+}
+
+/// Longer than a commit interval, so that a service that commits what it has only received loses it.
+pub(super) fn clogged(stage: &mut Stage) -> Result<()> {
+    stage.gather(1)?;
+    stage.stray(50..1000);
+    if matches!(stage.broker, Broker::Embedded(_)) && stage.random.bool() {
+        stage.broker.refuse_records(MANY)?;
+    } else {
+        stage.database.lock()?;
+    }
+    stage.stray(1300..4000);
+    stage.kill(0)?;
+    stage.database.bring_back()?;
+    stage.broker.bring_back()
 }
 
 pub(super) fn start(stage: &mut Stage) -> Result<()> {
