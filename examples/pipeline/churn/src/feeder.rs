@@ -12,9 +12,9 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 use fastrand::Rng;
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, ClientContext, Message as _,
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer},
+    producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
 };
 
 use crate::{broker::INPUT, message};
@@ -34,15 +34,17 @@ pub(crate) struct Feeder {
 impl Feeder {
     /// Starts to feed so many orders a second on average.
     pub(crate) fn start(address: &str, rate: u32, random: Rng) -> Result<Self> {
-        let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+        let producer: ThreadedProducer<Reports> = ClientConfig::new()
             .set("bootstrap.servers", address)
             .set("enable.idempotence", "true")
+            // See `Stage::one_request_at_a_time`.
+            .set("max.in.flight.requests.per.connection", "1")
             // It has all the time: brokers that are away are part of the game.
             .set("message.timeout.ms", "0")
             .set("queue.buffering.max.messages", "1000000")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "5")
-            .create()
+            .create_with_context(Reports)
             .context("failed to make the feeder's producer")?;
         let ending = Arc::new(AtomicBool::new(false));
         let thread = thread::Builder::new().name(String::from("feeder")).spawn({
@@ -66,8 +68,26 @@ impl Drop for Feeder {
     }
 }
 
+/// Says what could not be delivered, which with all the time there is should be nothing.
+struct Reports;
+
+impl ClientContext for Reports {
+    // The brokers are away because churn took them: nothing to tell.
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, delivered: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, record)) = delivered {
+            eprintln!("churn could not feed {:?}: {error}", record.key_view::<str>());
+        }
+    }
+}
+
 fn feed(
-    producer: &ThreadedProducer<DefaultProducerContext>,
+    producer: &ThreadedProducer<Reports>,
     rate: u32,
     mut random: Rng,
     ending: &AtomicBool,

@@ -7,7 +7,7 @@ use crate::{message, reader::Seen};
 /// What is on the brokers and in the database when a stage is over.
 #[derive(Debug)]
 pub(crate) struct Evidence<'a> {
-    /// How many orders the feeder has delivered: numbers from 0 on.
+    /// How many orders the feeder has made: numbers from 0 on. What counts is what is in the input topic.
     pub(crate) fed: u32,
     pub(crate) input: &'a [Seen],
     pub(crate) output: &'a [Seen],
@@ -27,6 +27,8 @@ pub(crate) struct Tally {
     pub(crate) duplicates: u64,
     /// Orders whose first record comes after that of a later order of the same key.
     pub(crate) misordered: u64,
+    /// Orders that are not in the input topic: the feeder, and not the service, could not deliver them.
+    pub(crate) unfed: u64,
     /// Records and rows that nobody fed, or that are in the wrong place.
     pub(crate) strange: u64,
 }
@@ -38,6 +40,7 @@ impl Tally {
         self.rows_lost += other.rows_lost;
         self.duplicates += other.duplicates;
         self.misordered += other.misordered;
+        self.unfed += other.unfed;
         self.strange += other.strange;
     }
 }
@@ -47,10 +50,15 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Tally {
     let mut tally = Tally { fed: fed.into(), ..Tally::default() };
     // Where an order is in the input is what its place in the order of its key is judged by.
     let mut places = HashMap::new();
+    // What is in the input twice comes out twice: the embedded brokers do not recognise what a producer sends again
+    // after they were away.
+    let mut repeated = 0;
     for seen in input {
-        let known = seen.number.filter(|number| *number < fed);
-        let is_new = known.is_some_and(|number| places.insert(number, place(seen)).is_none());
-        tally.strange += u64::from(!is_new);
+        match seen.number.filter(|number| *number < fed) {
+            None => tally.strange += 1,
+            Some(number) if places.contains_key(&number) => repeated += 1,
+            Some(number) => _ = places.insert(number, place(seen)),
+        }
     }
     let mut found = HashSet::new();
     for (records, are_bad) in [(output, false), (dead, true)] {
@@ -77,11 +85,13 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Tally {
             }
         }
     }
-    let missing = |number: &u32| !found.contains(number);
-    tally.lost = (0..fed).filter(missing).count() as u64;
+    tally.duplicates = tally.duplicates.saturating_sub(repeated);
+    tally.unfed = u64::from(fed) - places.len() as u64;
+    let missing = |number: &&u32| !found.contains(*number);
+    tally.lost = places.keys().filter(missing).count() as u64;
     let good = |number: &u32| !message::is_bad(*number);
-    let rowless = |number: &u32| good(number) && !rows.contains(&Some(*number));
-    tally.rows_lost = (0..fed).filter(rowless).count() as u64;
+    let rowless = |number: &&u32| good(number) && !rows.contains(&Some(**number));
+    tally.rows_lost = places.keys().filter(rowless).count() as u64;
     let strange = |row: &&Option<u32>| row.is_none_or(|number| number >= fed || !good(&number));
     tally.strange += rows.iter().filter(strange).count() as u64;
     tally
@@ -166,6 +176,13 @@ mod tests {
     fn what_is_in_the_wrong_place_is_strange_and_lost() {
         let found = tally(&[0, 1, 2, 3, 4, 5, 6, 7], &[], &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(found, Tally { fed: 8, lost: 1, strange: 3, ..Tally::default() });
+    }
+
+    #[test]
+    fn what_never_reached_the_input_is_not_the_services_loss() {
+        let (topic, rows) = (topic(&[0, 1, 2]), (0..3).map(Some).collect());
+        let evidence = Evidence { fed: 5, input: &topic, output: &topic, dead: &[], rows: &rows };
+        assert_eq!(judge(&evidence), Tally { fed: 5, unfed: 2, ..Tally::default() });
     }
 
     #[test]

@@ -143,7 +143,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "no-database",
         about: "SIGTERM while the database is locked or crashed",
-        promise: NothingLost,
+        promise: Bounded,
         rounds: 5,
         quick: 1,
         needs: Anything,

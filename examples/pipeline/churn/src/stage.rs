@@ -1,5 +1,7 @@
 //! The stage of a scenario: brokers, a database, a feeder, and the members that come and go.
 
+mod close;
+
 use std::{
     fs,
     ops::Range,
@@ -8,7 +10,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use fastrand::Rng;
 use rustix::process::Signal;
 
@@ -18,9 +20,8 @@ use crate::{
     database::Database,
     exits::{Exit, How, code},
     feeder::Feeder,
-    judge::{Evidence, Tally, bound, judge},
+    judge::Tally,
     member::{Log, Member},
-    reader::Reader,
 };
 
 /// What members are given for a shutdown, and the second more in which a hard exit comes.
@@ -30,12 +31,8 @@ const HARD_EXIT: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_secs(1);
 /// What members may have in flight.
 const WINDOW: u64 = 1024;
-/// The pipeline commits every second. A quarter more for the commit itself.
-const COMMIT_MS: i64 = 1250;
 /// How long members may take until all of them are ready: a session has to time out, a group to be joined.
 const GATHER: Duration = Duration::from_secs(60);
-/// When nothing new has come out for so long, nothing will.
-const SILENCE: Duration = Duration::from_secs(45);
 /// No member outlives its stage, should churn itself be killed.
 const LIFE: &str = "--run-for=15m";
 
@@ -54,6 +51,7 @@ pub(crate) struct Stage {
     faults: Vec<String>,
     /// Members may end by themselves, with code 1: something is taken from them for too long.
     may_fail: bool,
+    one_request: bool,
 }
 
 /// What a stage came to.
@@ -101,7 +99,17 @@ impl Stage {
             exits: Vec::new(),
             faults: Vec::new(),
             may_fail,
+            one_request: false,
         })
+    }
+
+    /// Has members that start from now on produce one request at a time.
+    ///
+    /// The embedded brokers check sequence numbers only for transactions. When they refuse one request of an idempotent
+    /// producer and take the one behind it, which real brokers do not, librdkafka takes that for a receipt of both, and
+    /// the first one is lost.
+    pub(crate) fn one_request_at_a_time(&mut self) {
+        self.one_request = true;
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -140,6 +148,10 @@ impl Stage {
         ];
         if log == Log::Stuck {
             arguments.push(String::from("--log=debug"));
+        }
+        if self.one_request {
+            let setting = "--kafka-setting=max.in.flight.requests.per.connection=1";
+            arguments.push(String::from(setting));
         }
         let file = self.folder.join(format!("member-{:03}.log", self.started));
         self.members.push(Member::start(&self.program, &arguments, file, log)?);
@@ -238,59 +250,5 @@ impl Stage {
     /// Stops a member's threads where they are, or lets them go on.
     pub(crate) fn freeze(&mut self, index: usize, frozen: bool) -> Result<()> {
         self.members[index].signal(if frozen { Signal::STOP } else { Signal::CONT })
-    }
-
-    /// Lets the members finish what was fed, ends them, and judges.
-    pub(crate) fn close(mut self) -> Result<Outcome> {
-        self.broker.bring_back()?;
-        self.database.bring_back()?;
-        let fed = self.feeder.take().context("the feeder has ended already")?.end()?;
-        self.gather(self.members.len().max(1))?;
-        self.drain(fed)?;
-        while !self.members.is_empty() {
-            self.end(0, &[0])?;
-        }
-        let address = self.broker.address();
-        let input = Reader::read_all(address, INPUT)?;
-        let output = Reader::read_all(address, OUTPUT)?;
-        let dead = Reader::read_all(address, DEAD)?;
-        let rows = self.database.rows()?;
-        let evidence = Evidence { fed, input: &input, output: &output, dead: &dead, rows: &rows };
-        Ok(Outcome {
-            tally: judge(&evidence),
-            bound: bound(&self.losses_ms, COMMIT_MS, WINDOW, &[&output, &dead]),
-            exits: self.exits,
-            faults: self.faults,
-        })
-    }
-
-    /// Waits until everything that was fed has come out, or nothing comes any more: what is missing then is lost.
-    fn drain(&mut self, fed: u32) -> Result<()> {
-        let mut readers = [
-            Reader::new(self.broker.address(), OUTPUT)?,
-            Reader::new(self.broker.address(), DEAD)?,
-        ];
-        let mut last = (0, Instant::now());
-        loop {
-            let mut numbers = std::collections::HashSet::new();
-            for reader in &mut readers {
-                reader.catch_up(Duration::from_millis(200))?;
-                numbers.extend(reader.seen.iter().filter_map(|seen| seen.number));
-            }
-            if numbers.len() >= fed as usize {
-                return Ok(());
-            }
-            if numbers.len() > last.0 {
-                last = (numbers.len(), Instant::now());
-            }
-            if last.1.elapsed() > SILENCE {
-                return Ok(());
-            }
-            self.tend()?;
-            if self.members.is_empty() {
-                bail!("no member is left to finish what was fed");
-            }
-            sleep(Duration::from_millis(200));
-        }
     }
 }

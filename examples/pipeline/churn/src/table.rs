@@ -29,6 +29,7 @@ impl Line {
         };
         must_be_none(tally.lost, "lost");
         must_be_none(tally.rows_lost, "rows lost");
+        must_be_none(tally.unfed, "that churn itself could not deliver to the input topic");
         must_be_none(tally.strange, "that nobody fed, or in the wrong place");
         match self.scenario.promise {
             Promise::Exact => {
@@ -123,6 +124,6 @@ mod tests {
         assert_eq!(broken("sigterm", tally, 0, &[]), ["7 duplicates"]);
         assert_eq!(broken("sigkill", tally, 5, &[]), ["2 duplicates beyond the bound"]);
         assert!(broken("sigkill", tally, 7, &[]).is_empty());
-        assert!(broken("cut-off", tally, 0, &[]).is_empty());
+        assert!(broken("storm", tally, 0, &[]).is_empty());
     }
 }

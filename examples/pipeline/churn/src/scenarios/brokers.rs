@@ -43,6 +43,7 @@ pub(super) fn slow(stage: &mut Stage) -> Result<()> {
 }
 
 pub(super) fn refusals(stage: &mut Stage) -> Result<()> {
+    stage.one_request_at_a_time();
     stage.gather(1)?;
     stage.stray(50..1000);
     let requests = stage.random.usize(1..30);

@@ -29,6 +29,7 @@ pub(super) fn cut_off(stage: &mut Stage) -> Result<()> {
     stage.gather(1)?;
     stage.stray(50..1000);
     take(stage)?;
+    stage.excuse()?;
     stage.stray(0..3000);
     stage.end(0, &[0, 1])?;
     stage.database.bring_back()

@@ -21,6 +21,7 @@ pub(super) fn sigkill(stage: &mut Stage) -> Result<()> {
 
 /// Longer than a commit interval, so that a service that commits what it has only received loses it.
 pub(super) fn clogged(stage: &mut Stage) -> Result<()> {
+    stage.one_request_at_a_time();
     stage.gather(1)?;
     stage.stray(50..1000);
     if matches!(stage.broker, Broker::Embedded(_)) && stage.random.bool() {
