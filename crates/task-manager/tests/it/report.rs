@@ -100,13 +100,14 @@ async fn an_error_names_the_root_once_and_its_debug_shows_the_report() {
         }))
         .unwrap();
     let error = manager.wait().await.unwrap_err();
-    let report = error.report().unwrap().to_string();
+    let report = error.report().unwrap().clone();
     assert_eq!(format!("{error}"), "task `consumer` failed");
     assert_eq!(error.source().unwrap().to_string(), "reading orders");
     assert_eq!(format!("{error:?}"), format!("task `consumer` failed\n{report:#}"));
     let chain = format!("{:#}", anyhow::Error::new(error));
     assert_eq!(chain, "task `consumer` failed: reading orders: no broker");
-    assert_eq!(report.matches("no broker").count(), 1, "{report:#}");
+    let text = report.to_string();
+    assert_eq!(text.matches("no broker").count(), 1, "{text}");
 }
 
 #[tokio::test(start_paused = true)]
