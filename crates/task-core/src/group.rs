@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{GroupSnapshot, Level, Readiness, Step};
+use crate::{GroupSnapshot, Readiness, Step, level::Level};
 
 /// A read-only view of a manager's group, cheap to clone. It keeps the group's records alive, not its tasks running.
 ///

@@ -39,8 +39,9 @@ pub struct GroupSnapshot {
     pub shutdown: Option<ShutdownInfo>,
 }
 
-/// Where a manager stands.
+/// Where a manager stands. Steps only ever follow each other in this order; later versions may have more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Step {
     /// Tasks run and are admitted.
     #[default]

@@ -1,9 +1,10 @@
 //! How far along its life one task is, as the task itself sees it.
 
-use crate::{Level, WaitFor, Wakers};
+use crate::{WaitFor, level::Level, level::Wakers};
 
-/// How far along its life a task is. It only ever moves forward.
+/// How far along its life a task is. It only ever moves forward; later versions may have more stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum Stage {
     /// At work.

@@ -16,7 +16,7 @@ use std::{
 };
 
 use loom::{future::block_on, thread};
-use task_core::{Level, Stage, StageCell};
+use task_core::{Stage, StageCell, internal::Level};
 
 /// Runs every interleaving of `body`.
 fn model(body: impl Fn() + Send + Sync + 'static) {

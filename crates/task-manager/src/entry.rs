@@ -21,6 +21,8 @@ use crate::{
 };
 
 mod scope;
+#[cfg(test)]
+mod tests;
 
 /// The time of what has not happened.
 const NEVER: u64 = u64::MAX;

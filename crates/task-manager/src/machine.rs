@@ -199,7 +199,8 @@ impl Machine {
             }
             Step::Stopping => self.advance_stop(now),
             Step::CleaningUp => self.advance_cleanup(now),
-            Step::Ended => None,
+            // Ended: the machine makes no other steps.
+            _ => None,
         }
     }
 
@@ -277,7 +278,7 @@ impl Machine {
             Step::Running => return self.start_deadline,
             Step::Draining => return self.plan.as_ref().map(|plan| plan.drain_end),
             Step::Stopping | Step::CleaningUp => self.wait.as_ref().and_then(Wait::due),
-            Step::Ended => return None,
+            _ => return None,
         };
         due.into_iter().chain(self.remind_at).min()
     }

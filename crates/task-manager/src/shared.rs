@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Hold, Level, Readiness};
+use task_core::{Hold, Readiness, internal::Level};
 
 use crate::{
     alarm::Alarm,

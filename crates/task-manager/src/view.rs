@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use task_core::{
-    CleanupInfo, CleanupState, Group, GroupSnapshot, GroupView, Level, Readiness, ShutdownInfo,
-    Step,
+    CleanupInfo, CleanupState, Group, GroupSnapshot, GroupView, Readiness, ShutdownInfo, Step,
+    internal::Level,
 };
 
 use crate::{

@@ -9,7 +9,7 @@ use std::{
     task::Poll,
 };
 
-use task_core::{Group, Hold, Level, Outcome, Step};
+use task_core::{Group, Hold, Outcome, Step, internal::Level};
 
 use crate::{current, entry::Entry, error::ShutdownError, report::Report, shared::Shared, view};
 

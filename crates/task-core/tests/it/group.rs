@@ -7,7 +7,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use task_core::{Blocker, Group, GroupSnapshot, GroupView, Level, Step};
+use task_core::{Blocker, Group, GroupSnapshot, GroupView, Step, internal::Level};
 
 /// A group that says what it is told to say.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use task_core::{Level, WaitFor};
+use task_core::{WaitFor, internal::Level};
 
 /// Counts how often it is woken.
 #[derive(Default)]

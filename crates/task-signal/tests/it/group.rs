@@ -9,8 +9,8 @@ use std::{
 };
 
 use task_core::{
-    Context, Escalation, Group, GroupSnapshot, GroupView, Level, Scope, Stage, StageCell, Step,
-    TaskId, TaskInfo,
+    Context, Escalation, Group, GroupSnapshot, GroupView, Scope, Stage, StageCell, Step, TaskId,
+    TaskInfo, internal::Level,
 };
 
 use crate::scenario::say;

@@ -1,0 +1,8 @@
+//! What managers and test kits are built of, and tasks never see.
+//!
+//! Both types are public only because the two ends of a context live in different crates: a manager raises a
+//! [`StageCell`](crate::StageCell), and whoever implements [`GroupView`](crate::GroupView) keeps a [`Level`] and bumps it
+//! at each change. A waiting primitive is not what this crate is for, so they stand apart, and may change in a minor
+//! release where the rest of the crate does not.
+
+pub use crate::level::{Level, Wakers};
