@@ -288,11 +288,6 @@ impl Machine {
         self.plan.as_ref()?.deadline(phase)
     }
 
-    /// Returns when the running cleanup is aborted.
-    pub(crate) fn cleanup_deadline(&self) -> Option<Tick> {
-        self.wait.as_ref()?.deadline
-    }
-
     fn enter(&mut self, step: Step, now: Tick) {
         self.step = step;
         self.step_began = now;

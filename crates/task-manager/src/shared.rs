@@ -14,7 +14,7 @@ use task_core::{Hold, Readiness, internal::Level};
 use crate::{
     alarm::Alarm,
     builder::Settings,
-    entry::{Entry, Role},
+    entry::Entry,
     machine::Machine,
     report::Report,
     state::State,
@@ -70,13 +70,10 @@ impl Shared {
         state.gates.readiness(state.machine.step(), state.machine.waited())
     }
 
+    /// Asked for tasks only: a cleanup has no context.
     pub(crate) fn remaining(&self, entry: &Entry) -> Option<Duration> {
         let now = self.now();
         let state = self.lock();
-        let deadline = match entry.role {
-            Role::Task(_) => state.machine.deadline(entry.phase),
-            Role::Cleanup => state.machine.cleanup_deadline(),
-        };
-        Some(deadline?.saturating_sub(now))
+        Some(state.machine.deadline(entry.phase)?.saturating_sub(now))
     }
 }

@@ -36,6 +36,7 @@ proptest! {
             let slice = Duration::from_secs(1).min(stop / (2 * count));
             let over_by = now + drain + stop - slice * (count - index);
             prop_assert_eq!(plan.deadline(*phase), Some(over_by - plan.join));
+            prop_assert!(plan.join <= slice / 2);
             prop_assert!(plan.deadline(*phase) >= Some(plan.drain_end), "no time at all");
         }
         prop_assert!(plan.join <= Duration::from_millis(250));
@@ -67,7 +68,8 @@ proptest! {
             for (phase, deadline) in before {
                 prop_assert!(plan.phases[&phase] <= deadline, "never later");
             }
-            prop_assert!(deadlines.iter().all(|at| *at + Duration::from_millis(250) >= half));
+            let join = Duration::from_millis(250).min(stop / 4);
+            prop_assert!(deadlines.iter().all(|at| *at + join >= half));
         }
     }
 
@@ -89,4 +91,21 @@ proptest! {
         prop_assert!(plan.drain_end + plan.cleanup <= end, "something is left for the tasks");
         prop_assert!(plan.deadline(Phase::WORK) <= Some(end.saturating_sub(plan.cleanup)));
     }
+}
+
+#[test]
+fn a_limit_that_comes_later_leaves_cleanups_at_most_a_quarter_and_never_adds_time() {
+    let second = Duration::from_secs(1);
+    let budgets = Budgets {
+        total: Timeout::After(40 * second),
+        drain: Duration::ZERO,
+        cleanup: 5 * second,
+        short_cleanup: second,
+    };
+    let mut plan = Plan::new(Tick::ZERO, &budgets, None, true, [Phase::WORK].into_iter());
+    plan.tighten(10 * second, 60 * second);
+    assert_eq!((plan.end, plan.cleanup), (Some(40 * second), 5 * second));
+    plan.tighten(10 * second, 8 * second);
+    assert_eq!((plan.end, plan.cleanup), (Some(18 * second), 2 * second));
+    assert_eq!(plan.deadline(Phase::WORK), Some(16 * second - plan.join));
 }
