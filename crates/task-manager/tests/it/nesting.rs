@@ -105,6 +105,27 @@ async fn an_inner_shutdown_that_has_begun_keeps_to_the_outer_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn inner_cleanups_that_run_already_keep_to_the_outer_deadline_too() {
+    let outer = Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND);
+    let outer = outer.build().unwrap();
+    let inner = Manager::builder().name("ingest").total(60 * SECOND).cleanup_budget(50 * SECOND);
+    let inner = inner.build().unwrap();
+    inner.run(worker("consumer")).unwrap();
+    inner.cleanup("late", async || Ok(())).unwrap();
+    inner.cleanup("hanging", async || std::future::pending().await).unwrap();
+    inner.stop();
+    let nested = outer.run(inner.into_task()).unwrap();
+    tokio::time::sleep(SECOND).await;
+    let began = tokio::time::Instant::now();
+    let error = outer.shutdown().await.unwrap_err();
+    assert!(began.elapsed() <= 4 * SECOND, "{:?}", began.elapsed());
+    // Not the group as a whole: its cleanups have shared what was left, and the second of them has run.
+    assert!(nested.outcome().is_some_and(|outcome| outcome != Outcome::Aborted), "{error:?}");
+    let failures = error.report().unwrap().failures().iter().map(ToString::to_string);
+    let hung = "cleanup `ingest/hanging` did not end by its deadline and was aborted";
+    assert_eq!(failures.collect::<Vec<_>>(), [hung]);
+}
+#[tokio::test(start_paused = true)]
 async fn the_outer_drain_is_the_inner_ones_too() {
     let outer = Manager::builder().drain_delay(3 * SECOND).build().unwrap();
     let inner = named("inner");
