@@ -48,10 +48,15 @@ pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> 
         ensure!(migrating.ended().await.is_clean(), "the database is not up to date");
     }
 
-    let producer = Producer::new(&settings)?;
+    // The generator's records are in no transaction.
+    let consuming = match &config.kafka.transactional_id {
+        Some(id) => settings.clone().transactional_id(id),
+        None => settings.clone(),
+    };
+    let producer = Producer::new(&consuming)?;
     clean_up(manager, "producer", &producer)?;
     let kafka = KafkaTask::new(
-        settings.clone(),
+        consuming,
         producer,
         Enricher::new(&config.kafka.output_topic),
         Rows::new(database.clone(), totals.clone()),
@@ -94,13 +99,13 @@ async fn kafka_settings(
 ) -> anyhow::Result<Settings> {
     let kafka = &config.kafka;
     let topics = [&*kafka.input_topic, &*kafka.output_topic, &*kafka.dead_letter_topic];
-    let brokers = match &kafka.brokers {
-        Some(brokers) => brokers.clone(),
+    let brokers = match kafka.external_brokers() {
+        Some(brokers) => brokers.to_owned(),
         None => {
             let broker = EmbeddedBroker::start(&topics, PARTITIONS).await?;
             let address = broker.bootstrap_servers().to_owned();
             tracing::warn!(
-                "embedded broker at {address}: it keeps 5 MB a partition, drops what is older, and forgets all at exit"
+                "embedded broker at {address}: it keeps 5 MB a partition, drops what is older, forgets all at exit, and fakes transactions"
             );
             let totals = totals.clone();
             manager.cleanup("embedded broker", async move || {
@@ -119,6 +124,7 @@ async fn kafka_settings(
         .topics([&*kafka.input_topic])
         .dead_letter_topic(&*kafka.dead_letter_topic)
         .window(kafka.window as usize)
+        .commit_interval(kafka.commit_interval)
         .session_timeout(kafka.session_timeout)
         .message_timeout(kafka.message_timeout);
     Ok(kafka
@@ -148,7 +154,7 @@ fn run_generator(
     settings: &Settings,
 ) -> anyhow::Result<()> {
     let generator = &config.generator;
-    let wanted = generator.generate || config.kafka.brokers.is_none();
+    let wanted = generator.generate || config.kafka.external_brokers().is_none();
     if !wanted || generator.rate == 0 {
         return Ok(());
     }
@@ -159,7 +165,7 @@ fn run_generator(
         topic: config.kafka.input_topic.as_str().into(),
         rate: generator.rate,
         bad_percent: generator.bad_percent,
-        max_lag: config.kafka.brokers.is_none().then_some(generator.max_lag),
+        max_lag: config.kafka.external_brokers().is_none().then_some(generator.max_lag),
         max_events: config.ending.max_events,
         totals: totals.clone(),
     };

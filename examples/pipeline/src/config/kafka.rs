@@ -13,6 +13,11 @@ pub struct KafkaConfig {
     #[arg(long, env = "PIPELINE_BROKERS", value_name = "LIST")]
     pub brokers: Option<String>,
 
+    /// Use the embedded broker, even if PIPELINE_BROKERS or the file names others. It is for a first look: it keeps 5 MB a
+    /// partition and drops what is older, forgets all at exit, refuses commits while members join, and fakes transactions
+    #[arg(long, env = "PIPELINE_EMBEDDED")]
+    pub embedded: bool,
+
     /// The consumer group; instances that share it share the partitions
     #[arg(long, env = "PIPELINE_GROUP", default_value = "pipeline")]
     pub group: String,
@@ -49,6 +54,22 @@ pub struct KafkaConfig {
     )]
     pub window: u32,
 
+    /// How often offsets are committed: after a kill, what came since is read again. With transactions, how long one is
+    /// open
+    #[arg(
+        long,
+        env = "PIPELINE_COMMIT_INTERVAL",
+        value_name = "DURATION",
+        default_value = "1s",
+        value_parser = parse_duration,
+    )]
+    pub commit_interval: Duration,
+
+    /// Produce in transactions under this id, which is this instance's own and the same after a restart; rows are written
+    /// at least once all the same [default: no transactions]
+    #[arg(long, env = "PIPELINE_TRANSACTIONAL_ID", value_name = "ID")]
+    pub transactional_id: Option<String>,
+
     /// How long the group waits for an instance that has vanished (brokers accept 6s to 30m)
     #[arg(
         long,
@@ -78,6 +99,13 @@ pub struct KafkaConfig {
         hide_env_values = true
     )]
     pub kafka_setting: Vec<KafkaSetting>,
+}
+
+impl KafkaConfig {
+    /// The brokers that were named; `None` stands for the embedded one.
+    pub fn external_brokers(&self) -> Option<&str> {
+        self.brokers.as_deref().filter(|_| !self.embedded)
+    }
 }
 
 /// One setting of librdkafka. It shows its name only, since it may be a password.
