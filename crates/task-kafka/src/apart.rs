@@ -55,3 +55,40 @@ pub(crate) async fn aside<R: Send + 'static>(
     // `None` only after this future was dropped.
     Ok(worked.await?.expect("nobody else ends it"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{sync::mpsc, time::Duration};
+
+    use tokio::{join, time::sleep};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn work_that_blocks_does_not_keep_a_current_thread_runtime_from_going_on() {
+        let (sender, receiver) = mpsc::channel();
+        let work = async move { receiver.recv_timeout(LONG) };
+        let rest = async {
+            sleep(Duration::from_millis(1)).await;
+            sender.send(7).unwrap();
+        };
+        let (worked, ()) = join!(aside(work), rest);
+        assert_eq!(worked.unwrap(), Ok(7));
+    }
+
+    #[tokio::test]
+    async fn work_ends_when_nobody_wants_it_any_more() {
+        let (alive, gone) = mpsc::channel::<()>();
+        let work = async move {
+            let _alive = alive;
+            std::future::pending::<()>().await;
+        };
+        let unwanted = aside(work);
+        drop(tokio::time::timeout(Duration::from_millis(1), unwanted).await);
+        assert_eq!(gone.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+}

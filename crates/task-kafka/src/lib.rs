@@ -39,7 +39,10 @@
 //!
 //! How far that was shown: the steps and their order, the abort, the rewind and the end of a shut-out producer, against
 //! librdkafka's mock cluster, which answers every call but hides nothing of an aborted transaction and forgets its offsets.
-//! That readers see each record once was not shown here, since it takes a broker that implements it.
+//! With the pipeline example on a Tansu 0.6.0 broker, which keeps the offsets: of 95,960 messages, through five SIGTERMs in
+//! mid-stream, each record was there once; through three SIGKILLs none of 100,784 was lost, but 5,572 records were there
+//! twice, also for `read_committed`, since that broker does not hide what was aborted. That readers see each record once
+//! after a kill was not shown, for want of a broker that implements it in full.
 //!
 //! # Where it runs
 //!

@@ -20,7 +20,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
         clippy(workspace, package, "--lib", &Selection::Default),
         clippy(workspace, package, "--all-targets", &Selection::Default),
         clippy(workspace, workspace.package(BENCH)?, "--all-targets", &Selection::Default),
-        Run::cargo(workspace).arguments(["test", "--locked", "-p", PACKAGE]),
+        Run::cargo(workspace)
+            .arguments(["test", "--locked", "-p", PACKAGE])
+            // Most of the time they wait for a group to form.
+            .arguments(["--", "--test-threads", "6"]),
         Run::cargo(workspace)
             .arguments(["doc", "--quiet", "--locked", "--no-deps", "-p", PACKAGE])
             .environment("RUSTDOCFLAGS", "-D warnings"),

@@ -136,3 +136,24 @@ async fn a_refused_message_without_a_dead_letter_topic_fails_the_task() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_current_thread_runtime_will_do() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 2000).await;
+        let settings = settings(&broker);
+        let producer = Producer::new(&settings).unwrap();
+        let sink = TestSink::new(Mode::Keep);
+        let task = KafkaTask::new(settings, producer, AT_ONCE, sink.clone()).unwrap();
+        let running = Running::start(task);
+        until("all settled", || running.counters.get().settled == 2000).await;
+        let (result, took) = running.stop(Duration::from_secs(20)).await;
+        result.unwrap();
+        assert!(took < Duration::from_secs(5), "took {took:?}");
+        assert_eq!(sink.rows.lock().unwrap().len(), 2000);
+        assert_exactly(&broker, "out", 2000).await;
+        broker.stop().await;
+    })
+    .await;
+}
