@@ -178,16 +178,6 @@ impl Shared {
         orders.into_iter().for_each(link::Step::take);
     }
 
-    /// Keeps a shutdown that has begun within what the group around it has left.
-    pub(crate) fn tighten(self: &Arc<Self>, limit: Option<Duration>) {
-        let mut state = self.lock();
-        let now = self.now();
-        if state.machine.plan().is_some() {
-            state.machine.trigger(now, Trigger::OuterStop, limit);
-        }
-        self.drive(state, now, Vec::new());
-    }
-
     /// Stops one task and nobody else.
     pub(crate) fn stop_one(self: &Arc<Self>, entry: &Entry) {
         entry.mark_stop_asked(self.now());

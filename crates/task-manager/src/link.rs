@@ -86,19 +86,30 @@ impl Step {
 }
 
 impl Shared {
-    /// Does what the group around this one says; what it has said before, it need not say again.
+    /// Does what the group around this one says, which it may say twice: directly, and when the task is polled.
     pub(crate) fn follow(self: &Arc<Self>, order: Order, limit: Option<Duration>) {
-        let (trigger, told) = match order {
-            Order::Drain => (Trigger::OuterDrain, 1),
-            Order::Stop | Order::Hurry(_) => (Trigger::OuterStop, 2),
+        let trigger = match order {
+            Order::Drain => Trigger::OuterDrain,
+            Order::Stop | Order::Hurry(_) => Trigger::OuterStop,
         };
-        if self.told.fetch_max(told, Ordering::SeqCst) < told {
+        let is_first = !self.is_told.swap(true, Ordering::SeqCst);
+        if is_first || self.lock().machine.plan().is_none() {
             self.trigger(CauseKind::Parent, trigger, limit);
-        } else if let Order::Hurry(_) = order {
-            self.tighten(limit);
+        } else {
+            self.tighten(trigger, limit);
         }
         if let Order::Hurry(level) = order {
             self.hurry(level);
+        }
+    }
+
+    /// Keeps a shutdown that has begun within what the group around it has left.
+    fn tighten(self: &Arc<Self>, trigger: Trigger, limit: Option<Duration>) {
+        let mut state = self.lock();
+        if state.machine.step() != task_core::Step::Ended {
+            let now = self.now();
+            state.machine.trigger(now, trigger, limit);
+            self.drive(state, now, Vec::new());
         }
     }
 }

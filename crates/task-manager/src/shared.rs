@@ -18,7 +18,7 @@ use crate::{
     machine::Machine,
     report::Report,
     state::State,
-    sync::{AtomicU8, Mutex, MutexGuard},
+    sync::{AtomicBool, Mutex, MutexGuard},
 };
 
 pub(crate) struct Shared {
@@ -35,8 +35,8 @@ pub(crate) struct Shared {
     pub(crate) enclosing: Mutex<Weak<Shared>>,
     /// Keeps the outer manager's task from having ended while this group has not.
     pub(crate) outer_hold: Mutex<Option<Hold>>,
-    /// What the group around this one has said so far.
-    pub(crate) told: AtomicU8,
+    /// Whether the group around this one has said anything.
+    pub(crate) is_told: AtomicBool,
 }
 
 impl Shared {
@@ -54,7 +54,7 @@ impl Shared {
             alarm: Arc::default(),
             enclosing: Mutex::new(enclosing),
             outer_hold: Mutex::new(None),
-            told: AtomicU8::new(0),
+            is_told: AtomicBool::new(false),
         });
         // Outside a runtime it is bound at its first use inside one.
         let _ = shared.bind();

@@ -11,7 +11,10 @@ use std::{
 
 use task_core::{Group, Hold, Outcome, Step, internal::Level};
 
-use crate::{current, entry::Entry, error::ShutdownError, report::Report, shared::Shared, view};
+use crate::{
+    current, entry::Entry, error::ShutdownError, report::Report, rt::HAS_OWN_THREADS,
+    shared::Shared, view,
+};
 
 /// Grows whenever a group becomes part of another.
 static NESTINGS: LazyLock<Level> = LazyLock::new(Level::new);
@@ -68,6 +71,10 @@ impl Shared {
 
     /// Notes that this group runs inside another one, as that entry.
     pub(crate) fn nest_in(self: &Arc<Self>, entry: &Arc<Entry>) {
+        // Two that are to run inside each other must not both look before either is linked. Shuttle does not know this
+        // lock, and changes tasks while it is held.
+        static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let turn = HAS_OWN_THREADS.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
         let outer = &entry.shared;
         let mut next = Some(Arc::clone(outer));
         while let Some(shared) = next {
@@ -79,6 +86,7 @@ impl Shared {
         }
         *self.enclosing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(outer);
         outer.lock().link(entry, self);
+        drop(turn);
         self.wake(NESTINGS.bump_quietly());
     }
 

@@ -3,6 +3,7 @@
 
 mod callers;
 mod cleanup;
+mod depth;
 mod ends;
 mod foreign;
 mod log;

@@ -1,11 +1,11 @@
 //! A manager as a task of another.
 
 use anyhow::anyhow;
-use task_manager::{Context, Escalation, Manager, Outcome, Step, task_fn};
+use task_manager::{CauseKind, Context, Manager, Outcome, Step, task_fn};
 
 use crate::support::{Journal, SECOND, deaf, slow, worker};
 
-fn named(name: &'static str) -> Manager {
+pub(crate) fn named(name: &'static str) -> Manager {
     Manager::builder().name(name).build().unwrap()
 }
 
@@ -70,20 +70,6 @@ async fn waiting_for_an_enclosing_manager_is_an_error() {
     outer.run_ephemeral(inner.into_task()).unwrap();
     outer.wait().await.unwrap();
     assert_eq!(journal.read(), ["ended"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_thousand_levels_end_cleanly() {
-    let mut manager = named("innermost");
-    manager.run(worker("work")).unwrap();
-    for _ in 0..1_000 {
-        let outer = named("level");
-        outer.run(manager.into_task()).unwrap();
-        manager = outer;
-    }
-    tokio::time::sleep(SECOND).await;
-    let report = manager.shutdown().await.unwrap();
-    assert_eq!(report.totals().completed, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,16 +150,6 @@ async fn a_manager_that_is_to_run_inside_of_one_made_in_it_is_refused_and_search
     assert!(inner.is_inside(), "{error:?}");
 }
 
-/// So many groups inside each other, around this one.
-fn levels(count: usize, mut manager: Manager) -> Manager {
-    for _ in 0..count {
-        let outer = Manager::builder().name("level").total(100 * SECOND).build().unwrap();
-        outer.run(manager.into_task()).unwrap();
-        manager = outer;
-    }
-    manager
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_went_wrong_in_a_nested_group_is_not_lost_when_the_outer_one_aborts_it() {
     let outer =
@@ -229,89 +205,33 @@ async fn a_nested_group_is_stopped_alone_with_its_task() {
     assert!(report.later_triggers().is_empty());
 }
 
-/// On a thread with an eighth of the usual stack.
-fn on_a_small_stack<Fut: Future<Output = ()>>(body: impl FnOnce() -> Fut + Send + 'static) {
-    let run = move || {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_all().start_paused(true).build().unwrap().block_on(body());
-    };
-    std::thread::Builder::new().stack_size(256 * 1024).spawn(run).unwrap().join().unwrap();
-}
-
-#[test]
-fn a_failure_a_thousand_levels_down_surfaces_once_with_its_whole_path() {
-    on_a_small_stack(async || {
-        let innermost = named("innermost");
-        let bad = async |ctx: Context| {
-            ctx.or_cancelled(tokio::time::sleep(SECOND)).await?;
-            Err(anyhow!("no"))
-        };
-        innermost.run(task_fn("bad", bad)).unwrap();
-        let error = levels(1_000, innermost).wait().await.unwrap_err();
-        let report = error.report().unwrap();
-        let name = format!("{}innermost/bad", "level/".repeat(999));
-        assert_eq!(report.failures().len(), 1);
-        assert_eq!(report.failures()[0].name, name);
-    });
-}
-
-/// A task that nobody can drop.
-async fn held(ctx: Context) -> anyhow::Result<()> {
-    std::mem::forget(ctx.hold());
-    std::future::pending().await
+#[tokio::test(start_paused = true)]
+async fn the_outer_drain_and_stop_are_one_cause_and_no_later_trigger_of_the_inner_group() {
+    let outer = Manager::builder().drain_delay(3 * SECOND).build().unwrap();
+    let inner = named("inner");
+    inner.run(worker("work")).unwrap();
+    let handle = inner.handle();
+    outer.run(inner.into_task()).unwrap();
+    let waiting = tokio::spawn(async move { handle.wait().await });
+    tokio::time::sleep(SECOND).await;
+    outer.shutdown().await.unwrap();
+    let report = waiting.await.unwrap().unwrap();
+    assert_eq!(report.cause().kind, CauseKind::Parent);
+    assert!(report.later_triggers().is_empty(), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_given_up_many_levels_down_is_named_once_with_the_whole_path() {
-    let innermost = named("innermost");
-    innermost.run(task_fn("held", held)).unwrap();
-    innermost.run(worker("other")).unwrap();
-    let manager = levels(8, innermost);
+async fn a_nested_group_that_is_stopped_alone_still_keeps_to_the_outer_deadline() {
+    let outer =
+        Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND).build().unwrap();
+    let inner = named("ingest");
+    inner.run(deaf("deaf")).unwrap();
+    let task = outer.run_ephemeral(inner.into_task()).unwrap();
+    outer.run(worker("other")).unwrap();
     tokio::time::sleep(SECOND).await;
-    let error = manager.shutdown().await.unwrap_err();
-    let report = error.report().unwrap();
-    let names: Vec<_> = report.failures().iter().map(|failure| &*failure.name).collect();
-    assert_eq!(names, [format!("{}innermost/held", "level/".repeat(7))]);
-}
-
-#[test]
-fn a_thousand_levels_that_are_given_up_end_all_the_same() {
-    on_a_small_stack(async || {
-        let innermost = named("innermost");
-        innermost.run(task_fn("held", held)).unwrap();
-        let manager = levels(1_000, innermost);
-        tokio::time::sleep(SECOND).await;
-        let began = tokio::time::Instant::now();
-        let error = manager.shutdown().await.unwrap_err();
-        assert!(began.elapsed() <= 100 * SECOND);
-        let report = error.report().unwrap();
-        // Most of them are so deep that no time is left for them.
-        assert!(report.failures().iter().all(|failure| failure.name.starts_with("level")));
-        assert!(report.failures().len() <= 128, "{}", report.failures().len());
-    });
-}
-
-#[test]
-fn an_abort_goes_a_thousand_levels_down_and_the_ends_come_all_the_way_up() {
-    for count in [6, 1_000] {
-        on_a_small_stack(async move || {
-            let innermost = named("innermost");
-            innermost.run(deaf("deaf")).unwrap();
-            let manager = levels(count, innermost);
-            let hurried = async |ctx: Context| {
-                ctx.or_cancelled(tokio::time::sleep(SECOND)).await?;
-                ctx.escalate(Escalation::Abort);
-                ctx.cancelled().await;
-                Ok(())
-            };
-            manager.run(task_fn("signals", hurried)).unwrap();
-            let began = tokio::time::Instant::now();
-            let error = manager.wait().await.unwrap_err();
-            assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
-            let report = error.report().unwrap();
-            let name = format!("{}innermost/deaf", "level/".repeat(count - 1));
-            let is_named = report.failures().iter().any(|failure| failure.name == name);
-            assert!(is_named || count > 6, "{report}");
-        });
-    }
+    task.stop();
+    tokio::time::sleep(SECOND).await;
+    let error = outer.shutdown().await.unwrap_err();
+    assert_eq!(task.outcome(), Some(Outcome::Failed), "ended by itself, and was not aborted");
+    assert_eq!(error.to_string(), "task `ingest/deaf` did not end by its deadline and was aborted");
 }
