@@ -6,6 +6,7 @@
 mod abort;
 mod coverage;
 mod first_process;
+mod http;
 mod mutants;
 mod package;
 mod public_api;
@@ -84,5 +85,28 @@ pub(crate) const LANES: &[Section] = &[
         name: "abort",
         about: "Built with `panic = \"abort\"`, a panic ends the process and nothing is cleaned up.",
         run: abort::run,
+    },
+    Section {
+        name: "browser",
+        about: "The page of /tasks in Chromium, at work and in a shutdown: wide and narrow, light and dark.\n\
+                Leaves screenshots in target/browser. Needs chromium (Debian).",
+        run: http::browser::run,
+    },
+    Section {
+        name: "prometheus",
+        about: "A real Prometheus scrapes a service through its whole life. Needs prometheus (Debian).",
+        run: http::prometheus::run,
+    },
+    Section {
+        name: "http-slow",
+        about: "Hundreds of slow clients, and a probe that is answered meanwhile. Needs slowhttptest\n\
+                (Debian).",
+        run: http::load::slow,
+    },
+    Section {
+        name: "http-many",
+        about: "Thousands of requests at once, and a probe that is answered meanwhile. Needs h2load\n\
+                (Debian: nghttp2-client).",
+        run: http::load::many,
     },
 ];

@@ -117,7 +117,7 @@ fn write_row(task: &TaskInfo, out: &mut String) -> fmt::Result {
     if task.state != TaskState::Running {
         write!(out, " <span class=\"dim\">for {}</span>", Span(task.in_state))?;
         if let Some(remaining) = task.remaining {
-            write!(out, " <span class=\"dim\">{} left</span>", Span(remaining))?;
+            write!(out, "<span class=\"dim\">, {} left</span>", Span(remaining))?;
             let spent = task.in_state.as_secs_f64();
             let share = spent / (spent + remaining.as_secs_f64()).max(f64::MIN_POSITIVE) * 100.0;
             write!(out, "<span class=\"bar\"><i style=\"width:{share:.0}%\"></i></span>")?;

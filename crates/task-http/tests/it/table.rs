@@ -134,7 +134,7 @@ async fn the_page_shows_the_shutdown_and_lets_no_markup_through() {
         ">150 <span",
         "1 of 3 living tasks asked to stop, 1 ended",
         "<span class=\"past\">draining</span><span class=\"now\">stopping</span>",
-        "<span class=\"dim\">4.5s left</span>",
+        "<span class=\"dim\">, 4.5s left</span>",
         // The timeline: from half a second to a second after the trigger, of 20.25 s.
         "&lt;b&gt;producer <span class=\"dim\">work</span>",
         "<i class=\"ill\" style=\"left:2.47%;width:2.47%\">",

@@ -69,7 +69,10 @@ pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
         )?;
     }
     let end = Span(shutdown.budget.unwrap_or(shutdown.took));
-    writeln!(out, "<p class=\"scale dim\"><span>0</span><span>{end}</span></p></section>")
+    writeln!(
+        out,
+        "<div class=\"time dim\"><span class=\"scale\"><span>0</span><span>{end}</span></span></div></section>"
+    )
 }
 
 fn bars<'a>(snapshot: &'a GroupSnapshot, shutdown: &'a ShutdownInfo) -> Vec<Bar<'a>> {

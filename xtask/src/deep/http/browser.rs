@@ -1,0 +1,117 @@
+//! The page of `/tasks` in a real browser, while the service runs and while it stops: for a desk and for a phone, light
+//! and dark. The screenshots are for people; what a program can check, it checks.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use super::{Service, is_installed};
+use crate::command::Run;
+use crate::http;
+use crate::section::Ending;
+use crate::workspace::Workspace;
+
+const BROWSER: &str = "chromium";
+/// Without a network but loopback, and as root in a container.
+const FLAGS: &[&str] = &[
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+];
+/// The colour scheme that the browser prefers, and the page's background then.
+const SCHEMES: [(&str, &str, &str); 2] = [
+    ("light", "--blink-settings=preferredColorScheme=1", "rgb(251, 251, 250)"),
+    ("dark", "--blink-settings=preferredColorScheme=0", "rgb(20, 23, 26)"),
+];
+const WIDTHS: [u32; 3] = [320, 500, 1200];
+
+pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
+    if !is_installed(workspace, BROWSER) {
+        return Ok(Ending::Skipped("chromium is not installed (Debian: chromium)".to_owned()));
+    }
+    let folder = workspace.target.join("browser");
+    fs::create_dir_all(&folder)?;
+    let mut service = Service::start(workspace)?;
+    let address = service.address;
+    let page = format!("http://{address}/tasks?still");
+    screenshot(workspace, &folder, "running", &page)?;
+    let (_, running) = http::get(address, "/tasks?still")?;
+
+    service.terminate()?;
+    service.until("a task has ended and another one is being stopped", |_, address| {
+        let tasks = Service::tasks(address)?;
+        let has_ended = tasks["shutdown"]["ended"].as_array().is_some_and(|it| !it.is_empty());
+        Ok(has_ended && tasks["step"] == "stopping")
+    })?;
+    let (_, stopping) = http::get(address, "/tasks?still")?;
+    screenshot(workspace, &folder, "stopping", &page)?;
+    service.ended()?;
+
+    for (name, html, said) in
+        [("running", &running, "consumer orders.v1"), ("stopping", &stopping, "left to shut down")]
+    {
+        for scheme in SCHEMES {
+            for width in WIDTHS {
+                check(workspace, &folder, html, width, scheme, said)
+                    .map_err(|error| error.context(format!("{name}, {}, {width}", scheme.0)))?;
+            }
+        }
+    }
+    println!("screenshots to look at: {}/*.png", folder.display());
+    Ok(Ending::Passed)
+}
+
+fn screenshot(workspace: &Workspace, folder: &Path, name: &str, page: &str) -> Result<()> {
+    for (scheme, setting, _) in SCHEMES {
+        let width = if scheme == "dark" { 500 } else { 1200 };
+        let file = folder.join(format!("{name}-{scheme}-{width}.png"));
+        browser(workspace, folder)
+            .arguments([setting, &format!("--window-size={width},1300")])
+            .arguments([format!("--screenshot={}", file.display()), page.to_owned()])
+            .read()?;
+        ensure!(fs::metadata(&file)?.len() > 10_000, "{} shows next to nothing", file.display());
+    }
+    Ok(())
+}
+
+/// Lays a page out in a frame of some width: nothing may stick out, the colours are those of the scheme, and what is
+/// said can be read.
+fn check(
+    workspace: &Workspace,
+    folder: &Path,
+    html: &str,
+    width: u32,
+    (_, setting, background): (&str, &str, &str),
+    said: &str,
+) -> Result<()> {
+    let escaped = html.replace('&', "&amp;").replace('"', "&quot;");
+    let frame = format!(
+        "<!doctype html><body><iframe id=page style=\"width:{width}px;height:900px;border:0\" srcdoc=\"{escaped}\">\
+         </iframe><pre id=found></pre><script>page.onload=()=>{{const d=page.contentDocument;\
+         found.textContent='@'+[d.documentElement.scrollWidth,getComputedStyle(d.body).backgroundColor,\
+         d.body.innerText.includes('{said}')].join('|')+'@'}}</script>"
+    );
+    let file = folder.join("frame.html");
+    fs::write(&file, frame)?;
+    let (dom, _) = browser(workspace, folder)
+        .arguments([setting, "--virtual-time-budget=3000", "--timeout=20000", "--dump-dom"])
+        .arguments([format!("file://{}", file.display())])
+        .read()?;
+    let found = dom.split('@').find(|part| part.contains("|rgb")).unwrap_or("nothing");
+    let expected = format!("{width}|{background}|true");
+    ensure!(found == expected, "found {found}, expected {expected}");
+    Ok(())
+}
+
+/// To be read, since a browser outside a desktop has much to complain about.
+fn browser(workspace: &Workspace, folder: &Path) -> Run {
+    let profile = format!("--user-data-dir={}", folder.join("profile").display());
+    Run::program(workspace, BROWSER).arguments(FLAGS.iter().copied()).arguments([profile])
+}

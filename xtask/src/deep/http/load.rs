@@ -1,0 +1,102 @@
+//! Slow clients and many clients, made by tools that others wrote for that, while a probe is asked again and again.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+
+use super::{Service, is_installed};
+use crate::command::Run;
+use crate::http;
+use crate::section::Ending;
+use crate::workspace::Workspace;
+
+/// What a probe may take beside all that. On an idle machine it is a hundredth of it.
+const PATIENCE: Duration = Duration::from_secs(1);
+const REQUESTS: &str = "5000";
+
+pub(crate) fn slow(workspace: &Workspace) -> Result<Ending> {
+    if !is_installed(workspace, "slowhttptest") {
+        let why = "slowhttptest is not installed (Debian: slowhttptest)";
+        return Ok(Ending::Skipped(why.to_owned()));
+    }
+    let mut service = Service::start(workspace)?;
+    let url = |path: &str| format!("http://{}{path}", service.address);
+    // Headers that never end, bodies that never end, and answers that nobody reads.
+    let attacks = [
+        vec!["-H", "-i", "3"],
+        vec!["-B", "-i", "3"],
+        vec!["-X", "-w", "1", "-y", "8", "-n", "5", "-z", "8"],
+    ];
+    for attack in attacks {
+        let path = if attack[0] == "-X" { "/metrics" } else { "/readyz" };
+        let tool = Run::program(workspace, "slowhttptest")
+            .arguments(["-c", "500", "-r", "200", "-l", "12", "-p", "2", "-u", &url(path)])
+            .arguments(attack);
+        let (said, longest) = while_probed(service.address, || tool.read())?;
+        let mut summary = said.lines().filter(|line| line.contains("service available"));
+        println!(
+            "{:?}; the slowest probe took {longest:?}",
+            summary.next_back().unwrap_or("?").trim()
+        );
+        ensure!(longest < PATIENCE, "a probe took {longest:?}");
+    }
+    service.terminate()?;
+    service.ended()?;
+    Ok(Ending::Passed)
+}
+
+pub(crate) fn many(workspace: &Workspace) -> Result<Ending> {
+    if !is_installed(workspace, "h2load") {
+        let why = "h2load is not installed (Debian: nghttp2-client)";
+        return Ok(Ending::Skipped(why.to_owned()));
+    }
+    let mut service = Service::start(workspace)?;
+    for path in ["/metrics", "/readyz", "/tasks"] {
+        let url = format!("http://{}{path}", service.address);
+        let tool = Run::program(workspace, "h2load")
+            .arguments(["--h1", "-n", REQUESTS, "-c", "64", "-t", "1", &url]);
+        let (said, longest) = while_probed(service.address, || tool.read())?;
+        let line = |what: &str| said.lines().find(|line| line.starts_with(what)).unwrap_or("?");
+        println!("{path}: {}; the slowest probe took {longest:?}", line("finished in"));
+        ensure!(
+            line("requests:").contains(&format!("{REQUESTS} succeeded, 0 failed")),
+            "{path}: {}",
+            line("requests:")
+        );
+        ensure!(longest < PATIENCE, "a probe took {longest:?}");
+    }
+    service.terminate()?;
+    service.ended()?;
+    Ok(Ending::Passed)
+}
+
+/// Runs something, and asks for `/readyz` meanwhile. Returns what was said, and what the slowest probe took.
+fn while_probed(
+    address: SocketAddr,
+    run: impl FnOnce() -> Result<(String, String)>,
+) -> Result<(String, Duration)> {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let prober = scope.spawn(|| probe(address, &is_over));
+        let ran = run();
+        is_over.store(true, Ordering::Release);
+        let probed = prober.join().map_err(|_| anyhow!("the prober panicked"))?;
+        let (said, said_else) = ran?;
+        Ok((said + &said_else, probed?))
+    })
+}
+
+fn probe(address: SocketAddr, is_over: &AtomicBool) -> Result<Duration> {
+    let mut longest = Duration::ZERO;
+    while !is_over.load(Ordering::Acquire) {
+        let asked = Instant::now();
+        let (status, body) = http::get(address, "/readyz").context("a probe")?;
+        ensure!(status == 200, "/readyz: {status} {body}");
+        longest = longest.max(asked.elapsed());
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(longest)
+}
