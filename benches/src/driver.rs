@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{
     child,
     contestant::{self, Contestant},
-    cost,
+    cost, http,
     median::median,
     outside, plot,
     scenario::{self, Flavor, Scenario},
@@ -75,6 +75,11 @@ fn usage() -> String {
     for (word, about) in inside.chain(OUTSIDE.iter().copied()) {
         text += &format!("\n  {word:<10} {about}");
     }
+    text += &format!(
+        "\n\nAnd by itself, first of all arguments:\n\n  {:<10} {}",
+        http::COMMAND,
+        http::ABOUT
+    );
     text
 }
 

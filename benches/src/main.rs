@@ -19,6 +19,7 @@ mod programs;
 
 mod cost;
 mod driver;
+mod http;
 mod median;
 mod outside;
 mod plot;
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((first, rest)) if first == child::COMMAND => child::run(rest),
+        Some((first, rest)) if first == http::COMMAND => http::run(rest),
+        Some((first, rest)) if first == http::SERVE => http::serve(rest),
         Some((first, rest)) if first == programs::COMMAND => return programs::run(rest),
         _ => driver::run(&arguments),
     };

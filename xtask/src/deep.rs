@@ -17,7 +17,7 @@ mod valgrind;
 
 use std::time::Duration;
 
-use crate::model::{LOOM, SHUTTLE};
+use crate::model::{LOOM, SHUTTLE, TURMOIL};
 use crate::section::{Ending, Section};
 
 /// What a lane that needs more than a few minutes may take.
@@ -85,6 +85,17 @@ pub(crate) const LANES: &[Section] = &[
         name: "abort",
         about: "Built with `panic = \"abort\"`, a panic ends the process and nothing is cleaned up.",
         run: abort::run,
+    },
+    Section {
+        name: "turmoil",
+        about: "Every test target named `turmoil`, built with `--cfg task_turmoil`: the HTTP server with slow\n\
+                and partitioned clients, in virtual time.",
+        run: |workspace| TURMOIL.deep(workspace).map(|()| Ending::Passed),
+    },
+    Section {
+        name: "http-fuzz",
+        about: "The HTTP server under random requests and headers, ten thousand of each kind.",
+        run: http::fuzz::run,
     },
     Section {
         name: "browser",

@@ -1,4 +1,4 @@
-//! Model checkers: loom and shuttle replace what the code synchronises with, under a `cfg` of ours.
+//! Model checkers: loom and shuttle replace what the code synchronises with, turmoil its network, under a `cfg` of ours.
 
 use anyhow::{Result, bail};
 
@@ -21,6 +21,10 @@ pub(crate) const LOOM: Checker =
 /// Random schedules of the whole manager. Without the variable, 2,000 of each kind.
 pub(crate) const SHUTTLE: Checker =
     Checker { name: "shuttle", cfg: "task_shuttle", variable: "SHUTTLE_SCHEDULES", deep: "50000" };
+
+/// Networks in virtual time, partitioned at random. Without the variable, 20 of them.
+pub(crate) const TURMOIL: Checker =
+    Checker { name: "turmoil", cfg: "task_turmoil", variable: "TURMOIL_RUNS", deep: "500" };
 
 impl Checker {
     /// As much as every change has to pass: seconds.

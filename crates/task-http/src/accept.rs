@@ -8,11 +8,16 @@ use std::{
 };
 
 use task_core::Context;
+#[cfg(not(task_turmoil))]
+use tokio::net::{TcpListener, TcpStream};
 use tokio::{
-    net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
 };
+
+// A network in virtual time, for `tests/turmoil.rs`.
+#[cfg(task_turmoil)]
+use turmoil::net::{TcpListener, TcpStream};
 
 use crate::{
     connection::serve,
@@ -30,7 +35,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const ABORT_TIME: Duration = Duration::from_millis(100);
 
 /// A listener that the runtime knows.
-#[derive(Debug)]
 pub(crate) enum Attached {
     Tcp(TcpListener),
     #[cfg(unix)]
@@ -49,9 +53,15 @@ enum Accepted {
 
 impl Attached {
     /// Attaches a listener to the runtime of the calling task.
-    pub(crate) fn new(listener: Listener) -> io::Result<Self> {
+    pub(crate) async fn new(listener: Listener) -> io::Result<Self> {
         Ok(match listener.socket {
+            #[cfg(not(task_turmoil))]
             BoundSocket::Tcp(listener) => Self::Tcp(TcpListener::from_std(listener)?),
+            #[cfg(task_turmoil)]
+            BoundSocket::Tcp(listener) => {
+                let address = (std::net::Ipv4Addr::UNSPECIFIED, listener.local_addr()?.port());
+                Self::Tcp(TcpListener::bind(address).await?)
+            }
             #[cfg(unix)]
             BoundSocket::Unix(listener, file) => {
                 let listener = tokio::net::UnixListener::from_std(listener)?;

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use memchr::memchr;
+
 use crate::Format;
 
 /// The answer so far.
@@ -17,25 +19,38 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
-    pub(crate) fn new(format: Format) -> Self {
-        Self { out: Vec::new(), format, owners: HashMap::new(), sources: 0 }
+    /// Begins an answer that will have about `length` bytes.
+    pub(crate) fn new(format: Format, length: usize) -> Self {
+        Self {
+            out: Vec::with_capacity(length + length / 8),
+            format,
+            owners: HashMap::new(),
+            sources: 0,
+        }
     }
 
     /// Appends what one source wrote, but for the families that an earlier one has. Returns how many those are.
     pub(crate) fn add(&mut self, body: &[u8]) -> u64 {
         let source = self.sources;
         self.sources += 1;
-        self.out.reserve(body.len());
 
         let is_open = self.format == Format::OpenMetrics;
         let (mut family, mut is_ours, mut left_out): (&[u8], _, _) = (b"", true, 0);
         // Where the lines began that are yet to be copied: in long runs, which is faster.
         let mut run = None;
         let mut end = 0;
-        for line in body.split_inclusive(|byte| *byte == b'\n') {
+        // The name of the sample before: nearly every line is another of its series, and need not be looked into.
+        let mut last: &[u8] = b"";
+        while end < body.len() {
             let start = end;
-            end += line.len();
-            let keep = match Line::of(line.trim_ascii_end()) {
+            end = memchr(b'\n', &body[start..]).map_or(body.len(), |length| start + length + 1);
+            let line = &body[start..end];
+            let is_same = !last.is_empty()
+                && line.starts_with(last)
+                && matches!(line.get(last.len()), Some(b'{' | b' '));
+            let parsed = if is_same { Line::Sample(last) } else { Line::of(line.trim_ascii_end()) };
+            let keep = match parsed {
+                Line::Sample(_) if is_same => is_ours,
                 // Nothing may follow it, in this format.
                 Line::End if is_open => {
                     self.copy(body, run, start);
@@ -44,8 +59,13 @@ impl Joined {
                 // Comments and empty lines are legal in the text format only.
                 Line::Other | Line::End => is_ours && !is_open,
                 Line::Head(name) if name == family => is_ours,
-                Line::Sample(name) if belongs(name, family) => is_ours,
+                Line::Sample(name) if belongs(name, family) => {
+                    last = if line.starts_with(name) { name } else { b"" };
+                    is_ours
+                }
                 Line::Head(name) | Line::Sample(name) => {
+                    // It may still be a sample of the family before.
+                    last = b"";
                     family = name;
                     is_ours = self.owner(name, source) == source;
                     left_out += u64::from(!is_ours);

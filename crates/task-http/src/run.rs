@@ -61,7 +61,7 @@ impl Task for HttpTask {
             let address = listener.address.clone();
             tracing::info!(%address, "serving metrics and probes");
             let named = || format!("failed to listen on {address}");
-            attached.push(Attached::new(listener).with_context(named)?);
+            attached.push(Attached::new(listener).await.with_context(named)?);
         }
         let group = ctx.group();
         let stats = Arc::new(Stats::new(routes.own.iter().map(|route| route.path.as_str())));

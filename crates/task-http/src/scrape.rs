@@ -3,7 +3,10 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,6 +35,8 @@ pub(crate) struct Scraper {
     own: OwnFamilies,
     stats: Arc<Stats>,
     runtime: Handle,
+    /// Of the last answer, since the next is about as long.
+    length: AtomicUsize,
     /// One for each format, plain and compressed.
     flights: [[Flight<Scraped>; 2]; 2],
 }
@@ -65,6 +70,7 @@ impl Scraper {
             own,
             stats,
             runtime: Handle::current(),
+            length: AtomicUsize::new(0),
             flights: Default::default(),
         })
     }
@@ -131,7 +137,7 @@ impl Scraper {
     }
 
     fn encode(&self, format: Format) -> anyhow::Result<Vec<u8>> {
-        let mut joined = Joined::new(format);
+        let mut joined = Joined::new(format, self.length.load(Ordering::Relaxed));
         let mut buffer = Vec::new();
         for source in &self.sources {
             buffer.clear();
@@ -141,7 +147,9 @@ impl Scraper {
         }
         // Last, and so the ones that give way: a registry with families of the process is common, and no mistake.
         joined.add(self.own.encode(format, &self.runtime, &self.stats).as_bytes());
-        Ok(joined.finish())
+        let body = joined.finish();
+        self.length.store(body.len(), Ordering::Relaxed);
+        Ok(body)
     }
 }
 

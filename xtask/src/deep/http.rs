@@ -2,6 +2,7 @@
 //! clients and by many.
 
 pub(super) mod browser;
+pub(super) mod fuzz;
 pub(super) mod load;
 pub(super) mod prometheus;
 

@@ -231,3 +231,17 @@ async fn when_all_are_being_answered_the_next_waits_for_the_first_that_is_done()
     assert_eq!(closed, 1);
     service.stop().await;
 }
+
+#[tokio::test]
+async fn three_thousand_checks_run_together_and_each_has_its_line() {
+    let service = Service::start(|http| {
+        (0..3000).fold(http, |http, number| {
+            http.check(format!("check-{number:04}"), || async { Ok(()) })
+        })
+    });
+    let asked = std::time::Instant::now();
+    let answer = service.get("/readyz?verbose").await;
+    assert_eq!((answer.status, answer.text().matches("[+]check-").count()), (200, 3000));
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    service.stop().await;
+}

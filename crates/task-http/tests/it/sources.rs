@@ -110,6 +110,21 @@ async fn a_family_that_two_sources_have_is_taken_from_the_first_and_counted() {
 }
 
 #[tokio::test]
+async fn names_that_begin_alike_are_families_of_their_own() {
+    let service = Service::start(|http| {
+        bare(http)
+            .metrics(text_source(|| "a 1\na{x=\"1\"} 2\nab 3\nab 4\na 5\n# TYPE a_b counter\na_b_total 6\n".into()))
+            .metrics(text_source(|| {
+                "a 1\nab 2\nabc 3\nabc{x=\"1\"} 4\nabcd 5\na{x=\"2\"} 6\n# TYPE a_b counter\na_b_total 7\na_b_totals 8\n".into()
+            }))
+    });
+    let body = service.get("/metrics").await.text();
+    let first = "a 1\na{x=\"1\"} 2\nab 3\nab 4\na 5\n# TYPE a_b counter\na_b_total 6\n";
+    assert_eq!(body, format!("{first}abc 3\nabc{{x=\"1\"}} 4\nabcd 5\na_b_totals 8\n"));
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_sources_family_takes_the_place_of_ours_and_is_no_error() {
     let service = Service::start(|http| {
         http.metrics(text_source(|| "# TYPE process_threads gauge\nprocess_threads 12345\n".into()))

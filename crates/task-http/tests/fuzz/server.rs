@@ -1,0 +1,81 @@
+//! A server on threads of its own, and a client that blocks.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use task_core::{Context, StageCell, Task};
+use task_http::HttpTask;
+
+/// Longer than anything takes here; what takes longer is a failure.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A running server, which ends with the process.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+}
+
+/// An answer. Header names are in lower case.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header's value, empty if there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+}
+
+impl Server {
+    pub(crate) fn start(configure: impl FnOnce(HttpTask) -> HttpTask) -> Self {
+        let http = configure(HttpTask::bind("127.0.0.1:0").unwrap());
+        let address = http.local_addr().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let ctx = Context::new(Arc::new(StageCell::new()));
+        thread::spawn(move || runtime.unwrap().block_on(http.run(ctx)));
+        Self { address }
+    }
+
+    /// Sends bytes and no more, and reads all that comes back. The server may close in the middle of either.
+    pub(crate) fn send(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let _ = stream.write_all(bytes);
+        let _ = stream.shutdown(Shutdown::Write);
+        let mut answer = Vec::new();
+        if let Err(error) = stream.read_to_end(&mut answer) {
+            let is_late = matches!(
+                error.kind(),
+                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+            );
+            assert!(!is_late, "neither an answer nor an end: {:?}", String::from_utf8_lossy(bytes));
+        }
+        answer
+    }
+
+    pub(crate) fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut text = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        let answer = self.send((text + "\r\n").as_bytes());
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers =
+            headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+        Answer { status, headers, body: answer[end + 4..].to_vec() }
+    }
+}

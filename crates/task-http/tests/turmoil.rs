@@ -1,0 +1,191 @@
+//! Slow and partitioned clients, in a network of turmoil's, in virtual time: `cargo xtask deep turmoil`.
+//!
+//! Built with `--cfg task_turmoil`, the server listens in that network. `TURMOIL_RUNS` says how many random ones are
+//! tried, 20 if it says nothing.
+
+#![cfg(task_turmoil)]
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use task_core::{Context, Scope, StageCell, Task};
+use task_http::{HttpTask, Limits, http::Response};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{Instant, sleep, timeout},
+};
+use turmoil::{Builder, Sim, net::TcpStream};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// How finely time moves on.
+const TICK: Duration = Duration::from_millis(10);
+const SERVER: &str = "server";
+
+/// A simulation with the server in it, of which few may be connected.
+fn simulation(builder: &mut Builder, port: &Arc<AtomicU16>) -> Sim<'static> {
+    let mut sim = builder.simulation_duration(600 * SECOND).tick_duration(TICK).build();
+    let port = Arc::clone(port);
+    sim.host(SERVER, move || {
+        let port = Arc::clone(&port);
+        async move {
+            let http = http();
+            port.store(http.local_addr().unwrap().port(), Ordering::SeqCst);
+            http.run(Context::new(Arc::new(StageCell::new()))).await.map_err(Into::into)
+        }
+    });
+    sim
+}
+
+fn http() -> HttpTask {
+    HttpTask::bind("127.0.0.1:0")
+        .unwrap()
+        // The thread that watches lives in real time.
+        .without_heartbeat()
+        .limits(Limits::default().connections(4).stop_time(3 * SECOND))
+        .route("/slow", async |_| {
+            sleep(20 * SECOND).await;
+            Ok(Response::new("done"))
+        })
+        .unwrap()
+}
+
+async fn connect(port: &AtomicU16) -> io::Result<TcpStream> {
+    while port.load(Ordering::SeqCst) == 0 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    TcpStream::connect((SERVER, port.load(Ordering::SeqCst))).await
+}
+
+/// Asks once, and returns the first line of the answer.
+async fn ask(port: &AtomicU16, path: &str) -> io::Result<String> {
+    let mut stream = connect(port).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_slow_network_is_no_slow_client() {
+    let port = Arc::new(AtomicU16::new(0));
+    let mut builder = Builder::new();
+    builder.min_message_latency(500 * SECOND / 1000).max_message_latency(SECOND);
+    let mut sim = simulation(&mut builder, &port);
+    sim.client("client", async move {
+        for _ in 0..10 {
+            assert_eq!(ask(&port, "/readyz").await?, "HTTP/1.1 200 OK");
+        }
+        Ok(())
+    });
+    sim.run().unwrap();
+}
+
+#[test]
+fn clients_that_are_cut_off_in_any_state_make_room_for_the_others() {
+    let port = Arc::new(AtomicU16::new(0));
+    let mut sim = simulation(&mut Builder::new(), &port);
+    let requests = ["", "GET /rea", "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"];
+    let sent = Arc::new(AtomicU32::new(0));
+    for number in 0..12_usize {
+        let (port, sent) = (Arc::clone(&port), Arc::clone(&sent));
+        sim.client(format!("cut-{number}"), async move {
+            let mut stream = connect(&port).await?;
+            stream.write_all(requests[number % requests.len()].as_bytes()).await?;
+            sleep(SECOND).await;
+            turmoil::partition(turmoil::lookup(SERVER), turmoil::lookup(format!("cut-{number}")));
+            sent.fetch_add(1, Ordering::SeqCst);
+            sleep(200 * SECOND).await;
+            Ok(())
+        });
+    }
+    sim.client("probe", async move {
+        while sent.load(Ordering::SeqCst) < 12 {
+            sleep(SECOND).await;
+        }
+        for _ in 0..100 {
+            let asked = Instant::now();
+            assert_eq!(ask(&port, "/readyz").await?, "HTTP/1.1 200 OK");
+            assert!(asked.elapsed() < 2 * SECOND, "{:?}", asked.elapsed());
+            sleep(SECOND).await;
+        }
+        Ok(())
+    });
+    sim.run().unwrap();
+}
+
+#[test]
+fn a_client_that_is_cut_off_before_its_answer_does_not_make_the_stop_late() {
+    let port = Arc::new(AtomicU16::new(0));
+    let told = Arc::clone(&port);
+    let mut sim = Builder::new().simulation_duration(600 * SECOND).tick_duration(TICK).build();
+    sim.client(SERVER, async move {
+        let http = http();
+        told.store(http.local_addr().unwrap().port(), Ordering::SeqCst);
+        let stage = Arc::new(StageCell::new());
+        let running = tokio::spawn(http.run(Context::new(Arc::clone(&stage) as Arc<dyn Scope>)));
+        sleep(5 * SECOND).await;
+        turmoil::partition(SERVER, "client");
+        sleep(SECOND).await;
+        let asked = Instant::now();
+        stage.advance(task_core::Stage::Cancelled);
+        running.await.unwrap().unwrap();
+        let took = asked.elapsed();
+        assert!((3 * SECOND..4 * SECOND).contains(&took), "{took:?}");
+        Ok(())
+    });
+    sim.client("client", async move {
+        let mut stream = connect(&port).await?;
+        stream.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await?;
+        sleep(60 * SECOND).await;
+        Ok(())
+    });
+    sim.run().unwrap();
+}
+
+#[test]
+fn after_any_storm_the_server_answers_again() {
+    let runs = std::env::var("TURMOIL_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(20);
+    for seed in 0..runs {
+        let port = Arc::new(AtomicU16::new(0));
+        let mut builder = Builder::new();
+        builder
+            .rng_seed(seed)
+            .fail_rate(0.02)
+            .repair_rate(0.2)
+            .min_message_latency(Duration::from_millis(1))
+            .max_message_latency(Duration::from_millis(300));
+        let mut sim = simulation(&mut builder, &port);
+        let answered = Arc::new(AtomicU32::new(0));
+        for client in 0..6 {
+            let (port, answered) = (Arc::clone(&port), Arc::clone(&answered));
+            sim.client(format!("client-{client}"), async move {
+                for _ in 0..20 {
+                    let path = if client % 2 == 0 { "/readyz" } else { "/" };
+                    let asked = timeout(8 * SECOND, ask(&port, path)).await;
+                    // An answer is whole and right, however the network was.
+                    if let Ok(Ok(line)) = asked
+                        && !line.is_empty()
+                    {
+                        assert_eq!(line, "HTTP/1.1 200 OK");
+                        answered.fetch_add(1, Ordering::SeqCst);
+                    }
+                    sleep(Duration::from_millis(200)).await;
+                }
+                for other in 0..6 {
+                    turmoil::repair(SERVER, format!("client-{other}"));
+                }
+                Ok(())
+            });
+        }
+        sim.run().unwrap();
+        assert!(answered.load(Ordering::SeqCst) > 0, "seed {seed}: not one answer");
+    }
+}
