@@ -84,6 +84,10 @@ impl Alarm {
 
     /// Has the deadline thread look at this manager.
     pub(crate) fn watch(&self, shared: &Arc<Shared>) {
+        // Before the first use inside a runtime there is no deadline, and perhaps no thread.
+        if self.clock.get().is_none() {
+            return;
+        }
         if !self.is_watched.swap(true, Ordering::SeqCst) {
             watch::register(shared);
         }

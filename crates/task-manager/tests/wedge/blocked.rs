@@ -277,3 +277,31 @@ fn an_abort_escalation_takes_effect_with_every_worker_blocked() {
     })
     .passed();
 }
+
+#[test]
+fn a_manager_that_changed_before_it_had_a_runtime_keeps_its_deadlines_with_every_worker_blocked() {
+    child::run(|| {
+        let manager = short().build().unwrap();
+        let stuck = async || {
+            block();
+            Ok(())
+        };
+        manager.cleanup("stuck", stuck).unwrap();
+        for _ in 0..2 {
+            let mut group = manager.group();
+            let mut changed = Box::pin(async move { group.changed().await });
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(changed.as_mut().poll(&mut cx).is_pending());
+            std::mem::forget(changed);
+        }
+        manager.stop();
+        workers(1).block_on(async {
+            let began = Instant::now();
+            let error = manager.wait().await.unwrap_err();
+            on_time("wait of a manager stopped before its runtime", began, SECOND - STOP_END);
+            let cleanups = error.report().unwrap().cleanups();
+            assert_eq!(cleanups[0].outcome, Some(Outcome::Abandoned));
+        });
+    })
+    .passed();
+}
