@@ -37,7 +37,8 @@ impl Group {
         Self::new(Arc::new(Alone(Level::new())))
     }
 
-    /// Returns everything at one instant. It copies, so it costs time in proportion to the tasks that are alive.
+    /// Returns everything at one instant. It copies, so it costs time in proportion to the tasks that are alive, and to
+    /// those that have ended since a shutdown began, 4,096 at most.
     pub fn snapshot(&self) -> GroupSnapshot {
         self.view.snapshot()
     }

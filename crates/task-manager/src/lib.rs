@@ -86,7 +86,7 @@
 //! A task's own lines are in the span `task` with `name` and `id`, a cleanup's in the span `cleanup` with `name`.
 //!
 //! Logging comes last, when every deadline is set and every waker called. A log sink that blocks thus holds up the log, and the one thread that was telling what
-//! it had done itself (by `run`, `stop`, the first poll of a `wait`, the end of a task), but nobody else and no deadline.
+//! it had done itself (by `run`, `stop`, `set_ready`, the first poll of a `wait`, the end of a task), but nobody else and no deadline.
 //! Lines of different threads need not come in the order of the events; the report has that.
 //!
 //! # Limitations

@@ -1,6 +1,6 @@
 //! The report as data: the field names are stable, times are seconds, errors are text with their causes.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 use task_core::{Outcome, TaskId, TaskReport};
@@ -26,6 +26,7 @@ impl Serialize for Report {
             clean: self.is_clean(),
             exit_code: self.exit_code(),
             cause: CauseView::of(self.cause()),
+            began: self.began().duration_since(UNIX_EPOCH).map_or(0.0, seconds),
             later_triggers: self.later_triggers().iter().map(CauseView::of).collect(),
             failures: self.failures().iter().map(FailureView::of).collect(),
             omitted_failures: self.omitted_failures(),
@@ -60,6 +61,8 @@ struct ReportView<'a> {
     clean: bool,
     exit_code: u8,
     cause: CauseView<'a>,
+    /// The wall clock's, since 1970.
+    began: f64,
     later_triggers: Vec<CauseView<'a>>,
     failures: Vec<FailureView<'a>>,
     omitted_failures: u64,

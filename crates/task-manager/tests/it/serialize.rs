@@ -1,6 +1,6 @@
 //! The report as data, behind the feature `serde`.
 
-use std::fmt;
+use std::{fmt, time::UNIX_EPOCH};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ async fn the_report_is_data_with_stable_names() {
     assert_eq!(
         keys.into_iter().collect::<Vec<_>>(),
         [
+            "began",
             "cause",
             "clean",
             "cleanups",
@@ -41,7 +42,10 @@ async fn the_report_is_data_with_stable_names() {
             "ran": 15.0, "stop_took": 3.0, "status": null,
         })
     );
+    let began = error.report().unwrap().began().duration_since(UNIX_EPOCH).unwrap();
+    assert_eq!(value["began"], began.as_secs_f64());
     assert_eq!(value["failures"][0]["kind"], "aborted");
+    assert_eq!(value["failures"][0]["id"], 4, "tells those of one name apart");
     assert_eq!(value["failures"][0]["error"], json!([]));
     let database = &value["failures"][1];
     assert_eq!(database["text"], "cleanup `database` failed");
