@@ -79,15 +79,32 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
     }
 }
 
-/// Awaits the reports in order. Returns how many messages from the first on were delivered in full, and the failure
-/// of the one after them.
+/// Awaits the reports. Returns how many messages from the first on were delivered in full, and the failure of the one
+/// after them.
+///
+/// The last report is awaited first: when it is there, so are nearly all others, and this task is woken once for a batch
+/// and not again and again.
 async fn deliver<E>(batch: &mut [Entry<E>], counters: &Counters) -> (usize, anyhow::Result<()>) {
+    let sent = batch.iter().rposition(|entry| !entry.deliveries.is_empty());
+    let mut last = match sent.and_then(|index| batch[index].deliveries.pop()) {
+        Some(delivery) => Some(delivery.await),
+        None => None,
+    };
     for (index, entry) in batch.iter_mut().enumerate() {
-        let records = entry.deliveries.len() as u64;
+        let mut records = 0;
         for delivery in entry.deliveries.drain(..) {
             if let Err(error) = delivery.await {
                 return (index, Err(error));
             }
+            records += 1;
+        }
+        if sent == Some(index)
+            && let Some(report) = last.take()
+        {
+            if let Err(error) = report {
+                return (index, Err(error));
+            }
+            records += 1;
         }
         if entry.is_dead_letter {
             counters.0.dead_lettered.fetch_add(1, Relaxed);
