@@ -29,7 +29,8 @@
 //! `GET` and `HEAD` only: other methods get 405 with `Allow`, other paths 404. A probe answers `ok`, or 503 with one
 //! line for each culprit, by name: `[-]task/consumer failed: not ready`. `?verbose` shows what is well too;
 //! `?exclude=NAME`, any number of times, leaves something out; `/readyz/NAME` looks at one thing alone. Why a check
-//! failed is withheld unless [asked for](HttpTask::reveal_reasons). Paths can be [changed](HttpTask::path).
+//! failed is withheld unless [asked for](HttpTask::reveal_reasons). By `Accept` or `?format=json`, a probe tells all that
+//! it looked at as JSON, with the same status. Paths can be [changed](HttpTask::path).
 //!
 //! Routes of your own stand beside these: [`HttpTask::route`] for a closure, `HttpTask::service` (feature `tower`) for a
 //! service such as an axum router. They are under the same limits, and end with the same stop.

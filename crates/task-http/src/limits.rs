@@ -104,9 +104,9 @@ impl Limits {
     }
 
     /// How long a runtime may take to run a task that was just spawned, before `/livez` fails and an error is logged.
-    /// It is measured from outside, every second or four times in this time. Default: 10 s.
+    /// It is measured from outside, every second or four times in this time; 10 ms at least. Default: 10 s.
     pub fn stall_time(self, time: Duration) -> Self {
-        Self { stall_time: time, ..self }
+        Self { stall_time: time.max(Duration::from_millis(10)), ..self }
     }
 
     /// How often the files of certificates and credentials are read again; 10 ms at least. Default: 10 s.

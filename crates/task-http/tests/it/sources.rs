@@ -115,12 +115,15 @@ async fn names_that_begin_alike_are_families_of_their_own() {
         bare(http)
             .metrics(text_source(|| "a 1\na{x=\"1\"} 2\nab 3\nab 4\na 5\n# TYPE a_b counter\na_b_total 6\n".into()))
             .metrics(text_source(|| {
-                "a 1\nab 2\nabc 3\nabc{x=\"1\"} 4\nabcd 5\na{x=\"2\"} 6\n# TYPE a_b counter\na_b_total 7\na_b_totals 8\n".into()
+                "a 1\nab 2\nabc 3\nabc{x=\"1\"} 4\nabcd 5\na{x=\"2\"} 6\n# TYPE a_b counter\na_b_total 7\na_b_totals 8\nzz 1\nzz 2\na 3\nzz 4\n".into()
             }))
     });
     let body = service.get("/metrics").await.text();
     let first = "a 1\na{x=\"1\"} 2\nab 3\nab 4\na 5\n# TYPE a_b counter\na_b_total 6\n";
-    assert_eq!(body, format!("{first}abc 3\nabc{{x=\"1\"}} 4\nabcd 5\na_b_totals 8\n"));
+    assert_eq!(
+        body,
+        format!("{first}abc 3\nabc{{x=\"1\"}} 4\nabcd 5\na_b_totals 8\nzz 1\nzz 2\nzz 4\n")
+    );
     service.stop().await;
 }
 
