@@ -126,7 +126,9 @@ async fn kafka_settings(
         .window(kafka.window as usize)
         .commit_interval(kafka.commit_interval)
         .session_timeout(kafka.session_timeout)
-        .message_timeout(kafka.message_timeout);
+        .message_timeout(kafka.message_timeout)
+        // By default up to 10 s, which can miss brokers that are back for a moment, until messages time out.
+        .setting("reconnect.backoff.max.ms", "2000");
     Ok(kafka
         .kafka_setting
         .iter()
