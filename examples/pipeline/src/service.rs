@@ -128,7 +128,9 @@ async fn kafka_settings(
         .session_timeout(kafka.session_timeout)
         .message_timeout(kafka.message_timeout)
         // By default up to 10 s, which can miss brokers that are back for a moment, until messages time out.
-        .setting("reconnect.backoff.max.ms", "2000");
+        .setting("reconnect.backoff.max.ms", "2000")
+        // By default 60 s without an answer, three times as long as a message has.
+        .setting("socket.timeout.ms", "6000");
     Ok(kafka
         .kafka_setting
         .iter()
