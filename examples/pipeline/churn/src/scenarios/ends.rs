@@ -29,7 +29,7 @@ pub(super) fn clogged(stage: &mut Stage) -> Result<()> {
     } else {
         stage.database.lock()?;
     }
-    stage.stray(1300..4000);
+    stage.stray(1800..4500);
     stage.kill(0)?;
     stage.database.bring_back()?;
     stage.broker.bring_back()

@@ -15,8 +15,8 @@ use crate::{
     reader::Reader,
 };
 
-/// The pipeline commits every second. A quarter more for the commit itself.
-const COMMIT_MS: i64 = 1250;
+/// The pipeline commits every second. Half a second more for the commit itself.
+const COMMIT_MS: i64 = 1500;
 /// When nothing new has come out for so long, nothing will.
 const SILENCE: Duration = Duration::from_secs(45);
 
