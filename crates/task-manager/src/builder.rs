@@ -113,7 +113,8 @@ impl Builder {
 
     /// Ends the process with this exit code if the report could not be made, or not be taken by those who wait for
     /// it, within the total and 1 s: the last resort against code that blocks the runtime, as such code also blocks
-    /// the `main` that would take the report. The names of the stuck tasks go to stderr. Default: off.
+    /// the `main` that would take the report. The names of the stuck tasks go to stderr. Should the exit block for
+    /// a second, in a handler that some library registered, the process aborts. Default: off.
     pub fn hard_exit(mut self, code: u8) -> Self {
         self.0.hard_exit = Some(code);
         self

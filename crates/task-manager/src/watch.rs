@@ -14,7 +14,7 @@
 use std::{
     io::{self, Write},
     process,
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -30,8 +30,10 @@ const AFTER_TIMER: Duration = Duration::from_millis(20);
 const AFTER_LEAP: Duration = Duration::from_millis(500);
 /// The least time between two looks.
 const BREATH: Duration = Duration::from_millis(1);
-/// How long stderr, and then the exit handlers of the C library, may take at a hard exit.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+/// How long stderr may take at a hard exit, and then the exit handlers of the C library: much longer than either takes
+/// on a busy machine, since an abort has another exit code than the one asked for.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+const LAST_DEEDS: Duration = Duration::from_secs(1);
 
 /// A manager that is shutting down.
 struct Watched {
@@ -208,9 +210,13 @@ fn hard_exit(shared: &Arc<Shared>) {
     let line = format!(
         "{name}: hard exit with code {code}: the shutdown did not end in time; alive: {names}\n"
     );
-    let _ = thread::Builder::new().spawn(move || io::stderr().write_all(line.as_bytes()));
-    thread::sleep(LAST_WORDS);
+    let (told, is_told) = mpsc::channel();
+    let _ = thread::Builder::new().spawn(move || {
+        let _ = io::stderr().write_all(line.as_bytes());
+        told.send(())
+    });
+    let _ = is_told.recv_timeout(LAST_WORDS);
     let _ = thread::Builder::new().spawn(move || process::exit(code.into()));
-    thread::sleep(LAST_WORDS);
+    thread::sleep(LAST_DEEDS);
     process::abort();
 }
