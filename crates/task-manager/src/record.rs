@@ -115,7 +115,8 @@ impl Record {
     fn inner_ended(&mut self, entry: &Entry, inner: &Report, now: Tick) {
         let failures = inner.failures();
         let count = failures.len() as u64 + inner.omitted_failures();
-        let known = self.inner_told.get(&entry.id).copied();
+        // From now on nobody need speak for it: its task may still be held, and be given up.
+        let known = self.inner_told.insert(entry.id, count);
         let new = usize::try_from(count.saturating_sub(known.unwrap_or(0))).unwrap_or(usize::MAX);
         let is_new = |failure: &&Failure| {
             let is_end =
