@@ -19,8 +19,8 @@ struct Service {
     main: &'static str,
 }
 
-/// The same for all, so that none pays for a runtime that another does not have.
-const TOKIO: &str = "tokio = { version = \"1\", features = [\"macros\", \"rt-multi-thread\", \"signal\", \"time\"] }";
+/// The same for all, so that none pays for a runtime that another does not have; with sockets, as a service has it.
+const TOKIO: &str = "tokio = { version = \"1\", features = [\"macros\", \"net\", \"rt-multi-thread\", \"signal\", \"time\"] }";
 
 const SERVICES: &[Service] = &[
     Service { name: "bare tokio", dependencies: "", main: include_str!("../cost/bare.rs") },
