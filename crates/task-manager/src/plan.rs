@@ -1,9 +1,6 @@
 //! The deadlines of one shutdown, computed at its trigger. Pure arithmetic on time since the manager was made.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    time::Duration,
-};
+use std::time::Duration;
 
 use task_core::Phase;
 
@@ -44,8 +41,8 @@ pub(crate) struct Plan {
     stop: Option<Duration>,
     /// Time for aborted tasks to be dropped.
     pub(crate) join: Duration,
-    /// When the tasks of each phase are aborted.
-    phases: BTreeMap<Phase, Option<Tick>>,
+    /// When the tasks of each phase are aborted, in the order of the phases, of which there are few.
+    phases: Vec<(Phase, Option<Tick>)>,
     is_hurried: bool,
     /// When the last phase was stopped.
     stopped_at: Tick,
@@ -78,23 +75,26 @@ impl Plan {
             cleanup,
             stop,
             join: LONGEST_JOIN,
-            phases: phases.map(|phase| (phase, None)).collect(),
+            phases: Vec::new(),
             is_hurried: false,
             stopped_at: Tick::ZERO,
         };
+        for phase in phases {
+            plan.insert(phase, None);
+        }
         plan.lay_out();
         plan
     }
 
     /// Returns when the tasks of a phase are aborted.
     pub(crate) fn deadline(&self, phase: Phase) -> Option<Tick> {
-        self.phases.get(&phase).copied().flatten().or(self.stop_end)
+        self.find(phase).ok().and_then(|place| self.phases[place].1).or(self.stop_end)
     }
 
     /// Makes room for a phase that had no task at the trigger. The others keep their deadlines or get earlier ones.
     pub(crate) fn add_phase(&mut self, phase: Phase) {
-        if let Entry::Vacant(vacant) = self.phases.entry(phase) {
-            vacant.insert(None);
+        if self.find(phase).is_err() {
+            self.insert(phase, None);
             self.lay_out();
         }
     }
@@ -142,11 +142,22 @@ impl Plan {
     /// Has the tasks of a phase aborted at `latest`, if they are not before.
     pub(crate) fn limit(&mut self, phase: Phase, latest: Tick) {
         let deadline = self.deadline(phase).map_or(latest, |deadline| deadline.min(latest));
-        self.phases.insert(phase, Some(deadline));
+        self.insert(phase, Some(deadline));
     }
 
     pub(crate) fn end_drain(&mut self, now: Tick) {
         self.drain_end = self.drain_end.min(now);
+    }
+
+    fn insert(&mut self, phase: Phase, deadline: Option<Tick>) {
+        match self.find(phase) {
+            Ok(place) => self.phases[place].1 = deadline,
+            Err(place) => self.phases.insert(place, (phase, deadline)),
+        }
+    }
+
+    fn find(&self, phase: Phase) -> Result<usize, usize> {
+        self.phases.binary_search_by_key(&phase, |(own, _)| *own)
     }
 
     /// The i-th of n phases must be over by `stop_end - (n - i) * slice`, and leaves the time to join before that. A
@@ -158,7 +169,7 @@ impl Plan {
         self.join = self.join.min(slice / 2);
         let mut latest = stop_end.saturating_sub(self.join);
         let earliest = stop_end.saturating_sub(stop / 2 + LONGEST_JOIN.min(stop / 4));
-        for deadline in self.phases.values_mut().rev() {
+        for (_, deadline) in self.phases.iter_mut().rev() {
             let kept = deadline.map_or(latest, |deadline| deadline.min(latest));
             *deadline = Some(kept);
             latest = earliest.max(kept.saturating_sub(slice));

@@ -1,32 +1,41 @@
 //! How many tasks of each phase are alive.
 
-use std::collections::BTreeMap;
-
 use task_core::Phase;
 
-/// The number of living tasks by phase.
+/// The number of living tasks by phase, in ascending order. A list: there are few phases, and a map's code is many times
+/// that of a list.
 #[derive(Debug, Default)]
-pub(super) struct Alive(BTreeMap<Phase, usize>);
+pub(super) struct Alive(Vec<(Phase, usize)>);
 
 impl Alive {
     pub(super) fn add(&mut self, phase: Phase) {
-        *self.0.entry(phase).or_default() += 1;
+        match self.find(phase) {
+            Ok(index) => self.0[index].1 += 1,
+            Err(index) => self.0.insert(index, (phase, 1)),
+        }
     }
 
     pub(super) fn subtract(&mut self, phase: Phase) {
-        if let Some(count) = self.0.get_mut(&phase) {
+        if let Ok(index) = self.find(phase) {
+            let (_, count) = &mut self.0[index];
             *count = count.saturating_sub(1);
         }
     }
 
     /// Counts the tasks of a phase no more: they were given up.
     pub(super) fn forget(&mut self, phase: Phase) {
-        self.0.remove(&phase);
+        if let Ok(index) = self.find(phase) {
+            self.0.remove(index);
+        }
+    }
+
+    fn find(&self, phase: Phase) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&phase, |(own, _)| *own)
     }
 
     /// Returns the phases that have living tasks, in ascending order.
     pub(super) fn phases(&self) -> impl Iterator<Item = Phase> {
-        self.0.iter().filter(|(_, count)| **count > 0).map(|(phase, _)| *phase)
+        self.0.iter().filter(|(_, count)| *count > 0).map(|(phase, _)| *phase)
     }
 
     pub(super) fn any(&self, matches: impl Fn(Phase) -> bool) -> bool {
