@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::command::Run;
+use crate::command::{Run, run_each};
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
@@ -25,8 +25,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 
 /// The short selection, as a section of CI.
 pub(crate) fn quick(workspace: &Workspace) -> Result<Ending> {
+    let lint =
+        ["clippy", "--quiet", "--locked", "-p", "churn", "--all-targets", "--", "-D", "warnings"];
     let test = ["test", "--quiet", "--locked", "-p", "churn"];
-    Run::cargo(workspace).arguments(test).run()?;
+    run_each([Run::cargo(workspace).arguments(lint), Run::cargo(workspace).arguments(test)])?;
     build(workspace)?;
     harness(workspace).arguments(["--quick", "--jobs=3"]).limit(QUICK_LIMIT).run()?;
     Ok(Ending::Passed)
