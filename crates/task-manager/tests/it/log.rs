@@ -21,6 +21,8 @@ use crate::support::{Journal, SECOND, deaf, slow, worker};
 /// Notes each event as one line, the spans that it is in first.
 #[derive(Default)]
 struct Recorder {
+    /// Whether it takes only what went wrong.
+    is_quiet: bool,
     lines: Journal,
     last_span: AtomicU64,
     names: Mutex<Vec<(u64, String)>>,
@@ -41,7 +43,8 @@ impl Visit for Fields {
 
 impl Subscriber for Recorder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "task" || metadata.target().starts_with("it")
+        let is_ours = metadata.target() == "task" || metadata.target().starts_with("it");
+        is_ours && !(self.is_quiet && *metadata.level() > tracing::Level::WARN)
     }
 
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
@@ -78,7 +81,10 @@ impl Subscriber for Recorder {
 }
 
 fn record() -> (Journal, subscriber::DefaultGuard) {
-    let recorder = Recorder::default();
+    record_with(Recorder::default())
+}
+
+fn record_with(recorder: Recorder) -> (Journal, subscriber::DefaultGuard) {
     let lines = recorder.lines.clone();
     (lines, subscriber::set_default(recorder))
 }
@@ -101,6 +107,20 @@ async fn starts_ends_steps_and_the_end_are_events_with_stable_fields() {
         r#"DEBUG message=task ended manager="orders" task="work" id=1 outcome="completed""#,
         r#"DEBUG message=shutdown goes on manager="orders" step="cleaning up""#,
         r#"DEBUG message=cleanup ended manager="orders" cleanup="close" outcome="completed""#,
+        r#"ERROR message=shutdown ended manager="orders" cause="task `bad` failed" failures=1"#,
+    ];
+    assert_eq!(lines.read(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_of_what_went_wrong_has_each_failed_task_and_the_end() {
+    let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
+    let manager = Manager::builder().name("orders").build().unwrap();
+    manager.run(worker("work")).unwrap();
+    manager.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
+    manager.wait().await.unwrap_err();
+    let expected = [
+        r#"ERROR message=task failed manager="orders" task="bad" id=2 outcome="failed" error="no broker""#,
         r#"ERROR message=shutdown ended manager="orders" cause="task `bad` failed" failures=1"#,
     ];
     assert_eq!(lines.read(), expected);

@@ -10,6 +10,7 @@ mod child;
 mod exit;
 mod foreign;
 mod idle;
+mod late;
 mod nested;
 mod sinks;
 mod stuck;

@@ -1,0 +1,47 @@
+//! Tasks that end after they were given up.
+
+use std::sync::mpsc;
+
+use anyhow::anyhow;
+use task_manager::{FailureKind, Outcome, task_fn};
+
+use crate::{
+    child,
+    stuck::{SECOND, short, workers},
+};
+
+#[test]
+fn what_goes_wrong_in_a_task_that_was_given_up_is_in_the_report_as_long_as_that_is_not_made() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = short().total(4 * SECOND).cleanup_budget(3 * SECOND).build().unwrap();
+            let (release, released) = mpsc::channel::<()>();
+            let stuck = manager
+                .run(task_fn("stuck", async move |_| {
+                    let _ = released.recv();
+                    Err(anyhow!("late"))
+                }))
+                .unwrap();
+            let group = manager.group();
+            manager
+                .cleanup("releases", async move || {
+                    let mut group = group.clone();
+                    release.send(())?;
+                    // It is listed while it lives.
+                    while !group.snapshot().tasks.is_empty() {
+                        group.changed().await;
+                    }
+                    Ok(())
+                })
+                .unwrap();
+            let error = manager.shutdown().await.unwrap_err();
+            let report = error.report().unwrap();
+            assert_eq!(stuck.outcome(), Some(Outcome::Abandoned));
+            let failures: Vec<_> = report.failures().iter().map(ToString::to_string).collect();
+            let given_up = "task `stuck` did not end by its deadline and was abandoned";
+            assert_eq!(failures, [given_up, "task `stuck` failed: late"], "{report}");
+            assert!(matches!(report.failures()[1].kind, FailureKind::Error(_)));
+        });
+    })
+    .passed();
+}
