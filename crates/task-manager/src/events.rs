@@ -100,9 +100,8 @@ impl Shared {
         let spent = std::mem::take(&mut state.spent);
         // Before anything that may block on the way.
         let parcel = self.alarm.delivery.add(entry.stage.advance_quietly(Stage::Ended));
-        let next = state.machine.next_due();
-        let is_due = || next != state.times.next || next.is_some_and(|next| next <= *now);
-        if state.machine.is_waiting() && !is_due() {
+        if state.machine.is_waiting() {
+            // A deadline that has passed meanwhile is the timers' and the deadline thread's to find.
             drop(state);
         } else {
             news = self.drive_quietly(state, *now, news);
