@@ -95,6 +95,8 @@
 //! - Under `panic = "abort"` there is no shutdown. A panic in a `Drop` while a panic unwinds aborts the process as well.
 //! - What a task spawns by itself is not tracked, unless it keeps a [`Hold`](Context::hold).
 //! - A task whose runtime never gets to poll it before it is abandoned is never polled.
+//! - A value that panics when it is dropped on the way out of a task takes the place of what the task was about to
+//!   return, also of an error: that is Rust's doing, and nobody else ever sees it.
 //! - The place of a panic comes from the process-wide panic hook, installed by the first manager; a hook set later
 //!   costs the place, not the message.
 //!

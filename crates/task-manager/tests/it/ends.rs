@@ -174,6 +174,27 @@ async fn a_panic_while_the_future_is_dropped_is_the_outcome_of_a_clean_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_in_a_drop_on_the_way_out_takes_the_place_of_what_was_to_be_returned() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    for result in [Ok(()), Err(anyhow!("no broker"))] {
+        let manager = Manager::new();
+        let task = manager.run(task_fn("bad", async move |_| {
+            let _bomb = Bomb;
+            result
+        }));
+        let error = manager.wait().await.unwrap_err();
+        assert_eq!(task.unwrap().outcome(), Some(Outcome::Panicked));
+        assert!(error.to_string().contains("in drop"), "{error}");
+        assert_eq!(error.report().unwrap().failures().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_whose_display_panics_does_no_harm() {
     #[derive(Debug)]
     struct Mute;

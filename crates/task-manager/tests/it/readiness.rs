@@ -99,3 +99,38 @@ async fn an_ephemeral_gate_that_completes_while_it_is_waited_for_makes_the_start
     assert!(manager.group().readiness().has_started);
     manager.shutdown().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_gates_nothing_holds_nobody_up_whatever_it_says() {
+    let manager = Manager::new();
+    manager
+        .run(task_fn("chatty", async |ctx: Context| {
+            ctx.set_ready(false);
+            ctx.cancelled().await;
+            Ok(())
+        }))
+        .unwrap();
+    manager.run(gate("a", 1)).unwrap();
+    manager.ready().await.unwrap();
+    tokio::task::yield_now().await;
+    assert!(manager.group().snapshot().tasks.iter().any(|task| !task.is_ready));
+    manager.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_somebody_waits_now_is_a_change_of_the_group() {
+    let manager = Manager::new();
+    manager.run(worker("work")).unwrap();
+    tokio::task::yield_now().await;
+    let mut group = manager.group();
+    let watching = tokio::spawn(async move {
+        group.changed().await;
+        group.readiness().is_ready()
+    });
+    tokio::task::yield_now().await;
+    let handle = manager.handle();
+    let waiting = tokio::spawn(async move { handle.wait().await });
+    assert!(watching.await.unwrap());
+    manager.shutdown().await.unwrap();
+    waiting.await.unwrap().unwrap();
+}
