@@ -34,12 +34,14 @@ pub(crate) fn slow(workspace: &Workspace) -> Result<Ending> {
         let path = if attack[0] == "-X" { "/metrics" } else { "/readyz" };
         let tool = Run::program(workspace, "slowhttptest")
             .arguments(["-c", "500", "-r", "200", "-l", "12", "-p", "2", "-u", &url(path)])
-            .arguments(attack);
+            .arguments(&attack);
         let (said, longest) = while_probed(service.address, || tool.read())?;
-        let mut summary = said.lines().filter(|line| line.contains("service available"));
-        println!(
-            "{:?}; the slowest probe took {longest:?}",
-            summary.next_back().unwrap_or("?").trim()
+        println!("{}: the slowest probe took {longest:?}", attack.join(" "));
+        // Its own colours stand between the words.
+        let mut summary = said.lines().filter(|line| line.contains("service available:"));
+        ensure!(
+            summary.next_back().is_some_and(|line| line.contains("YES")),
+            "slowhttptest says that the service is not available"
         );
         ensure!(longest < PATIENCE, "a probe took {longest:?}");
     }
