@@ -15,10 +15,6 @@ use crate::model::{LOOM, SHUTTLE};
 use crate::section::{Ending, Section};
 use crate::tidy;
 
-/// The package of the flagship service. Like `task-kafka` it needs a C++ compiler and minutes of librdkafka, so the
-/// other sections leave both out. librdkafka is built once for all of CI, and once more with TLS.
-const FLAGSHIP: &str = "pipeline";
-
 /// A new section is one line here.
 pub(crate) const SECTIONS: &[Section] = &[
     Section {

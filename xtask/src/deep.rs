@@ -105,7 +105,8 @@ pub(crate) const LANES: &[Section] = &[
     },
     Section {
         name: "prometheus",
-        about: "A real Prometheus scrapes a service through its whole life. Needs prometheus (Debian).",
+        about: "A real Prometheus scrapes an example and the flagship through their whole lives, and is\n\
+                asked what it saw. Needs prometheus (Debian), and what building the flagship needs.",
         run: http::prometheus::run,
     },
     Section {

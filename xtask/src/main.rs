@@ -14,6 +14,7 @@ mod ci;
 mod command;
 mod deep;
 mod features;
+mod flagship;
 mod http;
 mod model;
 mod running;

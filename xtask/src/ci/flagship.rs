@@ -4,10 +4,10 @@ mod scenario;
 
 use anyhow::Result;
 
-use super::FLAGSHIP;
 use super::lint::clippy;
 use crate::command::{Run, run_each};
 use crate::features::Selection;
+use crate::flagship::{self, FLAGSHIP};
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
@@ -17,7 +17,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     run_each([
         clippy(workspace, package, "--all-targets", &Selection::Default),
         Run::cargo(workspace).arguments(["test", "--locked", "-p", FLAGSHIP]),
-        Run::cargo(workspace).arguments(["build", "--quiet", "--locked", "-p", FLAGSHIP]),
+        flagship::build(workspace),
     ])?;
     scenario::run(workspace)?;
     Ok(Ending::Passed)

@@ -2,45 +2,23 @@
 //! scraped, it drains after SIGTERM, and what it has counted adds up.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::FLAGSHIP;
-use crate::command::Run;
+use crate::flagship::{self, START, STOP};
 use crate::http;
 use crate::running::Running;
 use crate::workspace::Workspace;
 
-/// How long it may take to come up: joining a consumer group takes some seconds by itself.
-const START: Duration = Duration::from_secs(60);
-/// Its own budget for the whole shutdown is 25 s, the drain included.
-const STOP: Duration = Duration::from_secs(30);
 /// Long enough for many probes, so that the drain cannot be missed.
 const DRAIN: &str = "--drain-delay=2s";
 /// What has to flow before it is stopped.
 const MESSAGES: f64 = 1000.0;
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let folder = workspace.target.join("flagship");
-    // Its database is created there; one from an earlier run would hide that it can be.
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
-    let program = workspace.target.join("debug").join(FLAGSHIP);
-    let mut command = Run::program(workspace, program)
-        .arguments(["--http-address=127.0.0.1:0", DRAIN])
-        .into_command();
-    command.current_dir(folder);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PIPELINE_") {
-            command.env_remove(name);
-        }
-    }
-    let mut service = Running::start(command)?;
+    let mut service = flagship::start(workspace, "flagship", &[DRAIN])?;
     let lived = live(&mut service);
     println!("{}", service.output());
     lived
@@ -48,7 +26,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 fn live(service: &mut Running) -> Result<()> {
     let begun = Instant::now();
-    let address = service.until("it says where its probes are", START, address)?;
+    let address = service.until("it says where its probes are", START, flagship::address)?;
     ensure!(status(address, "/livez")? == 200, "/livez is not 200 from the start");
     service.until("/readyz is 200", START, |_| {
         Ok((status(address, "/readyz")? == 200).then_some(()))
@@ -101,12 +79,6 @@ fn judge(output: &str) -> Result<()> {
     Ok(())
 }
 
-fn address(output: &str) -> Result<Option<SocketAddr>> {
-    let Some((_, rest)) = output.split_once("http://") else { return Ok(None) };
-    let address = rest.split_whitespace().next().unwrap_or_default();
-    Ok(Some(address.parse().with_context(|| format!("`{address}` is no address"))?))
-}
-
 fn status(address: SocketAddr, path: &str) -> Result<u16> {
     Ok(http::get(address, path)?.0)
 }
@@ -128,17 +100,10 @@ fn totals(output: &str) -> Option<BTreeMap<&str, u64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{address, judge};
+    use super::judge;
 
     const REPORT: &str =
         "pipeline stopped in 2.2 s; clean; cause: signal SIGTERM (task `signals`)\n";
-
-    #[test]
-    fn the_address_is_what_follows_the_scheme() {
-        assert_eq!(address("starting\n").unwrap(), None);
-        let log = "INFO metrics and probes at http://127.0.0.1:4000\nINFO more\n";
-        assert_eq!(address(log).unwrap(), Some("127.0.0.1:4000".parse().unwrap()));
-    }
 
     #[test]
     fn totals_that_add_up_after_a_clean_report_are_good() {
