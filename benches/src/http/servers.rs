@@ -22,6 +22,8 @@ use task_manager::{Manager, task_fn};
 /// With 1,000 series; the first is what the others are compared to.
 pub(super) const SERIES: &[(&str, &str)] = &[
     ("hyper", "bare hyper + prometheus-client"),
+    // As `task-http` encodes, so that a source that blocks keeps no worker busy: what that costs by itself.
+    ("hyper-blocking", "the same on a blocking thread"),
     ("axum", "axum + prometheus-client"),
     ("exporter", "metrics-exporter-prometheus's own"),
     ("task", "task-http + prometheus-client"),
@@ -40,6 +42,7 @@ pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     runtime.block_on(async {
         match name {
             "hyper" => bare().await,
+            "hyper-blocking" => bare_blocking().await,
             "axum" => with_axum().await,
             "exporter" => with_exporter().await,
             "task" => with_task().await,
@@ -82,6 +85,29 @@ async fn bare() -> Result<()> {
                 let answer =
                     Response::builder().header(CONTENT_TYPE, OPENMETRICS).body(encoded(&registry));
                 async move { answer }
+            });
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn bare_blocking() -> Result<()> {
+    let registry = Arc::new(registry());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let registry = Arc::clone(&registry);
+        tokio::spawn(async move {
+            let service = service_fn(move |_| {
+                let registry = Arc::clone(&registry);
+                async move {
+                    let text = tokio::task::spawn_blocking(move || encoded(&registry)).await?;
+                    let answer =
+                        Response::builder().header(CONTENT_TYPE, OPENMETRICS).body(text)?;
+                    anyhow::Ok(answer)
+                }
             });
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
