@@ -33,6 +33,8 @@ const MOST_NAMED: usize = 128;
 pub(crate) struct Link {
     pub(crate) entry: Arc<Entry>,
     pub(crate) inner: Weak<Shared>,
+    /// Set when the task is dropped and the inner group's owner with it: what went wrong in there is yet to be told.
+    kept: Option<Arc<Shared>>,
 }
 
 /// What the group around tells.
@@ -117,7 +119,16 @@ impl Shared {
 impl State {
     /// Notes that an entry is a group.
     pub(crate) fn link(&mut self, entry: &Arc<Entry>, inner: &Arc<Shared>) {
-        self.links.push(Link { entry: Arc::clone(entry), inner: Arc::downgrade(inner) });
+        let inner = Arc::downgrade(inner);
+        self.links.push(Link { entry: Arc::clone(entry), inner, kept: None });
+    }
+
+    /// Keeps the group that an entry is until the entry's end has been told; no circle, since that end is on its way.
+    pub(crate) fn keep(&mut self, entry: &Entry, inner: &Arc<Shared>) {
+        let of_entry = |link: &&mut Link| link.entry.id == entry.id;
+        if let Some(link) = self.links.iter_mut().find(of_entry) {
+            link.kept = Some(Arc::clone(inner));
+        }
     }
 
     /// Forgets the link of an entry that has ended.

@@ -98,6 +98,9 @@ struct AbortOnDrop<'a>(&'a Arc<Shared>);
 
 impl Drop for AbortOnDrop<'_> {
     fn drop(&mut self) {
+        if let Some(entry) = current::entry() {
+            entry.shared.lock().keep(&entry, self.0);
+        }
         self.0.follow(Order::Hurry(Escalation::Abort), None);
     }
 }

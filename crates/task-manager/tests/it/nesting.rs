@@ -1,7 +1,7 @@
 //! A manager as a task of another.
 
 use anyhow::anyhow;
-use task_manager::{CauseKind, Context, Manager, Outcome, Step, task_fn};
+use task_manager::{CauseKind, Context, Manager, Outcome, Step, Task, task_fn};
 
 use crate::support::{Journal, SECOND, deaf, slow, worker};
 
@@ -234,4 +234,35 @@ async fn a_nested_group_that_is_stopped_alone_still_keeps_to_the_outer_deadline(
     let error = outer.shutdown().await.unwrap_err();
     assert_eq!(task.outcome(), Some(Outcome::Failed), "ended by itself, and was not aborted");
     assert_eq!(error.to_string(), "task `ingest/deaf` did not end by its deadline and was aborted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_wrong_in_a_nested_group_that_is_over_is_not_lost_with_a_task_that_never_heard_of_it()
+ {
+    let outer = Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND);
+    let outer = outer.build().unwrap();
+    let inner = named("ingest");
+    inner
+        .run(task_fn("bad", async |_| {
+            tokio::time::sleep(SECOND / 2).await;
+            Err(anyhow!("no broker"))
+        }))
+        .unwrap();
+    let nested = inner.into_task();
+    // Polled once, and then no more: as if its turn came only after the deadline.
+    let late = task_fn("late", async move |ctx: Context| {
+        let mut run = Box::pin(nested.run(ctx));
+        std::future::poll_fn(|cx| {
+            assert!(run.as_mut().poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        std::future::pending().await
+    });
+    outer.run(late).unwrap();
+    tokio::time::sleep(SECOND).await;
+    let error = outer.shutdown().await.unwrap_err();
+    let failures = error.report().unwrap().failures().iter().map(ToString::to_string);
+    let failures: Vec<_> = failures.collect();
+    assert!(failures.contains(&"task `late/bad` failed: no broker".into()), "{failures:?}");
 }
