@@ -97,6 +97,8 @@
 //! - A task whose runtime never gets to poll it before it is abandoned is never polled.
 //! - A value that panics when it is dropped on the way out of a task takes the place of what the task was about to
 //!   return, also of an error: that is Rust's doing, and nobody else ever sees it.
+//! - A task that is admitted during a shutdown shares the time that is left; if its phase has none, it is polled once and
+//!   aborted.
 //! - The place of a panic comes from the process-wide panic hook, installed by the first manager; a hook set later
 //!   costs the place, not the message.
 //!

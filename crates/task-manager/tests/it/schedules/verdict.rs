@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use task_manager::{CauseKind, FailureKind, Handle, Origin, Outcome, Report, Step, Task, task_fn};
+use task_manager::{
+    CauseKind, FailureKind, Handle, Origin, Outcome, Report, Step, Task, TaskId, task_fn,
+};
 
 use super::{
     Behaviour, Hook, Schedule,
@@ -47,13 +49,22 @@ fn check_tasks(books: &Books, report: &Report) {
     for task in tasks.iter() {
         let Known { name, behaviour, handle, traces } = task;
         let outcome = handle.outcome().unwrap_or_else(|| panic!("`{name}` has no outcome"));
-        assert!(allowed(*behaviour).contains(&outcome), "{behaviour:?} was {outcome}: {report}");
+        let is_allowed = allowed(*behaviour).contains(&outcome);
+        // The time of its phase may have been used up when the turn came to who was admitted that late.
+        let is_cut_short = outcome == Outcome::Aborted && is_late(handle.id(), report);
+        assert!(is_allowed || is_cut_short, "{behaviour:?} was {outcome}: {report}");
         assert_eq!(traces.polls.load(Ordering::SeqCst), 1, "`{name}` was admitted: {report}");
         let is_gone = traces.drops.load(Ordering::SeqCst) == 1;
         assert!(is_gone || outcome == Outcome::Abandoned, "`{name}` is alive: {report}");
         let listed = report.tasks().iter().filter(|listed| listed.id == handle.id()).count();
         assert!(listed <= 1 && (listed == 1 || outcome.is_clean()), "`{name}`: {report}");
     }
+}
+
+/// Tells whether a task was admitted after the trigger.
+fn is_late(id: TaskId, report: &Report) -> bool {
+    let listed = report.tasks().iter().find(|listed| listed.id == id);
+    listed.is_some_and(|task| task.ended_at.saturating_sub(task.ran) > report.cause().at)
 }
 
 const OUTCOMES: [Outcome; 6] = [
