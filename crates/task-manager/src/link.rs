@@ -125,8 +125,12 @@ impl State {
 
     /// Keeps the group that an entry is until the entry's end has been told; no circle, since that end is on its way.
     pub(crate) fn keep(&mut self, entry: &Entry, inner: &Arc<Shared>) {
-        let of_entry = |link: &&mut Link| link.entry.id == entry.id;
-        if let Some(link) = self.links.iter_mut().find(of_entry) {
+        // This very group: the task may have run others before, and to put one in another's place would drop that one
+        // here, under the lock (invariant 9).
+        let is_its = |link: &&mut Link| {
+            link.entry.id == entry.id && Weak::as_ptr(&link.inner) == Arc::as_ptr(inner)
+        };
+        if let Some(link) = self.links.iter_mut().find(is_its) {
             link.kept = Some(Arc::clone(inner));
         }
     }
