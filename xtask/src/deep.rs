@@ -56,8 +56,8 @@ pub(crate) const LANES: &[Section] = &[
     Section {
         name: "coverage",
         about: "Line coverage of the published crates by their tests, as a table and as HTML in\n\
-                target/llvm-cov. Installs cargo-llvm-cov below target/; needs Debian's llvm-19 or\n\
-                rustup's llvm-tools.",
+                target/llvm-cov. Installs cargo-llvm-cov below target/; needs rustup's\n\
+                llvm-tools, or Debian's package llvm-N, where `rustc -vV` says N.",
         run: coverage::run,
     },
     Section {

@@ -20,12 +20,19 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     Ok(Ending::Passed)
 }
 
-/// Points cargo-llvm-cov at Debian's tools if they are there; else it looks for rustup's own.
+/// Points cargo-llvm-cov at Debian's tools if those of the compiler's own LLVM are there, since profiles of another one
+/// cannot be read; else it looks for rustup's.
 fn with_llvm(workspace: &Workspace, cargo: Run) -> Run {
-    let debian = ["llvm-cov-19", "llvm-profdata-19"];
-    let there = |tool: &&str| Run::program(workspace, tool).arguments(["--version"]).read().is_ok();
-    if !debian.iter().all(there) {
+    let told = Run::program(workspace, "rustc").arguments(["-vV"]).read();
+    let (version, _) = told.unwrap_or_default();
+    let version = version.lines().find_map(|line| line.strip_prefix("LLVM version: "));
+    let Some(major) = version.and_then(|version| version.split('.').next()) else { return cargo };
+    let tools = ["cov", "profdata"].map(|tool| format!("llvm-{tool}-{major}"));
+    let there =
+        |tool: &String| Run::program(workspace, tool).arguments(["--version"]).read().is_ok();
+    if !tools.iter().all(there) {
         return cargo;
     }
-    cargo.environment("LLVM_COV", debian[0]).environment("LLVM_PROFDATA", debian[1])
+    let [cov, profdata] = tools;
+    cargo.environment("LLVM_COV", cov).environment("LLVM_PROFDATA", profdata)
 }
