@@ -109,12 +109,10 @@ impl Alarm {
     pub(crate) fn sleeps(&self, later: Duration) -> Option<Duration> {
         let times = *self.times();
         let next = times.next.map(|next| next.saturating_add(later));
-        let next = match next.into_iter().chain(self.hard_exit_at()).min() {
-            Some(at) => Some(at.saturating_sub(self.clock.get()?.now())),
-            // Without any limit the next change tells.
-            None => (!times.is_over).then_some(Duration::MAX),
-        };
-        next.into_iter().chain(self.delivery.patience()).min()
+        // Without any limit the next change tells.
+        let next = next.into_iter().chain(self.hard_exit_at()).min();
+        let sleep = next.and_then(|at| Some(at.saturating_sub(self.clock.get()?.now())));
+        sleep.into_iter().chain(self.delivery.patience()).min()
     }
 
     /// Takes note that nobody is left who has to take the report.

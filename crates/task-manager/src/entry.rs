@@ -49,6 +49,10 @@ impl Role {
             Self::Cleanup => Origin::Cleanup,
         }
     }
+
+    pub(crate) fn is_ephemeral(self) -> bool {
+        self == Self::Task(Kind::Ephemeral)
+    }
 }
 
 pub(crate) struct Entry {
@@ -255,7 +259,7 @@ impl Entry {
         };
         let mut info = TaskInfo::new(self.id, self.name.clone());
         info.phase = self.phase;
-        info.is_ephemeral = self.role == Role::Task(Kind::Ephemeral);
+        info.is_ephemeral = self.role.is_ephemeral();
         info.state = state;
         info.uptime = now.saturating_sub(self.began);
         info.in_state = now.saturating_sub(self.stop_asked().unwrap_or(self.began));

@@ -13,7 +13,7 @@ use crate::{
     entry::{Entry, Role},
     failure::{Failure, FailureKind, Origin},
     link::{self, Order},
-    machine::{Kind, Trigger},
+    machine::Trigger,
     news::News,
     panics::{Panic, discard, display},
     shared::Shared,
@@ -68,8 +68,8 @@ impl Shared {
             Role::Task(kind) => {
                 removed = state.tasks.try_remove(entry.key);
                 state.totals.count(outcome);
-                state.tally.ended(entry, kind, outcome);
-                state.gates.ended(entry, kind == Kind::Ephemeral, outcome);
+                state.tally.ended(entry, outcome);
+                state.gates.ended(entry, outcome);
                 state.update_started();
                 if !outcome.is_clean() {
                     state.record.end(entry, end, *now);

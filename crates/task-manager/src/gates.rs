@@ -35,12 +35,14 @@ impl Gates {
         }
     }
 
-    pub(crate) fn ended(&mut self, entry: &Entry, is_ephemeral: bool, outcome: Outcome) {
+    pub(crate) fn ended(&mut self, entry: &Entry, outcome: Outcome) {
         if !entry.gates_readiness {
             return;
         }
         self.unready.remove(&entry.id);
-        if !(is_ephemeral && outcome == Outcome::Completed) && self.broken.len() < MOST_NAMED {
+        if !(entry.role.is_ephemeral() && outcome == Outcome::Completed)
+            && self.broken.len() < MOST_NAMED
+        {
             self.broken.push((entry.name.to_string(), outcome));
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     failure::{Failure, FailureKind},
     gates::Gates,
     link::Link,
-    machine::{Kind, Machine},
+    machine::Machine,
     plan::Tick,
     record::Record,
     refused::Reason,
@@ -104,11 +104,11 @@ impl State {
             Failure { origin: entry.role.origin(), name, id: Some(entry.id), kind, at: now },
         );
         match entry.role {
-            Role::Task(kind) => {
+            Role::Task(_) => {
                 self.tasks.try_remove(entry.key);
                 self.totals.count(Outcome::Abandoned);
-                self.tally.ended(entry, kind, Outcome::Abandoned);
-                self.gates.ended(entry, kind == Kind::Ephemeral, Outcome::Abandoned);
+                self.tally.ended(entry, Outcome::Abandoned);
+                self.gates.ended(entry, Outcome::Abandoned);
                 self.record.task(entry, Outcome::Abandoned, now);
             }
             Role::Cleanup => {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use task_core::{Exits, Outcome, SignalCount};
 
-use crate::{entry::Entry, label::Repeated, machine::Kind};
+use crate::{entry::Entry, label::Repeated};
 
 /// How many names have counts of their own.
 const MOST_NAMES: usize = 200;
@@ -26,13 +26,13 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Counts one end. A name that finds no room is counted among the others for good.
-    pub(crate) fn ended(&mut self, entry: &Entry, kind: Kind, outcome: Outcome) {
+    pub(crate) fn ended(&mut self, entry: &Entry, outcome: Outcome) {
         if let Some(last) = self.exits.get_mut(self.last)
             && last.name.as_ref() == Some(&entry.name)
         {
             return last.count(outcome);
         }
-        let place = self.places.get(&entry.name).copied().or_else(|| self.add(entry, kind));
+        let place = self.places.get(&entry.name).copied().or_else(|| self.add(entry));
         match place.and_then(|place| self.exits.get_mut(place)) {
             Some(exits) => exits.count(outcome),
             None => self.others.get_or_insert_default().count(outcome),
@@ -40,8 +40,8 @@ impl Tally {
         self.last = place.unwrap_or(self.last);
     }
 
-    fn add(&mut self, entry: &Entry, kind: Kind) -> Option<usize> {
-        let is_ephemeral = kind == Kind::Ephemeral;
+    fn add(&mut self, entry: &Entry) -> Option<usize> {
+        let is_ephemeral = entry.role.is_ephemeral();
         let place = self.exits.len();
         if place == MOST_NAMES || is_ephemeral && self.ephemeral == MOST_EPHEMERAL {
             return None;

@@ -87,7 +87,7 @@ impl Sleep {
         match self {
             Self::Awake => false,
             Self::Until(end) => end.saturating_duration_since(Instant::now()) > sleep,
-            Self::Endless => sleep < Duration::MAX,
+            Self::Endless => true,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::anyhow;
-use task_manager::{Context, Manager, task_fn};
+use task_manager::{Context, Manager, Phase, Task, task_fn};
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -176,6 +176,25 @@ async fn every_five_seconds_the_log_names_who_is_still_waited_for() {
     assert!(reminders[2].contains("deaf#1, deaf#2"), "{}", reminders[2]);
     let aborting = lines.iter().filter(|line| line.contains("deadline passed, aborting"));
     assert_eq!(aborting.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_not_been_asked_to_stop_is_not_named_and_the_cleanup_that_runs_is() {
+    let (lines, _guard) = record();
+    let manager = Manager::builder().cleanup_budget(10 * SECOND).build().unwrap();
+    manager.run(slow("slow", 6 * SECOND, &Journal::default())).unwrap();
+    manager.run(worker("probes").in_phase(Phase::SUPPORT)).unwrap();
+    manager
+        .cleanup("flush", async || {
+            tokio::time::sleep(6 * SECOND).await;
+            Ok(())
+        })
+        .unwrap();
+    manager.shutdown().await.unwrap();
+    let lines = lines.read();
+    let waiting = lines.iter().filter(|line| line.contains("still waiting"));
+    let named: Vec<_> = waiting.map(|line| line.split('"').nth(3).unwrap()).collect();
+    assert_eq!(named, ["slow", "flush"]);
 }
 
 #[tokio::test(start_paused = true)]

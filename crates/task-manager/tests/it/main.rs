@@ -6,6 +6,7 @@ mod cleanup;
 mod depth;
 mod ends;
 mod foreign;
+mod limits;
 mod log;
 mod nesting;
 #[cfg(feature = "token")]

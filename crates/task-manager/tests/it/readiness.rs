@@ -83,6 +83,18 @@ async fn the_start_timeout_is_over_once_the_group_was_ready() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_gate_that_opens_before_anybody_waits_is_not_the_start() {
+    let manager = Manager::builder().start_timeout(5 * SECOND).build().unwrap();
+    manager.run(gate("cache", 1)).unwrap();
+    tokio::time::sleep(2 * SECOND).await;
+    assert_eq!(manager.group().readiness().blockers, [Blocker::SettingUp]);
+    assert!(!manager.group().readiness().has_started);
+    let _ = tokio::time::timeout(SECOND, manager.wait()).await;
+    assert!(manager.group().readiness().has_started);
+    manager.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_ephemeral_gate_that_completes_while_it_is_waited_for_makes_the_start() {
     let manager = Manager::builder().start_timeout(5 * SECOND).build().unwrap();
     manager

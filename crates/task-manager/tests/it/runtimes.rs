@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc, thread};
 
-use task_manager::{Blocker, Context, Manager, Outcome, blocking_task, task_fn};
+use task_manager::{Blocker, Context, Manager, Outcome, Step, blocking_task, task_fn};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::support::{SECOND, worker, workers};
@@ -63,6 +63,24 @@ fn tasks_on_two_runtimes_are_both_waited_for_and_stopped() {
     let report = two.block_on(manager.shutdown()).unwrap();
     assert_eq!(report.totals().completed, 2);
     assert_eq!(tasks.map(|task| task.outcome()), [Some(Outcome::Completed); 2]);
+}
+
+#[test]
+fn a_group_that_is_stopped_before_it_has_a_runtime_runs_its_cleanups_once_it_has_one() {
+    let manager = Manager::new();
+    let (told, cleaned) = std::sync::mpsc::channel();
+    manager
+        .cleanup("close", async move || {
+            told.send(Handle::current().id())?;
+            Ok(())
+        })
+        .unwrap();
+    manager.stop();
+    assert_eq!(manager.group().step(), Step::Draining);
+    let runtime = workers(1);
+    let report = runtime.block_on(manager.wait()).unwrap();
+    assert_eq!(cleaned.try_recv(), Ok(runtime.handle().id()));
+    assert_eq!(report.cleanups()[0].outcome, Some(Outcome::Completed));
 }
 
 #[test]

@@ -150,6 +150,44 @@ async fn ends_are_counted_by_name_for_two_hundred_names_and_the_rest_together() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn ephemeral_tasks_are_shown_as_such_and_who_was_given_up_is_shown_until_its_end() {
+    let manager = Manager::new();
+    manager.run_ephemeral(worker("job")).unwrap();
+    let held = async |ctx: Context| {
+        let hold = ctx.hold();
+        tokio::spawn(async move {
+            tokio::time::sleep(60 * SECOND).await;
+            drop(hold);
+        });
+        Ok(())
+    };
+    manager.run(task_fn("held", held)).unwrap();
+    let (group, journal) = (manager.group(), Journal::default());
+    let shown = move || {
+        let tasks = group.snapshot().tasks;
+        tasks
+            .iter()
+            .map(|task| format!("{} {} {:?}", task.name, task.is_ephemeral, task.state))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    assert_eq!(shown(), "job true Running, held false Running");
+    let noted = journal.clone();
+    manager
+        .cleanup("look", async move || {
+            noted.note(shown());
+            Ok(())
+        })
+        .unwrap();
+    tokio::task::yield_now().await;
+    manager.shutdown().await.unwrap_err();
+    assert_eq!(journal.read(), ["held false Abandoned"]);
+    assert_eq!(manager.group().snapshot().tasks.len(), 1, "for it lives");
+    tokio::time::sleep(60 * SECOND).await;
+    assert!(manager.group().snapshot().tasks.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn signals_are_counted_by_name_and_of_two_counts_the_higher_one_is_shown() {
     let manager = Manager::new();
     let counting = async |ctx: Context| {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_manager::{Manager, Outcome, Step, task_fn};
+use task_manager::{Manager, Outcome, Step, TaskState, task_fn};
 use tokio::runtime::{self, Runtime};
 
 use crate::{
@@ -110,6 +110,50 @@ fn on_a_paused_clock_the_deadline_thread_does_not_fire_early() {
         });
     })
     .passed();
+}
+
+/// Leaps on the clock while the runtime is blocked, has the deadline thread look, and sees what it leaves alone.
+fn leaves_the_runtime_time(behind: Duration, leap: Duration) {
+    paused().block_on(async {
+        let manager = short().build().unwrap();
+        // Time that the clock does not see.
+        thread::sleep(behind);
+        let handle = manager.handle();
+        let (told, seen) = mpsc::channel();
+        let busy = manager.run(task_fn("busy", async move |ctx| {
+            ctx.cancelled().await;
+            let began = Instant::now();
+            let mut jump = pin!(tokio::time::advance(leap));
+            let _: Poll<()> = jump.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            // The thread looks at all deadlines when one comes that is sooner than those that it knows.
+            let total = Duration::from_millis(300);
+            let sooner = Manager::builder().total(total).cleanup_budget(Duration::ZERO).build()?;
+            sooner.run(worker("sooner")).unwrap();
+            sooner.stop();
+            thread::sleep(total);
+            told.send((handle.group().unwrap().snapshot().tasks[0].state, began.elapsed()))?;
+            Ok(())
+        }));
+        busy.unwrap();
+        tokio::task::yield_now().await;
+        let _ = manager.shutdown().await;
+        let (state, elapsed) = seen.try_recv().unwrap();
+        // The abort has been due since the leap, and half a second of real time is the runtime's.
+        if elapsed < Duration::from_millis(480) {
+            assert_eq!(state, TaskState::Stopping);
+        }
+    });
+}
+
+#[test]
+fn on_a_paused_clock_that_is_ahead_the_runtime_has_time_to_see_a_deadline_itself() {
+    child::run(|| leaves_the_runtime_time(Duration::ZERO, 10 * SECOND)).passed();
+}
+
+#[test]
+fn on_a_paused_clock_that_is_behind_the_runtime_has_time_to_see_a_deadline_itself() {
+    let (behind, leap) = (SECOND, Duration::from_millis(700));
+    child::run(move || leaves_the_runtime_time(behind, leap)).passed();
 }
 
 #[test]

@@ -1,0 +1,52 @@
+//! Where what is kept and what can be asked for ends, and that the rest is counted (invariant 10).
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use task_manager::{Context, Manager, task_fn};
+
+use crate::support::{SECOND, worker};
+
+#[test]
+fn a_hundred_years_can_be_asked_for_and_no_more() {
+    let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    let build =
+        |drain| Manager::builder().total(task_manager::Timeout::Never).drain_delay(drain).build();
+    drop(build(longest).unwrap());
+    let error = build(longest + Duration::from_nanos(1)).unwrap_err();
+    assert!(error.to_string().contains("drain delay is over 100 years"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_more_tasks_than_are_listed_the_last_ones_are_and_the_others_are_counted() {
+    let manager = Manager::new();
+    for _ in 0..4_100 {
+        manager.run(worker("worker")).unwrap();
+    }
+    let report = manager.shutdown().await.unwrap();
+    assert_eq!((report.tasks().len(), report.omitted_tasks()), (4_096, 4));
+    assert_eq!(report.totals().completed, 4_100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_that_a_nested_group_left_out_are_counted_in_the_outer_report_too() {
+    let outer = Manager::new();
+    tokio::time::sleep(7 * SECOND).await;
+    let inner = Manager::builder().name("ingest").build().unwrap();
+    for number in 0..200 {
+        let failing = async |ctx: Context| {
+            ctx.cancelled().await;
+            Err(anyhow!("broken"))
+        };
+        inner.run(task_fn(format!("consumer {number}"), failing)).unwrap();
+    }
+    outer.run(inner.into_task()).unwrap();
+    tokio::time::sleep(SECOND).await;
+    let error = outer.shutdown().await.unwrap_err();
+    let report = error.report().unwrap();
+    assert_eq!((report.failures().len(), report.omitted_failures()), (128, 72));
+    let first = &report.failures()[0];
+    assert_eq!((&*first.name, first.id), ("ingest/consumer 0", None));
+    assert_eq!(first.at, 8 * SECOND, "by the outer group's clock");
+    assert_eq!(report.failures()[127].name, "ingest/consumer 199");
+}
