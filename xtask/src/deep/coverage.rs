@@ -12,11 +12,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let packages = workspace.light().flat_map(|package| ["-p", package.name.as_str()]);
     let cargo = || with_llvm(workspace, tool::cargo(workspace));
     cargo()
-        .arguments(["llvm-cov", "--locked", "--all-features", "--html"])
+        // Processes that tests kill leave profiles behind that are torn.
+        .arguments(["llvm-cov", "--locked", "--all-features", "--html", "--failure-mode=all"])
         .arguments(packages)
         .limit(super::LIMIT)
         .run()?;
-    cargo().arguments(["llvm-cov", "report"]).run()?;
+    cargo().arguments(["llvm-cov", "report", "--failure-mode=all"]).run()?;
     Ok(Ending::Passed)
 }
 
