@@ -222,3 +222,14 @@ async fn a_status_is_cut_to_256_bytes_at_a_character() {
     manager.shutdown().await.unwrap();
     assert_eq!(&*task.info().status.unwrap(), "x".repeat(200) + &"é".repeat(28));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_that_was_caught_outside_of_every_task_lends_its_place_to_none() {
+    let manager = Manager::new();
+    assert!(std::panic::catch_unwind(|| panic!("broken")).is_err());
+    let silent = task_fn("silent", async |_| std::panic::resume_unwind(Box::new("broken")));
+    manager.run(silent).unwrap();
+    let error = manager.wait().await.unwrap_err();
+    let FailureKind::Panic(panic) = &error.root().unwrap().kind else { panic!("{error:?}") };
+    assert_eq!((&*panic.message, &panic.location), ("broken", &None));
+}

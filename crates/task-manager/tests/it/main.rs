@@ -12,6 +12,7 @@ mod nesting;
 #[cfg(feature = "token")]
 mod parent;
 mod readiness;
+mod refusals;
 mod report;
 mod runtimes;
 mod schedules;

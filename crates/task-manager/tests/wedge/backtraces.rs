@@ -29,7 +29,7 @@ fn fail() -> task_manager::ShutdownError {
 
 #[test]
 fn backtraces_are_in_the_long_text_in_debug_and_in_the_data_and_nowhere_else() {
-    child::run_with_backtraces(|| {
+    child::run_in(&[("RUST_BACKTRACE", "1")], || {
         let error = fail();
         let report = error.report().unwrap();
         for text in [format!("{report:#}"), format!("{error:?}"), format!("{report:?}")] {

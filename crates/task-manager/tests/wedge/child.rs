@@ -31,17 +31,13 @@ impl Ended {
     }
 }
 
-/// As [`run`], with backtraces asked for.
-pub(crate) fn run_with_backtraces<F: FnOnce()>(body: F) -> Ended {
-    start(body, "1")
-}
-
 /// In the child, runs `body` and ends the process with code 0; in the parent, starts the child and waits for it.
 pub(crate) fn run<F: FnOnce()>(body: F) -> Ended {
-    start(body, "0")
+    run_in(&[], body)
 }
 
-fn start<F: FnOnce()>(body: F, backtraces: &str) -> Ended {
+/// As [`run`], with more in the child's environment.
+pub(crate) fn run_in<F: FnOnce()>(environment: &[(&str, &str)], body: F) -> Ended {
     let name = type_name_of_val(&body);
     let name = name.split_once("::").unwrap().1.trim_end_matches("::{{closure}}");
     if env::var(SCENARIO).is_ok_and(|scenario| scenario == name) {
@@ -56,8 +52,9 @@ fn start<F: FnOnce()>(body: F, backtraces: &str) -> Ended {
     let child = Command::new(env::current_exe().unwrap())
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(SCENARIO, name)
-        .env("RUST_BACKTRACE", backtraces)
+        .env("RUST_BACKTRACE", "0")
         .env_remove("RUST_LIB_BACKTRACE")
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         // A file and not a pipe, which somebody would have to read.

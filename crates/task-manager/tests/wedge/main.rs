@@ -12,6 +12,7 @@ mod foreign;
 mod idle;
 mod late;
 mod nested;
+mod refused;
 mod sinks;
 mod stuck;
 mod wakers;

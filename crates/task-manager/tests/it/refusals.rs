@@ -1,0 +1,57 @@
+//! Why something was refused: each predicate is true of one reason, and of no other.
+
+use anyhow::anyhow;
+use task_manager::{Manager, Refused, ShutdownError, task_fn};
+use tokio::runtime::Builder;
+
+use crate::support::worker;
+
+fn why_no_wait(error: &ShutdownError) -> Vec<&'static str> {
+    let reasons = [
+        (error.is_inside(), "inside"),
+        (error.is_no_runtime(), "no runtime"),
+        (error.is_no_thread(), "no thread"),
+        (error.is_gone(), "gone"),
+    ];
+    reasons.into_iter().filter_map(|(is_it, name)| is_it.then_some(name)).collect()
+}
+
+fn why_no_run<T>(refused: &Refused<T>) -> Vec<&'static str> {
+    let reasons = [
+        (refused.is_too_late(), "too late"),
+        (refused.is_no_runtime(), "no runtime"),
+        (refused.is_no_thread(), "no thread"),
+    ];
+    reasons.into_iter().filter_map(|(is_it, name)| is_it.then_some(name)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_was_refused_says_why_and_one_that_saw_a_failure_has_the_report() {
+    let manager = Manager::new();
+    let handle = manager.handle();
+    manager
+        .run_ephemeral(task_fn("task", async move |_| {
+            let error = handle.wait().await.unwrap_err();
+            assert_eq!((why_no_wait(&error), error.report().is_none()), (vec!["inside"], true));
+            Err(anyhow!("broken"))
+        }))
+        .unwrap();
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(error.report().unwrap().failures()[0].to_string(), "task `task` failed: broken");
+    assert_eq!(why_no_wait(&error), [""; 0]);
+    let handle = manager.handle();
+    assert!(handle.group().is_some());
+    drop(manager);
+    assert!(handle.group().is_none());
+    assert_eq!(why_no_wait(&handle.wait().await.unwrap_err()), ["gone"]);
+    assert_eq!(why_no_run(&handle.run(worker("late")).unwrap_err()), ["too late"]);
+}
+
+#[test]
+fn without_a_runtime_it_is_the_runtime_that_is_missing() {
+    let manager = Manager::new();
+    assert_eq!(why_no_run(&manager.run(worker("work")).unwrap_err()), ["no runtime"]);
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(manager.wait()).unwrap_err();
+    assert_eq!(why_no_wait(&error), ["no runtime"]);
+}
