@@ -24,10 +24,16 @@ use crate::{
     sync::{Ordering, thread_local},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How many levels are gone down or up in one another before the rest has to queue.
 const DEEPEST: u32 = 8;
 /// How many who are still alive in nested groups are named one by one; those inside of others are not even counted.
 const MOST_NAMED: usize = 128;
+
+/// How many groups that are over and were dropped before that are kept, for each task that did so.
+const MOST_KEPT: usize = 16;
 
 /// A group inside another, and the task of the outer one that it is.
 pub(crate) struct Link {
@@ -35,6 +41,13 @@ pub(crate) struct Link {
     pub(crate) inner: Weak<Shared>,
     /// Set when the task is dropped and the inner group's owner with it: what went wrong in there is yet to be told.
     kept: Option<Arc<Shared>>,
+}
+
+impl Link {
+    /// Tells whether it is of this very group: a task may run several.
+    fn is(&self, entry: &Entry, inner: &Arc<Shared>) -> bool {
+        self.entry.id == entry.id && Weak::as_ptr(&self.inner) == Arc::as_ptr(inner)
+    }
 }
 
 /// What the group around tells.
@@ -123,16 +136,26 @@ impl State {
         self.links.push(Link { entry: Arc::clone(entry), inner, kept: None });
     }
 
-    /// Keeps the group that an entry is until the entry's end has been told; no circle, since that end is on its way.
-    pub(crate) fn keep(&mut self, entry: &Entry, inner: &Arc<Shared>) {
-        // This very group: the task may have run others before, and to put one in another's place would drop that one
-        // here, under the lock (invariant 9).
-        let is_its = |link: &&mut Link| {
-            link.entry.id == entry.id && Weak::as_ptr(&link.inner) == Arc::as_ptr(inner)
+    /// Keeps a group of an entry that was dropped, since the entry may be about to end by an abort, until that end has
+    /// been told. What that leaves no room for, a group that is over, is to be dropped outside the lock (invariant 9).
+    pub(crate) fn keep(&mut self, entry: &Entry, inner: &Arc<Shared>) -> Option<Link> {
+        let is_old = |link: &Link| {
+            let has_ended = link.kept.as_ref().is_some_and(|kept| kept.report.get().is_some());
+            link.entry.id == entry.id && has_ended
         };
-        if let Some(link) = self.links.iter_mut().find(is_its) {
+        let has_room = self.links.iter().filter(|link| is_old(link)).count() < MOST_KEPT;
+        let oldest = if has_room { None } else { self.links.iter().position(is_old) };
+        let removed = oldest.map(|index| self.links.remove(index));
+        if let Some(link) = self.links.iter_mut().find(|link| link.is(entry, inner)) {
             link.kept = Some(Arc::clone(inner));
         }
+        removed
+    }
+
+    /// Forgets a group of an entry that has ended, and told the entry's own code how.
+    pub(crate) fn unlink_group(&mut self, entry: &Entry, inner: &Arc<Shared>) -> Option<Link> {
+        let index = self.links.iter().position(|link| link.is(entry, inner))?;
+        Some(self.links.remove(index))
     }
 
     /// Forgets the link of an entry that has ended.
@@ -164,15 +187,18 @@ impl State {
     /// Puts into the record what went wrong in the group that an entry is, and who is alive in it: for an entry that
     /// cannot say so itself.
     pub(crate) fn record_inner(&mut self, entry: &Entry, now: Tick) {
-        let link = self.links.iter().find(|link| link.entry.id == entry.id);
-        let Some(inner) = link.and_then(|link| link.inner.upgrade()) else { return };
         if self.record.inner_told.contains_key(&entry.id) {
             return;
         }
-        let troubles = Troubles::of(inner, &entry.name, now);
-        self.record.inner_told.insert(entry.id, troubles.known);
-        self.record.fail_inner(troubles.failures, troubles.omitted);
-        self.spent.extend(troubles.groups);
+        let links = self.links.iter().filter(|link| link.entry.id == entry.id);
+        let groups: Vec<_> = links.filter_map(|link| link.inner.upgrade()).collect();
+        for inner in groups {
+            let troubles = Troubles::of(inner, &entry.name, now);
+            // Of the last one: the others are over, or nobody is left who would tell how they end.
+            self.record.inner_told.insert(entry.id, troubles.known);
+            self.record.fail_inner(troubles.failures, troubles.omitted);
+            self.spent.extend(troubles.groups);
+        }
     }
 }
 

@@ -49,8 +49,9 @@ impl Task for Nested {
 
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         let shared = &self.0.shared;
-        if let Some(entry) = current::entry() {
-            shared.nest_in(&entry);
+        let entry = current::entry();
+        if let Some(entry) = &entry {
+            shared.nest_in(entry);
         }
         shared.keep_outer(ctx.hold());
         let abort = AbortOnDrop(shared);
@@ -88,6 +89,10 @@ impl Task for Nested {
             }
         };
         std::mem::forget(abort);
+        if let Some(entry) = entry {
+            let link = entry.shared.lock().unlink_group(&entry, shared);
+            drop(link);
+        }
         result?;
         Ok(())
     }
@@ -99,7 +104,8 @@ struct AbortOnDrop<'a>(&'a Arc<Shared>);
 impl Drop for AbortOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(entry) = current::entry() {
-            entry.shared.lock().keep(&entry, self.0);
+            let link = entry.shared.lock().keep(&entry, self.0);
+            drop(link);
         }
         self.0.follow(Order::Hurry(Escalation::Abort), None);
     }

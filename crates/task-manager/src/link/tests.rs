@@ -1,0 +1,95 @@
+//! One task that runs several groups, one after the other.
+
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+
+use anyhow::anyhow;
+use task_core::{Context, Outcome, Task, task_fn};
+
+use super::MOST_KEPT;
+use crate::Manager;
+
+fn manager(name: &'static str) -> Manager {
+    Manager::builder().name(name).build().unwrap()
+}
+
+fn failing(name: &'static str) -> impl Task {
+    task_fn(name, async |_| Err(anyhow!("broken")))
+}
+
+/// Polls a group once, and drops it.
+async fn begin_and_drop(group: Manager, ctx: &Context) {
+    let mut run = pin!(group.into_task().run(ctx.clone()));
+    poll_fn(|cx| {
+        assert!(run.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_is_over_leaves_no_link_behind() {
+    let outer = manager("outer");
+    let restarting = async |ctx: Context| {
+        for _ in 0..10 {
+            let inner = manager("inner");
+            inner.run(failing("bad")).unwrap();
+            inner.into_task().run(ctx.clone()).await.unwrap_err();
+        }
+        ctx.cancelled().await;
+        Ok(())
+    };
+    outer.run(task_fn("restarting", restarting)).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(outer.shared.lock().links.is_empty());
+    assert!(outer.shutdown().await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_groups_that_were_dropped_the_last_ones_are_kept() {
+    let outer = manager("outer");
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let task = outer.run_ephemeral(task_fn("dropping", async move |ctx: Context| {
+        for _ in 0..3 * MOST_KEPT {
+            let inner = manager("inner");
+            inner.run(failing("bad"))?;
+            tell.send(inner.handle())?;
+            begin_and_drop(inner, &ctx).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        ctx.cancelled().await;
+        Ok(())
+    }));
+    let task = task.unwrap();
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let mut handles = Vec::new();
+    while let Ok(handle) = told.try_recv() {
+        handles.push(handle);
+    }
+    let kept = handles.iter().filter(|handle| handle.group().is_some()).count();
+    assert_eq!((handles.len(), kept), (3 * MOST_KEPT, MOST_KEPT));
+    task.stop();
+    assert_eq!(task.ended().await, Outcome::Completed);
+    assert!(handles.iter().all(|handle| handle.group().is_none()));
+    assert!(outer.shutdown().await.unwrap().is_clean(), "the task dropped them, and is fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_wrong_in_each_is_told_for_a_task_that_is_aborted() {
+    let outer = manager("outer");
+    let dropping = async |ctx: Context| {
+        for name in ["one", "two"] {
+            let inner = manager("inner");
+            inner.run(failing(name))?;
+            begin_and_drop(inner, &ctx).await;
+        }
+        std::future::pending().await
+    };
+    outer.run(task_fn("dropping", dropping)).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let error = outer.shutdown().await.unwrap_err();
+    let failures = error.report().unwrap().failures().iter().map(ToString::to_string);
+    let own = "task `dropping` did not end by its deadline and was aborted";
+    let expected =
+        ["task `dropping/one` failed: broken", "task `dropping/two` failed: broken", own];
+    assert_eq!(failures.collect::<Vec<_>>(), expected);
+}
