@@ -17,6 +17,20 @@ fn a_hundred_years_can_be_asked_for_and_no_more() {
     assert!(error.to_string().contains("drain delay is over 100 years"), "{error}");
 }
 
+#[test]
+fn budgets_that_leave_no_time_to_stop_are_an_error() {
+    let error = Manager::builder().total(SECOND).build().unwrap_err();
+    assert!(error.to_string().contains("the total of 1s must exceed"), "{error}");
+    let error = Manager::builder().drain_delay(Duration::MAX).build().unwrap_err();
+    assert!(error.to_string().contains("drain delay is over 100 years"), "{error}");
+    let error = Manager::builder().total(Duration::MAX).build().unwrap_err();
+    assert!(error.to_string().contains("total is over 100 years"), "{error}");
+    let error = Manager::builder().cleanup_budget(Duration::MAX).build().unwrap_err();
+    assert!(error.to_string().contains("cleanup budget is over 100 years"), "{error}");
+    let error = Manager::builder().start_timeout(Duration::MAX).build().unwrap_err();
+    assert!(error.to_string().contains("start timeout is over 100 years"), "{error}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_more_tasks_than_are_listed_the_last_ones_are_and_the_others_are_counted() {
     let manager = Manager::new();
