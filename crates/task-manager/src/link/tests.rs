@@ -1,4 +1,5 @@
 //! One task that runs several groups, one after the other.
+#![allow(clippy::unwrap_used)]
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
