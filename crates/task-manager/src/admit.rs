@@ -100,7 +100,7 @@ impl Shared {
 
     /// Registers a cleanup, or hands it back.
     pub(crate) fn add_hook<F, Fut>(
-        &self,
+        self: &Arc<Self>,
         name: Cow<'static, str>,
         hook: F,
     ) -> Result<(), Refused<F>>
@@ -114,6 +114,8 @@ impl Shared {
             return Err(Refused::new(hook, name, Reason::Ended));
         }
         state.hooks.push(Hook::new(name, hook));
+        drop(state);
+        self.changed();
         Ok(())
     }
 }

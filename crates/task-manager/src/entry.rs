@@ -88,6 +88,8 @@ struct Details {
     restarts: u32,
     failures: u32,
     end: Option<End>,
+    /// When its future ended, if somebody held it then.
+    over: Option<Tick>,
     /// Where a thread of the task panicked.
     place: Option<Place>,
 }
@@ -198,6 +200,11 @@ impl Entry {
         (nanos != NEVER).then(|| Duration::from_nanos(nanos))
     }
 
+    /// Notes that its future has ended while somebody holds it: that cancels its context, and nobody has asked for it.
+    pub(crate) fn mark_over(&self, now: Tick) {
+        self.details().get_or_insert_default().over = Some(now);
+    }
+
     pub(crate) fn status(&self) -> Option<Arc<str>> {
         self.details().as_ref()?.status.clone()
     }
@@ -262,7 +269,9 @@ impl Entry {
         info.is_ephemeral = self.role.is_ephemeral();
         info.state = state;
         info.uptime = now.saturating_sub(self.began);
-        info.in_state = now.saturating_sub(self.stop_asked().unwrap_or(self.began));
+        let over = self.details().as_ref().and_then(|details| details.over);
+        let since = self.stop_asked().into_iter().chain(over).min().unwrap_or(self.began);
+        info.in_state = now.saturating_sub(since);
         info.gates_readiness = self.gates_readiness;
         info.is_ready = self.is_ready();
         if let Some(details) = &*self.details() {

@@ -1,6 +1,6 @@
 //! What happens to a group: ends, triggers, failures, readiness. Each event changes the state under the lock, and then
 //! drives the state machine. The time of an event is read under the lock, so that the order of the times is the order
-//! of the events: the report sorts failures by it, and the first is the root.
+//! of the events, in which the report has the failures: the first is the root.
 
 use std::{cell::LazyCell, sync::Arc, time::Duration};
 
@@ -17,6 +17,8 @@ use crate::{
     news::News,
     panics::{Panic, discard, display},
     shared::Shared,
+    state::State,
+    sync::MutexGuard,
 };
 
 impl Shared {
@@ -69,7 +71,8 @@ impl Shared {
                 removed = state.tasks.try_remove(entry.key);
                 state.totals.count(outcome);
                 state.tally.ended(entry, outcome);
-                state.gates.ended(entry, outcome);
+                let step = state.machine.step();
+                state.gates.ended(entry, outcome, step);
                 state.update_started();
                 if !outcome.is_clean() {
                     state.record.end(entry, end, *now);
@@ -120,7 +123,8 @@ impl Shared {
         // Whether an abort that was asked for succeeds, the last hold decides.
         let is_open = outcome.is_clean() || entry.is_abort_asked() || entry.role == Role::Cleanup;
         if is_open {
-            self.stop_one(entry);
+            entry.mark_over(self.now());
+            self.cancel_one(entry);
             return end;
         }
         let detail = end.detail();
@@ -129,13 +133,16 @@ impl Shared {
         let kind = CauseKind::task_ended(entry, outcome);
         let mut news = vec![News::Ended { entry: Arc::clone(entry), outcome, detail, now }];
         state.record.end(entry, end, now);
+        let step = state.machine.step();
+        state.gates.ended(entry, outcome, step);
         state.record.trigger(kind.clone(), now);
         if state.machine.trigger(now, Trigger::Failure, None) {
             news.push(News::Triggered(kind));
         }
         let evicted = std::mem::take(&mut state.record.evicted);
         let news = self.drive_quietly(state, now, news);
-        self.stop_one(entry);
+        entry.mark_over(now);
+        self.cancel_one(entry);
         self.tell(news);
         evicted.into_iter().for_each(discard);
         End::Recorded(outcome)
@@ -148,10 +155,20 @@ impl Shared {
         trigger: Trigger,
         limit: Option<Duration>,
     ) {
-        let mut state = self.lock();
-        if state.machine.step() == Step::Ended {
-            return;
+        let state = self.lock();
+        if state.machine.step() < Step::Ended {
+            self.trigger_under(state, kind, trigger, limit);
         }
+    }
+
+    /// As [`trigger`](Self::trigger), for a caller who has looked at the state or changed it: both are one event.
+    pub(crate) fn trigger_under<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'a, State>,
+        kind: CauseKind,
+        trigger: Trigger,
+        limit: Option<Duration>,
+    ) {
         let now = self.now();
         let is_first = state.machine.trigger(now, trigger, limit);
         state.record.trigger(kind.clone(), now);
@@ -180,6 +197,11 @@ impl Shared {
     /// Stops one task and nobody else.
     pub(crate) fn stop_one(self: &Arc<Self>, entry: &Entry) {
         entry.mark_stop_asked(self.now());
+        self.cancel_one(entry);
+    }
+
+    /// Cancels the context of one task, and stops the group that it may be.
+    fn cancel_one(self: &Arc<Self>, entry: &Entry) {
         let mut wakers = entry.stage.advance_quietly(Stage::Cancelled);
         wakers.append(self.version.bump_quietly());
         self.wake(wakers);
@@ -229,9 +251,8 @@ impl Shared {
         }
         state.record.fail(None, failure);
         let evicted = std::mem::take(&mut state.record.evicted);
-        drop(state);
+        self.trigger_under(state, CauseKind::SetupFailed, Trigger::Failure, None);
         evicted.into_iter().for_each(discard);
-        self.trigger(CauseKind::SetupFailed, Trigger::Failure, None);
     }
 
     pub(crate) fn wait_began(self: &Arc<Self>) {

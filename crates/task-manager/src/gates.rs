@@ -13,8 +13,17 @@ const MOST_NAMED: usize = 20;
 pub(crate) struct Gates {
     unready: BTreeMap<TaskId, Arc<Entry>>,
     /// Gating tasks that ended otherwise than an ephemeral one that completed: they never become ready.
-    broken: Vec<(String, Outcome)>,
+    broken: Vec<Broken>,
     pub(crate) has_started: bool,
+}
+
+/// A gating task that never becomes ready.
+struct Broken {
+    id: TaskId,
+    name: String,
+    outcome: Outcome,
+    /// Where the manager stood when it ended.
+    step: Step,
 }
 
 impl Gates {
@@ -35,29 +44,33 @@ impl Gates {
         }
     }
 
-    pub(crate) fn ended(&mut self, entry: &Entry, outcome: Outcome) {
+    /// Takes note of an end, and of where the manager stood before it. One that failed while it was held comes twice.
+    pub(crate) fn ended(&mut self, entry: &Entry, outcome: Outcome, step: Step) {
         if !entry.gates_readiness {
             return;
         }
         self.unready.remove(&entry.id);
-        if !(entry.role.is_ephemeral() && outcome == Outcome::Completed)
-            && self.broken.len() < MOST_NAMED
-        {
-            self.broken.push((entry.name.to_string(), outcome));
+        let is_open = entry.role.is_ephemeral() && outcome == Outcome::Completed;
+        let is_known = self.broken.iter().any(|broken| broken.id == entry.id);
+        if !is_open && !is_known && self.broken.len() < MOST_NAMED {
+            let (id, name) = (entry.id, entry.name.to_string());
+            self.broken.push(Broken { id, name, outcome, step });
         }
     }
 
     /// Returns what the gating tasks have to say, whatever the manager's step.
     pub(crate) fn blockers(&self) -> Vec<Blocker> {
         let broken =
-            self.broken.iter().map(|(name, outcome)| Blocker::HasEnded(name.clone(), *outcome));
+            self.broken.iter().map(|broken| Blocker::HasEnded(broken.name.clone(), broken.outcome));
         let unready = self.unready.values().map(|entry| Blocker::NotReady(entry.name.to_string()));
         broken.chain(unready).take(MOST_NAMED).collect()
     }
 
-    /// Returns the first gating task that ended and thereby made readiness impossible.
-    pub(crate) fn broken(&self) -> Option<&(String, Outcome)> {
-        self.broken.first()
+    /// Returns the first gating task that ended and thereby made readiness impossible: before a shutdown had begun,
+    /// which is a reason of its own.
+    pub(crate) fn broken(&self) -> Option<(&str, Outcome)> {
+        let first = self.broken.first().filter(|broken| broken.step == Step::Running)?;
+        Some((&first.name, first.outcome))
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -112,14 +112,17 @@ impl Drop for AbortOnDrop<'_> {
 }
 
 impl Shared {
-    /// Stops the group if the parent token is cancelled already: admission must see it at once.
+    /// Stops the group if the parent token is cancelled already: admission must see it at once. Once is enough.
     pub(crate) fn check_parent(self: &Arc<Self>) {
         #[cfg(feature = "token")]
-        if self.settings.parent.as_ref().is_some_and(|parent| parent.is_cancelled())
-            && self.report.get().is_none()
-            && self.lock().machine.plan().is_none()
-        {
-            self.trigger(crate::cause::CauseKind::Parent, crate::machine::Trigger::Plain, None);
+        if self.settings.parent.as_ref().is_some_and(|parent| parent.is_cancelled()) {
+            use crate::{cause::CauseKind, machine::Trigger};
+            let state = self.lock();
+            if state.machine.step() < task_core::Step::Ended
+                && !state.record.has(&CauseKind::Parent)
+            {
+                self.trigger_under(state, CauseKind::Parent, Trigger::Plain, None);
+            }
         }
     }
 

@@ -63,6 +63,12 @@ impl Record {
         }
     }
 
+    /// Tells whether a trigger of this kind is known.
+    #[cfg(feature = "token")]
+    pub(crate) fn has(&self, kind: &CauseKind) -> bool {
+        self.cause.iter().chain(&self.later).any(|cause| cause.kind == *kind)
+    }
+
     /// Takes note of a failure of `id`, or of somebody who can fail but once.
     pub(crate) fn fail(&mut self, id: Option<TaskId>, failure: Failure) {
         self.count += 1;
@@ -141,7 +147,7 @@ impl Record {
         }
     }
 
-    /// Lists a task that was alive at the trigger, or failed.
+    /// Lists a task that ended at the trigger or after it.
     pub(crate) fn task(&mut self, entry: &Entry, outcome: Outcome, now: Tick) {
         if self.tasks.len() == MOST_ENTRIES {
             self.tasks.pop_front();

@@ -108,7 +108,8 @@ impl State {
                 self.tasks.try_remove(entry.key);
                 self.totals.count(Outcome::Abandoned);
                 self.tally.ended(entry, Outcome::Abandoned);
-                self.gates.ended(entry, Outcome::Abandoned);
+                let step = self.machine.step();
+                self.gates.ended(entry, Outcome::Abandoned, step);
                 self.record.task(entry, Outcome::Abandoned, now);
             }
             Role::Cleanup => {

@@ -130,7 +130,7 @@ impl Shared {
     fn gate_state(&self) -> Option<Result<(), NotReadyError>> {
         let state = self.lock();
         if let Some((name, outcome)) = state.gates.broken() {
-            return Some(Err(NotReadyError(Why::Ended(name.clone(), *outcome))));
+            return Some(Err(NotReadyError(Why::Ended(name.into(), outcome))));
         }
         match state.machine.step() {
             Step::Running => state.gates.is_open().then_some(Ok(())),

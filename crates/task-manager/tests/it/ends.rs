@@ -1,13 +1,14 @@
 //! Every end of a task passes one choke point (invariant 1) and nothing is lost (invariant 2).
 
-use std::{io, time::Duration};
+use std::io;
 
 use anyhow::{Context as _, anyhow};
 use task_manager::{
-    Cancelled, CauseKind, Context, FailureKind, Manager, Outcome, Task, blocking_task, task_fn,
+    Cancelled, CauseKind, Context, FailureKind, Manager, Outcome, Phase, Task, blocking_task,
+    task_fn,
 };
 
-use crate::support::{SECOND, worker};
+use crate::support::{Journal, SECOND, slow, worker};
 
 #[tokio::test(start_paused = true)]
 async fn first_error_stops_all_and_is_the_root_with_its_task_name() {
@@ -227,27 +228,6 @@ async fn a_blocking_task_ends_with_its_thread_and_its_panic_is_located() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hold_keeps_the_task_from_having_ended() {
-    let manager = Manager::new();
-    let (release, held) = tokio::sync::oneshot::channel::<()>();
-    let task = manager
-        .run_ephemeral(task_fn("holder", async |ctx| {
-            let hold = ctx.hold();
-            tokio::spawn(async move {
-                let _ = held.await;
-                drop(hold);
-            });
-            Ok(())
-        }))
-        .unwrap();
-    tokio::time::sleep(SECOND).await;
-    assert_eq!(task.outcome(), None);
-    release.send(()).unwrap();
-    assert_eq!(task.ended().await, Outcome::Completed);
-    manager.wait().await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_survived_failure_is_reported_and_the_group_goes_on() {
     let manager = Manager::new();
     manager
@@ -270,75 +250,15 @@ async fn a_survived_failure_is_reported_and_the_group_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_counts_at_once_though_the_task_is_still_held_and_tells_the_holders() {
+async fn cancelled_is_a_failure_while_only_others_are_asked_to_end() {
     let manager = Manager::new();
-    let other = manager.run(worker("other")).unwrap();
-    let task = manager
-        .run(task_fn("holder", async |ctx| {
-            let hold = ctx.hold();
-            tokio::spawn(async move {
-                ctx.cancelled().await;
-                tokio::time::sleep(SECOND).await;
-                drop(hold);
-            });
-            Err(anyhow!("disk full"))
-        }))
-        .unwrap();
-    let error = manager.wait().await.unwrap_err();
-    assert_eq!(
-        format!("{:#}", anyhow::Error::new(error.clone())),
-        "task `holder` failed: disk full"
-    );
-    assert_eq!(
-        (task.outcome(), other.outcome()),
-        (Some(Outcome::Failed), Some(Outcome::Completed))
-    );
-    let report = error.report().unwrap();
-    assert_eq!(report.cause().kind.to_string(), "task `holder` failed");
-    assert_eq!((report.failures().len(), report.later_triggers().len()), (1, 0), "{report}");
-    assert_eq!((report.steps().triggered, report.steps().ended), (Duration::ZERO, SECOND));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_error_is_not_lost_when_its_held_task_is_abandoned() {
-    let manager = Manager::new();
-    let task = manager
-        .run(task_fn("holder", async |ctx| {
-            std::mem::forget(ctx.hold());
-            Err(anyhow!("disk full"))
-        }))
-        .unwrap();
-    let error = manager.wait().await.unwrap_err();
-    assert_eq!(task.outcome(), Some(Outcome::Abandoned));
-    assert_eq!(error.to_string(), "task `holder` failed (+1 more)");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_goes_wrong_after_a_task_was_abandoned_is_reported_while_there_is_a_report_to_come() {
-    let manager = Manager::new();
-    let (fail, told) = tokio::sync::oneshot::channel::<()>();
-    manager
-        .run(task_fn("late", async |ctx: Context| {
-            let hold = ctx.hold();
-            tokio::spawn(async move {
-                let _ = told.await;
-                ctx.record_failure(anyhow!("commit failed"));
-                drop(hold);
-            });
-            std::future::pending().await
-        }))
-        .unwrap();
-    manager
-        .cleanup("tells", async move || {
-            let _ = fail.send(());
-            tokio::time::sleep(SECOND).await;
-            Ok(())
-        })
-        .unwrap();
+    manager.run(slow("work", SECOND, &Journal::default())).unwrap();
+    let hasty = async |ctx: Context| {
+        ctx.draining().await;
+        Err(Cancelled.into())
+    };
+    let probes = manager.run(task_fn("probes", hasty).in_phase(Phase::SUPPORT)).unwrap();
     let error = manager.shutdown().await.unwrap_err();
-    let failures = error.report().unwrap().failures();
-    assert!(
-        failures.iter().any(|failure| failure.to_string().contains("commit failed")),
-        "{error:?}"
-    );
+    assert_eq!(probes.outcome(), Some(Outcome::Failed));
+    assert_eq!(error.to_string(), "task `probes` failed");
 }

@@ -6,6 +6,7 @@ mod cleanup;
 mod depth;
 mod ends;
 mod foreign;
+mod hold;
 mod limits;
 mod log;
 mod nesting;

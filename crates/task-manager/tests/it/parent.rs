@@ -1,6 +1,6 @@
 //! The parent token: watched, and never cancelled by the manager.
 
-use task_manager::{CauseKind, Context, Manager, Outcome, task_fn};
+use task_manager::{CauseKind, Context, Manager, Outcome, Phase, Task, task_fn};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{SECOND, worker};
@@ -46,4 +46,28 @@ async fn the_token_of_a_task_is_a_child_of_its_cancellation() {
     tokio::task::yield_now().await;
     manager.shutdown().await.unwrap();
     assert_eq!(task.outcome(), Some(Outcome::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_parent_skips_the_drain_and_once_a_shutdown_has_begun_is_a_later_trigger_of_it() {
+    let builder = Manager::builder().drain_delay(10 * SECOND);
+    let parent = CancellationToken::new();
+    let manager = builder.clone().parent(parent.clone()).build().unwrap();
+    manager.run(worker("server").in_phase(Phase::INGRESS)).unwrap();
+    parent.cancel();
+    let report = manager.wait().await.unwrap();
+    assert_eq!(report.steps().ended, report.steps().triggered);
+
+    let parent = CancellationToken::new();
+    let manager = builder.parent(parent.clone()).build().unwrap();
+    manager.run(worker("work")).unwrap();
+    manager.stop();
+    tokio::time::sleep(SECOND).await;
+    parent.cancel();
+    manager.run(worker("late")).unwrap();
+    let report = manager.wait().await.unwrap();
+    assert_eq!(report.cause().kind, CauseKind::Stopped);
+    let later = report.later_triggers().iter().map(|cause| (&cause.kind, cause.at.as_secs()));
+    assert!(later.eq([(&CauseKind::Parent, 1)]), "{report}");
+    assert_eq!(report.steps().ended, 10 * SECOND, "the drain that has begun goes on");
 }

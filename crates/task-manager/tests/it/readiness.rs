@@ -2,7 +2,7 @@
 
 use task_manager::{Blocker, CauseKind, Context, Manager, Outcome, Step, Task, task_fn};
 
-use crate::support::{SECOND, worker};
+use crate::support::{Journal, SECOND, slow, worker};
 
 fn gate(name: &'static str, seconds: u32) -> impl Task {
     task_fn(name, async move |ctx: Context| {
@@ -145,4 +145,90 @@ async fn that_somebody_waits_now_is_a_change_of_the_group() {
     assert!(watching.await.unwrap());
     manager.shutdown().await.unwrap();
     waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_fails_naming_nobody_who_ended_only_because_the_group_was_stopped() {
+    for (seconds, waits) in [(1, false), (100, true)] {
+        let manager = Manager::new();
+        manager.run(gate("cache", seconds)).unwrap();
+        manager.run(slow("work", SECOND, &Journal::default())).unwrap();
+        tokio::time::sleep(2 * SECOND).await;
+        let mut ready = std::pin::pin!(manager.ready());
+        if waits {
+            tokio::time::timeout(SECOND, &mut ready).await.unwrap_err();
+        }
+        manager.stop();
+        // By then the gating task has ended, and the other one has not.
+        tokio::time::sleep(SECOND / 2).await;
+        let error = ready.await.unwrap_err();
+        assert_eq!(error.task(), None, "{error}");
+        assert_eq!(error.to_string(), "the group is shutting down (stopping)");
+        manager.wait().await.unwrap();
+        assert_eq!(manager.ready().await.unwrap_err().task(), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_names_a_gating_task_that_failed_also_while_it_is_held() {
+    let manager = Manager::new();
+    let task = task_fn("cache", async |ctx: Context| {
+        let hold = ctx.hold();
+        tokio::spawn(async move {
+            tokio::time::sleep(SECOND).await;
+            drop(hold);
+        });
+        Err(anyhow::anyhow!("no disk"))
+    });
+    let task = manager.run(task.gating_readiness()).unwrap();
+    let error = manager.ready().await.unwrap_err();
+    assert_eq!((error.task(), task.outcome()), (Some("cache"), None));
+    manager.wait().await.unwrap_err();
+    assert_eq!(manager.ready().await.unwrap_err().task(), Some("cache"));
+    let blockers = manager.group().readiness().blockers;
+    let ended = Blocker::HasEnded("cache".into(), Outcome::Failed);
+    assert_eq!(blockers, [Blocker::ShuttingDown(Step::Ended), ended], "and once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_nobody_waits_for_is_not_ready_in_time_either() {
+    let manager = Manager::builder().start_timeout(2 * SECOND).build().unwrap();
+    let work = manager.run(worker("work")).unwrap();
+    assert_eq!(work.ended().await, Outcome::Completed);
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(error.to_string(), "the start timed out: setting up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_twenty_tasks_are_named_as_what_readiness_waits_for() {
+    let manager = Manager::builder().only_failures_stop().build().unwrap();
+    for _ in 0..15 {
+        manager.run(gate("slow", 100)).unwrap();
+    }
+    for _ in 0..15 {
+        let gone = task_fn("gone", async |_| Ok(())).gating_readiness();
+        manager.run(gone).unwrap().ended().await;
+    }
+    let blockers = manager.group().readiness().blockers;
+    let ended = blockers.iter().filter(|blocker| matches!(blocker, Blocker::HasEnded(..)));
+    assert_eq!((ended.count(), blockers.len()), (15, 20 + 1), "and the step");
+    manager.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nested_group_is_a_gate_that_opens_and_closes_with_its_own_readiness() {
+    let (outer, inner) = (Manager::new(), Manager::builder().name("inner").build().unwrap());
+    inner.run(gate("cache", 2)).unwrap();
+    let handle = inner.handle();
+    outer.run(inner.into_task().gating_readiness()).unwrap();
+    let began = tokio::time::Instant::now();
+    outer.ready().await.unwrap();
+    assert_eq!(began.elapsed(), 2 * SECOND);
+    handle.run(slow("work", SECOND, &Journal::default())).unwrap();
+    tokio::task::yield_now().await;
+    handle.stop();
+    tokio::time::sleep(SECOND / 2).await;
+    let blockers = outer.group().readiness().blockers;
+    assert_eq!(blockers, [Blocker::SettingUp, Blocker::NotReady("inner".into())]);
+    outer.wait().await.unwrap();
 }

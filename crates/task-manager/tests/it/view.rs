@@ -220,3 +220,18 @@ async fn a_handle_to_a_task_that_has_ended_says_so_and_has_no_deadline() {
     manager.shutdown().await.unwrap_err();
     assert_eq!((task.info().state, task.info().remaining), (TaskState::Ended, None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cleanup_that_is_registered_is_a_change_of_the_group() {
+    let manager = Manager::new();
+    let mut group = manager.group();
+    let listed = tokio::spawn(async move {
+        group.changed().await;
+        group.snapshot().cleanups.len()
+    });
+    tokio::task::yield_now().await;
+    manager.cleanup("close", async || Ok(())).unwrap();
+    let listed = tokio::time::timeout(SECOND, listed).await;
+    assert_eq!(listed.expect("somebody was told").unwrap(), 1);
+    manager.shutdown().await.unwrap();
+}

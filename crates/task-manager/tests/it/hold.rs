@@ -1,0 +1,174 @@
+//! What a hold keeps from having ended, and what its holders hear.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use task_manager::{CauseKind, Context, Manager, Outcome, TaskState, task_fn};
+
+use crate::support::{SECOND, worker};
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_keeps_the_task_from_having_ended() {
+    let manager = Manager::new();
+    let (release, held) = tokio::sync::oneshot::channel::<()>();
+    let task = manager
+        .run_ephemeral(task_fn("holder", async |ctx| {
+            let hold = ctx.hold();
+            tokio::spawn(async move {
+                let _ = held.await;
+                drop(hold);
+            });
+            Ok(())
+        }))
+        .unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(task.outcome(), None);
+    release.send(()).unwrap();
+    assert_eq!(task.ended().await, Outcome::Completed);
+    manager.wait().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_counts_at_once_though_the_task_is_still_held_and_tells_the_holders() {
+    let manager = Manager::new();
+    let other = manager.run(worker("other")).unwrap();
+    let task = manager
+        .run(task_fn("holder", async |ctx| {
+            let hold = ctx.hold();
+            tokio::spawn(async move {
+                ctx.cancelled().await;
+                tokio::time::sleep(SECOND).await;
+                drop(hold);
+            });
+            Err(anyhow!("disk full"))
+        }))
+        .unwrap();
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(
+        format!("{:#}", anyhow::Error::new(error.clone())),
+        "task `holder` failed: disk full"
+    );
+    assert_eq!(
+        (task.outcome(), other.outcome()),
+        (Some(Outcome::Failed), Some(Outcome::Completed))
+    );
+    let report = error.report().unwrap();
+    assert_eq!(report.cause().kind.to_string(), "task `holder` failed");
+    assert_eq!((report.failures().len(), report.later_triggers().len()), (1, 0), "{report}");
+    assert_eq!((report.steps().triggered, report.steps().ended), (Duration::ZERO, SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_is_not_lost_when_its_held_task_is_abandoned() {
+    let manager = Manager::new();
+    let task = manager
+        .run(task_fn("holder", async |ctx| {
+            std::mem::forget(ctx.hold());
+            Err(anyhow!("disk full"))
+        }))
+        .unwrap();
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(task.outcome(), Some(Outcome::Abandoned));
+    assert_eq!(error.to_string(), "task `holder` failed (+1 more)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_wrong_after_a_task_was_abandoned_is_reported_while_there_is_a_report_to_come() {
+    let manager = Manager::new();
+    let (fail, told) = tokio::sync::oneshot::channel::<()>();
+    manager
+        .run(task_fn("late", async |ctx: Context| {
+            let hold = ctx.hold();
+            tokio::spawn(async move {
+                let _ = told.await;
+                ctx.record_failure(anyhow!("commit failed"));
+                drop(hold);
+            });
+            std::future::pending().await
+        }))
+        .unwrap();
+    manager
+        .cleanup("tells", async move || {
+            let _ = fail.send(());
+            tokio::time::sleep(SECOND).await;
+            Ok(())
+        })
+        .unwrap();
+    let error = manager.shutdown().await.unwrap_err();
+    let failures = error.report().unwrap().failures();
+    assert!(
+        failures.iter().any(|failure| failure.to_string().contains("commit failed")),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clean_end_tells_the_holders_and_is_not_taken_for_one_that_was_asked_for() {
+    let manager = Manager::new();
+    let task = manager
+        .run(task_fn("holder", async |ctx: Context| {
+            let hold = ctx.hold();
+            tokio::spawn(async move {
+                ctx.cancelled().await;
+                tokio::time::sleep(2 * SECOND).await;
+                drop(hold);
+            });
+            tokio::time::sleep(5 * SECOND).await;
+            Ok(())
+        }))
+        .unwrap();
+    tokio::time::sleep(6 * SECOND).await;
+    let info = task.info();
+    assert_eq!(
+        (info.state, info.in_state),
+        (TaskState::Stopping, SECOND),
+        "since its future ended"
+    );
+    let report = manager.wait().await.unwrap();
+    let CauseKind::TaskEnded { outcome, was_asked, .. } = report.cause().kind else {
+        panic!("{report}")
+    };
+    assert_eq!((outcome, was_asked), (Outcome::Completed, false));
+    assert_eq!(report.steps().triggered, 7 * SECOND);
+    assert_eq!(report.tasks()[0].stop_took, None, "never asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_asked_for_says_so_and_how_long_it_took() {
+    let manager = Manager::new();
+    let task = manager
+        .run(task_fn("slow", async |ctx: Context| {
+            ctx.cancelled().await;
+            tokio::time::sleep(SECOND).await;
+            Ok(())
+        }))
+        .unwrap();
+    tokio::time::sleep(SECOND).await;
+    task.stop();
+    let report = manager.wait().await.unwrap();
+    assert!(
+        matches!(report.cause().kind, CauseKind::TaskEnded { was_asked: true, .. }),
+        "{report}"
+    );
+    assert_eq!(report.tasks()[0].stop_took, Some(SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_context_that_outlives_its_task_stays_valid_and_is_cancelled() {
+    let manager = Manager::new();
+    let (give, take) = tokio::sync::oneshot::channel();
+    let task = task_fn("brief", async |ctx: Context| {
+        let _ = give.send(ctx);
+        Ok(())
+    });
+    manager.run_ephemeral(task).unwrap().ended().await;
+    let ctx = take.await.unwrap();
+    assert!(ctx.is_cancelled() && ctx.is_draining());
+    ctx.cancelled().await;
+    ctx.set_ready(true);
+    drop(ctx.hold());
+    assert_eq!((ctx.name(), ctx.group().snapshot().totals.completed), ("brief", 1));
+    ctx.request_stop("from behind");
+    let report = manager.wait().await.unwrap();
+    assert_eq!(report.cause().to_string(), "from behind (task `brief`)");
+}
