@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::anyhow;
-use task_manager::{Context, Escalation, FailureKind, Handle, Manager, Origin, Outcome, task_fn};
+use task_manager::{FailureKind, Handle, Manager, Origin, Outcome, task_fn};
 use tokio::time::Instant;
 
 use crate::support::{Journal, SECOND, slow, worker};
@@ -195,29 +195,4 @@ async fn the_budget_of_cleanups_is_shared_and_all_but_the_hanging_ones_run() {
     let aborted = error.report().unwrap().failures().iter();
     assert!(aborted.clone().all(|failure| matches!(failure.kind, FailureKind::Aborted)));
     assert_eq!(aborted.count(), 5);
-}
-
-#[tokio::test(start_paused = true)]
-async fn in_a_hurry_cleanups_share_the_short_budget() {
-    let manager = Manager::builder().short_cleanup_budget(SECOND / 2).build().unwrap();
-    for name in ["second", "first"] {
-        manager
-            .cleanup(name, async || {
-                std::future::pending::<()>().await;
-                Ok(())
-            })
-            .unwrap();
-    }
-    let hurrying = async |ctx: Context| {
-        ctx.escalate(Escalation::Abort);
-        Ok(())
-    };
-    manager.run(task_fn("signals", hurrying)).unwrap();
-    let began = Instant::now();
-    let error = manager.wait().await.unwrap_err();
-    let took = began.elapsed();
-    assert!(took <= SECOND / 2 + SECOND / 100, "{took:?}");
-    let report = error.report().unwrap();
-    let outcomes = report.cleanups().iter().map(|cleanup| cleanup.outcome);
-    assert!(outcomes.eq([Some(Outcome::Aborted); 2]), "{report}");
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::anyhow;
-use task_manager::{Context, FailureKind, Manager, Outcome, Task, task_fn};
+use task_manager::{Context, FailureKind, Manager, Outcome, Phase, Task, task_fn};
 use tracing::{Event, Metadata, Subscriber, span, subscriber};
 
 use crate::support::{SECOND, deaf, worker};
@@ -232,4 +232,36 @@ async fn a_panic_that_was_caught_outside_of_every_task_lends_its_place_to_none()
     let error = manager.wait().await.unwrap_err();
     let FailureKind::Panic(panic) = &error.root().unwrap().kind else { panic!("{error:?}") };
     assert_eq!((&*panic.message, &panic.location), ("broken", &None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_phase_and_its_gate_are_asked_for_once_and_a_panic_in_either_refuses_the_task() {
+    struct Asked(Arc<AtomicUsize>, usize);
+    impl Asked {
+        fn answer(&self) {
+            assert!(self.0.fetch_add(1, Ordering::SeqCst) < self.1, "no answer");
+        }
+    }
+    impl Task for Asked {
+        fn phase(&self) -> Phase {
+            self.answer();
+            Phase::WORK
+        }
+        fn gates_readiness(&self) -> bool {
+            self.answer();
+            false
+        }
+        async fn run(self, _: Context) -> anyhow::Result<()> {
+            Ok(())
+        }
+    }
+    let manager = Manager::new();
+    for answers in 0..2 {
+        let refused = manager.run(Asked(Arc::default(), answers)).unwrap_err();
+        assert!(refused.to_string().ends_with("its properties: no answer"), "{refused}");
+    }
+    let asked = Arc::new(AtomicUsize::new(0));
+    manager.run(Asked(asked.clone(), 2)).unwrap();
+    manager.wait().await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
 }

@@ -21,6 +21,11 @@ fn a_hundred_years_can_be_asked_for_and_no_more() {
 fn budgets_that_leave_no_time_to_stop_are_an_error() {
     let error = Manager::builder().total(SECOND).build().unwrap_err();
     assert!(error.to_string().contains("the total of 1s must exceed"), "{error}");
+    let builder = Manager::builder().drain_delay(SECOND).total(6 * SECOND + SECOND / 10);
+    drop(builder.clone().build().unwrap());
+    builder.cleanup_budget(5 * SECOND + Duration::from_nanos(1)).build().unwrap_err();
+    let error = Manager::builder().short_cleanup_budget(Duration::MAX).build().unwrap_err();
+    assert!(error.to_string().contains("short cleanup budget is over 100 years"), "{error}");
     let error = Manager::builder().drain_delay(Duration::MAX).build().unwrap_err();
     assert!(error.to_string().contains("drain delay is over 100 years"), "{error}");
     let error = Manager::builder().total(Duration::MAX).build().unwrap_err();

@@ -225,3 +225,35 @@ async fn readiness_and_the_stop_of_one_task_are_events_too() {
     assert_eq!(lines.read(), expected);
     manager.shutdown().await.unwrap_err();
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_given_up_and_what_comes_too_late_are_events_and_a_failed_cleanup_is_an_error() {
+    let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
+    let builder = Manager::builder().total(4 * SECOND).cleanup_budget(SECOND);
+    let manager = builder.build().unwrap();
+    let (release, held) = tokio::sync::oneshot::channel::<()>();
+    let holder = async |ctx: Context| {
+        let hold = ctx.hold();
+        tokio::spawn(async move {
+            let _ = held.await;
+            drop(hold);
+        });
+        std::future::pending().await
+    };
+    let task = manager.run(task_fn("holder", holder)).unwrap();
+    manager.cleanup("close", async || Err(anyhow!("no such file"))).unwrap();
+    manager.shutdown().await.unwrap_err();
+    release.send(()).unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(task.outcome(), Some(task_manager::Outcome::Abandoned));
+    manager.setup_failed(anyhow!("no config"));
+    let expected = [
+        r#"WARN message=deadline passed, aborting manager="manager" tasks="holder" more=0"#,
+        r#"ERROR message=still alive after the abort, abandoned manager="manager" tasks="holder" more=0"#,
+        r#"ERROR message=cleanup failed manager="manager" cleanup="close" outcome="failed" error="no such file""#,
+        r#"ERROR message=shutdown ended manager="manager" cause="stop was called" failures=2"#,
+        r#"WARN message=abandoned task ended after all manager="manager" task="holder" id=1 outcome="aborted""#,
+        r#"ERROR message=setup failed after the end manager="manager" error="no config""#,
+    ];
+    assert_eq!(lines.read(), expected);
+}

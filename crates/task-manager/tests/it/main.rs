@@ -4,9 +4,11 @@
 mod callers;
 mod cleanup;
 mod depth;
+mod drain;
 mod ends;
 mod foreign;
 mod hold;
+mod hurry;
 mod limits;
 mod log;
 mod nesting;

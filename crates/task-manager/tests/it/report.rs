@@ -3,7 +3,9 @@
 use std::{error::Error as _, io};
 
 use anyhow::{Context as _, anyhow};
-use task_manager::{Context, Manager, Outcome, Phase, Report, ShutdownError, Task, task_fn};
+use task_manager::{
+    CauseKind, Context, Manager, Outcome, Phase, Report, ShutdownError, Task, task_fn,
+};
 
 use crate::support::{Journal, SECOND, deaf, slow, worker};
 
@@ -218,4 +220,18 @@ async fn cleanups_beyond_the_limit_are_counted() {
     let text = report.to_string();
     assert!(text.ends_with("… and 4080 more cleanups"), "{text}");
     assert_eq!(manager.group().snapshot().cleanups.len(), 4_096);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_setup_that_fails_once_a_shutdown_has_begun_is_a_failure_and_a_later_trigger_of_it() {
+    let manager = Manager::new();
+    manager.run(slow("work", SECOND, &Journal::default())).unwrap();
+    manager.stop();
+    manager.setup_failed(anyhow!("the broker was gone already"));
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(error.to_string(), "the setup failed");
+    let report = error.report().unwrap();
+    assert_eq!(report.cause().kind, CauseKind::Stopped);
+    assert_eq!(report.later_triggers()[0].kind, CauseKind::SetupFailed);
+    assert_eq!(error.exit_code(), 1, "it is not what ended the service");
 }

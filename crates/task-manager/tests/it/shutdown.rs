@@ -6,10 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::anyhow;
-use task_manager::{
-    Context, Escalation, FailureKind, Manager, Outcome, Phase, Task, Timeout, task_fn,
-};
+use task_manager::{Context, FailureKind, Manager, Outcome, Phase, Task, Timeout, task_fn};
 use tokio::time::Instant;
 
 use crate::support::{Journal, SECOND, deaf, slow, worker};
@@ -30,42 +27,6 @@ async fn phases_stop_in_order_and_each_waits_for_the_one_before() {
     assert!(position("work-b ended") < position("probes stopping"));
     assert!(position("work-b stopping") < position("work-a ended"), "one phase stops concurrently");
     assert_eq!(began.elapsed().as_secs(), 4);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_drain_delay_lets_work_go_on_and_ends_early_when_nothing_is_left_to_drain() {
-    let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
-    let journal = Journal::default();
-    let noted = journal.clone();
-    manager
-        .run(task_fn("work", async move |ctx: Context| {
-            ctx.draining().await;
-            noted.note("draining");
-            assert!(!ctx.is_cancelled());
-            tokio::time::sleep(3 * SECOND).await;
-            Ok(())
-        }))
-        .unwrap();
-    manager.run(worker("probes").in_phase(Phase::SUPPORT)).unwrap();
-    let began = Instant::now();
-    manager.shutdown().await.unwrap();
-    assert_eq!(journal.read(), ["draining"]);
-    assert_eq!(began.elapsed().as_secs(), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_drain_is_skipped_after_a_failure_unless_an_ingress_task_is_alive() {
-    for (ingress, seconds) in [(false, 0), (true, 10)] {
-        let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
-        manager.run(worker("work")).unwrap();
-        if ingress {
-            manager.run(worker("server").in_phase(Phase::INGRESS)).unwrap();
-        }
-        manager.run(task_fn("bad", async |_| Err(anyhow!("no")))).unwrap();
-        let began = Instant::now();
-        manager.wait().await.unwrap_err();
-        assert_eq!(began.elapsed().as_secs(), seconds);
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,33 +132,6 @@ async fn without_a_limit_nobody_is_aborted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abort_escalation_ends_drain_and_grace_now_and_shortens_the_cleanup() {
-    let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
-    manager.run(deaf("deaf")).unwrap();
-    manager.cleanup("slow", async || std::future::pending().await).unwrap();
-    manager
-        .run(
-            task_fn("signals", async |ctx: Context| {
-                ctx.request_stop("signal SIGINT");
-                tokio::time::sleep(SECOND).await;
-                ctx.escalate(Escalation::Abort);
-                ctx.cancelled().await;
-                Ok(())
-            })
-            .in_phase(Phase::SUPPORT),
-        )
-        .unwrap();
-    let began = Instant::now();
-    let error = manager.wait().await.unwrap_err();
-    let report = error.report().unwrap();
-    assert_eq!(report.cause().to_string(), "signal SIGINT (task `signals`)");
-    // 250 ms for work to end by itself and then to be dropped, and 1 s for the cleanup, less its 250 ms to be dropped.
-    assert_eq!(began.elapsed(), Duration::from_millis(1_000 + 250 + 750), "{report}");
-    let aborted: Vec<_> = report.failures().iter().map(|failure| &*failure.name).collect();
-    assert_eq!(aborted, ["deaf", "slow"], "the signal task had time to end");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_task_is_polled_at_least_once_even_if_aborted_before() {
     let manager = Manager::new();
     let journal = Journal::default();
@@ -294,4 +228,16 @@ async fn a_task_stopped_before_its_first_poll_still_runs_once() {
     manager.wait().await.unwrap();
     assert_eq!(journal.read(), ["polled, cancelled: true"]);
     assert_eq!(task.outcome(), Some(Outcome::Completed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phase_below_the_one_that_is_stopped_is_closed_too() {
+    let manager = Manager::new();
+    manager.run(slow("work", SECOND, &Journal::default())).unwrap();
+    manager.stop();
+    tokio::task::yield_now().await;
+    let refused = manager.run(worker("server").in_phase(Phase::INGRESS)).unwrap_err();
+    assert!(refused.is_too_late());
+    manager.run(worker("batcher").in_phase(Phase::new(101))).unwrap();
+    manager.wait().await.unwrap();
 }

@@ -1,0 +1,125 @@
+//! A shutdown that is told to hurry.
+
+use std::time::Duration;
+
+use task_manager::{
+    CauseKind, Context, Escalation, Manager, Outcome, Phase, Task, Timeout, task_fn,
+};
+use tokio::time::Instant;
+
+use crate::support::{Journal, SECOND, deaf, slow};
+
+#[tokio::test(start_paused = true)]
+async fn told_to_end_the_drain_the_group_stops_at_once_and_each_task_keeps_its_time() {
+    let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
+    manager.run(slow("work", 9 * SECOND, &Journal::default())).unwrap();
+    let hurrying = async |ctx: Context| {
+        ctx.draining().await;
+        tokio::time::sleep(2 * SECOND).await;
+        ctx.escalate(Escalation::EndDrain);
+        assert!(!ctx.is_cancelled(), "its phase comes later");
+        ctx.cancelled().await;
+        Ok(())
+    };
+    manager.run(task_fn("signals", hurrying).in_phase(Phase::SUPPORT)).unwrap();
+    let report = manager.shutdown().await.unwrap();
+    let steps = report.steps();
+    assert_eq!(steps.stopping - steps.triggered, 2 * SECOND);
+    assert_eq!(steps.ended - steps.stopping, 9 * SECOND);
+    assert_eq!(report.cause().kind, CauseKind::Stopped);
+    let later: Vec<_> = report.later_triggers().iter().map(ToString::to_string).collect();
+    assert_eq!(later, ["told to hurry (task `signals`)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn told_to_hurry_a_running_group_begins_its_shutdown_without_a_drain() {
+    let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
+    manager.run(slow("work", SECOND, &Journal::default())).unwrap();
+    let hurrying = async |ctx: Context| {
+        ctx.escalate(Escalation::EndDrain);
+        Ok(())
+    };
+    manager.run_ephemeral(task_fn("signals", hurrying)).unwrap();
+    let report = manager.wait().await.unwrap();
+    assert_eq!(report.cause().to_string(), "told to hurry (task `signals`)");
+    assert_eq!(report.steps().ended - report.steps().triggered, SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_escalation_ends_drain_and_grace_now_and_shortens_the_cleanup() {
+    let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
+    manager.run(deaf("deaf")).unwrap();
+    manager.cleanup("slow", async || std::future::pending().await).unwrap();
+    manager
+        .run(
+            task_fn("signals", async |ctx: Context| {
+                ctx.request_stop("signal SIGINT");
+                tokio::time::sleep(SECOND).await;
+                ctx.escalate(Escalation::Abort);
+                ctx.cancelled().await;
+                Ok(())
+            })
+            .in_phase(Phase::SUPPORT),
+        )
+        .unwrap();
+    let began = Instant::now();
+    let error = manager.wait().await.unwrap_err();
+    let report = error.report().unwrap();
+    assert_eq!(report.cause().to_string(), "signal SIGINT (task `signals`)");
+    // 250 ms for work to end by itself and then to be dropped, and 1 s for the cleanup, less its 250 ms to be dropped.
+    assert_eq!(began.elapsed(), Duration::from_millis(1_000 + 250 + 750), "{report}");
+    let aborted: Vec<_> = report.failures().iter().map(|failure| &*failure.name).collect();
+    assert_eq!(aborted, ["deaf", "slow"], "the signal task had time to end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_limit_an_escalation_still_aborts_and_cleanups_keep_their_budget() {
+    let manager = Manager::builder().total(Timeout::Never).build().unwrap();
+    manager.cleanup("hangs", async || std::future::pending().await).unwrap();
+    let hurrying = async |ctx: Context| {
+        ctx.cancelled().await;
+        assert_eq!(ctx.remaining(), None);
+        tokio::time::sleep(1_000 * SECOND).await;
+        ctx.escalate(Escalation::Abort);
+        Ok(())
+    };
+    manager.run(task_fn("signals", hurrying)).unwrap();
+    manager.run(deaf("deaf")).unwrap();
+    let error = manager.shutdown().await.unwrap_err();
+    let report = error.report().unwrap();
+    let names: Vec<_> = report.failures().iter().map(|failure| &*failure.name).collect();
+    assert_eq!(names, ["deaf", "hangs"]);
+    assert_eq!(report.steps().ended.as_secs(), 1_000, "{report}");
+    assert_eq!(report.steps().budget, None);
+
+    let manager = Manager::builder().total(Timeout::Never).build().unwrap();
+    manager.cleanup("hangs", async || std::future::pending().await).unwrap();
+    let error = manager.shutdown().await.unwrap_err();
+    let took = error.report().unwrap().steps().ended;
+    assert_eq!(took, Duration::from_millis(4_750), "5 s less 250 ms to be dropped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_hurry_cleanups_share_the_short_budget() {
+    let manager = Manager::builder().short_cleanup_budget(SECOND / 2).build().unwrap();
+    for name in ["second", "first"] {
+        manager
+            .cleanup(name, async || {
+                std::future::pending::<()>().await;
+                Ok(())
+            })
+            .unwrap();
+    }
+    let hurrying = async |ctx: Context| {
+        ctx.escalate(Escalation::Abort);
+        Ok(())
+    };
+    manager.run(task_fn("signals", hurrying)).unwrap();
+    let began = Instant::now();
+    let error = manager.wait().await.unwrap_err();
+    let took = began.elapsed();
+    assert!(took <= SECOND / 2 + SECOND / 100, "{took:?}");
+    let report = error.report().unwrap();
+    let outcomes = report.cleanups().iter().map(|cleanup| cleanup.outcome);
+    assert!(outcomes.eq([Some(Outcome::Aborted); 2]), "{report}");
+}
