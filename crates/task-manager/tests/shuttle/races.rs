@@ -1,0 +1,187 @@
+//! Who comes, goes, stops, waits or registers at the same time as others do.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use anyhow::anyhow;
+use shuttle::{
+    future::{self, block_on},
+    thread,
+};
+use task_manager::{CauseKind, Context, Handle, Outcome, Phase, Step, Task, task_fn};
+
+use crate::{Traces, check_admission, explore, patient, report, worker};
+
+#[test]
+fn a_run_that_races_a_stop_and_a_wait_is_part_of_the_shutdown_or_handed_back() {
+    explore(|| {
+        let manager = patient();
+        let traces = Traces::default();
+        let runner = thread::spawn({
+            let (handle, task) = (manager.handle(), worker("late", &traces));
+            move || handle.run(task)
+        });
+        let stopper = thread::spawn({
+            let handle = manager.handle();
+            move || handle.stop()
+        });
+        let report = report(block_on(manager.wait()));
+        let admitted = runner.join().unwrap();
+        stopper.join().unwrap();
+        check_admission(&admitted, &traces, &report);
+        assert_eq!(report.totals().started, u64::from(admitted.is_ok()), "{report}");
+        assert!(report.is_clean(), "{report}");
+    });
+}
+
+#[test]
+fn two_failures_at_once_are_one_cause_and_two_failures() {
+    explore(|| {
+        let manager = patient();
+        for name in ["one", "other"] {
+            // Refused if the other one was so quick as to have ended everything.
+            let _ = manager.run(task_fn(name, async |_| Err(anyhow!("no"))));
+        }
+        let report = report(block_on(manager.wait()));
+        let totals = report.totals();
+        assert_eq!(totals.failed, totals.started);
+        assert_eq!(report.failures().len() as u64, totals.started, "{report}");
+        let CauseKind::TaskEnded { task, outcome, .. } = &report.cause().kind else {
+            panic!("{report}");
+        };
+        assert_eq!(*outcome, Outcome::Failed);
+        assert_eq!(report.failures()[0].name, *task, "the root is the cause: {report}");
+    });
+}
+
+#[test]
+fn a_cleanup_that_races_the_end_is_run_once_or_handed_back() {
+    explore(|| {
+        let manager = patient();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let register = |handle: Handle| {
+            let runs = Arc::clone(&runs);
+            thread::spawn(move || {
+                let hook = async move || {
+                    runs.fetch_add(1, Ordering::SeqCst);
+                    Ok(())
+                };
+                handle.cleanup("late", hook).is_ok()
+            })
+        };
+        let registrars = [register(manager.handle()), register(manager.handle())];
+        let traces = Traces::default();
+        manager.run(worker("work", &traces)).unwrap();
+        let report = report(block_on(manager.shutdown()));
+        let registered: usize =
+            registrars.map(|registrar| usize::from(registrar.join().unwrap())).iter().sum();
+        assert_eq!(report.cleanups().len(), registered, "{report}");
+        let run = report.cleanups().iter().filter(|cleanup| cleanup.outcome.is_some()).count();
+        assert_eq!(runs.load(Ordering::SeqCst), run, "{report}");
+        assert_eq!(traces.drops(), 1, "alive beside a cleanup");
+    });
+}
+
+#[test]
+fn a_dropped_manager_leaves_nobody_running_unseen() {
+    explore(|| {
+        let manager = patient();
+        let handle = manager.handle();
+        let traces = [Traces::default(), Traces::default()];
+        let first = manager.run(worker("first", &traces[0])).unwrap();
+        let runner = thread::spawn({
+            let (handle, task) = (handle.clone(), worker("second", &traces[1]));
+            move || handle.run(task)
+        });
+        let waiter = future::spawn(async move { handle.wait().await });
+        drop(manager);
+        assert_eq!(block_on(first.ended()), Outcome::Completed);
+        let second = runner.join().unwrap();
+        if let Ok(second) = &second {
+            assert_eq!(block_on(second.ended()), Outcome::Completed);
+        }
+        match block_on(waiter).unwrap() {
+            Ok(report) => {
+                assert_eq!(report.cause().kind, CauseKind::Dropped);
+                check_admission(&second, &traces[1], &report);
+            }
+            Err(error) => assert!(error.is_gone(), "{error:?}"),
+        }
+        assert_eq!(traces[0].drops(), 1);
+    });
+}
+
+#[test]
+fn readiness_that_races_a_stop_is_answered_and_false_from_the_trigger_on() {
+    explore(|| {
+        let manager = Arc::new(patient());
+        let task = task_fn("gate", async |ctx: Context| {
+            ctx.set_ready(true);
+            ctx.cancelled().await;
+            ctx.set_ready(true);
+            Ok(())
+        });
+        manager.run(task.gating_readiness()).unwrap();
+        let ready = thread::spawn({
+            let manager = Arc::clone(&manager);
+            move || {
+                let answer = block_on(manager.ready());
+                answer.err().map(|error| error.to_string())
+            }
+        });
+        let stopper = thread::spawn({
+            let manager = Arc::clone(&manager);
+            move || {
+                manager.stop();
+                assert!(!manager.group().readiness().is_ready(), "ready after the trigger");
+            }
+        });
+        assert!(report(block_on(manager.wait())).is_clean());
+        ready.join().unwrap();
+        stopper.join().unwrap();
+        assert_eq!(manager.group().step(), Step::Ended);
+    });
+}
+
+#[test]
+fn all_who_wait_get_the_same_report_and_one_who_gives_up_takes_it_from_nobody() {
+    explore(|| {
+        let manager = Arc::new(patient());
+        manager.run_ephemeral(worker("work", &Traces::default())).unwrap();
+        let waiters = [(); 2].map(|()| {
+            let manager = Arc::clone(&manager);
+            thread::spawn(move || report(block_on(manager.wait())))
+        });
+        let quitter = future::spawn({
+            let handle = manager.handle();
+            async move { handle.wait().await.is_ok() }
+        });
+        quitter.abort();
+        manager.stop();
+        let own = report(block_on(manager.wait()));
+        for waiter in waiters {
+            assert_eq!(format!("{:?}", waiter.join().unwrap()), format!("{own:?}"));
+        }
+    });
+}
+
+#[test]
+fn a_group_whose_last_task_ends_while_somebody_begins_to_wait_completes() {
+    explore(|| {
+        let manager = patient();
+        let traces = [Traces::default(), Traces::default()];
+        manager.run(worker("probes", &traces[0]).in_phase(Phase::SUPPORT)).unwrap();
+        manager.run_ephemeral(task_fn("job", async |_| Ok(()))).unwrap();
+        let one = manager.run_ephemeral(worker("one", &traces[1])).unwrap();
+        let stopper = thread::spawn(move || {
+            one.stop();
+            block_on(one.ended())
+        });
+        let report = report(block_on(manager.wait()));
+        assert_eq!(report.cause().kind, CauseKind::Completed);
+        assert_eq!(stopper.join().unwrap(), Outcome::Completed);
+        assert_eq!(report.totals().completed, 3, "{report}");
+    });
+}
