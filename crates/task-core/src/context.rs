@@ -42,7 +42,8 @@ impl Context {
         self.0.name()
     }
 
-    /// Resolves when this task is asked to end: its phase is being stopped, or it alone.
+    /// Resolves when this task is asked to end: its phase is being stopped, or it alone. For those who hold it, also when
+    /// its future has ended.
     ///
     /// # Cancel safety
     ///
@@ -67,7 +68,7 @@ impl Context {
         self.0.stage().reached(Stage::Draining)
     }
 
-    /// Tells whether the group is draining, or beyond.
+    /// Tells whether the group is draining, or beyond, or this task alone is asked to end.
     pub fn is_draining(&self) -> bool {
         self.0.stage().get() >= Stage::Draining
     }
@@ -171,8 +172,8 @@ impl Context {
         self.0.set_status(status.into());
     }
 
-    /// Asks the whole group to stop, and returns at once. The first reason becomes the cause of the shutdown; later
-    /// ones are recorded beside it. It is no failure.
+    /// Asks the whole group to stop, and returns at once. If nothing has begun the shutdown before, the reason
+    /// becomes its cause; otherwise it is recorded beside the cause, as one of the first 16. It is no failure.
     pub fn request_stop(&self, reason: impl Into<Cow<'static, str>>) {
         self.0.request_stop(reason.into());
     }

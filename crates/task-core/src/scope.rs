@@ -82,7 +82,7 @@ pub enum Escalation {
 /// Keeps a task from having ended while it lives: what [`Context::hold`](crate::Context::hold) returns.
 ///
 /// Give one to each thread or spawned task that belongs to the work of a task. The task's outcome is taken from its
-/// own future; only the instant of its end waits for the last hold. When that future has ended, the task's context is
+/// own future; only the instant of its end waits for the last hold; one that is held beyond its deadline is abandoned. When that future has ended, the task's context is
 /// cancelled, which tells the holders to let go; if it failed, the group stops at once and not only then.
 #[must_use = "the hold is released when dropped"]
 pub struct Hold(Arc<dyn Scope>);

@@ -40,7 +40,7 @@ pub struct TaskInfo {
     pub is_ephemeral: bool,
     /// What it is doing, as the manager sees it.
     pub state: TaskState,
-    /// How long it has been in this state.
+    /// How long it has been in this state; of one that is being aborted or was abandoned, since it was asked to end.
     pub in_state: Duration,
     /// How long it has been running.
     pub uptime: Duration,

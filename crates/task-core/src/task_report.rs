@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use crate::{Outcome, Phase, TaskId};
 
-/// How one task ended that was alive when the shutdown began, or whose failure began it.
+/// How one task ended that was alive when the shutdown began, whose end began it, or that came later.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TaskReport {

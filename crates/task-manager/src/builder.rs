@@ -77,7 +77,8 @@ impl Builder {
     /// Sets how long the service goes on working after it has ceased to be ready, so that load balancers can take it
     /// out first; part of the total. Kubernetes users set 5 to 15 s. It ends early when no task below
     /// [`Phase::SUPPORT`](task_core::Phase::SUPPORT) is left, and is skipped after a failure unless an
-    /// [`INGRESS`](task_core::Phase::INGRESS) task is alive. Default: zero.
+    /// [`INGRESS`](task_core::Phase::INGRESS) task is alive, and always when the parent stops the group or the manager is
+    /// dropped. Default: zero.
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.0.budgets.drain = delay;
         self
@@ -97,8 +98,8 @@ impl Builder {
         self
     }
 
-    /// Limits the time from here to the first readiness; a group that is not ready by then is stopped, as a failure.
-    /// Default: never.
+    /// Limits the time from the making of the manager to the first readiness, for which somebody must wait; a group that
+    /// is not ready by then is stopped, as a failure. Default: never.
     pub fn start_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.0.start = timeout.into().limit();
         self
@@ -136,7 +137,8 @@ impl Builder {
         self
     }
 
-    /// Makes the manager. Outside of a Tokio runtime, it is tied to the runtime of its first use.
+    /// Makes the manager. Outside of a Tokio runtime, it is tied to the runtime of its first use, and times that are
+    /// counted since it was made are counted from then.
     ///
     /// # Errors
     ///

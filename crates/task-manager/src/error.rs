@@ -45,7 +45,7 @@ impl ShutdownError {
         }
     }
 
-    /// Returns the failure that everything began with: `None` if the wait itself was refused.
+    /// Returns the root, which is the failure that came first: `None` if the wait itself was refused.
     pub fn root(&self) -> Option<&Failure> {
         self.report()?.failures().first()
     }

@@ -20,7 +20,8 @@ pub struct Failure {
     pub origin: Origin,
     /// The name; behind a nested manager, the path to it: `ingest/consumer`.
     pub name: String,
-    /// Which admission it was, if it was a task of this very group or a cleanup: tells those of one name apart.
+    /// Which admission it was, if it was a task of this very group or a cleanup that had its turn: tells those of one
+    /// name apart.
     pub id: Option<TaskId>,
     /// What happened.
     pub kind: FailureKind,
@@ -66,7 +67,7 @@ pub enum FailureKind {
         /// Why not.
         reason: &'static str,
     },
-    /// It gated readiness, or the whole group did, and was not ready in time.
+    /// The group was not ready in time.
     NotReady {
         /// What was waited for.
         blockers: Vec<String>,

@@ -26,7 +26,8 @@
 //!
 //! # Tasks
 //!
-//! [`Manager::run`] admits a **critical** task: any end of it stops the group. [`Manager::run_ephemeral`] admits one
+//! [`Manager::run`] admits a **critical** task: any end of it stops the group, unless
+//! [only failures do](Builder::only_failures_stop). [`Manager::run_ephemeral`] admits one
 //! whose clean end is fine. Both give a [`TaskHandle`], to stop that one task or to wait for its [`Outcome`]; dropping
 //! it changes nothing. Tasks are spawned, so they run in parallel on a multi-thread runtime. Each runs in a
 //! [`tracing`] span `task` with its name.

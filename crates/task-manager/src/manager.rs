@@ -47,7 +47,7 @@ pub struct Manager {
 
 impl Manager {
     /// Makes a manager with the defaults that [`Builder`] states. Outside of a Tokio runtime, it is tied to the
-    /// runtime of its first use.
+    /// runtime of its first use, and times that are counted since it was made are counted from then.
     pub fn new() -> Self {
         Self::from_shared(Shared::new(Settings::default()))
     }
@@ -61,7 +61,8 @@ impl Manager {
         Self { shared }
     }
 
-    /// Runs a critical task: any end of it, clean or not, stops the group.
+    /// Runs a critical task: any end of it, clean or not, stops the group; see
+    /// [`only_failures_stop`](Builder::only_failures_stop) for the other policy.
     ///
     /// The task is spawned on the caller's runtime, or on the manager's for a caller outside of any. It may be called
     /// from anywhere at any time, tasks of this group included; while the group drains, tasks are still admitted, and
@@ -156,8 +157,9 @@ impl Manager {
         self.shared.ready().await
     }
 
-    /// Stops the group because the service could not be set up: records `error` as the root failure, and
-    /// [`Report::exit_code`] says so. For entry points; tasks return their errors.
+    /// Stops the group because the service could not be set up. `error` is a failure, the root unless something failed
+    /// before, and [`Report::exit_code`] says so unless something else had begun the shutdown. After the end it is only
+    /// logged. For entry points; tasks return their errors.
     pub fn setup_failed(&self, error: impl Into<anyhow::Error>) {
         self.shared.setup_failed(error.into());
     }

@@ -110,8 +110,8 @@ impl Report {
         self.0.omitted_failures
     }
 
-    /// Returns the tasks that were alive at the trigger or failed, in the order in which they ended; at most the
-    /// last 4,096.
+    /// Returns the tasks that were alive at the trigger, the one whose end it was, and those that came later, in the
+    /// order in which they ended; at most the last 4,096.
     pub fn tasks(&self) -> &[TaskReport] {
         &self.0.tasks
     }
@@ -142,7 +142,8 @@ impl Report {
         self.0.steps
     }
 
-    /// Returns the exit code that says how it went: 0 clean, 3 if the setup failed, otherwise 1.
+    /// Returns the exit code that says how it went: 0 clean, 3 if a failed setup began the shutdown, otherwise
+    /// 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             _ if self.is_clean() => 0,

@@ -25,7 +25,7 @@ impl TaskHandle {
         self.0.id
     }
 
-    /// Returns how the task ended; `None` while it is alive.
+    /// Returns how the task ended; `None` while it is alive and not given up.
     pub fn outcome(&self) -> Option<Outcome> {
         self.0.outcome()
     }
@@ -41,7 +41,7 @@ impl TaskHandle {
     }
 
     /// Asks this one task to end, and returns at once. It has no deadline of its own. If the task is critical, its
-    /// end stops the group, as any end of it does: tasks that come and go are ephemeral.
+    /// end stops the group, as any end of it does (unless only failures do): tasks that come and go are ephemeral.
     pub fn stop(&self) {
         let Self(entry) = self;
         let is_first = entry.stage.get() < Stage::Cancelled;

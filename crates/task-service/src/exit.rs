@@ -8,7 +8,7 @@ use task_manager::{CauseKind, Report, ShutdownError};
 pub struct ExitCodes {
     /// Something failed. Default: 1.
     pub failure: u8,
-    /// The setup failed. Default: 3.
+    /// A failed setup began the shutdown. Default: 3.
     pub setup_failed: u8,
     /// The process was ended because the shutdown could not be finished. Default: 4.
     pub hard_exit: u8,

@@ -35,7 +35,7 @@
 //! |---|---|---|
 //! | 0 | nothing went wrong, also after a signal | |
 //! | 1 | something failed | [`ExitCodes::failure`] |
-//! | 3 | the setup failed, or there was no runtime or no signal to be had | [`ExitCodes::setup_failed`] |
+//! | 3 | a failed setup began the shutdown, or there was no runtime or no signal to be had | [`ExitCodes::setup_failed`] |
 //! | 4 | the hard exit: the report could not be made or taken 1 s after the budget | [`ExitCodes::hard_exit`] |
 //! | 128 + n | signal n came often enough to force the end | `task_signal` |
 //!
