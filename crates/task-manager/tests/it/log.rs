@@ -212,6 +212,7 @@ async fn readiness_and_the_stop_of_one_task_are_events_too() {
     let task = manager.run_ephemeral(task).unwrap();
     tokio::task::yield_now().await;
     task.stop();
+    assert!(lines.read().last().unwrap().contains("task asked to stop"));
     task.stop();
     task.ended().await;
     let expected = [

@@ -210,7 +210,7 @@ async fn signals_are_counted_by_name_and_of_two_counts_the_higher_one_is_shown()
 async fn a_handle_to_a_task_that_has_ended_says_so_and_has_no_deadline() {
     let manager = Manager::new();
     let task = manager.run_ephemeral(worker("job")).unwrap();
-    assert_eq!(task.info().state, TaskState::Running);
+    assert_eq!((&*task.name(), task.info().state), ("job", TaskState::Running));
     tokio::task::yield_now().await;
     task.stop();
     assert_eq!(task.info().state, TaskState::Stopping);
