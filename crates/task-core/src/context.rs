@@ -190,7 +190,7 @@ impl Context {
     }
 
     /// Puts a failure into the report without ending the task: for wrappers that run a task again after it failed.
-    /// The group goes on, and its result is no longer clean.
+    /// The group goes on, and its result is no longer clean. Once the report is made, the log alone has it.
     pub fn record_failure(&self, error: impl Into<anyhow::Error>) {
         self.0.record_failure(error.into());
     }

@@ -14,7 +14,8 @@ pub struct ShutdownInfo {
     pub began_at: Duration,
     /// How long it has taken so far, or took in all.
     pub took: Duration,
-    /// How long it may take in all; `None` is without limit. A nested manager has what the group around it leaves it.
+    /// How long it may take in all; `None` is without limit. A nested manager has what the group around it leaves it. A
+    /// hurry ends a shutdown sooner and leaves this as it is.
     pub budget: Option<Duration>,
     /// The tasks that have ended since it began, the one that began it included, in the order in which they ended; of
     /// more than 4,096 the last ones. One that was abandoned is here and, while it lives, among the group's tasks too.

@@ -50,7 +50,8 @@ pub trait Task: Sized + Send + 'static {
 
     /// Does the work, from start to end.
     ///
-    /// The future is polled at least once, even if the group is stopped in the meantime. When
+    /// The future is polled at least once, even if the group is stopped in the meantime (unless its runtime is gone, or
+    /// does not get to it before it is given up). When
     /// [`ctx.cancelled()`](Context::cancelled) resolves, end soon: finish or undo what is in hand, and return.
     ///
     /// - `Ok(())` is a clean end, cancelled or not. For a critical task an unasked end still stops the group.

@@ -230,6 +230,11 @@ impl Shared {
         let mut state = self.lock();
         let at = self.now();
         let failure = Failure { origin: entry.role.origin(), name, id: Some(entry.id), kind, at };
+        if state.machine.step() == Step::Ended {
+            // Of one that was given up, and too late for the report: nobody would ever see it.
+            drop(state);
+            return discard(failure);
+        }
         state.record.fail(Some(entry.id), failure);
         let evicted = std::mem::take(&mut state.record.evicted);
         drop(state);

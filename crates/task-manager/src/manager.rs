@@ -47,7 +47,8 @@ pub struct Manager {
 
 impl Manager {
     /// Makes a manager with the defaults that [`Builder`] states. Outside of a Tokio runtime, it is tied to the
-    /// runtime of its first use, and times that are counted since it was made are counted from then.
+    /// runtime of its first use, and times that are counted since it was made are counted from then; dropped before, it
+    /// runs nothing, cleanups included.
     pub fn new() -> Self {
         Self::from_shared(Shared::new(Settings::default()))
     }

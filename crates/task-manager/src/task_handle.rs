@@ -31,7 +31,7 @@ impl TaskHandle {
     }
 
     /// Returns the task's state as the group's view shows it. Of a task that has ended it is
-    /// [`Ended`](task_core::TaskState::Ended), and the times go on counting: the time of the end is in the report, if the
+    /// [`Ended`](task_core::TaskState::Ended), unless that was given up before, and the times go on counting: the time of the end is in the report, if the
     /// task is.
     pub fn info(&self) -> TaskInfo {
         let Self(entry) = self;

@@ -1,6 +1,6 @@
 //! What a hold keeps from having ended, and what its holders hear.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::anyhow;
 use task_manager::{CauseKind, Context, Manager, Outcome, TaskState, task_fn};
@@ -171,4 +171,32 @@ async fn a_context_that_outlives_its_task_stays_valid_and_is_cancelled() {
     ctx.request_stop("from behind");
     let report = manager.wait().await.unwrap();
     assert_eq!(report.cause().to_string(), "from behind (task `brief`)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_task_that_was_given_up_records_after_the_report_is_kept_by_nobody() {
+    #[derive(Debug)]
+    struct Late(Arc<()>);
+    impl std::fmt::Display for Late {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "too late, known to {}", Arc::strong_count(&self.0))
+        }
+    }
+    impl std::error::Error for Late {}
+    let manager = Manager::new();
+    let (give, take) = tokio::sync::oneshot::channel();
+    let held = async |ctx: Context| {
+        std::mem::forget(ctx.hold());
+        let _ = give.send(ctx);
+        Ok(())
+    };
+    let task = manager.run(task_fn("held", held)).unwrap();
+    let ctx = take.await.unwrap();
+    let before = manager.shutdown().await.unwrap_err();
+    let kept = Arc::new(());
+    ctx.record_failure(Late(kept.clone()));
+    assert_eq!(Arc::strong_count(&kept), 1);
+    assert_eq!(task.info().failures, 1, "counted all the same");
+    let after = manager.wait().await.unwrap_err();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
 }

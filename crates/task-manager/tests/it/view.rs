@@ -235,3 +235,22 @@ async fn a_cleanup_that_is_registered_is_a_change_of_the_group() {
     assert_eq!(listed.expect("somebody was told").unwrap(), 1);
     manager.shutdown().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outer_deadline_that_shortens_a_shutdown_is_a_change_of_the_inner_group() {
+    let outer = Manager::builder().total(20 * SECOND).drain_delay(9 * SECOND).build().unwrap();
+    let inner = Manager::builder().total(60 * SECOND).drain_delay(30 * SECOND).build().unwrap();
+    inner.run(worker("work")).unwrap();
+    let mut group = inner.group();
+    let budget = |snapshot: GroupSnapshot| snapshot.shutdown.and_then(|shutdown| shutdown.budget);
+    inner.stop();
+    outer.run(inner.into_task()).unwrap();
+    tokio::time::sleep(SECOND).await;
+    group.changed().await;
+    assert_eq!(budget(group.snapshot()), Some(60 * SECOND));
+    outer.stop();
+    let told = tokio::time::timeout(SECOND, group.changed()).await;
+    assert!(told.is_ok() && group.step() == Step::Draining);
+    assert!(budget(group.snapshot()).unwrap() < 20 * SECOND);
+    outer.wait().await.unwrap();
+}
