@@ -4,9 +4,9 @@ use std::future::pending;
 
 use anyhow::anyhow;
 use shuttle::{future::block_on, thread};
-use task_manager::{Context, Origin, Outcome, Phase, Task, task_fn};
+use task_manager::{CauseKind, Context, Origin, Outcome, Phase, Task, task_fn};
 
-use crate::{CountDrop, TOTAL, Traces, explore, hasty, report, turns, worker};
+use crate::{CountDrop, TOTAL, Traces, explore, hasty, patient, report, turns, worker};
 
 #[test]
 fn an_abort_that_races_the_end_leaves_one_outcome_that_the_report_has_too() {
@@ -115,5 +115,23 @@ fn a_cleanup_that_hangs_fails_or_ends_is_told_apart_and_the_next_one_runs() {
                 _ => assert_eq!(count, 1, "{report}"),
             }
         }
+    });
+}
+
+#[test]
+fn an_end_that_nobody_asked_for_is_told_as_such_whoever_lets_go_last() {
+    explore(|| {
+        let manager = patient();
+        let held = async |ctx: Context| {
+            let hold = ctx.hold();
+            thread::spawn(move || drop(hold));
+            Ok(())
+        };
+        manager.run(task_fn("held", held)).unwrap();
+        let report = report(block_on(manager.wait()));
+        let CauseKind::TaskEnded { was_asked, .. } = report.cause().kind else {
+            panic!("{report}")
+        };
+        assert!(!was_asked, "{report}");
     });
 }

@@ -185,3 +185,22 @@ fn a_group_whose_last_task_ends_while_somebody_begins_to_wait_completes() {
         assert_eq!(report.totals().completed, 3, "{report}");
     });
 }
+
+#[test]
+fn a_failed_setup_that_races_a_stop_is_a_failure_and_a_trigger_or_neither() {
+    explore(|| {
+        let manager = Arc::new(patient());
+        let setup = thread::spawn({
+            let manager = Arc::clone(&manager);
+            move || manager.setup_failed(anyhow!("no"))
+        });
+        manager.stop();
+        let report = report(block_on(manager.wait()));
+        setup.join().unwrap();
+        let is_cause = report.cause().kind == CauseKind::SetupFailed;
+        let mut later = report.later_triggers().iter();
+        let is_known = is_cause || later.any(|cause| cause.kind == CauseKind::SetupFailed);
+        assert_eq!(report.failures().len(), usize::from(is_known), "{report}");
+        assert_eq!(report.exit_code() == 3, is_cause, "{report}");
+    });
+}
