@@ -192,9 +192,8 @@ impl Shared {
                 }
             }
             Action::Remind => {
-                let living = state.tasks.iter().map(|(_, entry)| entry).chain(&state.cleanup);
                 let (names, more) =
-                    names(living.filter(|entry| {
+                    names(state.living().filter(|entry| {
                         entry.stop_asked().is_some() || entry.role == Role::Cleanup
                     }));
                 let end = state.machine.plan().and_then(|plan| plan.end);

@@ -150,6 +150,7 @@ mod state;
 mod tally;
 mod task_handle;
 mod timeout;
+mod troubles;
 mod view;
 mod wait;
 mod watch;

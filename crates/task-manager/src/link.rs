@@ -16,12 +16,12 @@ use task_core::{Escalation, Hold, TaskId};
 use crate::{
     cause::CauseKind,
     entry::Entry,
-    failure::{Failure, FailureKind},
     machine::Trigger,
     plan::Tick,
     shared::Shared,
     state::State,
     sync::{Ordering, thread_local},
+    troubles::Troubles,
 };
 
 #[cfg(test)]
@@ -29,8 +29,6 @@ mod tests;
 
 /// How many levels are gone down or up in one another before the rest has to queue.
 const DEEPEST: u32 = 8;
-/// How many who are still alive in nested groups are named one by one; those inside of others are not even counted.
-const MOST_NAMED: usize = 128;
 
 /// How many groups that are over and were dropped before that are kept, for each task that did so.
 const MOST_KEPT: usize = 16;
@@ -200,87 +198,6 @@ impl State {
             self.spent.extend(troubles.groups);
         }
     }
-}
-
-/// What went wrong in a group and in those inside it, those who are alive in them included.
-struct Troubles {
-    failures: Vec<Failure>,
-    omitted: u64,
-    /// How many failures the group itself had by then.
-    known: u64,
-    /// All that were looked at, to be dropped outside every lock: each may be the last reference, and what it drops is
-    /// the user's.
-    groups: Vec<Arc<Shared>>,
-}
-
-impl Troubles {
-    /// Locks one group at a time, and never one that the caller has locked: groups form no circle.
-    fn of(group: Arc<Shared>, name: &str, now: Tick) -> Self {
-        let mut troubles = Self { failures: Vec::new(), omitted: 0, known: 0, groups: vec![group] };
-        let mut paths = vec![String::from(name)];
-        let mut next = 0;
-        while let (Some(group), Some(path)) = (troubles.groups.get(next), paths.get(next)) {
-            let (group, path) = (Arc::clone(group), path.clone());
-            let state = group.lock();
-            let (failures, omitted) = match group.report.get() {
-                Some(report) => (report.failures().to_vec(), report.omitted_failures()),
-                None => (state.record.failures(), state.record.omitted_failures),
-            };
-            if next == 0 {
-                troubles.known = failures.len() as u64 + omitted;
-            }
-            troubles.omitted += omitted;
-            troubles.failures.extend(failures.into_iter().map(|failure| {
-                let name = format!("{path}/{}", failure.name);
-                Failure { name, id: None, at: now, ..failure }
-            }));
-            for entry in state.tasks.iter().map(|(_, entry)| entry).chain(&state.cleanup) {
-                if troubles.failures.len() >= MOST_NAMED {
-                    troubles.omitted += 1;
-                    continue;
-                }
-                let name = format!("{path}/{}", entry.name);
-                let inner = state.links.iter().find(|link| link.entry.id == entry.id);
-                if let Some(inner) = inner.and_then(|link| link.inner.upgrade()) {
-                    troubles.groups.push(inner);
-                    paths.push(name.clone());
-                }
-                let kind = FailureKind::Abandoned { status: entry.status() };
-                let origin = entry.role.origin();
-                troubles.failures.push(Failure { origin, name, id: None, kind, at: now });
-            }
-            drop(state);
-            next += 1;
-        }
-        troubles
-    }
-}
-
-/// Returns the names of those who are alive in a group, and in those inside it by path: 20 at most.
-pub(crate) fn living_names(group: &Arc<Shared>) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut groups = vec![(Arc::clone(group), String::new())];
-    let mut next = 0;
-    while let Some((group, path)) = groups.get(next).cloned()
-        && names.len() < 20
-    {
-        let state = group.lock();
-        let living = state.tasks.iter().map(|(_, entry)| entry);
-        for entry in living.chain(&state.cleanup).chain(&state.abandoned).take(20) {
-            let name = format!("{path}{}", entry.name);
-            let link = state.links.iter().find(|link| link.entry.id == entry.id);
-            if let Some(inner) = link.and_then(|link| link.inner.upgrade()) {
-                groups.push((inner, format!("{name}/")));
-            }
-            names.push(name);
-        }
-        drop(state);
-        next += 1;
-    }
-    names.truncate(20);
-    // Each may be the last reference. The process is about to end, and must not wait for what is dropped.
-    std::mem::forget(groups);
-    names
 }
 
 /// Keeps a little of the outer deadline, so that the inner group's own end comes before the outer abort.

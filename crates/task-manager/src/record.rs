@@ -131,7 +131,7 @@ impl Record {
         };
         let failures = failures[failures.len().saturating_sub(new)..].iter().filter(is_new);
         let failures = failures.map(|failure| {
-            let name = format!("{}/{}", entry.name, failure.name);
+            let name = format!("{}/{}", entry.name, inner.label(failure));
             Failure { name, id: None, at: now, ..failure.clone() }
         });
         let omitted = if known.is_none() { inner.omitted_failures() } else { 0 };

@@ -74,6 +74,11 @@ impl Report {
         Self(Arc::new(contents))
     }
 
+    /// Returns the name of who failed, told apart from others of the same name.
+    pub(crate) fn label(&self, failure: &Failure) -> String {
+        self.0.repeated.label(&failure.name, failure.id)
+    }
+
     /// Returns the manager's name.
     pub fn name(&self) -> &str {
         &self.0.name

@@ -80,6 +80,11 @@ impl State {
         }
     }
 
+    /// Returns the living tasks, and the cleanup that runs.
+    pub(crate) fn living(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.tasks.iter().map(|(_, entry)| entry).chain(&self.cleanup)
+    }
+
     /// Returns the living tasks of a phase.
     pub(crate) fn in_phase(&self, phase: Phase) -> impl Iterator<Item = &Arc<Entry>> {
         self.tasks.iter().map(|(_, entry)| entry).filter(move |entry| entry.phase == phase)

@@ -20,7 +20,7 @@ use std::{
 };
 
 use crate::{
-    alarm::Alarm, courier, link::living_names, plan::Tick, rt::HAS_OWN_THREADS, shared::Shared,
+    alarm::Alarm, courier, plan::Tick, rt::HAS_OWN_THREADS, shared::Shared, troubles::living_names,
 };
 
 /// How much later than the timer the thread looks: the timer has first call.

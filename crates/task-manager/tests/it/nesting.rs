@@ -39,6 +39,24 @@ async fn an_inner_failure_surfaces_once_with_its_path() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn in_a_path_too_repeated_names_are_told_apart() {
+    let (outer, inner) = (named("outer"), named("ingest"));
+    inner.run(worker("other")).unwrap();
+    for _ in 0..2 {
+        let failing = async |ctx: Context| {
+            ctx.cancelled().await;
+            Err(anyhow!("no broker"))
+        };
+        inner.run(task_fn("consumer", failing)).unwrap();
+    }
+    outer.run(inner.into_task()).unwrap();
+    tokio::time::sleep(SECOND).await;
+    let error = outer.shutdown().await.unwrap_err();
+    let names = error.report().unwrap().failures().iter().map(|failure| &*failure.name);
+    assert_eq!(names.collect::<Vec<_>>(), ["ingest/consumer#2", "ingest/consumer#3"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_outer_deadline_bounds_the_inner_and_names_who_held_it() {
     let (outer, inner) = (named("outer"), named("ingest"));
     inner.run(deaf("deaf")).unwrap();
