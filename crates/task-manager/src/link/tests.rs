@@ -94,3 +94,26 @@ async fn what_went_wrong_in_each_is_told_for_a_task_that_is_aborted() {
         ["task `dropping/one` failed: broken", "task `dropping/two` failed: broken", own];
     assert_eq!(failures.collect::<Vec<_>>(), expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_has_not_ended_before_the_group_that_it_dropped_has() {
+    let outer = manager("outer");
+    let dropping = task_fn("dropping", async |ctx: Context| {
+        let inner = manager("inner");
+        inner.cleanup("slow", async || {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            Ok(())
+        })?;
+        inner.run(task_fn("work", async |ctx: Context| {
+            ctx.cancelled().await;
+            Ok(())
+        }))?;
+        begin_and_drop(inner, &ctx).await;
+        Ok(())
+    });
+    let began = tokio::time::Instant::now();
+    let task = outer.run_ephemeral(dropping).unwrap();
+    assert_eq!(task.ended().await, Outcome::Completed);
+    assert!(began.elapsed() >= Duration::from_millis(500), "{:?}", began.elapsed());
+    outer.shutdown().await.unwrap();
+}

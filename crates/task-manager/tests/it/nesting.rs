@@ -115,7 +115,12 @@ async fn inner_cleanups_that_run_already_keep_to_the_outer_deadline_too() {
     let inner = Manager::builder().name("ingest").total(60 * SECOND).cleanup_budget(50 * SECOND);
     let inner = inner.build().unwrap();
     inner.run(worker("consumer")).unwrap();
-    inner.cleanup("late", async || Ok(())).unwrap();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let late = async move || {
+        let _ = tell.send(tokio::time::Instant::now());
+        Ok(())
+    };
+    inner.cleanup("late", late).unwrap();
     inner.cleanup("hanging", async || std::future::pending().await).unwrap();
     inner.stop();
     let nested = outer.run(inner.into_task()).unwrap();
@@ -123,6 +128,8 @@ async fn inner_cleanups_that_run_already_keep_to_the_outer_deadline_too() {
     let began = tokio::time::Instant::now();
     let error = outer.shutdown().await.unwrap_err();
     assert!(began.elapsed() <= 4 * SECOND, "{:?}", began.elapsed());
+    let waited = told.await.unwrap() - began;
+    assert!(waited > SECOND && waited < 2 * SECOND, "each has half of what was left: {waited:?}");
     // Not the group as a whole: its cleanups have shared what was left, and the second of them has run.
     assert!(nested.outcome().is_some_and(|outcome| outcome != Outcome::Aborted), "{error:?}");
     let failures = error.report().unwrap().failures().iter().map(ToString::to_string);

@@ -54,6 +54,7 @@ async fn ready_fails_naming_the_gating_task_that_ended_first() {
     manager.run(task_fn("cache", async |_| Ok(())).gating_readiness()).unwrap();
     let error = manager.ready().await.unwrap_err();
     assert_eq!(error.task(), Some("cache"));
+    assert_eq!(error.to_string(), "task `cache`, which readiness waits for, completed");
     assert_eq!(
         manager.group().readiness().blockers.last().unwrap(),
         &Blocker::HasEnded("cache".into(), Outcome::Completed)
