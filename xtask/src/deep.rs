@@ -23,6 +23,10 @@ use crate::section::{Ending, Section};
 /// What a lane that needs more than a few minutes may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 
+/// The test in which the compiler itself leaks: what was to be returned, when a drop on the way out panics (rust-lang
+/// 47949).
+pub(crate) const LEAKS_BY_ITSELF: &str = "a_panic_in_a_drop_on_the_way_out";
+
 /// A new lane is one line here.
 pub(crate) const LANES: &[Section] = &[
     Section {

@@ -16,7 +16,10 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::{Context, Task};
+use crate::{
+    Context, Task,
+    internal::{discard, panic_text},
+};
 
 /// Makes a task of a synchronous closure, which runs on an OS thread of its own, named after the task.
 ///
@@ -150,12 +153,11 @@ fn record_late(ctx: &Context, result: ThreadResult) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => ctx.record_failure(error.context("after the task was aborted")),
         Err(payload) => {
-            let text = payload.downcast_ref::<&'static str>().map(|text| String::from(*text));
-            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            let text = text.unwrap_or_else(|| String::from("(a payload that is no text)"));
-            // Its drop may panic as well, on a thread that has nobody to tell.
-            std::mem::forget(payload);
-            ctx.record_failure(anyhow::anyhow!("panicked after the task was aborted: {text}"));
+            let text = panic_text(&*payload).unwrap_or("(a payload that is no text)");
+            let error = anyhow::anyhow!("panicked after the task was aborted: {text}");
+            // On a thread that has nobody else to tell.
+            discard(payload);
+            ctx.record_failure(error);
         }
     }
 }

@@ -17,7 +17,10 @@ use std::{
     vec,
 };
 
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, lock};
+use crate::{
+    payload::discard,
+    sync::{AtomicBool, AtomicU64, Mutex, Ordering, lock},
+};
 
 /// A number that only grows, which any number of callers can wait for.
 ///
@@ -169,9 +172,7 @@ impl Wakers {
         for waker in first.into_iter().chain(rest) {
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             if let Err(payload) = woken {
-                // The payload's own drop may panic too.
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-                dropped.unwrap_or_else(std::mem::forget);
+                discard(payload);
             }
         }
     }

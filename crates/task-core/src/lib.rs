@@ -71,6 +71,7 @@ mod group;
 pub mod internal;
 mod level;
 mod outcome;
+mod payload;
 mod phase;
 mod scope;
 mod shutdown_info;

@@ -9,6 +9,10 @@ use std::{
     sync::{Arc, Once},
 };
 
+use task_core::internal::panic_text;
+
+pub(crate) use task_core::internal::discard;
+
 use crate::{current, sync::thread_local};
 
 /// A panic that was caught.
@@ -39,8 +43,7 @@ impl Panic {
 
     /// Makes one out of a caught payload. The payload is dropped here, and its own panics with it.
     pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Self {
-        let message =
-            text(&*payload).unwrap_or_else(|| String::from("(a payload that is no text)"));
+        let message = panic_text(&*payload).unwrap_or("(a payload that is no text)").into();
         let place = Place::take();
         // After that: its drop may panic as well, and leave a place of its own.
         discard(payload);
@@ -69,22 +72,9 @@ impl fmt::Display for Panic {
     }
 }
 
-fn text(payload: &(dyn Any + Send)) -> Option<String> {
-    let literal = payload.downcast_ref::<&'static str>().map(|text| String::from(*text));
-    literal.or_else(|| payload.downcast_ref::<String>().cloned())
-}
-
 /// Runs `body`; a panic becomes a value.
 pub(crate) fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(body)).map_err(Panic::from_payload)
-}
-
-/// Drops a value of the user's, whose own drop may panic.
-pub(crate) fn discard<T>(value: T) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        // A payload that panics when dropped: leaking it is all that is left.
-        catch_unwind(AssertUnwindSafe(|| drop(payload))).unwrap_or_else(std::mem::forget);
-    }
 }
 
 /// Formats something of the user's, whose own `Display` may panic.
@@ -139,7 +129,7 @@ pub(crate) fn install_hook() {
 fn remember(info: &PanicHookInfo<'_>) {
     let backtrace = Backtrace::capture();
     let place = Place {
-        message: text(info.payload()),
+        message: panic_text(info.payload()).map(String::from),
         location: info.location().map(ToString::to_string),
         backtrace: (backtrace.status() == BacktraceStatus::Captured).then(|| Arc::new(backtrace)),
     };

@@ -9,14 +9,11 @@ use std::{
     time::Duration,
 };
 
-use task_core::Context;
+use task_core::{Context, internal::discard};
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::Span;
 
-use crate::{
-    Action, RunTimedOut, RunTimeout,
-    failure::{Failure, discard},
-};
+use crate::{Action, RunTimedOut, RunTimeout, failure::Failure};
 
 /// What one run is given.
 pub(crate) struct Limits {

@@ -3,13 +3,18 @@
 
 use std::{
     any::Any,
-    mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
-use task_core::{Cancelled, Context};
+use task_core::{
+    Cancelled, Context,
+    internal::{discard, panic_text},
+};
 
 use crate::RunTimedOut;
+
+/// Stands for the text of a panic that has none.
+const NO_TEXT: &str = "a payload that is not a text";
 
 /// How a run failed.
 pub(crate) enum Failure {
@@ -37,7 +42,9 @@ impl Failure {
     pub(crate) fn text(&self) -> String {
         let text = catch_unwind(AssertUnwindSafe(|| match self {
             Self::Error(error) => format!("{error:#}"),
-            Self::Panicked(payload) => format!("panicked: {}", message(payload.as_ref())),
+            Self::Panicked(payload) => {
+                format!("panicked: {}", panic_text(payload.as_ref()).unwrap_or(NO_TEXT))
+            }
             Self::TimedOut(timed_out) => timed_out.to_string(),
         }));
         text.unwrap_or_else(|payload| {
@@ -50,7 +57,10 @@ impl Failure {
     pub(crate) fn into_error(self) -> anyhow::Error {
         match self {
             Self::Panicked(payload) => {
-                let error = anyhow::anyhow!("panicked: {}", message(payload.as_ref()));
+                let error = anyhow::anyhow!(
+                    "panicked: {}",
+                    panic_text(payload.as_ref()).unwrap_or(NO_TEXT)
+                );
                 discard(payload);
                 error
             }
@@ -72,21 +82,5 @@ impl Failure {
         } else {
             error
         })
-    }
-}
-
-/// Drops something of the user's, and whatever panic comes of that.
-pub(crate) fn discard<T>(value: T) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        // The payload's own drop may panic too, and so on.
-        mem::forget(payload);
-    }
-}
-
-fn message(payload: &(dyn Any + Send)) -> &str {
-    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => text,
-        (None, Some(text)) => text,
-        (None, None) => "a payload that is not a text",
     }
 }

@@ -2,13 +2,12 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use task_core::{Context, Task};
+use task_core::{Context, Task, internal::discard};
 use tracing::{field::Empty, info_span};
 
 use crate::{
     Action, OnFailure, PeriodicTask, Schedule,
     attempt::{Limits, attempt},
-    failure::discard,
     pace::Pace,
     periodic::Options,
     tally::Tally,

@@ -10,9 +10,10 @@ use std::{
 };
 
 use anyhow::anyhow;
-use task_core::Context;
-
-use crate::teller::message;
+use task_core::{
+    Context,
+    internal::{discard, panic_text},
+};
 
 type ActionFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
@@ -58,10 +59,8 @@ impl fmt::Debug for Action {
 
 fn guarded<R>(body: impl FnOnce() -> R) -> anyhow::Result<R> {
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-        let error = anyhow!("panicked: {}", message(&*payload));
-        // The drop of a payload can panic as well.
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        dropped.unwrap_or_else(std::mem::forget);
+        let error = anyhow!("panicked: {}", panic_text(&*payload).unwrap_or("no message"));
+        discard(payload);
         error
     })
 }

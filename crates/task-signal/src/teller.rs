@@ -4,14 +4,16 @@
 //! nothing else does.
 
 use std::{
-    any::Any,
     collections::{BTreeMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use anyhow::anyhow;
-use task_core::{Context, Hold};
+use task_core::{
+    Context, Hold,
+    internal::{discard, panic_text},
+};
 
 use crate::{LogLevel, Reaction, Received, Signal, dump, log};
 
@@ -170,19 +172,8 @@ fn write_dump(received: &Received, context: &Context) -> anyhow::Result<()> {
 
 fn guarded(what: &str, body: impl FnOnce()) -> anyhow::Result<()> {
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-        let error = anyhow!("{what} panicked: {}", message(&*payload));
-        // The drop of a payload can panic as well.
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        dropped.unwrap_or_else(std::mem::forget);
+        let error = anyhow!("{what} panicked: {}", panic_text(&*payload).unwrap_or("no message"));
+        discard(payload);
         error
     })
-}
-
-/// Returns the words of a panic, if it has any.
-pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }

@@ -1,11 +1,11 @@
 //! Groups inside groups inside groups: the depth costs no stack, and no name.
 
 use anyhow::anyhow;
-use task_manager::{Context, Escalation, Manager, task_fn};
+use task_manager::{Context, Escalation, Manager, Task, task_fn};
 
 use crate::{
     nesting::named,
-    support::{SECOND, deaf, worker},
+    support::{Kept, SECOND, deaf, worker},
 };
 
 /// So many groups inside each other, around this one.
@@ -45,15 +45,19 @@ fn a_failure_a_thousand_levels_down_surfaces_once_with_its_whole_path() {
 }
 
 /// A task that nobody can drop.
-async fn held(ctx: Context) -> anyhow::Result<()> {
-    std::mem::forget(ctx.hold());
-    std::future::pending().await
+fn held(kept: &Kept) -> impl Task + use<> {
+    let kept = kept.clone();
+    task_fn("held", async move |ctx: Context| {
+        kept.keep(&ctx);
+        std::future::pending().await
+    })
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_is_given_up_many_levels_down_is_named_once_with_the_whole_path() {
+    let kept = Kept::default();
     let innermost = named("innermost");
-    innermost.run(task_fn("held", held)).unwrap();
+    innermost.run(held(&kept)).unwrap();
     innermost.run(worker("other")).unwrap();
     let manager = levels(8, innermost);
     tokio::time::sleep(SECOND).await;
@@ -66,8 +70,9 @@ async fn who_is_given_up_many_levels_down_is_named_once_with_the_whole_path() {
 #[test]
 fn a_thousand_levels_that_are_given_up_end_all_the_same() {
     on_a_small_stack(async || {
+        let kept = Kept::default();
         let innermost = named("innermost");
-        innermost.run(task_fn("held", held)).unwrap();
+        innermost.run(held(&kept)).unwrap();
         let manager = levels(1_000, innermost);
         tokio::time::sleep(SECOND).await;
         let began = tokio::time::Instant::now();

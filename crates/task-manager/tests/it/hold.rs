@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::anyhow;
 use task_manager::{CauseKind, Context, Manager, Outcome, TaskState, task_fn};
 
-use crate::support::{SECOND, worker};
+use crate::support::{Kept, SECOND, worker};
 
 #[tokio::test(start_paused = true)]
 async fn a_hold_keeps_the_task_from_having_ended() {
@@ -61,9 +61,11 @@ async fn a_failure_counts_at_once_though_the_task_is_still_held_and_tells_the_ho
 #[tokio::test(start_paused = true)]
 async fn an_error_is_not_lost_when_its_held_task_is_abandoned() {
     let manager = Manager::new();
+    let kept = Kept::default();
+    let keeping = kept.clone();
     let task = manager
-        .run(task_fn("holder", async |ctx| {
-            std::mem::forget(ctx.hold());
+        .run(task_fn("holder", async move |ctx| {
+            keeping.keep(&ctx);
             Err(anyhow!("disk full"))
         }))
         .unwrap();
@@ -185,8 +187,10 @@ async fn what_a_task_that_was_given_up_records_after_the_report_is_kept_by_nobod
     impl std::error::Error for Late {}
     let manager = Manager::new();
     let (give, take) = tokio::sync::oneshot::channel();
-    let held = async |ctx: Context| {
-        std::mem::forget(ctx.hold());
+    let holds = Kept::default();
+    let keeping = holds.clone();
+    let held = async move |ctx: Context| {
+        keeping.keep(&ctx);
         let _ = give.send(ctx);
         Ok(())
     };

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use task_manager::{Context, Task, task_fn};
+use task_manager::{Context, Hold, Task, task_fn};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -50,6 +50,17 @@ pub(crate) fn slow(name: &'static str, takes: Duration, journal: &Journal) -> im
         journal.note(format!("{name} ended"));
         Ok(())
     })
+}
+
+/// Holds that nobody lets go before the test is over: their tasks cannot end in time. Not forgotten, since what is
+/// leaked on purpose would hide what is leaked by mistake.
+#[derive(Clone, Default)]
+pub(crate) struct Kept(Arc<Mutex<Vec<Hold>>>);
+
+impl Kept {
+    pub(crate) fn keep(&self, ctx: &Context) {
+        self.0.lock().unwrap().push(ctx.hold());
+    }
 }
 
 /// A multi-thread runtime.
