@@ -113,6 +113,17 @@ async fn starts_ends_steps_and_the_end_are_events_with_stable_fields() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_line_counts_the_failures_that_the_report_has_no_room_for() {
+    let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
+    let manager = Manager::new();
+    for _ in 0..130 {
+        manager.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
+    }
+    manager.wait().await.unwrap_err();
+    assert!(lines.read().last().unwrap().ends_with("failures=130"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_log_of_what_went_wrong_has_each_failed_task_and_the_end() {
     let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
     let manager = Manager::builder().name("orders").build().unwrap();
