@@ -1,8 +1,9 @@
-//! Log sinks that block (invariant 9).
+//! Log sinks that block (invariant 9), and what a log says while the runtime is blocked.
 
 use std::{
+    fmt::{Debug, Write as _},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -10,7 +11,11 @@ use std::{
 };
 
 use task_manager::{Manager, Outcome, Phase, Task, task_fn};
-use tracing::{Event, Metadata, Subscriber, span};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
 
 use crate::{
     child,
@@ -154,6 +159,70 @@ fn a_log_sink_that_blocks_costs_one_thread_and_not_one_for_each_step() {
             assert_eq!(error.report().unwrap().totals().abandoned, 42);
             assert_eq!(error.report().unwrap().cleanups().len(), 40);
         });
+    })
+    .passed();
+}
+
+/// Keeps the warnings and errors.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+struct Fields<'a>(&'a mut String);
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, " {}={value:?}", field.name()).unwrap();
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut line = String::new();
+        event.record(&mut Fields(&mut line));
+        self.0.lock().unwrap().push(line);
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[test]
+fn with_every_worker_blocked_the_log_names_after_five_seconds_who_is_waited_for_and_who_is_aborted()
+{
+    child::run(|| {
+        let lines = Lines::default();
+        tracing::subscriber::set_global_default(lines.clone()).unwrap();
+        let runtime = workers(2);
+        let entered = runtime.enter();
+        let manager = short().total(6 * SECOND).build().unwrap();
+        block_workers(|task| manager.run(task).unwrap(), 2);
+        let began = Instant::now();
+        manager.stop();
+        let read = |count: usize| {
+            loop {
+                let lines = lines.0.lock().unwrap().clone();
+                if lines.len() >= count {
+                    return lines;
+                }
+                assert!(began.elapsed() < 8 * SECOND, "{lines:?}");
+                thread::sleep(Duration::from_millis(5));
+            }
+        };
+        let first = read(1);
+        on_time("the line after five seconds", began, 5 * SECOND);
+        assert!(first[0].contains("still waiting"), "{first:?}");
+        assert!(first[0].contains("stuck-0 (in a loop without await), stuck-1"), "{first:?}");
+        let all = read(3);
+        assert!(all[1].contains("deadline passed, aborting"), "{all:?}");
+        assert!(all[2].contains("still alive after the abort, abandoned"), "{all:?}");
+        drop(entered);
     })
     .passed();
 }
