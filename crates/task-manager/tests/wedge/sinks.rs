@@ -132,6 +132,15 @@ fn a_log_sink_that_blocks_during_the_cleanups_costs_them_no_more_than_their_budg
     .passed();
 }
 
+/// How many threads of this process have that name.
+#[cfg(target_os = "linux")]
+fn threads(name: &str) -> usize {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")));
+    // One that has ended meanwhile has no name any more.
+    names.filter_map(Result::ok).filter(|found| found.trim() == name).count()
+}
+
 #[test]
 fn a_log_sink_that_blocks_costs_one_thread_and_not_one_for_each_step() {
     child::run(|| {
@@ -156,6 +165,8 @@ fn a_log_sink_that_blocks_costs_one_thread_and_not_one_for_each_step() {
             });
             let error = manager.wait().await.unwrap_err();
             on_time("eighty steps with a log sink that blocks", began, 2 * SECOND);
+            #[cfg(target_os = "linux")]
+            assert_eq!(threads("task-log"), 1);
             assert_eq!(error.report().unwrap().totals().abandoned, 42);
             assert_eq!(error.report().unwrap().cleanups().len(), 40);
         });
