@@ -62,13 +62,13 @@ impl Shared {
         self.check_parent();
         let (handle, whereabouts) = clock.current_handle();
         let mut state = self.lock();
-        if !state.machine.admit(phase) {
+        let now = self.now_from(whereabouts);
+        if !state.machine.admit(phase, now) {
             return Err((name, state.refusal()));
         }
         state.totals.started += 1;
         let (id, key, role) = (state.next_id(), state.tasks.vacant_key(), Role::Task(kind));
         let identity = Identity { id, key, name, phase, role, gates_readiness, whereabouts };
-        let now = self.now_from(whereabouts);
         let entry = Entry::new(Arc::clone(self), identity, now);
         if state.machine.step() >= Step::Draining {
             // Nobody waits yet, so there is nobody to wake.

@@ -85,14 +85,14 @@ impl Machine {
     }
 
     /// Invariant 4: decided under the same lock as the stop of the phase. Returns whether the task is admitted.
-    pub(crate) fn admit(&mut self, phase: Phase) -> bool {
+    pub(crate) fn admit(&mut self, phase: Phase, now: Tick) -> bool {
         if self.step > Step::Stopping || self.stopped.is_some_and(|stopped| phase <= stopped) {
             return false;
         }
         self.alive.add(phase);
         self.had_work |= !phase.is_support();
         if let Some(plan) = &mut self.plan {
-            plan.add_phase(phase);
+            plan.add_phase(phase, now, self.stopped);
         }
         true
     }

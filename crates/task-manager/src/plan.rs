@@ -91,11 +91,32 @@ impl Plan {
         self.find(phase).ok().and_then(|place| self.phases[place].1).or(self.stop_end)
     }
 
-    /// Makes room for a phase that had no task at the trigger. The others keep their deadlines or get earlier ones.
-    pub(crate) fn add_phase(&mut self, phase: Phase) {
-        if self.find(phase).is_err() {
-            self.insert(phase, None);
-            self.lay_out();
+    /// Makes room for a phase that had no task at the trigger. The others keep their deadlines or get earlier ones: those
+    /// that are not `stopped` yet keep at least half of an equal part of the time that is left then.
+    pub(crate) fn add_phase(&mut self, phase: Phase, now: Tick, stopped: Option<Phase>) {
+        if self.find(phase).is_ok() {
+            return;
+        }
+        self.insert(phase, None);
+        let before = self.phases.clone();
+        self.lay_out();
+        let Some(stop_end) = self.stop_end else { return };
+        let first = self.phases.partition_point(|(own, _)| stopped.is_some_and(|at| *own <= at));
+        let over_by = first.checked_sub(1).and_then(|last| self.phases[last].1);
+        let begin = over_by.unwrap_or(self.drain_end).max(now).saturating_add(self.join);
+        let rest = (self.phases.len() - first).max(1);
+        let part = stop_end.saturating_sub(begin) / u32::try_from(2 * rest).unwrap_or(u32::MAX);
+        let mut least = begin;
+        for ((_, deadline), (_, before)) in self.phases.iter_mut().zip(before).skip(first) {
+            least += part;
+            let kept = deadline.map(|deadline| deadline.max(least));
+            *deadline = kept.into_iter().chain(before).min();
+        }
+        // The new one not after those that follow it, which may have had less already.
+        let mut latest = stop_end;
+        for (_, deadline) in self.phases[first..].iter_mut().rev() {
+            latest = deadline.map_or(latest, |deadline| deadline.min(latest));
+            *deadline = Some(latest);
         }
     }
 

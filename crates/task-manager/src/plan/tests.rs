@@ -48,7 +48,8 @@ proptest! {
         drain in millis(0..15_000),
         stop in millis(100..40_000),
         first in proptest::collection::btree_set(any::<u8>(), 0..5),
-        added in proptest::collection::vec(any::<u8>(), 0..60),
+        added in proptest::collection::vec((any::<u8>(), millis(0..60_000)), 0..60),
+        stopped in proptest::option::of(any::<u8>()),
     ) {
         let budgets = Budgets {
             total: Timeout::After(drain + stop),
@@ -59,9 +60,9 @@ proptest! {
         let alive: Vec<Phase> = first.into_iter().map(Phase::new).collect();
         let mut plan = Plan::new(Tick::ZERO, &budgets, None, true, alive.iter().copied());
         let half = drain + stop - stop / 2;
-        for phase in added.into_iter().map(Phase::new) {
+        for (phase, now) in added {
             let before = plan.phases.clone();
-            plan.add_phase(phase);
+            plan.add_phase(Phase::new(phase), now, stopped.map(Phase::new));
             let deadlines: Vec<Tick> = plan.phases.iter().filter_map(|(_, at)| *at).collect();
             prop_assert_eq!(deadlines.len(), plan.phases.len());
             prop_assert!(deadlines.is_sorted(), "a later phase never has less time");

@@ -9,7 +9,7 @@ use std::{
 use task_manager::{Context, FailureKind, Manager, Outcome, Phase, Task, Timeout, task_fn};
 use tokio::time::Instant;
 
-use crate::support::{Journal, SECOND, deaf, slow, worker};
+use crate::support::{Journal, Kept, SECOND, deaf, slow, worker};
 
 #[tokio::test(start_paused = true)]
 async fn phases_stop_in_order_and_each_waits_for_the_one_before() {
@@ -103,6 +103,29 @@ async fn the_deadlines_of_earlier_phases_leave_time_to_later_ones() {
     let at: Vec<_> =
         report.tasks().iter().map(|task| (&*task.name, task.ended_at.as_millis())).collect();
     assert_eq!(at, [("server", 17_750), ("work", 18_750), ("probes", 19_750)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phase_that_comes_up_late_leaves_those_before_it_time_to_end() {
+    let kept = Kept::default();
+    let keeping = kept.clone();
+    let manager =
+        Manager::builder().total(10 * SECOND).cleanup_budget(Duration::ZERO).build().unwrap();
+    let held = task_fn("held", async move |ctx: Context| {
+        keeping.keep(&ctx);
+        Ok(())
+    });
+    manager.run_ephemeral(held.in_phase(Phase::INGRESS)).unwrap();
+    let work = manager.run(worker("work")).unwrap();
+    manager.stop();
+    // The first phase was aborted after 8.75 s, and is given up after 9 s.
+    tokio::time::sleep(Duration::from_millis(8_900)).await;
+    let late = manager.run(worker("late").in_phase(Phase::new(150))).unwrap();
+    manager.wait().await.unwrap_err();
+    assert_eq!(
+        (work.outcome(), late.outcome()),
+        (Some(Outcome::Completed), Some(Outcome::Completed))
+    );
 }
 
 #[tokio::test(start_paused = true)]

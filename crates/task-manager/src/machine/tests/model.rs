@@ -139,7 +139,7 @@ impl Model {
     fn admit(&mut self, phase: Phase, kind: Kind) {
         let is_closed = self.step() > Step::Stopping
             || self.stopped.last().is_some_and(|stopped| phase <= *stopped);
-        let is_admitted = self.machine.admit(phase);
+        let is_admitted = self.machine.admit(phase, self.now);
         assert_eq!(is_admitted, !is_closed, "closed when its phase is stopped, and not before");
         if is_admitted {
             self.alive.push((phase, kind));
