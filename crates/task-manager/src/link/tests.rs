@@ -93,6 +93,10 @@ async fn what_went_wrong_in_each_is_told_for_a_task_that_is_aborted() {
     let expected =
         ["task `dropping/one` failed: broken", "task `dropping/two` failed: broken", own];
     assert_eq!(failures.collect::<Vec<_>>(), expected);
+    for failure in &error.report().unwrap().failures()[..2] {
+        assert_eq!(failure.id, None, "the inner group's number says nothing out here");
+        assert!(failure.at > Duration::from_secs(1), "by the outer clock, at the abort");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -179,6 +179,8 @@ async fn a_manager_that_is_to_run_inside_of_one_made_in_it_is_refused_and_search
 async fn what_went_wrong_in_a_nested_group_is_not_lost_when_the_outer_one_aborts_it() {
     let outer =
         Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND).build().unwrap();
+    // Its clock is another one.
+    tokio::time::sleep(7 * SECOND).await;
     let inner = named("ingest");
     let holding = async |ctx: Context| {
         // Something that nobody can drop in time.
@@ -212,6 +214,8 @@ async fn what_went_wrong_in_a_nested_group_is_not_lost_when_the_outer_one_aborts
             "cleanup `ingest/slow` did not end by its deadline and was aborted",
         ]
     );
+    let failures = error.report().unwrap().failures();
+    assert!(failures.iter().all(|failure| failure.id.is_none() && failure.at > 7 * SECOND));
 }
 
 #[tokio::test(start_paused = true)]
