@@ -4,18 +4,18 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     thread,
     time::{Duration, Instant},
 };
 
-use task_manager::{Escalation, Manager, task_fn};
+use task_manager::{Context, Escalation, Manager, blocking_task, task_fn};
 
 use crate::{
     child,
     stuck::{
-        JOIN, SECOND, STOP_END, block, block_workers, current_thread, on_time, short, worker,
-        workers,
+        SECOND, STOP_END, block, block_workers, current_thread, on_time, short, worker, workers,
     },
 };
 
@@ -77,7 +77,7 @@ fn an_abort_of_the_outer_group_reaches_the_nested_one_with_every_worker_blocked(
             let inner = Manager::builder().name("ingest").build().unwrap();
             inner.run(worker("other")).unwrap();
             let handle = inner.handle();
-            let (give, take) = std::sync::mpsc::channel();
+            let (give, take) = mpsc::channel();
             outer
                 .run(task_fn("signals", async move |ctx| {
                     give.send(ctx.clone()).unwrap();
@@ -94,7 +94,8 @@ fn an_abort_of_the_outer_group_reaches_the_nested_one_with_every_worker_blocked(
             let escalating = thread::spawn(move || ctx.escalate(Escalation::Abort));
             let error = outer.wait().await.unwrap_err();
             // A quarter of a second to end, and as long to be dropped.
-            on_time("wait after an abort", began, 2 * JOIN);
+            // 250 ms to end by itself, and as long to be dropped.
+            on_time("wait after an abort", began, Duration::from_millis(500));
             escalating.join().unwrap();
             assert!(
                 stuck.iter().all(|task| task.outcome().is_some()),
@@ -129,4 +130,33 @@ fn the_hard_exit_names_who_is_stuck_in_a_nested_group() {
     assert_eq!(ended.status.code(), Some(70), "{}", ended.stderr);
     assert!(ended.stderr.contains("ingest/stuck"), "{}", ended.stderr);
     assert!(ended.took >= STOP_END);
+}
+
+#[test]
+fn a_stop_reaches_twelve_levels_down_with_every_worker_blocked() {
+    child::run(|| {
+        let runtime = workers(1);
+        let entered = runtime.enter();
+        let mut manager = Manager::builder().name("innermost").build().unwrap();
+        let (tell, told) = mpsc::channel();
+        let deep = blocking_task("deep", move |ctx: Context| {
+            tell.send(ctx.wait_cancelled(10 * SECOND))?;
+            Ok(())
+        });
+        manager.run(deep).unwrap();
+        for _ in 0..12 {
+            let outer = Manager::builder().name("level").build().unwrap();
+            outer.run(manager.into_task()).unwrap();
+            manager = outer;
+        }
+        // Each level hears of the one around it from its task's first poll on.
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
+        block_workers(|task| manager.run(task).unwrap(), 1);
+        let began = Instant::now();
+        manager.stop();
+        assert_eq!(told.recv_timeout(5 * SECOND), Ok(true));
+        on_time("a stop that goes twelve levels down", began, Duration::ZERO);
+        drop(entered);
+    })
+    .passed();
 }
