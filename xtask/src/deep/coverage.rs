@@ -11,6 +11,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     tool::install(workspace, "cargo-llvm-cov", "0.9.1")?;
     let packages = workspace.light().flat_map(|package| ["-p", package.name.as_str()]);
     let cargo = || with_llvm(workspace, tool::cargo(workspace));
+    // Binaries of an earlier run would be counted as not run.
+    cargo().arguments(["llvm-cov", "clean", "--workspace"]).run()?;
     cargo()
         // Processes that tests kill leave profiles behind that are torn.
         .arguments(["llvm-cov", "--locked", "--all-features", "--html", "--failure-mode=all"])

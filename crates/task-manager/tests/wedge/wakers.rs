@@ -231,6 +231,34 @@ fn a_waker_that_blocks_keeps_nobody_from_hearing_of_an_end_while_the_group_runs(
 }
 
 #[test]
+fn a_single_waker_that_blocks_at_an_end_keeps_nobody_from_seeing_it_in_the_view() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = short().build().unwrap();
+            manager.run(worker("other")).unwrap();
+            let (go, gone) = tokio::sync::oneshot::channel::<()>();
+            let short_lived = task_fn("short", async move |_| Ok(gone.await?));
+            let task = manager.run_ephemeral(short_lived).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            leave_waiting(async move { task.ended().await }, Waker::from(Arc::new(BlockingWaker)));
+            let mut group = manager.group();
+            let seen = tokio::spawn(async move {
+                group.changed().await;
+                group.snapshot().tasks.len()
+            });
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let began = Instant::now();
+            // Of its end comes the one change.
+            go.send(()).unwrap();
+            assert_eq!(seen.await.unwrap(), 1);
+            on_time("an end in the view behind a waker that blocks", began, Duration::ZERO);
+            let _ = manager.shutdown().await;
+        });
+    })
+    .passed();
+}
+
+#[test]
 fn a_waker_that_blocks_keeps_no_other_part_of_a_task_from_hearing_that_it_alone_is_stopped() {
     child::run(|| {
         workers(2).block_on(async {
