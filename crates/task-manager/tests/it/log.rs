@@ -13,6 +13,7 @@ use task_manager::{Context, Manager, Phase, Task, task_fn};
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
+    level_filters::LevelFilter,
     span, subscriber,
 };
 
@@ -23,6 +24,8 @@ use crate::support::{Journal, SECOND, deaf, slow, worker};
 struct Recorder {
     /// Whether it takes only what went wrong.
     is_quiet: bool,
+    /// What it says of itself, for others to spare it the rest.
+    most: Option<LevelFilter>,
     lines: Journal,
     last_span: AtomicU64,
     names: Mutex<Vec<(u64, String)>>,
@@ -45,6 +48,10 @@ impl Subscriber for Recorder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let is_ours = metadata.target() == "task" || metadata.target().starts_with("it");
         is_ours && !(self.is_quiet && *metadata.level() > tracing::Level::WARN)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.most
     }
 
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
@@ -167,6 +174,20 @@ async fn the_log_lines_of_a_task_and_of_a_cleanup_carry_its_span() {
         ],
         "{lines:#?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_of_the_level_info_has_the_spans_of_tasks_too() {
+    let most = Some(LevelFilter::INFO);
+    let (lines, _guard) = record_with(Recorder { most, ..Recorder::default() });
+    let manager = Manager::new();
+    let work = task_fn("work", async |_| {
+        tracing::info!("begins");
+        Ok(())
+    });
+    manager.run(work).unwrap();
+    manager.wait().await.unwrap();
+    assert_eq!(lines.read()[0], r#"[task name="work" id=1] INFO message=begins"#);
 }
 
 #[tokio::test(start_paused = true)]

@@ -147,6 +147,7 @@ async fn failures_are_bounded_and_the_first_of_each_task_and_the_last_are_kept()
     let error = manager.wait().await.unwrap_err();
     let report = error.report().unwrap();
     assert_eq!(report.failures().len() as u64 + report.omitted_failures(), 3_000);
+    assert!(report.to_string().contains(", 3000 failures;"), "{report}");
     assert_eq!(report.failures().len(), 3 + 64);
     let firsts: Vec<_> = report.failures()[..3].iter().map(ToString::to_string).collect();
     assert!(firsts[2].ends_with("failed and went on: 2.0"), "{firsts:?}");
