@@ -45,6 +45,7 @@ async fn of_more_tasks_than_are_listed_the_last_ones_are_and_the_others_are_coun
     let report = manager.shutdown().await.unwrap();
     assert_eq!((report.tasks().len(), report.omitted_tasks()), (4_096, 4));
     assert_eq!(report.totals().completed, 4_100);
+    assert!(report.to_string().contains("… and 4080 more tasks"), "{report}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -218,6 +218,7 @@ async fn cleanups_beyond_the_limit_are_counted() {
     }
     let report = manager.shutdown().await.unwrap();
     assert_eq!((report.cleanups().len(), report.omitted_cleanups()), (4_096, 4));
+    assert!(report.to_string().contains("… and 4080 more cleanups"), "{report}");
     let text = report.to_string();
     assert!(text.ends_with("… and 4080 more cleanups"), "{text}");
     assert_eq!(manager.group().snapshot().cleanups.len(), 4_096);
