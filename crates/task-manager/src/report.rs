@@ -147,8 +147,8 @@ impl Report {
         self.0.steps
     }
 
-    /// Returns the exit code that says how it went: 0 clean, 3 if a failed setup began the shutdown, otherwise
-    /// 1.
+    /// Returns the exit code that says how it went: 0 clean, 3 if a failed setup began the shutdown,
+    /// otherwise 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             _ if self.is_clean() => 0,

@@ -9,6 +9,7 @@ mod blocked;
 mod child;
 mod exit;
 mod foreign;
+mod hearing;
 mod idle;
 mod late;
 mod nested;
