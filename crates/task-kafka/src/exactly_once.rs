@@ -210,7 +210,7 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
             written.map_err(Trouble::Fatal)?;
         }
         let asked = Instant::now();
-        let offsets = list(batch, |(_, next)| next);
+        let offsets = list(batch, |(_, next)| next).map_err(Trouble::Fatal)?;
         let budget = self.parts.settings.message_timeout;
         commit(&self.parts.producer, self.parts.consumer, offsets, budget)
             .await
@@ -232,7 +232,7 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
             return aborted;
         }
         aborted?;
-        rewind(self.parts.consumer, list(&batch, |(first, _)| first), budget).await
+        rewind(self.parts.consumer, list(&batch, |(first, _)| first)?, budget).await
     }
 
     fn revocations(&self) -> u64 {
@@ -252,11 +252,15 @@ fn is_cancelled(error: &anyhow::Error) -> bool {
     task_core::Cancelled::is_outermost_in(error)
 }
 
-fn list<E>(batch: &Batch<E>, offset: impl Fn((i64, i64)) -> i64) -> TopicPartitionList {
+fn list<E>(
+    batch: &Batch<E>,
+    offset: impl Fn((i64, i64)) -> i64,
+) -> anyhow::Result<TopicPartitionList> {
     let mut list = TopicPartitionList::new();
     for ((topic, partition), offsets) in &batch.offsets {
-        let offset = Offset::Offset(offset(*offsets));
-        list.add_partition_offset(topic, *partition, offset).expect("an offset of the broker's");
+        let offset = offset(*offsets);
+        list.add_partition_offset(topic, *partition, Offset::Offset(offset))
+            .with_context(|| format!("{topic}[{partition}] has no offset {offset}"))?;
     }
-    list
+    Ok(list)
 }
