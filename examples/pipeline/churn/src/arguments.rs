@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{
+    CommandFactory as _, Parser, ValueEnum, builder::PossibleValuesParser, error::ErrorKind,
+};
+
+use crate::{scenario::Needs, scenarios::SCENARIOS};
 
 /// Does to the pipeline whatever production does to a service, and counts what is lost: SIGTERM and SIGKILL at random
 /// instants, members that come and go, brokers and databases that are away, slow or wrong, blocked threads.
@@ -21,7 +25,13 @@ pub(crate) struct Arguments {
     pub(crate) seed: Option<u64>,
 
     /// Only these scenarios; `--list` tells which there are [default: all that the broker can play]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(SCENARIOS.iter().map(|scenario| scenario.name)),
+        hide_possible_values = true,
+    )]
     pub(crate) scenarios: Vec<String>,
 
     /// How often each is played [default: the scenario's own number]
@@ -69,6 +79,22 @@ pub(crate) struct Arguments {
     /// Where logs, databases and what is installed go [default: target/churn]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Reads those of this process; ends it with code 2 if they are not good.
+    pub(crate) fn of_process() -> Self {
+        let arguments = Self::parse();
+        let alone = SCENARIOS.iter().filter(|scenario| scenario.needs == Needs::Embedded);
+        let is_named = |name| arguments.scenarios.iter().any(|scenario| scenario == name);
+        if arguments.broker != BrokerKind::Embedded
+            && let Some(scenario) = alone.into_iter().find(|scenario| is_named(scenario.name))
+        {
+            let message = format!("`{}` needs the embedded brokers", scenario.name);
+            Self::command().error(ErrorKind::ArgumentConflict, message).exit();
+        }
+        arguments
+    }
 }
 
 /// Where messages are kept.

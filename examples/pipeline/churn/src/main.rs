@@ -30,15 +30,13 @@ mod table;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 /// The exit code of a promise that was broken.
 const BROKEN: u8 = 1;
 /// The exit code when churn itself could not go on.
 const FAILED: u8 = 3;
 
 fn main() -> ExitCode {
-    match driver::run(&arguments::Arguments::parse()) {
+    match driver::run(&arguments::Arguments::of_process()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(BROKEN),
         Err(error) => {
