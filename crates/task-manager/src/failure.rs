@@ -18,7 +18,8 @@ use crate::{label::Repeated, panics::Panic, panics::display};
 pub struct Failure {
     /// Who failed: the task, the cleanup, the setup or the start.
     pub origin: Origin,
-    /// The name; behind a nested manager, the path to it: `ingest/consumer`.
+    /// The name; behind a nested manager, the path to it: `ingest/consumer`. In a path, names that several tasks had are
+    /// followed by the id: `ingest/consumer#2`.
     pub name: String,
     /// Which admission it was, if it was a task of this very group or a cleanup that had its turn: tells those of one
     /// name apart.

@@ -194,7 +194,7 @@ impl State {
             let troubles = Troubles::of(inner, &entry.name, now);
             // Of the last one: the others are over, or nobody is left who would tell how they end.
             self.record.inner_told.insert(entry.id, troubles.known);
-            self.record.fail_inner(troubles.failures, troubles.omitted);
+            self.record.fail_inner(entry, troubles.failures, troubles.omitted);
             self.spent.extend(troubles.groups);
         }
     }

@@ -26,8 +26,15 @@ const MOST_TRIGGERS: usize = 16;
 /// How many tasks and cleanups are listed one by one: the ones that ended last.
 pub(crate) const MOST_ENTRIES: usize = 4_096;
 
-/// A failure, and its number.
-type Numbered = (u64, Failure);
+/// A failure as it is kept.
+#[derive(Debug)]
+struct Kept {
+    /// Which one of all it was.
+    number: u64,
+    failure: Failure,
+    /// For one from inside a task that is a group: that task, and how much of the name is the task's.
+    group: Option<(TaskId, usize)>,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Record {
@@ -35,10 +42,11 @@ pub(crate) struct Record {
     /// The one look at the wall clock: what the shutdown's beginning is called outside. It decides nothing.
     pub(crate) began: Option<SystemTime>,
     later: Vec<Cause>,
+    omitted_triggers: u64,
     /// The first failure of each task, up to the limit; the very first is the root.
-    first: Vec<Numbered>,
+    first: Vec<Kept>,
     known: HashSet<TaskId>,
-    last: VecDeque<Numbered>,
+    last: VecDeque<Kept>,
     /// How many failures there were.
     count: u64,
     pub(crate) omitted_failures: u64,
@@ -60,6 +68,8 @@ impl Record {
             self.began = Some(SystemTime::now());
         } else if self.later.len() < MOST_TRIGGERS {
             self.later.push(cause);
+        } else {
+            self.omitted_triggers += 1;
         }
     }
 
@@ -71,15 +81,19 @@ impl Record {
 
     /// Takes note of a failure of `id`, or of somebody who can fail but once.
     pub(crate) fn fail(&mut self, id: Option<TaskId>, failure: Failure) {
+        self.keep(id, failure, None);
+    }
+
+    fn keep(&mut self, id: Option<TaskId>, failure: Failure, group: Option<(TaskId, usize)>) {
         self.count += 1;
-        let failure = (self.count, failure);
+        let failure = Kept { number: self.count, failure, group };
         let has_room = self.first.len() < MOST_FAILURES;
         if has_room && id.is_none_or(|id| self.known.insert(id)) {
             self.first.push(failure);
             return;
         }
         if self.last.len() == MOST_FAILURES {
-            self.evicted.extend(self.last.pop_front().map(|(_, failure)| failure));
+            self.evicted.extend(self.last.pop_front().map(|kept| kept.failure));
             self.omitted_failures += 1;
         }
         self.last.push_back(failure);
@@ -135,15 +149,15 @@ impl Record {
             Failure { name, id: None, at: now, ..failure.clone() }
         });
         let omitted = if known.is_none() { inner.omitted_failures() } else { 0 };
-        self.fail_inner(failures.collect(), omitted);
+        self.fail_inner(entry, failures.collect(), omitted);
     }
 
-    /// Takes note of failures of a nested group, each of which has a name of its own.
-    pub(crate) fn fail_inner(&mut self, failures: Vec<Failure>, omitted: u64) {
+    /// Takes note of failures of the group that an entry is, each of which has a name of its own, below the entry's.
+    pub(crate) fn fail_inner(&mut self, entry: &Entry, failures: Vec<Failure>, omitted: u64) {
         self.omitted_failures += omitted;
         for failure in failures {
             let id = TaskId::new(u64::MAX - self.known.len() as u64);
-            self.fail(Some(id), failure);
+            self.keep(Some(id), failure, Some((entry.id, entry.name.len())));
         }
     }
 
@@ -189,8 +203,8 @@ impl Record {
         steps: StepTimes,
         mut repeated: Repeated,
     ) -> Option<Report> {
-        let failures = self.failures();
         repeated.add(self.tasks.iter().map(|task| &*task.name));
+        let failures = self.failures(&repeated);
         let (cause, began) = (self.cause?, self.began?);
         Some(Report::new(Contents {
             name: String::from(name),
@@ -198,6 +212,7 @@ impl Record {
             cause,
             began,
             later_triggers: self.later,
+            omitted_triggers: self.omitted_triggers,
             failures,
             omitted_failures: self.omitted_failures,
             tasks: self.tasks.into(),
@@ -210,10 +225,19 @@ impl Record {
         }))
     }
 
-    /// Returns all kept failures in the order in which they happened.
-    pub(crate) fn failures(&self) -> Vec<Failure> {
-        let mut failures: Vec<&Numbered> = self.first.iter().chain(&self.last).collect();
-        failures.sort_by_key(|(number, _)| *number);
-        failures.into_iter().map(|(_, failure)| failure.clone()).collect()
+    /// Returns all kept failures in the order in which they happened, with the groups in their paths told apart.
+    pub(crate) fn failures(&self, repeated: &Repeated) -> Vec<Failure> {
+        let mut failures: Vec<&Kept> = self.first.iter().chain(&self.last).collect();
+        failures.sort_by_key(|kept| kept.number);
+        let failures = failures.into_iter().map(|kept| {
+            let mut failure = kept.failure.clone();
+            if let Some((id, length)) = kept.group
+                && let Some((group, rest)) = failure.name.split_at_checked(length)
+            {
+                failure.name = repeated.label(group, Some(id)) + rest;
+            }
+            failure
+        });
+        failures.collect()
     }
 }

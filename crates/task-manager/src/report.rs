@@ -27,6 +27,7 @@ pub(crate) struct Contents {
     pub(crate) cause: Cause,
     pub(crate) began: SystemTime,
     pub(crate) later_triggers: Vec<Cause>,
+    pub(crate) omitted_triggers: u64,
     pub(crate) failures: Vec<Failure>,
     pub(crate) omitted_failures: u64,
     pub(crate) tasks: Vec<TaskReport>,
@@ -97,6 +98,11 @@ impl Report {
     /// Returns what would have begun it later on, the first 16.
     pub fn later_triggers(&self) -> &[Cause] {
         &self.0.later_triggers
+    }
+
+    /// Returns how many triggers came after those in [`later_triggers`](Self::later_triggers).
+    pub fn omitted_triggers(&self) -> u64 {
+        self.0.omitted_triggers
     }
 
     /// Tells whether nothing went wrong.

@@ -32,12 +32,12 @@ impl Troubles {
         while let (Some(group), Some(path)) = (troubles.groups.get(next), paths.get(next)) {
             let (group, path) = (Arc::clone(group), path.clone());
             let state = group.lock();
-            let (failures, omitted) = match group.report.get() {
-                Some(report) => (report.failures().to_vec(), report.omitted_failures()),
-                None => (state.record.failures(), state.record.omitted_failures),
-            };
             let mut repeated = state.tally.repeated();
             repeated.add(state.living().take(MOST_NAMED).map(|entry| &*entry.name));
+            let (failures, omitted) = match group.report.get() {
+                Some(report) => (report.failures().to_vec(), report.omitted_failures()),
+                None => (state.record.failures(&repeated), state.record.omitted_failures),
+            };
             if next == 0 {
                 troubles.known = failures.len() as u64 + omitted;
             }

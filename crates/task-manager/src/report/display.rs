@@ -34,6 +34,8 @@ impl fmt::Display for Report {
             let after = Seconds(cause.at.saturating_sub(steps.triggered));
             write!(f, "\n  also: {} (+{after})", cause.kind.text(&contents.repeated))?;
         }
+        let later = contents.later_triggers.len();
+        omitted(f, later as u64 + contents.omitted_triggers, later, "triggers")?;
         let drain = steps.stopping.saturating_sub(steps.triggered);
         let stop = steps.cleaning_up.saturating_sub(steps.stopping);
         let cleanup = steps.ended.saturating_sub(steps.cleaning_up);

@@ -28,6 +28,7 @@ impl Serialize for Report {
             cause: CauseView::of(self.cause()),
             began: self.began().duration_since(UNIX_EPOCH).map_or(0.0, seconds),
             later_triggers: self.later_triggers().iter().map(CauseView::of).collect(),
+            omitted_triggers: self.omitted_triggers(),
             failures: self.failures().iter().map(FailureView::of).collect(),
             omitted_failures: self.omitted_failures(),
             tasks: self.tasks().iter().map(TaskView::of).collect(),
@@ -64,6 +65,7 @@ struct ReportView<'a> {
     /// The wall clock's, since 1970.
     began: f64,
     later_triggers: Vec<CauseView<'a>>,
+    omitted_triggers: u64,
     failures: Vec<FailureView<'a>>,
     omitted_failures: u64,
     tasks: Vec<TaskView<'a>>,

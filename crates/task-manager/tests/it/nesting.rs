@@ -40,20 +40,25 @@ async fn an_inner_failure_surfaces_once_with_its_path() {
 
 #[tokio::test(start_paused = true)]
 async fn in_a_path_too_repeated_names_are_told_apart() {
-    let (outer, inner) = (named("outer"), named("ingest"));
-    inner.run(worker("other")).unwrap();
+    let outer = named("outer");
     for _ in 0..2 {
-        let failing = async |ctx: Context| {
-            ctx.cancelled().await;
-            Err(anyhow!("no broker"))
-        };
-        inner.run(task_fn("consumer", failing)).unwrap();
+        let inner = named("ingest");
+        inner.run(worker("other")).unwrap();
+        for _ in 0..2 {
+            let failing = async |ctx: Context| {
+                ctx.cancelled().await;
+                Err(anyhow!("no broker"))
+            };
+            inner.run(task_fn("consumer", failing)).unwrap();
+        }
+        outer.run(inner.into_task()).unwrap();
     }
-    outer.run(inner.into_task()).unwrap();
     tokio::time::sleep(SECOND).await;
     let error = outer.shutdown().await.unwrap_err();
     let names = error.report().unwrap().failures().iter().map(|failure| &*failure.name);
-    assert_eq!(names.collect::<Vec<_>>(), ["ingest/consumer#2", "ingest/consumer#3"]);
+    let first = ["ingest#1/consumer#2", "ingest#1/consumer#3"];
+    let second = ["ingest#2/consumer#2", "ingest#2/consumer#3"];
+    assert_eq!(names.collect::<Vec<_>>(), [first, second].concat());
 }
 
 #[tokio::test(start_paused = true)]

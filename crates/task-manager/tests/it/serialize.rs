@@ -27,6 +27,7 @@ async fn the_report_is_data_with_stable_names() {
             "omitted_cleanups",
             "omitted_failures",
             "omitted_tasks",
+            "omitted_triggers",
             "steps",
             "tasks",
             "totals"
