@@ -20,6 +20,9 @@ use crate::{
     sync::{Mutex, MutexGuard},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How long a waker may take before others go on with the queue. Real time: foreign code knows no other.
 const PATIENCE: Duration = Duration::from_millis(10);
 /// How many threads are sent for, until all queues have been empty.

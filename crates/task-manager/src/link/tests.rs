@@ -1,7 +1,7 @@
 //! One task that runs several groups, one after the other.
 #![allow(clippy::unwrap_used)]
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use anyhow::anyhow;
 use task_core::{Context, Outcome, Task, task_fn};
@@ -120,4 +120,45 @@ async fn a_task_has_not_ended_before_the_group_that_it_dropped_has() {
     assert_eq!(task.ended().await, Outcome::Completed);
     assert!(began.elapsed() >= Duration::from_millis(500), "{:?}", began.elapsed());
     outer.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_told_of_a_group_that_was_given_up_is_not_told_again_when_its_task_returns() {
+    let outer = Manager::builder()
+        .total(Duration::from_secs(5))
+        .cleanup_budget(Duration::from_millis(4_500))
+        .build()
+        .unwrap();
+    let (release, released) = std::sync::mpsc::channel();
+    let blocking = async move |ctx: Context| {
+        let inner = manager("inner");
+        let bad = inner.run(task_fn("bad", async |ctx: Context| {
+            ctx.cancelled().await;
+            Err(anyhow!("broken"))
+        }))?;
+        let mut run = pin!(inner.into_task().run(ctx.clone()));
+        poll_fn(|cx| {
+            assert!(run.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        assert_eq!(bad.ended().await, Outcome::Failed);
+        released.recv()?;
+        run.await
+    };
+    outer.run(task_fn("group", blocking)).unwrap();
+    let shared = Arc::clone(&outer.shared);
+    let release = async move || {
+        assert_eq!(shared.lock().abandoned.len(), 1);
+        release.send(())?;
+        while !shared.lock().abandoned.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    };
+    outer.cleanup("release", release).unwrap();
+    let error = outer.shutdown().await.unwrap_err();
+    let failures = error.report().unwrap().failures().iter().map(ToString::to_string);
+    let own = "task `group` did not end by its deadline and was abandoned";
+    assert_eq!(failures.collect::<Vec<_>>(), ["task `group/bad` failed: broken", own]);
 }

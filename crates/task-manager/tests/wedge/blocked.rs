@@ -6,11 +6,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
-    thread,
     time::{Duration, Instant},
 };
 
-use task_manager::{FailureKind, Manager, Outcome, Step, blocking_task, task_fn};
+use task_manager::{FailureKind, Outcome, blocking_task, task_fn};
 use tokio::runtime;
 
 use crate::{
@@ -188,120 +187,6 @@ fn a_blocking_task_that_does_not_return_is_given_up_and_its_thread_lives_on() {
             assert_eq!(abandoned(error.report().unwrap()), ["thread"]);
             release.send(()).unwrap();
             ended.recv_timeout(5 * SECOND).unwrap();
-        });
-    })
-    .passed();
-}
-
-#[test]
-fn a_manager_dropped_in_a_wedge_still_ends_by_its_deadline() {
-    child::run(|| {
-        workers(2).block_on(async {
-            let manager = short().build().unwrap();
-            let tasks = block_workers(|task| manager.run(task).unwrap(), 2);
-            let mut group = manager.group();
-            let handle = manager.handle();
-            let began = Instant::now();
-            drop(manager);
-            let error = handle.wait().await.unwrap_err();
-            on_time("the end of a dropped manager", began, STOP_END);
-            assert_eq!(abandoned(error.report().unwrap()), ["stuck-0", "stuck-1"]);
-            assert_eq!(tasks[1].outcome(), Some(Outcome::Abandoned));
-            while group.step() != Step::Ended {
-                group.changed().await;
-            }
-        });
-    })
-    .passed();
-}
-
-#[test]
-fn two_managers_in_one_process_each_keep_their_own_deadline() {
-    child::run(|| {
-        workers(2).block_on(async {
-            let (long, soon) = (short(), short());
-            let long = long.total(2 * SECOND).build().unwrap();
-            let soon = soon.build().unwrap();
-            long.run(worker("healthy")).unwrap();
-            block_workers(|task| soon.run(task).unwrap(), 2);
-            let began = Instant::now();
-            long.stop();
-            soon.stop();
-            let error = soon.wait().await.unwrap_err();
-            on_time("the first of two managers", began, STOP_END);
-            assert_eq!(abandoned(error.report().unwrap()), ["stuck-0", "stuck-1"]);
-            let error = long.wait().await.unwrap_err();
-            on_time("the second of two managers", began, SECOND + STOP_END);
-            assert_eq!(abandoned(error.report().unwrap()), ["healthy"]);
-        });
-    })
-    .passed();
-}
-
-#[test]
-fn an_abort_escalation_takes_effect_with_every_worker_blocked() {
-    child::run(|| {
-        workers(2).block_on(async {
-            let manager = Manager::builder().total(20 * SECOND).build().unwrap();
-            block_workers(|task| manager.run(task).unwrap(), 2);
-            // As the thread of a signal task does.
-            let (tell, context) = mpsc::channel();
-            manager
-                .run_ephemeral(blocking_task("escalates", move |_| {
-                    unreachable!("no worker starts its thread")
-                }))
-                .unwrap();
-            let helper = current_thread();
-            let entered = helper.enter();
-            manager
-                .run_ephemeral(task_fn("elsewhere", async move |ctx| {
-                    tell.send(ctx.clone()).unwrap();
-                    ctx.cancelled().await;
-                    Ok(())
-                }))
-                .unwrap();
-            drop(entered);
-            let driven = thread::spawn(move || {
-                helper.block_on(async { tokio::time::sleep(5 * SECOND).await });
-            });
-            let ctx = context.recv_timeout(5 * SECOND).unwrap();
-            let began = Instant::now();
-            thread::spawn(move || ctx.escalate(task_manager::Escalation::Abort));
-            let error = manager.wait().await.unwrap_err();
-            // Aborted at once; then the time to be dropped.
-            // 250 ms to end by itself, and as long to be dropped.
-            on_time("an abort with every worker blocked", began, Duration::from_millis(500));
-            let report = error.report().unwrap();
-            assert_eq!(abandoned(report), ["escalates", "stuck-0", "stuck-1"], "{report}");
-            assert!(!driven.is_finished());
-        });
-    })
-    .passed();
-}
-
-#[test]
-fn a_manager_that_changed_before_it_had_a_runtime_keeps_its_deadlines_with_every_worker_blocked() {
-    child::run(|| {
-        let manager = short().build().unwrap();
-        let stuck = async || {
-            block();
-            Ok(())
-        };
-        manager.cleanup("stuck", stuck).unwrap();
-        for _ in 0..2 {
-            let mut group = manager.group();
-            let mut changed = Box::pin(async move { group.changed().await });
-            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-            assert!(changed.as_mut().poll(&mut cx).is_pending());
-            std::mem::forget(changed);
-        }
-        manager.stop();
-        workers(1).block_on(async {
-            let began = Instant::now();
-            let error = manager.wait().await.unwrap_err();
-            on_time("wait of a manager stopped before its runtime", began, SECOND - STOP_END);
-            let cleanups = error.report().unwrap().cleanups();
-            assert_eq!(cleanups[0].outcome, Some(Outcome::Abandoned));
         });
     })
     .passed();

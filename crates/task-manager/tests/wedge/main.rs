@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod backtraces;
+mod begun;
 mod blocked;
 mod child;
 mod exit;

@@ -1,0 +1,134 @@
+//! Shutdowns of a blocked runtime that begin in all sorts of ways: by a drop, an escalation, before there was a runtime,
+//! beside another one (invariants 3 and 7).
+
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use task_manager::{Manager, Outcome, Step, blocking_task, task_fn};
+
+use crate::{
+    child,
+    stuck::{
+        SECOND, STOP_END, abandoned, block, block_workers, current_thread, on_time, short, worker,
+        workers,
+    },
+};
+
+#[test]
+fn a_manager_dropped_in_a_wedge_still_ends_by_its_deadline() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = short().build().unwrap();
+            let tasks = block_workers(|task| manager.run(task).unwrap(), 2);
+            let mut group = manager.group();
+            let handle = manager.handle();
+            let began = Instant::now();
+            drop(manager);
+            let error = handle.wait().await.unwrap_err();
+            on_time("the end of a dropped manager", began, STOP_END);
+            assert_eq!(abandoned(error.report().unwrap()), ["stuck-0", "stuck-1"]);
+            assert_eq!(tasks[1].outcome(), Some(Outcome::Abandoned));
+            while group.step() != Step::Ended {
+                group.changed().await;
+            }
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn two_managers_in_one_process_each_keep_their_own_deadline() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let (long, soon) = (short(), short());
+            let long = long.total(2 * SECOND).build().unwrap();
+            let soon = soon.build().unwrap();
+            long.run(worker("healthy")).unwrap();
+            block_workers(|task| soon.run(task).unwrap(), 2);
+            let began_long = Instant::now();
+            long.stop();
+            // Until the deadline thread sleeps towards the later of the two.
+            thread::sleep(SECOND / 10);
+            let began = Instant::now();
+            soon.stop();
+            let error = soon.wait().await.unwrap_err();
+            on_time("the first of two managers", began, STOP_END);
+            assert_eq!(abandoned(error.report().unwrap()), ["stuck-0", "stuck-1"]);
+            let error = long.wait().await.unwrap_err();
+            on_time("the second of two managers", began_long, SECOND + STOP_END);
+            assert_eq!(abandoned(error.report().unwrap()), ["healthy"]);
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn an_abort_escalation_takes_effect_with_every_worker_blocked() {
+    child::run(|| {
+        workers(2).block_on(async {
+            let manager = Manager::builder().total(20 * SECOND).build().unwrap();
+            block_workers(|task| manager.run(task).unwrap(), 2);
+            // As the thread of a signal task does.
+            let (tell, context) = mpsc::channel();
+            manager
+                .run_ephemeral(blocking_task("escalates", move |_| {
+                    unreachable!("no worker starts its thread")
+                }))
+                .unwrap();
+            let helper = current_thread();
+            let entered = helper.enter();
+            manager
+                .run_ephemeral(task_fn("elsewhere", async move |ctx| {
+                    tell.send(ctx.clone()).unwrap();
+                    ctx.cancelled().await;
+                    Ok(())
+                }))
+                .unwrap();
+            drop(entered);
+            let driven = thread::spawn(move || {
+                helper.block_on(async { tokio::time::sleep(5 * SECOND).await });
+            });
+            let ctx = context.recv_timeout(5 * SECOND).unwrap();
+            let began = Instant::now();
+            thread::spawn(move || ctx.escalate(task_manager::Escalation::Abort));
+            let error = manager.wait().await.unwrap_err();
+            // 250 ms to end by itself, and as long to be dropped.
+            on_time("an abort with every worker blocked", began, Duration::from_millis(500));
+            let report = error.report().unwrap();
+            assert_eq!(abandoned(report), ["escalates", "stuck-0", "stuck-1"], "{report}");
+            assert!(!driven.is_finished());
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn a_manager_that_changed_before_it_had_a_runtime_keeps_its_deadlines_with_every_worker_blocked() {
+    child::run(|| {
+        let manager = short().build().unwrap();
+        let stuck = async || {
+            block();
+            Ok(())
+        };
+        manager.cleanup("stuck", stuck).unwrap();
+        for _ in 0..2 {
+            let mut group = manager.group();
+            let mut changed = Box::pin(async move { group.changed().await });
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(changed.as_mut().poll(&mut cx).is_pending());
+            std::mem::forget(changed);
+        }
+        manager.stop();
+        workers(1).block_on(async {
+            let began = Instant::now();
+            let error = manager.wait().await.unwrap_err();
+            on_time("wait of a manager stopped before its runtime", began, SECOND - STOP_END);
+            let cleanups = error.report().unwrap().cleanups();
+            assert_eq!(cleanups[0].outcome, Some(Outcome::Abandoned));
+        });
+    })
+    .passed();
+}
