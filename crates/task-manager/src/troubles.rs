@@ -9,6 +9,9 @@ use crate::{
     shared::Shared,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How many who are still alive in nested groups are named one by one; those inside of others are not even counted.
 const MOST_NAMED: usize = 128;
 

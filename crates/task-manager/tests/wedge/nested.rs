@@ -93,7 +93,6 @@ fn an_abort_of_the_outer_group_reaches_the_nested_one_with_every_worker_blocked(
             outer.stop();
             let escalating = thread::spawn(move || ctx.escalate(Escalation::Abort));
             let error = outer.wait().await.unwrap_err();
-            // A quarter of a second to end, and as long to be dropped.
             // 250 ms to end by itself, and as long to be dropped.
             on_time("wait after an abort", began, Duration::from_millis(500));
             escalating.join().unwrap();
