@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fmt,
     future::poll_fn,
+    mem,
     pin::pin,
     sync::Arc,
     task::{Poll, Wake, Waker},
@@ -110,6 +111,9 @@ impl Context {
     /// Awaits `future`, or gives it up when this task is cancelled; a result that is ready wins a tie. A cancelled
     /// task thus still takes what is already there, and ends at the first thing that it would have to wait for.
     ///
+    /// Tokio hides what is ready from a task that has used up its turn, such as by 128 receives in a row. So a future
+    /// is given up only when it has nothing on the next poll either, after the task has let others run.
+    ///
     /// # Errors
     ///
     /// [`Cancelled`], when the task is cancelled and `future` is not ready.
@@ -120,11 +124,19 @@ impl Context {
     pub async fn ready_or_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Cancelled> {
         let mut cancelled = self.cancelled();
         let mut future = pin!(future);
+        let mut has_yielded = false;
         poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));
             }
-            pin!(&mut cancelled).poll(cx).map(|()| Err(Cancelled))
+            if pin!(&mut cancelled).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if mem::replace(&mut has_yielded, true) {
+                return Poll::Ready(Err(Cancelled));
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
         .await
     }

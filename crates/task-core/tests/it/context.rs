@@ -103,6 +103,25 @@ async fn a_tie_goes_to_the_cancellation_or_to_the_result_as_the_name_says() {
 }
 
 #[tokio::test]
+async fn a_cancelled_task_still_takes_all_that_is_in_a_queue_however_much() {
+    let stage = Arc::new(StageCell::new());
+    let ctx = Context::new(stage.clone());
+    stage.advance(Stage::Cancelled);
+    let (sender, mut queue) = tokio::sync::mpsc::unbounded_channel();
+    // Many times what tokio gives out in one turn of a task.
+    (0..1_000).for_each(|number| sender.send(number).unwrap());
+    let taking = tokio::spawn(async move {
+        let mut taken = 0;
+        while let Ok(Some(_)) = ctx.ready_or_cancelled(queue.recv()).await {
+            taken += 1;
+        }
+        taken
+    });
+    assert_eq!(taking.await.unwrap(), 1_000);
+    drop(sender);
+}
+
+#[tokio::test]
 async fn a_stop_in_mid_await_ends_both_kinds_of_waiting() {
     for wins in [false, true] {
         let stage = Arc::new(StageCell::new());
