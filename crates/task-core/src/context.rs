@@ -17,7 +17,7 @@ use crate::{Cancelled, Escalation, Group, Hold, Scope, Stage, WaitFor};
 /// What a running task sees of its manager: when to stop, and ways to say how it is doing.
 ///
 /// It is cheap to clone and may be handed to helpers; it gives no power over other tasks but the one that every task
-/// has anyway by returning: to stop the whole group. A context that outlives its task stays valid and is cancelled.
+/// has anyway by returning, to stop the whole group, and to make that hurry. A context that outlives its task stays valid and is cancelled.
 ///
 /// # Choosing how to wait
 ///
@@ -185,18 +185,19 @@ impl Context {
     }
 
     /// Asks the whole group to stop, and returns at once. If nothing has begun the shutdown before, the reason
-    /// becomes its cause; otherwise it is recorded beside the cause, as one of the first 16. It is no failure.
+    /// becomes its cause; otherwise it is recorded beside the cause, as one of the first 16; later ones are counted. It is no failure.
     pub fn request_stop(&self, reason: impl Into<Cow<'static, str>>) {
         self.0.request_stop(reason.into());
     }
 
-    /// Makes a shutdown hurry, or begins one that does.
+    /// Makes a shutdown hurry, or begins one that does. The cause, or a later trigger, is then a request of this task's:
+    /// `told to hurry`.
     pub fn escalate(&self, level: Escalation) {
         self.0.escalate(level);
     }
 
     /// Keeps the task from having ended while the returned value lives: for threads and spawned helpers that belong
-    /// to its work.
+    /// to its work. Taken after the task has ended, it holds nothing.
     pub fn hold(&self) -> Hold {
         Hold::new(Arc::clone(&self.0))
     }
@@ -225,6 +226,10 @@ impl Context {
 
     /// Runs `body` on the calling thread as a part of this task: its panics are located and its log lines carry the
     /// task's span. For threads that belong to a task; within the task's own future it is not needed.
+    ///
+    /// # Panics
+    ///
+    /// If `body` does.
     pub fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
         let mut body = Some(body);
         let mut result = None;

@@ -55,6 +55,7 @@ impl Group {
 
     /// Resolves when something has changed since this value last looked: since it was made, or since its last
     /// `changed`. Changes in quick succession may count as one, and it may resolve when nothing visible has changed.
+    /// Once the step is [`Ended`](Step::Ended) it need not resolve any more.
     ///
     /// # Cancel safety
     ///

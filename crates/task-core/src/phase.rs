@@ -1,7 +1,7 @@
 //! When a task is stopped, relative to the others.
 
 /// The position of a task in the order of stopping: lower phases are stopped first, and the next phase only when all
-/// tasks of the one before have ended.
+/// tasks of the one before have ended or were given up.
 ///
 /// All tasks of one phase are stopped at once. The three named phases fit most services; any other number stands
 /// between or beside them.
@@ -33,8 +33,8 @@ impl Phase {
         self.0
     }
 
-    /// Tells whether tasks of this phase only support others ([`SUPPORT`](Self::SUPPORT) and above): a group in which
-    /// nothing else is left has completed.
+    /// Tells whether tasks of this phase only support others ([`SUPPORT`](Self::SUPPORT) and above): a group that
+    /// is waited for, and has no other task left of those it had, has completed.
     pub const fn is_support(self) -> bool {
         self.0 >= Self::SUPPORT.0
     }

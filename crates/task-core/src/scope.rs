@@ -32,7 +32,7 @@ pub trait Scope: Send + Sync + 'static {
     /// Asks the whole group to stop. Default: ignored.
     fn request_stop(&self, _reason: Cow<'static, str>) {}
 
-    /// Makes a shutdown hurry. Default: ignored.
+    /// Makes a shutdown hurry, or begins one that does. Default: ignored.
     fn escalate(&self, _level: Escalation) {}
 
     /// Counts one more reason why the task has not ended. Default: ignored.

@@ -18,7 +18,8 @@ pub struct GroupSnapshot {
     pub uptime: Duration,
     /// How long the manager has been in this step.
     pub in_step: Duration,
-    /// Time left until the end of the whole shutdown: `None` before it has begun, or where it has no limit.
+    /// Time left until the end of the whole shutdown, which counts down to zero after that too: `None` before it has
+    /// begun, or where it has no limit.
     pub remaining: Option<Duration>,
     /// Whether the group is ready, and if not, why.
     pub readiness: Readiness,

@@ -42,8 +42,9 @@ pub trait Task: Sized + Send + 'static {
         Phase::WORK
     }
 
-    /// Says whether the group is not ready until this task calls [`Context::set_ready`]. It is asked once.
-    /// Default: `false`.
+    /// Says whether the group is not ready until this task calls [`Context::set_ready`]. If the task ends, the group is
+    /// never ready again, unless it is one that may end (an ephemeral one, or where only failures stop the group) and
+    /// has completed. It is asked once. Default: `false`.
     fn gates_readiness(&self) -> bool {
         false
     }
@@ -78,7 +79,8 @@ pub trait Task: Sized + Send + 'static {
         Adjusted::new(self).with_phase(phase)
     }
 
-    /// Makes the group's readiness wait for this task's [`Context::set_ready`].
+    /// Makes the group's readiness wait for this task's [`Context::set_ready`]; see
+    /// [`gates_readiness`](Self::gates_readiness).
     fn gating_readiness(self) -> Adjusted<Self> {
         Adjusted::new(self).with_gate()
     }

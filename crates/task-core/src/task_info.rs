@@ -40,9 +40,10 @@ pub struct TaskInfo {
     pub is_ephemeral: bool,
     /// What it is doing, as the manager sees it.
     pub state: TaskState,
-    /// How long it has been in this state; of one that is being aborted or was abandoned, since it was asked to end.
+    /// How long it has been in this state; of one that is being aborted, was abandoned or has ended, since it was asked
+    /// to end, or began if nobody asked.
     pub in_state: Duration,
-    /// How long it has been running.
+    /// How long it has been running: to this instant, also after its end.
     pub uptime: Duration,
     /// Time left until it is aborted: `None` before a shutdown has begun, where it has no limit, and for one that
     /// has ended or was given up.

@@ -112,10 +112,12 @@ impl Builder {
         self
     }
 
-    /// Ends the process with this exit code if the report could not be made, or not be taken by those who wait for
-    /// it, within the total and 1 s: the last resort against code that blocks the runtime, as such code also blocks
-    /// the `main` that would take the report. The names of the stuck tasks go to stderr. Should the exit block for
-    /// a second, in a handler that some library registered, the process aborts. Default: off.
+    /// Ends the process with this exit code if, within the total and 1 s, the report could not be made, or nobody has
+    /// taken it by a [`wait`](Manager::wait) nor dropped the manager: the last resort against code that blocks the
+    /// runtime, as such code also blocks the `main` that would take the report. So whoever asks for it has to wait, for
+    /// it comes after a clean shutdown as well. The names of those who are alive go to stderr. Should the exit block for
+    /// a second, in a handler that some library registered, the process aborts. Without a total it never comes.
+    /// Default: off.
     pub fn hard_exit(mut self, code: u8) -> Self {
         self.0.hard_exit = Some(code);
         self
@@ -147,15 +149,15 @@ impl Builder {
     pub fn build(self) -> Result<Manager, BuildError> {
         let Budgets { total, drain, cleanup, short_cleanup } = self.0.budgets;
         let longest = Duration::from_secs(100 * 365 * 24 * 3_600);
-        for (name, value) in [
-            ("total", total.limit()),
-            ("drain delay", Some(drain)),
-            ("cleanup budget", Some(cleanup)),
-            ("short cleanup budget", Some(short_cleanup)),
-            ("start timeout", self.0.start),
+        for (name, value, can_be_never) in [
+            ("total", total.limit(), true),
+            ("drain delay", Some(drain), false),
+            ("cleanup budget", Some(cleanup), false),
+            ("short cleanup budget", Some(short_cleanup), false),
+            ("start timeout", self.0.start, true),
         ] {
             if value.is_some_and(|value| value > longest) {
-                return Err(BuildError(Problem::TooLong { name }));
+                return Err(BuildError(Problem::TooLong { name, can_be_never }));
             }
         }
         if let Some(total) = total.limit()
@@ -174,7 +176,19 @@ pub struct BuildError(Problem);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Problem {
     NoTimeToStop { total: Duration, drain: Duration, cleanup: Duration },
-    TooLong { name: &'static str },
+    TooLong { name: &'static str, can_be_never: bool },
+}
+
+impl BuildError {
+    /// Tells whether the total leaves less than 100 ms for stopping tasks.
+    pub fn is_no_time_to_stop(&self) -> bool {
+        matches!(self.0, Problem::NoTimeToStop { .. })
+    }
+
+    /// Tells whether a time is over 100 years.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self.0, Problem::TooLong { .. })
+    }
 }
 
 impl fmt::Display for BuildError {
@@ -185,8 +199,9 @@ impl fmt::Display for BuildError {
                 "the total of {total:?} must exceed the drain delay of {drain:?} and the cleanup budget of \
                  {cleanup:?} by {SHORTEST_STOP:?} or more"
             ),
-            Problem::TooLong { name } => {
-                write!(f, "the {name} is over 100 years: say `Timeout::Never`, or less")
+            Problem::TooLong { name, can_be_never } => {
+                let never = if *can_be_never { "`Timeout::Never`, or " } else { "" };
+                write!(f, "the {name} is over 100 years: say {never}less")
             }
         }
     }

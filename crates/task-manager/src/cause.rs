@@ -43,7 +43,7 @@ pub enum CauseKind {
         /// Its reason.
         reason: Cow<'static, str>,
     },
-    /// The parent token was cancelled, or the manager that this one is a task of stopped it.
+    /// The parent token was cancelled, or the manager that this one is a task of drained or stopped it.
     Parent,
     /// The manager was dropped.
     Dropped,

@@ -83,7 +83,7 @@ impl ShutdownError {
         None
     }
 
-    /// Returns the exit code that says how it went; see [`Report::exit_code`].
+    /// Returns the exit code that says how it went; see [`Report::exit_code`]; 1 if the wait was refused.
     pub fn exit_code(&self) -> u8 {
         self.report().map_or(1, Report::exit_code)
     }

@@ -71,8 +71,8 @@ impl Shared {
                 removed = state.tasks.try_remove(entry.key);
                 state.totals.count(outcome);
                 state.tally.ended(entry, outcome);
-                let step = state.machine.step();
-                state.gates.ended(entry, outcome, step);
+                let (step, may_end) = (state.machine.step(), state.machine.lets_end(kind));
+                state.gates.ended(entry, outcome, step, may_end);
                 state.update_started();
                 if !outcome.is_clean() {
                     state.record.end(entry, end, *now);
@@ -134,7 +134,7 @@ impl Shared {
         let mut news = vec![News::Ended { entry: Arc::clone(entry), outcome, detail, now }];
         state.record.end(entry, end, now);
         let step = state.machine.step();
-        state.gates.ended(entry, outcome, step);
+        state.gates.ended(entry, outcome, step, false);
         state.record.trigger(kind.clone(), now);
         if state.machine.trigger(now, Trigger::Failure, None) {
             news.push(News::Triggered(kind));

@@ -12,7 +12,7 @@ const MOST_NAMED: usize = 20;
 #[derive(Default)]
 pub(crate) struct Gates {
     unready: BTreeMap<TaskId, Arc<Entry>>,
-    /// Gating tasks that ended otherwise than an ephemeral one that completed: they never become ready.
+    /// Gating tasks that ended otherwise than as one that may, and completed: they never become ready.
     broken: Vec<Broken>,
     pub(crate) has_started: bool,
 }
@@ -45,12 +45,13 @@ impl Gates {
     }
 
     /// Takes note of an end, and of where the manager stood before it. One that failed while it was held comes twice.
-    pub(crate) fn ended(&mut self, entry: &Entry, outcome: Outcome, step: Step) {
+    /// `may_end` is whether the group goes on without it if it completed.
+    pub(crate) fn ended(&mut self, entry: &Entry, outcome: Outcome, step: Step, may_end: bool) {
         if !entry.gates_readiness {
             return;
         }
         self.unready.remove(&entry.id);
-        let is_open = entry.role.is_ephemeral() && outcome == Outcome::Completed;
+        let is_open = may_end && outcome == Outcome::Completed;
         let is_known = self.broken.iter().any(|broken| broken.id == entry.id);
         if !is_open && !is_known && self.broken.len() < MOST_NAMED {
             let (id, name) = (entry.id, entry.name.to_string());

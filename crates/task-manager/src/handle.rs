@@ -17,6 +17,7 @@ use crate::{
     shared::Shared,
     task_handle::TaskHandle,
     view,
+    wait::NotReadyError,
 };
 
 /// Reaches a manager without owning it: cheap to clone, and harmless to keep in a task or a hook.
@@ -94,6 +95,22 @@ impl Handle {
         match self.0.upgrade() {
             Some(shared) => shared.wait().await,
             None => Err(ShutdownError::gone()),
+        }
+    }
+
+    /// Waits until every task that gates readiness is ready; see [`Manager::ready`](crate::Manager::ready).
+    ///
+    /// # Errors
+    ///
+    /// As there; a manager that no longer exists has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn ready(&self) -> Result<(), NotReadyError> {
+        match self.0.upgrade() {
+            Some(shared) => shared.ready().await,
+            None => Err(NotReadyError::ended()),
         }
     }
 

@@ -53,8 +53,8 @@
 //! # Deadlines hold when the runtime does not
 //!
 //! A task that blocks its thread can take Tokio's timers and sockets with it: all of them when every worker is blocked,
-//! and sometimes when one is, the one that was about to poll them. A plain thread, one per process and asleep until a
-//! shutdown has begun, keeps the same deadlines. With every worker of a multi-thread runtime blocked, `wait()` in
+//! and sometimes when one is, the one that was about to poll them. A plain thread, one per process and asleep until there
+//! is a deadline, or several wakers to be called at once, keeps the same deadlines. With every worker of a multi-thread runtime blocked, `wait()` in
 //! `block_on` returns at the deadline with the names of the stuck tasks. Where the code that waits is itself blocked
 //! (a current-thread runtime, a `wait` in a task on a blocked worker), nothing can be returned to it; for that case
 //! [`Builder::hard_exit`] ends the process 1 s after the budget.
@@ -63,8 +63,8 @@
 //!
 //! # What the log says
 //!
-//! [`tracing`] events under the target `task`. Every one has the field `manager`; messages and fields are stable, and
-//! new ones may come. `task` is a task's name and `id` tells those of one name apart; `tasks` is up to 20 names, and
+//! [`tracing`] events under the target `task`. Every one of the manager's has the field `manager`; messages and fields
+//! are stable, and new ones may come. `task` is a task's name and `id` tells those of one name apart; `tasks` is up to 20 names, and
 //! `more` how many others there are. Times are seconds.
 //!
 //! | message | level | fields |
@@ -72,7 +72,7 @@
 //! | `task started` | debug | `task`, `id` |
 //! | `task readiness changed` | debug | `task`, `id`, `ready` |
 //! | `task asked to stop`: it alone | debug | `task`, `id` |
-//! | `task ended`, `cleanup ended`: cleanly, or aborted | debug | `task` and `id`, or `cleanup`; `outcome`, `ran` |
+//! | `task ended`, `cleanup ended`: cleanly, or aborted; of a held task also after its `task failed` | debug | `task` and `id`, or `cleanup`; `outcome`, `ran` |
 //! | `task failed`, `cleanup failed` | error | the same, `error` |
 //! | `task failed and went on` | error | `task`, `id`, `error` |
 //! | `shutdown begins` | info | `cause` |
@@ -88,6 +88,7 @@
 //!
 //! Logging comes last, when every deadline is set and every waker called. A log sink that blocks thus holds up the log, and the one thread that was telling what
 //! it had done itself (by `run`, `stop`, `set_ready`, the first poll of a `wait`, the end of a task), but nobody else and no deadline.
+//! Of the deadline thread's own lines those beyond the 1,024 that wait are lost then; the report has it all.
 //! Lines of different threads need not come in the order of the events; the report has that.
 //!
 //! # Limitations

@@ -107,9 +107,14 @@ impl Machine {
         self.alive.subtract(phase);
         match kind {
             _ if !outcome.is_clean() => Some(Trigger::Failure),
-            Kind::Critical if !self.only_failures_stop => Some(Trigger::Request),
-            _ => None,
+            kind if self.lets_end(kind) => None,
+            _ => Some(Trigger::Request),
         }
+    }
+
+    /// Tells whether the group goes on without tasks of this kind that end cleanly.
+    pub(crate) fn lets_end(&self, kind: Kind) -> bool {
+        self.only_failures_stop || kind == Kind::Ephemeral
     }
 
     /// Tells whether the drain is over, or there is nothing left to drain for.

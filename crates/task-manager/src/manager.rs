@@ -71,7 +71,7 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// [`Refused`], with the task in it, if its phase is stopped already or the manager has ended, if there is no
+    /// [`Refused`], with the task in it, if its phase is stopped already or cleanups have begun, if there is no
     /// Tokio runtime with a time driver, if asking the task for its name, phase or gate panics, or if the system
     /// refuses the process its first thread for deadlines.
     pub fn run<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
@@ -116,13 +116,15 @@ impl Manager {
     /// Waits until the group has ended, and returns the report.
     ///
     /// The group ends when something stops it, or, from the first poll of a `wait` on, when all its work is done:
-    /// when nothing but support tasks is left, or nothing at all. Any number of callers may wait, at any time, on any
-    /// runtime; all get the same result.
+    /// when nothing but support tasks is left if there ever were others, or else nothing at all. Any number of callers
+    /// may wait, at any time, on any runtime; all get the same result.
     ///
     /// # Errors
     ///
     /// [`ShutdownError`] if anything went wrong, with the report in it; at once if called from inside of this group
-    /// ([`is_inside`](ShutdownError::is_inside)), or without a Tokio runtime.
+    /// ([`is_inside`](ShutdownError::is_inside)), and for a manager that was not used within a runtime before also
+    /// outside of any ([`is_no_runtime`](ShutdownError::is_no_runtime)), or if the system refuses the process its first
+    /// thread for deadlines ([`is_no_thread`](ShutdownError::is_no_thread)).
     ///
     /// # Cancel safety
     ///
@@ -135,7 +137,7 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait).
+    /// As [`wait`](Self::wait). From inside, the group is stopped, and the wait refused.
     ///
     /// # Cancel safety
     ///
@@ -145,7 +147,9 @@ impl Manager {
         self.wait().await
     }
 
-    /// Waits until every task that gates readiness is ready.
+    /// Waits until every task that gates readiness is ready. It looks at those that were run by then, so with none it
+    /// resolves at once, and it needs nobody who [waits](Self::wait), without whom the group's
+    /// [readiness](Group::readiness) stays false.
     ///
     /// # Errors
     ///

@@ -27,7 +27,7 @@ impl Manager {
     /// The outer group's drain or stop is this one's trigger, and this one drains for as long as the outer one does; its
     /// own drain delay is for its own triggers. Its budget is the smaller of its own and the time that the task
     /// has left; its readiness is the task's, for which `gating_readiness()` makes the outer group wait. Its failures
-    /// enter the outer report once each, with the path `outer/inner`. If the outer group is told to hurry, so is this
+    /// enter the outer report once each, with the path `ingest/consumer`: this manager's name, then its task's. If the outer group is told to hurry, so is this
     /// one once it is stopped; if it aborts the task, too, and the task has ended when the group has. The task's name is
     /// the manager's.
     ///
@@ -35,8 +35,8 @@ impl Manager {
     /// it is stopped, aborted and given up in time all the same, and the outer report names who is stuck in it.
     /// Before that poll, the outer group does not know of it, and names the task alone.
     ///
-    /// A quarter of the time that the outer group leaves is kept for this one's cleanups, so what is left halves about
-    /// every other level: with 25 s, groups within groups within groups have time to end, a hundred levels have not.
+    /// Up to a quarter of the time that the outer group leaves is kept for this one's cleanups, so deep down what is left
+    /// halves about every other level: with 25 s, groups within groups within groups have time to end, a hundred levels have not.
     pub fn into_task(self) -> Nested {
         Nested(self)
     }

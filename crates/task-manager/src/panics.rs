@@ -23,7 +23,7 @@ pub struct Panic {
     pub message: String,
     /// `file:line:column`, unless the hook was replaced after the first manager was made, or was declined.
     pub location: Option<String>,
-    /// The backtrace, where `RUST_BACKTRACE` asks for one.
+    /// The backtrace, where `RUST_LIB_BACKTRACE` or else `RUST_BACKTRACE` asks for one.
     pub backtrace: Option<Arc<Backtrace>>,
 }
 

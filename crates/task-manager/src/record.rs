@@ -23,7 +23,7 @@ use crate::{
 const MOST_FAILURES: usize = 64;
 /// How many triggers after the first are kept.
 const MOST_TRIGGERS: usize = 16;
-/// How many tasks and cleanups are listed one by one: the ones that ended last.
+/// How many tasks and cleanups are listed one by one: of tasks those that ended last, of cleanups the first.
 pub(crate) const MOST_ENTRIES: usize = 4_096;
 
 /// A failure as it is kept.

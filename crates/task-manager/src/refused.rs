@@ -40,7 +40,7 @@ impl<T> Refused<T> {
         self.value.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells whether it came too late: the shutdown had passed its phase, or is over.
+    /// Tells whether it came too late: its phase was stopped already, cleanups had begun, or all was over.
     pub fn is_too_late(&self) -> bool {
         matches!(self.reason, Reason::Stopping | Reason::Ended)
     }
@@ -53,6 +53,11 @@ impl<T> Refused<T> {
     /// Tells whether the system gave the process no thread for its deadlines. A later call tries again.
     pub fn is_no_thread(&self) -> bool {
         self.reason == Reason::NoThread
+    }
+
+    /// Tells whether asking the task for its name, phase or gate panicked.
+    pub fn is_panicked(&self) -> bool {
+        matches!(self.reason, Reason::Panicked(_))
     }
 }
 

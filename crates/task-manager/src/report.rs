@@ -48,7 +48,7 @@ pub struct CleanupReport {
     pub name: String,
     /// How it ended; `None` if it was not run, and then a failure says why.
     pub outcome: Option<Outcome>,
-    /// When it began, as time since the manager was made.
+    /// When it began, or was passed over, as time since the manager was made.
     pub began_at: Duration,
     /// How long it took.
     pub took: Duration,

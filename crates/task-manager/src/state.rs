@@ -114,7 +114,7 @@ impl State {
                 self.totals.count(Outcome::Abandoned);
                 self.tally.ended(entry, Outcome::Abandoned);
                 let step = self.machine.step();
-                self.gates.ended(entry, Outcome::Abandoned, step);
+                self.gates.ended(entry, Outcome::Abandoned, step, false);
                 self.record.task(entry, Outcome::Abandoned, now);
             }
             Role::Cleanup => {

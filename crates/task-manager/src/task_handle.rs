@@ -51,7 +51,8 @@ impl TaskHandle {
         }
     }
 
-    /// Waits until the task has ended, or was given up, and returns how.
+    /// Waits until the task has ended, or was given up, and returns how. A task that waits for its own end thus waits
+    /// until it is given up: without a shutdown for ever.
     ///
     /// # Cancel safety
     ///

@@ -150,6 +150,10 @@ enum Why {
 }
 
 impl NotReadyError {
+    pub(crate) fn ended() -> Self {
+        Self(Why::ShuttingDown(Step::Ended))
+    }
+
     /// Returns the name of the gating task that ended and thereby ruled readiness out; `None` if the group is
     /// shutting down for another reason.
     pub fn task(&self) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! The deadline thread: keeps the deadlines of every shutdown in the process when the runtime cannot.
 //!
-//! A task that blocks its thread takes tokio's timers with it. So one plain thread per process, asleep until a
-//! shutdown has begun, looks at the same deadlines as the tokio timer does, a moment later; where the timer did its
+//! A task that blocks its thread takes tokio's timers with it. So one plain thread per process, asleep until there
+//! is a deadline or a queue of wakers, looks at the same deadlines as the tokio timer does, a moment later; where the timer did its
 //! work, it finds nothing to do. It holds managers weakly, and reads their clocks, so where a test has paused the time
 //! it waits for that time too. It is started where its refusal is still an error: at the first use of the first manager.
 //!
@@ -206,10 +206,13 @@ fn keep_deadlines(shared: Arc<Shared>) {
 /// Ends the process, with a line on stderr, unless that blocks; by an abort, should the exit block as well.
 fn hard_exit(shared: &Arc<Shared>) {
     let Some(code) = shared.settings.hard_exit else { return };
-    let (name, names) = (&shared.name, living_names(shared).join(", "));
-    let line = format!(
-        "{name}: hard exit with code {code}: the shutdown did not end in time; alive: {names}\n"
-    );
+    let (name, names) = (&shared.name, living_names(shared));
+    let alive = if names.is_empty() { "nobody".into() } else { names.join(", ") };
+    let what = match shared.report.get() {
+        Some(_) => "nobody took the report of the shutdown in time",
+        None => "the shutdown did not end in time",
+    };
+    let line = format!("{name}: hard exit with code {code}: {what}; alive: {alive}\n");
     let (told, is_told) = mpsc::channel();
     let _ = thread::Builder::new().spawn(move || {
         let _ = io::stderr().write_all(line.as_bytes());

@@ -47,7 +47,10 @@ impl fmt::Display for Report {
             Seconds(cleanup)
         )?;
         write!(f, "; up {}", Seconds(steps.triggered))?;
-        write!(f, "; {} tasks in all", contents.totals.started)?;
+        match contents.totals.started {
+            1 => f.write_str("; 1 task in all")?,
+            many => write!(f, "; {many} tasks in all")?,
+        }
         for failure in contents.failures.iter().take(MOST_LINES) {
             write!(f, "\n  failure: {}", failure.text(&contents.repeated))?;
             if let Some(backtrace) = failure.backtrace().filter(|_| f.alternate()) {

@@ -127,11 +127,13 @@ async fn a_dropped_manager_leaves_no_task_on_the_runtime() {
 async fn a_handle_keeps_nothing_alive_and_is_refused_once_its_manager_is_gone() {
     let manager = Manager::new();
     let handle = manager.handle();
+    handle.ready().await.unwrap();
     manager.shutdown().await.unwrap();
     drop(manager);
     tokio::task::yield_now().await;
     assert!(handle.group().is_none());
     assert!(handle.wait().await.unwrap_err().is_gone());
+    assert_eq!(handle.ready().await.unwrap_err().to_string(), "the group is shutting down (ended)");
     assert!(handle.run(worker("late")).unwrap_err().is_too_late());
     assert!(handle.run_ephemeral(worker("late")).unwrap_err().is_too_late());
     assert!(handle.cleanup("late", async || Ok(())).unwrap_err().is_too_late());

@@ -259,6 +259,7 @@ async fn its_phase_and_its_gate_are_asked_for_once_and_a_panic_in_either_refuses
     for answers in 0..2 {
         let refused = manager.run(Asked(Arc::default(), answers)).unwrap_err();
         assert!(refused.to_string().ends_with("its properties: no answer"), "{refused}");
+        assert!(refused.is_panicked() && !refused.is_too_late());
     }
     let asked = Arc::new(AtomicUsize::new(0));
     manager.run(Asked(asked.clone(), 2)).unwrap();

@@ -1,5 +1,7 @@
 //! Readiness and the start (invariant 12).
 
+use std::future::pending;
+
 use task_manager::{Blocker, CauseKind, Context, Manager, Outcome, Step, Task, task_fn};
 
 use crate::support::{Journal, SECOND, slow, worker};
@@ -114,6 +116,27 @@ async fn an_ephemeral_gate_that_completes_while_it_is_waited_for_makes_the_start
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_only_failures_stop_the_group_a_critical_gate_may_complete_too() {
+    for may_end in [true, false] {
+        let manager = Manager::builder();
+        let manager = if may_end { manager.only_failures_stop() } else { manager };
+        let manager = manager.drain_delay(5 * SECOND).build().unwrap();
+        let warm_up = task_fn("warm-up", async |ctx: Context| {
+            ctx.set_ready(true);
+            Ok(())
+        });
+        manager.run(warm_up.gating_readiness()).unwrap();
+        manager.run(worker("work")).unwrap();
+        let _ = tokio::time::timeout(SECOND, manager.wait()).await;
+        let readiness = manager.group().readiness();
+        assert_eq!(readiness.is_ready(), may_end, "{readiness:?}");
+        let has_ended = Blocker::HasEnded("warm-up".into(), Outcome::Completed);
+        assert_eq!(readiness.blockers.contains(&has_ended), !may_end, "{readiness:?}");
+        manager.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_that_gates_nothing_holds_nobody_up_whatever_it_says() {
     let manager = Manager::new();
     manager
@@ -202,13 +225,15 @@ async fn a_group_that_nobody_waits_for_is_not_ready_in_time_either() {
 
 #[tokio::test(start_paused = true)]
 async fn at_most_twenty_tasks_are_named_as_what_readiness_waits_for() {
-    let manager = Manager::builder().only_failures_stop().build().unwrap();
+    let manager = Manager::new();
     for _ in 0..15 {
         manager.run(gate("slow", 100)).unwrap();
     }
     for _ in 0..15 {
-        let gone = task_fn("gone", async |_| Ok(())).gating_readiness();
-        manager.run(gone).unwrap().ended().await;
+        let gone = task_fn("gone", async |ctx: Context| Ok(ctx.or_cancelled(pending()).await?));
+        let gone = manager.run_ephemeral(gone.gating_readiness()).unwrap();
+        gone.stop();
+        assert_eq!(gone.ended().await, Outcome::Cancelled);
     }
     let blockers = manager.group().readiness().blockers;
     let ended = blockers.iter().filter(|blocker| matches!(blocker, Blocker::HasEnded(..)));

@@ -81,6 +81,23 @@ fn without_a_hard_exit_a_blocked_current_thread_runtime_goes_on_when_it_is_free(
 }
 
 #[test]
+fn the_hard_exit_comes_after_a_clean_end_too_if_nobody_asks_for_the_report() {
+    let ended = child::run(|| {
+        workers(1).block_on(async {
+            let manager = short().name("orders").hard_exit(72).build().unwrap();
+            manager.run(worker("healthy")).unwrap();
+            manager.stop();
+            tokio::time::sleep(10 * SECOND).await;
+            drop(manager);
+        });
+    });
+    assert_eq!(ended.status.code(), Some(72), "{}", ended.stderr);
+    assert!(is_hard_exit(ended.took), "{:?}", ended.took);
+    let line = "orders: hard exit with code 72: nobody took the report of the shutdown in time; alive: nobody";
+    assert!(ended.stderr.lines().any(|told| told == line), "{}", ended.stderr);
+}
+
+#[test]
 fn the_hard_exit_comes_when_the_report_is_made_and_its_waiter_is_blocked() {
     let ended = child::run(|| {
         let runtime = workers(2);
