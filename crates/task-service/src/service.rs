@@ -13,6 +13,10 @@ use crate::{
 };
 
 /// Runs a service with the defaults: [`Service::new`] and [`Service::run`].
+///
+/// # Panics
+///
+/// Within a Tokio runtime, such as under `#[tokio::main]`: it makes its own.
 pub fn main<F>(setup: F) -> ExitCode
 where
     F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,
@@ -44,7 +48,7 @@ pub struct Service {
     threads: Threads,
 }
 
-/// Where the report goes at the end.
+/// Where the report goes at the end. A second at most is waited for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReportTo {
@@ -78,8 +82,8 @@ impl Service {
         }
     }
 
-    /// Adjusts the manager: `.manager(|manager| manager.name("orders"))`. Default: that of [`Manager::builder`], with
-    /// the name `service` and the hard exit on.
+    /// Adjusts the manager: `.manager(|manager| manager.name("orders"))`. The hard exit is always on; its code is
+    /// [`ExitCodes::hard_exit`], whatever is set here. Default: that of [`Manager::builder`], with the name `service`.
     pub fn manager(mut self, adjust: impl FnOnce(Builder) -> Builder) -> Self {
         self.manager = adjust(self.manager);
         self
@@ -133,6 +137,10 @@ impl Service {
     /// Runs the service until it has ended, and returns the exit code for `main` to return.
     ///
     /// The setup need not be `Send`, and may borrow what outlives this call.
+    ///
+    /// # Panics
+    ///
+    /// Within a Tokio runtime, such as under `#[tokio::main]`: it makes its own.
     pub fn run<F>(self, setup: F) -> ExitCode
     where
         F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,

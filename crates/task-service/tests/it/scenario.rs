@@ -70,11 +70,7 @@ fn run(scenario: &str) -> Option<ExitCode> {
         }),
         "sets up late" => service.run(async |manager| {
             println!("ready");
-            let mut group = manager.group();
-            while group.step() < task_core::Step::Draining {
-                group.changed().await;
-            }
-            std::thread::sleep(Duration::from_millis(200)); // the group is stopped meanwhile
+            stopping(manager).await;
             manager.run(worker())?;
             Ok(())
         }),
@@ -91,6 +87,31 @@ fn run(scenario: &str) -> Option<ExitCode> {
         }),
         "ends unasked" => service.run(unasked),
         "ends unasked and that fails" => service.unasked_end_fails().run(unasked),
+        "another hard exit of the manager" => {
+            service.manager(|manager| short(manager).hard_exit(9)).current_thread().run(blocked)
+        }
+        "runs within a runtime" => {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async { task_service::main(async |_| Ok(())) })
+        }
+        "panics late in its setup" => service.run(async |manager| {
+            manager.run(task_fn("slow", async |ctx: Context| {
+                ctx.cancelled().await;
+                tokio::time::sleep(Duration::from_secs(1)).await; // the report is made after the panic
+                Ok(())
+            }))?;
+            println!("ready");
+            stopping(manager).await;
+            panic!("no configuration");
+        }),
+        "has no work" => service.run(async |_| {
+            println!("ready");
+            Ok(())
+        }),
+        "contradicts itself" => {
+            let signals = task_signal::Signal::TERM;
+            service.signals(|builder| builder.dump_on(signals)).run(async |_| Ok(()))
+        }
         "reports nowhere" => service.report_to(ReportTo::Nowhere).run(unasked),
         "blocks every worker" => service.manager(short).worker_threads(2).run(blocked),
         "blocks the only thread" => service.manager(short).current_thread().run(blocked),
@@ -104,6 +125,15 @@ fn cleanup(manager: &Manager) -> anyhow::Result<()> {
         Ok(())
     })?;
     Ok(())
+}
+
+/// Returns when the group has been stopped, with no await in between at which the setup could be dropped.
+async fn stopping(manager: &Manager) {
+    let mut group = manager.group();
+    while group.step() < task_core::Step::Draining {
+        group.changed().await;
+    }
+    std::thread::sleep(Duration::from_millis(200)); // the group is stopped meanwhile
 }
 
 fn worker() -> impl task_core::Task {

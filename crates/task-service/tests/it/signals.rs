@@ -40,3 +40,22 @@ fn a_setup_whose_tasks_are_refused_because_of_a_signal_is_no_failure() {
     let ended = child.end();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
+
+#[test]
+fn a_setup_that_panics_after_a_signal_is_a_failure() {
+    let mut child = Child::start("panics late in its setup");
+    child.wait_for("ready");
+    child.kill(Signal::TERM);
+    let ended = child.end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("failure: the setup failed: panicked at "), "{}", ended.stderr);
+}
+
+#[test]
+fn a_service_that_was_given_no_work_waits_for_a_signal() {
+    let mut child = Child::start("has no work");
+    child.wait_for("ready");
+    child.kill(Signal::TERM);
+    let ended = child.end();
+    assert!(ended.stderr.contains("cause: signal SIGTERM"), "{}", ended.stderr);
+}

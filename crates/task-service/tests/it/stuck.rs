@@ -34,6 +34,14 @@ fn with_the_only_thread_blocked_the_hard_exit_ends_it_with_4_and_the_names() {
 }
 
 #[test]
+fn the_code_of_the_hard_exit_is_the_services_and_not_the_managers() {
+    let mut child = Child::start("another hard exit of the manager");
+    child.wait_for("ready");
+    child.kill(Signal::TERM);
+    assert_eq!(child.end().code, Some(4));
+}
+
+#[test]
 fn a_setup_that_blocks_main_is_ended_by_the_hard_exit() {
     let mut child = Child::start("blocks its setup");
     child.wait_for("ready");
