@@ -2,9 +2,16 @@
 
 use task_manager::{CauseKind, Report, ShutdownError};
 
-/// The codes that a service exits with when something went wrong; 0 always means that nothing did.
+/// The codes that a service exits with when something went wrong; 0 is for when nothing did.
+///
+/// Name those to change, and take the others from the defaults; later versions may have more.
+///
+/// ```
+/// use task_service::ExitCodes;
+///
+/// let codes = ExitCodes { setup_failed: 78, ..ExitCodes::default() };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ExitCodes {
     /// Something failed. Default: 1.
     pub failure: u8,

@@ -46,6 +46,12 @@ fn an_unasked_end_is_0_unless_it_is_to_fail() {
 }
 
 #[test]
+fn an_exit_code_can_be_set_and_the_others_left() {
+    let ended = Child::start("fails with a code of its own").end();
+    assert_eq!(ended.code, Some(78), "{}", ended.stderr);
+}
+
+#[test]
 fn settings_that_contradict_each_other_exit_with_3() {
     let ended = Child::start("contradicts itself").end();
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);

@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::anyhow;
 use task_manager::{Builder, Context, Manager, task_fn};
-use task_service::{ReportTo, Service};
+use task_service::{ExitCodes, ReportTo, Service};
 
 use crate::child::SCENARIO;
 
@@ -87,6 +87,10 @@ fn run(scenario: &str) -> Option<ExitCode> {
         }),
         "ends unasked" => service.run(unasked),
         "ends unasked and that fails" => service.unasked_end_fails().run(unasked),
+        "fails with a code of its own" => {
+            let codes = ExitCodes { setup_failed: 78, ..ExitCodes::default() };
+            service.exit_codes(codes).run(async |_| Err(anyhow!("no database")))
+        }
         "another hard exit of the manager" => {
             service.manager(|manager| short(manager).hard_exit(9)).current_thread().run(blocked)
         }
