@@ -101,7 +101,7 @@ where
 /// # Ok::<_, task_periodic::PeriodicError>(())
 /// ```
 ///
-/// A method does as well: `stateful(Tail::new(), Tail::advance)`.
+/// A method does as well: `stateful(Tail::new(), Tail::advance)`. What the closure captures must be `Clone`.
 pub fn stateful<S, F>(state: S, function: F) -> Stateful<S, F>
 where
     S: Send + 'static,

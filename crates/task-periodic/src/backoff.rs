@@ -12,8 +12,8 @@ use crate::{
 ///
 /// After the n-th failure in a row the wait is `first · 2ⁿ⁻¹`, but not more than `longest`; of that, the second half
 /// is random. One good run starts it over. It never makes a run earlier than its schedule: a loop waits for the longer
-/// of delay and back-off, and on a clock the ticks that fall into the back-off are passed over (or, with
-/// [`MissedTicks::Burst`](crate::MissedTicks::Burst), made up for after it).
+/// of delay and back-off, and on a clock the ticks that fall into the back-off are passed over, or made up for after it
+/// as [`MissedTicks`](crate::MissedTicks) says: `Delay` by one run, `Burst` by all.
 ///
 /// There is no way to turn it off, so no failing task can spin; make it short instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

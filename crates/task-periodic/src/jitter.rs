@@ -6,8 +6,9 @@ use crate::{PeriodicError, error::Kind};
 
 /// A random part of each wait, so that many processes do not all run at once.
 ///
-/// It only ever makes a run later than its schedule says, by an evenly distributed time that is drawn anew each time;
-/// it does not add up. On a clock it never reaches beyond the next tick. [`FirstRun::Immediately`] has none.
+/// It only ever makes a run later than its schedule says, by an evenly distributed time that is drawn anew each time.
+/// On a clock it does not add up and never reaches beyond the next tick; in a loop each wait is longer by its own.
+/// [`FirstRun::Immediately`] has none.
 ///
 /// [`FirstRun::Immediately`]: crate::FirstRun::Immediately
 #[derive(Clone, Copy, Debug, PartialEq)]

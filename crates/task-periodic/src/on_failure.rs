@@ -3,7 +3,7 @@
 /// What a failed run means for the task. A run fails when it returns an error, panics, or exceeds its
 /// [`RunTimeout`](crate::RunTimeout).
 ///
-/// A failure that the task survives is logged as an error, counted in its status, and followed by a
+/// A failure that the task survives is logged as an error, at most every 10 s, counted in its status, and followed by a
 /// [`Backoff`](crate::Backoff). Whether it also makes the shutdown's report unclean is the choice here; by default it does
 /// not: a poll that failed once a month ago is no reason for exit code 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -26,10 +26,18 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, RunTimeout, Schedule};
 /// how the last run ended, or that one is in progress. A status that the action sets stays until the run's end.
 ///
 /// Each run is a `tracing` span `run` (target `task`, level `INFO`) with the fields `run`, its number from 1, and `outcome`:
-/// `succeeded`, `failed`, `panicked`, `timed out` or `cancelled`. A failed run that is survived is a line at `ERROR` with
-/// the fields `error`, `took`, `in_a_row`, `next_in` and `unlogged`; the first good run after it is one at `INFO`.
-/// Runs that overstay their tick, and ticks that were dropped, are lines at `WARN`. Times are in seconds. Warnings of
-/// one kind come at most every 10 s, and `unlogged` counts what was kept back.
+/// `succeeded`, `failed`, `panicked`, `timed out` or `cancelled`. Its lines have the same target:
+///
+/// | level | message | fields | when |
+/// |---|---|---|---|
+/// | `ERROR` | `run failed` | `error`, `took`, `in_a_row`, `next_in`, `unlogged` | a failed run is survived |
+/// | `INFO` | `run succeeded again` | `took`, `failed_before` | the first good run after such a line |
+/// | `DEBUG` | `run succeeded` | `took` | any other good run |
+/// | `WARN` | `run is still in progress, and its next tick has passed` | `age`, `unlogged` | a run on a clock overstays its tick, and has taken a second; again each time that its age has doubled |
+/// | `WARN` | `run took longer than its interval, ticks were dropped` | `ticks`, `took`, `unlogged` | ticks were dropped |
+///
+/// Times are in seconds. Lines with `unlogged`, errors included, come at most every 10 s for each message, and that
+/// field counts those that were kept back.
 ///
 /// # Panics
 ///

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum RunTimeout {
     /// As long as it wants. The default: what a run must do whole is not cut in half unless somebody asked for it. A
-    /// run on a clock that overstays its tick is warned about in the log.
+    /// run on a clock that overstays its tick is warned about in the log, if it takes a second or more.
     #[default]
     Never,
     /// This long. After zero, a run is polled once.
