@@ -75,13 +75,14 @@ impl SignalTaskBuilder {
         Self { repeat_window: window, ..self }
     }
 
-    /// A signal at which the task table is written to the log: each time, also when the runtime is blocked, and also
-    /// during the shutdown. Default: none.
+    /// A signal at which the task table is written to the log: each time that it [counts](Self::repeat_window), unless
+    /// 64 lines wait already; also when the runtime is blocked, and also during the shutdown. Default: none.
     pub fn dump_on(self, signal: impl Into<Signal>) -> Self {
         Self { dump_on: Some(signal.into()), ..self }
     }
 
-    /// A callback for each signal that counts, the one for the [dump](Self::dump_on) included.
+    /// A callback for each signal that counts, the one for the [dump](Self::dump_on) included (beyond 64 that wait,
+    /// those that only log or dump are dropped).
     ///
     /// It runs after the line was logged and beside the manager's being told, on a thread that belongs to this task: it
     /// may lock, allocate and block, and blocks nothing but later callbacks, log lines and dumps. The task has not

@@ -21,7 +21,7 @@
 //!
 //! | | `SIGINT` | `SIGTERM`, `SIGQUIT` |
 //! |---|---|---|
-//! | first | the group is asked to stop; the report's cause is `signal SIGINT from pid 123` | the same |
+//! | first | the group is asked to stop; the report's cause is `signal SIGINT`, with feature `sender` also `from pid 123` | the same |
 //! | second | drain and grace end now: tasks are aborted, cleanups run on their short budget | a line in the log |
 //! | third | the process ends at once with the exit code 130, after one line on stderr | a line in the log |
 //!
@@ -57,8 +57,13 @@
 //!
 //! By [`tracing`], under the target `task_signal`. A line about a signal has the fields `signal`, `sender_pid` (where
 //! known), `count` and `reaction`; a trigger's lines have `signal` and `run`, its failures `action`, `run` and
-//! `error`. The [dump](SignalTaskBuilder::dump_on) is one line about the group and one per task, with the fields of
-//! [`GroupSnapshot`](task_core::GroupSnapshot) and [`TaskInfo`](task_core::TaskInfo).
+//! `error`. The [dump](SignalTaskBuilder::dump_on) is one line about the group and one per task, of the first 1,000, with
+//! these fields:
+//!
+//! | of | fields |
+//! |---|---|
+//! | the group | `signal`, `sender_pid`, `group`, `step`, `in_step_ms`, `remaining_ms`, `cause`, `ready`, `tasks`, `started` |
+//! | a task | `task`, `id`, `phase`, `state`, `in_state_ms`, `uptime_ms`, `ephemeral`, `gates_readiness`, `ready`, `restarts`, `failures`, `status` |
 //!
 //! # Features
 //!
@@ -78,12 +83,12 @@
 //!   machine overloaded) count as one.
 //! - Threads do not survive a `fork`: make these tasks after becoming a daemon, not before.
 //! - The exit at the end of a ladder runs nothing: no cleanups, no destructors, no `atexit`. That is its purpose.
-//! - The sender's pid (feature `sender`) is what the sender's kernel says: it may belong to a process that is gone, it is absent for what
-//!   comes from a terminal or from outside the pid namespace, such as from a container's runtime.
+//! - The sender's pid (feature `sender`) is what the sender's kernel says: it may belong to a process that is gone, it is
+//!   absent for what comes from a terminal or from outside the pid namespace, such as from a container's runtime.
 //! - Tested on Linux. Other Unix systems have no `/proc` to tell what was inherited, and are not tested.
 //! - On Windows, `SIGINT` stands for Ctrl-C and Ctrl-Break, and `SIGTERM` for the console's close, the log-off and the
-//!   shutdown, after which the system allows about 5 s; other signals are an error. That code has been type checked,
-//!   and has never run.
+//!   shutdown, after which the system allows about 5 s; `SIGQUIT` is accepted and never comes; others are an error.
+//!   `after_end` and `ignored` have no effect. That code has been type checked, and has never run.
 //! - A [`SignalTrigger`] needs a tokio runtime with an I/O driver to run on; a [`SignalTask`] needs none.
 
 mod signal;

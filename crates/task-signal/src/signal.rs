@@ -8,7 +8,8 @@ use crate::platform;
 ///
 /// Making one checks nothing: the constructor that captures it does, and says what is wrong with it. On Windows,
 /// which has console events instead, [`INT`](Self::INT) stands for Ctrl-C and Ctrl-Break and [`TERM`](Self::TERM) for
-/// the closing of the console, the log-off and the system's shutdown; the others cannot be captured there.
+/// the closing of the console, the log-off and the system's shutdown; [`QUIT`](Self::QUIT) is accepted there
+/// and never comes; the others cannot be captured.
 ///
 /// ```
 /// # use task_signal::Signal;

@@ -12,8 +12,8 @@ use crate::{
 /// Stops its group at a signal, and makes it hurry at further ones.
 ///
 /// Signals are captured from the constructor on, inside or outside a runtime; those that come before the task runs are
-/// delivered when it does. The first one asks the group to stop, and the report's cause names it:
-/// `signal SIGTERM from pid 123`. A further `SIGINT` aborts what is left, and one more ends the process with the exit
+/// delivered when it does. The first one asks the group to stop, and the report's cause names it: `signal SIGTERM`, with
+/// feature `sender` also `from pid 123`. A further `SIGINT` aborts what is left, and one more ends the process with the exit
 /// code 130. See [the crate](crate) for the whole ladder, and for what happens at the end.
 ///
 /// All of this works with every thread of the runtime blocked: it is done by two OS threads that belong to this

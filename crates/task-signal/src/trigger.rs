@@ -34,10 +34,10 @@ use crate::{
 ///
 /// # When an action fails
 ///
-/// By default the failure is logged as an error, the task goes on, and the group's report stays clean; see [`OnFailure`]. A panic counts like an error. The task's status tells how often it has run and how the last run
-/// ended.
+/// By default the failure is logged as an error, the task goes on, and the group's report stays clean; see
+/// [`OnFailure`]. A panic counts like an error. The task's status tells how often it has run and how the last run ended.
 ///
-/// It is a task of the [support phase](Phase::SUPPORT), so it does not keep a group alive that has nothing else to do.
+/// It is a task of the [support phase](Phase::SUPPORT), so a group completes beside it once its other work is done.
 #[must_use = "a task does nothing until a manager runs it, and dropping it lets the signals go"]
 pub struct SignalTrigger {
     pub(crate) name: Cow<'static, str>,
@@ -51,7 +51,8 @@ pub struct SignalTrigger {
 }
 
 impl SignalTrigger {
-    /// Captures `SIGHUP`, to run `action` at it, with the default settings.
+    /// Captures `SIGHUP`, to run `action` at it, with the default settings. `name` is the action's; the task's is
+    /// `trigger`, or what [`SignalTriggerBuilder::name`] says.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! The first process of a pid namespace, as in a container: the system shields it from its own default actions.
 //!
-//! Making a namespace takes rights that not every place has, so these run with `--run-ignored`, by
-//! `cargo xtask deep`.
+//! Making a namespace takes rights that not every place has, so these are ignored, and run by
+//! `cargo xtask deep first-process`.
 
 use std::fs;
 
