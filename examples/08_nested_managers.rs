@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     })?;
 
     let Err(error) = service.wait().await else { unreachable!("one tenant fails") };
-    println!("\n{error}"); // names the path: service -> south -> worker
+    println!("\n{error}"); // names the path: south/worker
     let Some(report) = error.report() else { unreachable!("it was a shutdown that went wrong") };
     println!("{report}");
     Ok(ExitCode::from(report.exit_code()))

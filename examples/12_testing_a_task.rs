@@ -1,6 +1,6 @@
 //! How to test a task: without a manager, and without waiting.
 //!
-//! A [`StageCell`] is the smallest group there is: enough to run a task and to cancel it. On Tokio's paused clock, time
+//! A [`StageCell`] is the smallest scope there is: enough to run a task and to cancel it. On Tokio's paused clock, time
 //! passes when everybody waits, so a test of an hour takes no time.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
