@@ -2,8 +2,8 @@
 //!
 //! # The pieces
 //!
-//! This crate has no logic: it re-exports the crates behind features of their names. `default` is `service`; `full` is
-//! everything but the registries, `kafka`, `tls` and `tower`.
+//! `default` is `service`; `full` is everything but the registries, `kafka`, `tls` and `tower`; it needs a C compiler,
+//! for `sender` alone.
 //!
 //! | feature | brings | adds |
 //! |---|---|---|
@@ -15,9 +15,15 @@
 //! | `http` | `task-http` | `HttpTask` |
 //! | `kafka` | `task-kafka`: needs a C and a C++ compiler | `KafkaTask` |
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | | those registries as sources of `HttpTask` |
-//! | `tls`, `tower` | | encryption for `HttpTask`; services of `tower` below its paths |
+//! | `tls` | a C compiler's work | encryption for `HttpTask` |
+//! | `tower` | | services of `tower` below the paths of `HttpTask` |
 //! | `cron`, `serde`, `token` | | `CronTask`; `Serialize` for the report; `CancellationToken`s |
 //! | `sender` | a C compiler's work | who sent a signal, in the log and the report |
+
+/// The example of the repository's README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
 
 pub use task_core::*;
 #[cfg(feature = "http")]
