@@ -1,4 +1,5 @@
-//! The documentation, as docs.rs would build it.
+//! The documentation, as docs.rs builds it: a manifest that has features asks for all of them there, too, which
+//! `tidy` sees to. That of `task-kafka`, which asks for none, is in its own section.
 
 use anyhow::Result;
 

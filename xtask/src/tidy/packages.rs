@@ -37,6 +37,13 @@ pub(crate) fn described(tree: &Tree) -> Vec<Finding> {
         if toml::value(text, "package.metadata.task", "public-api").is_none() {
             missing("no public-api in [package.metadata.task]");
         }
+        // What needs more than a C compiler says by itself what docs.rs is to build.
+        let is_light = toml::value(text, "package.metadata.task", "compiles-c").is_none();
+        let has_features = toml::entries(text).iter().any(|entry| entry.table == "features");
+        let all = toml::value(text, "package.metadata.docs.rs", "all-features");
+        if is_light && has_features && all != Some("true") {
+            missing("features, and no `all-features = true` in [package.metadata.docs.rs]");
+        }
     }
     findings
 }

@@ -206,6 +206,12 @@ fn a_crate_that_does_not_say_what_it_is_is_found() {
     assert_eq!(described(MANIFEST, "\n"), ["crates/a/Cargo.toml: no readme with something in it"]);
     assert_eq!(described("[package]\nname = \"task-a\"\n", "").len(), 6);
     assert!(described("[package]\npublish = false\n", "").is_empty());
+    let with_features = format!("{MANIFEST}[features]\ntls = []\n");
+    let expected = "crates/a/Cargo.toml: features, and no `all-features = true` in \
+                    [package.metadata.docs.rs]";
+    assert_eq!(described(&with_features, "What it is."), [expected]);
+    let documented = format!("{with_features}[package.metadata.docs.rs]\nall-features = true\n");
+    assert!(described(&documented, "What it is.").is_empty());
 }
 
 #[test]
