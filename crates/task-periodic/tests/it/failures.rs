@@ -91,6 +91,23 @@ async fn ticks_in_the_back_off_are_made_up_for_by_a_burst() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn ticks_in_the_back_off_are_made_up_for_by_one_delayed_run() {
+    let rig = Rig::new();
+    let backoff = Backoff::new(secs(10), secs(10)).unwrap();
+    let task = PollTask::new("poll", secs(4), {
+        let rig = rig.clone();
+        async move |_| if rig.mark() == 0 { anyhow::bail!("no") } else { Ok(()) }
+    });
+    let task = task.unwrap().missed_ticks(MissedTicks::Delay).backoff(backoff).seed(1);
+    rig.run_for(secs(30), task).await.unwrap();
+    // As soon as the back-off is over, between two ticks, and a period anew from there.
+    let starts = rig.starts();
+    assert!((5000..=10_001).contains(&starts[1]) && !starts[1].is_multiple_of(4000), "{starts:?}");
+    assert!(gaps(&starts)[1..].iter().all(|gap| (4000..=4001).contains(gap)), "{starts:?}");
+    assert!(starts.len() >= 6, "{starts:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_failure_ends_the_task_if_so_chosen() {
     for on_failure in [OnFailure::Fail, OnFailure::FailAfter(0), OnFailure::FailAfter(1)] {
         let rig = Rig::new();
