@@ -69,6 +69,7 @@ where
         let shared = Arc::new(Mutex::new(Progress::default()));
         // Taken before the thread is there: this future may be dropped right after.
         let hold = ctx.hold();
+        let held = ctx.clone();
         thread::Builder::new()
             .name(name.replace('\0', "")) // a NUL is all that the builder refuses
             .spawn({
@@ -87,7 +88,7 @@ where
                 }
             })
             .context("failed to start a thread")?;
-        let _gone = Gone(Arc::clone(&shared));
+        let _gone = Gone(Arc::clone(&shared), held);
         let result = poll_fn(|cx| {
             let waker = cx.waker().clone();
             let mut progress = shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,11 +125,18 @@ struct Progress {
 }
 
 /// Says that the future was dropped.
-struct Gone(Arc<Mutex<Progress>>);
+struct Gone(Arc<Mutex<Progress>>, Context);
 
 impl Drop for Gone {
     fn drop(&mut self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_gone = true;
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.is_gone = true;
+        // The thread was done, and nobody has looked.
+        let result = progress.result.take();
+        drop(progress);
+        if let Some(result) = result {
+            record_late(&self.1, result);
+        }
     }
 }
 

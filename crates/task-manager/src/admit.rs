@@ -76,10 +76,6 @@ impl Shared {
         }
         state.tasks.insert(Arc::clone(&entry));
         state.gates.admit(&entry);
-        if state.machine.plan().is_some() {
-            self.drive(state, now, Vec::new());
-        }
-        // While the group runs, one more task makes nothing due.
         Ok((entry, handle))
     }
 
@@ -91,6 +87,13 @@ impl Shared {
     ) -> TaskHandle {
         let future = in_span(&entry, future);
         entry.set_join_handle(handle.spawn(Managed::new(Arc::clone(&entry), future)));
+        // Not before the task is spawned: what is done for it may block. While the group runs, one more task makes
+        // nothing due.
+        if entry.stage.get() >= Stage::Draining {
+            let state = self.lock();
+            let now = self.now();
+            self.drive(state, now, Vec::new());
+        }
         self.changed();
         if News::tells_clean_tasks() {
             News::Started(Arc::clone(&entry)).log(self);

@@ -131,7 +131,8 @@ impl Builder {
         self
     }
 
-    /// Stops the group when this token is cancelled. The token is watched and never cancelled by the manager.
+    /// Stops the group when this token is cancelled. The token is watched, on the manager's own runtime, and never
+    /// cancelled by the manager; where that runtime is gone before the group, it is looked at when a task is run.
     /// Default: none.
     #[cfg(feature = "token")]
     pub fn parent(mut self, token: tokio_util::sync::CancellationToken) -> Self {

@@ -75,7 +75,8 @@ impl Shared {
     pub(crate) fn deliver(self: &Arc<Self>, parcel: Parcel) {
         let delivery = &self.alarm.delivery;
         // Nobody is behind a single one, and nobody needs to watch over it.
-        if parcel.is_many && delivery.begin_watch() {
+        // Before the first use inside a runtime nobody could.
+        if parcel.is_many && self.alarm.clock.get().is_some() && delivery.begin_watch() {
             self.alarm.watch(self);
         }
         delivery.run(parcel);

@@ -11,7 +11,7 @@ use crate::{
     entry::{Entry, Identity, Role},
     failure::{Failure, FailureKind, Origin},
     label::names,
-    link::Order,
+    link::{self, Order},
     machine::{Action, Trigger},
     news::News,
     plan::Tick,
@@ -57,10 +57,16 @@ impl Shared {
         self.tell(news);
     }
 
-    /// Tells the news. A log sink may block, so this comes last of all.
-    pub(crate) fn tell(&self, news: Vec<News>) {
-        for item in news {
-            item.log(self);
+    /// Tells the news, and those that groups inside this one had for it meanwhile. A log sink may block, so this comes
+    /// last of all, also for the outermost of the groups that a step goes through.
+    pub(crate) fn tell(self: &Arc<Self>, news: Vec<News>) {
+        let news = news.into_iter().map(|item| (Arc::clone(self), item));
+        let mut news = link::put_off(news.collect());
+        while !news.is_empty() {
+            for (shared, item) in news {
+                item.log(&shared);
+            }
+            news = link::put_off(Vec::new());
         }
     }
 

@@ -237,7 +237,11 @@ impl Entry {
             self.shared.entry_ended(self, end, whereabouts);
             return;
         }
-        let end = self.shared.future_ended_held(self, end);
+        self.shared.future_ended_held(self, end);
+    }
+
+    /// Keeps the end for whoever lets go last.
+    pub(crate) fn keep_end(self: &Arc<Self>, end: End) {
         self.details().get_or_insert_default().end = Some(end);
         self.release();
     }

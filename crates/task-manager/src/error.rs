@@ -51,7 +51,8 @@ impl ShutdownError {
     }
 
     /// Tells whether the wait was refused since it would have waited for itself: it was made inside a task, a
-    /// blocking task's thread or a cleanup of the same manager, or of one inside that manager.
+    /// blocking task's thread or a cleanup of the same manager, or of one inside that manager: run by a task of it, or made
+    /// in one and not run by a task of another.
     pub fn is_inside(&self) -> bool {
         matches!(self.0, Kind::Inside { .. })
     }

@@ -1,10 +1,10 @@
-//! What happens to a group: ends, triggers, failures, readiness. Each event changes the state under the lock, and then
+//! What happens to a group: ends, failures, readiness. Each event changes the state under the lock, and then
 //! drives the state machine. The time of an event is read under the lock, so that the order of the times is the order
 //! of the events, in which the report has the failures: the first is the root.
 
-use std::{cell::LazyCell, sync::Arc, time::Duration};
+use std::{cell::LazyCell, sync::Arc};
 
-use task_core::{Escalation, Stage, Step};
+use task_core::{Outcome, Stage, Step};
 
 use crate::{
     cause::CauseKind,
@@ -12,13 +12,10 @@ use crate::{
     end::End,
     entry::{Entry, Role},
     failure::{Failure, FailureKind, Origin},
-    link::{self, Order},
     machine::Trigger,
     news::News,
     panics::{Panic, discard, display},
     shared::Shared,
-    state::State,
-    sync::MutexGuard,
 };
 
 impl Shared {
@@ -37,7 +34,7 @@ impl Shared {
         let now = LazyCell::new(|| self.now_from(whereabouts));
         if !entry.set_outcome(outcome) {
             // It was given up before, and that outcome stands; but what went wrong since is not lost.
-            state.abandoned.retain(|abandoned| abandoned.id != entry.id);
+            state.abandoned.remove(&entry.id);
             let links = state.unlink(entry.id);
             let late = match end {
                 End::Aborted => None,
@@ -49,15 +46,15 @@ impl Shared {
             };
             let evicted = std::mem::take(&mut state.record.evicted);
             drop(state);
-            drop(links);
+            discard(links);
             discard(late);
             evicted.into_iter().for_each(discard);
             self.changed();
-            News::Late { entry: Arc::clone(entry), outcome, detail }.log(self);
+            self.tell(vec![News::Late { entry: Arc::clone(entry), outcome, detail }]);
             return;
         }
         let removed;
-        if matches!(end, End::Aborted | End::Panicked(_)) {
+        if matches!(outcome, Outcome::Aborted | Outcome::Panicked) {
             state.record_inner(entry, *now);
         }
         let links = state.unlink(entry.id);
@@ -112,23 +109,31 @@ impl Shared {
         let parcel = self.alarm.delivery.join(parcel, self.version.bump_quietly());
         self.deliver(parcel);
         self.tell(news);
-        drop((removed, links, spent));
+        discard((removed, links, spent));
         evicted.into_iter().for_each(discard);
     }
 
     /// Takes in the end of a future whose task is still held. What went wrong counts from now on and not only once the
     /// last hold is gone, and whoever holds the task hears that it is over.
-    pub(crate) fn future_ended_held(self: &Arc<Self>, entry: &Arc<Entry>, end: End) -> End {
+    pub(crate) fn future_ended_held(self: &Arc<Self>, entry: &Arc<Entry>, end: End) {
         let outcome = end.outcome();
         // Whether an abort that was asked for succeeds, the last hold decides.
-        let is_open = outcome.is_clean() || entry.is_abort_asked() || entry.role == Role::Cleanup;
+        let is_open = outcome.is_clean()
+            || matches!(end, End::Aborted) && entry.is_abort_asked()
+            || entry.role == Role::Cleanup;
         if is_open {
             entry.mark_over(self.now());
+            entry.keep_end(end);
             self.cancel_one(entry);
-            return end;
+            return;
         }
         let detail = end.detail();
         let mut state = self.lock();
+        if state.machine.step() == Step::Ended {
+            drop(state);
+            entry.keep_end(end);
+            return;
+        }
         let now = self.now();
         let kind = CauseKind::task_ended(entry, outcome);
         let mut news = vec![News::Ended { entry: Arc::clone(entry), outcome, detail, now }];
@@ -140,78 +145,16 @@ impl Shared {
             news.push(News::Triggered(kind));
         }
         let evicted = std::mem::take(&mut state.record.evicted);
-        let news = self.drive_quietly(state, now, news);
+        drop(state);
+        // Before anything that may block.
         entry.mark_over(now);
+        entry.keep_end(End::Recorded(outcome));
+        let state = self.lock();
+        let now = self.now();
+        let news = self.drive_quietly(state, now, news);
         self.cancel_one(entry);
         self.tell(news);
         evicted.into_iter().for_each(discard);
-        End::Recorded(outcome)
-    }
-
-    /// Begins the shutdown, or records what would have.
-    pub(crate) fn trigger(
-        self: &Arc<Self>,
-        kind: CauseKind,
-        trigger: Trigger,
-        limit: Option<Duration>,
-    ) {
-        let state = self.lock();
-        if state.machine.step() < Step::Ended {
-            self.trigger_under(state, kind, trigger, limit);
-        }
-    }
-
-    /// As [`trigger`](Self::trigger), for a caller who has looked at the state or changed it: both are one event.
-    pub(crate) fn trigger_under<'a>(
-        self: &'a Arc<Self>,
-        mut state: MutexGuard<'a, State>,
-        kind: CauseKind,
-        trigger: Trigger,
-        limit: Option<Duration>,
-    ) {
-        let now = self.now();
-        let is_first = state.machine.trigger(now, trigger, limit);
-        state.record.trigger(kind.clone(), now);
-        let news = if is_first { vec![News::Triggered(kind)] } else { Vec::new() };
-        let news = self.drive_quietly(state, now, news);
-        self.changed();
-        self.tell(news);
-    }
-
-    pub(crate) fn escalate(self: &Arc<Self>, level: Escalation, kind: CauseKind) {
-        self.trigger(kind, Trigger::Request, None);
-        self.hurry(level);
-    }
-
-    /// Makes a shutdown that has begun hurry, in the groups inside as well.
-    pub(crate) fn hurry(self: &Arc<Self>, level: Escalation) {
-        let mut state = self.lock();
-        let now = self.now();
-        state.machine.escalate(now, level);
-        let is_stopped = |entry: &Entry| entry.stop_asked().is_some();
-        let orders = state.orders(Order::Hurry(level), now, is_stopped);
-        self.drive(state, now, Vec::new());
-        orders.into_iter().for_each(link::Step::take);
-    }
-
-    /// Stops one task and nobody else.
-    pub(crate) fn stop_one(self: &Arc<Self>, entry: &Entry) {
-        entry.mark_stop_asked(self.now());
-        self.cancel_one(entry);
-    }
-
-    /// Cancels the context of one task, and stops the group that it may be.
-    fn cancel_one(self: &Arc<Self>, entry: &Entry) {
-        let mut wakers = entry.stage.advance_quietly(Stage::Cancelled);
-        wakers.append(self.version.bump_quietly());
-        self.wake(wakers);
-        let state = self.lock();
-        if !state.links.is_empty() {
-            let now = self.now();
-            let orders = state.orders(Order::Stop, now, |other| other.id == entry.id);
-            drop(state);
-            orders.into_iter().for_each(link::Step::take);
-        }
     }
 
     pub(crate) fn failure_survived(self: &Arc<Self>, entry: &Entry, error: anyhow::Error) {

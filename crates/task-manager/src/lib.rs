@@ -96,6 +96,8 @@
 //! - A task that never awaits cannot be aborted, nor can a thread: they are named, and left behind.
 //! - Under `panic = "abort"` there is no shutdown. A panic in a `Drop` while a panic unwinds aborts the process as well.
 //! - What a task spawns by itself is not tracked, unless it keeps a [`Hold`](Context::hold).
+//! - A waker that blocks a worker of the runtime also holds the task that was woken right before it, which Tokio keeps
+//!   for that very worker.
 //! - A task whose runtime never gets to poll it before it is abandoned is never polled.
 //! - A value that panics when it is dropped on the way out of a task takes the place of what the task was about to
 //!   return, also of an error: that is Rust's doing, and nobody else ever sees it.
@@ -148,6 +150,7 @@ mod report;
 mod shared;
 mod span;
 mod state;
+mod stops;
 mod tally;
 mod task_handle;
 mod timeout;

@@ -17,10 +17,12 @@ use crate::{
     cause::CauseKind,
     entry::Entry,
     machine::Trigger,
+    news::News,
+    panics::catch,
     plan::Tick,
     shared::Shared,
     state::State,
-    sync::{Ordering, thread_local},
+    sync::{MutexGuard, Ordering, thread_local},
     troubles::Troubles,
 };
 
@@ -66,6 +68,8 @@ pub(crate) enum Step {
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static QUEUE: RefCell<VecDeque<Step>> = const { RefCell::new(VecDeque::new()) };
+    /// What the groups that were gone through have to tell, when this thread has come back from them all.
+    static PUT_OFF: RefCell<Vec<(Arc<Shared>, News)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Step {
@@ -79,7 +83,7 @@ impl Step {
         let mut next = Some(self);
         while let Some(step) = next {
             let _ = DEPTH.try_with(|current| current.set(depth + 1));
-            step.execute();
+            let _ = catch(|| step.execute());
             let _ = DEPTH.try_with(|current| current.set(depth));
             next = (depth == 0).then(Self::next).flatten();
         }
@@ -98,6 +102,20 @@ impl Step {
     }
 }
 
+/// Puts news off while this thread takes a step: the log of the group that it goes to must not hold the group that sent
+/// it. Otherwise returns them, behind all that were put off before.
+pub(crate) fn put_off(news: Vec<(Arc<Shared>, News)>) -> Vec<(Arc<Shared>, News)> {
+    if DEPTH.try_with(Cell::get).unwrap_or(0) == 0 {
+        let mut all = PUT_OFF.try_with(RefCell::take).unwrap_or_default();
+        all.extend(news);
+        return all;
+    }
+    let mut news = Some(news);
+    let _ =
+        PUT_OFF.try_with(|put_off| put_off.borrow_mut().extend(news.take().into_iter().flatten()));
+    news.unwrap_or_default()
+}
+
 impl Shared {
     /// Does what the group around this one says, which it may say twice: directly, and when the task is polled.
     pub(crate) fn follow(self: &Arc<Self>, order: Order, limit: Option<Duration>) {
@@ -106,20 +124,28 @@ impl Shared {
             Order::Stop | Order::Hurry(_) => Trigger::OuterStop,
         };
         let is_first = !self.is_told.swap(true, Ordering::SeqCst);
-        if is_first || self.lock().machine.plan().is_none() {
-            self.trigger(CauseKind::Parent, trigger, limit);
-        } else {
-            self.tighten(trigger, limit);
-        }
-        if let Order::Hurry(level) = order {
-            self.hurry(level);
+        let state = self.lock();
+        let kind = (is_first || state.machine.plan().is_none()).then_some(CauseKind::Parent);
+        match order {
+            Order::Hurry(level) => self.escalate_under(state, kind, trigger, limit, level),
+            Order::Drain | Order::Stop => self.follow_under(state, kind, trigger, limit),
         }
     }
 
-    /// Keeps a shutdown that has begun within what the group around it has left.
-    fn tighten(self: &Arc<Self>, trigger: Trigger, limit: Option<Duration>) {
-        let mut state = self.lock();
-        if state.machine.step() != task_core::Step::Ended {
+    /// Begins the shutdown, or keeps one that has begun within what the group around it has left.
+    fn follow_under<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'a, State>,
+        kind: Option<CauseKind>,
+        trigger: Trigger,
+        limit: Option<Duration>,
+    ) {
+        if state.machine.step() == task_core::Step::Ended {
+            return;
+        }
+        if let Some(kind) = kind {
+            self.trigger_under(state, kind, trigger, limit);
+        } else {
             let now = self.now();
             state.machine.trigger(now, trigger, limit);
             self.drive(state, now, Vec::new());

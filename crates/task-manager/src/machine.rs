@@ -120,7 +120,9 @@ impl Machine {
     /// Tells whether the drain is over, or there is nothing left to drain for.
     fn is_drained(&self, now: Tick) -> bool {
         let over = self.plan.as_ref().is_none_or(|plan| plan.drain_end <= now);
-        over || !self.alive.any(|phase| !phase.is_support())
+        // Support tasks of a group that drains with the one around it may support that one.
+        let with_outer = self.plan.as_ref().is_some_and(|plan| plan.drains_with_outer);
+        over || !self.alive.any(|phase| with_outer || !phase.is_support())
     }
 
     /// Returns the phase that is stopped now, right after the drain was told of; `None` if the drain takes its time.
@@ -140,15 +142,18 @@ impl Machine {
             self.follow_outer(now, trigger, limit);
             return false;
         }
-        let drains = match trigger {
-            Trigger::Request | Trigger::OuterDrain => true,
-            Trigger::Failure => self.alive.any(|phase| phase <= Phase::INGRESS),
-            Trigger::Plain | Trigger::OuterStop => false,
+        let phases = self.alive.phases();
+        let plan = match trigger {
+            Trigger::OuterDrain => Plan::with_outer(now, &self.budgets, phases),
+            Trigger::Request => Plan::new(now, &self.budgets, limit, true, phases),
+            Trigger::Failure => {
+                let drains = self.alive.any(|phase| phase <= Phase::INGRESS);
+                Plan::new(now, &self.budgets, limit, drains, phases)
+            }
+            Trigger::Plain | Trigger::OuterStop => {
+                Plan::new(now, &self.budgets, limit, false, phases)
+            }
         };
-        let mut plan = Plan::new(now, &self.budgets, limit, drains, self.alive.phases());
-        if trigger == Trigger::OuterDrain {
-            plan.drain_with_outer();
-        }
         self.plan = Some(plan);
         self.enter(Step::Draining, now);
         true

@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     current,
     link::{Order, inner_limit},
+    panics::discard,
     shared::Shared,
     view,
 };
@@ -25,8 +26,9 @@ impl Manager {
     /// Makes a task of this manager, to run under another: a group within a group.
     ///
     /// The outer group's drain or stop is this one's trigger, and this one drains for as long as the outer one does; its
-    /// own drain delay is for its own triggers. Its budget is the smaller of its own and the time that the task
-    /// has left; its readiness is the task's, for which `gating_readiness()` makes the outer group wait. Its failures
+    /// own drain delay is for its own triggers. Until the outer group stops the task nothing of it is due, however long
+    /// the drain and the phases before it take; from then on its budget is the smaller of its own and the time that the
+    /// task has left; its readiness is the task's, for which `gating_readiness()` makes the outer group wait. Its failures
     /// enter the outer report once each, with the path `ingest/consumer`: this manager's name, then its task's. If the outer group is told to hurry, so is this
     /// one once it is stopped; if it aborts the task, too, and the task has ended when the group has. The task's name is
     /// the manager's.
@@ -55,7 +57,8 @@ impl Task for Nested {
         }
         shared.keep_outer(ctx.hold());
         let abort = AbortOnDrop(shared);
-        let mut wait = pin!(shared.wait());
+        // Linked now, so it never becomes part of itself: that would close a circle, and is refused.
+        let mut wait = pin!(shared.wait_as(false));
         let mut drain = Some(ctx.draining());
         let mut stop = Some(ctx.cancelled());
         let mut group = view::group(shared);
@@ -66,7 +69,8 @@ impl Task for Nested {
                 if let Poll::Ready(result) = wait.as_mut().poll(cx) {
                     return Poll::Ready(Some(result));
                 }
-                let limit = || ctx.remaining().map(inner_limit);
+                // One that has passed limits nothing any more: then there is the time to join.
+                let limit = || ctx.remaining().map(inner_limit).filter(|limit| !limit.is_zero());
                 if let Some(draining) = &mut drain
                     && pin!(draining).poll(cx).is_ready()
                 {
@@ -91,7 +95,7 @@ impl Task for Nested {
         std::mem::forget(abort);
         if let Some(entry) = entry {
             let link = entry.shared.lock().unlink_group(&entry, shared);
-            drop(link);
+            discard(link);
         }
         result?;
         Ok(())
@@ -105,7 +109,7 @@ impl Drop for AbortOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(entry) = current::entry() {
             let link = entry.shared.lock().keep(&entry, self.0);
-            drop(link);
+            discard(link);
         }
         self.0.follow(Order::Hurry(Escalation::Abort), None);
     }

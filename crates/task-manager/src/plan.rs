@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     /// When the tasks of each phase are aborted, in the order of the phases, of which there are few.
     phases: Vec<(Phase, Option<Tick>)>,
     is_hurried: bool,
+    /// Drains until the group around this one stops it; only then are its own deadlines laid out.
+    pub(crate) drains_with_outer: bool,
     /// When the last phase was stopped.
     stopped_at: Tick,
 }
@@ -77,6 +79,7 @@ impl Plan {
             join: LONGEST_JOIN,
             phases: Vec::new(),
             is_hurried: false,
+            drains_with_outer: false,
             stopped_at: Tick::ZERO,
         };
         for phase in phases {
@@ -84,6 +87,18 @@ impl Plan {
         }
         plan.lay_out();
         plan
+    }
+
+    /// Drains until the group around this one stops it. That group may stop many others first, so until then nothing is
+    /// due.
+    pub(crate) fn with_outer(
+        now: Tick,
+        budgets: &Budgets,
+        phases: impl Iterator<Item = Phase>,
+    ) -> Self {
+        let budgets = Budgets { total: Timeout::Never, ..*budgets };
+        let plan = Self::new(now, &budgets, None, true, phases);
+        Self { drain_end: Tick::MAX, drains_with_outer: true, ..plan }
     }
 
     /// Returns when the tasks of a phase are aborted.
@@ -120,23 +135,30 @@ impl Plan {
         }
     }
 
-    /// Moves everything within `limit` from `now` on; what is earlier already stays.
-    pub(crate) fn tighten(&mut self, now: Tick, limit: Duration) {
+    /// Moves everything within `limit` from `now` on; what is earlier already stays. Of a limit that the builder could
+    /// not check, most is kept for the tasks.
+    pub(crate) fn tighten(&mut self, now: Tick, limit: Duration, is_own: bool) {
         let end = now.saturating_add(limit);
         if self.end.is_some_and(|own| own <= end) {
             return;
         }
         self.end = Some(end);
-        self.cleanup = self.cleanup.min(limit / 4);
+        if !is_own {
+            self.cleanup = self.cleanup.min(limit / 4);
+        }
         let stop_end = end.saturating_sub(self.cleanup);
         self.stop_end = Some(self.stop_end.map_or(stop_end, |own| own.min(stop_end)));
         self.stop = Some(limit.saturating_sub(self.cleanup));
         self.lay_out();
     }
 
-    /// Drains until the group around this one stops it.
-    pub(crate) fn drain_with_outer(&mut self) {
-        self.drain_end = self.stop_end.unwrap_or(Tick::MAX);
+    /// Lays out the deadlines of a shutdown that had the drain of the group around it for its own.
+    pub(crate) fn begin_own(&mut self, now: Tick, total: Option<Duration>) {
+        if std::mem::take(&mut self.drains_with_outer)
+            && let Some(total) = total
+        {
+            self.tighten(now, total, true);
+        }
     }
 
     /// Ends the drain, and leaves phases that are not stopped yet, and the cleanups, only a short time.

@@ -1,6 +1,6 @@
 //! What the manager's lock protects.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use slab::Slab;
 use task_core::{Outcome, Phase, Step, TaskId, Totals};
@@ -26,7 +26,7 @@ pub(crate) struct State {
     pub(crate) hooks: Vec<Hook>,
     pub(crate) cleanup: Option<Arc<Entry>>,
     /// Given up, and shown until the end.
-    pub(crate) abandoned: Vec<Arc<Entry>>,
+    pub(crate) abandoned: BTreeMap<TaskId, Arc<Entry>>,
     /// The groups among the tasks.
     pub(crate) links: Vec<Link>,
     /// References to groups, to be dropped outside the lock (invariant 9).
@@ -49,7 +49,7 @@ impl State {
             tasks: Slab::new(),
             hooks: Vec::new(),
             cleanup: None,
-            abandoned: Vec::new(),
+            abandoned: BTreeMap::new(),
             links: Vec::new(),
             spent: Vec::new(),
             record: Record::default(),
@@ -123,6 +123,6 @@ impl State {
                 self.record.cleanup(&entry.name, outcome, entry.began, took);
             }
         }
-        self.abandoned.push(Arc::clone(entry));
+        self.abandoned.insert(entry.id, Arc::clone(entry));
     }
 }

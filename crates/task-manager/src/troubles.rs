@@ -80,7 +80,7 @@ pub(crate) fn living_names(group: &Arc<Shared>) -> Vec<String> {
         && names.len() < 20
     {
         let state = group.lock();
-        let living: Vec<_> = state.living().chain(&state.abandoned).take(20).collect();
+        let living: Vec<_> = state.living().chain(state.abandoned.values()).take(20).collect();
         let mut repeated = Repeated::default();
         repeated.add(living.iter().map(|entry| &*entry.name));
         for entry in living {

@@ -38,7 +38,7 @@ impl GroupView for Shared {
             info.remaining = machine.deadline(entry.phase).map(|end| end.saturating_sub(now));
             info
         });
-        let abandoned = state.abandoned.iter().filter(|entry| entry.role != Role::Cleanup);
+        let abandoned = state.abandoned.values().filter(|entry| entry.role != Role::Cleanup);
         snapshot.tasks = living.chain(abandoned.map(|entry| entry.info(now))).collect();
         snapshot.tasks.sort_by_key(|task| task.id);
         snapshot.totals = state.totals;

@@ -12,8 +12,8 @@ use std::{
 use task_core::{Group, Hold, Outcome, Step, internal::Level};
 
 use crate::{
-    current, entry::Entry, error::ShutdownError, report::Report, rt::HAS_OWN_THREADS,
-    shared::Shared, view,
+    current, entry::Entry, error::ShutdownError, panics::discard, report::Report,
+    rt::HAS_OWN_THREADS, shared::Shared, view,
 };
 
 /// Grows whenever a group becomes part of another.
@@ -23,6 +23,14 @@ impl Shared {
     /// Invariant 5: it changes nothing but that completion is judged from now on, so any number of callers can wait,
     /// and each may be dropped.
     pub(crate) async fn wait(self: &Arc<Self>) -> Result<Report, ShutdownError> {
+        self.wait_as(current::is_managed()).await
+    }
+
+    /// Waits for the end, and if it `may_enclose` the caller later on, looks for that whenever groups are nested.
+    pub(crate) async fn wait_as(
+        self: &Arc<Self>,
+        may_enclose: bool,
+    ) -> Result<Report, ShutdownError> {
         if self.is_inside() {
             return Err(ShutdownError::inside(&self.name));
         }
@@ -32,7 +40,7 @@ impl Shared {
             return Err(ShutdownError::unbound(&self.name, &reason));
         }
         self.wait_began();
-        if self.ends_or_encloses().await {
+        if self.ends_or_encloses(may_enclose).await {
             return Err(ShutdownError::inside(&self.name));
         }
         self.alarm.set_taken();
@@ -46,9 +54,9 @@ impl Shared {
 
     /// Waits for the end. Returns `true` if it turns out before that this wait is one from inside: the caller's group
     /// became part of this one only after the wait had begun.
-    async fn ends_or_encloses(self: &Arc<Self>) -> bool {
+    async fn ends_or_encloses(self: &Arc<Self>, may_enclose: bool) -> bool {
         let mut ended = self.ended.reached(1);
-        if !current::is_managed() {
+        if !may_enclose {
             ended.await;
             return false;
         }
@@ -76,17 +84,22 @@ impl Shared {
         static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let turn = HAS_OWN_THREADS.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
         let outer = &entry.shared;
-        let mut next = Some(Arc::clone(outer));
-        while let Some(shared) = next {
-            if Arc::ptr_eq(&shared, self) {
+        // Each may be the last reference by now, and what it drops is the user's: not under the lock.
+        let mut passed = vec![Arc::clone(outer)];
+        while let Some(shared) = passed.last() {
+            if Arc::ptr_eq(shared, self) {
                 // The outer one was made inside of this one: a link back would close a circle.
+                drop(turn);
+                discard(passed);
                 return;
             }
-            next = shared.enclosing();
+            let Some(next) = shared.enclosing() else { break };
+            passed.push(next);
         }
         *self.enclosing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(outer);
         outer.lock().link(entry, self);
         drop(turn);
+        discard(passed);
         self.wake(NESTINGS.bump_quietly());
     }
 

@@ -20,7 +20,8 @@ use std::{
 };
 
 use crate::{
-    alarm::Alarm, courier, plan::Tick, rt::HAS_OWN_THREADS, shared::Shared, troubles::living_names,
+    alarm::Alarm, courier, link, panics::discard, plan::Tick, rt::HAS_OWN_THREADS, shared::Shared,
+    troubles::living_names,
 };
 
 /// How much later than the timer the thread looks: the timer has first call.
@@ -56,6 +57,15 @@ impl Watched {
             overdue => overdue.insert((next, Instant::now())),
         };
         Some(AFTER_LEAP.saturating_sub(since.elapsed()))
+    }
+}
+
+impl Watched {
+    /// The clock may have the last reference to a runtime, and with that go closures of the user's.
+    fn discard(self) {
+        if let Some(alarm) = Arc::into_inner(self.alarm) {
+            courier::send(Box::new(move || discard(alarm)));
+        }
     }
 }
 
@@ -114,14 +124,18 @@ pub(crate) fn register(shared: &Arc<Shared>) {
     let Some(watch) = WATCH.get() else { return };
     let (alarm, shared) = (Arc::clone(&shared.alarm), Arc::downgrade(shared));
     let mut desk = watch.lock();
+    let mut gone = Vec::new();
     if desk.managers.len() == desk.managers.capacity() {
         // The thread may sleep for long, and managers come and go meanwhile.
-        desk.managers.retain(|watched| {
-            watched.alarm.sleeps_or_leaves(AFTER_TIMER).is_some()
-                && watched.shared.strong_count() > 0
-        });
+        let leaves = |watched: &mut Watched| {
+            watched.alarm.sleeps_or_leaves(AFTER_TIMER).is_none()
+                || watched.shared.strong_count() == 0
+        };
+        gone.extend(desk.managers.extract_if(.., leaves));
     }
     desk.managers.push(Watched { alarm, shared, overdue: None });
+    drop(desk);
+    discard(gone);
 }
 
 /// Has the thread look at a manager's deadlines, unless it will by itself in time.
@@ -145,18 +159,22 @@ impl Watch {
         loop {
             let mut shortest = Duration::MAX;
             let mut due = Vec::new();
-            desk.managers.retain_mut(|watched| {
-                let Some(sleep) = watched.sleeps() else { return false };
+            let leaves = |watched: &mut Watched| {
+                let Some(sleep) = watched.sleeps() else { return true };
                 if sleep.is_zero() {
                     due.extend(watched.shared.upgrade());
                 }
                 shortest = shortest.min(sleep);
-                watched.shared.strong_count() > 0
-            });
-            if !due.is_empty() {
+                watched.shared.strong_count() == 0
+            };
+            let gone: Vec<_> = desk.managers.extract_if(.., leaves).collect();
+            if !gone.is_empty() || !due.is_empty() {
                 drop(desk);
-                due.into_iter().for_each(keep_deadlines);
-                thread::sleep(BREATH);
+                gone.into_iter().for_each(Watched::discard);
+                if !due.is_empty() {
+                    due.into_iter().for_each(keep_deadlines);
+                    thread::sleep(BREATH);
+                }
                 desk = self.lock();
                 continue;
             }
@@ -195,9 +213,13 @@ fn keep_deadlines(shared: Arc<Shared>) {
             let state = shared.lock();
             let now = shared.now();
             let news = shared.drive_quietly(state, now, news);
-            if !news.is_empty() {
+            let others = link::put_off(Vec::new());
+            if !news.is_empty() || !others.is_empty() {
                 let shared = Arc::clone(&shared);
-                courier::send_news(Box::new(move || shared.tell(news)));
+                courier::send_news(Box::new(move || {
+                    others.into_iter().for_each(|(shared, item)| item.log(&shared));
+                    shared.tell(news);
+                }));
             }
         }
     }));

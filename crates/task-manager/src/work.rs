@@ -34,7 +34,6 @@ impl Shared {
         let Work { wakers: _, parcel, aborts, cleanups, skipped, has_ended, .. } = work;
         // Handed over before the deadline thread is told to look, so that it sees to it that they are called.
         self.alarm.ring(self);
-        work.orders.into_iter().for_each(Step::take);
         for entry in aborts {
             entry.abort();
         }
@@ -44,6 +43,7 @@ impl Shared {
             let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
             entry.set_join_handle(join);
         }
+        work.orders.into_iter().for_each(Step::take);
         if has_ended {
             let hold = self.outer_hold.lock().map(|mut hold| hold.take());
             if let Some(hold) = hold.ok().flatten() {

@@ -14,8 +14,12 @@ impl Machine {
         if !matches!(trigger, Trigger::OuterDrain | Trigger::OuterStop) {
             return;
         }
+        if plan.drains_with_outer && trigger == Trigger::OuterDrain {
+            return;
+        }
+        plan.begin_own(now, self.budgets.total.limit());
         if let Some(limit) = limit {
-            plan.tighten(now, limit);
+            plan.tighten(now, limit, false);
         }
         if trigger == Trigger::OuterStop {
             plan.end_drain(now);
@@ -34,6 +38,7 @@ impl Machine {
     /// Makes a shutdown that has begun hurry.
     pub(crate) fn escalate(&mut self, now: Tick, level: Escalation) {
         let Some(plan) = &mut self.plan else { return };
+        plan.begin_own(now, self.budgets.total.limit());
         if level < Escalation::Abort {
             plan.end_drain(now);
             return;

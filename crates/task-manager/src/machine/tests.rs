@@ -47,7 +47,12 @@ fn event(oversleeps: bool) -> impl Strategy<Value = Event> {
         1 => Just(Outcome::Panicked),
         1 => Just(Outcome::Aborted),
     ];
-    let trigger = prop_oneof![Just(Trigger::Request), Just(Trigger::Failure), Just(Trigger::Plain)];
+    let trigger = prop_oneof![
+        Just(Trigger::Request),
+        Just(Trigger::Failure),
+        Just(Trigger::Plain),
+        Just(Trigger::OuterStop)
+    ];
     let limit = prop_oneof![3 => Just(None), 1 => millis(0..40_000).prop_map(Some)];
     let level = prop_oneof![Just(Escalation::EndDrain), Just(Escalation::Abort)];
     prop_oneof![

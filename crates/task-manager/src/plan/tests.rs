@@ -104,9 +104,9 @@ fn a_limit_that_comes_later_leaves_cleanups_at_most_a_quarter_and_never_adds_tim
         short_cleanup: second,
     };
     let mut plan = Plan::new(Tick::ZERO, &budgets, None, true, [Phase::WORK].into_iter());
-    plan.tighten(10 * second, 60 * second);
+    plan.tighten(10 * second, 60 * second, false);
     assert_eq!((plan.end, plan.cleanup), (Some(40 * second), 5 * second));
-    plan.tighten(10 * second, 8 * second);
+    plan.tighten(10 * second, 8 * second, false);
     assert_eq!((plan.end, plan.cleanup), (Some(18 * second), 2 * second));
     assert_eq!(plan.deadline(Phase::WORK), Some(16 * second - plan.join));
 }

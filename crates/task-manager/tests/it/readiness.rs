@@ -116,6 +116,21 @@ async fn an_ephemeral_gate_that_completes_while_it_is_waited_for_makes_the_start
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_gate_says_after_its_end_changes_nothing() {
+    let manager = Manager::new();
+    let (give, take) = tokio::sync::oneshot::channel();
+    let warm_up = task_fn("warm-up", async move |ctx: Context| {
+        ctx.set_ready(true);
+        let _ = give.send(ctx);
+        Ok(())
+    });
+    manager.run_ephemeral(warm_up.gating_readiness()).unwrap().ended().await;
+    take.await.unwrap().set_ready(false);
+    manager.ready().await.unwrap();
+    manager.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_only_failures_stop_the_group_a_critical_gate_may_complete_too() {
     for may_end in [true, false] {
         let manager = Manager::builder();

@@ -154,7 +154,21 @@ impl Model {
 
     /// Invariant 3: the first counts.
     fn trigger(&mut self, trigger: Trigger, limit: Option<Duration>) {
+        let limit =
+            if self.shutdown.is_some() && trigger != Trigger::OuterStop { None } else { limit };
         let is_first = self.machine.trigger(self.now, trigger, limit);
+        if let (Some(limit), Some(shutdown), Trigger::OuterStop) =
+            (limit, &mut self.shutdown, trigger)
+            && !is_first
+        {
+            let end = self.now + limit;
+            if shutdown.end.is_none_or(|own| end < own) {
+                shutdown.end = Some(end);
+                if self.cleaning_since.is_none() {
+                    shutdown.cleanup = shutdown.cleanup.min(limit / 4);
+                }
+            }
+        }
         assert_eq!(is_first, self.shutdown.is_none());
         if is_first {
             let own = self.budgets.total.limit();
