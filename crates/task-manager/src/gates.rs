@@ -34,7 +34,7 @@ impl Gates {
     }
 
     pub(crate) fn changed(&mut self, entry: &Arc<Entry>) {
-        if !entry.gates_readiness || entry.outcome().is_some() {
+        if !entry.gates_readiness {
             return;
         }
         if entry.is_ready() {

@@ -156,6 +156,7 @@ async fn a_task_that_gates_nothing_holds_nobody_up_whatever_it_says() {
     let manager = Manager::new();
     manager
         .run(task_fn("chatty", async |ctx: Context| {
+            ctx.set_ready(true);
             ctx.set_ready(false);
             ctx.cancelled().await;
             Ok(())
