@@ -97,6 +97,23 @@ async fn what_goes_wrong_after_the_task_was_dropped_is_recorded() {
 }
 
 #[tokio::test]
+async fn what_went_wrong_before_the_task_was_dropped_and_that_nobody_looked_at_is_recorded() {
+    let (recorder, ctx) = Recorder::context();
+    let (go, may_go) = mpsc::channel::<()>();
+    let task = blocking_task("done", move |_: Context| {
+        may_go.recv().unwrap();
+        bail!("no")
+    });
+    let mut running = Box::pin(task.run(ctx));
+    // The first poll starts the thread, and there is no second one.
+    assert!(timeout(Duration::ZERO, running.as_mut()).await.is_err());
+    go.send(()).unwrap();
+    calls_until_let_go(&recorder);
+    drop(running);
+    assert_eq!(recorder.calls(), ["failure after the task was aborted: no"]);
+}
+
+#[tokio::test]
 async fn a_task_that_is_polled_by_another_waker_is_still_woken() {
     let (recorder, ctx) = Recorder::context();
     let task = blocking_task("moved", |ctx: Context| {

@@ -204,3 +204,28 @@ async fn what_a_task_that_was_given_up_records_after_the_report_is_kept_by_nobod
     let after = manager.wait().await.unwrap_err();
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_drop_after_the_abort_is_reported_though_the_task_is_held() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    let manager = Manager::new();
+    let kept = Kept::default();
+    let keeping = kept.clone();
+    manager
+        .run(task_fn("bomb", async move |ctx: Context| {
+            keeping.keep(&ctx);
+            let _bomb = Bomb;
+            std::future::pending().await
+        }))
+        .unwrap();
+    tokio::time::sleep(SECOND).await;
+    let error = manager.shutdown().await.unwrap_err();
+    let failures: Vec<_> =
+        error.report().unwrap().failures().iter().map(ToString::to_string).collect();
+    assert!(failures.iter().any(|failure| failure.ends_with("in drop")), "{failures:?}");
+}

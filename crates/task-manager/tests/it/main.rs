@@ -11,7 +11,9 @@ mod hold;
 mod hurry;
 mod limits;
 mod log;
+mod nested_failures;
 mod nesting;
+mod outer_drain;
 #[cfg(feature = "token")]
 mod parent;
 mod readiness;

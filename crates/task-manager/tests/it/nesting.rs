@@ -1,7 +1,7 @@
 //! A manager as a task of another.
 
 use anyhow::anyhow;
-use task_manager::{CauseKind, Context, Manager, Outcome, Step, Task, task_fn};
+use task_manager::{CauseKind, Context, Manager, Outcome, Step, task_fn};
 
 use crate::support::{Journal, SECOND, deaf, slow, worker};
 
@@ -141,6 +141,7 @@ async fn inner_cleanups_that_run_already_keep_to_the_outer_deadline_too() {
     let hung = "cleanup `ingest/hanging` did not end by its deadline and was aborted";
     assert_eq!(failures.collect::<Vec<_>>(), [hung]);
 }
+
 #[tokio::test(start_paused = true)]
 async fn the_outer_drain_is_the_inner_ones_too() {
     let outer = Manager::builder().drain_delay(3 * SECOND).build().unwrap();
@@ -178,49 +179,6 @@ async fn a_manager_that_is_to_run_inside_of_one_made_in_it_is_refused_and_search
     let error = made.wait().await.unwrap_err();
     let inner = error.downcast_ref::<task_manager::ShutdownError>().unwrap();
     assert!(inner.is_inside(), "{error:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_went_wrong_in_a_nested_group_is_not_lost_when_the_outer_one_aborts_it() {
-    let outer =
-        Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND).build().unwrap();
-    // Its clock is another one.
-    tokio::time::sleep(7 * SECOND).await;
-    let inner = named("ingest");
-    let holding = async |ctx: Context| {
-        // Something that nobody can drop in time.
-        let hold = ctx.hold();
-        tokio::spawn(async move {
-            tokio::time::sleep(60 * SECOND).await;
-            drop(hold);
-        });
-        ctx.status("held");
-        ctx.cancelled().await;
-        Ok(())
-    };
-    inner.run(task_fn("held", holding)).unwrap();
-    inner.run(task_fn("bad", async |_| Err(anyhow!("no")))).unwrap();
-    inner
-        .cleanup("slow", async || {
-            tokio::time::sleep(60 * SECOND).await;
-            Ok(())
-        })
-        .unwrap();
-    outer.run(inner.into_task()).unwrap();
-    tokio::time::sleep(SECOND).await;
-    let error = outer.shutdown().await.unwrap_err();
-    let names: Vec<_> =
-        error.report().unwrap().failures().iter().map(ToString::to_string).collect();
-    assert_eq!(
-        names,
-        [
-            "task `ingest/bad` failed: no",
-            "task `ingest/held` did not end by its deadline and was abandoned (held)",
-            "cleanup `ingest/slow` did not end by its deadline and was aborted",
-        ]
-    );
-    let failures = error.report().unwrap().failures();
-    assert!(failures.iter().all(|failure| failure.id.is_none() && failure.at > 7 * SECOND));
 }
 
 #[tokio::test(start_paused = true)]
@@ -268,35 +226,4 @@ async fn a_nested_group_that_is_stopped_alone_still_keeps_to_the_outer_deadline(
     let error = outer.shutdown().await.unwrap_err();
     assert_eq!(task.outcome(), Some(Outcome::Failed), "ended by itself, and was not aborted");
     assert_eq!(error.to_string(), "task `ingest/deaf` did not end by its deadline and was aborted");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_went_wrong_in_a_nested_group_that_is_over_is_not_lost_with_a_task_that_never_heard_of_it()
- {
-    let outer = Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND);
-    let outer = outer.build().unwrap();
-    let inner = named("ingest");
-    inner
-        .run(task_fn("bad", async |_| {
-            tokio::time::sleep(SECOND / 2).await;
-            Err(anyhow!("no broker"))
-        }))
-        .unwrap();
-    let nested = inner.into_task();
-    // Polled once, and then no more: as if its turn came only after the deadline.
-    let late = task_fn("late", async move |ctx: Context| {
-        let mut run = Box::pin(nested.run(ctx));
-        std::future::poll_fn(|cx| {
-            assert!(run.as_mut().poll(cx).is_pending());
-            std::task::Poll::Ready(())
-        })
-        .await;
-        std::future::pending().await
-    });
-    outer.run(late).unwrap();
-    tokio::time::sleep(SECOND).await;
-    let error = outer.shutdown().await.unwrap_err();
-    let failures = error.report().unwrap().failures().iter().map(ToString::to_string);
-    let failures: Vec<_> = failures.collect();
-    assert!(failures.contains(&"task `late/bad` failed: no broker".into()), "{failures:?}");
 }

@@ -16,5 +16,6 @@ mod late;
 mod nested;
 mod refused;
 mod sinks;
+mod slow_logs;
 mod stuck;
 mod wakers;

@@ -23,10 +23,10 @@ use crate::{
 };
 
 /// Blocks whoever logs once it is armed.
-struct BlockingSink(Arc<AtomicBool>);
+pub(crate) struct BlockingSink(Arc<AtomicBool>);
 
 impl BlockingSink {
-    fn install() -> Arc<AtomicBool> {
+    pub(crate) fn install() -> Arc<AtomicBool> {
         let armed = Arc::new(AtomicBool::new(false));
         tracing::subscriber::set_global_default(Self(armed.clone())).unwrap();
         armed

@@ -1,0 +1,131 @@
+//! What went wrong in a nested group is in the outer report, whatever becomes of the task that it was.
+
+use std::{pin::pin, thread};
+
+use anyhow::anyhow;
+use task_manager::{Context, Manager, ShutdownError, Task, task_fn};
+
+use crate::{
+    nesting::named,
+    support::{SECOND, deaf, workers},
+};
+
+fn failures(error: &ShutdownError) -> Vec<String> {
+    error.report().unwrap().failures().iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_wrong_in_a_nested_group_is_not_lost_with_a_task_that_keeps_it_and_is_aborted_or_panics()
+ {
+    for panics in [false, true] {
+        let outer = named("outer");
+        let supervisor = async move |ctx: Context| {
+            let inner = named("inner");
+            inner.run(task_fn("bad", async |_| Err(anyhow!("no broker"))))?;
+            inner.run(deaf("deaf"))?;
+            let run = pin!(inner.into_task().run(ctx));
+            assert!(tokio::time::timeout(SECOND, run).await.is_err());
+            assert!(!panics, "a bug of the supervisor's");
+            std::future::pending().await
+        };
+        outer.run(task_fn("supervisor", supervisor)).unwrap();
+        tokio::time::sleep(5 * SECOND).await;
+        let failures = failures(&outer.shutdown().await.unwrap_err());
+        let lost = "task `supervisor/bad` failed: no broker".to_owned();
+        assert!(failures.contains(&lost), "panics: {panics}, {failures:?}");
+    }
+}
+
+#[test]
+fn what_went_wrong_in_a_nested_group_is_not_lost_with_the_runtime_of_its_task() {
+    let (own, other) = (workers(1), workers(1));
+    let outer = own.block_on(async { named("outer") });
+    let inner = other.block_on(async { named("inner") });
+    {
+        let _entered = own.enter();
+        inner.run(deaf("deaf")).unwrap();
+        inner.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
+    }
+    {
+        let _entered = other.enter();
+        outer.run(inner.into_task()).unwrap();
+    }
+    thread::sleep(SECOND / 10);
+    other.shutdown_background();
+    let failures = failures(&own.block_on(outer.wait()).unwrap_err());
+    assert!(failures.contains(&"task `inner/bad` failed: no broker".into()), "{failures:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_wrong_in_a_nested_group_is_not_lost_when_the_outer_one_aborts_it() {
+    let outer =
+        Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND).build().unwrap();
+    // Its clock is another one.
+    tokio::time::sleep(7 * SECOND).await;
+    let inner = named("ingest");
+    let holding = async |ctx: Context| {
+        // Something that nobody can drop in time.
+        let hold = ctx.hold();
+        tokio::spawn(async move {
+            tokio::time::sleep(60 * SECOND).await;
+            drop(hold);
+        });
+        ctx.status("held");
+        ctx.cancelled().await;
+        Ok(())
+    };
+    inner.run(task_fn("held", holding)).unwrap();
+    inner.run(task_fn("bad", async |_| Err(anyhow!("no")))).unwrap();
+    inner
+        .cleanup("slow", async || {
+            tokio::time::sleep(60 * SECOND).await;
+            Ok(())
+        })
+        .unwrap();
+    outer.run(inner.into_task()).unwrap();
+    tokio::time::sleep(SECOND).await;
+    let error = outer.shutdown().await.unwrap_err();
+    let names: Vec<_> =
+        error.report().unwrap().failures().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        names,
+        [
+            "task `ingest/bad` failed: no",
+            "task `ingest/held` did not end by its deadline and was abandoned (held)",
+            "cleanup `ingest/slow` did not end by its deadline and was aborted",
+        ]
+    );
+    let failures = error.report().unwrap().failures();
+    assert!(failures.iter().all(|failure| failure.id.is_none() && failure.at > 7 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_wrong_in_a_nested_group_that_is_over_is_not_lost_with_a_task_that_never_heard_of_it()
+ {
+    let outer = Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND);
+    let outer = outer.build().unwrap();
+    let inner = named("ingest");
+    inner
+        .run(task_fn("bad", async |_| {
+            tokio::time::sleep(SECOND / 2).await;
+            Err(anyhow!("no broker"))
+        }))
+        .unwrap();
+    let nested = inner.into_task();
+    // Polled once, and then no more: as if its turn came only after the deadline.
+    let late = task_fn("late", async move |ctx: Context| {
+        let mut run = Box::pin(nested.run(ctx));
+        std::future::poll_fn(|cx| {
+            assert!(run.as_mut().poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        std::future::pending().await
+    });
+    outer.run(late).unwrap();
+    tokio::time::sleep(SECOND).await;
+    let error = outer.shutdown().await.unwrap_err();
+    let failures = error.report().unwrap().failures().iter().map(ToString::to_string);
+    let failures: Vec<_> = failures.collect();
+    assert!(failures.contains(&"task `late/bad` failed: no broker".into()), "{failures:?}");
+}
