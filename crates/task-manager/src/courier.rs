@@ -1,7 +1,8 @@
 //! Threads that carry out for the deadline thread what might block: wakers, aborts, log lines.
 //!
 //! They are started when a job comes and none of them is free, up to a limit, for one of them may be stuck in a waker
-//! for good; a process whose runtime is never blocked never has any. Should the system refuse the very first of them,
+//! for good; a process whose runtime is never blocked has none, or one for the drop of a runtime's last handle. Should
+//! the system refuse the very first of them,
 //! the deadline thread does the job itself: that it may be held up there is the lesser evil, since the deadline thread
 //! was started where its refusal is an error, and so the deadline is kept. Log lines have a thread of their own: a sink
 //! that blocks does so for every line, and would take all of them.
@@ -18,6 +19,8 @@ use crate::panics::{catch, discard};
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 static ACTS: Courier = Courier::new("task-courier", 32, usize::MAX);
+/// Of its own, so that the wakers of one manager cannot take all the threads for the deadlines of another.
+static HELP: Courier = Courier::new("task-help", 32, usize::MAX);
 /// Behind a sink that blocks, so many lines wait; those beyond are lost.
 static NEWS: Courier = Courier::new("task-log", 1, 1_024);
 
@@ -41,6 +44,11 @@ pub(crate) fn send(job: Job) {
     if let Some(job) = ACTS.send(job) {
         let _ = catch(job);
     }
+}
+
+/// Has somebody help with wakers that are due. Without a thread nobody does: those who made them due are at it.
+pub(crate) fn send_for_help(job: Job) {
+    discard(HELP.send(job));
 }
 
 /// Has log lines written on another thread, in order. They are lost if there is none to be had: the report has it all.

@@ -200,7 +200,7 @@ fn keep_deadlines(shared: Arc<Shared>) {
     }
     for _ in 0..shared.alarm.delivery.send_for_help() {
         let shared = Arc::clone(&shared);
-        courier::send(Box::new(move || shared.alarm.delivery.help()));
+        courier::send_for_help(Box::new(move || shared.alarm.delivery.help()));
     }
     let mut state = shared.lock();
     let now = shared.now();
