@@ -2,10 +2,9 @@
 //!
 //! They are started when a job comes and none of them is free, up to a limit, for one of them may be stuck in a waker
 //! for good; a process whose runtime is never blocked has none, or one for the drop of a runtime's last handle. Should
-//! the system refuse the very first of them,
-//! the deadline thread does the job itself: that it may be held up there is the lesser evil, since the deadline thread
-//! was started where its refusal is an error, and so the deadline is kept. Log lines have a thread of their own: a sink
-//! that blocks does so for every line, and would take all of them.
+//! the system refuse the very first of them, the deadline thread does the job itself: that it may be held up there is
+//! the lesser evil, since the deadline thread was started where its refusal is an error, and so the deadline is kept.
+//! Log lines have a thread of their own: a sink that blocks does so for every line, and would take all of them.
 
 use std::{
     collections::VecDeque,
