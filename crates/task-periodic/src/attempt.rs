@@ -5,7 +5,7 @@ use std::{
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    task::Poll,
+    task::{self, Poll},
     time::Duration,
 };
 
@@ -37,12 +37,16 @@ pub(crate) async fn attempt<A: Action>(
     // A closure may panic before it has made a future.
     let run = guarded(span, || action.run(ctx.clone())).map_err(Failure::Panicked)?;
     let mut run = pin!(Some(run));
-    // Polled only after the run was, and found to take time: until then a timer costs nothing.
+    // Polled only after the run was, and found to take time: until then a timer costs nothing. From then on before it: a
+    // run that is never idle leaves nothing of the budget that tokio lets a task have, and a timer without it never fires.
+    let mut is_armed = false;
     let mut deadline = pin!(limit_of(timeout).map(sleep));
     let mut overdue = pin!(room.map(sleep));
     let mut age = room.unwrap_or_default();
 
     let result = poll_fn(|cx| {
+        let mut is_late = is_armed && is_due(deadline.as_mut(), cx);
+        let mut is_long = is_armed && is_due(overdue.as_mut(), cx);
         if let Some(run) = run.as_mut().as_pin_mut() {
             match guarded(span, || run.poll(cx)) {
                 Ok(Poll::Ready(result)) => return Poll::Ready(result.map_err(Failure::Error)),
@@ -50,20 +54,19 @@ pub(crate) async fn attempt<A: Action>(
                 Err(payload) => return Poll::Ready(Err(Failure::Panicked(payload))),
             }
         }
-        if let Some(deadline) = deadline.as_mut().as_pin_mut()
-            && deadline.poll(cx).is_ready()
-        {
+        if !std::mem::replace(&mut is_armed, true) {
+            is_late = is_due(deadline.as_mut(), cx);
+            is_long = is_due(overdue.as_mut(), cx);
+        }
+        if is_late {
             let limit = limit_of(timeout).unwrap_or_default();
             return Poll::Ready(Err(Failure::TimedOut(RunTimedOut::new(limit))));
         }
-        while let Some(mut timer) = overdue.as_mut().as_pin_mut()
-            && timer.as_mut().poll(cx).is_ready()
-        {
+        while is_long {
             overstays(begun.elapsed());
             age = age.saturating_mul(2);
-            if !rearm(timer, begun, age) {
-                overdue.set(None);
-            }
+            rearm(overdue.as_mut(), begun, age);
+            is_long = is_due(overdue.as_mut(), cx);
         }
         Poll::Pending
     })
@@ -87,9 +90,17 @@ fn limit_of(timeout: RunTimeout) -> Option<Duration> {
     }
 }
 
-/// Sets the timer to the given age of the run, unless that is beyond the clock.
-fn rearm(timer: Pin<&mut Sleep>, begun: Instant, age: Duration) -> bool {
-    begun.checked_add(age).map(|at| timer.reset(at)).is_some()
+/// Polls a timer, if there is one.
+fn is_due(timer: Pin<&mut Option<Sleep>>, cx: &mut task::Context<'_>) -> bool {
+    timer.as_pin_mut().is_some_and(|timer| timer.poll(cx).is_ready())
+}
+
+/// Sets the timer to the given age of the run; there is none any more if that is beyond the clock.
+fn rearm(mut timer: Pin<&mut Option<Sleep>>, begun: Instant, age: Duration) {
+    match (timer.as_mut().as_pin_mut(), begun.checked_add(age)) {
+        (Some(timer), Some(at)) => timer.reset(at),
+        _ => timer.set(None),
+    }
 }
 
 /// Runs the user's code within the run's span, and catches its panics. The action may be left half-way through what it

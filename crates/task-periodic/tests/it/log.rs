@@ -109,6 +109,25 @@ async fn a_run_that_overstays_its_tick_is_warned_about_while_it_lasts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_is_never_idle_is_warned_about_as_well() {
+    let (rig, lines) = (Rig::new(), Lines::default());
+    let _guard = lines.capture(LevelFilter::WARN);
+    let task = PollTask::new("poll", secs(10), {
+        let rig = rig.clone();
+        async move |_| {
+            rig.work_for(secs(100)).await;
+            Ok(())
+        }
+    });
+    rig.run_for(secs(50), task.unwrap()).await.unwrap();
+    let overdue = lines.with("still in progress");
+    assert_eq!(overdue.len(), 4, "{overdue:?}");
+    for (line, age) in overdue.iter().zip([10, 20, 40, 80]) {
+        assert!(line.contains(&format!(" age={age}.")), "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_run_is_a_span_with_its_number_and_outcome() {
     let (rig, lines) = (Rig::new(), Lines::default());
     let _guard = lines.capture(LevelFilter::INFO);

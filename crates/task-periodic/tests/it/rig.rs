@@ -15,7 +15,10 @@ use std::{
 };
 
 use task_core::{Context, Scope, Stage, StageCell, Task};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    task::consume_budget,
+    time::{Instant, advance, sleep, timeout},
+};
 
 /// Longer than any test, in virtual time.
 const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -70,6 +73,21 @@ impl Rig {
     /// When the runs began, in milliseconds.
     pub(crate) fn starts(&self) -> Vec<u64> {
         self.starts.lock().unwrap().clone()
+    }
+
+    /// Works without ever being idle, by tokio's rules: each poll leaves nothing of its budget. A task beside it lets the
+    /// time pass, which a paused clock does by itself only while everybody is idle.
+    pub(crate) async fn work_for(&self, work: Duration) {
+        let passing = tokio::spawn(async {
+            loop {
+                advance(ms(10)).await;
+            }
+        });
+        let end = Instant::now() + work;
+        while Instant::now() < end {
+            consume_budget().await;
+        }
+        passing.abort();
     }
 
     /// Runs the task to its end, which must come by itself.

@@ -51,6 +51,21 @@ async fn a_result_that_is_ready_at_the_limit_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_is_never_idle_times_out() {
+    let rig = Rig::new();
+    let task = LoopTask::new("loop", secs(10), {
+        let rig = rig.clone();
+        async move |_| {
+            rig.work_for(secs(100)).await;
+            Ok(())
+        }
+    });
+    let task = task.unwrap().run_timeout(RunTimeout::After(secs(4))).on_failure(OnFailure::Fail);
+    let error = rig.run_for(secs(50), task).await.unwrap_err();
+    assert_eq!(error.downcast_ref::<RunTimedOut>().unwrap().limit(), secs(4));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_error_of_a_timeout_tells_the_limit() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(1), async |_| pending().await).unwrap();
