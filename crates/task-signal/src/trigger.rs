@@ -26,7 +26,8 @@ use crate::{
 ///
 /// Signals are captured from the constructor on. After each one there is a run that starts after it; several that come
 /// before that run starts share it, so a burst leads to at least one and seldom more than two. However many come
-/// during a run, exactly one more follows. Runs never overlap.
+/// during a run, exactly one more follows. Runs never overlap. Of different signals that share a run, each is recorded and
+/// logged.
 ///
 /// From the drain on, signals have no effect: they neither start a run nor end the process. A run that is under way
 /// then goes on to its end, or to the task's deadline. Once the report is made, or if this value is dropped without
@@ -106,22 +107,29 @@ impl Task for SignalTrigger {
         let mut runs = Runs { actions, on_failure, count: 0 };
         let mut counts = BTreeMap::<Signal, u64>::new();
         loop {
-            match pulse.take() {
-                None => match ctx.or_cancelled(listener.next()).await {
-                    Ok(()) => {}
-                    Err(Cancelled) => return Ok(()),
-                },
-                Some(signal) if ctx.is_draining() => log::not_triggered(log_level, signal),
-                Some(signal) => {
+            let come = pulse.take();
+            if come.is_empty() {
+                if ctx.or_cancelled(listener.next()).await.is_err() {
+                    return Ok(());
+                }
+                continue;
+            }
+            if ctx.is_draining() {
+                come.iter().for_each(|signal| log::not_triggered(log_level, *signal));
+                if ctx.is_cancelled() {
+                    return Ok(());
+                }
+            } else {
+                for signal in come {
                     let count = counts.entry(signal).or_default();
                     *count += 1;
                     ctx.record_signal(signal.name(), *count);
                     log::triggered(log_level, signal, runs.count + 1);
-                    runs.run(&ctx).await?;
-                    // Signals may come faster than an action without an await takes.
-                    yield_now().await;
                 }
+                runs.run(&ctx).await?;
             }
+            // Signals may come faster than an action without an await takes, or a line in the log.
+            yield_now().await;
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeSet,
     future::poll_fn,
     io, process,
     sync::{
@@ -179,15 +180,16 @@ impl Pulse {
         Ok(Listener { sources: Arc::clone(&self.sources), last: Arc::clone(&self.last) })
     }
 
-    /// Returns the last event since the last call, and forgets it.
-    pub(crate) fn take(&self) -> Option<Signal> {
+    /// Returns the events that have come since the last call, each once, and forgets them.
+    pub(crate) fn take(&self) -> Vec<Signal> {
         let mut cx = Context::from_waker(Waker::noop());
-        let mut taken = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut come =
+            BTreeSet::from_iter(self.last.lock().unwrap_or_else(PoisonError::into_inner).take());
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         while let Poll::Ready(signal) = sources.poll(&mut cx) {
-            taken = Some(signal);
+            come.insert(signal);
         }
-        taken
+        come.into_iter().collect()
     }
 }
 

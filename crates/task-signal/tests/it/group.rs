@@ -103,6 +103,10 @@ impl Scope for Member {
         say(&format!("failure: {error:#}"));
     }
 
+    fn record_signal(&self, name: Cow<'static, str>, count: u64) {
+        say(&format!("recorded {name}: {count}"));
+    }
+
     fn group(&self) -> Group {
         Group::new(Arc::new(View(Arc::clone(&self.0))))
     }

@@ -66,6 +66,9 @@ pub(crate) type Scenario = (&'static str, fn());
 /// Whether the log blocks whoever writes to it.
 pub(crate) static IS_LOG_STUCK: AtomicBool = AtomicBool::new(false);
 
+/// Whether each line of the log brings about another SIGHUP, before the one who wrote the line goes on.
+pub(crate) static IS_LOG_RAISING: AtomicBool = AtomicBool::new(false);
+
 /// Standard error, unless stuck.
 struct Log;
 
@@ -73,6 +76,9 @@ impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         while IS_LOG_STUCK.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(1));
+        }
+        if IS_LOG_RAISING.load(Ordering::SeqCst) {
+            signal_hook::low_level::raise(signal_hook::consts::SIGHUP)?;
         }
         stderr().write(bytes)
     }

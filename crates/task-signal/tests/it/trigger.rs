@@ -38,6 +38,22 @@ fn signals_that_come_before_the_task_runs_share_one_run() {
 }
 
 #[test]
+fn different_signals_that_share_a_run_are_each_recorded_and_logged() {
+    let mut child = Child::start("trigger of two early");
+    for signal in [Signal::HUP, Signal::USR2, Signal::HUP] {
+        child.kill(signal);
+    }
+    child.go();
+    child.wait_for("status: ran once, last: ok");
+    for name in ["SIGHUP", "SIGUSR2"] {
+        child.wait_for(&format!("received {name}: run 1"));
+        child.wait_for(&format!("recorded {name}: 1"));
+    }
+    child.kill_and_see(Signal::USR2, "received SIGUSR2: run 2");
+    child.wait_for("recorded SIGUSR2: 2");
+}
+
+#[test]
 fn however_many_signals_come_during_a_run_exactly_one_more_follows() {
     let mut child = Child::start("trigger with slow action");
     child.kill_and_see(Signal::HUP, "begins: 1");
@@ -115,6 +131,26 @@ fn signals_during_the_shutdown_neither_run_an_action_nor_kill() {
     assert_eq!(child.count("ran: "), 1);
     child.kill(Signal::HUP);
     child.ends_by(Signal::HUP);
+}
+
+#[test]
+fn a_trigger_stops_though_signals_come_faster_than_it_logs_them() {
+    let mut child = Child::start("trigger that is stopped in a storm");
+    for _ in 0..3 {
+        child.kill_and_see(Signal::HUP, "ignored SIGHUP while shutting down");
+    }
+    child.go();
+    child.wait_for("task: ok");
+    child.ends_with(0);
+}
+
+#[test]
+fn a_trigger_can_be_aborted_though_signals_come_faster_than_it_logs_them() {
+    let mut child = Child::start("trigger that is aborted in a storm");
+    child.go();
+    child.wait_for("ignored SIGHUP while shutting down");
+    child.wait_for("aborted: true");
+    child.ends_with(0);
 }
 
 #[test]

@@ -55,15 +55,10 @@ impl Pulse {
         signal_hook_tokio::Signals::new(numbers).map(Listener)
     }
 
-    /// Returns one of the signals that have come since the last call, and forgets them all.
-    pub(crate) fn take(&self) -> Option<Signal> {
-        let mut taken = None;
-        for captured in &self.0 {
-            if captured.has_come.swap(false, Ordering::SeqCst) {
-                taken = Some(captured.signal);
-            }
-        }
-        taken
+    /// Returns the signals that have come since the last call, each once, and forgets them.
+    pub(crate) fn take(&self) -> Vec<Signal> {
+        let come = self.0.iter().filter(|captured| captured.has_come.swap(false, Ordering::SeqCst));
+        come.map(|captured| captured.signal).collect()
     }
 }
 

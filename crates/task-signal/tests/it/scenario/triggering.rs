@@ -1,13 +1,17 @@
 //! Programs that run an action at each signal.
 
-use std::{fs, os::unix::process::parent_id, sync::Arc};
+use std::{
+    fs,
+    os::unix::process::parent_id,
+    sync::{Arc, atomic::Ordering},
+};
 
 use anyhow::bail;
-use task_core::{Context, Step};
-use task_signal::{OnFailure, SignalTrigger, SignalTriggerBuilder};
+use task_core::{Context, Step, Task as _};
+use task_signal::{OnFailure, Signal, SignalTrigger, SignalTriggerBuilder};
 use tokio::sync::Semaphore;
 
-use super::{Scenario, configuration_of, say, serve, wait_for_go};
+use super::{IS_LOG_RAISING, Scenario, configuration_of, say, serve, wait_for_go};
 use crate::group::Loud;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -21,6 +25,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("trigger that fails", || trigger_for_good(failing_actions().on_failure(OnFailure::Fail))),
     ("trigger that reads", trigger_that_reads),
     ("trigger that shuts down", trigger_that_shuts_down),
+    ("trigger of two early", trigger_of_two_early),
+    ("trigger that is stopped in a storm", trigger_that_is_stopped_in_a_storm),
+    ("trigger that is aborted in a storm", trigger_that_is_aborted_in_a_storm),
     ("trigger dropped", trigger_dropped),
     ("trigger that is cancelled in its action", trigger_that_is_cancelled_in_its_action),
 ];
@@ -43,6 +50,15 @@ fn counting() -> impl FnMut(Context) -> std::future::Ready<anyhow::Result<()>> +
 
 fn trigger_early() {
     let task = SignalTrigger::new("count", counting()).unwrap();
+    say("ready");
+    wait_for_go();
+    let _thread = serve(task, &Loud::new());
+    wait_for_go();
+}
+
+fn trigger_of_two_early() {
+    let both = [Signal::HUP, Signal::USR2];
+    let task = SignalTrigger::builder().signals(both).action("count", counting()).build().unwrap();
     say("ready");
     wait_for_go();
     let _thread = serve(task, &Loud::new());
@@ -114,6 +130,35 @@ fn trigger_that_shuts_down() {
     group.go_to(Step::Ended);
     say("ended");
     wait_for_go();
+}
+
+/// From the first signal on, there is a signal at each look.
+fn trigger_that_is_stopped_in_a_storm() {
+    let group = Loud::new();
+    let thread = serve(SignalTrigger::new("count", counting()).unwrap(), &group);
+    group.drain();
+    IS_LOG_RAISING.store(true, Ordering::SeqCst);
+    say("ready");
+    wait_for_go();
+    group.cancel();
+    thread.join().unwrap();
+}
+
+fn trigger_that_is_aborted_in_a_storm() {
+    let group = Loud::new();
+    let task = SignalTrigger::new("count", counting()).unwrap();
+    group.drain();
+    IS_LOG_RAISING.store(true, Ordering::SeqCst);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    say("ready");
+    wait_for_go();
+    signal_hook::low_level::raise(signal_hook::consts::SIGHUP).unwrap();
+    runtime.block_on(async {
+        let task = tokio::spawn(task.run(group.context()));
+        tokio::task::yield_now().await;
+        task.abort();
+        say(&format!("aborted: {}", task.await.unwrap_err().is_cancelled()));
+    });
 }
 
 fn trigger_dropped() {
