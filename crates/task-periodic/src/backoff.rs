@@ -39,8 +39,11 @@ impl Backoff {
 
     /// Draws the wait after so many failures in a row.
     pub(crate) fn draw(self, in_a_row: u32, random: &mut fastrand::Rng) -> Duration {
-        let doublings = in_a_row.saturating_sub(1).min(31);
-        let whole = self.first.saturating_mul(1 << doublings).min(self.longest);
+        // In two steps: one factor does not lead from a nanosecond to a century.
+        let doublings = in_a_row.saturating_sub(1);
+        let (some, others) = (doublings.min(31), doublings.saturating_sub(31).min(31));
+        let whole = self.first.saturating_mul(1 << some).saturating_mul(1 << others);
+        let whole = whole.min(self.longest);
         let half = whole / 2;
         whole.saturating_sub(jitter::draw(random, half))
     }

@@ -1,5 +1,7 @@
 //! Runs that fail: survived with a back-off, or the end of the task.
 
+use std::time::Duration;
+
 use task_periodic::{Backoff, LoopTask, MissedTicks, OnFailure, PollTask};
 use tokio::time::sleep;
 
@@ -28,6 +30,26 @@ async fn a_failing_loop_without_delay_backs_off_to_a_minute() {
     assert!(gaps.len() >= 60, "{}", gaps.len());
     // The random half: equal waits would mean that there is none.
     assert!(gaps[10..].windows(2).any(|pair| pair[0] != pair[1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_back_off_doubles_from_a_nanosecond_to_an_hour() {
+    let rig = Rig::new();
+    let task = LoopTask::new("loop", ms(0), {
+        let rig = rig.clone();
+        async move |_| {
+            rig.mark();
+            anyhow::bail!("no")
+        }
+    });
+    let task = task.unwrap().backoff(Backoff::new(Duration::from_nanos(1), secs(3600)).unwrap());
+    rig.run_for(secs(100 * 3600), task).await.unwrap();
+    let gaps = gaps(&rig.starts());
+    for (index, gap) in gaps.iter().enumerate() {
+        let whole = 3_600_000.min((1 << index.min(50)) / 1_000_000);
+        assert!((whole / 2..=whole + 1).contains(gap), "wait {index} took {gap} ms of {whole}");
+    }
+    assert!(gaps.len() >= 100, "{}", gaps.len());
 }
 
 #[tokio::test(start_paused = true)]
