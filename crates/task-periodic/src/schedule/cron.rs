@@ -1,16 +1,15 @@
 //! Ticks at the instants that match a cron pattern, in a time zone.
 
+mod pattern;
+
 use std::{
     fmt,
     time::{Duration, SystemTime},
 };
 
-use croner::{
-    Cron,
-    parser::{CronParser, Seconds, Year},
-};
-use jiff::{Timestamp, Zoned, tz::TimeZone};
+use jiff::tz::TimeZone;
 
+use self::pattern::Pattern;
 use super::{Ended, Next, Timetable};
 use crate::{
     FirstRun, MissedTicks, PeriodicError,
@@ -20,9 +19,6 @@ use crate::{
 
 /// A clock that reads this much earlier than before was wrong before, and is now right.
 const CORRECTION: Duration = Duration::from_secs(3 * 3600);
-
-/// The longest gap in any place's time, and a bit.
-const HOURS_SKIPPED: u64 = 26;
 
 /// How many dropped ticks are counted after one run; finding each costs a search.
 const COUNTED: u64 = 100;
@@ -38,9 +34,12 @@ const COUNTED: u64 = 100;
 ///
 /// # When the clocks change
 ///
-/// As in Vixie cron. A pattern with a fixed time of day that falls into a skipped hour runs at the first instant after
-/// it, and one that falls into a repeated hour runs once, the first time. A pattern with `*` or a step in its hours,
-/// minutes or seconds follows the elapsed time: it has no ticks in the skipped hour and runs in both of the repeated
+/// As in Vixie cron. The times of day of a pattern that has neither `*` nor a step in its hours, minutes and seconds are
+/// fixed, also those of a list or a range. A fixed time that falls into a skipped hour runs at the first instant after
+/// it, be that on the next day; several that do run once, together. One that falls into a repeated hour runs once, the
+/// first time. Where more than three hours are skipped (Samoa once had no 30 December), what falls into them is nobody's.
+///
+/// Any other pattern follows the elapsed time: it has no ticks in the skipped hour and runs in both of the repeated
 /// ones.
 ///
 /// # When the system's clock is set
@@ -51,8 +50,7 @@ const COUNTED: u64 = 100;
 /// Ticks that pass while the process is not running are nobody's.
 #[derive(Clone)]
 pub struct CronSchedule {
-    pattern: Cron,
-    zone: TimeZone,
+    pattern: Pattern,
     pub(crate) missed_ticks: MissedTicks,
     pub(crate) wall_clock: WallClock,
     /// The tick that was planned last, or up to where ticks have been made up for. The next one is after it.
@@ -94,19 +92,14 @@ impl CronSchedule {
     }
 
     fn new(pattern: &str, zone: TimeZone) -> Result<Self, PeriodicError> {
-        let parser =
-            CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
         let schedule = Self {
-            pattern: parser
-                .parse(pattern)
-                .map_err(|source| Kind::Pattern { pattern: pattern.to_owned(), source })?,
-            zone,
+            pattern: Pattern::parse(pattern, zone)?,
             missed_ticks: MissedTicks::default(),
             wall_clock: WallClock::default(),
             planned: None,
             seen: Duration::ZERO,
         };
-        match schedule.find(0) {
+        match schedule.pattern.first_from(0) {
             Some(_) => Ok(schedule),
             None => Err(Kind::NeverMatches(pattern.to_owned()).into()),
         }
@@ -120,27 +113,13 @@ impl CronSchedule {
 
     /// Returns the first tick that is later than `reading`.
     fn tick_after(&self, reading: Duration) -> Option<Duration> {
-        self.search(reading.as_secs().checked_add(1)?)
+        self.pattern.first_from(reading.as_secs().checked_add(1)?)
     }
 
     /// Returns the first tick that is not before `reading`.
     fn tick_from(&self, reading: Duration) -> Option<Duration> {
         let begun = u64::from(reading.subsec_nanos() > 0);
-        self.search(reading.as_secs().checked_add(begun)?)
-    }
-
-    /// Finds the first tick in this second or a later one.
-    fn search(&self, second: u64) -> Option<Duration> {
-        // The search gives up at a gap of more than two hours. Some places once skipped a whole day; begin beyond it.
-        let found = (0..=HOURS_SKIPPED)
-            .find_map(|hours| self.find(second.checked_add(hours * 3600)?))
-            .map(|found| found.timestamp().as_second())?;
-        u64::try_from(found).ok().map(Duration::from_secs)
-    }
-
-    fn find(&self, second: u64) -> Option<Zoned> {
-        let from = Timestamp::from_second(i64::try_from(second).ok()?).ok()?;
-        self.pattern.find_next_occurrence(&from.to_zoned(self.zone.clone()), true).ok()
+        self.pattern.first_from(reading.as_secs().checked_add(begun)?)
     }
 
     /// Returns the first tick after the planned one that is not before `limit`.
@@ -227,7 +206,7 @@ impl Timetable for CronSchedule {
 impl fmt::Display for CronSchedule {
     /// Writes the pattern and the time zone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let zone = self.zone.iana_name().unwrap_or("UTC");
+        let zone = self.pattern.zone().iana_name().unwrap_or("UTC");
         write!(f, "{} {zone}", self.pattern.as_str())
     }
 }
@@ -236,7 +215,7 @@ impl fmt::Debug for CronSchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CronSchedule")
             .field("pattern", &self.pattern.as_str())
-            .field("zone", &self.zone.iana_name())
+            .field("zone", &self.pattern.zone().iana_name())
             .field("missed_ticks", &self.missed_ticks)
             .finish_non_exhaustive()
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{Timestamp, ToSpan as _, civil::DateTime, tz::TimeZone};
 use proptest::{collection::btree_set, prelude::*};
 use task_periodic::CronSchedule;
 
@@ -27,6 +27,10 @@ fn ticks(pattern: &str, zone: &str, after: &str, count: usize) -> Vec<String> {
             tick.strftime("%F %T %:z").to_string()
         })
         .collect()
+}
+
+fn list(set: &BTreeSet<i8>) -> String {
+    set.iter().map(i8::to_string).collect::<Vec<_>>().join(",")
 }
 
 #[test]
@@ -119,6 +123,60 @@ fn a_fixed_time_in_the_repeated_hour_runs_once() {
 }
 
 #[test]
+fn fixed_times_of_a_list_or_a_range_in_the_skipped_hour_run_once_right_after_it() {
+    assert_eq!(
+        ticks("0 2,14 * * *", "Europe/Berlin", "2026-03-28T13:30:00Z", 3),
+        ["2026-03-29 03:00:00 +02:00", "2026-03-29 14:00:00 +02:00", "2026-03-30 02:00:00 +02:00"]
+    );
+    assert_eq!(
+        ticks("0,30 2-3 * * *", "Europe/Berlin", "2026-03-29T00:00:00Z", 3),
+        ["2026-03-29 03:00:00 +02:00", "2026-03-29 03:30:00 +02:00", "2026-03-30 02:00:00 +02:00"]
+    );
+    assert_eq!(
+        ticks("30 1-2 * * *", "America/New_York", "2026-03-08T06:00:00Z", 3),
+        ["2026-03-08 01:30:00 -05:00", "2026-03-08 03:00:00 -04:00", "2026-03-09 01:30:00 -04:00"]
+    );
+    // Also when asked in the last second before.
+    assert_eq!(
+        ticks("0,30 2,4 * * *", "Europe/Berlin", "2026-03-29T00:59:59Z", 2),
+        ["2026-03-29 03:00:00 +02:00", "2026-03-29 04:00:00 +02:00"]
+    );
+}
+
+#[test]
+fn fixed_times_of_a_list_or_a_range_in_the_repeated_hour_run_once() {
+    assert_eq!(
+        ticks("0 2,14 * * *", "Europe/Berlin", "2026-10-24T13:00:00Z", 3),
+        ["2026-10-25 02:00:00 +02:00", "2026-10-25 14:00:00 +01:00", "2026-10-26 02:00:00 +01:00"]
+    );
+    assert_eq!(
+        ticks("10,50 30 1-2 * * *", "America/New_York", "2026-11-01T05:30:30Z", 3),
+        ["2026-11-01 01:30:50 -04:00", "2026-11-01 02:30:10 -05:00", "2026-11-01 02:30:50 -05:00"]
+    );
+    // Also when asked at the change, and between the two.
+    for after in ["2026-10-25T00:59:59Z", "2026-10-25T01:00:00Z", "2026-10-25T01:10:00Z"] {
+        assert_eq!(
+            ticks("0,30 2,3 * * *", "Europe/Berlin", after, 1),
+            ["2026-10-25 03:00:00 +01:00"],
+            "{after}"
+        );
+    }
+}
+
+#[test]
+fn a_fixed_time_in_a_gap_that_reaches_midnight_runs_on_the_next_day() {
+    // 23:00 to 24:00 was skipped.
+    assert_eq!(
+        ticks("30 23 * * SAT", "America/Nuuk", "2025-03-24T12:00:00Z", 2),
+        ["2025-03-30 00:00:00 -01:00", "2025-04-05 23:30:00 -01:00"]
+    );
+    assert_eq!(
+        ticks("0,30 0,23 * * *", "America/Nuuk", "2025-03-29T12:00:00Z", 3),
+        ["2025-03-30 00:00:00 -01:00", "2025-03-30 00:30:00 -01:00", "2025-03-30 23:00:00 -01:00"]
+    );
+}
+
+#[test]
 fn an_interval_follows_the_elapsed_time_through_both() {
     assert_eq!(
         ticks("*/30 * * * *", "Europe/Berlin", "2026-03-29T00:20:00Z", 4),
@@ -142,6 +200,22 @@ fn an_interval_follows_the_elapsed_time_through_both() {
 }
 
 #[test]
+fn a_pattern_with_a_star_or_a_step_is_an_interval() {
+    assert_eq!(
+        ticks("@hourly", "Europe/Berlin", "2026-10-24T23:30:00Z", 3),
+        ["2026-10-25 02:00:00 +02:00", "2026-10-25 02:00:00 +01:00", "2026-10-25 03:00:00 +01:00"]
+    );
+    assert_eq!(
+        ticks("0-59/30 2-3 * * *", "Europe/Berlin", "2026-10-25T00:10:00Z", 3),
+        ["2026-10-25 02:30:00 +02:00", "2026-10-25 02:00:00 +01:00", "2026-10-25 02:30:00 +01:00"]
+    );
+    assert_eq!(
+        ticks("0-59/30 2-3 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 3),
+        ["2026-03-29 03:00:00 +02:00", "2026-03-29 03:30:00 +02:00", "2026-03-30 02:00:00 +02:00"]
+    );
+}
+
+#[test]
 fn a_day_that_a_country_skipped_does_not_end_the_schedule() {
     // Samoa had no 30 December 2011.
     assert_eq!(
@@ -160,9 +234,6 @@ proptest! {
         hours in btree_set(0..24_i8, 1..4),
         start in 0..500_000_i64,
     ) {
-        let list = |set: &BTreeSet<i8>| {
-            set.iter().map(i8::to_string).collect::<Vec<_>>().join(",")
-        };
         let pattern = format!("{} {} * * *", list(&minutes), list(&hours));
         let schedule = CronSchedule::utc(&pattern).unwrap();
         let start = 1_767_225_600 + start;
@@ -175,5 +246,39 @@ proptest! {
             })
             .unwrap();
         prop_assert_eq!(found, SystemTime::from(expected));
+    }
+
+    /// Around a clock change, fixed times are those of a clock on the wall that jumps forward and is not set back.
+    #[test]
+    fn fixed_times_are_those_of_a_clock_that_is_never_set_back(
+        minutes in btree_set(0..60_i8, 1..4),
+        hours in btree_set(0..24_i8, 1..12),
+        zone in prop::sample::select(vec![
+            "Europe/Berlin", "America/Nuuk", "America/Havana", "Australia/Lord_Howe", "Antarctica/Troll",
+        ]),
+        change in 0..6_usize,
+        start in -9_000..9_000_i64,
+    ) {
+        let pattern = format!("{} {} * * *", list(&minutes), list(&hours));
+        let schedule = CronSchedule::in_zone(&pattern, zone).unwrap();
+        let zone = TimeZone::get(zone).unwrap();
+        let since = "2024-01-01T00:00:00Z".parse::<Timestamp>().unwrap();
+        let change = zone.following(since).nth(change).unwrap().timestamp().as_second();
+        let after = change + start;
+
+        let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        let first = change / 60 - 1440;
+        let mut clock = zone.to_datetime(at(first));
+        let mut expected = (first..).filter(|minute| {
+            let mut is_tick = false;
+            while clock < zone.to_datetime(at(*minute)) {
+                clock = clock.checked_add(1.minute()).unwrap();
+                is_tick |= minutes.contains(&clock.minute()) && hours.contains(&clock.hour());
+            }
+            is_tick
+        });
+        let next = expected.find(|minute| minute * 60 > after).unwrap();
+        let found = schedule.next_after(SystemTime::UNIX_EPOCH + secs(after.unsigned_abs())).unwrap();
+        prop_assert_eq!(Timestamp::try_from(found).unwrap(), at(next));
     }
 }
