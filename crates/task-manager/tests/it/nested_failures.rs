@@ -1,6 +1,6 @@
 //! What went wrong in a nested group is in the outer report, whatever becomes of the task that it was.
 
-use std::{pin::pin, thread};
+use std::{pin::pin, thread, time::Duration};
 
 use anyhow::anyhow;
 use task_manager::{Context, Manager, ShutdownError, Task, task_fn};
@@ -128,4 +128,33 @@ async fn what_went_wrong_in_a_nested_group_that_is_over_is_not_lost_with_a_task_
     let failures = error.report().unwrap().failures().iter().map(ToString::to_string);
     let failures: Vec<_> = failures.collect();
     assert!(failures.contains(&"task `late/bad` failed: no broker".into()), "{failures:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_drop_of_an_inner_error_is_not_felt_by_whoever_lets_go_of_the_outer_task() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("bomb")]
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    let outer = named("outer");
+    let (give, take) = std::sync::mpsc::channel();
+    let dropping = async move |ctx: Context| {
+        let inner = named("inner");
+        inner.run(task_fn("bad", async |_| Err(Bomb.into())))?;
+        let mut run = Box::pin(inner.into_task().run(ctx.clone()));
+        assert!(tokio::time::timeout(Duration::ZERO, run.as_mut()).await.is_err());
+        drop(run);
+        tokio::time::sleep(SECOND).await;
+        give.send(ctx.hold())?;
+        Ok(())
+    };
+    let task = outer.run_ephemeral(task_fn("dropping", dropping)).unwrap();
+    tokio::time::sleep(2 * SECOND).await;
+    let hold = take.recv().unwrap();
+    assert!(thread::spawn(move || drop(hold)).join().is_ok());
+    assert!(task.outcome().is_some());
 }

@@ -130,3 +130,33 @@ fn a_waker_that_blocks_keeps_no_other_part_of_a_task_from_hearing_that_it_alone_
     })
     .passed();
 }
+
+#[test]
+fn somebody_hears_of_a_change_behind_wakers_that_block_though_there_were_changes_before_the_runtime()
+ {
+    child::run(|| {
+        let manager = short().build().unwrap();
+        let changed = || {
+            let mut group = manager.group();
+            async move { group.changed().await }
+        };
+        for _ in 0..2 {
+            leave_waiting(changed(), Waker::noop().clone());
+        }
+        manager.cleanup("a change", async || Ok(())).unwrap();
+        let runtime = workers(3);
+        let _entered = runtime.enter();
+        manager.run(worker("other")).unwrap();
+        thread::sleep(Duration::from_millis(50));
+        block_first(3, changed);
+        let heard = runtime.spawn(changed());
+        thread::sleep(Duration::from_millis(20));
+        let handle = manager.handle();
+        let began = Instant::now();
+        thread::spawn(move || handle.cleanup("another", async || Ok(())));
+        let limit = Duration::from_secs(5);
+        runtime.block_on(async { tokio::time::timeout(limit, heard).await }).unwrap().unwrap();
+        on_time("a change after one before the runtime", began, Duration::ZERO);
+    })
+    .passed();
+}

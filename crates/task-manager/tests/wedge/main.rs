@@ -14,6 +14,7 @@ mod hearing;
 mod idle;
 mod late;
 mod nested;
+mod nested_logs;
 mod refused;
 mod sinks;
 mod slow_logs;

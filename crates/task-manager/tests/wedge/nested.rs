@@ -10,12 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_manager::{Context, Escalation, Manager, blocking_task, task_fn};
+use task_manager::{Context, Escalation, Manager, Outcome, Phase, Task, blocking_task, task_fn};
 
 use crate::{
     child,
     stuck::{
-        SECOND, STOP_END, block, block_workers, current_thread, on_time, short, worker, workers,
+        SECOND, STOP_END, block, block_workers, context, current_thread, on_time, short, worker,
+        workers,
     },
 };
 
@@ -77,15 +78,7 @@ fn an_abort_of_the_outer_group_reaches_the_nested_one_with_every_worker_blocked(
             let inner = Manager::builder().name("ingest").build().unwrap();
             inner.run(worker("other")).unwrap();
             let handle = inner.handle();
-            let (give, take) = mpsc::channel();
-            outer
-                .run(task_fn("signals", async move |ctx| {
-                    give.send(ctx.clone()).unwrap();
-                    ctx.cancelled().await;
-                    Ok(())
-                }))
-                .unwrap();
-            let ctx = take.recv().unwrap();
+            let ctx = context(&outer);
             outer.run(inner.into_task()).unwrap();
             tokio::time::sleep(Duration::from_millis(50)).await;
             let stuck = block_workers(|task| handle.run(task).unwrap(), 2);
@@ -156,6 +149,30 @@ fn a_stop_reaches_twelve_levels_down_with_every_worker_blocked() {
         assert_eq!(told.recv_timeout(5 * SECOND), Ok(true));
         on_time("a stop that goes twelve levels down", began, Duration::ZERO);
         drop(entered);
+    })
+    .passed();
+}
+
+#[test]
+fn a_nested_group_that_is_polled_first_in_the_time_to_join_lets_its_tasks_end_cleanly() {
+    child::run(|| {
+        workers(1).block_on(async {
+            let outer = short().total(2 * SECOND).cleanup_budget(Duration::ZERO).build().unwrap();
+            let blocker = async |ctx: Context| {
+                ctx.cancelled().await;
+                // Until after the last deadline, and not as long as aborted tasks are waited for.
+                thread::sleep(Duration::from_millis(1_850));
+                Ok(())
+            };
+            outer.run(task_fn("blocker", blocker)).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let inner = Manager::builder().name("inner").build().unwrap();
+            let quick = inner.run(worker("quick")).unwrap();
+            outer.stop();
+            outer.run(inner.into_task().in_phase(Phase::new(101))).unwrap();
+            let _ = outer.wait().await;
+            assert_eq!(quick.outcome(), Some(Outcome::Completed));
+        });
     })
     .passed();
 }

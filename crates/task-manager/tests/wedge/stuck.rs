@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_manager::{BoxTask, Builder, Manager, Outcome, Report, Task, TaskHandle, task_fn};
+use task_manager::{
+    BoxTask, Builder, Context, Manager, Outcome, Report, Task, TaskHandle, task_fn,
+};
 use tokio::runtime::{self, Runtime};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -14,6 +16,8 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const STOP_END: Duration = Duration::from_millis(800);
 /// How long aborted tasks are waited for within that.
 pub(crate) const JOIN: Duration = Duration::from_millis(200);
+/// How long a task has in a hurry to end by itself.
+pub(crate) const SHORT_GRACE: Duration = Duration::from_millis(250);
 /// The contract says 100 ms; tests share their cores with others, and print what they measured.
 const SLACK: Duration = Duration::from_millis(400);
 
@@ -66,6 +70,26 @@ pub(crate) fn worker(name: &'static str) -> impl Task {
         ctx.cancelled().await;
         Ok(())
     })
+}
+
+/// Does not care about being stopped.
+pub(crate) fn deaf(name: &'static str) -> impl Task {
+    task_fn(name, async |_| {
+        std::future::pending::<()>().await;
+        Ok(())
+    })
+}
+
+/// A context of a task of the group, with which the group can be told to hurry.
+pub(crate) fn context(manager: &Manager) -> Context {
+    let (give, take) = mpsc::channel();
+    let signals = async move |ctx: Context| {
+        give.send(ctx.clone())?;
+        ctx.cancelled().await;
+        Ok(())
+    };
+    manager.run(task_fn("signals", signals)).unwrap();
+    take.recv_timeout(5 * SECOND).unwrap()
 }
 
 /// What should have happened `due` after `began` happened now.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_manager::{Outcome, task_fn};
+use task_manager::{Outcome, Phase, Task, task_fn};
 
 use crate::{
     child,
@@ -207,6 +207,35 @@ fn help_comes_however_often_it_was_needed_before() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             manager.shutdown().await.unwrap();
+        });
+    })
+    .passed();
+}
+
+#[test]
+fn a_task_that_was_admitted_is_polled_though_whoever_runs_it_is_blocked_in_a_waker() {
+    child::run(|| {
+        workers(6).block_on(async {
+            let manager = short().build().unwrap();
+            let slow = async |ctx: task_manager::Context| {
+                ctx.cancelled().await;
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                Ok(())
+            };
+            manager.run(task_fn("slow", slow)).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            manager.stop();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            block_first(1, || {
+                let mut group = manager.group();
+                async move { group.changed().await }
+            });
+            let handle = manager.handle();
+            let (tell, told) = mpsc::channel();
+            let late = task_fn("late", async move |_| Ok(tell.send(())?));
+            thread::spawn(move || drop(handle.run(late.in_phase(Phase::SUPPORT))));
+            told.recv_timeout(Duration::from_secs(2)).expect("nobody polls it");
+            manager.wait().await.unwrap();
         });
     })
     .passed();
