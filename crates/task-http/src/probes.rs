@@ -42,24 +42,27 @@ pub(crate) async fn answer(
     let is_verbose = query.has("verbose");
     let in_full = is_json || is_verbose || child.is_some() || !excluded.is_empty();
 
-    let mut findings = Findings::new();
-    match endpoint {
-        Endpoint::Livez => from_runtimes(server, &mut findings),
-        Endpoint::Startupz => from_startup(server, in_full, &mut findings),
-        _ => from_group(server, in_full, &mut findings),
-    }
     let wanted = |name: &str| {
         child.as_ref().is_none_or(|child| child == name)
             && !excluded.iter().any(|excluded| excluded == name)
     };
+    let mut findings = Findings::new();
+    // The checks take their time. What the rest looks like is looked at when they have ended: an answer that was begun
+    // before a drain says that the group drains.
+    match endpoint {
+        Endpoint::Livez => {
+            from_checks(server, Probe::Live, wanted, &mut findings).await;
+            from_runtimes(server, &mut findings);
+        }
+        Endpoint::Startupz => from_startup(server, in_full, &mut findings),
+        _ => {
+            from_checks(server, Probe::Ready, wanted, &mut findings).await;
+            from_group(server, in_full, &mut findings);
+        }
+    }
     let unknown: Vec<_> =
         excluded.iter().filter(|name| !is_known(server, endpoint, &findings, name)).collect();
     findings.retain(|name, _| wanted(name));
-    match endpoint {
-        Endpoint::Livez => from_checks(server, Probe::Live, wanted, &mut findings).await,
-        Endpoint::Readyz => from_checks(server, Probe::Ready, wanted, &mut findings).await,
-        _ => {}
-    }
     if child.is_some() && findings.is_empty() {
         return Reply::text(StatusCode::NOT_FOUND, "no such check\n");
     }

@@ -51,6 +51,24 @@ async fn from_the_drain_on_answers_close_their_connections_and_everything_is_sti
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_readiness_probe_that_waits_for_a_check_tells_of_a_drain_that_began_meanwhile() {
+    let service = Service::start(slow(3));
+    for path in ["/readyz", "/readyz?verbose"] {
+        service.group.change(|snapshot| *snapshot = Default::default());
+        let mut client = Client::connect(service.address).await;
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        sleep(Duration::from_secs(1)).await;
+        service.group.drain();
+        let answer = client.answer(true).await;
+        assert_eq!((answer.status, answer.header("connection")), (503, Some("close")), "{path}");
+        assert!(answer.text().starts_with("[-]manager failed: shutting down (draining)\n"));
+        // Until what was found has to be found anew.
+        sleep(Duration::from_secs(2)).await;
+    }
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_refuses_new_clients_closes_those_that_wait_and_lets_answers_end() {
     let service = Service::start(slow(3));
     let mut silent = Client::connect(service.address).await;
