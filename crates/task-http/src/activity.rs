@@ -5,6 +5,8 @@
 //!                                  ▲                                                     │
 //!                                  └────── header complete ────── Header ◀── first byte ─┘
 //! ```
+//!
+//! While a request's body is awaited, `Answering` is `Receiving`.
 
 use std::{
     sync::atomic::{AtomicU8, AtomicU64, Ordering},
@@ -15,7 +17,8 @@ use tokio::time::Instant;
 
 use crate::{Limits, limits::after};
 
-/// For how long, in microseconds, a connection keeps its place while its client does not read.
+/// For how long, in microseconds, a connection keeps its place while its client does not read, or does not send
+/// the body of its request.
 const PATIENCE: u64 = 1_000_000;
 
 /// The state of one connection. All changes are made by the connection's own task; others only read.
@@ -33,6 +36,7 @@ enum Doing {
     Fresh,
     Idle,
     Header,
+    Receiving,
     Answering,
     Sending,
 }
@@ -57,6 +61,16 @@ impl Activity {
         self.enter(Doing::Answering);
     }
 
+    /// The body of the request is awaited, whole. The deadline runs on.
+    pub(crate) fn awaits_body(&self) {
+        self.doing.store(Doing::Receiving as u8, Ordering::Relaxed);
+    }
+
+    /// The body of the request is there. The deadline runs on.
+    pub(crate) fn has_body(&self) {
+        self.doing.store(Doing::Answering as u8, Ordering::Relaxed);
+    }
+
     /// The answer is in the connection's buffer, whole. The deadline runs on.
     pub(crate) fn handed_over(&self) {
         if self.doing() == Doing::Answering {
@@ -77,13 +91,16 @@ impl Activity {
     }
 
     /// Returns how soon this connection should make room for another, lowest first: the one that has gone longest
-    /// without a request, and then the one whose client takes longest to read its answer. `None`: not at all.
+    /// without a request, and then the one whose client takes longest to send its body or to read its answer. `None`: not
+    /// at all.
     pub(crate) fn dispensable(&self) -> Option<(u8, u64)> {
         let since = self.since.load(Ordering::Relaxed);
         match self.doing() {
             Doing::Fresh | Doing::Idle | Doing::Header => Some((0, since)),
-            Doing::Sending if self.now().saturating_sub(since) >= PATIENCE => Some((1, since)),
-            Doing::Answering | Doing::Sending => None,
+            Doing::Receiving | Doing::Sending if self.now().saturating_sub(since) >= PATIENCE => {
+                Some((1, since))
+            }
+            Doing::Receiving | Doing::Answering | Doing::Sending => None,
         }
     }
 
@@ -92,7 +109,7 @@ impl Activity {
         let time = match self.doing() {
             Doing::Fresh | Doing::Header => limits.header_time,
             Doing::Idle => limits.idle_time,
-            Doing::Answering | Doing::Sending => limits.response_time,
+            Doing::Receiving | Doing::Answering | Doing::Sending => limits.response_time,
         };
         after(self.epoch + Duration::from_micros(self.since.load(Ordering::Relaxed)), time)
     }
@@ -102,7 +119,8 @@ impl Activity {
             0 => Doing::Fresh,
             1 => Doing::Idle,
             2 => Doing::Header,
-            3 => Doing::Answering,
+            3 => Doing::Receiving,
+            4 => Doing::Answering,
             _ => Doing::Sending,
         }
     }

@@ -71,7 +71,7 @@
 //! # Limits
 //!
 //! Every resource that a client can take has one: see [`Limits`]. Slow, silent or many clients are closed to make room,
-//! and probes have nothing in common with scrapes but the connections.
+//! and probes have nothing in common with scrapes but the connections, of which scrapes leave them half.
 //!
 //! # Stopping
 //!

@@ -34,9 +34,9 @@ pub struct Limits {
 impl Limits {
     /// How many connections may be open, over all listeners; at least 1. When one more comes, the connection that has
     /// gone longest without a request makes room for it, or else one whose client has not read its answer within a
-    /// second, so that slow or idle clients cannot keep probes out. Only when every connection is being answered does
-    /// the next one wait. One more per listener may be open for the
-    /// moment that this takes. Default: 256.
+    /// second, or has not sent the body that a [route](crate::HttpTask::route) waits for, so that slow or idle clients
+    /// cannot keep probes out. Only when every connection is being answered does the next one wait. One more per
+    /// listener may be open for the moment that this takes. Default: 256.
     pub fn connections(self, connections: usize) -> Self {
         Self { connections: connections.max(1), ..self }
     }
@@ -80,8 +80,10 @@ impl Limits {
         Self { connection_age: age, ..self }
     }
 
-    /// How many requests for `/metrics`, `/tasks` and routes of your own may be waiting for their answer at once; one more gets 503.
-    /// Probes do not count. Requests for metrics that come at the same time share one encoding. Default: 128.
+    /// How many requests for `/metrics`, `/tasks` and routes of your own may be waiting for their answer at once; one
+    /// more gets 503. Never more than half of the [connections](Self::connections), if there are two: the others are
+    /// for probes, which do not count. Nor does a request to a [route](crate::HttpTask::route) before its body is there;
+    /// a service, which may read the body itself, counts from the header on. Requests for metrics that come at the same time share one encoding. Default: 128.
     pub fn scrapes(self, scrapes: usize) -> Self {
         Self { scrapes, ..self }
     }
@@ -118,6 +120,11 @@ impl Limits {
     /// then the rest is dropped. Default: 5 s.
     pub fn stop_time(self, time: Duration) -> Self {
         Self { stop_time: time, ..self }
+    }
+
+    /// As many of the [`scrapes`](Self::scrapes) as leave connections to probes.
+    pub(crate) fn scrapes_at_once(&self) -> usize {
+        self.scrapes.min((self.connections / 2).max(1))
     }
 }
 

@@ -77,7 +77,7 @@ impl Scraper {
 
     /// Answers one scrape.
     pub(crate) async fn answer(self: &Arc<Self>, headers: &HeaderMap, limits: &Limits) -> Reply {
-        let Some(_scraping) = Scraping::begin(&self.stats, limits.scrapes) else {
+        let Some(_scraping) = Scraping::begin(&self.stats, limits.scrapes_at_once()) else {
             self.stats.problem(ScrapeProblem::Limit, 1);
             return unavailable("too many scrapes at once\n");
         };

@@ -88,15 +88,18 @@ impl Server {
         request: Request<Incoming>,
         activity: &Arc<Activity>,
     ) -> Result<Response<ReplyBody>, Reply> {
-        let Some(scraping) = Scraping::begin(&self.stats, self.limits.scrapes) else {
+        let route = &self.routes.own[number];
+        let request = request.map(|body| RequestBody::new(body, self.limits.body_bytes));
+        // A body that a client does not send keeps nobody else from being answered.
+        let call = route.receive(request, activity).await?;
+        let Some(scraping) = Scraping::begin(&self.stats, self.limits.scrapes_at_once()) else {
             self.stats.problem(ScrapeProblem::Limit, 1);
             return Err(Reply::text(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too many requests at once\n",
             ));
         };
-        let request = request.map(|body| RequestBody::new(body, self.limits.body_bytes));
-        let response = self.routes.own[number].answer(request).await?;
+        let response = route.answer(call).await?;
         Ok(response.map(|body| ReplyBody::of_route(body, scraping, Arc::clone(activity))))
     }
 

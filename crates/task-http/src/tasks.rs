@@ -27,7 +27,7 @@ enum Form {
 /// otherwise.
 pub(crate) async fn answer(server: &Server, headers: &HeaderMap, query: Query<'_>) -> Reply {
     // As much work as a scrape, and bounded together with those.
-    let Some(_scraping) = Scraping::begin(&server.stats, server.limits.scrapes) else {
+    let Some(_scraping) = Scraping::begin(&server.stats, server.limits.scrapes_at_once()) else {
         server.stats.problem(ScrapeProblem::Limit, 1);
         return Reply::text(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once\n");
     };

@@ -1,8 +1,8 @@
 //! Slow clients, silent clients, many clients: each meets its limit, and the others do not notice.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
-use task_http::{Limits, text_source};
+use task_http::{Limits, http::Response, text_source};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -230,6 +230,37 @@ async fn when_all_are_being_answered_the_next_waits_for_the_first_that_is_done()
     }
     assert_eq!(closed, 1);
     service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_counts_as_a_scrape_takes_no_more_than_half_of_the_connections() {
+    for (connections, at_once) in [(1, 1), (2, 1), (8, 4), (9, 4)] {
+        let service = Service::start(|http| {
+            http.limits(Limits::default().connections(connections))
+                .route("/waits", |_| pending::<anyhow::Result<Response<&str>>>())
+                .unwrap()
+        });
+        let mut waiting = Vec::new();
+        for _ in 0..at_once {
+            let mut client = Client::connect(service.address).await;
+            client.send("GET /waits HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            waiting.push(client);
+        }
+        sleep(Duration::from_millis(100)).await;
+        for _ in at_once..connections {
+            let asked = Instant::now();
+            let paths = ["/waits", "/metrics", "/tasks"];
+            for path in paths {
+                assert_eq!(service.get(path).await.status, 503, "{path} of {connections}");
+            }
+            assert_eq!(service.get("/readyz").await.status, 200);
+            assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        }
+        for client in &mut waiting {
+            assert!(client.is_open().await);
+        }
+        service.stop().await;
+    }
 }
 
 #[tokio::test]

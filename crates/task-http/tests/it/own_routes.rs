@@ -1,6 +1,7 @@
 //! Routes of the user's own, and services below a path.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +13,11 @@ use task_http::{
     Endpoint, HttpTask, Limits,
     http::{Method, Response},
 };
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep},
+};
+use tracing::{Event, Metadata, Subscriber, span};
 
 use crate::{
     client::Client,
@@ -47,12 +52,48 @@ async fn a_route_answers_with_what_its_handler_returns() {
     service.stop().await;
 }
 
+/// Makes log lines of everything, so that what they say is written out.
+struct Log;
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, _: &Event<'_>) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
 #[tokio::test]
 async fn a_handler_that_fails_or_panics_costs_a_500_and_says_nothing_to_the_client() {
+    let _log = tracing::subscriber::set_default(Log);
     let service = Service::start(|http| {
         http.route("/fails", async |_| {
             anyhow::ensure!(false, "the password is wrong");
             Ok(Response::new(""))
+        })
+        .unwrap()
+        .route("/unspeakable", async |_| {
+            struct Unspeakable;
+            impl fmt::Debug for Unspeakable {
+                fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    panic!("the password is wrong")
+                }
+            }
+            impl fmt::Display for Unspeakable {
+                fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    panic!("the password is wrong")
+                }
+            }
+            let failed = Err(anyhow::Error::msg(Unspeakable));
+            failed.map(|()| Response::new(""))
         })
         .unwrap()
         .route("/panics", async |request| match *request.method() {
@@ -62,7 +103,7 @@ async fn a_handler_that_fails_or_panics_costs_a_500_and_says_nothing_to_the_clie
         .unwrap()
     });
     let mut client = Client::connect(service.address).await;
-    for path in ["/fails", "/panics", "/panics"] {
+    for path in ["/fails", "/unspeakable", "/panics", "/panics"] {
         let answer = client.get(path).await;
         assert_eq!((answer.status, answer.text().as_str()), (500, "the route failed\n"), "{path}");
     }
@@ -125,6 +166,36 @@ async fn routes_count_against_the_limit_of_scrapes_and_leave_probes_alone() {
     opened.add_permits(2);
     for client in &mut waiting {
         assert_eq!(client.answer(true).await.text(), "done");
+    }
+    service.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_do_not_send_their_bodies_keep_neither_scrapes_nor_for_long_probes_out() {
+    let service = Service::start(|http| {
+        http.limits(Limits::default().connections(4).scrapes(1))
+            .route("/echo", async |request| Ok(Response::new(request.into_body())))
+            .unwrap()
+    });
+    let head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n";
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut client = Client::connect(service.address).await;
+        client.send(head).await;
+        slow.push(client);
+    }
+    assert_eq!(service.get("/metrics").await.status, 200);
+    let mut last = Client::connect(service.address).await;
+    last.send(head).await;
+    sleep(Duration::from_millis(100)).await;
+    let asked = Instant::now();
+    assert_eq!(service.get("/readyz").await.status, 200);
+    assert!((800..1200).contains(&asked.elapsed().as_millis()), "{:?}", asked.elapsed());
+    // The first of them made room; the others may still send theirs.
+    assert!(!slow.remove(0).is_open().await);
+    for client in slow.iter_mut().chain([&mut last]) {
+        client.send("ok").await;
+        assert_eq!(client.answer(true).await.text(), "ok");
     }
     service.stop().await;
 }
