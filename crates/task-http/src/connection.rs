@@ -62,7 +62,9 @@ where
             if deadline < timer.deadline() {
                 timer.as_mut().reset(deadline);
             }
-            if timer.as_mut().poll(cx).is_pending() {
+            // A connection that used up the budget that Tokio gives a task leaves none to its timer, which is pending
+            // then, elapsed or not.
+            if timer.as_mut().poll(cx).is_pending() && !timer.is_elapsed() {
                 return Poll::Pending;
             }
             let now = Instant::now();

@@ -3,23 +3,26 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
-    pin::Pin,
+    pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use task_http::{
-    Access, RequestBody,
+    Access, Limits, RequestBody,
     http::{Request, Response},
 };
+use tokio::sync::Semaphore;
 use tower_service::Service as TowerService;
 
 use crate::{client::Client, service::Service};
 
 /// Answers with its name, the path it sees and three pieces.
 #[derive(Clone)]
-struct Echo(&'static str);
+pub(crate) struct Echo(pub(crate) &'static str);
 
 impl TowerService<Request<RequestBody>> for Echo {
     type Response = Response<Pieces>;
@@ -37,7 +40,7 @@ impl TowerService<Request<RequestBody>> for Echo {
 }
 
 /// From last to first.
-struct Pieces(Vec<String>);
+pub(crate) struct Pieces(Vec<String>);
 
 impl Body for Pieces {
     type Data = Bytes;
@@ -48,6 +51,43 @@ impl Body for Pieces {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(self.0.pop().map(|piece| Ok(Frame::data(piece.into()))))
+    }
+}
+
+/// Answers with a body that has more to say for three seconds, at any time.
+#[derive(Clone)]
+struct Talk;
+
+struct Talking(Instant, Arc<Semaphore>);
+
+impl TowerService<Request<RequestBody>> for Talk {
+    type Response = Response<Talking>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Talking>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<RequestBody>) -> Self::Future {
+        ready(Ok(Response::new(Talking(Instant::now(), Arc::new(Semaphore::new(1))))))
+    }
+}
+
+impl Body for Talking {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.0.elapsed() > Duration::from_secs(3) {
+            return Poll::Ready(None);
+        }
+        // As a channel that is never empty: it ends a poll only by the budget that Tokio gives each task.
+        let word = || Some(Ok(Frame::data(Bytes::from_static(b"word\n"))));
+        pin!(self.1.acquire()).poll(cx).map(|_| word())
     }
 }
 
@@ -84,5 +124,16 @@ async fn a_service_is_guarded_like_everything_else() {
         http.access(Access::default().bearer("s3cret").unwrap())
     });
     assert_eq!(ask(&service, "/admin/x").await.0, 401);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_always_has_more_to_send_is_cut_off_at_the_response_time() {
+    let limits = Limits::default().response_time(Duration::from_millis(200));
+    let service = Service::start(|http| http.limits(limits).service("/talk", Talk).unwrap());
+    let mut client = Client::connect(service.address).await;
+    client.send("GET /talk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert_eq!(client.answer(false).await.status, 200);
+    assert!(!client.rest().await.ends_with("0\r\n\r\n"), "it said all it had to say");
     service.stop().await;
 }
