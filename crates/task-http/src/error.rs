@@ -64,7 +64,7 @@ impl From<Infallible> for BindError {
 pub struct PathError(#[from] PathErrorKind);
 
 impl PathError {
-    /// Tells whether another endpoint has the path.
+    /// Tells whether another endpoint or route has the path.
     pub fn is_taken(&self) -> bool {
         matches!(self.0, PathErrorKind::Taken { .. })
     }

@@ -158,11 +158,19 @@ impl Routes {
             return Err(PathErrorKind::Malformed(path.to_owned()).into());
         }
         let path = without_trailing_slash(path);
-        let taken = |owner| Err(PathErrorKind::Taken { path: path.to_owned(), owner }.into());
-        match self.endpoints.iter().find(|(known, owner)| known == path && Some(*owner) != endpoint)
-        {
-            Some((_, owner)) => taken(owner.as_str()),
-            None if self.own.iter().any(|route| route.path == path) => taken("another route"),
+        let taken =
+            |path: &str, owner| Err(PathErrorKind::Taken { path: path.to_owned(), owner }.into());
+        for (known, owner) in &self.endpoints {
+            // What is below a probe is its own, but for other endpoints.
+            let is_below = || owner.has_children() && below(path, known).is_some();
+            if (known == path && Some(*owner) != endpoint) || (endpoint.is_none() && is_below()) {
+                return taken(path, owner.as_str());
+            }
+        }
+        let is_probe = endpoint.is_some_and(Endpoint::has_children);
+        let is_lost = |own: &str| own == path || (is_probe && below(own, path).is_some());
+        match self.own.iter().find(|route| is_lost(&route.path)) {
+            Some(route) => taken(&route.path, "another route"),
             None => Ok(()),
         }
     }

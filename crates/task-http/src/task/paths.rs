@@ -13,8 +13,8 @@ impl HttpTask {
     ///
     /// # Errors
     ///
-    /// If another endpoint has the path, or it is none: it must begin with `/`, and may not have a query or anything
-    /// that would have to be encoded.
+    /// If another endpoint or a route has the path, if a probe would get a route below it, or if it is none: it must
+    /// begin with `/`, and may not have a query or anything that would have to be encoded.
     pub fn path(mut self, endpoint: Endpoint, path: impl AsRef<str>) -> Result<Self, PathError> {
         self.routes.replace(endpoint, path.as_ref())?;
         Ok(self)
@@ -54,7 +54,7 @@ impl HttpTask {
     ///
     /// # Errors
     ///
-    /// As [`path`](Self::path).
+    /// As [`path`](Self::path). What is below a probe's path is the probe's.
     pub fn route<F, Fut, B>(mut self, path: impl AsRef<str>, handler: F) -> Result<Self, PathError>
     where
         F: Fn(Request<Bytes>) -> Fut + Send + Sync + 'static,
@@ -73,7 +73,7 @@ impl HttpTask {
     ///
     /// # Errors
     ///
-    /// As [`path`](Self::path).
+    /// As [`route`](Self::route).
     #[cfg(feature = "tower")]
     pub fn service<S, B>(mut self, path: impl AsRef<str>, service: S) -> Result<Self, PathError>
     where

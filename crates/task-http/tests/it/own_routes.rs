@@ -241,3 +241,24 @@ fn a_path_is_only_given_once() {
     );
     assert!(!http().route("a b", handler).unwrap_err().is_taken());
 }
+
+#[test]
+fn a_path_below_a_probe_is_the_probes() {
+    let http = || HttpTask::bind("127.0.0.1:0").unwrap();
+    let handler = async |_| Ok(Response::new(""));
+    let error = http().route("/healthz/db", handler).unwrap_err();
+    assert_eq!(error.to_string(), "path `/healthz/db` already belongs to livez");
+    assert!(http().route("/readyz/deep/er/", handler).unwrap_err().is_taken());
+    #[cfg(feature = "tower")]
+    assert!(http().service("/startupz/x", crate::services::Echo("x")).unwrap_err().is_taken());
+    // As little may a probe be put above a route.
+    let own = || http().route("/app/ready", handler).unwrap();
+    let error = own().path(Endpoint::Readyz, "/app").unwrap_err();
+    assert_eq!(error.to_string(), "path `/app/ready` already belongs to another route");
+    assert!(own().also_path(Endpoint::Livez, "/app/").unwrap_err().is_taken());
+    // What is next to a probe is nobody's, nor is what is below other endpoints, or was below a probe that moved.
+    let http = own().path(Endpoint::Metrics, "/app").unwrap();
+    let http = http.route("/metrics/own", handler).unwrap().route("/livezz", handler).unwrap();
+    let http = http.path(Endpoint::Livez, "/alive").unwrap();
+    let _ = http.route("/healthz/db", handler).unwrap();
+}
