@@ -48,9 +48,10 @@ impl HttpTask {
     /// An error or a panic of the handler is logged and answered with 500 and no more words. It has the
     /// [response time](crate::Limits::response_time) to answer, the body of the request has
     /// [a limit](crate::Limits::body_bytes), and all requests for routes together count as
-    /// [scrapes](crate::Limits::scrapes). When the client goes away, the time is over or the task has stopped, its
-    /// future is dropped. Nothing is added to its headers but `Content-Length`, `Date` and, from the drain on,
-    /// `Connection: close`. In metrics the path is the route's name.
+    /// [scrapes](crate::Limits::scrapes). When the time is over or the task has stopped, its future is dropped. A client
+    /// that has gone is noticed only once there is something to send to it: until then the handler runs on. Nothing is
+    /// added to its headers but `Content-Length`, `Date` and, from the drain on, `Connection: close`. In metrics the
+    /// path is the route's name.
     ///
     /// # Errors
     ///
