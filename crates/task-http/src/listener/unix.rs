@@ -4,7 +4,7 @@ use std::{
     fs, io,
     os::unix::{
         fs::{FileTypeExt, MetadataExt, PermissionsExt},
-        net::{UnixListener, UnixStream},
+        net::UnixListener,
     },
     path::{Path, PathBuf},
 };
@@ -36,7 +36,7 @@ impl ListenOptions {
         let address = SockAddr::unix(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         match socket.bind(&address) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path, &address) => {
                 fs::remove_file(path)?;
                 socket.bind(&address)?;
             }
@@ -54,11 +54,15 @@ impl ListenOptions {
 
 /// A socket whose owner is gone refuses connections. One that is bound and not yet listened on does so too: two
 /// services that start on one path in the same instant are not told apart.
-fn is_stale(path: &Path) -> bool {
+fn is_stale(path: &Path, address: &SockAddr) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
-    is_socket
-        && UnixStream::connect(path)
-            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    // A living owner whose queue is full would let us wait in it.
+    let connected = || {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(address)
+    };
+    is_socket && connected().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// The file of a Unix socket that we bound: removed when dropped, if it is still the same one.

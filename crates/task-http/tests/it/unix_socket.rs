@@ -5,9 +5,15 @@ use std::{
     os::unix::{fs::PermissionsExt, net::UnixListener},
     path::PathBuf,
     process,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
 };
 
+use socket2::{Domain, SockAddr, Socket, Type};
 use task_http::{BoundAddress, HttpTask, ListenOptions};
 
 use crate::{
@@ -62,6 +68,29 @@ fn a_living_owner_is_respected() {
     let error = HttpTask::bind_unix(&path.0).unwrap_err();
     assert!(error.is_in_use());
     assert_eq!(error.to_string(), format!("failed to bind unix:{}", path.0.display()));
+    assert!(path.0.exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_living_owner_that_accepts_nobody_is_respected_at_once() {
+    let path = TempPath::new();
+    let _owner = ListenOptions::default().backlog(1).bind_unix(&path.0).unwrap();
+    let address = SockAddr::unix(&path.0).unwrap();
+    let mut waiting = Vec::new();
+    loop {
+        let client = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        client.set_nonblocking(true).unwrap();
+        if client.connect(&address).is_err() {
+            break;
+        }
+        waiting.push(client);
+    }
+    let (tell, told) = mpsc::channel();
+    let other = path.0.clone();
+    thread::spawn(move || drop(tell.send(HttpTask::bind_unix(other))));
+    let bound = told.recv_timeout(Duration::from_secs(10)).expect("it waits for its turn");
+    assert!(bound.unwrap_err().is_in_use());
     assert!(path.0.exists());
 }
 
