@@ -41,8 +41,9 @@ impl Limits {
         Self { connections: connections.max(1), ..self }
     }
 
-    /// How long a client may take to send the header of a request, from the connect or from its first byte.
-    /// Default: 5 s.
+    /// How long a client may take to send the header of a request, from the connect or from its first byte. Bytes that
+    /// came before the last answer was sent do not count: a header that began with them has the
+    /// [idle time](Self::idle_time) until the next byte. Default: 5 s.
     pub fn header_time(self, time: Duration) -> Self {
         Self { header_time: time, ..self }
     }
