@@ -51,7 +51,7 @@
 //! | `task_manager_shutdown_start_time_seconds`, `task_manager_shutdown_timeout_seconds`, `task_manager_shutdown_remaining_seconds` | the shutdown, from its trigger on; the latter two if it has a limit |
 //! | `task_alive`, `task_starts_total` | all its tasks |
 //! | `task_running{task}`, `task_exits_total{task,outcome}` | the tasks of a name, also after the last one has ended |
-//! | `task_ready{task}`, `task_restarts_total{task}`, `task_failures_total{task}`, `task_start_time_seconds{task}` | the living tasks of a name |
+//! | `task_ready{task}`, `task_restarts{task}`, `task_failures{task}`, `task_start_time_seconds{task}` | the living tasks of a name |
 //! | `task_stop_duration_seconds{task}` | in a shutdown, how long the last task of a name took to stop |
 //! | `task_cleanups_total{outcome}`, `task_cleanup_duration_seconds{cleanup}` | the cleanups; a group's own server ends before they run, and shows zero |
 //! | `task_signals_received_total{signal}` | the signals that tasks said they received |

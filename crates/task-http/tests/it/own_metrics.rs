@@ -91,6 +91,30 @@ async fn the_groups_metrics_are_as_the_golden_files_have_them() {
 }
 
 #[tokio::test]
+async fn no_total_goes_down_when_one_of_two_tasks_of_a_name_ends() {
+    let service = Service::start(only_the_group);
+    let show = |ids: &[u64]| {
+        let described =
+            |id: &u64| task(*id, "consumer", |task| (task.restarts, task.failures) = (2, 3));
+        service.group.change(|snapshot| snapshot.tasks = ids.iter().map(described).collect());
+    };
+    show(&[1, 2]);
+    let before = service.get("/metrics").await.text();
+    show(&[2]);
+    let after = service.get("/metrics").await.text();
+    let is_total = |line: &&str| line.contains("_total") && !line.starts_with('#');
+    let totals = before.lines().filter(is_total);
+    for (series, was) in totals.filter_map(|line| line.rsplit_once(' ')) {
+        assert!(value(&after, series) >= was.parse().ok(), "{series} was {was}");
+    }
+    for (scrape, restarts, failures) in [(&before, 4.0, 6.0), (&after, 2.0, 3.0)] {
+        assert_eq!(value(scrape, "task_restarts{task=\"consumer\"}"), Some(restarts));
+        assert_eq!(value(scrape, "task_failures{task=\"consumer\"}"), Some(failures));
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_tasks_time_of_start_does_not_wander() {
     let service = Service::start(only_the_group);
     let mut seen = Vec::new();
@@ -122,7 +146,7 @@ async fn no_more_than_200_names_have_series_and_the_rest_is_added_up() {
     assert_eq!(scrape.matches("\ntask_running{").count(), 201);
     assert_eq!(value(&scrape, "task_running{task=\"other\"}"), Some(302.0));
     assert_eq!(scrape.matches("\ntask_running{task=\"other\"}").count(), 1);
-    assert_eq!(value(&scrape, "task_restarts_total{task=\"consumer\"}"), Some(1.0));
+    assert_eq!(value(&scrape, "task_restarts{task=\"consumer\"}"), Some(1.0));
     assert_eq!(value(&scrape, "task_alive"), Some(502.0));
     service.stop().await;
 }

@@ -45,14 +45,11 @@ pub(super) fn encode(snapshot: &GroupSnapshot, starts: &mut StartTimes, encoder:
         "Whether a task says that it is ready: all that gate readiness, and others while they do.";
     gauge("task_ready", help, |row| row.ready);
 
-    let mut counter = |name, help, value: fn(&Row) -> u64| {
-        let mut family = encoder.family(name, Kind::Counter, help);
-        for (label, row) in rows.iter().filter(|(_, row)| row.is_alive()) {
-            family.sample(&[("task", label)], value(row));
-        }
-    };
-    counter("task_restarts", "How often a task was run again.", |row| row.restarts);
-    counter("task_failures", "Failures that a task survived.", |row| row.failures);
+    // No counters: what a task that has ended adds to its name's sum is gone with it.
+    let help = "How often the living tasks of a name were run again.";
+    gauge("task_restarts", help, |row| row.is_alive().then_some(row.restarts));
+    let help = "Failures that the living tasks of a name survived.";
+    gauge("task_failures", help, |row| row.is_alive().then_some(row.failures));
 
     let help = "Tasks that ended, by how they did.";
     let mut family = encoder.family("task_exits", Kind::Counter, help);

@@ -16,7 +16,7 @@ const SEEN: &[(&str, f64)] = &[
     ("min_over_time(task_running{task=\"outbox\"}[5m])", 0.0),
     ("max_over_time(task_exits_total{task=\"migrate\",outcome=\"completed\"}[5m])", 1.0),
     ("max_over_time(task_exits_total{task=\"grpc\",outcome=\"completed\"}[5m])", 1.0),
-    ("max_over_time(task_failures_total{task=\"prices\"}[5m])", 1.0),
+    ("max_over_time(task_failures{task=\"prices\"}[5m])", 1.0),
     ("max_over_time(task_signals_received_total{signal=\"SIGTERM\"}[5m])", 1.0),
     ("max_over_time(task_manager_ready[5m])", 1.0),
     ("min_over_time(task_manager_ready[5m])", 0.0),

@@ -57,7 +57,7 @@ const SEEN: &[(&str, f64)] = &[
         1.0,
     ),
     ("sum(max_over_time(task_exits_total{outcome!=\"completed\"}[5m]))", 0.0),
-    ("sum(max_over_time(task_failures_total[5m]))", 0.0),
+    ("sum(max_over_time(task_failures[5m]))", 0.0),
 ];
 
 pub(super) fn run(workspace: &Workspace) -> Result<()> {
