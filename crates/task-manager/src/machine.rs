@@ -119,10 +119,10 @@ impl Machine {
 
     /// Tells whether the drain is over, or there is nothing left to drain for.
     fn is_drained(&self, now: Tick) -> bool {
-        let over = self.plan.as_ref().is_none_or(|plan| plan.drain_end <= now);
+        let Some(plan) = &self.plan else { return true };
         // Support tasks of a group that drains with the one around it may support that one.
-        let with_outer = self.plan.as_ref().is_some_and(|plan| plan.drains_with_outer);
-        over || !self.alive.any(|phase| with_outer || !phase.is_support())
+        let has_work = self.alive.any(|phase| plan.drains_with_outer || !phase.is_support());
+        plan.drain_end <= now || !has_work
     }
 
     /// Returns the phase that is stopped now, right after the drain was told of; `None` if the drain takes its time.
@@ -142,17 +142,11 @@ impl Machine {
             self.follow_outer(now, trigger, limit);
             return false;
         }
-        let phases = self.alive.phases();
+        let drains = trigger == Trigger::Request
+            || trigger == Trigger::Failure && self.alive.any(|phase| phase <= Phase::INGRESS);
         let plan = match trigger {
-            Trigger::OuterDrain => Plan::with_outer(now, &self.budgets, phases),
-            Trigger::Request => Plan::new(now, &self.budgets, limit, true, phases),
-            Trigger::Failure => {
-                let drains = self.alive.any(|phase| phase <= Phase::INGRESS);
-                Plan::new(now, &self.budgets, limit, drains, phases)
-            }
-            Trigger::Plain | Trigger::OuterStop => {
-                Plan::new(now, &self.budgets, limit, false, phases)
-            }
+            Trigger::OuterDrain => Plan::with_outer(now, &self.budgets, self.alive.phases()),
+            _ => Plan::new(now, &self.budgets, limit, drains, self.alive.phases()),
         };
         self.plan = Some(plan);
         self.enter(Step::Draining, now);
