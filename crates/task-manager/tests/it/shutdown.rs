@@ -106,6 +106,19 @@ async fn the_deadlines_of_earlier_phases_leave_time_to_later_ones() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_phase_that_comes_up_late_moves_the_deadline_of_the_one_that_is_stopped() {
+    let manager = Manager::new();
+    manager.run(deaf("work")).unwrap();
+    manager.stop();
+    tokio::time::sleep(SECOND).await;
+    manager.run(deaf("late").in_phase(Phase::new(150))).unwrap();
+    let error = manager.wait().await.unwrap_err();
+    let tasks = error.report().unwrap().tasks().iter();
+    let at: Vec<_> = tasks.map(|task| (&*task.name, task.ended_at.as_millis())).collect();
+    assert_eq!(at, [("work", 18_750), ("late", 19_750)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_phase_that_comes_up_late_leaves_those_before_it_time_to_end() {
     let kept = Kept::default();
     let keeping = kept.clone();
