@@ -110,7 +110,8 @@ async fn a_phase_that_comes_up_late_moves_the_deadline_of_the_one_that_is_stoppe
     let manager = Manager::new();
     manager.run(deaf("work")).unwrap();
     manager.stop();
-    tokio::time::sleep(SECOND).await;
+    // After the last "still waiting" before the deadline, which would find it out.
+    tokio::time::sleep(16 * SECOND).await;
     manager.run(deaf("late").in_phase(Phase::new(150))).unwrap();
     let error = manager.wait().await.unwrap_err();
     let tasks = error.report().unwrap().tasks().iter();
