@@ -110,10 +110,13 @@ async fn a_phase_that_comes_up_late_moves_the_deadline_of_the_one_that_is_stoppe
     let manager = Manager::new();
     manager.run(deaf("work")).unwrap();
     manager.stop();
-    // After the last "still waiting" before the deadline, which would find it out.
-    tokio::time::sleep(16 * SECOND).await;
-    manager.run(deaf("late").in_phase(Phase::new(150))).unwrap();
-    let error = manager.wait().await.unwrap_err();
+    let late = async {
+        // After the last "still waiting" before the deadline, which would find it out.
+        tokio::time::sleep(16 * SECOND).await;
+        manager.run(deaf("late").in_phase(Phase::new(150))).unwrap();
+    };
+    let (result, ()) = tokio::join!(manager.wait(), late);
+    let error = result.unwrap_err();
     let tasks = error.report().unwrap().tasks().iter();
     let at: Vec<_> = tasks.map(|task| (&*task.name, task.ended_at.as_millis())).collect();
     assert_eq!(at, [("work", 18_750), ("late", 19_750)]);
