@@ -117,9 +117,8 @@ impl Crew {
                     // What there is to do has to wait for a thread that comes free.
                     Some(kept) => {
                         watch = kept;
-                        let mut duty = self.lock();
-                        duty.errands.extend(errands);
-                        duty.has_chores = true;
+                        self.put(errands);
+                        self.lock().has_chores = true;
                     }
                 }
             }
@@ -206,20 +205,28 @@ impl Crew {
 
     /// Delivers signals, or keeps them until there is a recipient; and has them told.
     fn take(&self, errands: Vec<Errand>) {
-        let mut duty = self.lock();
-        let Some(recipient) = duty.recipient.clone() else {
-            errands.iter().for_each(|errand| self.add_news(errand, None));
-            duty.errands.extend(errands);
-            let is_over = duty.is_over;
-            drop(duty);
-            if is_over {
-                self.end();
-            }
-            return;
-        };
+        self.put(errands);
+        let duty = self.lock();
+        let found_nobody = duty.recipient.is_none() && duty.is_over;
         drop(duty);
-        errands.iter().for_each(|errand| self.add_news(errand, Some(&recipient)));
-        self.deliver(errands);
+        if found_nobody {
+            self.end();
+        } else {
+            self.deliver([]);
+        }
+    }
+
+    /// Has signals told, and adds them to what is to be delivered.
+    fn put(&self, errands: Vec<Errand>) {
+        let mut duty = self.lock();
+        if let Some(recipient) = duty.recipient.clone() {
+            drop(duty);
+            errands.iter().for_each(|errand| self.add_news(errand, Some(&recipient)));
+            duty = self.lock();
+        } else {
+            errands.iter().for_each(|errand| self.add_news(errand, None));
+        }
+        duty.errands.extend(errands);
     }
 
     fn add_news(&self, errand: &Errand, recipient: Option<&Recipient>) {

@@ -1,8 +1,10 @@
 //! The ladder holds when everything else is stuck.
 
-use std::process::Stdio;
+use std::{fs, process::Stdio, thread, time::Duration};
 
 use rustix::process::Signal;
+#[cfg(target_os = "linux")]
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::child::{Child, program};
 
@@ -40,6 +42,30 @@ fn a_callback_that_never_returns_keeps_no_early_signal_from_the_group() {
     child.ends_with(130);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_no_thread_can_be_started_for_waits_and_is_delivered_and_told() {
+    let mut command = program();
+    // What a thread allocates then comes out of the common heap, which grows in small steps.
+    command.env("MALLOC_ARENA_MAX", "1");
+    let mut child = Child::start_by(command, "callback that is stuck for a while");
+    child.wait_for("status: waiting");
+    child.kill_and_see(Signal::INT, "called: SIGINT");
+    // Room for a bit of heap, and none for another thread's stack.
+    let statm = fs::read_to_string(format!("/proc/{}/statm", child.pid)).unwrap();
+    let pages = statm.split(' ').next().unwrap().parse::<u64>().unwrap();
+    let limit = Some(pages * 4096 + (1 << 20));
+    let room = Rlimit { current: limit, maximum: limit };
+    prlimit(Pid::from_raw(child.pid), Resource::As, room).unwrap();
+    child.kill(Signal::TERM);
+    // By then the other thread, which has the watch, has read it, and nothing else can be seen of that.
+    thread::sleep(Duration::from_millis(100));
+    child.go();
+    child.wait_for("request_stop: signal SIGTERM");
+    child.wait_for("recorded SIGTERM: 1");
+    child.wait_for("called: SIGTERM");
+}
+
 #[test]
 fn a_log_that_never_returns_keeps_no_signal_from_the_group() {
     let mut child = Child::start("stuck log");
@@ -56,7 +82,7 @@ fn a_log_that_is_stuck_for_a_while_does_not_pile_up_lines() {
     let mut child = Child::start("stuck log");
     for _ in 0..2_000 {
         child.kill(Signal::USR1);
-        std::thread::sleep(std::time::Duration::from_micros(50));
+        thread::sleep(Duration::from_micros(50));
     }
     child.kill_and_see(Signal::TERM, "request_stop");
     child.go();

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Write, stderr},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::Duration,
 };
@@ -17,6 +17,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("stuck request", stuck_request),
     ("stuck callback", stuck_callback),
     ("stuck callback early", stuck_callback_early),
+    ("callback that is stuck for a while", callback_that_is_stuck_for_a_while),
     ("stuck log", stuck_log),
     ("stuck runtime", stuck_runtime),
     ("stuck stderr", stuck_stderr),
@@ -47,6 +48,19 @@ fn stuck_callback_early() {
     say("ready");
     wait_for_go();
     let _thread = serve(task, &Loud::new());
+    wait_for_go();
+}
+
+fn callback_that_is_stuck_for_a_while() {
+    static MAY_RETURN: AtomicBool = AtomicBool::new(false);
+    let builder = without_window().on_signal(|received| {
+        say(&format!("called: {received}"));
+        while !MAY_RETURN.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    serve_for_good(builder);
+    MAY_RETURN.store(true, Ordering::SeqCst);
     wait_for_go();
 }
 
