@@ -31,7 +31,7 @@ use crate::{
 ///
 /// From the drain on, signals have no effect: they neither start a run nor end the process. A run that is under way
 /// then goes on to its end, or to the task's deadline. Once the report is made, or if this value is dropped without
-/// having run, the signals act by default again.
+/// having run, the signals act by default again; in that latter case also those that have come already.
 ///
 /// # When an action fails
 ///
@@ -47,8 +47,9 @@ pub struct SignalTrigger {
     pub(crate) actions: Vec<Action>,
     pub(crate) on_failure: OnFailure,
     pub(crate) log_level: LogLevel,
-    pub(crate) pulse: Pulse,
     pub(crate) tenant: Tenant,
+    /// After the tenant, so that what has come acts by default once the signals are let go.
+    pub(crate) pulse: Pulse,
 }
 
 impl SignalTrigger {

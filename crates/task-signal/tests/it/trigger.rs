@@ -161,6 +161,23 @@ fn a_signal_kills_when_the_trigger_was_dropped_without_having_run() {
 }
 
 #[test]
+fn a_signal_that_came_to_a_trigger_that_is_dropped_without_having_run_acts_by_default() {
+    let mut child = Child::start("trigger dropped after a signal");
+    child.kill(Signal::HUP);
+    child.go();
+    child.ends_by(Signal::HUP);
+}
+
+#[test]
+fn a_signal_that_another_trigger_has_captured_as_well_is_left_to_that_one() {
+    let mut child = Child::start("trigger dropped after a signal");
+    child.kill(Signal::USR1);
+    child.go();
+    child.wait_for("dropped");
+    child.wait_for("ran: 1");
+}
+
+#[test]
 fn an_action_that_gives_up_because_it_is_cancelled_is_no_failure() {
     let mut child = Child::start("trigger that is cancelled in its action");
     child.kill_and_see(Signal::HUP, "begins");

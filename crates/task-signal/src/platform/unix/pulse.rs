@@ -17,11 +17,15 @@ use std::{
 use futures_core::Stream as _;
 use signal_hook::{SigId, flag, low_level::unregister};
 
+use super::act_by_default;
 use crate::Signal;
 
-/// Flags that signals set, until this is dropped.
+/// Flags that signals set, until this is dropped. If nobody has listened by then, what has come acts by default.
 #[derive(Debug)]
-pub(crate) struct Pulse(Vec<Captured>);
+pub(crate) struct Pulse {
+    captured: Vec<Captured>,
+    is_heard: AtomicBool,
+}
 
 #[derive(Debug)]
 struct Captured {
@@ -36,12 +40,15 @@ pub(crate) struct Listener(signal_hook_tokio::Signals);
 impl Pulse {
     /// Captures signals from now on.
     pub(crate) fn register(signals: &[Signal]) -> io::Result<Self> {
-        let mut pulse = Self(Vec::with_capacity(signals.len()));
+        let captured = Vec::with_capacity(signals.len());
+        // If this fails, nothing was claimed yet, and what has come has acted by default by itself.
+        let mut pulse = Self { captured, is_heard: AtomicBool::new(true) };
         for &signal in signals {
             let has_come = Arc::new(AtomicBool::new(false));
             let id = flag::register(signal.number(), Arc::clone(&has_come))?;
-            pulse.0.push(Captured { signal, has_come, id });
+            pulse.captured.push(Captured { signal, has_come, id });
         }
+        pulse.is_heard = AtomicBool::new(false);
         Ok(pulse)
     }
 
@@ -51,21 +58,26 @@ impl Pulse {
     ///
     /// Outside a tokio runtime, or in one without an I/O driver.
     pub(crate) fn listen(&self) -> io::Result<Listener> {
-        let numbers = self.0.iter().map(|captured| captured.signal.number());
+        self.is_heard.store(true, Ordering::SeqCst);
+        let numbers = self.captured.iter().map(|captured| captured.signal.number());
         signal_hook_tokio::Signals::new(numbers).map(Listener)
     }
 
     /// Returns the signals that have come since the last call, each once, and forgets them.
     pub(crate) fn take(&self) -> Vec<Signal> {
-        let come = self.0.iter().filter(|captured| captured.has_come.swap(false, Ordering::SeqCst));
+        let come =
+            self.captured.iter().filter(|captured| captured.has_come.swap(false, Ordering::SeqCst));
         come.map(|captured| captured.signal).collect()
     }
 }
 
 impl Drop for Pulse {
     fn drop(&mut self) {
-        for captured in &self.0 {
+        for captured in &self.captured {
             unregister(captured.id);
+        }
+        if !self.is_heard.load(Ordering::SeqCst) {
+            self.take().into_iter().for_each(act_by_default);
         }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("trigger that is stopped in a storm", trigger_that_is_stopped_in_a_storm),
     ("trigger that is aborted in a storm", trigger_that_is_aborted_in_a_storm),
     ("trigger dropped", trigger_dropped),
+    ("trigger dropped after a signal", trigger_dropped_after_a_signal),
     ("trigger that is cancelled in its action", trigger_that_is_cancelled_in_its_action),
 ];
 
@@ -165,6 +166,20 @@ fn trigger_dropped() {
     let task = SignalTrigger::new("count", counting()).unwrap();
     drop(task);
     say("ready");
+    wait_for_go();
+}
+
+/// The user's signal is captured by another trigger as well, which lives.
+fn trigger_dropped_after_a_signal() {
+    let dropped = SignalTrigger::builder().signals([Signal::HUP, Signal::USR1]);
+    let dropped = dropped.action("count", counting()).build().unwrap();
+    let kept = SignalTrigger::builder().signals([Signal::USR1]).action("count", counting());
+    let kept = kept.build().unwrap();
+    say("ready");
+    wait_for_go();
+    drop(dropped);
+    say("dropped");
+    let _thread = serve(kept, &Loud::new());
     wait_for_go();
 }
 
