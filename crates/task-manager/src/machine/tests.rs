@@ -51,7 +51,8 @@ fn event(oversleeps: bool) -> impl Strategy<Value = Event> {
         Just(Trigger::Request),
         Just(Trigger::Failure),
         Just(Trigger::Plain),
-        Just(Trigger::OuterStop)
+        Just(Trigger::OuterDrain),
+        Just(Trigger::OuterStop),
     ];
     let limit = prop_oneof![3 => Just(None), 1 => millis(0..40_000).prop_map(Some)];
     let level = prop_oneof![Just(Escalation::EndDrain), Just(Escalation::Abort)];
@@ -97,6 +98,10 @@ fn live(budgets: Budgets, policy: bool, start: Option<Duration>, events: Vec<Eve
         model.happen(event);
     }
     model.happen(Event::Trigger(Trigger::Request, None));
+    if model.drains_with_outer() {
+        // Sooner or later the group around it stops it.
+        model.happen(Event::Trigger(Trigger::OuterStop, None));
+    }
     for _ in 0..10_000 {
         match model.step() {
             Step::Ended => return model,

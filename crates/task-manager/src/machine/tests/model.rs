@@ -47,6 +47,10 @@ pub(super) struct Model {
 #[derive(Debug)]
 struct Shutdown {
     end: Option<Tick>,
+    /// Drains for as long as the group around it does, which has not stopped it yet.
+    with_outer: bool,
+    /// A limit came when it was under way.
+    tightened: bool,
     /// How long cleanups may take.
     cleanup: Duration,
     drained: bool,
@@ -90,6 +94,10 @@ impl Model {
         self.shutdown.as_ref().is_some_and(|shutdown| shutdown.end.is_none())
     }
 
+    pub(super) fn drains_with_outer(&self) -> bool {
+        self.shutdown.as_ref().is_some_and(|shutdown| shutdown.with_outer)
+    }
+
     /// Lets one thing happen, and whatever is due because of it.
     pub(super) fn happen(&mut self, event: Event) {
         match event {
@@ -125,7 +133,10 @@ impl Model {
                 let to = self.now + time;
                 self.now = self.machine.next_due().map_or(to, |due| due.min(to));
             }
-            Event::PassToDue => self.now = self.machine.next_due().unwrap_or(self.now),
+            Event::PassToDue => {
+                let due = self.machine.next_due().filter(|due| *due < Tick::MAX);
+                self.now = due.unwrap_or(self.now);
+            }
             Event::Oversleep(time) => {
                 let to = self.now + time;
                 self.is_punctual &= self.machine.next_due().is_none_or(|due| to <= due);
@@ -152,43 +163,63 @@ impl Model {
         }
     }
 
-    /// Invariant 3: the first counts.
+    /// Invariant 3: the first counts, and of the others only what the group around it says.
     fn trigger(&mut self, trigger: Trigger, limit: Option<Duration>) {
-        let limit =
-            if self.shutdown.is_some() && trigger != Trigger::OuterStop { None } else { limit };
+        let with_outer = trigger == Trigger::OuterDrain;
+        // What the outer group has left at its drain is over only after it has stopped this one, and that ends a drain.
+        let limit = limit.filter(|_| !with_outer || self.step() != Step::Draining);
         let is_first = self.machine.trigger(self.now, trigger, limit);
-        if let (Some(limit), Some(shutdown), Trigger::OuterStop) =
-            (limit, &mut self.shutdown, trigger)
-            && !is_first
-        {
-            let end = self.now + limit;
-            if shutdown.end.is_none_or(|own| end < own) {
-                shutdown.end = Some(end);
-                if self.cleaning_since.is_none() {
-                    shutdown.cleanup = shutdown.cleanup.min(limit / 4);
-                }
-            }
-        }
         assert_eq!(is_first, self.shutdown.is_none());
         if is_first {
             let own = self.budgets.total.limit();
-            let total = own.into_iter().chain(limit).min();
+            let total = own.into_iter().chain(limit).min().filter(|_| !with_outer);
             // Somebody else's limit, which nobody could check, is kept for the tasks for the most part.
             let lent = total.filter(|total| own.is_none_or(|own| *total < own));
             let cleanup = lent.map(|total| total / 4).into_iter().chain([self.budgets.cleanup]);
             self.shutdown = Some(Shutdown {
                 cleanup: cleanup.min().unwrap_or_default(),
                 end: total.map(|total| self.now + total),
+                with_outer,
+                tightened: false,
                 drained: false,
                 hurried: None,
                 phases_since_hurry: BTreeSet::new(),
             });
+        } else if trigger == Trigger::OuterStop || with_outer && !self.drains_with_outer() {
+            self.begin_own();
+            if let Some(limit) = limit {
+                self.tighten(limit);
+            }
+        }
+    }
+
+    /// The total of a group that drained with the one around it is counted from now on.
+    fn begin_own(&mut self) {
+        if let Some(shutdown) = &mut self.shutdown
+            && std::mem::take(&mut shutdown.with_outer)
+        {
+            shutdown.end = self.budgets.total.limit().map(|total| self.now + total);
+        }
+    }
+
+    /// What the group around it has left is a limit, if it is the smaller one.
+    fn tighten(&mut self, limit: Duration) {
+        let (end, is_cleaning) = (self.now + limit, self.cleaning_since.is_some());
+        if let Some(shutdown) = &mut self.shutdown
+            && shutdown.end.is_none_or(|own| end < own)
+        {
+            shutdown.end = Some(end);
+            shutdown.tightened = true;
+            if !is_cleaning {
+                shutdown.cleanup = shutdown.cleanup.min(limit / 4);
+            }
         }
     }
 
     fn escalate(&mut self, level: Escalation) {
         self.trigger(Trigger::Request, None);
         self.machine.escalate(self.now, level);
+        self.begin_own();
         if let Some(shutdown) = &mut self.shutdown
             && level == Escalation::Abort
             && shutdown.hurried.is_none()
@@ -218,8 +249,17 @@ impl Model {
             Some(due) => assert!(due > self.now, "due, and nothing was done: {self:?}"),
             None => assert!(matches!(self.step, Step::Running | Step::Ended), "asleep: {self:?}"),
         }
+        if self.drains_with_outer() {
+            let is_draining = self.step == Step::Draining;
+            assert_ne!(
+                is_draining,
+                self.alive.is_empty(),
+                "for as long as anybody lives: {self:?}"
+            );
+        }
         for (phase, _) in &self.alive {
             let Some(deadline) = self.machine.deadline(*phase) else { continue };
+            assert!(!self.drains_with_outer(), "a deadline before the outer stop: {self:?}");
             let before = self.deadlines.insert(*phase, deadline).unwrap_or(deadline);
             assert!(deadline <= before, "the deadline of {phase:?} moved later: {self:?}");
         }
