@@ -208,14 +208,19 @@ impl State {
         steps.collect()
     }
 
+    /// Returns the groups that an entry is or was, as far as they still exist.
+    pub(crate) fn groups_of(&self, entry: &Entry) -> impl Iterator<Item = Arc<Shared>> {
+        let links = self.links.iter().filter(|link| link.entry.id == entry.id);
+        links.filter_map(|link| link.inner.upgrade())
+    }
+
     /// Puts into the record what went wrong in the group that an entry is, and who is alive in it: for an entry that
     /// cannot say so itself.
     pub(crate) fn record_inner(&mut self, entry: &Entry, now: Tick) {
         if self.record.inner_told.contains_key(&entry.id) {
             return;
         }
-        let links = self.links.iter().filter(|link| link.entry.id == entry.id);
-        let groups: Vec<_> = links.filter_map(|link| link.inner.upgrade()).collect();
+        let groups: Vec<_> = self.groups_of(entry).collect();
         for inner in groups {
             let troubles = Troubles::of(inner, &entry.name, now);
             // Of the last one: the others are over, or nobody is left who would tell how they end.

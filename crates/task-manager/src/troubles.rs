@@ -55,8 +55,7 @@ impl Troubles {
                     continue;
                 }
                 let name = format!("{path}/{}", repeated.label(&entry.name, Some(entry.id)));
-                let inner = state.links.iter().find(|link| link.entry.id == entry.id);
-                if let Some(inner) = inner.and_then(|link| link.inner.upgrade()) {
+                for inner in state.groups_of(entry) {
                     troubles.groups.push(inner);
                     paths.push(name.clone());
                 }
@@ -85,10 +84,7 @@ pub(crate) fn living_names(group: &Arc<Shared>) -> Vec<String> {
         repeated.add(living.iter().map(|entry| &*entry.name));
         for entry in living {
             let name = format!("{path}{}", repeated.label(&entry.name, Some(entry.id)));
-            let link = state.links.iter().find(|link| link.entry.id == entry.id);
-            if let Some(inner) = link.and_then(|link| link.inner.upgrade()) {
-                groups.push((inner, format!("{name}/")));
-            }
+            groups.extend(state.groups_of(entry).map(|inner| (inner, format!("{name}/"))));
             names.push(name);
         }
         drop(state);

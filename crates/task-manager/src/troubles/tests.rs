@@ -1,10 +1,15 @@
 //! What is said of a group that is still at it. Where groups keep to their deadlines, this takes a race.
 #![allow(clippy::unwrap_used)]
 
-use std::{future::pending, time::Duration};
+use std::{
+    future::{pending, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use anyhow::anyhow;
-use task_core::{Context, task_fn};
+use task_core::{Context, Task, task_fn};
 
 use super::{MOST_NAMED, Troubles, living_names};
 use crate::{Manager, failure::FailureKind};
@@ -43,6 +48,28 @@ async fn who_is_alive_is_named_by_the_path_with_repeated_names_told_apart() {
     assert_eq!((troubles.known, troubles.omitted, troubles.groups.len()), (0, 0, 2));
     let names = ["consumer#1", "consumer#2", "deep", "deep/leaf"];
     assert_eq!(living_names(&ingest.shared), names);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_alive_is_named_also_behind_a_group_that_the_task_ran_before() {
+    let ingest = Manager::new();
+    let restarting = async |ctx: Context| {
+        let (first, second) = (Manager::new(), Manager::new());
+        first.run(task_fn("bad", async |_| Err(anyhow!("broken"))))?;
+        {
+            let mut run = pin!(first.into_task().run(ctx.clone()));
+            poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx).is_pending())).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        busy(&second, "leaf");
+        second.into_task().run(ctx).await
+    };
+    ingest.run(task_fn("restarting", restarting)).unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let troubles = of(&ingest);
+    let paths: Vec<_> = troubles.failures.iter().map(|failure| &*failure.name).collect();
+    assert_eq!(paths, ["ingest/restarting", "ingest/restarting/bad", "ingest/restarting/leaf"]);
+    assert_eq!(living_names(&ingest.shared), ["restarting", "restarting/leaf"]);
 }
 
 #[tokio::test(start_paused = true)]
