@@ -5,6 +5,7 @@ mod laddering;
 mod managing;
 mod serving;
 mod sharing;
+mod stalling;
 mod sticking;
 mod triggering;
 
@@ -52,6 +53,7 @@ fn run(name: &str) -> ! {
         sharing::SCENARIOS,
         triggering::SCENARIOS,
         managing::SCENARIOS,
+        stalling::SCENARIOS,
     ];
     match scenarios.iter().copied().flatten().find(|(known, _)| *known == name) {
         Some((_, scenario)) => scenario(),

@@ -1,35 +1,22 @@
 //! Programs with a real manager.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
 
 use task_core::task_fn;
 use task_manager::{Builder, Manager, Report, ShutdownError};
-use task_signal::{
-    AfterEnd, OnFailure, Reaction, Signal, SignalTask, SignalTaskBuilder, SignalTrigger,
-};
+use task_signal::{AfterEnd, OnFailure, SignalTask, SignalTaskBuilder, SignalTrigger};
 use tokio::runtime::Runtime;
 
-use super::{IS_LOG_STUCK, Scenario, say, wait_for_go, without_window};
+use super::{Scenario, say, wait_for_go, without_window};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("managed", || manage(without_window())),
     ("managed to the end", managed_to_the_end),
     ("managed early", managed_early),
-    ("managed without an end", || manage_stubborn(without_window())),
-    ("managed with a short ladder", || {
-        manage_stubborn(without_window().ladder(Signal::INT, [Reaction::Abort]));
-    }),
-    ("managed with an endless cleanup", managed_with_an_endless_cleanup),
-    ("managed with a stuck log", managed_with_a_stuck_log),
-    ("managed with every worker blocked", managed_with_every_worker_blocked),
-    ("managed with a stuck callback", managed_with_a_stuck_callback),
     ("managed with a trigger", || managed_with_a_trigger(OnFailure::Continue)),
     ("managed with a trigger that records", || managed_with_a_trigger(OnFailure::Record)),
     ("managed with nothing else to do", managed_with_nothing_else_to_do),
@@ -40,19 +27,19 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("managed in a storm to the exit", || storm(AfterEnd::Nothing)),
 ];
 
-fn runtime() -> Runtime {
+pub(super) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// Budgets that a test can wait for.
-fn short() -> Builder {
+pub(super) fn short() -> Builder {
     Manager::builder()
         .total(Duration::from_millis(1_500))
         .cleanup_budget(Duration::from_millis(300))
 }
 
 /// A task that ends when asked to, and two cleanups.
-fn add_work(manager: &Manager) {
+pub(super) fn add_work(manager: &Manager) {
     let work = task_fn("work", async |ctx| {
         ctx.cancelled().await;
         say("work: cancelled");
@@ -68,7 +55,7 @@ fn add_work(manager: &Manager) {
     }
 }
 
-fn say_report(result: &Result<Report, ShutdownError>) {
+pub(super) fn say_report(result: &Result<Report, ShutdownError>) {
     let report = match result {
         Ok(report) => report,
         Err(error) => {
@@ -120,84 +107,6 @@ fn managed_early() {
         for signal in group.snapshot().signals {
             say(&format!("{} came: {}", signal.name, signal.count));
         }
-    });
-}
-
-/// A task that does not listen, and the default budget of 25 s.
-fn manage_stubborn(builder: SignalTaskBuilder) {
-    let task = builder.build().unwrap();
-    runtime().block_on(async {
-        let manager = Manager::new();
-        manager.run(task).unwrap();
-        add_work(&manager);
-        manager.run(task_fn("stubborn", async |_| std::future::pending().await)).unwrap();
-        say("ready");
-        say_report(&manager.wait().await);
-    });
-}
-
-fn managed_with_an_endless_cleanup() {
-    let task = without_window().build().unwrap();
-    runtime().block_on(async {
-        let budget = Duration::from_secs(60);
-        let manager = Manager::builder().total(budget * 2).cleanup_budget(budget);
-        let manager = manager.short_cleanup_budget(budget).build().unwrap();
-        manager.run(task).unwrap();
-        add_work(&manager);
-        let hook = async || {
-            say("endless cleanup");
-            std::future::pending().await
-        };
-        manager.cleanup("endless cleanup", hook).unwrap();
-        say("ready");
-        say_report(&manager.wait().await);
-    });
-}
-
-fn managed_with_a_stuck_log() {
-    IS_LOG_STUCK.store(true, Ordering::SeqCst);
-    manage_stubborn(without_window());
-}
-
-/// `main` waits in `block_on`, and every worker sleeps in synchronous code.
-fn managed_with_every_worker_blocked() {
-    let runtime = runtime();
-    let result = runtime.block_on(async {
-        let manager = short().build().unwrap();
-        manager.run(without_window().build().unwrap()).unwrap();
-        static BLOCKED: AtomicUsize = AtomicUsize::new(0);
-        for name in ["stuck one", "stuck two"] {
-            let task = task_fn(name, async |_| {
-                BLOCKED.fetch_add(1, Ordering::SeqCst);
-                loop {
-                    thread::sleep(Duration::from_secs(3_600));
-                }
-            });
-            manager.run(task).unwrap();
-        }
-        while BLOCKED.load(Ordering::SeqCst) < 2 {
-            tokio::task::yield_now().await;
-        }
-        say("ready");
-        manager.wait().await
-    });
-    say_report(&result);
-    runtime.shutdown_background();
-}
-
-fn managed_with_a_stuck_callback() {
-    let task = without_window().on_signal(|_| {
-        loop {
-            thread::sleep(Duration::from_secs(3_600));
-        }
-    });
-    let task = task.build().unwrap();
-    runtime().block_on(async {
-        let manager = short().build().unwrap();
-        manager.run(task).unwrap();
-        add_work(&manager);
-        say("ready");
-        say_report(&manager.wait().await);
     });
 }
 

@@ -1,0 +1,106 @@
+//! Programs with a real manager in which something does not end: a task, a cleanup, the log, a callback.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
+
+use task_core::task_fn;
+use task_manager::Manager;
+use task_signal::{Reaction, Signal, SignalTaskBuilder};
+
+use super::{
+    IS_LOG_STUCK, Scenario,
+    managing::{add_work, runtime, say_report, short},
+    say, without_window,
+};
+
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ("managed without an end", || manage_stubborn(without_window())),
+    ("managed with a short ladder", || {
+        manage_stubborn(without_window().ladder(Signal::INT, [Reaction::Abort]));
+    }),
+    ("managed with an endless cleanup", managed_with_an_endless_cleanup),
+    ("managed with a stuck log", managed_with_a_stuck_log),
+    ("managed with every worker blocked", managed_with_every_worker_blocked),
+    ("managed with a stuck callback", managed_with_a_stuck_callback),
+];
+
+/// A task that does not listen, and the default budget of 25 s.
+fn manage_stubborn(builder: SignalTaskBuilder) {
+    let task = builder.build().unwrap();
+    runtime().block_on(async {
+        let manager = Manager::new();
+        manager.run(task).unwrap();
+        add_work(&manager);
+        manager.run(task_fn("stubborn", async |_| std::future::pending().await)).unwrap();
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
+
+fn managed_with_an_endless_cleanup() {
+    let task = without_window().build().unwrap();
+    runtime().block_on(async {
+        let budget = Duration::from_secs(60);
+        let manager = Manager::builder().total(budget * 2).cleanup_budget(budget);
+        let manager = manager.short_cleanup_budget(budget).build().unwrap();
+        manager.run(task).unwrap();
+        add_work(&manager);
+        let hook = async || {
+            say("endless cleanup");
+            std::future::pending().await
+        };
+        manager.cleanup("endless cleanup", hook).unwrap();
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
+
+fn managed_with_a_stuck_log() {
+    IS_LOG_STUCK.store(true, Ordering::SeqCst);
+    manage_stubborn(without_window());
+}
+
+/// `main` waits in `block_on`, and every worker sleeps in synchronous code.
+fn managed_with_every_worker_blocked() {
+    let runtime = runtime();
+    let result = runtime.block_on(async {
+        let manager = short().build().unwrap();
+        manager.run(without_window().build().unwrap()).unwrap();
+        static BLOCKED: AtomicUsize = AtomicUsize::new(0);
+        for name in ["stuck one", "stuck two"] {
+            let task = task_fn(name, async |_| {
+                BLOCKED.fetch_add(1, Ordering::SeqCst);
+                loop {
+                    thread::sleep(Duration::from_secs(3_600));
+                }
+            });
+            manager.run(task).unwrap();
+        }
+        while BLOCKED.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        say("ready");
+        manager.wait().await
+    });
+    say_report(&result);
+    runtime.shutdown_background();
+}
+
+fn managed_with_a_stuck_callback() {
+    let task = without_window().on_signal(|_| {
+        loop {
+            thread::sleep(Duration::from_secs(3_600));
+        }
+    });
+    let task = task.build().unwrap();
+    runtime().block_on(async {
+        let manager = short().build().unwrap();
+        manager.run(task).unwrap();
+        add_work(&manager);
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
