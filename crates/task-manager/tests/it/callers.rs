@@ -134,7 +134,8 @@ async fn a_handle_keeps_nothing_alive_and_is_refused_once_its_manager_is_gone() 
     assert!(handle.group().is_none());
     assert!(handle.wait().await.unwrap_err().is_gone());
     assert_eq!(handle.ready().await.unwrap_err().to_string(), "the group is shutting down (ended)");
-    assert!(handle.run(worker("late")).unwrap_err().is_too_late());
+    let refused = handle.run(worker("late")).unwrap_err();
+    assert!(refused.is_too_late() && !refused.is_panicked());
     assert!(handle.run_ephemeral(worker("late")).unwrap_err().is_too_late());
     assert!(handle.cleanup("late", async || Ok(())).unwrap_err().is_too_late());
     handle.stop();
