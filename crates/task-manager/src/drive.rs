@@ -60,6 +60,10 @@ impl Shared {
     /// Tells the news, and those that groups inside this one had for it meanwhile. A log sink may block, so this comes
     /// last of all, also for the outermost of the groups that a step goes through.
     pub(crate) fn tell(self: &Arc<Self>, news: Vec<News>) {
+        if news.is_empty() && !link::has_put_off() {
+            // As nearly always.
+            return;
+        }
         let news = news.into_iter().map(|item| (Arc::clone(self), item));
         let mut news = link::put_off(news.collect());
         while !news.is_empty() {

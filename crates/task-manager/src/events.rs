@@ -109,7 +109,10 @@ impl Shared {
         let parcel = self.alarm.delivery.join(parcel, self.version.bump_quietly());
         self.deliver(parcel);
         self.tell(news);
-        discard((removed, links, spent));
+        drop(removed);
+        if !(links.is_empty() && spent.is_empty()) {
+            discard((links, spent));
+        }
         evicted.into_iter().for_each(discard);
     }
 

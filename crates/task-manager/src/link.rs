@@ -70,6 +70,8 @@ thread_local! {
     static QUEUE: RefCell<VecDeque<Step>> = const { RefCell::new(VecDeque::new()) };
     /// What the groups that were gone through have to tell, when this thread has come back from them all.
     static PUT_OFF: RefCell<Vec<(Arc<Shared>, News)>> = const { RefCell::new(Vec::new()) };
+    /// Whether there is any: cheaper to ask.
+    static HAS_PUT_OFF: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Step {
@@ -102,10 +104,17 @@ impl Step {
     }
 }
 
+/// Tells whether this thread has put news off.
+pub(crate) fn has_put_off() -> bool {
+    HAS_PUT_OFF.try_with(Cell::get).unwrap_or(false)
+}
+
 /// Puts news off while this thread takes a step: the log of the group that it goes to must not hold the group that sent
 /// it. Otherwise returns them, behind all that were put off before.
 pub(crate) fn put_off(news: Vec<(Arc<Shared>, News)>) -> Vec<(Arc<Shared>, News)> {
-    if DEPTH.try_with(Cell::get).unwrap_or(0) == 0 {
+    let is_outermost = DEPTH.try_with(Cell::get).unwrap_or(0) == 0;
+    let _ = HAS_PUT_OFF.try_with(|has| has.set(!is_outermost));
+    if is_outermost {
         let mut all = PUT_OFF.try_with(RefCell::take).unwrap_or_default();
         all.extend(news);
         return all;
