@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use task::{Context, Manager, task_fn};
+use taskkit::{Context, Manager, task_fn};
 use tokio::time::sleep;
 
 #[tokio::main]

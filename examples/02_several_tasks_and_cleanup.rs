@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use task::{Manager, Outcome, task_fn};
+use taskkit::{Manager, Outcome, task_fn};
 use tokio::{sync::mpsc, time::sleep};
 
 #[tokio::main]

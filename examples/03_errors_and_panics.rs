@@ -8,7 +8,7 @@
 
 use std::{error::Error, process::ExitCode};
 
-use task::{FailureKind, Manager, task_fn};
+use taskkit::{FailureKind, Manager, task_fn};
 
 #[derive(Debug, thiserror::Error)]
 #[error("lease of partition {partition} was lost")]

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use task::{Manager, Phase, Task, task_fn};
+use taskkit::{Manager, Phase, Task, task_fn};
 use tokio::{
     sync::mpsc,
     time::{interval, sleep},
@@ -19,8 +19,8 @@ async fn main() -> anyhow::Result<()> {
     let manager = Manager::builder()
         .name("shop")
         .drain_delay(Duration::from_millis(300)) // Kubernetes users set 5 to 15 s
-        .total(Duration::from_secs(10)) // for everything: drain, stop and cleanups
-        .cleanup_budget(Duration::from_secs(1))
+        .shutdown_timeout(Duration::from_secs(10)) // for everything: drain, stop and cleanups
+        .cleanup_timeout(Duration::from_secs(1))
         .build()?;
 
     let (accepted, mut queue) = mpsc::channel::<u32>(100);

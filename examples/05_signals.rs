@@ -14,7 +14,7 @@ async fn main() -> anyhow::Result<()> {
         consts::{SIGHUP, SIGTERM},
         low_level::raise,
     };
-    use task::{Manager, SignalTask, SignalTrigger, task_fn};
+    use taskkit::{Manager, SignalTask, SignalTrigger, task_fn};
     use tokio::time::sleep;
 
     let manager = Manager::new();

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use task::{
+use taskkit::{
     CronTask, LoopTask, Manager, PollTask, Task,
-    periodic::{Backoff, CronSchedule, FirstRun, Jitter, OnFailure, RunTimeout, stateful},
+    periodic::{Backoff, CronSchedule, FirstRun, Jitter, OnFailure, stateful},
 };
 use tokio::time::sleep;
 
@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
     let url = String::from("https://prices.example");
     manager.run(
         PollTask::new("prices", Duration::from_millis(150), async move |_ctx| fetch(&url).await)?
-            .run_timeout(RunTimeout::After(Duration::from_millis(100)))
+            .run_timeout(Duration::from_millis(100))
             .on_failure(OnFailure::FailAfter(5))
             .backoff(Backoff::new(Duration::from_millis(50), Duration::from_secs(1))?)
             .jitter(Jitter::fraction(0.1)?)

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use task::{HttpTask, Manager, Phase, Task, http::text_source, task_fn};
+use taskkit::{HttpTask, Manager, Phase, Task, http::text_source, task_fn};
 use tokio::{task::spawn_blocking, time::sleep};
 
 #[tokio::main]

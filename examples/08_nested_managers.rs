@@ -9,7 +9,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use task::{Manager, Phase, Task, task_fn};
+use taskkit::{Manager, Phase, Task, task_fn};
 use tokio::time::sleep;
 
 #[tokio::main]
@@ -33,8 +33,8 @@ async fn main() -> anyhow::Result<ExitCode> {
 fn tenant(name: &'static str) -> anyhow::Result<Manager> {
     let manager = Manager::builder()
         .name(name)
-        .total(Duration::from_secs(5))
-        .cleanup_budget(Duration::from_secs(1))
+        .shutdown_timeout(Duration::from_secs(5))
+        .cleanup_timeout(Duration::from_secs(1))
         .build()?;
     manager.cleanup("session", async move || {
         println!("{name}: session closed");

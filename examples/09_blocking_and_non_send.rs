@@ -7,7 +7,7 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use task::{Context, Manager, blocking_task, task_fn};
+use taskkit::{Context, Manager, blocking_task, task_fn};
 use tokio::{
     runtime,
     task::{LocalSet, spawn_local},
@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
         // An interruptible sleep: true once the task is cancelled.
         while !ctx.wait_cancelled(Duration::from_millis(100)) {
             segments += 1; // what blocks: file I/O, a C library, a long computation
-            ctx.status(format!("{segments} segments compacted"));
+            ctx.set_status(format!("{segments} segments compacted"));
         }
         println!("compactor: stopped after {segments} segments");
         Ok(())

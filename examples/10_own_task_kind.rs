@@ -7,8 +7,8 @@
 
 use std::{borrow::Cow, io, net::UdpSocket, time::Duration};
 
-use task::{Manager, task_fn};
 use task_core::{Context, Phase, Task};
+use taskkit::{Manager, task_fn};
 use tokio::time::sleep;
 
 /// Answers datagrams with their own content.
@@ -70,7 +70,7 @@ impl EchoTask {
                 Ok((length, sender)) => {
                     self.socket.send_to(&buffer[..length], sender)?;
                     answered += 1;
-                    ctx.status(format!("{answered} datagrams answered"));
+                    ctx.set_status(format!("{answered} datagrams answered"));
                 }
                 Err(error)
                     if matches!(

@@ -1,20 +1,21 @@
 //! The whole of a service's `main`.
 //!
-//! `task::main` makes the runtime, captures signals, runs this setup, waits for the group, prints the report, and
+//! `taskkit::main` makes the runtime, captures signals, runs this setup, waits for the group, prints the report, and
 //! returns the exit code. It keeps the deadlines where nobody else could: if the runtime itself is blocked, it ends the
 //! process one second after the budget. An error of the setup still stops what runs by then, and cleans up in order.
 //!
-//! [`Service`] is `task::main` with settings.
+//! [`Service`] is `taskkit::main` with settings.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::{process::ExitCode, time::Duration};
 
-use task::{Service, task_fn};
+use taskkit::{Service, task_fn};
 use tokio::time::sleep;
 
 fn main() -> ExitCode {
-    Service::new().manager(|manager| manager.name("orders").total(Duration::from_secs(10))).run(
-        async |manager| {
+    Service::new()
+        .manager(|manager| manager.name("orders").shutdown_timeout(Duration::from_secs(10)))
+        .run(async |manager| {
             let database = Database::connect("localhost").await?;
             manager.cleanup("database", {
                 let database = database.clone();
@@ -29,8 +30,7 @@ fn main() -> ExitCode {
                 Ok(())
             }))?;
             Ok(())
-        },
-    )
+        })
 }
 
 #[derive(Clone)]

@@ -6,7 +6,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use task::{Cancelled, Context, Stage, StageCell, Task, task_fn};
+use taskkit::{
+    Cancelled, Context, Task,
+    scope::{Stage, StageCell},
+    task_fn,
+};
 use tokio::time::{Instant, sleep};
 
 /// The task under test: looks at a mailbox once an hour.

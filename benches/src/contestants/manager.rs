@@ -85,7 +85,7 @@ pub(super) async fn panic(count: usize, laps: &mut Laps) -> Result<()> {
 
 /// With no limit: a machine that is busy with other things must not turn a figure into an abort.
 fn manager() -> Result<Manager> {
-    Ok(Manager::builder().total(Timeout::Never).build()?)
+    Ok(Manager::builder().shutdown_timeout(Timeout::Never).build()?)
 }
 
 fn park(manager: &Manager, count: usize) -> Result<()> {

@@ -15,7 +15,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family},
     registry::Registry,
 };
-use task_core::{Context, StageCell, Task as _};
+use task_core::{Context, Task as _, scope::StageCell};
 use task_http::HttpTask;
 use task_manager::{Manager, task_fn};
 

@@ -18,7 +18,7 @@ use anyhow::Context as _;
 
 use crate::{
     Context, Task,
-    internal::{discard, panic_text},
+    scope::{discard, panic_text},
 };
 
 /// Makes a task of a synchronous closure, which runs on an OS thread of its own, named after the task.

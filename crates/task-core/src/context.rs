@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Cancelled, Escalation, Group, Hold, Scope, Stage, WaitFor};
+use crate::{
+    Cancelled, Escalation, Group, Hold, WaitFor,
+    scope::{Scope, Stage},
+};
 
 /// What a running task sees of its manager: when to stop, and ways to say how it is doing.
 ///
@@ -33,7 +36,7 @@ use crate::{Cancelled, Escalation, Group, Hold, Scope, Stage, WaitFor};
 pub struct Context(Arc<dyn Scope>);
 
 impl Context {
-    /// Makes a context of a scope. Managers do this, and tests of tasks: see [`StageCell`](crate::StageCell).
+    /// Makes a context of a scope. Managers do this, and tests of tasks: see [`StageCell`](crate::scope::StageCell).
     pub fn new(scope: Arc<dyn Scope>) -> Self {
         Self(scope)
     }
@@ -179,8 +182,8 @@ impl Context {
     }
 
     /// Says what this task is doing, for the group's view, the "still waiting" lines of a shutdown and the report:
-    /// `ctx.status("flushing 120 messages")`. The last one counts; at most 256 bytes of it are kept.
-    pub fn status(&self, status: impl Into<Cow<'static, str>>) {
+    /// `ctx.set_status("flushing 120 messages")`. The last one counts; at most 256 bytes of it are kept.
+    pub fn set_status(&self, status: impl Into<Cow<'static, str>>) {
         self.0.set_status(status.into());
     }
 
@@ -209,7 +212,7 @@ impl Context {
     }
 
     /// Counts one restart in the group's view: for wrappers that run a task again.
-    pub fn restarted(&self) {
+    pub fn record_restart(&self) {
         self.0.record_restart();
     }
 

@@ -3,7 +3,7 @@
 //!
 //! A **task** is a named unit of work with one `run`. A **manager** (crate `task-manager`) owns a group of tasks:
 //! it runs them, stops them in order, and reports how each one ended. A library that offers a task depends on this
-//! crate alone, which changes almost never; a service depends on the facade, `task`.
+//! crate alone, which changes almost never; a service depends on the facade, `taskkit`.
 //!
 //! # A task
 //!
@@ -68,12 +68,11 @@ mod context;
 mod exits;
 mod function;
 mod group;
-pub mod internal;
 mod level;
 mod outcome;
 mod payload;
 mod phase;
-mod scope;
+pub mod scope;
 mod shutdown_info;
 mod signal_count;
 mod snapshot;
@@ -81,6 +80,7 @@ mod stage;
 mod task;
 mod task_info;
 mod task_report;
+mod timeout;
 
 pub use adjust::Adjusted;
 pub use blocking::{BlockingTask, blocking_task};
@@ -90,15 +90,15 @@ pub use cleanup_info::{CleanupInfo, CleanupState};
 pub use context::Context;
 pub use exits::Exits;
 pub use function::{TaskFn, task_fn};
-pub use group::{Group, GroupView};
+pub use group::Group;
 pub use level::WaitFor;
 pub use outcome::Outcome;
 pub use phase::Phase;
-pub use scope::{Escalation, Hold, Scope};
+pub use scope::{Escalation, Hold};
 pub use shutdown_info::ShutdownInfo;
 pub use signal_count::SignalCount;
 pub use snapshot::{Blocker, GroupSnapshot, Readiness, Step, Totals};
-pub use stage::{Stage, StageCell};
 pub use task::Task;
 pub use task_info::{TaskId, TaskInfo, TaskState};
 pub use task_report::TaskReport;
+pub use timeout::Timeout;

@@ -1,8 +1,21 @@
-//! What stands behind a context: the manager's side of one running task.
+//! The interface between a task's context and whoever implements it: managers and test kits.
+//!
+//! A task never needs this module. A manager implements [`Scope`] for its record of a task and [`GroupView`] for its
+//! group; a test runs a task under a [`StageCell`] alone. [`Level`] is the one waiting primitive behind both: a stage is
+//! one, and a [`GroupView`] raises one at each change. [`discard`] and [`panic_text`] are how every crate of the
+//! workspace treats a panic that it caught.
+//!
+//! It is part of the stable interface of this crate.
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use crate::{Group, StageCell};
+use crate::Group;
+pub use crate::{
+    group::GroupView,
+    level::{Level, Wakers},
+    payload::{discard, panic_text},
+    stage::{Stage, StageCell},
+};
 
 /// The manager's side of one running task; a [`Context`](crate::Context) is an `Arc` of one.
 ///

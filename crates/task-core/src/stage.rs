@@ -17,13 +17,13 @@ pub enum Stage {
     Ended,
 }
 
-/// The [`Stage`] of one task, with those who wait for it: the one thing that a [`Scope`](crate::Scope) must have.
+/// The [`Stage`] of one task, with those who wait for it: the one thing that a [`Scope`](crate::scope::Scope) must have.
 ///
 /// It also is a scope by itself, the smallest there is, which is enough to run a task in a test:
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use task_core::{Context, Stage, StageCell};
+/// # use task_core::{Context, scope::{Stage, StageCell}};
 /// let stage = Arc::new(StageCell::new());
 /// let ctx = Context::new(stage.clone());
 /// stage.advance(Stage::Cancelled);

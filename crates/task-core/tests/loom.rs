@@ -16,7 +16,7 @@ use std::{
 };
 
 use loom::{future::block_on, thread};
-use task_core::{Stage, StageCell, internal::Level};
+use task_core::scope::{Level, Stage, StageCell};
 
 /// Runs every interleaving of `body`.
 fn model(body: impl Fn() + Send + Sync + 'static) {

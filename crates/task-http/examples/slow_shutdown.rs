@@ -17,7 +17,7 @@ use tokio::time::sleep;
 async fn main() -> anyhow::Result<()> {
     let manager = Manager::builder()
         .name("orders")
-        .total(Duration::from_secs(20))
+        .shutdown_timeout(Duration::from_secs(20))
         .drain_delay(Duration::from_secs(2))
         .build()?;
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
@@ -42,10 +42,10 @@ async fn main() -> anyhow::Result<()> {
 fn ending(name: &'static str, millis: u64) -> impl Task {
     task_fn(name, async move |ctx: Context| {
         ctx.set_ready(true);
-        ctx.status("at work");
+        ctx.set_status("at work");
         ctx.cancelled().await;
         for left in (0..=4_u32).rev() {
-            ctx.status(format!("flushing, {left} batches left"));
+            ctx.set_status(format!("flushing, {left} batches left"));
             sleep(Duration::from_millis(millis / 5)).await;
         }
         Ok(())
@@ -56,7 +56,7 @@ fn ending(name: &'static str, millis: u64) -> impl Task {
 fn failing(name: &'static str) -> impl Task {
     task_fn(name, async |ctx: Context| {
         ctx.record_failure(anyhow::anyhow!("the price list is not there"));
-        ctx.restarted();
+        ctx.record_restart();
         ctx.cancelled().await;
         sleep(Duration::from_millis(400)).await;
         Ok(())

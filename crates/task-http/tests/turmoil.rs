@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Context, Scope, StageCell, Task};
+use task_core::{
+    Context, Task,
+    scope::{Scope, StageCell},
+};
 use task_http::{HttpTask, Limits, http::Response};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -135,7 +138,7 @@ fn a_client_that_is_cut_off_before_its_answer_does_not_make_the_stop_late() {
         turmoil::partition(SERVER, "client");
         sleep(SECOND).await;
         let asked = Instant::now();
-        stage.advance(task_core::Stage::Cancelled);
+        stage.advance(task_core::scope::Stage::Cancelled);
         running.await.unwrap().unwrap();
         let took = asked.elapsed();
         assert!((3 * SECOND..4 * SECOND).contains(&took), "{took:?}");

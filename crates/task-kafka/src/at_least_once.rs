@@ -81,7 +81,7 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
         deadlines = overdue.unwrap_or_else(|| Deadlines::start(ctx, settings));
         failures.add_ended(received.unwrap_or_else(|error| Ok(Err(error))));
         consumer.native().context().begin_to_stop();
-        ctx.status(format!("draining {} messages", counters.get().in_flight));
+        ctx.set_status(format!("draining {} messages", counters.get().in_flight));
         match early {
             Some(early) => (early, true),
             None => select! {
@@ -104,7 +104,7 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
         failures.add_settled(settled);
     }
 
-    ctx.status("committing");
+    ctx.set_status("committing");
     let committed = commit(consumer, deadlines.commit).await;
     failures.add(committed.context("failed to commit: the last messages will be read again"));
     deadlines

@@ -222,7 +222,7 @@ impl ClientContext for Membership {
         let Some(ctx) = self.ctx.get() else { return };
         if !self.stopping.load(Relaxed) {
             let counts = self.counters.get();
-            ctx.status(match counts.assigned {
+            ctx.set_status(match counts.assigned {
                 0 => String::from("no partitions assigned"),
                 assigned => {
                     let in_flight = counts.in_flight;

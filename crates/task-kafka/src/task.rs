@@ -94,7 +94,7 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
         consumer.native().context().attach(ctx.clone());
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         consumer.native().subscribe(&topics).context("failed to subscribe")?;
-        ctx.status(format!("joining group `{}`", settings.group));
+        ctx.set_status(format!("joining group `{}`", settings.group));
 
         let parts =
             Parts { ctx: &ctx, settings: &settings, consumer: &consumer, producer, counters };
@@ -104,7 +104,7 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
             Some(_) => exactly_once(parts, transform, sink, &mut failures).await,
         };
 
-        ctx.status("leaving the group");
+        ctx.set_status("leaving the group");
         if !close(consumer, deadlines.close).await {
             failures
                 .add(Err(anyhow!("the consumer did not close in time: the group will miss it")));

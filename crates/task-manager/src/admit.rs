@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use task_core::{Context, Phase, Stage, Step, Task};
+use task_core::{Context, Phase, Step, Task, scope::Stage};
 
 use crate::{
     cleanup::Hook,

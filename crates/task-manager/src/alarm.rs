@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use task_core::internal::Level;
+use task_core::scope::Level;
 
 use crate::{
     clock::Clock,

@@ -15,13 +15,13 @@ const SHORTEST_STOP: Duration = Duration::from_millis(100);
 /// let manager = Manager::builder()
 ///     .name("orders")
 ///     .drain_delay(Duration::from_secs(5))
-///     .total(Duration::from_secs(28))
+///     .shutdown_timeout(Duration::from_secs(28))
 ///     .build()?;
 /// # Ok::<(), task_manager::BuildError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "call `build`"]
-pub struct Builder(pub(crate) Settings);
+pub struct ManagerBuilder(pub(crate) Settings);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -56,7 +56,7 @@ impl Default for Settings {
     }
 }
 
-impl Builder {
+impl ManagerBuilder {
     pub(crate) fn new() -> Self {
         Self(Settings::default())
     }
@@ -69,7 +69,7 @@ impl Builder {
 
     /// Limits the whole shutdown, from its trigger to its report: drain, stop and cleanup together. Kubernetes grants
     /// 30 s by default before it kills. Default: 25 s.
-    pub fn total(mut self, total: impl Into<Timeout>) -> Self {
+    pub fn shutdown_timeout(mut self, total: impl Into<Timeout>) -> Self {
         self.0.budgets.total = total.into();
         self
     }
@@ -86,14 +86,14 @@ impl Builder {
 
     /// Sets how long all cleanups together may take; part of the total. Those that no time is left for are not run,
     /// and reported as such. Default: 5 s.
-    pub fn cleanup_budget(mut self, budget: Duration) -> Self {
+    pub fn cleanup_timeout(mut self, budget: Duration) -> Self {
         self.0.budgets.cleanup = budget;
         self
     }
 
     /// Sets how long all cleanups together may take once the shutdown was
     /// [told to hurry](task_core::Escalation::Abort). Default: 1 s.
-    pub fn short_cleanup_budget(mut self, budget: Duration) -> Self {
+    pub fn escalated_cleanup_timeout(mut self, budget: Duration) -> Self {
         self.0.budgets.short_cleanup = budget;
         self
     }

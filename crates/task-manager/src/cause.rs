@@ -21,7 +21,7 @@ pub struct Cause {
 #[non_exhaustive]
 pub enum CauseKind {
     /// A task ended and thereby stopped the group: a critical one in any way, an ephemeral one uncleanly, as does any
-    /// where [only failures stop](crate::Builder::only_failures_stop).
+    /// where [only failures stop](crate::ManagerBuilder::only_failures_stop).
     TaskEnded {
         /// The task's name.
         task: String,

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_core::internal::Wakers;
+use task_core::scope::Wakers;
 
 use crate::{
     panics::catch,

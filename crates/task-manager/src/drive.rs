@@ -2,14 +2,14 @@
 
 use std::{cell::Cell, sync::Arc, time::Duration};
 
-use task_core::{Escalation, Stage, Step};
+use task_core::{Escalation, Step, scope::Stage};
 
 use crate::{
     alarm::Times,
     cause::CauseKind,
     clock::Whereabouts,
     entry::{Entry, Identity, Role},
-    failure::{Failure, FailureKind, Origin},
+    failure::{Failure, FailureKind, FailureOrigin},
     label::names,
     link::{self, Order},
     machine::{Action, Trigger},
@@ -145,9 +145,10 @@ impl Shared {
                 let blockers = blockers.iter().map(ToString::to_string).collect();
                 let name = self.name.to_string();
                 let kind = FailureKind::NotReady { blockers };
-                state
-                    .record
-                    .fail(None, Failure { origin: Origin::Start, name, id: None, kind, at: now });
+                state.record.fail(
+                    None,
+                    Failure { origin: FailureOrigin::Start, name, id: None, kind, at: now },
+                );
                 self.begin(state, CauseKind::StartTimeout, Trigger::Failure, now, work);
             }
             Action::Drain => {
@@ -238,7 +239,7 @@ impl Shared {
         Self::begin_cleaning_up(state, now, work);
         let Some(hook) = state.hooks.pop() else { return };
         let kind = FailureKind::NotRun { reason: "the budget for cleanups was used up" };
-        let (origin, name) = (Origin::Cleanup, hook.name.to_string());
+        let (origin, name) = (FailureOrigin::Cleanup, hook.name.to_string());
         state.record.cleanup(&name, None, now, Duration::ZERO);
         state.record.fail(None, Failure { origin, name, id: None, kind, at: now });
         work.skipped.push(hook);

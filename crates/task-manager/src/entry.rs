@@ -6,12 +6,15 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Outcome, Phase, Stage, StageCell, TaskId, TaskInfo, TaskState};
+use task_core::{
+    Outcome, Phase, TaskId, TaskInfo, TaskState,
+    scope::{Stage, StageCell},
+};
 
 use crate::{
     clock::Whereabouts,
     end::End,
-    failure::Origin,
+    failure::FailureOrigin,
     machine::Kind,
     panics::{Panic, Place},
     plan::Tick,
@@ -43,10 +46,10 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    pub(crate) fn origin(self) -> Origin {
+    pub(crate) fn origin(self) -> FailureOrigin {
         match self {
-            Self::Task(_) => Origin::Task,
-            Self::Cleanup => Origin::Cleanup,
+            Self::Task(_) => FailureOrigin::Task,
+            Self::Cleanup => FailureOrigin::Cleanup,
         }
     }
 

@@ -4,14 +4,14 @@
 
 use std::{cell::LazyCell, sync::Arc};
 
-use task_core::{Outcome, Stage, Step};
+use task_core::{Outcome, Step, scope::Stage};
 
 use crate::{
     cause::CauseKind,
     clock::Whereabouts,
     end::End,
     entry::{Entry, Role},
-    failure::{Failure, FailureKind, Origin},
+    failure::{Failure, FailureKind, FailureOrigin},
     machine::Trigger,
     news::News,
     panics::{Panic, discard, display},
@@ -193,7 +193,8 @@ impl Shared {
         let text = display(&error);
         let (name, kind) = (self.name.to_string(), FailureKind::Error(Arc::new(error)));
         let mut state = self.lock();
-        let failure = Failure { origin: Origin::Setup, name, id: None, kind, at: self.now() };
+        let failure =
+            Failure { origin: FailureOrigin::Setup, name, id: None, kind, at: self.now() };
         if state.machine.step() == Step::Ended {
             drop(state);
             discard(failure);

@@ -17,7 +17,7 @@ use crate::{label::Repeated, panics::Panic, panics::display};
 #[non_exhaustive]
 pub struct Failure {
     /// Who failed: the task, the cleanup, the setup or the start.
-    pub origin: Origin,
+    pub origin: FailureOrigin,
     /// The name; behind a nested manager, the path to it: `ingest/consumer`. In a path, names that several tasks had are
     /// followed by the id: `ingest/consumer#2`.
     pub name: String,
@@ -33,7 +33,7 @@ pub struct Failure {
 /// Who failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Origin {
+pub enum FailureOrigin {
     /// A task.
     Task,
     /// A cleanup.
@@ -103,10 +103,10 @@ impl Failure {
         let Self { origin, name, kind, id, .. } = self;
         let name = repeated.label(name, *id);
         let subject = match origin {
-            Origin::Task => format!("task `{name}`"),
-            Origin::Cleanup => format!("cleanup `{name}`"),
-            Origin::Setup => String::from("the setup"),
-            Origin::Start => String::from("the start"),
+            FailureOrigin::Task => format!("task `{name}`"),
+            FailureOrigin::Cleanup => format!("cleanup `{name}`"),
+            FailureOrigin::Setup => String::from("the setup"),
+            FailureOrigin::Start => String::from("the start"),
         };
         match kind {
             FailureKind::Error(_) => format!("{subject} failed"),

@@ -24,9 +24,9 @@ use crate::{
 ///
 /// Once the manager is dropped and its group has ended, everything is refused as after the end.
 #[derive(Clone)]
-pub struct Handle(Weak<Shared>);
+pub struct ManagerHandle(Weak<Shared>);
 
-impl Handle {
+impl ManagerHandle {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         Self(Arc::downgrade(shared))
     }
@@ -120,10 +120,10 @@ impl Handle {
     }
 }
 
-impl fmt::Debug for Handle {
+impl fmt::Debug for ManagerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shared = self.0.upgrade();
-        f.debug_struct("Handle")
+        f.debug_struct("ManagerHandle")
             .field("name", &shared.as_ref().map(|shared| &shared.name))
             .finish_non_exhaustive()
     }

@@ -27,7 +27,7 @@
 //! # Tasks
 //!
 //! [`Manager::run`] admits a **critical** task: any end of it stops the group, unless
-//! [only failures do](Builder::only_failures_stop). [`Manager::run_ephemeral`] admits one
+//! [only failures do](ManagerBuilder::only_failures_stop). [`Manager::run_ephemeral`] admits one
 //! whose clean end is fine. Both give a [`TaskHandle`], to stop that one task or to wait for its [`Outcome`]; dropping
 //! it changes nothing. Tasks are spawned, so they run in parallel on a multi-thread runtime. Each runs in a
 //! [`tracing`] span `task` with its name.
@@ -41,10 +41,10 @@
 //!
 //! | step | what happens | budget |
 //! |---|---|---|
-//! | draining | not ready any more; nothing is cancelled, new tasks are admitted | [`drain_delay`](Builder::drain_delay), 0 |
+//! | draining | not ready any more; nothing is cancelled, new tasks are admitted | [`drain_delay`](ManagerBuilder::drain_delay), 0 |
 //! | stopping | phase by phase: contexts are cancelled; at the phase's deadline its tasks are aborted, then abandoned | what is left |
-//! | cleaning up | hooks, last registered first, each with a fair share | [`cleanup_budget`](Builder::cleanup_budget), 5 s |
-//! | ended | the [`Report`] is made, and every `wait` returns | [`total`](Builder::total), 25 s in all |
+//! | cleaning up | hooks, last registered first, each with a fair share | [`cleanup_timeout`](ManagerBuilder::cleanup_timeout), 5 s |
+//! | ended | the [`Report`] is made, and every `wait` returns | [`shutdown_timeout`](ManagerBuilder::shutdown_timeout), 25 s in all |
 //!
 //! All deadlines are fixed at the trigger. Of n phases with tasks the i-th must be over `(n - i) · min(1 s, stop/2n)`
 //! before the stop budget ends, up to 250 ms of which are for aborted tasks to be dropped; tasks that are still alive
@@ -57,7 +57,7 @@
 //! is a deadline, or several wakers to be called at once, keeps the same deadlines. With every worker of a multi-thread runtime blocked, `wait()` in
 //! `block_on` returns at the deadline with the names of the stuck tasks. Where the code that waits is itself blocked
 //! (a current-thread runtime, a `wait` in a task on a blocked worker), nothing can be returned to it; for that case
-//! [`Builder::hard_exit`] ends the process 1 s after the budget.
+//! [`ManagerBuilder::hard_exit`] ends the process 1 s after the budget.
 //!
 //! In tests, tokio's paused time drives everything; the thread reads the same clock.
 //!
@@ -108,7 +108,7 @@
 //!
 //! # Features
 //!
-//! `token`: `Builder::parent` and `Context::child_token`, with `tokio_util`'s `CancellationToken`. `serde`: `Serialize`
+//! `token`: `ManagerBuilder::parent` and `Context::child_token`, with `tokio_util`'s `CancellationToken`. `serde`: `Serialize`
 //! for the report. Nothing is on by default.
 
 #[cfg(doctest)]
@@ -153,18 +153,18 @@ mod state;
 mod stops;
 mod tally;
 mod task_handle;
-mod timeout;
+
 mod troubles;
 mod view;
 mod wait;
 mod watch;
 mod work;
 
-pub use builder::{BuildError, Builder};
+pub use builder::{BuildError, ManagerBuilder};
 pub use cause::{Cause, CauseKind};
 pub use error::ShutdownError;
-pub use failure::{Failure, FailureKind, Origin};
-pub use handle::Handle;
+pub use failure::{Failure, FailureKind, FailureOrigin};
+pub use handle::ManagerHandle;
 pub use manager::Manager;
 pub use nested::Nested;
 pub use panics::Panic;
@@ -172,5 +172,5 @@ pub use refused::Refused;
 pub use report::{CleanupReport, Report, StepTimes};
 pub use task_core::*;
 pub use task_handle::TaskHandle;
-pub use timeout::Timeout;
+
 pub use wait::NotReadyError;

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use task_core::{Cancelled, Stage};
+use task_core::{Cancelled, scope::Stage};
 
 use crate::{
     clock::Whereabouts,

@@ -5,10 +5,10 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use task_core::{Group, Task};
 
 use crate::{
-    builder::{Builder, Settings},
+    builder::{ManagerBuilder, Settings},
     cause::CauseKind,
     error::ShutdownError,
-    handle::Handle,
+    handle::ManagerHandle,
     machine::{Kind, Trigger},
     refused::Refused,
     report::Report,
@@ -46,7 +46,7 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// Makes a manager with the defaults that [`Builder`] states. Outside of a Tokio runtime, it is tied to the
+    /// Makes a manager with the defaults that [`ManagerBuilder`] states. Outside of a Tokio runtime, it is tied to the
     /// runtime of its first use, and times that are counted since it was made are counted from then; dropped before, it
     /// runs nothing, cleanups included.
     pub fn new() -> Self {
@@ -54,8 +54,8 @@ impl Manager {
     }
 
     /// Configures a manager.
-    pub fn builder() -> Builder {
-        Builder::new()
+    pub fn builder() -> ManagerBuilder {
+        ManagerBuilder::new()
     }
 
     pub(crate) fn from_shared(shared: Arc<Shared>) -> Self {
@@ -63,7 +63,7 @@ impl Manager {
     }
 
     /// Runs a critical task: any end of it, clean or not, stops the group; see
-    /// [`only_failures_stop`](Builder::only_failures_stop) for the other policy.
+    /// [`only_failures_stop`](ManagerBuilder::only_failures_stop) for the other policy.
     ///
     /// The task is spawned on the caller's runtime, or on the manager's for a caller outside of any. It may be called
     /// from anywhere at any time, tasks of this group included; while the group drains, tasks are still admitted, and
@@ -170,8 +170,8 @@ impl Manager {
     }
 
     /// Returns a weak, cloneable way to reach this manager.
-    pub fn handle(&self) -> Handle {
-        Handle::new(&self.shared)
+    pub fn handle(&self) -> ManagerHandle {
+        ManagerHandle::new(&self.shared)
     }
 
     /// Returns the read-only view of the group.

@@ -9,9 +9,9 @@ use std::{
     sync::{Arc, Once},
 };
 
-use task_core::internal::panic_text;
+use task_core::scope::panic_text;
 
-pub(crate) use task_core::internal::discard;
+pub(crate) use task_core::scope::discard;
 
 use crate::{current, sync::thread_local};
 

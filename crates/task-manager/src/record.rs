@@ -13,7 +13,7 @@ use crate::{
     end::End,
     entry::Entry,
     error::ShutdownError,
-    failure::{Failure, FailureKind, Origin},
+    failure::{Failure, FailureKind, FailureOrigin},
     label::Repeated,
     plan::Tick,
     report::{CleanupReport, Contents, Report, StepTimes},
@@ -121,7 +121,7 @@ impl Record {
                 }
             }
             End::Panicked(panic) => FailureKind::Panic(panic),
-            End::Aborted if !entry.was_polled() && origin == Origin::Cleanup => {
+            End::Aborted if !entry.was_polled() && origin == FailureOrigin::Cleanup => {
                 FailureKind::NotRun { reason: "its runtime is gone" }
             }
             End::Aborted if entry.is_abort_asked() => FailureKind::Aborted,

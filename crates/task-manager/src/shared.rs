@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Hold, Readiness, internal::Level};
+use task_core::{Hold, Readiness, scope::Level};
 
 use crate::{
     alarm::Alarm,

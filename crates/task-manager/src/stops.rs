@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use task_core::{Escalation, Stage, Step};
+use task_core::{Escalation, Step, scope::Stage};
 
 use crate::{
     cause::CauseKind,

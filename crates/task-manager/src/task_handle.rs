@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use task_core::{Outcome, Stage, TaskId, TaskInfo};
+use task_core::{Outcome, TaskId, TaskInfo, scope::Stage};
 
 use crate::{entry::Entry, news::News};
 

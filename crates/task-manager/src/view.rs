@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use task_core::{
-    CleanupInfo, CleanupState, Group, GroupSnapshot, GroupView, Readiness, ShutdownInfo, Step,
-    internal::Level,
+    CleanupInfo, CleanupState, Group, GroupSnapshot, Readiness, ShutdownInfo, Step,
+    scope::{GroupView, Level},
 };
 
 use crate::{

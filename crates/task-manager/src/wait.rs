@@ -9,7 +9,7 @@ use std::{
     task::Poll,
 };
 
-use task_core::{Group, Hold, Outcome, Step, internal::Level};
+use task_core::{Group, Hold, Outcome, Step, scope::Level};
 
 use crate::{
     current, entry::Entry, error::ShutdownError, panics::discard, report::Report,

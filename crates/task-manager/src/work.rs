@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use task_core::internal::Wakers;
+use task_core::scope::Wakers;
 
 use crate::{
     cleanup::Hook, delivery::Parcel, entry::Entry, failure::Failure, link::Step, managed::Managed,

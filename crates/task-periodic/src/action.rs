@@ -69,7 +69,7 @@ pub trait Action: Send + 'static {
     /// [`ctx.cancelled()`](Context::cancelled), or await what may be given up in
     /// [`ctx.or_cancelled(…)`](Context::or_cancelled), whose error it returns.
     ///
-    /// After a panic or a [timeout](crate::RunTimeout), the next run meets `self` as the last one left it.
+    /// After a panic or a [timeout](crate::PeriodicTask::run_timeout), the next run meets `self` as the last one left it.
     ///
     /// # Errors
     ///

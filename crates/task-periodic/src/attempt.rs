@@ -9,15 +9,15 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Context, internal::discard};
+use task_core::{Context, Timeout, scope::discard};
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::Span;
 
-use crate::{Action, RunTimedOut, RunTimeout, failure::Failure};
+use crate::{Action, RunTimedOut, failure::Failure};
 
 /// What one run is given.
 pub(crate) struct Limits {
-    pub(crate) timeout: RunTimeout,
+    pub(crate) timeout: Timeout,
     /// How long it may take before it is worth a warning.
     pub(crate) room: Option<Duration>,
 }
@@ -40,7 +40,7 @@ pub(crate) async fn attempt<A: Action>(
     // Polled only after the run was, and found to take time: until then a timer costs nothing. From then on before it: a
     // run that is never idle leaves nothing of the budget that tokio lets a task have, and a timer without it never fires.
     let mut is_armed = false;
-    let mut deadline = pin!(limit_of(timeout).map(sleep));
+    let mut deadline = pin!(timeout.limit().map(sleep));
     let mut overdue = pin!(room.map(sleep));
     let mut age = room.unwrap_or_default();
 
@@ -59,7 +59,7 @@ pub(crate) async fn attempt<A: Action>(
             is_long = is_due(overdue.as_mut(), cx);
         }
         if is_late {
-            let limit = limit_of(timeout).unwrap_or_default();
+            let limit = timeout.limit().unwrap_or_default();
             return Poll::Ready(Err(Failure::TimedOut(RunTimedOut::new(limit))));
         }
         while is_long {
@@ -80,13 +80,6 @@ pub(crate) async fn attempt<A: Action>(
             discard(payload);
             Err(failure)
         }
-    }
-}
-
-fn limit_of(timeout: RunTimeout) -> Option<Duration> {
-    match timeout {
-        RunTimeout::Never => None,
-        RunTimeout::After(limit) => Some(limit),
     }
 }
 

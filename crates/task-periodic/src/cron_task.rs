@@ -17,7 +17,7 @@ use crate::{Action, CronSchedule, FirstRun, MissedTicks, PeriodicTask, clock::Wa
 /// ```
 ///
 /// [`CronSchedule`] says what patterns there are, and what happens when clocks change. Waits, the back-off among them,
-/// go by the system's clock; [`RunTimeout`](crate::RunTimeout) does not. All options and the contract are on
+/// go by the system's clock; [`run_timeout`](crate::PeriodicTask::run_timeout) does not. All options and the contract are on
 /// [`PeriodicTask`].
 pub type CronTask<A> = PeriodicTask<CronSchedule, A>;
 

@@ -8,7 +8,7 @@ use std::{
 
 use task_core::{
     Cancelled, Context,
-    internal::{discard, panic_text},
+    scope::{discard, panic_text},
 };
 
 use crate::RunTimedOut;

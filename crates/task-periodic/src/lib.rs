@@ -9,7 +9,7 @@
 //!
 //! They have one anatomy, [`PeriodicTask`]: a name, an interval, and an [`Action`], which is an async closure or a
 //! type of its own; and the same options, which say when the [first run](FirstRun) begins, what
-//! [a failure means](OnFailure), how long to [back off](Backoff) after it, how long [one run](RunTimeout) may take, and
+//! [a failure means](OnFailure), how long to [back off](Backoff) after it, how long [one run](PeriodicTask::run_timeout) may take, and
 //! how much of each wait is [random](Jitter).
 //!
 //! ```
@@ -57,7 +57,7 @@ mod first_run;
 mod jitter;
 mod missed_ticks;
 mod on_failure;
-mod run_timeout;
+mod run_timed_out;
 
 #[cfg(feature = "cron")]
 mod cron_task;
@@ -86,7 +86,7 @@ pub use missed_ticks::MissedTicks;
 pub use on_failure::OnFailure;
 pub use periodic::PeriodicTask;
 pub use poll_task::PollTask;
-pub use run_timeout::{RunTimedOut, RunTimeout};
+pub use run_timed_out::RunTimedOut;
 #[cfg(feature = "cron")]
 pub use schedule::CronSchedule;
 pub use schedule::{Periodical, Schedule, Spaced};

@@ -1,7 +1,7 @@
 //! What a failed run means for the task.
 
 /// What a failed run means for the task. A run fails when it returns an error, panics, or exceeds its
-/// [`RunTimeout`](crate::RunTimeout).
+/// [`run_timeout`](crate::PeriodicTask::run_timeout).
 ///
 /// A failure that the task survives is logged as an error, at most every 10 s, counted in its status, and followed by a
 /// [`Backoff`](crate::Backoff). Whether it also makes the shutdown's report unclean is the choice here; by default it does

@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::{Backoff, FirstRun, Jitter, OnFailure, RunTimeout, Schedule};
+use task_core::Timeout;
+
+use crate::{Backoff, FirstRun, Jitter, OnFailure, Schedule};
 
 /// A task that does an action again and again, when its schedule says so.
 ///
@@ -22,7 +24,7 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, RunTimeout, Schedule};
 ///
 /// # What it shows
 ///
-/// The task's [status](task_core::Context::status) has the number of runs, of failed ones and of dropped ticks, and
+/// The task's [status](task_core::Context::set_status) has the number of runs, of failed ones and of dropped ticks, and
 /// how the last run ended, or that one is in progress. A status that the action sets stays until the run's end.
 ///
 /// Each run is a `tracing` span `run` (target `task`, level `INFO`) with the fields `run`, its number from 1, and `outcome`:
@@ -62,7 +64,7 @@ pub(crate) struct Options {
     pub(crate) first_run: FirstRun,
     pub(crate) on_failure: OnFailure,
     pub(crate) backoff: Backoff,
-    pub(crate) timeout: RunTimeout,
+    pub(crate) timeout: Timeout,
     pub(crate) jitter: Jitter,
     pub(crate) seed: Option<u64>,
 }
@@ -78,7 +80,7 @@ impl<S: Schedule, A> PeriodicTask<S, A> {
             first_run,
             on_failure: OnFailure::default(),
             backoff: Backoff::default(),
-            timeout: RunTimeout::default(),
+            timeout: Timeout::Never,
             jitter: Jitter::default(),
             seed: None,
         };
@@ -103,9 +105,9 @@ impl<S: Schedule, A> PeriodicTask<S, A> {
         self
     }
 
-    /// How long one run may take. Default: [`RunTimeout::Never`].
-    pub fn run_timeout(mut self, timeout: RunTimeout) -> Self {
-        self.options.timeout = timeout;
+    /// How long one run may take. Default: never.
+    pub fn run_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.options.timeout = timeout.into();
         self
     }
 

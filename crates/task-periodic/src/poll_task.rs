@@ -17,10 +17,10 @@ use crate::{
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use task_periodic::{Jitter, PollTask, RunTimeout};
+/// # use task_periodic::{Jitter, PollTask};
 /// # async fn refresh_prices() -> anyhow::Result<()> { Ok(()) }
 /// let prices = PollTask::new("prices", Duration::from_secs(30), async |_ctx| refresh_prices().await)?
-///     .run_timeout(RunTimeout::After(Duration::from_secs(20)))
+///     .run_timeout(Duration::from_secs(20))
 ///     .jitter(Jitter::fraction(0.1)?);
 /// # Ok::<_, task_periodic::PeriodicError>(())
 /// ```

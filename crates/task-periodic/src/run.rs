@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use task_core::{Context, Task, internal::discard};
+use task_core::{Context, Task, scope::discard};
 use tracing::{field::Empty, info_span};
 
 use crate::{

@@ -41,7 +41,7 @@ impl Tally {
 
     /// Tells that the first run is still to come.
     pub(crate) fn wait(&self) {
-        self.ctx.status("no run yet");
+        self.ctx.set_status("no run yet");
     }
 
     /// Counts a run that begins, and returns its number, from 1.
@@ -49,7 +49,7 @@ impl Tally {
         self.runs += 1;
         self.begun = Instant::now();
         // Before the run's first poll, so that it never replaces what the action says.
-        self.ctx.status(format!("run {} in progress; {} failed", self.runs, self.failed));
+        self.ctx.set_status(format!("run {} in progress; {} failed", self.runs, self.failed));
         self.runs
     }
 
@@ -73,7 +73,7 @@ impl Tally {
         }
         // Nobody would see it before the next run's.
         if next_in != Some(Duration::ZERO) || self.ctx.is_cancelled() {
-            self.ctx.status(format!("{}; last run succeeded in {took:.1?}", self.counts()));
+            self.ctx.set_status(format!("{}; last run succeeded in {took:.1?}", self.counts()));
         }
     }
 
@@ -103,7 +103,7 @@ impl Tally {
 
     fn show_failure(&self, error: &str) {
         let in_a_row = self.in_a_row;
-        self.ctx.status(format!("{}, {in_a_row} in a row; last: {error}", self.counts()));
+        self.ctx.set_status(format!("{}, {in_a_row} in a row; last: {error}", self.counts()));
     }
 
     fn dropped(&mut self, ticks: u64) {

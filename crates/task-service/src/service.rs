@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use task_manager::{Builder, Manager, Report, ShutdownError};
+use task_manager::{Manager, ManagerBuilder, Report, ShutdownError};
 use task_signal::{SignalError, SignalTask, SignalTaskBuilder};
 use tokio::runtime::Runtime;
 
@@ -40,7 +40,7 @@ where
 #[derive(Debug)]
 #[must_use = "call `run`"]
 pub struct Service {
-    manager: Builder,
+    manager: ManagerBuilder,
     signals: Option<SignalTaskBuilder>,
     codes: ExitCodes,
     report_to: ReportTo,
@@ -84,7 +84,7 @@ impl Service {
 
     /// Adjusts the manager: `.manager(|manager| manager.name("orders"))`. The hard exit is always on; its code is
     /// [`ExitCodes::hard_exit`], whatever is set here. Default: that of [`Manager::builder`], with the name `service`.
-    pub fn manager(mut self, adjust: impl FnOnce(Builder) -> Builder) -> Self {
+    pub fn manager(mut self, adjust: impl FnOnce(ManagerBuilder) -> ManagerBuilder) -> Self {
         self.manager = adjust(self.manager);
         self
     }
@@ -174,7 +174,7 @@ impl Default for Service {
 
 /// Acquires what a service needs before anything runs. Signals come first: one that arrives from here on is not lost.
 fn begin(
-    manager: Builder,
+    manager: ManagerBuilder,
     signals: Option<SignalTaskBuilder>,
     threads: Threads,
 ) -> anyhow::Result<(Runtime, Manager, Option<SignalTask>)> {

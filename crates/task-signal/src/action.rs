@@ -12,7 +12,7 @@ use std::{
 use anyhow::anyhow;
 use task_core::{
     Context,
-    internal::{discard, panic_text},
+    scope::{discard, panic_text},
 };
 
 type ActionFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;

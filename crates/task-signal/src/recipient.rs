@@ -52,7 +52,7 @@ impl Recipient {
         if let Some(level) = level.filter(|_| begins) {
             self.context.escalate(level);
         }
-        self.context.status(format!("received {received}"));
+        self.context.set_status(format!("received {received}"));
     }
 
     /// Tells whether the report has been made. Then the signal has overtaken the news of it, and acts as every later

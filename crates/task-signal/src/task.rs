@@ -68,7 +68,7 @@ impl Task for SignalTask {
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         let Self { name: _, captured, ignored, log_level, crew, mut tenant } = self;
         log::ignored(log_level, &ignored);
-        ctx.status(waiting_for(&captured));
+        ctx.set_status(waiting_for(&captured));
         tenant.serve(&ctx);
         crew.attach(Recipient { context: ctx.clone(), lease: tenant.lease() });
         drop(crew);

@@ -12,7 +12,7 @@ use std::{
 use anyhow::anyhow;
 use task_core::{
     Context, Hold,
-    internal::{discard, panic_text},
+    scope::{discard, panic_text},
 };
 
 use crate::{LogLevel, Reaction, Received, Signal, dump, log};

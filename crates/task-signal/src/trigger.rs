@@ -102,7 +102,7 @@ impl Task for SignalTrigger {
         let Self { name: _, captured, ignored, actions, on_failure, log_level, pulse, mut tenant } =
             self;
         log::ignored(log_level, &ignored);
-        ctx.status(waiting_for(&captured));
+        ctx.set_status(waiting_for(&captured));
         tenant.serve(&ctx);
         let mut listener = pulse.listen().context("failed to listen to signals")?;
         let mut runs = Runs { actions, on_failure, count: 0 };
@@ -158,7 +158,7 @@ impl Runs {
         let run = self.count;
         let mut failure = None;
         for action in &mut self.actions {
-            ctx.status(format!("run {run}: `{}`", action.name()));
+            ctx.set_status(format!("run {run}: `{}`", action.name()));
             let Err(error) = action.run(ctx).await else { continue };
             if ctx.is_cancelled() && Cancelled::is_outermost_in(&error) {
                 return Err(error);
@@ -174,7 +174,7 @@ impl Runs {
             }
         }
         let times = if run == 1 { "once".to_owned() } else { format!("{run} times") };
-        ctx.status(match failure {
+        ctx.set_status(match failure {
             None => format!("ran {times}, last: ok"),
             Some(failure) => format!("ran {times}, last: {failure}"),
         });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use task::kafka::{Incoming, Output, Record, Transform, Verdict};
+use taskkit::kafka::{Incoming, Output, Record, Transform, Verdict};
 
 use crate::{clock::now_ms, database::Row, order::enrich};
 

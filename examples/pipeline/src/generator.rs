@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::bail;
 use fastrand::Rng;
-use task::{
+use taskkit::{
     Context, Phase, Task,
     kafka::{Delivery, Producer, Record},
 };
@@ -82,7 +82,7 @@ impl Task for Generator {
                 break;
             }
         }
-        ctx.status(format!("awaiting {} reports", on_the_way.len()));
+        ctx.set_status(format!("awaiting {} reports", on_the_way.len()));
         let patience = ctx.remaining().unwrap_or(Duration::MAX).min(Duration::from_secs(10)) / 2;
         let deadline = Instant::now() + patience;
         let mut left = on_the_way.len();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use task::{Context, Phase, Task, task_fn};
+use taskkit::{Context, Phase, Task, task_fn};
 use tokio::time::sleep;
 
 use crate::totals::Totals;

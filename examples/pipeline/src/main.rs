@@ -13,7 +13,7 @@ use pipeline::{
     logging, service,
     totals::Totals,
 };
-use task::Service;
+use taskkit::Service;
 
 /// The exit code of bad arguments, as clap has it.
 const USAGE: u8 = 2;
@@ -30,9 +30,9 @@ fn main() -> ExitCode {
         .manager(|manager| {
             manager
                 .name("pipeline")
-                .total(shutdown_budget)
+                .shutdown_timeout(shutdown_budget)
                 .drain_delay(drain_delay)
-                .cleanup_budget((shutdown_budget / 4).min(Duration::from_secs(5)))
+                .cleanup_timeout((shutdown_budget / 4).min(Duration::from_secs(5)))
         })
         .run(async |manager| service::start(manager, &config, &totals).await);
     // For harnesses: the last line, and the only one on standard output.

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use task::{Context, kafka::Counts, periodic::Action};
+use taskkit::{Context, kafka::Counts, periodic::Action};
 
 use crate::totals::Totals;
 

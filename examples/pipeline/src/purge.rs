@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use anyhow::Context as _;
-use task::Context;
+use taskkit::Context;
 
 use crate::{clock::now_ms, database::Database, totals::Totals};
 

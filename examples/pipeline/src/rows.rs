@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task::kafka::Sink;
+use taskkit::kafka::Sink;
 use tokio::time::sleep;
 
 use crate::{

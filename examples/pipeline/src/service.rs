@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
-use task::{
+use taskkit::{
     HttpTask, KafkaTask, Manager, Phase, PollTask, Refused, Task, TaskHandle,
     kafka::{Producer, Settings},
     periodic::FirstRun,

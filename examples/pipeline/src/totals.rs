@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use task::kafka::{Counters, Counts};
+use taskkit::kafka::{Counters, Counts};
 
 /// The service's own counters, and a way to the Kafka task's.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use super::toml::{self, Entry};
 use super::tree::{Finding, Tree, folder, join};
 
 /// The facade: what users depend on when they want everything from one place.
-const FACADE: &str = "task";
+const FACADE: &str = "taskkit";
 /// What is the same for every member.
 const SHARED: &[&str] = &["version", "edition", "license"];
 /// The fewest letters that describe anything.

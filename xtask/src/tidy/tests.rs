@@ -219,14 +219,14 @@ fn a_crate_that_nobody_names_is_found() {
     let files = [
         ("crates/task-a/Cargo.toml", MANIFEST),
         (
-            "crates/task/Cargo.toml",
-            "[package]\nname = \"task\"\n[dependencies]\ntask-b.workspace = true\n",
+            "crates/taskkit/Cargo.toml",
+            "[package]\nname = \"taskkit\"\n[dependencies]\ntask-b.workspace = true\n",
         ),
-        ("ARCHITECTURE.md", "| `task` | `task-ab` |"),
+        ("ARCHITECTURE.md", "| `taskkit` | `task-ab` |"),
     ];
     let expected = [
         "ARCHITECTURE.md: does not name `task-a`",
-        "crates/task/Cargo.toml: does not offer `task-a`",
+        "crates/taskkit/Cargo.toml: does not offer `task-a`",
     ];
     assert_eq!(found(packages::listed, &files), expected);
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::bail;
-use task_core::{Context, Stage, Task, blocking_task};
+use task_core::{Context, Task, blocking_task, scope::Stage};
 use tokio::time::timeout;
 
 use crate::scope::Recorder;

@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::anyhow;
-use task_core::{Cancelled, Context, Escalation, Readiness, Scope, Stage, StageCell, Step};
+use task_core::{
+    Cancelled, Context, Escalation, Readiness, Step,
+    scope::{Scope, Stage, StageCell},
+};
 
 use crate::scope::Recorder;
 
@@ -16,11 +19,11 @@ use crate::scope::Recorder;
 fn everything_a_task_says_reaches_its_scope() {
     let (recorder, ctx) = Recorder::context();
     ctx.set_ready(true);
-    ctx.status("busy");
+    ctx.set_status("busy");
     ctx.request_stop("enough");
     ctx.escalate(Escalation::EndDrain);
     ctx.record_failure(anyhow!("bad"));
-    ctx.restarted();
+    ctx.record_restart();
     ctx.record_signal("SIGHUP", 2);
     drop(ctx.hold());
     let said = ["ready true", "status busy", "stop enough", "escalate EndDrain", "failure bad"];
@@ -35,11 +38,11 @@ fn everything_a_task_says_reaches_its_scope() {
 fn a_scope_that_says_nothing_is_a_task_alone() {
     let ctx = Context::new(Arc::new(StageCell::new()));
     ctx.set_ready(true);
-    ctx.status("busy");
+    ctx.set_status("busy");
     ctx.request_stop("enough");
     ctx.escalate(Escalation::Abort);
     ctx.record_failure(anyhow!("bad"));
-    ctx.restarted();
+    ctx.record_restart();
     ctx.record_signal("SIGHUP", 2);
     drop(ctx.hold());
     assert_eq!((ctx.name(), ctx.remaining()), ("task", None));

@@ -7,7 +7,10 @@ use std::{
     task::{Context, Waker},
 };
 
-use task_core::{Blocker, Group, GroupSnapshot, GroupView, Step, internal::Level};
+use task_core::{
+    Blocker, Group, GroupSnapshot, Step,
+    scope::{GroupView, Level},
+};
 
 /// A group that says what it is told to say.
 #[derive(Default)]

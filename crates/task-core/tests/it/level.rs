@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use task_core::{WaitFor, internal::Level};
+use task_core::{WaitFor, scope::Level};
 
 /// Counts how often it is woken.
 #[derive(Default)]

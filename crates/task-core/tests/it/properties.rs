@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use task_core::{BoxTask, Context, Phase, StageCell, Task, task_fn};
+use task_core::{BoxTask, Context, Phase, Task, scope::StageCell, task_fn};
 
 /// A task that says something of its own about everything.
 struct Probe<T>(T);

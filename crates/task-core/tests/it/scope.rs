@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Context, Escalation, Scope, StageCell};
+use task_core::{
+    Context, Escalation,
+    scope::{Scope, StageCell},
+};
 
 /// Remembers every call in words.
 #[derive(Default)]

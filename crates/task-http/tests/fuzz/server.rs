@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Context, StageCell, Task};
+use task_core::{Context, Task, scope::StageCell};
 use task_http::HttpTask;
 
 /// Longer than anything takes here; what takes longer is a failure.

@@ -6,8 +6,8 @@ use std::{
 };
 
 use task_core::{
-    Blocker, Context, Group, GroupSnapshot, GroupView, Scope, Stage, StageCell, Step, TaskId,
-    TaskInfo, internal::Level,
+    Blocker, Context, Group, GroupSnapshot, Step, TaskId, TaskInfo,
+    scope::{GroupView, Level, Scope, Stage, StageCell},
 };
 
 /// The group and the one task in it that matters: the server.

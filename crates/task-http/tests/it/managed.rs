@@ -33,13 +33,14 @@ fn waiting(manager: Manager) -> JoinHandle<Report> {
 #[tokio::test(start_paused = true)]
 async fn a_life_as_its_probes_see_it() {
     let (http, address) = bound();
-    let manager = Manager::builder().total(20 * SECOND).drain_delay(5 * SECOND).build().unwrap();
+    let manager =
+        Manager::builder().shutdown_timeout(20 * SECOND).drain_delay(5 * SECOND).build().unwrap();
     manager.run(http).unwrap();
     let consumer = task_fn("consumer", async |ctx: Context| {
         sleep(2 * SECOND).await;
         ctx.set_ready(true);
         ctx.cancelled().await;
-        ctx.status("flushing");
+        ctx.set_status("flushing");
         sleep(3 * SECOND).await;
         Ok(())
     });
@@ -108,7 +109,8 @@ async fn a_client_that_never_gets_its_answer_does_not_make_it_late() {
     let http = http
         .limits(Limits::default().check_time(100 * SECOND).stop_time(100 * SECOND))
         .check("stuck", std::future::pending);
-    let manager = Manager::builder().total(4 * SECOND).cleanup_budget(SECOND).build().unwrap();
+    let manager =
+        Manager::builder().shutdown_timeout(4 * SECOND).cleanup_timeout(SECOND).build().unwrap();
     manager.run(http).unwrap();
     manager
         .run(task_fn("work", async |ctx: Context| {

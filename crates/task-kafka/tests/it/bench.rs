@@ -14,7 +14,10 @@ use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
 };
-use task_core::{Context, Scope, Stage, StageCell, Task};
+use task_core::{
+    Context, Task,
+    scope::{Scope, Stage, StageCell},
+};
 use task_kafka::{
     Counters, Incoming, KafkaTask, Output, Producer, Record, Settings, Sink, Transform, Verdict,
 };

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use task_core::internal::{Level, Wakers};
+use task_core::scope::{Level, Wakers};
 
 use super::{Delivery, MOST_HELPERS, PATIENCE};
 

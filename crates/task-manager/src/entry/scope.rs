@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Escalation, Group, Scope, StageCell};
+use task_core::{
+    Escalation, Group,
+    scope::{Scope, StageCell},
+};
 
 use super::{Entry, READY};
 use crate::{

@@ -125,8 +125,8 @@ async fn a_task_has_not_ended_before_the_group_that_it_dropped_has() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_told_of_a_group_that_was_given_up_is_not_told_again_when_its_task_returns() {
     let outer = Manager::builder()
-        .total(Duration::from_secs(5))
-        .cleanup_budget(Duration::from_millis(4_500))
+        .shutdown_timeout(Duration::from_secs(5))
+        .cleanup_timeout(Duration::from_millis(4_500))
         .build()
         .unwrap();
     let (release, released) = std::sync::mpsc::channel();

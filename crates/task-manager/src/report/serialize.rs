@@ -8,7 +8,7 @@ use task_core::{Outcome, TaskId, TaskReport};
 use super::{CleanupReport, Report};
 use crate::{
     cause::{Cause, CauseKind},
-    failure::{Failure, FailureKind, Origin},
+    failure::{Failure, FailureKind, FailureOrigin},
     label::Repeated,
     panics::{catch, display_alone},
 };
@@ -131,10 +131,10 @@ impl<'a> FailureView<'a> {
             _ => None,
         };
         let origin = match failure.origin {
-            Origin::Task => "task",
-            Origin::Cleanup => "cleanup",
-            Origin::Setup => "setup",
-            Origin::Start => "start",
+            FailureOrigin::Task => "task",
+            FailureOrigin::Cleanup => "cleanup",
+            FailureOrigin::Setup => "setup",
+            FailureOrigin::Start => "start",
         };
         Self {
             origin,

@@ -16,7 +16,7 @@ use crate::{Manager, failure::FailureKind};
 
 fn busy(manager: &Manager, name: &'static str) {
     let task = async move |ctx: Context| {
-        ctx.status(name);
+        ctx.set_status(name);
         pending().await
     };
     manager.run(task_fn(name, task)).unwrap();

@@ -145,7 +145,7 @@ async fn a_handle_keeps_nothing_alive_and_is_refused_once_its_manager_is_gone() 
 fn cleanups_registered_by_many_threads_run_in_the_reverse_order_of_their_registration() {
     let runtime = workers(1);
     // Each hook has a share of this, in real time.
-    let manager = Manager::builder().total(100 * SECOND).cleanup_budget(80 * SECOND);
+    let manager = Manager::builder().shutdown_timeout(100 * SECOND).cleanup_timeout(80 * SECOND);
     let manager = runtime.block_on(async { manager.build().unwrap() });
     let journal = Journal::default();
     let (turn, begin) = (Arc::new(std::sync::Mutex::new(0)), Arc::new(Barrier::new(8)));

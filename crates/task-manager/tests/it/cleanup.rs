@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::anyhow;
-use task_manager::{FailureKind, Handle, Manager, Origin, Outcome, task_fn};
+use task_manager::{FailureKind, FailureOrigin, Manager, ManagerHandle, Outcome, task_fn};
 use tokio::time::Instant;
 
 use crate::support::{Journal, SECOND, slow, worker};
@@ -38,7 +38,7 @@ async fn cleanups_run_in_reverse_order_after_the_tasks_and_a_bad_one_stops_no_ot
     let ends: Vec<_> = report.cleanups().iter().map(|cleanup| cleanup.outcome.unwrap()).collect();
     assert_eq!(ends, [Outcome::Panicked, Outcome::Failed, Outcome::Completed]);
     assert_eq!(report.failures().len(), 2);
-    assert_eq!(report.failures()[1].origin, Origin::Cleanup);
+    assert_eq!(report.failures()[1].origin, FailureOrigin::Cleanup);
     assert_eq!(report.failures()[1].to_string(), "cleanup `second` failed: cannot close");
 }
 
@@ -126,7 +126,7 @@ fn a_dead_runtime_ends_its_tasks_and_cleanups_are_reported_as_not_run() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_budget_cleanups_are_not_run_and_the_report_says_so() {
-    let manager = Manager::builder().cleanup_budget(Duration::ZERO).build().unwrap();
+    let manager = Manager::builder().cleanup_timeout(Duration::ZERO).build().unwrap();
     let journal = Journal::default();
     for name in ["a", "b", "c"] {
         let journal = journal.clone();
@@ -152,7 +152,7 @@ async fn without_a_budget_cleanups_are_not_run_and_the_report_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cleanup_that_registers_itself_again_and_again_ends_with_the_budget() {
-    fn register(handle: Handle, runs: Arc<AtomicUsize>) {
+    fn register(handle: ManagerHandle, runs: Arc<AtomicUsize>) {
         let again = handle.clone();
         let _ = handle.cleanup("again", async move || {
             runs.fetch_add(1, Ordering::SeqCst);

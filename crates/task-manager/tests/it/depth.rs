@@ -11,7 +11,8 @@ use crate::{
 /// So many groups inside each other, around this one.
 fn levels(count: usize, mut manager: Manager) -> Manager {
     for _ in 0..count {
-        let outer = Manager::builder().name("level").total(100 * SECOND).build().unwrap();
+        let outer =
+            Manager::builder().name("level").shutdown_timeout(100 * SECOND).build().unwrap();
         outer.run(manager.into_task()).unwrap();
         manager = outer;
     }

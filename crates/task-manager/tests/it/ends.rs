@@ -234,7 +234,7 @@ async fn a_survived_failure_is_reported_and_the_group_goes_on() {
         .run_ephemeral(task_fn("retrying", async |ctx| {
             for attempt in 0..100 {
                 ctx.record_failure(anyhow!("attempt {attempt}"));
-                ctx.restarted();
+                ctx.record_restart();
             }
             tokio::time::sleep(SECOND).await;
             Ok(())

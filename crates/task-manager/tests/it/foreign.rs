@@ -211,9 +211,9 @@ async fn a_status_is_cut_to_256_bytes_at_a_character() {
     let manager = Manager::new();
     let task = manager
         .run(task_fn("talks", async |ctx: Context| {
-            ctx.status("é".repeat(1_000) + "x");
+            ctx.set_status("é".repeat(1_000) + "x");
             ctx.cancelled().await;
-            ctx.status("x".repeat(200) + &"é".repeat(100));
+            ctx.set_status("x".repeat(200) + &"é".repeat(100));
             Ok(())
         }))
         .unwrap();

@@ -74,7 +74,7 @@ async fn an_abort_escalation_ends_drain_and_grace_now_and_shortens_the_cleanup()
 
 #[tokio::test(start_paused = true)]
 async fn without_a_limit_an_escalation_still_aborts_and_cleanups_keep_their_budget() {
-    let manager = Manager::builder().total(Timeout::Never).build().unwrap();
+    let manager = Manager::builder().shutdown_timeout(Timeout::Never).build().unwrap();
     manager.cleanup("hangs", async || std::future::pending().await).unwrap();
     let hurrying = async |ctx: Context| {
         ctx.cancelled().await;
@@ -92,7 +92,7 @@ async fn without_a_limit_an_escalation_still_aborts_and_cleanups_keep_their_budg
     assert_eq!(report.steps().ended.as_secs(), 1_000, "{report}");
     assert_eq!(report.steps().budget, None);
 
-    let manager = Manager::builder().total(Timeout::Never).build().unwrap();
+    let manager = Manager::builder().shutdown_timeout(Timeout::Never).build().unwrap();
     manager.cleanup("hangs", async || std::future::pending().await).unwrap();
     let error = manager.shutdown().await.unwrap_err();
     let took = error.report().unwrap().steps().ended;
@@ -101,7 +101,7 @@ async fn without_a_limit_an_escalation_still_aborts_and_cleanups_keep_their_budg
 
 #[tokio::test(start_paused = true)]
 async fn in_a_hurry_cleanups_share_the_short_budget() {
-    let manager = Manager::builder().short_cleanup_budget(SECOND / 2).build().unwrap();
+    let manager = Manager::builder().escalated_cleanup_timeout(SECOND / 2).build().unwrap();
     for name in ["second", "first"] {
         manager
             .cleanup(name, async || {

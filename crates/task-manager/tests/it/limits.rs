@@ -10,8 +10,9 @@ use crate::support::{SECOND, worker};
 #[test]
 fn a_hundred_years_can_be_asked_for_and_no_more() {
     let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    let build =
-        |drain| Manager::builder().total(task_manager::Timeout::Never).drain_delay(drain).build();
+    let build = |drain| {
+        Manager::builder().shutdown_timeout(task_manager::Timeout::Never).drain_delay(drain).build()
+    };
     drop(build(longest).unwrap());
     let error = build(longest + Duration::from_nanos(1)).unwrap_err();
     assert!(error.to_string().contains("drain delay is over 100 years"), "{error}");
@@ -19,20 +20,20 @@ fn a_hundred_years_can_be_asked_for_and_no_more() {
 
 #[test]
 fn budgets_that_leave_no_time_to_stop_are_an_error() {
-    let error = Manager::builder().total(SECOND).build().unwrap_err();
+    let error = Manager::builder().shutdown_timeout(SECOND).build().unwrap_err();
     assert!(error.to_string().contains("the total of 1s must exceed"), "{error}");
     assert!(error.is_no_time_to_stop() && !error.is_too_long());
-    let builder = Manager::builder().drain_delay(SECOND).total(6 * SECOND + SECOND / 10);
+    let builder = Manager::builder().drain_delay(SECOND).shutdown_timeout(6 * SECOND + SECOND / 10);
     drop(builder.clone().build().unwrap());
-    builder.cleanup_budget(5 * SECOND + Duration::from_nanos(1)).build().unwrap_err();
-    let error = Manager::builder().short_cleanup_budget(Duration::MAX).build().unwrap_err();
+    builder.cleanup_timeout(5 * SECOND + Duration::from_nanos(1)).build().unwrap_err();
+    let error = Manager::builder().escalated_cleanup_timeout(Duration::MAX).build().unwrap_err();
     assert!(error.to_string().contains("short cleanup budget is over 100 years"), "{error}");
     let error = Manager::builder().drain_delay(Duration::MAX).build().unwrap_err();
     assert_eq!(error.to_string(), "the drain delay is over 100 years: say less");
     assert!(error.is_too_long() && !error.is_no_time_to_stop());
-    let error = Manager::builder().total(Duration::MAX).build().unwrap_err();
+    let error = Manager::builder().shutdown_timeout(Duration::MAX).build().unwrap_err();
     assert_eq!(error.to_string(), "the total is over 100 years: say `Timeout::Never`, or less");
-    let error = Manager::builder().cleanup_budget(Duration::MAX).build().unwrap_err();
+    let error = Manager::builder().cleanup_timeout(Duration::MAX).build().unwrap_err();
     assert!(error.to_string().contains("cleanup budget is over 100 years"), "{error}");
     let error = Manager::builder().start_timeout(Duration::MAX).build().unwrap_err();
     assert!(error.to_string().contains("start timeout is over 100 years"), "{error}");

@@ -213,7 +213,7 @@ async fn every_five_seconds_the_log_names_who_is_still_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn who_has_not_been_asked_to_stop_is_not_named_and_the_cleanup_that_runs_is() {
     let (lines, _guard) = record();
-    let manager = Manager::builder().cleanup_budget(10 * SECOND).build().unwrap();
+    let manager = Manager::builder().cleanup_timeout(10 * SECOND).build().unwrap();
     manager.run(slow("slow", 6 * SECOND, &Journal::default())).unwrap();
     manager.run(worker("probes").in_phase(Phase::SUPPORT)).unwrap();
     manager
@@ -262,7 +262,7 @@ async fn readiness_and_the_stop_of_one_task_are_events_too() {
 #[tokio::test(start_paused = true)]
 async fn who_is_given_up_and_what_comes_too_late_are_events_and_a_failed_cleanup_is_an_error() {
     let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
-    let builder = Manager::builder().total(4 * SECOND).cleanup_budget(SECOND);
+    let builder = Manager::builder().shutdown_timeout(4 * SECOND).cleanup_timeout(SECOND);
     let manager = builder.build().unwrap();
     let (release, held) = tokio::sync::oneshot::channel::<()>();
     let holder = async |ctx: Context| {

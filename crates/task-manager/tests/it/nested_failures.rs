@@ -58,8 +58,12 @@ fn what_went_wrong_in_a_nested_group_is_not_lost_with_the_runtime_of_its_task() 
 
 #[tokio::test(start_paused = true)]
 async fn what_went_wrong_in_a_nested_group_is_not_lost_when_the_outer_one_aborts_it() {
-    let outer =
-        Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND).build().unwrap();
+    let outer = Manager::builder()
+        .name("outer")
+        .shutdown_timeout(5 * SECOND)
+        .cleanup_timeout(SECOND)
+        .build()
+        .unwrap();
     // Its clock is another one.
     tokio::time::sleep(7 * SECOND).await;
     let inner = named("ingest");
@@ -70,7 +74,7 @@ async fn what_went_wrong_in_a_nested_group_is_not_lost_when_the_outer_one_aborts
             tokio::time::sleep(60 * SECOND).await;
             drop(hold);
         });
-        ctx.status("held");
+        ctx.set_status("held");
         ctx.cancelled().await;
         Ok(())
     };
@@ -102,7 +106,8 @@ async fn what_went_wrong_in_a_nested_group_is_not_lost_when_the_outer_one_aborts
 #[tokio::test(start_paused = true)]
 async fn what_went_wrong_in_a_nested_group_that_is_over_is_not_lost_with_a_task_that_never_heard_of_it()
  {
-    let outer = Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND);
+    let outer =
+        Manager::builder().name("outer").shutdown_timeout(5 * SECOND).cleanup_timeout(SECOND);
     let outer = outer.build().unwrap();
     let inner = named("ingest");
     inner

@@ -97,8 +97,12 @@ async fn waiting_for_an_enclosing_manager_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn an_inner_shutdown_that_has_begun_keeps_to_the_outer_deadline() {
-    let outer =
-        Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND).build().unwrap();
+    let outer = Manager::builder()
+        .name("outer")
+        .shutdown_timeout(5 * SECOND)
+        .cleanup_timeout(SECOND)
+        .build()
+        .unwrap();
     let inner = named("ingest");
     inner.run(deaf("deaf")).unwrap();
     inner.run(task_fn("bad", async |_| Err(anyhow!("no")))).unwrap();
@@ -115,9 +119,13 @@ async fn an_inner_shutdown_that_has_begun_keeps_to_the_outer_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn inner_cleanups_that_run_already_keep_to_the_outer_deadline_too() {
-    let outer = Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND);
+    let outer =
+        Manager::builder().name("outer").shutdown_timeout(5 * SECOND).cleanup_timeout(SECOND);
     let outer = outer.build().unwrap();
-    let inner = Manager::builder().name("ingest").total(60 * SECOND).cleanup_budget(50 * SECOND);
+    let inner = Manager::builder()
+        .name("ingest")
+        .shutdown_timeout(60 * SECOND)
+        .cleanup_timeout(50 * SECOND);
     let inner = inner.build().unwrap();
     inner.run(worker("consumer")).unwrap();
     let (tell, told) = tokio::sync::oneshot::channel();
@@ -214,8 +222,12 @@ async fn the_outer_drain_and_stop_are_one_cause_and_no_later_trigger_of_the_inne
 
 #[tokio::test(start_paused = true)]
 async fn a_nested_group_that_is_stopped_alone_still_keeps_to_the_outer_deadline() {
-    let outer =
-        Manager::builder().name("outer").total(5 * SECOND).cleanup_budget(SECOND).build().unwrap();
+    let outer = Manager::builder()
+        .name("outer")
+        .shutdown_timeout(5 * SECOND)
+        .cleanup_timeout(SECOND)
+        .build()
+        .unwrap();
     let inner = named("ingest");
     inner.run(deaf("deaf")).unwrap();
     let task = outer.run_ephemeral(inner.into_task()).unwrap();

@@ -9,7 +9,12 @@ use crate::{
 
 /// A group whose drain alone is longer than the default total of a group.
 fn long_drain() -> Manager {
-    Manager::builder().name("outer").total(90 * SECOND).drain_delay(60 * SECOND).build().unwrap()
+    Manager::builder()
+        .name("outer")
+        .shutdown_timeout(90 * SECOND)
+        .drain_delay(60 * SECOND)
+        .build()
+        .unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,7 +60,8 @@ async fn a_nested_group_of_support_tasks_alone_drains_until_the_outer_drain_is_o
 #[tokio::test(start_paused = true)]
 async fn the_total_of_a_nested_group_is_counted_from_the_outer_stop_on() {
     let outer = long_drain();
-    let inner = Manager::builder().name("ingest").total(5 * SECOND).cleanup_budget(SECOND);
+    let inner =
+        Manager::builder().name("ingest").shutdown_timeout(5 * SECOND).cleanup_timeout(SECOND);
     let inner = inner.build().unwrap();
     inner.run(deaf("deaf")).unwrap();
     outer.run(inner.into_task()).unwrap();

@@ -18,7 +18,7 @@ pub(crate) async fn eventful() -> ShutdownError {
     manager.run(slow("job", 2 * SECOND, &journal)).unwrap();
     manager
         .run(task_fn("stuck", async |ctx: Context| {
-            ctx.status("flushing 120 messages");
+            ctx.set_status("flushing 120 messages");
             std::future::pending().await
         }))
         .unwrap();

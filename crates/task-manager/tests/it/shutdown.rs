@@ -66,7 +66,7 @@ async fn what_cannot_be_dropped_is_abandoned_and_named_with_its_status() {
     let (release, held) = tokio::sync::oneshot::channel::<()>();
     let task = manager
         .run(task_fn("stuck", async |ctx| {
-            ctx.status("waiting for a broker");
+            ctx.set_status("waiting for a broker");
             let hold = ctx.hold();
             tokio::spawn(async move {
                 let _ = held.await;
@@ -126,8 +126,11 @@ async fn a_phase_that_comes_up_late_moves_the_deadline_of_the_one_that_is_stoppe
 async fn a_phase_that_comes_up_late_leaves_those_before_it_time_to_end() {
     let kept = Kept::default();
     let keeping = kept.clone();
-    let manager =
-        Manager::builder().total(10 * SECOND).cleanup_budget(Duration::ZERO).build().unwrap();
+    let manager = Manager::builder()
+        .shutdown_timeout(10 * SECOND)
+        .cleanup_timeout(Duration::ZERO)
+        .build()
+        .unwrap();
     let held = task_fn("held", async move |ctx: Context| {
         keeping.keep(&ctx);
         Ok(())
@@ -164,7 +167,7 @@ async fn remaining_tells_the_time_to_the_tasks_own_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_limit_nobody_is_aborted() {
-    let manager = Manager::builder().total(Timeout::Never).build().unwrap();
+    let manager = Manager::builder().shutdown_timeout(Timeout::Never).build().unwrap();
     let journal = Journal::default();
     manager.run(slow("slow", 100_000 * SECOND, &journal)).unwrap();
     manager.shutdown().await.unwrap();
@@ -235,9 +238,9 @@ async fn a_dropped_manager_stops_its_tasks_and_runs_its_cleanups() {
 async fn drain_grace_and_cleanups_together_stay_within_the_total() {
     for drain in [0, 3, 9] {
         let manager = Manager::builder()
-            .total(15 * SECOND)
+            .shutdown_timeout(15 * SECOND)
             .drain_delay(drain * SECOND)
-            .cleanup_budget(5 * SECOND)
+            .cleanup_timeout(5 * SECOND)
             .build()
             .unwrap();
         for phase in [0, 100, 150, 200] {

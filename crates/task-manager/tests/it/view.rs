@@ -25,7 +25,7 @@ fn exits(snapshot: &GroupSnapshot) -> Vec<(Option<&str>, Outcome, u64)> {
 #[tokio::test(start_paused = true)]
 async fn the_view_tells_during_a_shutdown_what_the_report_tells_after_it() {
     let journal = Journal::default();
-    let manager = Manager::builder().total(20 * SECOND).build().unwrap();
+    let manager = Manager::builder().shutdown_timeout(20 * SECOND).build().unwrap();
     manager.cleanup("first", async || Ok(())).unwrap();
     manager
         .cleanup("second", async || {
@@ -238,8 +238,10 @@ async fn a_cleanup_that_is_registered_is_a_change_of_the_group() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outer_deadline_that_shortens_a_shutdown_is_a_change_of_the_inner_group() {
-    let outer = Manager::builder().total(20 * SECOND).drain_delay(9 * SECOND).build().unwrap();
-    let inner = Manager::builder().total(60 * SECOND).drain_delay(30 * SECOND).build().unwrap();
+    let outer =
+        Manager::builder().shutdown_timeout(20 * SECOND).drain_delay(9 * SECOND).build().unwrap();
+    let inner =
+        Manager::builder().shutdown_timeout(60 * SECOND).drain_delay(30 * SECOND).build().unwrap();
     inner.run(worker("work")).unwrap();
     let mut group = inner.group();
     let budget = |snapshot: GroupSnapshot| snapshot.shutdown.and_then(|shutdown| shutdown.budget);

@@ -4,7 +4,7 @@ use std::future::pending;
 
 use anyhow::anyhow;
 use shuttle::{future::block_on, thread};
-use task_manager::{CauseKind, Context, Origin, Outcome, Phase, Task, task_fn};
+use task_manager::{CauseKind, Context, FailureOrigin, Outcome, Phase, Task, task_fn};
 
 use crate::{CountDrop, TOTAL, Traces, explore, hasty, patient, report, turns, worker};
 
@@ -47,7 +47,8 @@ fn a_task_that_hears_nothing_is_aborted_or_given_up_and_the_wait_ends() {
         let outcome = task.outcome().expect("ended");
         assert!(matches!(outcome, Outcome::Aborted | Outcome::Abandoned), "{report}");
         assert!(traces.drops() == 1 || outcome == Outcome::Abandoned, "{report}");
-        let failures = report.failures().iter().filter(|failure| failure.origin == Origin::Task);
+        let failures =
+            report.failures().iter().filter(|failure| failure.origin == FailureOrigin::Task);
         assert_eq!(failures.count(), 1, "{report}");
     });
 }
@@ -87,7 +88,8 @@ fn a_hold_released_while_its_task_is_given_up_makes_one_outcome() {
         assert_eq!(totals.of(outcome), 1, "{report}");
         let ends = totals.completed + totals.aborted + totals.abandoned;
         assert_eq!((totals.started, ends), (1, 1), "{report}");
-        let failures = report.failures().iter().filter(|failure| failure.origin == Origin::Task);
+        let failures =
+            report.failures().iter().filter(|failure| failure.origin == FailureOrigin::Task);
         assert_eq!(failures.count(), usize::from(!outcome.is_clean()), "{report}");
         assert_eq!(block_on(task.ended()), outcome);
     });
@@ -105,7 +107,7 @@ fn a_cleanup_that_hangs_fails_or_ends_is_told_apart_and_the_next_one_runs() {
         assert_eq!(names, ["hanging", "bad", "good"], "{report}");
         for cleanup in report.cleanups() {
             let failures = report.failures().iter().filter(|failure| {
-                failure.origin == Origin::Cleanup && failure.name == cleanup.name
+                failure.origin == FailureOrigin::Cleanup && failure.name == cleanup.name
             });
             let count = failures.count();
             match cleanup.outcome {

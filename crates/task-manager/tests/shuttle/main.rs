@@ -41,14 +41,14 @@ fn explore(body: fn()) {
 
 /// A manager without a limit: whoever is waited for ends.
 fn patient() -> Manager {
-    Manager::builder().total(Timeout::Never).without_panic_hook().build().unwrap()
+    Manager::builder().shutdown_timeout(Timeout::Never).without_panic_hook().build().unwrap()
 }
 
 /// Less than the time between two reminders, so that the first timer is the deadline.
 const TOTAL: Duration = Duration::from_secs(2);
 
 fn hasty() -> Manager {
-    let builder = Manager::builder().total(TOTAL).cleanup_budget(TOTAL / 2);
+    let builder = Manager::builder().shutdown_timeout(TOTAL).cleanup_timeout(TOTAL / 2);
     builder.without_panic_hook().build().unwrap()
 }
 

@@ -10,7 +10,7 @@ use shuttle::{
     future::{self, block_on},
     thread,
 };
-use task_manager::{CauseKind, Context, Handle, Outcome, Phase, Step, Task, task_fn};
+use task_manager::{CauseKind, Context, ManagerHandle, Outcome, Phase, Step, Task, task_fn};
 
 use crate::{Traces, check_admission, explore, patient, report, worker};
 
@@ -61,7 +61,7 @@ fn a_cleanup_that_races_the_end_is_run_once_or_handed_back() {
     explore(|| {
         let manager = patient();
         let runs = Arc::new(AtomicUsize::new(0));
-        let register = |handle: Handle| {
+        let register = |handle: ManagerHandle| {
             let runs = Arc::clone(&runs);
             thread::spawn(move || {
                 let hook = async move || {

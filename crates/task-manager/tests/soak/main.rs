@@ -59,7 +59,7 @@ fn memory_is_flat_over_ephemeral_tasks_that_end_cleanly() {
             for _ in 0..count / 100 {
                 let tasks = (0..100).map(|_| {
                     let job = task_fn("job", async |ctx: Context| {
-                        ctx.status("at it");
+                        ctx.set_status("at it");
                         tokio::task::yield_now().await;
                         Ok(())
                     });
@@ -95,7 +95,7 @@ fn memory_is_bounded_over_failures_that_a_task_survives() {
         assert_flat("failures", async |count| {
             for attempt in 0..count {
                 ctx.record_failure(anyhow!("attempt {attempt}"));
-                ctx.restarted();
+                ctx.record_restart();
             }
         })
         .await;
@@ -111,7 +111,8 @@ fn memory_is_bounded_over_tasks_that_fail_while_the_group_drains() {
     let _turn = turn();
     runtime().block_on(async {
         let hour = Duration::from_secs(3_600);
-        let manager = Manager::builder().total(2 * hour).drain_delay(hour).build().unwrap();
+        let manager =
+            Manager::builder().shutdown_timeout(2 * hour).drain_delay(hour).build().unwrap();
         manager
             .run(task_fn("work", async |ctx: Context| {
                 ctx.cancelled().await;

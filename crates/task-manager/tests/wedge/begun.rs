@@ -44,7 +44,7 @@ fn all_managers_in_one_process_keep_their_own_deadlines() {
     child::run(|| {
         workers(2).block_on(async {
             let (long, soon) = (short(), short());
-            let long = long.total(2 * SECOND).build().unwrap();
+            let long = long.shutdown_timeout(2 * SECOND).build().unwrap();
             let soon = soon.build().unwrap();
             long.run(worker("healthy")).unwrap();
             block_workers(|task| soon.run(task).unwrap(), 2);
@@ -75,7 +75,7 @@ fn all_managers_in_one_process_keep_their_own_deadlines() {
 fn an_abort_escalation_takes_effect_with_every_worker_blocked() {
     child::run(|| {
         workers(2).block_on(async {
-            let manager = Manager::builder().total(20 * SECOND).build().unwrap();
+            let manager = Manager::builder().shutdown_timeout(20 * SECOND).build().unwrap();
             block_workers(|task| manager.run(task).unwrap(), 2);
             // As the thread of a signal task does.
             let (tell, context) = mpsc::channel();

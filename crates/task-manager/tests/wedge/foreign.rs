@@ -88,7 +88,7 @@ fn the_deadline_thread_drops_nothing_of_the_users() {
         const ROUNDS: usize = 500;
         workers(2).block_on(async {
             for _ in 0..ROUNDS {
-                let manager = Manager::builder().total(60 * SECOND).build().unwrap();
+                let manager = Manager::builder().shutdown_timeout(60 * SECOND).build().unwrap();
                 let observed = Observed;
                 manager.run(worker("keeps the thread watching")).unwrap();
                 manager.run(task_fn("fails", async move |_| Err(observed.into()))).unwrap();

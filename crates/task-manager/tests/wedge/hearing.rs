@@ -24,7 +24,7 @@ fn a_waker_that_blocks_keeps_nobody_from_hearing_of_a_change_while_the_group_run
             let changes = change.clone();
             let changing = async move |ctx: task_manager::Context| {
                 changes.notified().await;
-                ctx.status("changed");
+                ctx.set_status("changed");
                 Ok(())
             };
             manager.run(worker("other")).unwrap();

@@ -60,7 +60,7 @@ fn no_thread_of_ours_runs_while_nothing_is_due() {
             service.run(worker("idle")).unwrap();
             let busy = service.run(task_fn("busy", async |ctx| {
                 while !ctx.is_cancelled() {
-                    ctx.status("busy");
+                    ctx.set_status("busy");
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 Ok(())
@@ -127,7 +127,10 @@ fn leaves_the_runtime_time(behind: Duration, leap: Duration) {
             let _: Poll<()> = jump.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             // The thread looks at all deadlines when one comes that is sooner than those that it knows.
             let total = Duration::from_millis(300);
-            let sooner = Manager::builder().total(total).cleanup_budget(Duration::ZERO).build()?;
+            let sooner = Manager::builder()
+                .shutdown_timeout(total)
+                .cleanup_timeout(Duration::ZERO)
+                .build()?;
             sooner.run(worker("sooner")).unwrap();
             sooner.stop();
             thread::sleep(total);

@@ -14,7 +14,8 @@ use crate::{
 fn what_goes_wrong_in_a_task_that_was_given_up_is_in_the_report_as_long_as_that_is_not_made() {
     child::run(|| {
         workers(2).block_on(async {
-            let manager = short().total(4 * SECOND).cleanup_budget(3 * SECOND).build().unwrap();
+            let manager =
+                short().shutdown_timeout(4 * SECOND).cleanup_timeout(3 * SECOND).build().unwrap();
             let (release, released) = mpsc::channel::<()>();
             let stuck = manager
                 .run(task_fn("stuck", async move |_| {

@@ -157,7 +157,11 @@ fn a_stop_reaches_twelve_levels_down_with_every_worker_blocked() {
 fn a_nested_group_that_is_polled_first_in_the_time_to_join_lets_its_tasks_end_cleanly() {
     child::run(|| {
         workers(1).block_on(async {
-            let outer = short().total(2 * SECOND).cleanup_budget(Duration::ZERO).build().unwrap();
+            let outer = short()
+                .shutdown_timeout(2 * SECOND)
+                .cleanup_timeout(Duration::ZERO)
+                .build()
+                .unwrap();
             let blocker = async |ctx: Context| {
                 ctx.cancelled().await;
                 // Until after the last deadline, and not as long as aborted tasks are waited for.

@@ -44,7 +44,7 @@ fn the_log_lines_of_forty_nested_groups_that_block_hold_the_outer_one_no_longer_
     child::run(|| {
         workers(2).block_on(async {
             let armed = BlockingSink::install();
-            let outer = short().name("outer").total(2 * SECOND).build().unwrap();
+            let outer = short().name("outer").shutdown_timeout(2 * SECOND).build().unwrap();
             for phase in 0..40 {
                 let inner = Manager::builder().name("inner").build().unwrap();
                 inner.run(worker("work")).unwrap();

@@ -147,8 +147,11 @@ fn a_log_sink_that_blocks_costs_one_thread_and_not_one_for_each_step() {
         workers(2).block_on(async {
             let armed = BlockingSink::install();
             let budget = Duration::from_millis(800);
-            let manager =
-                Manager::builder().total(2 * SECOND).cleanup_budget(budget).build().unwrap();
+            let manager = Manager::builder()
+                .shutdown_timeout(2 * SECOND)
+                .cleanup_timeout(budget)
+                .build()
+                .unwrap();
             for phase in 0..40 {
                 manager.run(worker("waits").in_phase(Phase::new(phase))).unwrap();
             }
@@ -212,7 +215,7 @@ fn with_every_worker_blocked_the_log_names_after_five_seconds_who_is_waited_for_
         tracing::subscriber::set_global_default(lines.clone()).unwrap();
         let runtime = workers(2);
         let entered = runtime.enter();
-        let manager = short().total(6 * SECOND).build().unwrap();
+        let manager = short().shutdown_timeout(6 * SECOND).build().unwrap();
         block_workers(|task| manager.run(task).unwrap(), 2);
         let began = Instant::now();
         manager.stop();

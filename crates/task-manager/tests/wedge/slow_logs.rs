@@ -163,7 +163,7 @@ fn an_abort_escalation_is_not_held_by_the_log_line_of_the_trigger_that_it_is() {
     child::run(|| {
         workers(4).block_on(async {
             let armed = BlockingSink::install();
-            let manager = short().total(3 * SECOND).build().unwrap();
+            let manager = short().shutdown_timeout(3 * SECOND).build().unwrap();
             manager.run(deaf("deaf")).unwrap();
             let ctx = context(&manager);
             tokio::time::sleep(SETTLED).await;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use task_manager::{
-    BoxTask, Builder, Context, Manager, Outcome, Report, Task, TaskHandle, task_fn,
+    BoxTask, Context, Manager, ManagerBuilder, Outcome, Report, Task, TaskHandle, task_fn,
 };
 use tokio::runtime::{self, Runtime};
 
@@ -22,8 +22,8 @@ pub(crate) const SHORT_GRACE: Duration = Duration::from_millis(250);
 const SLACK: Duration = Duration::from_millis(400);
 
 /// A shutdown of a second in all, 200 ms of it for cleanups.
-pub(crate) fn short() -> Builder {
-    Manager::builder().total(SECOND).cleanup_budget(Duration::from_millis(200))
+pub(crate) fn short() -> ManagerBuilder {
+    Manager::builder().shutdown_timeout(SECOND).cleanup_timeout(Duration::from_millis(200))
 }
 
 /// A runtime that is never dropped, for that would wait for its blocked workers.
@@ -50,7 +50,7 @@ where
     let tasks = (0..count).map(|index| {
         let blocked = blocked.clone();
         let task = task_fn(format!("stuck-{index}"), async move |ctx| {
-            ctx.status("in a loop without await");
+            ctx.set_status("in a loop without await");
             blocked.send(()).unwrap();
             block();
             Ok(())

@@ -82,7 +82,7 @@ async fn a_method_and_its_state_are_an_action() {
     impl Tail {
         async fn advance(&mut self, ctx: Context) -> anyhow::Result<()> {
             self.0 += 1;
-            ctx.status(format!("at {}", self.0));
+            ctx.set_status(format!("at {}", self.0));
             Ok(())
         }
     }

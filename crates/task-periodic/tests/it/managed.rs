@@ -8,15 +8,15 @@ use std::{
     },
 };
 
-use task_core::{Outcome, StageCell, Task};
+use task_core::{Outcome, Task, scope::StageCell};
 use task_manager::{FailureKind, Manager};
-use task_periodic::{LoopTask, OnFailure, PollTask, RunTimeout};
+use task_periodic::{LoopTask, OnFailure, PollTask};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::rig::{ms, secs};
 
 fn manager() -> Manager {
-    Manager::builder().total(secs(20)).cleanup_budget(secs(1)).build().unwrap()
+    Manager::builder().shutdown_timeout(secs(20)).cleanup_timeout(secs(1)).build().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +83,7 @@ async fn survived_failures_and_panics_and_timeouts_are_in_the_report_if_so_set()
     let failing = LoopTask::new("failing", secs(60), async |_| anyhow::bail!("no disk")).unwrap();
     let panicking = LoopTask::new("panicking", secs(60), async |_| panic!("no memory")).unwrap();
     let late = LoopTask::new("late", secs(60), async |_| pending().await);
-    let late = late.unwrap().run_timeout(RunTimeout::After(secs(2)));
+    let late = late.unwrap().run_timeout(secs(2));
     manager.run(failing.on_failure(OnFailure::Record)).unwrap();
     manager.run(panicking.on_failure(OnFailure::Record)).unwrap();
     manager.run(late.on_failure(OnFailure::Record)).unwrap();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use task_core::{Context, Task};
-use task_periodic::{Action, LoopTask, OnFailure, RunTimeout};
+use task_periodic::{Action, LoopTask, OnFailure};
 
 use crate::rig::{Rig, ms, secs};
 
@@ -39,7 +39,7 @@ where
 {
     let rig = Rig::new();
     let task = LoopTask::with_action("loop", secs(10), First(Some(make))).unwrap();
-    rig.run_for(ms(25_500), task.run_timeout(RunTimeout::After(secs(5)))).await.unwrap();
+    rig.run_for(ms(25_500), task.run_timeout(secs(5))).await.unwrap();
     assert!(rig.last_status().starts_with("3 runs, 1 failed; "), "{}", rig.last_status());
     rig.statuses()
 }

@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Context, Scope, Stage, StageCell, Task};
+use task_core::{
+    Context, Task,
+    scope::{Scope, Stage, StageCell},
+};
 use tokio::{
     task::consume_budget,
     time::{Instant, advance, sleep, timeout},

@@ -54,7 +54,7 @@ async fn a_task_that_waits_for_its_first_run_says_so() {
 async fn what_the_action_says_stays_until_the_end_of_the_run() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(1), async |ctx: Context| {
-        ctx.status("page 1 of 9");
+        ctx.set_status("page 1 of 9");
         sleep(secs(100)).await;
         Ok(())
     });

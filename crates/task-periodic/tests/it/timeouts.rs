@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use task_periodic::{LoopTask, OnFailure, PollTask, RunTimedOut, RunTimeout};
+use task_periodic::{LoopTask, OnFailure, PollTask, RunTimedOut};
 use tokio::time::sleep;
 
 use crate::rig::{Rig, ms, secs};
@@ -33,7 +33,7 @@ async fn a_run_that_takes_too_long_is_dropped_and_has_failed() {
             pending().await
         }
     });
-    let task = task.unwrap().run_timeout(RunTimeout::After(secs(4)));
+    let task = task.unwrap().run_timeout(secs(4));
     rig.run_for(secs(25), task).await.unwrap();
     assert_eq!((rig.starts(), drops.load(Ordering::SeqCst)), (vec![0, 10_000, 20_000], 3));
     assert!(rig.last_status().ends_with("last: run took longer than 4s"), "{}", rig.last_status());
@@ -46,7 +46,7 @@ async fn a_result_that_is_ready_at_the_limit_counts() {
         sleep(secs(4)).await;
         Ok(())
     });
-    let task = task.unwrap().run_timeout(RunTimeout::After(secs(4))).on_failure(OnFailure::Fail);
+    let task = task.unwrap().run_timeout(secs(4)).on_failure(OnFailure::Fail);
     rig.run_for(secs(5), task).await.unwrap();
 }
 
@@ -60,7 +60,7 @@ async fn a_run_that_is_never_idle_times_out() {
             Ok(())
         }
     });
-    let task = task.unwrap().run_timeout(RunTimeout::After(secs(4))).on_failure(OnFailure::Fail);
+    let task = task.unwrap().run_timeout(secs(4)).on_failure(OnFailure::Fail);
     let error = rig.run_for(secs(50), task).await.unwrap_err();
     assert_eq!(error.downcast_ref::<RunTimedOut>().unwrap().limit(), secs(4));
 }
@@ -69,7 +69,7 @@ async fn a_run_that_is_never_idle_times_out() {
 async fn the_error_of_a_timeout_tells_the_limit() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(1), async |_| pending().await).unwrap();
-    let task = task.run_timeout(RunTimeout::After(secs(3))).on_failure(OnFailure::FailAfter(2));
+    let task = task.run_timeout(secs(3)).on_failure(OnFailure::FailAfter(2));
     let error = rig.run(task).await.unwrap_err();
     assert_eq!(format!("{error:#}"), "2 runs in a row failed: run took longer than 3s");
     assert_eq!(error.downcast_ref::<RunTimedOut>().unwrap().limit(), secs(3));
@@ -79,7 +79,7 @@ async fn the_error_of_a_timeout_tells_the_limit() {
 async fn a_run_still_times_out_after_the_stop() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(1), async |_| pending().await).unwrap();
-    rig.run_for(secs(1), task.run_timeout(RunTimeout::After(secs(3)))).await.unwrap();
+    rig.run_for(secs(1), task.run_timeout(secs(3))).await.unwrap();
     assert_eq!(rig.now(), 3000);
 }
 
@@ -87,7 +87,7 @@ async fn a_run_still_times_out_after_the_stop() {
 async fn no_limit_is_too_short_or_too_long_to_work() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(1), async |_| Ok(())).unwrap();
-    let task = task.run_timeout(RunTimeout::After(Duration::ZERO)).on_failure(OnFailure::Fail);
+    let task = task.run_timeout(Duration::ZERO).on_failure(OnFailure::Fail);
     rig.run_for(secs(1), task).await.unwrap();
 
     let rig = Rig::new();
@@ -95,6 +95,6 @@ async fn no_limit_is_too_short_or_too_long_to_work() {
         sleep(secs(1)).await;
         Ok(())
     });
-    let task = task.unwrap().run_timeout(RunTimeout::After(Duration::MAX));
+    let task = task.unwrap().run_timeout(Duration::MAX);
     rig.run_for(secs(10), task.on_failure(OnFailure::Fail)).await.unwrap();
 }

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::anyhow;
-use task_manager::{Builder, Context, Manager, task_fn};
+use task_manager::{Context, Manager, ManagerBuilder, task_fn};
 use task_service::{ExitCodes, ReportTo, Service};
 
 use crate::child::SCENARIO;
@@ -30,11 +30,11 @@ fn number(code: ExitCode) -> i32 {
 
 fn run(scenario: &str) -> Option<ExitCode> {
     let service = Service::new().manager(|manager| manager.name("example"));
-    let short = |manager: Builder| {
+    let short = |manager: ManagerBuilder| {
         manager
             .name("example")
-            .total(Duration::from_secs(1))
-            .cleanup_budget(Duration::from_millis(200))
+            .shutdown_timeout(Duration::from_secs(1))
+            .cleanup_timeout(Duration::from_millis(200))
     };
     Some(match scenario {
         "completes" => task_service::main(async |manager| {

@@ -9,8 +9,8 @@ use std::{
 };
 
 use task_core::{
-    Context, Escalation, Group, GroupSnapshot, GroupView, Scope, Stage, StageCell, Step, TaskId,
-    TaskInfo, internal::Level,
+    Context, Escalation, Group, GroupSnapshot, Step, TaskId, TaskInfo,
+    scope::{GroupView, Level, Scope, Stage, StageCell},
 };
 
 use crate::scenario::say;

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::anyhow;
 use task_manager::{
-    Context, Handle, Manager, Phase, Report, ShutdownError, Step, Task, TaskHandle, task_fn,
+    Context, Manager, ManagerHandle, Phase, Report, ShutdownError, Step, Task, TaskHandle, task_fn,
 };
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
@@ -95,12 +95,16 @@ pub(super) fn play(schedule: &Schedule) {
     });
 }
 
-async fn live(schedule: &Schedule, books: &Arc<Books>, gate: &Gate) -> (Handle, Vec<Verdict>) {
+async fn live(
+    schedule: &Schedule,
+    books: &Arc<Books>,
+    gate: &Gate,
+) -> (ManagerHandle, Vec<Verdict>) {
     let Schedule { stop, drain, cleanup, only_failures_stop, deeds, ending } = schedule;
     let builder = Manager::builder()
-        .total(*stop + *drain + *cleanup)
+        .shutdown_timeout(*stop + *drain + *cleanup)
         .drain_delay(*drain)
-        .cleanup_budget(*cleanup);
+        .cleanup_timeout(*cleanup);
     let builder = if *only_failures_stop { builder.only_failures_stop() } else { builder };
     let manager = builder.without_panic_hook().build().unwrap();
     let handle = manager.handle();
@@ -147,7 +151,7 @@ async fn live(schedule: &Schedule, books: &Arc<Books>, gate: &Gate) -> (Handle, 
 }
 
 fn run(
-    handle: &Handle,
+    handle: &ManagerHandle,
     books: &Arc<Books>,
     gate: &Gate,
     critical: bool,
@@ -185,7 +189,7 @@ fn run(
 async fn behave(
     behaviour: Behaviour,
     ctx: &Context,
-    handle: &Handle,
+    handle: &ManagerHandle,
     books: &Arc<Books>,
     gate: &Gate,
 ) -> anyhow::Result<()> {
@@ -262,7 +266,7 @@ fn quiet_panic() -> ! {
     std::panic::resume_unwind(Box::new("panicked as told"))
 }
 
-fn register(handle: &Handle, books: &Arc<Books>, hook: Hook) {
+fn register(handle: &ManagerHandle, books: &Arc<Books>, hook: Hook) {
     let is_late = handle.group().is_none_or(|group| group.step() >= Step::CleaningUp);
     let name = format!("hook-{}", books.next());
     let [runs, ran_at] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use task_manager::{
-    CauseKind, FailureKind, Handle, Origin, Outcome, Report, Step, Task, TaskId, task_fn,
+    CauseKind, FailureKind, FailureOrigin, ManagerHandle, Outcome, Report, Step, Task, TaskId,
+    task_fn,
 };
 
 use super::{
@@ -100,19 +101,19 @@ fn check_failures(books: &Books, report: &Report) {
     assert_eq!(report.omitted_failures(), 0);
     let failures = report.failures();
     assert!(failures.is_sorted_by_key(|failure| failure.at));
-    let named = |origin: Origin, name: &str| {
+    let named = |origin: FailureOrigin, name: &str| {
         failures.iter().filter(|failure| failure.origin == origin && failure.name == name).count()
     };
     let mut expected = 0;
     for Known { name, behaviour, handle, .. } in books.tasks.lock().unwrap().iter() {
         let survived = usize::from(matches!(behaviour, Behaviour::Survives(_)));
         let ended = usize::from(handle.outcome().is_some_and(|outcome| !outcome.is_clean()));
-        assert_eq!(named(Origin::Task, name), survived + ended, "`{name}`: {report}");
+        assert_eq!(named(FailureOrigin::Task, name), survived + ended, "`{name}`: {report}");
         expected += survived + ended;
     }
     for cleanup in report.cleanups() {
         let failed = usize::from(cleanup.outcome.is_none_or(|outcome| !outcome.is_clean()));
-        assert_eq!(named(Origin::Cleanup, &cleanup.name), failed, "{report}");
+        assert_eq!(named(FailureOrigin::Cleanup, &cleanup.name), failed, "{report}");
         expected += failed;
     }
     assert_eq!(failures.len(), expected, "{report}");
@@ -174,7 +175,7 @@ fn check_times(schedule: &Schedule, books: &Books, report: &Report) {
 }
 
 /// Nothing is taken in after the end, and the view says so.
-pub(super) fn check_closed(handle: &Handle) {
+pub(super) fn check_closed(handle: &ManagerHandle) {
     let refused = handle.run(task_fn("late", async |_| Ok(()))).unwrap_err();
     assert!(refused.is_too_late());
     assert_eq!(refused.into_inner().name(), "late");

@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc, task::Poll, thread, time::Duration};
 
-use task_core::{Context, StageCell, Step, Task};
+use task_core::{Context, Step, Task, scope::StageCell};
 use task_signal::{AfterEnd, Signal, SignalTask, SignalTaskBuilder, SignalTrigger};
 
 use super::{Scenario, say, serve, serve_for_good, wait_for_go, without_window};

@@ -7,7 +7,7 @@ use std::{
 };
 
 use task_core::task_fn;
-use task_manager::{Builder, Manager, Report, ShutdownError};
+use task_manager::{Manager, ManagerBuilder, Report, ShutdownError};
 use task_signal::{AfterEnd, OnFailure, SignalTask, SignalTaskBuilder, SignalTrigger};
 use tokio::runtime::Runtime;
 
@@ -32,10 +32,10 @@ pub(super) fn runtime() -> Runtime {
 }
 
 /// Budgets that a test can wait for.
-pub(super) fn short() -> Builder {
+pub(super) fn short() -> ManagerBuilder {
     Manager::builder()
-        .total(Duration::from_millis(1_500))
-        .cleanup_budget(Duration::from_millis(300))
+        .shutdown_timeout(Duration::from_millis(1_500))
+        .cleanup_timeout(Duration::from_millis(300))
 }
 
 /// A task that ends when asked to, and two cleanups.

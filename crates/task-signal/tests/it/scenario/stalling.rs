@@ -44,8 +44,8 @@ fn managed_with_an_endless_cleanup() {
     let task = without_window().build().unwrap();
     runtime().block_on(async {
         let budget = Duration::from_secs(60);
-        let manager = Manager::builder().total(budget * 2).cleanup_budget(budget);
-        let manager = manager.short_cleanup_budget(budget).build().unwrap();
+        let manager = Manager::builder().shutdown_timeout(budget * 2).cleanup_timeout(budget);
+        let manager = manager.escalated_cleanup_timeout(budget).build().unwrap();
         manager.run(task).unwrap();
         add_work(&manager);
         let hook = async || {

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use task_manager::Timeout;
+/// # use task_core::Timeout;
 /// assert_eq!(Timeout::from(Duration::from_secs(25)), Timeout::After(Duration::from_secs(25)));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,8 @@ pub enum Timeout {
 }
 
 impl Timeout {
-    pub(crate) fn limit(self) -> Option<Duration> {
+    /// Returns the limit, or `None` if there is none.
+    pub fn limit(self) -> Option<Duration> {
         match self {
             Self::After(limit) => Some(limit),
             Self::Never => None,
