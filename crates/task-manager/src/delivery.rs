@@ -15,9 +15,9 @@ use std::{
 use task_core::scope::Wakers;
 
 use crate::{
-    panics::catch,
-    shared::Shared,
+    group::shared::Shared,
     sync::{Mutex, MutexGuard},
+    threads::panics::catch,
 };
 
 #[cfg(test)]

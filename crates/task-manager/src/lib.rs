@@ -115,62 +115,32 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod admit;
+mod api;
+
+mod group;
+
+mod report;
+
+mod threads;
+
+mod lifecycle;
+
 mod rt;
 mod sync;
 
-mod alarm;
-mod builder;
-mod cause;
-mod cleanup;
-mod clock;
-mod courier;
-mod current;
 mod delivery;
-mod drive;
-mod end;
-mod entry;
-mod error;
-mod events;
-mod failure;
-mod gates;
-mod handle;
-mod label;
-mod link;
-mod machine;
-mod managed;
-mod manager;
-mod nested;
-mod news;
-mod panics;
-mod plan;
-mod record;
-mod refused;
-mod report;
-mod shared;
-mod span;
-mod state;
-mod stops;
-mod tally;
-mod task_handle;
 
-mod troubles;
-mod view;
-mod wait;
-mod watch;
-mod work;
-
-pub use builder::{BuildError, ManagerBuilder};
-pub use cause::{Cause, CauseKind};
-pub use error::ShutdownError;
-pub use failure::{Failure, FailureKind, FailureOrigin};
-pub use handle::ManagerHandle;
-pub use manager::Manager;
-pub use nested::Nested;
-pub use panics::Panic;
-pub use refused::Refused;
+pub use api::builder::{BuildError, ManagerBuilder};
+pub use api::handle::ManagerHandle;
+pub use api::manager::Manager;
+pub use api::nested::Nested;
+pub use api::task_handle::TaskHandle;
+pub use report::cause::{Cause, CauseKind};
+pub use report::error::ShutdownError;
+pub use report::failure::{Failure, FailureKind, FailureOrigin};
+pub use report::refused::Refused;
 pub use report::{CleanupReport, Report, StepTimes};
 pub use task_core::*;
-pub use task_handle::TaskHandle;
+pub use threads::panics::Panic;
 
-pub use wait::NotReadyError;
+pub use group::wait::NotReadyError;

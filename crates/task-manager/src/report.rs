@@ -7,9 +7,15 @@ use std::{
 
 use task_core::{Outcome, TaskReport, Totals};
 
-use crate::{cause::Cause, failure::Failure, label::Repeated};
+use crate::{report::cause::Cause, report::failure::Failure, report::label::Repeated};
 
+pub(crate) mod cause;
 mod display;
+pub(crate) mod end;
+pub(crate) mod error;
+pub(crate) mod failure;
+pub(crate) mod label;
+pub(crate) mod refused;
 #[cfg(feature = "serde")]
 mod serialize;
 

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use task_core::TaskReport;
 
 use super::Report;
-use crate::failure::Failure;
+use crate::report::failure::Failure;
 
 /// How many tasks and failures are shown.
 const MOST_LINES: usize = 20;

@@ -7,10 +7,10 @@ use task_core::{Outcome, TaskId, TaskReport};
 
 use super::{CleanupReport, Report};
 use crate::{
-    cause::{Cause, CauseKind},
-    failure::{Failure, FailureKind, FailureOrigin},
-    label::Repeated,
-    panics::{catch, display_alone},
+    report::cause::{Cause, CauseKind},
+    report::failure::{Failure, FailureKind, FailureOrigin},
+    report::label::Repeated,
+    threads::panics::{catch, display_alone},
 };
 
 /// How many causes of an error are written: a chain may be endless.

@@ -1,0 +1,109 @@
+//! The future that is spawned for each task: the one choke point of invariant 1.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use task_core::{Cancelled, scope::Stage};
+
+use crate::{
+    group::current,
+    group::entry::Entry,
+    report::end::End,
+    threads::clock::Whereabouts,
+    threads::panics::{Panic, catch, discard},
+};
+
+/// The user's future, boxed once; the wrapper around it stays small, and tokio's task cell with it.
+pub(crate) type UserFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+/// Polls a task and tells the manager how it ended: by return, by panic, by abort, or dropped with its runtime.
+pub(crate) struct Managed {
+    /// Lent to the thread while the user's code runs, and there at all other times.
+    entry: Option<Arc<Entry>>,
+    /// Taken when it has ended.
+    future: Option<UserFuture>,
+}
+
+// Tokio's task cell is a multiple of 128 bytes: with this it is one of them, with one word more it is two.
+const _: () = assert!(size_of::<Managed>() <= 3 * size_of::<usize>());
+
+impl Managed {
+    pub(crate) fn new(entry: Arc<Entry>, future: UserFuture) -> Self {
+        Self { entry: Some(entry), future: Some(future) }
+    }
+
+    /// Invariant 7: the user's future is gone before its end is told. A panic while it is dropped is not lost: it is
+    /// the outcome if the end was clean, and recorded beside it otherwise.
+    fn finish(&mut self, mut end: End, whereabouts: Whereabouts) {
+        let future = self.future.take();
+        let dropped = current::enter(&mut self.entry, || catch(|| drop(future)));
+        let Some(entry) = &self.entry else { return };
+        if let Err(panic) = dropped {
+            match end {
+                End::Failed(_) | End::Panicked(_) | End::Recorded(_) => {
+                    entry.shared.panic_beside(entry, panic);
+                }
+                End::Completed | End::Cancelled | End::Aborted => end = End::Panicked(panic),
+            }
+        }
+        entry.future_ended(end, whereabouts);
+    }
+}
+
+fn judge(entry: &Entry, result: Result<anyhow::Result<()>, Panic>) -> End {
+    match result {
+        Ok(Ok(())) => End::Completed,
+        Ok(Err(error)) => {
+            let is_cancelled = entry.stage.get() >= Stage::Cancelled;
+            // The error's own code (its `source`) may panic as well.
+            if is_cancelled && catch(|| Cancelled::is_outermost_in(&error)).unwrap_or(false) {
+                discard(error);
+                End::Cancelled
+            } else {
+                End::Failed(error)
+            }
+        }
+        Err(panic) => End::Panicked(entry.locate(panic)),
+    }
+}
+
+impl Future for Managed {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let (Some(entry), Some(future)) = (&this.entry, &mut this.future) else {
+            return Poll::Ready(());
+        };
+        let Some(is_first) = entry.mark_polled() else {
+            // The report says that it was given up.
+            let whereabouts = entry.whereabouts;
+            this.finish(End::Aborted, whereabouts);
+            return Poll::Ready(());
+        };
+        let polled = current::enter(&mut this.entry, || catch(|| future.as_mut().poll(cx)));
+        let Some(entry) = &this.entry else { return Poll::Ready(()) };
+        let end = match polled {
+            // An abort that came before the first poll left its work to this line.
+            Ok(Poll::Pending) if is_first && entry.is_abort_asked() => End::Aborted,
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => judge(entry, Ok(result)),
+            Err(panic) => judge(entry, Err(panic)),
+        };
+        let whereabouts = entry.whereabouts;
+        this.finish(end, whereabouts);
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Managed {
+    fn drop(&mut self) {
+        if self.future.is_some() {
+            // By an abort, or with its runtime, from wherever that is dropped.
+            self.finish(End::Aborted, Whereabouts::Anywhere);
+        }
+    }
+}

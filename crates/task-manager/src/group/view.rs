@@ -1,0 +1,103 @@
+//! The manager's side of the read-only group view.
+
+use std::sync::Arc;
+
+use task_core::{
+    CleanupInfo, CleanupState, Group, GroupSnapshot, Readiness, ShutdownInfo, Step,
+    scope::{GroupView, Level},
+};
+
+use crate::{
+    group::entry::Role, group::record::MOST_ENTRIES, group::shared::Shared, group::state::State,
+    lifecycle::plan::Tick, report::Report,
+};
+
+/// Returns the view of a manager's group.
+pub(crate) fn group(shared: &Arc<Shared>) -> Group {
+    Group::new(Arc::clone(shared) as Arc<dyn GroupView>)
+}
+
+impl GroupView for Shared {
+    fn snapshot(&self) -> GroupSnapshot {
+        let now = self.now();
+        let state = self.lock();
+        let machine = &state.machine;
+        let mut snapshot = GroupSnapshot::default();
+        snapshot.name = self.name.clone();
+        snapshot.step = machine.step();
+        snapshot.uptime = now;
+        snapshot.in_step = now.saturating_sub(machine.step_began());
+        snapshot.cause = match self.report.get() {
+            Some(report) => Some(report.cause().to_string()),
+            None => state.record.cause.as_ref().map(ToString::to_string),
+        };
+        let end = machine.plan().and_then(|plan| plan.end);
+        snapshot.remaining = end.map(|end| end.saturating_sub(now));
+        snapshot.readiness = state.gates.readiness(machine.step(), machine.waited());
+        let living = state.tasks.iter().map(|(_, entry)| entry).map(|entry| {
+            let mut info = entry.info(now);
+            info.remaining = machine.deadline(entry.phase).map(|end| end.saturating_sub(now));
+            info
+        });
+        let abandoned = state.abandoned.values().filter(|entry| entry.role != Role::Cleanup);
+        snapshot.tasks = living.chain(abandoned.map(|entry| entry.info(now))).collect();
+        snapshot.tasks.sort_by_key(|task| task.id);
+        snapshot.totals = state.totals;
+        snapshot.exits = state.tally.exits();
+        snapshot.signals = state.tally.signals();
+        snapshot.cleanups = self.cleanups(&state, now);
+        snapshot.shutdown = self.shutdown(&state, now);
+        snapshot
+    }
+
+    fn version(&self) -> &Level {
+        &self.version
+    }
+
+    fn step(&self) -> Step {
+        self.lock().machine.step()
+    }
+
+    fn readiness(&self) -> Readiness {
+        Self::readiness(self)
+    }
+}
+
+impl Shared {
+    /// Returns what there is to tell of a shutdown: from the record while it lasts, and then from the report.
+    fn shutdown(&self, state: &State, now: Tick) -> Option<ShutdownInfo> {
+        let plan = state.machine.plan()?;
+        let report = self.report.get();
+        let mut shutdown = ShutdownInfo::new(report.map(Report::began).or(state.record.began)?);
+        shutdown.began_at = plan.triggered;
+        shutdown.took =
+            report.map_or(now, |report| report.steps().ended).saturating_sub(plan.triggered);
+        shutdown.budget = plan.end.map(|end| end.saturating_sub(plan.triggered));
+        (shutdown.ended, shutdown.omitted) = match report {
+            Some(report) => (report.tasks().to_vec(), report.omitted_tasks()),
+            None => (state.record.tasks.iter().cloned().collect(), state.record.omitted_tasks),
+        };
+        Some(shutdown)
+    }
+
+    fn cleanups(&self, state: &State, now: Tick) -> Vec<CleanupInfo> {
+        let over = self.report.get().map_or(&state.record.cleanups[..], Report::cleanups);
+        let over = over.iter().map(|report| {
+            let mut info = CleanupInfo::new(report.name.clone());
+            info.state = report.outcome.map_or(CleanupState::NotRun, CleanupState::Ended);
+            info.began_at = report.outcome.map(|_| report.began_at);
+            info.took = report.took;
+            info
+        });
+        let running = state.cleanup.iter().map(|entry| {
+            let mut info = CleanupInfo::new(entry.name.clone());
+            info.state = CleanupState::Running;
+            info.began_at = Some(entry.began);
+            info.took = now.saturating_sub(entry.began);
+            info
+        });
+        let waiting = state.hooks.iter().rev().take(MOST_ENTRIES);
+        let waiting = waiting.map(|hook| CleanupInfo::new(hook.name.clone()));
+        over.chain(running).chain(waiting).collect()
+    }
+}

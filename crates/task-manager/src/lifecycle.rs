@@ -1,0 +1,4 @@
+//! The lifecycle of a group as pure functions of events and time.
+
+pub(crate) mod machine;
+pub(crate) mod plan;

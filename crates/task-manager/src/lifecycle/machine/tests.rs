@@ -1,0 +1,201 @@
+//! Random lives of a group against what the contract says of each: `model.rs` judges, these tests choose what happens.
+//! `PROPTEST_CASES` sets how many lives of each kind there are; 256 without it.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use task_core::{Escalation, Outcome, Phase, Step};
+
+use self::model::Model;
+use super::{Kind, Trigger};
+use crate::{Timeout, lifecycle::plan::Budgets};
+
+mod model;
+
+/// One thing that happens to a group. Indices choose among what is there at that time.
+#[derive(Clone, Debug)]
+enum Event {
+    Admit(Phase, Kind),
+    End(usize, Outcome),
+    Trigger(Trigger, Option<Duration>),
+    Escalate(Escalation),
+    Wait,
+    Started,
+    AddCleanup,
+    EndCleanup,
+    /// Time passes, but not past what is due.
+    Pass(Duration),
+    /// Time passes to the instant at which something is due.
+    PassToDue,
+    /// Time passes, and whoever should have looked was late.
+    Oversleep(Duration),
+}
+
+fn event(oversleeps: bool) -> impl Strategy<Value = Event> {
+    let millis = |range: std::ops::Range<u64>| range.prop_map(Duration::from_millis);
+    let phase = prop_oneof![
+        3 => Just(Phase::INGRESS),
+        6 => Just(Phase::WORK),
+        3 => Just(Phase::SUPPORT),
+        1 => any::<u8>().prop_map(Phase::new),
+    ];
+    let kind = prop_oneof![Just(Kind::Critical), Just(Kind::Ephemeral)];
+    let outcome = prop_oneof![
+        6 => Just(Outcome::Completed),
+        2 => Just(Outcome::Cancelled),
+        1 => Just(Outcome::Failed),
+        1 => Just(Outcome::Panicked),
+        1 => Just(Outcome::Aborted),
+    ];
+    let trigger = prop_oneof![
+        Just(Trigger::Request),
+        Just(Trigger::Failure),
+        Just(Trigger::Plain),
+        Just(Trigger::OuterDrain),
+        Just(Trigger::OuterStop),
+    ];
+    let limit = prop_oneof![3 => Just(None), 1 => millis(0..40_000).prop_map(Some)];
+    let level = prop_oneof![Just(Escalation::EndDrain), Just(Escalation::Abort)];
+    prop_oneof![
+        8 => (phase, kind).prop_map(|(phase, kind)| Event::Admit(phase, kind)),
+        4 => (any::<usize>(), outcome).prop_map(|(index, outcome)| Event::End(index, outcome)),
+        2 => (trigger, limit).prop_map(|(trigger, limit)| Event::Trigger(trigger, limit)),
+        1 => level.prop_map(Event::Escalate),
+        1 => Just(Event::Wait),
+        1 => Just(Event::Started),
+        3 => Just(Event::AddCleanup),
+        2 => Just(Event::EndCleanup),
+        3 => millis(0..6_000).prop_map(Event::Pass),
+        4 => Just(Event::PassToDue),
+        3 => millis(0..if oversleeps { 20_000 } else { 1 }).prop_map(Event::Oversleep),
+    ]
+}
+
+fn budgets() -> impl Strategy<Value = Budgets> {
+    let never = prop_oneof![4 => Just(false), 1 => Just(true)];
+    (never, 0..15_000_u64, 0..10_000_u64, 0..2_000_u64, 100..40_000_u64).prop_map(
+        |(never, drain, cleanup, short_cleanup, stop)| {
+            let [drain, cleanup, short_cleanup, stop] =
+                [drain, cleanup, short_cleanup, stop].map(Duration::from_millis);
+            let total = if never { Timeout::Never } else { Timeout::After(drain + cleanup + stop) };
+            Budgets { total, drain, cleanup, short_cleanup }
+        },
+    )
+}
+
+fn start() -> impl Strategy<Value = Option<Duration>> {
+    proptest::option::of((0..20_000_u64).prop_map(Duration::from_millis))
+}
+
+fn events(oversleeps: bool) -> impl Strategy<Value = Vec<Event>> {
+    proptest::collection::vec(event(oversleeps), 0..40)
+}
+
+/// Lets everything happen, and then nothing but time until the group has ended.
+fn live(budgets: Budgets, policy: bool, start: Option<Duration>, events: Vec<Event>) -> Model {
+    let mut model = Model::new(budgets, policy, start);
+    for event in events {
+        model.happen(event);
+    }
+    model.happen(Event::Trigger(Trigger::Request, None));
+    if model.drains_with_outer() {
+        // Sooner or later the group around it stops it.
+        model.happen(Event::Trigger(Trigger::OuterStop, None));
+    }
+    for _ in 0..10_000 {
+        match model.step() {
+            Step::Ended => return model,
+            // Without a limit, tasks end when they like.
+            Step::Stopping if model.is_unlimited() => {
+                model.happen(Event::Pass(Duration::from_millis(7_000)));
+                model.happen(Event::End(0, Outcome::Completed));
+            }
+            _ => model.happen(Event::PassToDue),
+        }
+    }
+    panic!("it did not end: {model:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Invariants 3, 4, 7 and 8, with everybody punctual: then the budgets are kept to the instant.
+    #[test]
+    fn a_group_whose_deadlines_are_looked_at_in_time_keeps_its_budgets_and_ends(
+        budgets in budgets(),
+        policy in any::<bool>(),
+        start in start(),
+        events in events(false),
+    ) {
+        live(budgets, policy, start, events);
+    }
+
+    /// The same but for the budgets: whoever comes late finds each step still due, in order, once.
+    #[test]
+    fn a_group_whose_deadlines_are_overslept_still_does_every_step_once_and_in_order(
+        budgets in budgets(),
+        policy in any::<bool>(),
+        start in start(),
+        events in events(true),
+    ) {
+        live(budgets, policy, start, events);
+    }
+}
+
+/// Every order of a few events, rather than some of many: what a lock makes of threads that race for it.
+#[test]
+fn every_order_of_the_events_of_a_small_group_keeps_the_contract() {
+    let second = Duration::from_secs(1);
+    let budgets = Budgets {
+        total: Timeout::After(6 * second),
+        drain: second,
+        cleanup: second,
+        short_cleanup: second / 2,
+    };
+    let mut rest = vec![
+        Event::Admit(Phase::WORK, Kind::Critical),
+        Event::Admit(Phase::SUPPORT, Kind::Ephemeral),
+        Event::End(0, Outcome::Failed),
+        Event::Wait,
+        Event::Trigger(Trigger::Request, None),
+        Event::Escalate(Escalation::Abort),
+        Event::AddCleanup,
+        Event::PassToDue,
+    ];
+    let mut orders = 0;
+    permute(&mut rest, 0, &mut |events| {
+        orders += 1;
+        live(budgets, false, None, events.to_vec());
+    });
+    assert_eq!(orders, 40_320);
+}
+
+/// The room that `lay_out` makes for a new phase may be time that has passed already.
+#[test]
+fn phases_that_come_up_at_the_last_moment_do_not_take_the_shutdown_over_its_total() {
+    let budgets = Budgets {
+        total: Timeout::After(Duration::from_secs(2)),
+        drain: Duration::ZERO,
+        cleanup: Duration::ZERO,
+        short_cleanup: Duration::ZERO,
+    };
+    let mut events = vec![
+        Event::Admit(Phase::WORK, Kind::Critical),
+        Event::Trigger(Trigger::Request, None),
+        Event::PassToDue,
+    ];
+    events.extend((101..110).map(|number| Event::Admit(Phase::new(number), Kind::Critical)));
+    live(budgets, false, None, events);
+}
+
+/// Calls `visit` with every order of what is behind `fixed`.
+fn permute(events: &mut [Event], fixed: usize, visit: &mut impl FnMut(&[Event])) {
+    if fixed == events.len() {
+        return visit(events);
+    }
+    for index in fixed..events.len() {
+        events.swap(fixed, index);
+        permute(events, fixed + 1, visit);
+        events.swap(fixed, index);
+    }
+}

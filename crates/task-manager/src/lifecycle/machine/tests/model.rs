@@ -1,0 +1,275 @@
+//! What the contract says of a group, in the simplest words, beside the machine that has to keep it.
+//!
+//! The model knows who is alive and what was asked of whom. It decides nothing: it judges each action of the machine
+//! by the invariants, and looks at what the machine shows after each event.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use task_core::{Escalation, Phase, Step};
+
+use super::Event;
+use crate::{
+    lifecycle::machine::{Kind, Machine, Trigger},
+    lifecycle::plan::{Budgets, Tick},
+};
+
+mod judge;
+
+/// The longest time for which an aborted phase or cleanup is waited for.
+const JOIN: Duration = Duration::from_millis(250);
+
+#[derive(Debug)]
+pub(super) struct Model {
+    machine: Machine,
+    budgets: Budgets,
+    only_failures_stop: bool,
+    now: Tick,
+    /// Whether each deadline was looked at in time so far: otherwise no budget can be kept.
+    is_punctual: bool,
+    alive: Vec<(Phase, Kind)>,
+    had_work: bool,
+    waited: bool,
+    shutdown: Option<Shutdown>,
+    step: Step,
+    /// Which phases were stopped and aborted, each at most once.
+    stopped: BTreeSet<Phase>,
+    aborted: BTreeMap<Phase, Tick>,
+    cleanups: usize,
+    cleanup: Option<Cleanup>,
+    cleaning_since: Option<Tick>,
+    deadlines: BTreeMap<Phase, Tick>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct Shutdown {
+    end: Option<Tick>,
+    /// Drains for as long as the group around it does, which has not stopped it yet.
+    with_outer: bool,
+    /// A limit came when it was under way.
+    tightened: bool,
+    /// How long cleanups may take.
+    cleanup: Duration,
+    drained: bool,
+    hurried: Option<Tick>,
+    phases_since_hurry: BTreeSet<Phase>,
+}
+
+#[derive(Debug)]
+struct Cleanup {
+    aborted: Option<Tick>,
+}
+
+impl Model {
+    pub(super) fn new(budgets: Budgets, only_failures_stop: bool, start: Option<Duration>) -> Self {
+        Self {
+            machine: Machine::new(budgets, only_failures_stop, start),
+            budgets,
+            only_failures_stop,
+            now: Tick::ZERO,
+            is_punctual: true,
+            alive: Vec::new(),
+            had_work: false,
+            waited: false,
+            shutdown: None,
+            step: Step::Running,
+            stopped: BTreeSet::new(),
+            aborted: BTreeMap::new(),
+            cleanups: 0,
+            cleanup: None,
+            cleaning_since: None,
+            deadlines: BTreeMap::new(),
+            ended: false,
+        }
+    }
+
+    pub(super) fn step(&self) -> Step {
+        self.machine.step()
+    }
+
+    pub(super) fn is_unlimited(&self) -> bool {
+        self.shutdown.as_ref().is_some_and(|shutdown| shutdown.end.is_none())
+    }
+
+    pub(super) fn drains_with_outer(&self) -> bool {
+        self.shutdown.as_ref().is_some_and(|shutdown| shutdown.with_outer)
+    }
+
+    /// Lets one thing happen, and whatever is due because of it.
+    pub(super) fn happen(&mut self, event: Event) {
+        match event {
+            Event::Admit(phase, kind) => self.admit(phase, kind),
+            Event::End(index, outcome) if !self.alive.is_empty() => {
+                let (phase, kind) = self.alive.swap_remove(index % self.alive.len());
+                let trigger = self.machine.task_ended(phase, kind, outcome);
+                let stops = kind == Kind::Critical && !self.only_failures_stop;
+                assert_eq!(trigger.is_some(), stops || !outcome.is_clean());
+                if let Some(trigger) = trigger {
+                    self.trigger(trigger, None);
+                }
+            }
+            Event::End(..) => {}
+            Event::Trigger(trigger, limit) => self.trigger(trigger, limit),
+            Event::Escalate(level) => self.escalate(level),
+            Event::Wait => {
+                self.waited = true;
+                self.machine.wait_began();
+            }
+            Event::Started => self.machine.has_started(),
+            Event::AddCleanup => {
+                let is_admitted = self.machine.add_cleanup();
+                assert_eq!(is_admitted, !self.ended, "refused after the end, and only then");
+                self.cleanups += usize::from(is_admitted);
+            }
+            Event::EndCleanup => {
+                if self.cleanup.take().is_some() {
+                    self.machine.cleanup_ended();
+                }
+            }
+            Event::Pass(time) => {
+                let to = self.now + time;
+                self.now = self.machine.next_due().map_or(to, |due| due.min(to));
+            }
+            Event::PassToDue => {
+                let due = self.machine.next_due().filter(|due| *due < Tick::MAX);
+                self.now = due.unwrap_or(self.now);
+            }
+            Event::Oversleep(time) => {
+                let to = self.now + time;
+                self.is_punctual &= self.machine.next_due().is_none_or(|due| to <= due);
+                self.now = to;
+            }
+        }
+        self.settle();
+    }
+
+    /// Invariant 4: in full, or not at all.
+    fn admit(&mut self, phase: Phase, kind: Kind) {
+        let is_closed = self.step() > Step::Stopping
+            || self.stopped.last().is_some_and(|stopped| phase <= *stopped);
+        let is_admitted = self.machine.admit(phase, self.now);
+        assert_eq!(is_admitted, !is_closed, "closed when its phase is stopped, and not before");
+        if is_admitted {
+            self.alive.push((phase, kind));
+            self.had_work |= phase < Phase::SUPPORT;
+            if let Some(shutdown) = &mut self.shutdown {
+                shutdown.phases_since_hurry.insert(phase);
+                let deadline = self.machine.deadline(phase);
+                assert_eq!(deadline.is_some(), shutdown.end.is_some(), "it has its deadline");
+            }
+        }
+    }
+
+    /// Invariant 3: the first counts, and of the others only what the group around it says.
+    fn trigger(&mut self, trigger: Trigger, limit: Option<Duration>) {
+        let with_outer = trigger == Trigger::OuterDrain;
+        // What the outer group has left at its drain is over only after it has stopped this one, and that ends a drain.
+        let limit = limit.filter(|_| !with_outer || self.step() != Step::Draining);
+        let is_first = self.machine.trigger(self.now, trigger, limit);
+        assert_eq!(is_first, self.shutdown.is_none());
+        if is_first {
+            let own = self.budgets.total.limit();
+            let total = own.into_iter().chain(limit).min().filter(|_| !with_outer);
+            // Somebody else's limit, which nobody could check, is kept for the tasks for the most part.
+            let lent = total.filter(|total| own.is_none_or(|own| *total < own));
+            let cleanup = lent.map(|total| total / 4).into_iter().chain([self.budgets.cleanup]);
+            self.shutdown = Some(Shutdown {
+                cleanup: cleanup.min().unwrap_or_default(),
+                end: total.map(|total| self.now + total),
+                with_outer,
+                tightened: false,
+                drained: false,
+                hurried: None,
+                phases_since_hurry: BTreeSet::new(),
+            });
+        } else if trigger == Trigger::OuterStop || with_outer && !self.drains_with_outer() {
+            self.begin_own();
+            if let Some(limit) = limit {
+                self.tighten(limit);
+            }
+        }
+    }
+
+    /// The total of a group that drained with the one around it is counted from now on.
+    fn begin_own(&mut self) {
+        if let Some(shutdown) = &mut self.shutdown
+            && std::mem::take(&mut shutdown.with_outer)
+        {
+            shutdown.end = self.budgets.total.limit().map(|total| self.now + total);
+        }
+    }
+
+    /// What the group around it has left is a limit, if it is the smaller one.
+    fn tighten(&mut self, limit: Duration) {
+        let (end, is_cleaning) = (self.now + limit, self.cleaning_since.is_some());
+        if let Some(shutdown) = &mut self.shutdown
+            && shutdown.end.is_none_or(|own| end < own)
+        {
+            shutdown.end = Some(end);
+            shutdown.tightened = true;
+            if !is_cleaning {
+                shutdown.cleanup = shutdown.cleanup.min(limit / 4);
+            }
+        }
+    }
+
+    fn escalate(&mut self, level: Escalation) {
+        self.trigger(Trigger::Request, None);
+        self.machine.escalate(self.now, level);
+        self.begin_own();
+        if let Some(shutdown) = &mut self.shutdown
+            && level == Escalation::Abort
+            && shutdown.hurried.is_none()
+        {
+            shutdown.hurried = Some(self.now);
+            shutdown.phases_since_hurry = self.alive.iter().map(|(phase, _)| *phase).collect();
+        }
+    }
+
+    /// Carries out what is due, as the shell does, and judges it.
+    fn settle(&mut self) {
+        for _ in 0..1_000 {
+            let Some(action) = self.machine.advance(self.now) else { return self.look() };
+            self.judge(action);
+        }
+        panic!("it never settles: {self:?}");
+    }
+
+    /// Looks at what the machine shows when nothing is due.
+    fn look(&mut self) {
+        assert!(self.machine.step() >= self.step, "steps only go forward");
+        self.step = self.machine.step();
+        assert_eq!(self.step == Step::Running, self.shutdown.is_none());
+        assert_eq!(self.step == Step::Ended, self.ended);
+        assert!(!(self.step == Step::Running && self.waited && self.is_complete()), "{self:?}");
+        match self.machine.next_due() {
+            Some(due) => assert!(due > self.now, "due, and nothing was done: {self:?}"),
+            None => assert!(matches!(self.step, Step::Running | Step::Ended), "asleep: {self:?}"),
+        }
+        if self.drains_with_outer() {
+            let is_draining = self.step == Step::Draining;
+            assert_ne!(
+                is_draining,
+                self.alive.is_empty(),
+                "for as long as anybody lives: {self:?}"
+            );
+        }
+        for (phase, _) in &self.alive {
+            let Some(deadline) = self.machine.deadline(*phase) else { continue };
+            assert!(!self.drains_with_outer(), "a deadline before the outer stop: {self:?}");
+            let before = self.deadlines.insert(*phase, deadline).unwrap_or(deadline);
+            assert!(deadline <= before, "the deadline of {phase:?} moved later: {self:?}");
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.alive.iter().all(|(phase, _)| self.had_work && *phase >= Phase::SUPPORT)
+    }
+
+    fn has_alive(&self, phase: Phase) -> bool {
+        self.alive.iter().any(|(other, _)| *other == phase)
+    }
+}

@@ -1,0 +1,38 @@
+//! How a task's own future ended.
+
+use task_core::Outcome;
+
+use crate::threads::panics::{Panic, display};
+
+/// How a task's own future ended.
+pub(crate) enum End {
+    Completed,
+    Cancelled,
+    Failed(anyhow::Error),
+    Panicked(Panic),
+    Aborted,
+    /// Unclean, and recorded already: the future ended while somebody held the task.
+    Recorded(Outcome),
+}
+
+impl End {
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Completed => Outcome::Completed,
+            Self::Cancelled => Outcome::Cancelled,
+            Self::Failed(_) => Outcome::Failed,
+            Self::Panicked(_) => Outcome::Panicked,
+            Self::Aborted => Outcome::Aborted,
+            Self::Recorded(outcome) => *outcome,
+        }
+    }
+
+    /// Says what went wrong. Runs the error's `Display`, so never under the lock.
+    pub(crate) fn detail(&self) -> Option<String> {
+        match self {
+            Self::Failed(error) => Some(display(error)),
+            Self::Panicked(panic) => Some(panic.to_string()),
+            Self::Completed | Self::Cancelled | Self::Aborted | Self::Recorded(_) => None,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Why a wait did not give a clean report.
+
+use std::{error::Error, fmt};
+
+use crate::{report::Report, report::failure::Failure, report::refused::Reason};
+
+/// Why [`wait`](crate::Manager::wait) did not give a clean report.
+///
+/// `Display` names the root cause and how many failures there are beside it; `source()` is the root error itself, so
+/// that `{:#}` under `anyhow` and downcasts work through it; `Debug` shows the whole report, backtraces
+/// included.
+#[derive(Clone)]
+pub struct ShutdownError(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Failed(Report),
+    Inside { manager: String },
+    Unbound { manager: String, has_runtime: bool },
+    Gone,
+}
+
+impl ShutdownError {
+    pub(crate) fn failed(report: Report) -> Self {
+        Self(Kind::Failed(report))
+    }
+
+    pub(crate) fn inside(manager: &str) -> Self {
+        Self(Kind::Inside { manager: manager.into() })
+    }
+
+    pub(crate) fn unbound(manager: &str, reason: &Reason) -> Self {
+        Self(Kind::Unbound { manager: manager.into(), has_runtime: *reason != Reason::NoRuntime })
+    }
+
+    pub(crate) fn gone() -> Self {
+        Self(Kind::Gone)
+    }
+
+    /// Returns the report: `None` if the wait itself was refused.
+    pub fn report(&self) -> Option<&Report> {
+        match &self.0 {
+            Kind::Failed(report) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// Returns the root, which is the failure that came first: `None` if the wait itself was refused.
+    pub fn root(&self) -> Option<&Failure> {
+        self.report()?.failures().first()
+    }
+
+    /// Tells whether the wait was refused since it would have waited for itself: it was made inside a task, a
+    /// blocking task's thread or a cleanup of the same manager, or of one inside that manager: run by a task of it, or made
+    /// in one and not run by a task of another.
+    pub fn is_inside(&self) -> bool {
+        matches!(self.0, Kind::Inside { .. })
+    }
+
+    /// Tells whether the wait was refused since there is no Tokio runtime with its time driver enabled.
+    pub fn is_no_runtime(&self) -> bool {
+        matches!(self.0, Kind::Unbound { has_runtime: false, .. })
+    }
+
+    /// Tells whether the wait was refused since the system gave the process no thread for its deadlines.
+    pub fn is_no_thread(&self) -> bool {
+        matches!(self.0, Kind::Unbound { has_runtime: true, .. })
+    }
+
+    /// Tells whether the manager behind a handle no longer exists, and its report with it.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.0, Kind::Gone)
+    }
+
+    /// Looks for an error of type `E` among the root error and its sources.
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        let mut next = self.source();
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref::<E>() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// Returns the exit code that says how it went; see [`Report::exit_code`]; 1 if the wait was refused.
+    pub fn exit_code(&self) -> u8 {
+        self.report().map_or(1, Report::exit_code)
+    }
+}
+
+impl fmt::Display for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Failed(report) => {
+                let Some(root) = report.failures().first() else { return f.write_str("failed") };
+                f.write_str(&report.headline(root))?;
+                match report.failures().len() as u64 - 1 + report.omitted_failures() {
+                    0 => Ok(()),
+                    more => write!(f, " (+{more} more)"),
+                }
+            }
+            Kind::Inside { manager } => {
+                write!(
+                    f,
+                    "cannot wait for manager `{manager}` from inside of it: it would wait for itself"
+                )
+            }
+            Kind::Unbound { manager, has_runtime: true } => {
+                write!(f, "manager `{manager}` could not start its deadline thread")
+            }
+            Kind::Unbound { manager, has_runtime: false } => {
+                write!(f, "manager `{manager}` has no tokio runtime with its time driver enabled")
+            }
+            Kind::Gone => f.write_str("the manager no longer exists"),
+        }
+    }
+}
+
+impl fmt::Debug for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Failed(report) => write!(f, "{self}\n{report:#}"),
+            _ => write!(f, "{self}"),
+        }
+    }
+}
+
+impl Error for ShutdownError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.root()?.error()
+    }
+}
