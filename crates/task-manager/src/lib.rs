@@ -128,8 +128,6 @@ mod lifecycle;
 mod rt;
 mod sync;
 
-mod delivery;
-
 pub use api::builder::{BuildError, ManagerBuilder};
 pub use api::handle::ManagerHandle;
 pub use api::manager::Manager;
@@ -143,4 +141,4 @@ pub use report::{CleanupReport, Report, StepTimes};
 pub use task_core::*;
 pub use threads::panics::Panic;
 
-pub use group::wait::NotReadyError;
+pub use report::not_ready::NotReadyError;

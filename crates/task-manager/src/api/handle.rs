@@ -6,17 +6,17 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use task_core::{Group, Task};
+use task_core::{Group, Step, Task};
 
 use crate::{
     api::task_handle::TaskHandle,
     group::shared::Shared,
     group::view,
-    group::wait::NotReadyError,
     lifecycle::machine::{Kind, Trigger},
     report::Report,
     report::cause::CauseKind,
     report::error::ShutdownError,
+    report::not_ready::NotReadyError,
     report::refused::{Reason, Refused},
 };
 
@@ -38,7 +38,7 @@ impl ManagerHandle {
     /// As there.
     pub fn run<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
         match self.0.upgrade() {
-            Some(shared) => shared.admit(task, Kind::Critical),
+            Some(shared) => shared.admit(task, Kind::Critical).map(TaskHandle::new),
             None => Err(Refused::new(task, "a task", Reason::Ended)),
         }
     }
@@ -50,7 +50,7 @@ impl ManagerHandle {
     /// As there.
     pub fn run_ephemeral<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
         match self.0.upgrade() {
-            Some(shared) => shared.admit(task, Kind::Ephemeral),
+            Some(shared) => shared.admit(task, Kind::Ephemeral).map(TaskHandle::new),
             None => Err(Refused::new(task, "a task", Reason::Ended)),
         }
     }
@@ -78,7 +78,7 @@ impl ManagerHandle {
     /// Asks the group to stop, and returns at once; does nothing if it no longer exists.
     pub fn stop(&self) {
         if let Some(shared) = self.0.upgrade() {
-            shared.trigger(CauseKind::Stopped, Trigger::Request, None);
+            shared.trigger(CauseKind::Stopped, Trigger::Request);
         }
     }
 
@@ -110,7 +110,7 @@ impl ManagerHandle {
     pub async fn ready(&self) -> Result<(), NotReadyError> {
         match self.0.upgrade() {
             Some(shared) => shared.ready().await,
-            None => Err(NotReadyError::ended()),
+            None => Err(NotReadyError::shutting_down(Step::Ended)),
         }
     }
 

@@ -5,16 +5,17 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use task_core::{Group, Task};
 
 use crate::{
-    api::builder::{ManagerBuilder, Settings},
+    api::builder::ManagerBuilder,
     api::handle::ManagerHandle,
     api::task_handle::TaskHandle,
+    group::settings::Settings,
     group::shared::Shared,
     group::view,
-    group::wait::NotReadyError,
     lifecycle::machine::{Kind, Trigger},
     report::Report,
     report::cause::CauseKind,
     report::error::ShutdownError,
+    report::not_ready::NotReadyError,
     report::refused::Refused,
 };
 
@@ -75,7 +76,7 @@ impl Manager {
     /// Tokio runtime with a time driver, if asking the task for its name, phase or gate panics, or if the system
     /// refuses the process its first thread for deadlines.
     pub fn run<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
-        self.shared.admit(task, Kind::Critical)
+        self.shared.admit(task, Kind::Critical).map(TaskHandle::new)
     }
 
     /// Runs an ephemeral task: a clean end of it is fine, a failure stops the group. Otherwise as [`run`](Self::run).
@@ -84,7 +85,7 @@ impl Manager {
     ///
     /// As [`run`](Self::run).
     pub fn run_ephemeral<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
-        self.shared.admit(task, Kind::Ephemeral)
+        self.shared.admit(task, Kind::Ephemeral).map(TaskHandle::new)
     }
 
     /// Registers a hook that runs after all tasks have ended or were given up.
@@ -110,7 +111,7 @@ impl Manager {
 
     /// Asks the group to stop, and returns at once. The shutdown proceeds whether or not anybody waits.
     pub fn stop(&self) {
-        self.shared.trigger(CauseKind::Stopped, Trigger::Request, None);
+        self.shared.trigger(CauseKind::Stopped, Trigger::Request);
     }
 
     /// Waits until the group has ended, and returns the report.
@@ -190,7 +191,7 @@ impl Drop for Manager {
     /// Invariant 11: the group is stopped, and its shutdown takes its course.
     fn drop(&mut self) {
         if self.shared.report.get().is_none() {
-            self.shared.trigger(CauseKind::Dropped, Trigger::Plain, None);
+            self.shared.trigger(CauseKind::Dropped, Trigger::Plain);
         }
         self.shared.alarm.set_taken();
     }

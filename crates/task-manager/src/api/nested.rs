@@ -1,17 +1,13 @@
 //! A manager as a task of another, and the parent token.
 
-use std::{borrow::Cow, future::poll_fn, pin::pin, sync::Arc, task::Poll};
+use std::{borrow::Cow, future::poll_fn, pin::pin, task::Poll, time::Duration};
 
-use task_core::{Context, Escalation, Task};
+use task_core::{Context, Task};
 
 use crate::{
     Manager,
-    group::current,
-    group::nesting::{Order, inner_limit},
-    group::shared::Shared,
-    group::view,
-    threads::clock::Clock,
-    threads::panics::discard,
+    group::{nesting::Nesting, view},
+    lifecycle::machine::Trigger,
 };
 
 /// A manager as a task of another: what [`Manager::into_task`] returns.
@@ -50,18 +46,13 @@ impl Task for Nested {
     }
 
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
-        let shared = &self.0.shared;
-        let entry = current::entry();
-        if let Some(entry) = &entry {
-            shared.nest_in(entry);
-        }
-        shared.keep_outer(ctx.hold());
-        let abort = AbortOnDrop(shared);
-        // Linked now, so it never becomes part of itself: that would close a circle, and is refused.
-        let mut wait = pin!(shared.wait_as(false));
+        let inner = &self.0.shared;
+        let nesting = Nesting::link(inner, &ctx)?;
+        // Linked now, so this task is outside of the group that it waits for.
+        let mut wait = pin!(inner.wait_outside());
         let mut drain = Some(ctx.draining());
         let mut stop = Some(ctx.cancelled());
-        let mut group = view::group(shared);
+        let mut group = view::group(inner);
         let result = loop {
             ctx.set_ready(group.readiness().is_ready());
             let mut changed = pin!(group.changed());
@@ -69,21 +60,15 @@ impl Task for Nested {
                 if let Poll::Ready(result) = wait.as_mut().poll(cx) {
                     return Poll::Ready(Some(result));
                 }
-                // One that has passed limits nothing any more: then there is the time to join.
-                let limit = || ctx.remaining().map(inner_limit).filter(|limit| !limit.is_zero());
-                if let Some(draining) = &mut drain
-                    && pin!(draining).poll(cx).is_ready()
-                {
+                if drain.as_mut().is_some_and(|drain| pin!(drain).poll(cx).is_ready()) {
                     drain = None;
                     if !ctx.is_cancelled() {
-                        shared.follow(Order::Drain, limit());
+                        inner.follow(Trigger::OuterDrain, limit(&ctx), None);
                     }
                 }
-                if let Some(cancelled) = &mut stop
-                    && pin!(cancelled).poll(cx).is_ready()
-                {
+                if stop.as_mut().is_some_and(|stop| pin!(stop).poll(cx).is_ready()) {
                     stop = None;
-                    shared.follow(Order::Stop, limit());
+                    inner.follow(Trigger::OuterStop, limit(&ctx), None);
                 }
                 changed.as_mut().poll(cx).map(|()| None)
             })
@@ -92,63 +77,17 @@ impl Task for Nested {
                 break result;
             }
         };
-        std::mem::forget(abort);
-        if let Some(entry) = entry {
-            let link = entry.shared.lock().unlink_group(&entry, shared);
-            discard(link);
-        }
+        nesting.unlink();
         result?;
         Ok(())
     }
 }
 
-/// Makes the inner group hurry if the outer one drops its task.
-struct AbortOnDrop<'a>(&'a Arc<Shared>);
-
-impl Drop for AbortOnDrop<'_> {
-    fn drop(&mut self) {
-        if let Some(entry) = current::entry() {
-            let link = entry.shared.lock().keep(&entry, self.0);
-            discard(link);
-        }
-        self.0.follow(Order::Hurry(Escalation::Abort), None);
-    }
-}
-
-impl Shared {
-    /// Stops the group if the parent token is cancelled already: admission must see it at once. Once is enough.
-    pub(crate) fn check_parent(self: &Arc<Self>) {
-        #[cfg(feature = "token")]
-        if self.settings.parent.as_ref().is_some_and(|parent| parent.is_cancelled()) {
-            use crate::{lifecycle::machine::Trigger, report::cause::CauseKind};
-            let state = self.lock();
-            if state.machine.step() < task_core::Step::Ended
-                && !state.record.has(&CauseKind::Parent)
-            {
-                self.trigger_under(state, CauseKind::Parent, Trigger::Plain, None);
-            }
-        }
-    }
-
-    /// Watches the parent token until the group has ended.
-    pub(crate) fn watch_parent(self: &Arc<Self>, clock: &Clock) {
-        #[cfg(not(feature = "token"))]
-        let _ = clock;
-        #[cfg(feature = "token")]
-        if let Some(parent) = self.settings.parent.clone() {
-            let shared = Arc::clone(self);
-            clock.handle().spawn(async move {
-                let mut cancelled = pin!(parent.cancelled());
-                let mut ended = shared.ended.reached(1);
-                poll_fn(|cx| {
-                    if pin!(&mut ended).poll(cx).is_ready() {
-                        return Poll::Ready(());
-                    }
-                    cancelled.as_mut().poll(cx)
-                })
-                .await;
-                shared.check_parent();
-            });
-        }
-    }
+/// Returns the time that the outer group leaves. A little of it is kept, so that the nested group's
+/// own end comes before the outer abort. A limit that has passed limits nothing any more: what is
+/// left then is the time in which aborted tasks are dropped.
+fn limit(ctx: &Context) -> Option<Duration> {
+    let remaining = ctx.remaining()?;
+    let limit = remaining - Duration::from_millis(50).min(remaining / 256);
+    (!limit.is_zero()).then_some(limit)
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use task_core::{Outcome, TaskId, TaskInfo, scope::Stage};
 
-use crate::{group::entry::Entry, group::log::News};
+use crate::{group::entry::Entry, group::log::Event};
 
 /// Names one task of a group: to stop it alone, or to wait for its end. Dropping it changes nothing.
 #[derive(Clone)]
@@ -46,8 +46,8 @@ impl TaskHandle {
         let Self(entry) = self;
         let is_first = entry.stage.get() < Stage::Cancelled;
         entry.shared.stop_one(entry);
-        if is_first && News::tells_clean_tasks() {
-            News::StopAsked(Arc::clone(entry)).log(&entry.shared);
+        if is_first && Event::logs_clean_tasks() {
+            Event::StopAsked(entry.subject()).log(&entry.shared.name);
         }
     }
 

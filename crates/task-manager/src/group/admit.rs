@@ -1,44 +1,46 @@
-//! Taking tasks and cleanups in, or handing them back (invariant 4).
+//! Admitting tasks and cleanups, or handing them back (invariant 4).
 
 use std::{borrow::Cow, sync::Arc};
 
 use task_core::{Context, Phase, Step, Task, scope::Stage};
 
+use super::{
+    cleanup::Hook,
+    entry::Entry,
+    log::Event,
+    managed::{Managed, UserFuture},
+    member::{Identity, Role},
+    shared::Shared,
+    span::in_span,
+};
 use crate::{
-    api::task_handle::TaskHandle,
-    group::cleanup::Hook,
-    group::entry::{Entry, Identity, Role},
-    group::log::News,
-    group::managed::{Managed, UserFuture},
-    group::shared::Shared,
-    group::span::in_span,
     lifecycle::machine::Kind,
     report::refused::{Reason, Refused},
     rt::Handle,
     threads::panics::{Panic, catch},
 };
 
-/// What a task says of itself.
-struct Asked {
+/// The properties that a task states.
+struct Properties {
     name: Cow<'static, str>,
     phase: Phase,
     gates_readiness: bool,
 }
 
 impl Shared {
-    /// Takes a task in and spawns it, or hands it back. What does not depend on the task's type is apart, and compiled
-    /// once.
+    /// Admits a task and spawns it, or hands it back. What does not depend on the task's type is
+    /// apart, and compiled once.
     pub(crate) fn admit<T: Task>(
         self: &Arc<Self>,
         task: T,
         kind: Kind,
-    ) -> Result<TaskHandle, Refused<T>> {
-        let asked = catch(|| Asked {
+    ) -> Result<Arc<Entry>, Refused<T>> {
+        let properties = catch(|| Properties {
             name: task.name(),
             phase: task.phase(),
             gates_readiness: task.gates_readiness(),
         });
-        match self.enrol(asked, kind) {
+        match self.enrol(properties, kind) {
             Ok((entry, handle)) => {
                 let ctx = Context::new(entry.clone());
                 Ok(self.launch(entry, &handle, Box::pin(async move { task.run(ctx).await })))
@@ -47,31 +49,31 @@ impl Shared {
         }
     }
 
-    /// Makes a task one of the group's, with the runtime that it is to be spawned on.
+    /// Makes a task a member of the group. Returns it with the runtime to spawn it on.
     fn enrol(
         self: &Arc<Self>,
-        asked: Result<Asked, Panic>,
+        properties: Result<Properties, Panic>,
         kind: Kind,
     ) -> Result<(Arc<Entry>, Handle), (Cow<'static, str>, Reason)> {
-        let Asked { name, phase, gates_readiness } =
-            asked.map_err(|panic| (Cow::Borrowed("a task"), Reason::Panicked(panic.message)))?;
+        let Properties { name, phase, gates_readiness } = properties
+            .map_err(|panic| (Cow::Borrowed("a task"), Reason::Panicked(panic.message)))?;
         let clock = match self.bind() {
             Ok(clock) => clock,
             Err(reason) => return Err((name, reason)),
         };
         self.check_parent();
-        let (handle, whereabouts) = clock.current_handle();
+        let (handle, runtime) = clock.current_handle();
         let mut state = self.lock();
-        let now = self.now_from(whereabouts);
+        let now = self.now_from(runtime);
         if !state.machine.admit(phase, now) {
             return Err((name, state.refusal()));
         }
         state.totals.started += 1;
         let (id, key, role) = (state.next_id(), state.tasks.vacant_key(), Role::Task(kind));
-        let identity = Identity { id, key, name, phase, role, gates_readiness, whereabouts };
+        let identity = Identity { id, key, name, phase, role, gates_readiness, runtime };
         let entry = Entry::new(Arc::clone(self), identity, now);
         if state.machine.step() >= Step::Draining {
-            // Nobody waits yet, so there is nobody to wake.
+            // Nothing waits on a stage that is only now made, so there is no waker.
             entry.stage.advance(Stage::Draining);
         }
         state.tasks.insert(Arc::clone(&entry));
@@ -84,21 +86,20 @@ impl Shared {
         entry: Arc<Entry>,
         handle: &Handle,
         future: UserFuture,
-    ) -> TaskHandle {
+    ) -> Arc<Entry> {
         let future = in_span(&entry, future);
         entry.set_join_handle(handle.spawn(Managed::new(Arc::clone(&entry), future)));
-        // Not before the task is spawned: what is done for it may block. While the group runs, one more task makes
-        // nothing due.
+        // Only once the task is spawned: what is carried out then may block. While the group runs,
+        // one more task makes nothing due.
         if entry.stage.get() >= Stage::Draining {
-            let state = self.lock();
-            let now = self.now();
-            self.drive(state, now, Vec::new());
+            self.turn().finish();
+        } else {
+            self.changed();
         }
-        self.changed();
-        if News::tells_clean_tasks() {
-            News::Started(Arc::clone(&entry)).log(self);
+        if Event::logs_clean_tasks() {
+            Event::Started(entry.subject()).log(&self.name);
         }
-        TaskHandle::new(entry)
+        entry
     }
 
     /// Registers a cleanup, or hands it back.

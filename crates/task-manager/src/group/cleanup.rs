@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::group::managed::UserFuture;
+use super::managed::UserFuture;
 
 /// A cleanup that has not run yet.
 pub(crate) struct Hook {

@@ -1,8 +1,9 @@
-//! Which task's code runs on this thread: what tells a `wait` from inside, and a managed panic.
+//! Which task's code runs on this thread: for recognising a `wait` from inside, and a panic in managed code.
 
 use std::{cell::Cell, sync::Arc};
 
-use crate::{group::entry::Entry, group::shared::Shared, sync::thread_local};
+use super::{entry::Entry, shared::Shared};
+use crate::sync::thread_local;
 
 thread_local! {
     static CURRENT: Cell<Option<Arc<Entry>>> = const { Cell::new(None) };
@@ -26,7 +27,7 @@ pub(crate) fn enter<R>(entry: &mut Option<Arc<Entry>>, body: impl FnOnce() -> R)
 }
 
 /// Returns the manager whose task, cleanup or blocking thread this is.
-pub(crate) fn get() -> Option<Arc<Shared>> {
+pub(crate) fn group() -> Option<Arc<Shared>> {
     look(|entry| Arc::clone(&entry.shared))
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn entry() -> Option<Arc<Entry>> {
     look(Arc::clone)
 }
 
-/// Tells whether this thread runs code of any manager.
+/// Returns whether this thread runs code of any manager.
 pub(crate) fn is_managed() -> bool {
     look(|_| ()).is_some()
 }
@@ -51,6 +52,6 @@ fn look<R>(at: impl FnOnce(&Arc<Entry>) -> R) -> Option<R> {
 }
 
 fn swap(other: &mut Option<Arc<Entry>>) {
-    // Fails only while the thread is being torn down, when nobody asks any more.
+    // Fails only while the thread is being torn down, when nothing reads it any more.
     let _ = CURRENT.try_with(|current| *other = current.replace(other.take()));
 }

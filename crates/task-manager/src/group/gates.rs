@@ -1,18 +1,20 @@
 //! Which gating tasks the group's readiness waits for (invariant 12).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use task_core::{Blocker, Outcome, Readiness, Step, TaskId};
 
-use crate::group::entry::Entry;
+use super::member::Member;
 
-/// How many tasks are named.
-const MOST_NAMED: usize = 20;
+/// The most tasks that are named.
+const MAX_NAMED: usize = 20;
 
 #[derive(Default)]
 pub(crate) struct Gates {
-    unready: BTreeMap<TaskId, Arc<Entry>>,
-    /// Gating tasks that ended otherwise than as one that may, and completed: they never become ready.
+    /// Those that are alive and not ready, with their names.
+    unready: BTreeMap<TaskId, Cow<'static, str>>,
+    /// Gating tasks that ended, other than those that completed and were allowed to: they never
+    /// become ready.
     broken: Vec<Broken>,
     pub(crate) has_started: bool,
 }
@@ -22,53 +24,53 @@ struct Broken {
     id: TaskId,
     name: String,
     outcome: Outcome,
-    /// Where the manager stood when it ended.
+    /// The manager's step when it ended.
     step: Step,
 }
 
 impl Gates {
-    pub(crate) fn admit(&mut self, entry: &Arc<Entry>) {
-        if entry.gates_readiness {
-            self.unready.insert(entry.id, Arc::clone(entry));
+    pub(crate) fn admit(&mut self, member: &Member) {
+        if member.gates_readiness {
+            self.unready.insert(member.id, member.name.clone());
         }
     }
 
-    pub(crate) fn changed(&mut self, entry: &Arc<Entry>) {
-        if !entry.gates_readiness {
+    pub(crate) fn changed(&mut self, member: &Member) {
+        if !member.gates_readiness {
             return;
         }
-        if entry.is_ready() {
-            self.unready.remove(&entry.id);
+        if member.is_ready() {
+            self.unready.remove(&member.id);
         } else {
-            self.unready.insert(entry.id, Arc::clone(entry));
+            self.unready.insert(member.id, member.name.clone());
         }
     }
 
-    /// Takes note of an end, and of where the manager stood before it. One that failed while it was held comes twice.
-    /// `may_end` is whether the group goes on without it if it completed.
-    pub(crate) fn ended(&mut self, entry: &Entry, outcome: Outcome, step: Step, may_end: bool) {
-        if !entry.gates_readiness {
+    /// Records an end, with the manager's step before it. A task that failed while it was held comes
+    /// twice. `may_end` is whether the group goes on without it if it completed.
+    pub(crate) fn ended(&mut self, member: &Member, outcome: Outcome, step: Step, may_end: bool) {
+        if !member.gates_readiness {
             return;
         }
-        self.unready.remove(&entry.id);
+        self.unready.remove(&member.id);
         let is_open = may_end && outcome == Outcome::Completed;
-        let is_known = self.broken.iter().any(|broken| broken.id == entry.id);
-        if !is_open && !is_known && self.broken.len() < MOST_NAMED {
-            let (id, name) = (entry.id, entry.name.to_string());
+        let is_known = self.broken.iter().any(|broken| broken.id == member.id);
+        if !is_open && !is_known && self.broken.len() < MAX_NAMED {
+            let (id, name) = (member.id, member.name.to_string());
             self.broken.push(Broken { id, name, outcome, step });
         }
     }
 
-    /// Returns what the gating tasks have to say, whatever the manager's step.
+    /// Returns the gating tasks that block readiness, whatever the manager's step.
     pub(crate) fn blockers(&self) -> Vec<Blocker> {
         let broken =
             self.broken.iter().map(|broken| Blocker::HasEnded(broken.name.clone(), broken.outcome));
-        let unready = self.unready.values().map(|entry| Blocker::NotReady(entry.name.to_string()));
-        broken.chain(unready).take(MOST_NAMED).collect()
+        let unready = self.unready.values().map(|name| Blocker::NotReady(name.to_string()));
+        broken.chain(unready).take(MAX_NAMED).collect()
     }
 
-    /// Returns the first gating task that ended and thereby made readiness impossible: before a shutdown had begun,
-    /// which is a reason of its own.
+    /// Returns the first gating task that ended and thereby made readiness impossible, if that was
+    /// before a shutdown had begun, which is a separate reason.
     pub(crate) fn broken(&self) -> Option<(&str, Outcome)> {
         let first = self.broken.first().filter(|broken| broken.step == Step::Running)?;
         Some((&first.name, first.outcome))

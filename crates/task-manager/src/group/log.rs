@@ -1,38 +1,51 @@
-//! What the manager tells the log, with stable field names, under the target `task`.
+//! The manager's log events, with stable field names, under the target `task`.
 //!
-//! A log sink is foreign code and may block, so news are told last: after every lock is released, every waker is
-//! called and every deadline is set.
+//! A log sink is foreign code and may block, so events are logged last: after every lock is
+//! released, every waker called and every deadline set.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use task_core::{Outcome, Step, TaskId};
 use tracing::{debug, error, info, level_filters::LevelFilter, warn};
 
+use super::{
+    member::{Member, Role},
+    shared::Shared,
+};
 use crate::{
-    group::entry::{Entry, Role},
-    group::shared::Shared,
-    lifecycle::plan::Tick,
-    report::Report,
-    report::cause::CauseKind,
+    report::{Report, cause::CauseKind},
     rt,
     threads::panics::catch,
 };
 
-pub(crate) enum News {
-    Started(Arc<Entry>),
-    /// It said whether it is ready.
-    Ready(Arc<Entry>, bool),
-    /// It alone was asked to stop.
-    StopAsked(Arc<Entry>),
+/// The task or cleanup that an event is about.
+pub(crate) struct Subject {
+    name: Cow<'static, str>,
+    id: TaskId,
+    role: Role,
+}
+
+impl Member {
+    pub(crate) fn subject(&self) -> Subject {
+        Subject { name: self.name.clone(), id: self.id, role: self.role }
+    }
+}
+
+pub(crate) enum Event {
+    Started(Subject),
+    /// A task set whether it is ready.
+    Ready(Subject, bool),
+    /// One task alone was asked to stop.
+    StopAsked(Subject),
     Ended {
-        entry: Arc<Entry>,
+        subject: Subject,
         outcome: Outcome,
         detail: Option<String>,
-        now: Tick,
+        ran: Duration,
     },
     /// An abandoned task ended.
     Late {
-        entry: Arc<Entry>,
+        subject: Subject,
         outcome: Outcome,
         detail: Option<String>,
     },
@@ -41,8 +54,7 @@ pub(crate) enum News {
         error: String,
     },
     Survived {
-        name: Cow<'static, str>,
-        id: TaskId,
+        subject: Subject,
         error: String,
     },
     Triggered(CauseKind),
@@ -63,36 +75,40 @@ pub(crate) enum News {
     Report(Report),
 }
 
-impl News {
-    /// Tells whether anybody listens to what a task does while all goes well, which is what happens often.
-    pub(crate) fn tells_clean_tasks() -> bool {
-        // No foreign code, as to ask for this very target would be: it is asked before the end is taken in.
+impl Event {
+    /// Returns whether clean starts and ends of tasks, which are frequent, may be logged. Asked
+    /// before the end is recorded, so it must run no foreign code: asking for the target would.
+    pub(crate) fn logs_clean_tasks() -> bool {
         LevelFilter::current() >= LevelFilter::DEBUG
     }
 
-    pub(crate) fn log(self, shared: &Shared) {
+    pub(crate) fn log_all(events: Vec<Self>, group: &Shared) {
+        events.into_iter().for_each(|event| event.log(&group.name));
+    }
+
+    pub(crate) fn log(self, manager: &str) {
         rt::pass_on_last_woken();
         // A subscriber that panics takes nothing else down.
-        let _ = catch(|| self.write(&shared.name));
+        let _ = catch(|| self.write(manager));
     }
 
     fn write(self, manager: &str) {
         match self {
-            Self::Started(entry) => {
-                debug!(target: "task", manager, task = &*entry.name, id = entry.id.number(), "task started");
+            Self::Started(subject) => {
+                debug!(target: "task", manager, task = &*subject.name, id = subject.id.number(), "task started");
             }
-            Self::Ready(entry, ready) => {
-                let (task, id) = (&*entry.name, entry.id.number());
+            Self::Ready(subject, ready) => {
+                let (task, id) = (&*subject.name, subject.id.number());
                 debug!(target: "task", manager, task, id, ready, "task readiness changed");
             }
-            Self::StopAsked(entry) => {
-                debug!(target: "task", manager, task = &*entry.name, id = entry.id.number(), "task asked to stop");
+            Self::StopAsked(subject) => {
+                debug!(target: "task", manager, task = &*subject.name, id = subject.id.number(), "task asked to stop");
             }
-            Self::Ended { entry, outcome, detail, now } => {
-                let (task, id) = (&*entry.name, entry.id.number());
-                let ran = now.saturating_sub(entry.began).as_secs_f64();
+            Self::Ended { subject, outcome, detail, ran } => {
+                let (task, id) = (&*subject.name, subject.id.number());
+                let ran = ran.as_secs_f64();
                 let outcome = outcome.as_str();
-                match (entry.role, detail) {
+                match (subject.role, detail) {
                     (Role::Task(_), Some(error)) => {
                         error!(target: "task", manager, task, id, outcome, ran, error, "task failed");
                     }
@@ -107,16 +123,16 @@ impl News {
                     }
                 }
             }
-            Self::Late { entry, outcome, detail } => {
-                let (task, id) = (&*entry.name, entry.id.number());
+            Self::Late { subject, outcome, detail } => {
+                let (task, id) = (&*subject.name, subject.id.number());
                 let (outcome, error) = (outcome.as_str(), detail);
                 warn!(target: "task", manager, task, id, outcome, error, "abandoned task ended after all");
             }
             Self::LateSetup { error } => {
                 error!(target: "task", manager, error, "setup failed after the end");
             }
-            Self::Survived { name, id, error } => {
-                error!(target: "task", manager, task = &*name, id = id.number(), error, "task failed and went on");
+            Self::Survived { subject, error } => {
+                error!(target: "task", manager, task = &*subject.name, id = subject.id.number(), error, "task failed and went on");
             }
             Self::Triggered(cause) => {
                 let cause = cause.to_string();

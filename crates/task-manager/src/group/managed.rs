@@ -8,18 +8,19 @@ use std::{
 
 use task_core::{Cancelled, scope::Stage};
 
+use super::{current, entry::Entry};
 use crate::{
-    group::current,
-    group::entry::Entry,
     report::end::End,
-    threads::clock::Whereabouts,
-    threads::panics::{Panic, catch, discard},
+    threads::{
+        clock::CallerRuntime,
+        panics::{Panic, catch, discard},
+    },
 };
 
 /// The user's future, boxed once; the wrapper around it stays small, and tokio's task cell with it.
 pub(crate) type UserFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
-/// Polls a task and tells the manager how it ended: by return, by panic, by abort, or dropped with its runtime.
+/// Polls a task and records how it ended: by return, by panic, by abort, or dropped with its runtime.
 pub(crate) struct Managed {
     /// Lent to the thread while the user's code runs, and there at all other times.
     entry: Option<Arc<Entry>>,
@@ -35,9 +36,9 @@ impl Managed {
         Self { entry: Some(entry), future: Some(future) }
     }
 
-    /// Invariant 7: the user's future is gone before its end is told. A panic while it is dropped is not lost: it is
-    /// the outcome if the end was clean, and recorded beside it otherwise.
-    fn finish(&mut self, mut end: End, whereabouts: Whereabouts) {
+    /// Invariant 7: the user's future is dropped before its end is recorded. A panic while it is
+    /// dropped is not lost: it is the outcome if the end was clean, and recorded beside it otherwise.
+    fn finish(&mut self, mut end: End, caller: CallerRuntime) {
         let future = self.future.take();
         let dropped = current::enter(&mut self.entry, || catch(|| drop(future)));
         let Some(entry) = &self.entry else { return };
@@ -49,7 +50,7 @@ impl Managed {
                 End::Completed | End::Cancelled | End::Aborted => end = End::Panicked(panic),
             }
         }
-        entry.future_ended(end, whereabouts);
+        entry.future_ended(end, caller);
     }
 }
 
@@ -79,9 +80,9 @@ impl Future for Managed {
             return Poll::Ready(());
         };
         let Some(is_first) = entry.mark_polled() else {
-            // The report says that it was given up.
-            let whereabouts = entry.whereabouts;
-            this.finish(End::Aborted, whereabouts);
+            // The report says that it was abandoned.
+            let caller = entry.runtime;
+            this.finish(End::Aborted, caller);
             return Poll::Ready(());
         };
         let polled = current::enter(&mut this.entry, || catch(|| future.as_mut().poll(cx)));
@@ -93,8 +94,8 @@ impl Future for Managed {
             Ok(Poll::Ready(result)) => judge(entry, Ok(result)),
             Err(panic) => judge(entry, Err(panic)),
         };
-        let whereabouts = entry.whereabouts;
-        this.finish(end, whereabouts);
+        let caller = entry.runtime;
+        this.finish(end, caller);
         Poll::Ready(())
     }
 }
@@ -103,7 +104,7 @@ impl Drop for Managed {
     fn drop(&mut self) {
         if self.future.is_some() {
             // By an abort, or with its runtime, from wherever that is dropped.
-            self.finish(End::Aborted, Whereabouts::Anywhere);
+            self.finish(End::Aborted, CallerRuntime::Other);
         }
     }
 }

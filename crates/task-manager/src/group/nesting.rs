@@ -1,246 +1,323 @@
-//! The direct line from a group to the groups inside it.
+//! Groups inside groups.
 //!
-//! A nested group runs as a task and hears of the outer shutdown when that task is polled: with every worker blocked,
-//! never. So the outer group tells it directly too, and learns from it who is alive when it has to go on without it.
-//! Nothing here needs the runtime, and one level is done after the other, so that the depth costs no stack.
+//! A nested group runs as a task of the outer one and lives by that task's context: it drains when
+//! the context drains, stops within the time that the context has left when it is cancelled, and
+//! aborts when its future is dropped. Its failures are in the error that its task returns. There is
+//! no other line between the two but two read-only ones:
+//!
+//! - When the outer group abandons the task, it looks at the nested group through a weak reference,
+//!   to name what is alive in it.
+//! - When the future was dropped, nothing returns an error. The nested group then records its
+//!   failures with the outer one itself, once, when it ends.
 
 use std::{
-    cell::{Cell, RefCell},
     collections::VecDeque,
-    sync::{Arc, Weak},
-    time::Duration,
+    sync::{Arc, PoisonError},
 };
 
-use task_core::{Escalation, Hold, TaskId};
+use task_core::{Context, Hold};
 
+use super::{
+    current,
+    entry::Entry,
+    shared::Shared,
+    state::{Garbage, State},
+    turn::Turn,
+};
 use crate::{
-    group::entry::Entry,
-    group::log::News,
-    group::shared::Shared,
-    group::state::State,
-    group::troubles::Troubles,
-    lifecycle::machine::Trigger,
-    lifecycle::plan::Tick,
-    report::cause::CauseKind,
-    sync::{MutexGuard, Ordering, thread_local},
-    threads::panics::catch,
+    lifecycle::{machine::Trigger, plan::Tick},
+    report::{
+        Report,
+        error::ShutdownError,
+        failure::{Failure, FailureKind},
+        label::Repeated,
+    },
+    sync::MutexGuard,
 };
 
-#[cfg(test)]
-mod tests;
+/// The most groups inside each other. The end of the innermost may end all of them, one inside the
+/// other on one stack.
+pub(crate) const MAX_DEPTH: usize = 100;
 
-/// How many levels are gone down or up in one another before the rest has to queue.
-const DEEPEST: u32 = 8;
+/// The most names of what is alive in nested groups, in a report and at a hard exit.
+const MAX_NAMED: usize = 128;
+const MAX_NAMED_AT_EXIT: usize = 20;
 
-/// How many groups that are over and were dropped before that are kept, for each task that did so.
-const MOST_KEPT: usize = 16;
-
-/// A group inside another, and the task of the outer one that it is.
-pub(crate) struct Link {
-    pub(crate) entry: Arc<Entry>,
-    pub(crate) inner: Weak<Shared>,
-    /// Set when the task is dropped and the inner group's owner with it: what went wrong in there is yet to be told.
-    kept: Option<Arc<Shared>>,
+/// The outer task that a group is.
+pub(crate) struct OuterLink {
+    /// `None` if the task's context is not a manager's.
+    entry: Option<Arc<Entry>>,
+    /// Keeps the task from having ended while the group has not.
+    hold: Hold,
+    /// Whether the task's future was dropped before the group had ended.
+    is_orphan: bool,
 }
 
-impl Link {
-    /// Tells whether it is of this very group: a task may run several.
-    fn is(&self, entry: &Entry, inner: &Arc<Shared>) -> bool {
-        self.entry.id == entry.id && Weak::as_ptr(&self.inner) == Arc::as_ptr(inner)
+impl OuterLink {
+    /// Lets the outer task end, or if its future was dropped, returns the link: the failures have
+    /// to be recorded first.
+    pub(crate) fn release(self) -> Option<Self> {
+        self.is_orphan.then_some(self)
     }
-}
 
-/// What the group around tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    Drain,
-    Stop,
-    Hurry(Escalation),
-}
-
-/// What is to be done one level further down, or up.
-pub(crate) enum Step {
-    Tell(Arc<Shared>, Order, Option<Duration>),
-    /// The inner group has ended, and with it perhaps its task.
-    Release(Hold),
-}
-
-thread_local! {
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
-    static QUEUE: RefCell<VecDeque<Step>> = const { RefCell::new(VecDeque::new()) };
-    /// What the groups that were gone through have to tell, when this thread has come back from them all.
-    static PUT_OFF: RefCell<Vec<(Arc<Shared>, News)>> = const { RefCell::new(Vec::new()) };
-    /// Whether there is any: cheaper to ask.
-    static HAS_PUT_OFF: Cell<bool> = const { Cell::new(false) };
-}
-
-impl Step {
-    /// Does it now, or if this thread is deep inside of other steps, when it has come back from them.
-    pub(crate) fn take(self) {
-        let depth = DEPTH.try_with(Cell::get).unwrap_or(0);
-        if depth == DEEPEST {
-            QUEUE.with(|queue| queue.borrow_mut().push_back(self));
-            return;
+    /// Records the failures of the nested group, and lets the outer task end.
+    pub(crate) fn record(self, report: &Report) {
+        if let Some(entry) = &self.entry {
+            record_report(entry, report);
         }
-        let mut next = Some(self);
-        while let Some(step) = next {
-            let _ = DEPTH.try_with(|current| current.set(depth + 1));
-            let _ = catch(|| step.execute());
-            let _ = DEPTH.try_with(|current| current.set(depth));
-            next = (depth == 0).then(Self::next).flatten();
-        }
-    }
-
-    /// Returns what had to queue. While the thread is being torn down nothing does.
-    fn next() -> Option<Self> {
-        QUEUE.try_with(|queue| queue.borrow_mut().pop_front()).ok().flatten()
-    }
-
-    fn execute(self) {
-        match self {
-            Self::Tell(inner, order, limit) => inner.follow(order, limit),
-            Self::Release(hold) => drop(hold),
-        }
+        drop(self.hold);
     }
 }
 
-/// Tells whether this thread has put news off.
-pub(crate) fn has_put_off() -> bool {
-    HAS_PUT_OFF.try_with(Cell::get).unwrap_or(false)
+/// A nested group while its task's future exists. Dropping it aborts the group.
+pub(crate) struct Nesting {
+    inner: Arc<Shared>,
+    entry: Option<Arc<Entry>>,
 }
 
-/// Puts news off while this thread takes a step: the log of the group that it goes to must not hold the group that sent
-/// it. Otherwise returns them, behind all that were put off before.
-pub(crate) fn put_off(news: Vec<(Arc<Shared>, News)>) -> Vec<(Arc<Shared>, News)> {
-    let is_outermost = DEPTH.try_with(Cell::get).unwrap_or(0) == 0;
-    let _ = HAS_PUT_OFF.try_with(|has| has.set(!is_outermost));
-    if is_outermost {
-        let mut all = PUT_OFF.try_with(RefCell::take).unwrap_or_default();
-        all.extend(news);
-        return all;
+impl Nesting {
+    /// Links a group with the task that it is. An error if it would be nested too deeply.
+    pub(crate) fn link(inner: &Arc<Shared>, ctx: &Context) -> anyhow::Result<Self> {
+        let entry = current::entry();
+        if let Some(entry) = &entry {
+            inner.enclose_in(&entry.shared)?;
+            entry.add_nested(Arc::downgrade(inner));
+        }
+        let link = OuterLink { entry: entry.clone(), hold: ctx.hold(), is_orphan: false };
+        *inner.lock_outer() = Some(link);
+        let nesting = Self { inner: Arc::clone(inner), entry };
+        if inner.report.get().is_some() {
+            // It has ended before it was run, and nothing will release the hold.
+            drop(inner.take_outer());
+        }
+        Ok(nesting)
     }
-    let mut news = Some(news);
-    let _ =
-        PUT_OFF.try_with(|put_off| put_off.borrow_mut().extend(news.take().into_iter().flatten()));
-    news.unwrap_or_default()
+
+    /// Unlinks a group that has ended, and whose result the task returns.
+    pub(crate) fn unlink(mut self) {
+        if let Some(entry) = self.entry.take() {
+            entry.remove_nested(&Arc::downgrade(&self.inner));
+        }
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Nesting {
+    fn drop(&mut self) {
+        let Self { inner, entry } = self;
+        let is_over = match &mut *inner.lock_outer() {
+            Some(link) => {
+                link.is_orphan = true;
+                false
+            }
+            None => true,
+        };
+        // Exactly one of the two records the failures: the end of the group takes the link first.
+        if is_over && let (Some(entry), Some(report)) = (entry, inner.report.get()) {
+            record_report(entry, report);
+        }
+        inner.follow(Trigger::OuterStop, None, Some(task_core::Escalation::Abort));
+    }
 }
 
 impl Shared {
-    /// Does what the group around this one says, which it may say twice: directly, and when the task is polled.
-    pub(crate) fn follow(self: &Arc<Self>, order: Order, limit: Option<Duration>) {
-        let trigger = match order {
-            Order::Drain => Trigger::OuterDrain,
-            Order::Stop | Order::Hurry(_) => Trigger::OuterStop,
-        };
-        let is_first = !self.is_told.swap(true, Ordering::SeqCst);
-        let state = self.lock();
-        let kind = (is_first || state.machine.plan().is_none()).then_some(CauseKind::Parent);
-        match order {
-            Order::Hurry(level) => self.escalate_under(state, kind, trigger, limit, level),
-            Order::Drain | Order::Stop => self.follow_under(state, kind, trigger, limit),
-        }
+    fn lock_outer(&self) -> MutexGuard<'_, Option<OuterLink>> {
+        self.outer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins the shutdown, or keeps one that has begun within what the group around it has left.
-    fn follow_under<'a>(
-        self: &'a Arc<Self>,
-        mut state: MutexGuard<'a, State>,
-        kind: Option<CauseKind>,
-        trigger: Trigger,
-        limit: Option<Duration>,
-    ) {
-        if state.machine.step() == task_core::Step::Ended {
-            return;
+    pub(crate) fn take_outer(&self) -> Option<OuterLink> {
+        self.lock_outer().take()
+    }
+
+    fn lock_enclosing(&self) -> MutexGuard<'_, std::sync::Weak<Self>> {
+        self.enclosing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enclosing(&self) -> Option<Arc<Self>> {
+        self.lock_enclosing().upgrade()
+    }
+
+    /// Makes `outer` the group around this one, unless it would be nested too deeply or in itself.
+    fn enclose_in(self: &Arc<Self>, outer: &Arc<Self>) -> anyhow::Result<()> {
+        // Set first and checked then: of two groups that are made to run inside each other at the
+        // same time, at least one sees the circle.
+        let before = std::mem::replace(&mut *self.lock_enclosing(), Arc::downgrade(outer));
+        let mut next = Some(Arc::clone(outer));
+        let mut depth = 1;
+        while let Some(group) = next.filter(|group| !Arc::ptr_eq(group, self) && depth <= MAX_DEPTH)
+        {
+            next = group.enclosing();
+            if next.is_none() {
+                return Ok(());
+            }
+            depth += 1;
         }
-        if let Some(kind) = kind {
-            self.trigger_under(state, kind, trigger, limit);
-        } else {
-            let now = self.now();
-            state.machine.trigger(now, trigger, limit);
-            self.drive(state, now, Vec::new());
+        *self.lock_enclosing() = before;
+        let name = &self.name;
+        if depth > MAX_DEPTH {
+            anyhow::bail!("manager `{name}` would be nested deeper than {MAX_DEPTH} levels");
         }
+        anyhow::bail!("manager `{name}` cannot run inside a group that runs inside it");
+    }
+
+    /// Invariant 6: returns whether the calling code is part of this group, or of one nested in it.
+    pub(crate) fn is_inside(self: &Arc<Self>) -> bool {
+        let mut next = current::group();
+        // Two groups that are made to run inside each other would close a circle.
+        for _ in 0..=MAX_DEPTH {
+            let Some(group) = next else { return false };
+            if Arc::ptr_eq(&group, self) {
+                return true;
+            }
+            next = group.enclosing();
+        }
+        false
+    }
+}
+
+/// Records the failures of a nested group that has ended, for the task that it is.
+fn record_report(entry: &Arc<Entry>, report: &Report) {
+    let mut turn = entry.shared.turn();
+    let now = turn.now();
+    turn.state.record_nested(entry, report, now);
+    turn.release();
+}
+
+impl Turn<'_> {
+    /// Records the failures in an error that a nested group's task returns. Gives any other error
+    /// back.
+    pub(crate) fn record_nested_error(
+        &mut self,
+        entry: &Entry,
+        error: anyhow::Error,
+    ) -> Option<anyhow::Error> {
+        let inner = error.downcast_ref::<ShutdownError>().and_then(ShutdownError::report).cloned();
+        let Some(report) = inner else { return Some(error) };
+        let now = self.now();
+        self.state.record_nested(entry, &report, now);
+        self.discard(Garbage::End(crate::report::end::End::Failed(error)));
+        None
     }
 }
 
 impl State {
-    /// Notes that an entry is a group.
-    pub(crate) fn link(&mut self, entry: &Arc<Entry>, inner: &Arc<Shared>) {
-        let inner = Arc::downgrade(inner);
-        self.links.push(Link { entry: Arc::clone(entry), inner, kept: None });
-    }
-
-    /// Keeps a group of an entry that was dropped, since the entry may be about to end by an abort, until that end has
-    /// been told. What that leaves no room for, a group that is over, is to be dropped outside the lock (invariant 9).
-    pub(crate) fn keep(&mut self, entry: &Entry, inner: &Arc<Shared>) -> Option<Link> {
-        let is_old = |link: &Link| {
-            let has_ended = link.kept.as_ref().is_some_and(|kept| kept.report.get().is_some());
-            link.entry.id == entry.id && has_ended
+    /// Takes over the failures of a nested group that has ended. If the task was abandoned before,
+    /// those that were recorded then are left out, and so are the ends of what was named as alive.
+    fn record_nested(&mut self, entry: &Entry, report: &Report, now: Tick) {
+        let all = report.failures();
+        let count = all.len() as u64 + report.omitted_failures();
+        let known = self.record.known_nested.insert(entry.id, count);
+        let new = usize::try_from(count.saturating_sub(known.unwrap_or(0))).unwrap_or(usize::MAX);
+        let is_end = |failure: &Failure| {
+            matches!(failure.kind, FailureKind::Aborted | FailureKind::Abandoned { .. })
         };
-        let has_room = self.links.iter().filter(|link| is_old(link)).count() < MOST_KEPT;
-        let oldest = if has_room { None } else { self.links.iter().position(is_old) };
-        let removed = oldest.map(|index| self.links.remove(index));
-        if let Some(link) = self.links.iter_mut().find(|link| link.is(entry, inner)) {
-            link.kept = Some(Arc::clone(inner));
-        }
-        removed
-    }
-
-    /// Forgets a group of an entry that has ended, and told the entry's own code how.
-    pub(crate) fn unlink_group(&mut self, entry: &Entry, inner: &Arc<Shared>) -> Option<Link> {
-        let index = self.links.iter().position(|link| link.is(entry, inner))?;
-        Some(self.links.remove(index))
-    }
-
-    /// Forgets the link of an entry that has ended.
-    pub(crate) fn unlink(&mut self, id: TaskId) -> Vec<Link> {
-        if self.links.is_empty() {
-            return Vec::new();
-        }
-        self.links.extract_if(.., |link| link.entry.id == id).collect()
-    }
-
-    /// Returns what the groups of those entries are to be told.
-    pub(crate) fn orders(
-        &self,
-        order: Order,
-        now: Tick,
-        matches: impl Fn(&Entry) -> bool,
-    ) -> Vec<Step> {
-        let links = self.links.iter().filter(|link| matches(&link.entry));
-        let steps = links.filter_map(|link| {
-            let limit = self.machine.deadline(link.entry.phase);
-            let limit = limit.map(|deadline| inner_limit(deadline.saturating_sub(now)));
-            // One that has passed limits nothing any more: then there is the time to join.
-            let limit = limit.filter(|limit| !limit.is_zero());
-            Some(Step::Tell(link.inner.upgrade()?, order, limit))
+        let new = all[all.len().saturating_sub(new)..].iter();
+        let new = new.filter(|failure| known.is_none() || !is_end(failure)).map(|failure| {
+            let name = format!("{}/{}", entry.name, report.label(failure));
+            Failure { name, id: None, at: now, ..failure.clone() }
         });
-        steps.collect()
+        let omitted = if known.is_none() { report.omitted_failures() } else { 0 };
+        self.fail_nested(entry, new.collect(), omitted);
     }
 
-    /// Returns the groups that an entry is or was, as far as they still exist.
-    pub(crate) fn groups_of(&self, entry: &Entry) -> impl Iterator<Item = Arc<Shared>> {
-        let links = self.links.iter().filter(|link| link.entry.id == entry.id);
-        links.filter_map(|link| link.inner.upgrade())
+    /// Records what failed and what is alive in the groups that a task runs, which cannot report
+    /// it themselves in time.
+    pub(crate) fn record_stuck_inside(&mut self, entry: &Entry, now: Tick) {
+        for group in entry.nested() {
+            let inside = Inside::of(group, &entry.name, now);
+            self.record.known_nested.insert(entry.id, inside.known);
+            self.fail_nested(entry, inside.failures, inside.omitted);
+            self.garbage.extend(inside.groups.into_iter().map(Garbage::Group));
+        }
     }
 
-    /// Puts into the record what went wrong in the group that an entry is, and who is alive in it: for an entry that
-    /// cannot say so itself.
-    pub(crate) fn record_inner(&mut self, entry: &Entry, now: Tick) {
-        if self.record.inner_told.contains_key(&entry.id) {
-            return;
-        }
-        let groups: Vec<_> = self.groups_of(entry).collect();
-        for inner in groups {
-            let troubles = Troubles::of(inner, &entry.name, now);
-            // Of the last one: the others are over, or nobody is left who would tell how they end.
-            self.record.inner_told.insert(entry.id, troubles.known);
-            self.record.fail_inner(entry, troubles.failures, troubles.omitted);
-            self.spent.extend(troubles.groups);
-        }
+    fn fail_nested(&mut self, entry: &Entry, failures: Vec<Failure>, omitted: u64) {
+        let evicted = self.record.fail_nested(entry, failures, omitted);
+        self.garbage.extend(evicted.into_iter().map(Garbage::Failure));
     }
 }
 
-/// Keeps a little of the outer deadline, so that the inner group's own end comes before the outer abort.
-pub(crate) fn inner_limit(remaining: Duration) -> Duration {
-    remaining - Duration::from_millis(50).min(remaining / 256)
+/// What failed and what is alive in a group and in those nested in it.
+struct Inside {
+    failures: Vec<Failure>,
+    omitted: u64,
+    /// How many failures the group itself had.
+    known: u64,
+    /// All groups that were looked at, to be dropped without a lock: each may be the last reference.
+    groups: Vec<Arc<Shared>>,
+}
+
+impl Inside {
+    fn of(group: Arc<Shared>, name: &str, now: Tick) -> Self {
+        let mut inside = Self { failures: Vec::new(), omitted: 0, known: 0, groups: Vec::new() };
+        let mut is_outermost = true;
+        let groups = visit(group, String::from(name), |group, state, path, queue| {
+            let mut repeated = state.tally.repeated();
+            repeated.add(state.living().take(MAX_NAMED).map(|entry| &*entry.name));
+            let (failures, omitted) = match group.report.get() {
+                Some(report) => (report.failures().to_vec(), report.omitted_failures()),
+                None => (state.record.failures(&repeated), state.record.omitted_failures),
+            };
+            if std::mem::take(&mut is_outermost) {
+                inside.known = failures.len() as u64 + omitted;
+            }
+            inside.omitted += omitted;
+            inside.failures.extend(failures.into_iter().map(|failure| {
+                let name = format!("{path}/{}", repeated.label(&failure.name, failure.id));
+                Failure { name, id: None, at: now, ..failure }
+            }));
+            for entry in state.living() {
+                if inside.failures.len() >= MAX_NAMED {
+                    inside.omitted += 1;
+                    continue;
+                }
+                let name = format!("{path}/{}", repeated.label(&entry.name, Some(entry.id)));
+                queue.extend(entry.nested().into_iter().map(|nested| (nested, name.clone())));
+                let kind = FailureKind::Abandoned { status: entry.status() };
+                let origin = entry.role.origin();
+                inside.failures.push(Failure { origin, name, id: None, kind, at: now });
+            }
+        });
+        inside.groups = groups;
+        inside
+    }
+}
+
+/// Calls `look` for a group, and then for each nested one that `look` adds, with its path. Locks one
+/// of them at a time. The caller may hold the lock of a group outside: outer locks come first.
+fn visit(
+    group: Arc<Shared>,
+    path: String,
+    mut look: impl FnMut(&Shared, &State, &str, &mut VecDeque<(Arc<Shared>, String)>),
+) -> Vec<Arc<Shared>> {
+    let mut groups = Vec::new();
+    let mut queue = VecDeque::from([(group, path)]);
+    while let Some((group, path)) = queue.pop_front() {
+        look(&group, &group.lock(), &path, &mut queue);
+        groups.push(group);
+    }
+    groups
+}
+
+/// Returns the names of what is alive in a group, and in those nested in it by path: 20 at most.
+pub(crate) fn living_names(group: &Arc<Shared>) -> Vec<String> {
+    let mut names = Vec::new();
+    let groups = visit(Arc::clone(group), String::new(), |_, state, path, queue| {
+        let living = state.living().chain(state.abandoned.values());
+        let living: Vec<_> = living.take(MAX_NAMED_AT_EXIT).collect();
+        let mut repeated = Repeated::default();
+        repeated.add(living.iter().map(|entry| &*entry.name));
+        for entry in living {
+            if names.len() == MAX_NAMED_AT_EXIT {
+                break;
+            }
+            let name = format!("{path}{}", repeated.label(&entry.name, Some(entry.id)));
+            let nested = entry.nested().into_iter();
+            queue.extend(nested.map(|nested| (nested, format!("{name}/"))));
+            names.push(name);
+        }
+    });
+    // Each may be the last reference. The process is about to end, and must not wait for a drop.
+    std::mem::forget(groups);
+    names
 }

@@ -1,7 +1,8 @@
-//! What a manager, its handles and its tasks share: the state under its one lock, and what happens to it.
+//! What a manager, its handles and its tasks share.
 //!
-//! Invariant 4: admission and shutdown share this lock. Invariant 9: nothing of the user's runs under it, not even
-//! the drop of an error; what is to run is carried out of the critical section and run by `drive.rs`.
+//! Invariant 4: admission and shutdown share the one lock. Invariant 9: nothing of the user's runs
+//! under it, not even the drop of an error. An event takes the lock as a [`Turn`](super::turn::Turn),
+//! which carries what is to happen out of the critical section.
 
 use std::{
     borrow::Cow,
@@ -9,15 +10,13 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Hold, Readiness, scope::Level};
+use task_core::{Readiness, scope::Level};
 
+use super::{current, entry::Entry, nesting::OuterLink, settings::Settings, state::State};
 use crate::{
-    api::builder::Settings,
-    group::entry::Entry,
-    group::state::State,
     lifecycle::machine::Machine,
     report::Report,
-    sync::{AtomicBool, Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard},
     threads::alarm::Alarm,
 };
 
@@ -31,19 +30,16 @@ pub(crate) struct Shared {
     pub(crate) ended: Level,
     pub(crate) report: OnceLock<Report>,
     pub(crate) alarm: Arc<Alarm>,
-    /// The manager whose code made or runs this one: to tell a wait from inside (invariant 6).
+    /// The manager whose code made or runs this one: to recognise a wait from inside (invariant 6).
     pub(crate) enclosing: Mutex<Weak<Shared>>,
-    /// Keeps the outer manager's task from having ended while this group has not.
-    pub(crate) outer_hold: Mutex<Option<Hold>>,
-    /// Whether the group around this one has said anything.
-    pub(crate) is_told: AtomicBool,
+    /// The outer task that this group is, while both are alive.
+    pub(crate) outer: Mutex<Option<OuterLink>>,
 }
 
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
         let machine = Machine::new(settings.budgets, settings.only_failures_stop, settings.start);
-        let enclosing =
-            crate::group::current::get().map(|shared| Arc::downgrade(&shared)).unwrap_or_default();
+        let enclosing = current::group().map(|group| Arc::downgrade(&group)).unwrap_or_default();
         let shared = Arc::new(Self {
             name: settings.name.clone(),
             settings,
@@ -53,8 +49,7 @@ impl Shared {
             report: OnceLock::new(),
             alarm: Arc::default(),
             enclosing: Mutex::new(enclosing),
-            outer_hold: Mutex::new(None),
-            is_told: AtomicBool::new(false),
+            outer: Mutex::new(None),
         });
         // Outside a runtime it is bound at its first use inside one.
         let _ = shared.bind();
@@ -65,12 +60,17 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notifies the watchers of the group's view that something in it has changed.
+    pub(crate) fn changed(&self) {
+        self.version.bump();
+    }
+
     pub(crate) fn readiness(&self) -> Readiness {
         let state = self.lock();
         state.gates.readiness(state.machine.step(), state.machine.waited())
     }
 
-    /// Asked for tasks only: a cleanup has no context.
+    /// Returns how long a task has left. A cleanup has no context, so it never asks.
     pub(crate) fn remaining(&self, entry: &Entry) -> Option<Duration> {
         let now = self.now();
         let state = self.lock();

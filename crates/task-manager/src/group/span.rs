@@ -4,26 +4,27 @@ use std::sync::Arc;
 
 use tracing::{Instrument, Span, level_filters::LevelFilter};
 
-use crate::{group::entry::Entry, group::managed::UserFuture, threads::panics::catch};
+use super::{entry::Entry, managed::UserFuture, member::Member};
+use crate::threads::panics::catch;
 
-/// Puts a task's future into a span of the task's name, where anybody listens. In a box of its own then: that costs
-/// less than the code of every kind of task twice.
-pub(crate) fn in_span(entry: &Entry, future: UserFuture) -> UserFuture {
-    let span = of_task(entry);
+/// Puts a task's future into a span of the task's name, if a subscriber is interested. It is boxed
+/// once more then: that costs less than compiling the code of every kind of task twice.
+pub(crate) fn in_span(member: &Member, future: UserFuture) -> UserFuture {
+    let span = of_task(member);
     if span.is_disabled() { future } else { Box::pin(future.instrument(span)) }
 }
 
 /// Makes a span of the task's name.
-pub(crate) fn of_task(entry: &Entry) -> Span {
+pub(crate) fn of_task(member: &Member) -> Span {
     if LevelFilter::current() < LevelFilter::INFO {
         return Span::none();
     }
-    let (name, id) = (&*entry.name, entry.id.number());
+    let (name, id) = (&*member.name, member.id.number());
     make(|| tracing::info_span!(target: "task", "task", name, id))
 }
 
-/// Boxes a cleanup's future. Its span is made when it is first polled, for a subscriber may block, and must not block
-/// whoever drives the shutdown.
+/// Boxes a cleanup's future. Its span is made when it is first polled: a subscriber may block, and
+/// must not block the thread that advances the shutdown.
 pub(crate) fn in_cleanup_span<F>(entry: Arc<Entry>, future: F) -> UserFuture
 where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,

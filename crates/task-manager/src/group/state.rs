@@ -1,22 +1,26 @@
-//! What the manager's lock protects.
+//! What the manager's lock protects, and the bookkeeping of every end.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use slab::Slab;
 use task_core::{Outcome, Phase, Step, TaskId, Totals};
 
+use super::{
+    cleanup::Hook,
+    entry::Entry,
+    gates::Gates,
+    member::{Member, Role},
+    record::Record,
+    shared::Shared,
+    tally::Tally,
+};
 use crate::{
-    group::cleanup::Hook,
-    group::entry::{Entry, Role},
-    group::gates::Gates,
-    group::nesting::Link,
-    group::record::Record,
-    group::shared::Shared,
-    group::tally::Tally,
-    lifecycle::machine::Machine,
-    lifecycle::plan::Tick,
-    report::failure::{Failure, FailureKind},
-    report::refused::Reason,
+    lifecycle::{machine::Machine, plan::Tick},
+    report::{
+        end::End,
+        failure::{Failure, FailureKind},
+        refused::Reason,
+    },
     threads::alarm::Times,
 };
 
@@ -25,12 +29,8 @@ pub(crate) struct State {
     pub(crate) tasks: Slab<Arc<Entry>>,
     pub(crate) hooks: Vec<Hook>,
     pub(crate) cleanup: Option<Arc<Entry>>,
-    /// Given up, and shown until the end.
+    /// Abandoned, and shown until the end.
     pub(crate) abandoned: BTreeMap<TaskId, Arc<Entry>>,
-    /// The groups among the tasks.
-    pub(crate) links: Vec<Link>,
-    /// References to groups, to be dropped outside the lock (invariant 9).
-    pub(crate) spent: Vec<Arc<Shared>>,
     pub(crate) record: Record,
     pub(crate) gates: Gates,
     pub(crate) totals: Totals,
@@ -39,7 +39,18 @@ pub(crate) struct State {
     pub(crate) cleaning_up: Option<Tick>,
     /// What the alarm is set to.
     pub(crate) times: Times,
+    /// Invariant 9: what is to be dropped once the lock is released. Every [`Turn`](super::turn::Turn)
+    /// empties it.
+    pub(crate) garbage: Vec<Garbage>,
     last_id: u64,
+}
+
+/// A value whose drop may run the user's code.
+pub(crate) enum Garbage {
+    Failure(#[expect(dead_code, reason = "held to be dropped")] Failure),
+    End(#[expect(dead_code, reason = "held to be dropped")] End),
+    Hook(#[expect(dead_code, reason = "held to be dropped")] Hook),
+    Group(#[expect(dead_code, reason = "held to be dropped")] Arc<Shared>),
 }
 
 impl State {
@@ -50,8 +61,6 @@ impl State {
             hooks: Vec::new(),
             cleanup: None,
             abandoned: BTreeMap::new(),
-            links: Vec::new(),
-            spent: Vec::new(),
             record: Record::default(),
             gates: Gates::default(),
             totals: Totals::default(),
@@ -59,6 +68,7 @@ impl State {
             stopping: None,
             cleaning_up: None,
             times: Times::default(),
+            garbage: Vec::new(),
             last_id: 0,
         }
     }
@@ -80,18 +90,50 @@ impl State {
         }
     }
 
+    /// Returns the living tasks.
+    pub(crate) fn living_tasks(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.tasks.iter().map(|(_, entry)| entry)
+    }
+
     /// Returns the living tasks, and the cleanup that runs.
     pub(crate) fn living(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.tasks.iter().map(|(_, entry)| entry).chain(&self.cleanup)
+        self.living_tasks().chain(&self.cleanup)
     }
 
     /// Returns the living tasks of a phase.
     pub(crate) fn in_phase(&self, phase: Phase) -> impl Iterator<Item = &Arc<Entry>> {
-        self.tasks.iter().map(|(_, entry)| entry).filter(move |entry| entry.phase == phase)
+        self.living_tasks().filter(move |entry| entry.phase == phase)
     }
 
-    /// Gives an entry up: it has an outcome from now on, and its later end changes nothing.
-    pub(crate) fn give_up(&mut self, entry: &Arc<Entry>, now: Tick) {
+    /// Does the bookkeeping of an end, whether by return, abort or abandonment. Invariant 1: once
+    /// for each member, after its outcome was set. `now` is read only if it is needed: it is a good
+    /// part of what a clean end costs.
+    pub(crate) fn settle(&mut self, member: &Member, outcome: Outcome, now: impl FnOnce() -> Tick) {
+        match member.role {
+            Role::Task(kind) => {
+                // The caller has a reference, so this is not the last one.
+                self.tasks.try_remove(member.key);
+                self.totals.count(outcome);
+                self.tally.ended(member, outcome);
+                let may_end = self.machine.lets_end(kind);
+                self.gates.ended(member, outcome, self.machine.step(), may_end);
+                // Listed are the ends of the shutdown, the one that begins it included.
+                if self.machine.plan().is_some() || !outcome.is_clean() || !may_end {
+                    self.record.task(member, outcome, now());
+                }
+            }
+            Role::Cleanup => {
+                // The caller has a reference, so this is not the last one.
+                self.cleanup.take_if(|cleanup| cleanup.id == member.id);
+                let ran = member.was_polled().then_some(outcome);
+                let took = now().saturating_sub(member.began);
+                self.record.cleanup(&member.name, ran, member.began, took);
+            }
+        }
+    }
+
+    /// Abandons a member: it has an outcome from now on, and its later end changes nothing.
+    pub(crate) fn abandon(&mut self, entry: &Arc<Entry>, now: Tick) {
         if !entry.set_outcome(Outcome::Abandoned) {
             return;
         }
@@ -101,28 +143,22 @@ impl State {
         } else {
             FailureKind::Abandoned { status: entry.status() }
         };
-        // First those inside of it: they are why it is still there.
-        self.record_inner(entry, now);
-        let name = entry.name.to_string();
-        self.record.fail(
-            Some(entry.id),
-            Failure { origin: entry.role.origin(), name, id: Some(entry.id), kind, at: now },
-        );
-        match entry.role {
-            Role::Task(_) => {
-                self.tasks.try_remove(entry.key);
-                self.totals.count(Outcome::Abandoned);
-                self.tally.ended(entry, Outcome::Abandoned);
-                let step = self.machine.step();
-                self.gates.ended(entry, Outcome::Abandoned, step, false);
-                self.record.task(entry, Outcome::Abandoned, now);
-            }
-            Role::Cleanup => {
-                let took = now.saturating_sub(entry.began);
-                let outcome = (!never_ran).then_some(Outcome::Abandoned);
-                self.record.cleanup(&entry.name, outcome, entry.began, took);
-            }
-        }
+        // Those inside first: they are why it is still alive.
+        self.record_stuck_inside(entry, now);
+        self.fail_as(entry, kind, now);
+        self.settle(entry, Outcome::Abandoned, || now);
         self.abandoned.insert(entry.id, Arc::clone(entry));
+    }
+
+    /// Records a failure of a member.
+    pub(crate) fn fail_as(&mut self, member: &Member, kind: FailureKind, at: Tick) {
+        let (origin, name) = (member.role.origin(), member.name.to_string());
+        self.fail(Some(member.id), Failure { origin, name, id: Some(member.id), kind, at });
+    }
+
+    /// Records a failure of `id`, or of something that can fail but once.
+    pub(crate) fn fail(&mut self, id: Option<TaskId>, failure: Failure) {
+        let evicted = self.record.fail(id, failure);
+        self.garbage.extend(evicted.map(Garbage::Failure));
     }
 }

@@ -4,20 +4,21 @@ use std::{borrow::Cow, collections::HashMap};
 
 use task_core::{Exits, Outcome, SignalCount};
 
-use crate::{group::entry::Entry, report::label::Repeated};
+use super::member::Member;
+use crate::report::label::Repeated;
 
-/// How many names have counts of their own.
-const MOST_NAMES: usize = 200;
-/// How many of them may be taken by ephemeral tasks, which come and go under many names.
-const MOST_EPHEMERAL: usize = 150;
-/// How many signals are told apart.
-const MOST_SIGNALS: usize = 64;
+/// The most names that are counted separately.
+const MAX_NAMES: usize = 200;
+/// The most of them for ephemeral tasks, which come and go under many names.
+const MAX_EPHEMERAL: usize = 150;
+/// The most signals that are counted separately.
+const MAX_SIGNALS: usize = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     exits: Vec<Exits>,
     places: HashMap<Cow<'static, str>, usize>,
-    /// Where the last end was counted: most often the next one has the same name, and needs no hash.
+    /// Where the last end was counted. The next one mostly has the same name, and needs no hash.
     last: usize,
     ephemeral: usize,
     others: Option<Exits>,
@@ -25,14 +26,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts one end. A name that finds no room is counted among the others for good.
-    pub(crate) fn ended(&mut self, entry: &Entry, outcome: Outcome) {
+    /// Counts one end. A name that finds no room stays counted among the others.
+    pub(crate) fn ended(&mut self, member: &Member, outcome: Outcome) {
         if let Some(last) = self.exits.get_mut(self.last)
-            && last.name.as_ref() == Some(&entry.name)
+            && last.name.as_ref() == Some(&member.name)
         {
             return last.count(outcome);
         }
-        let place = self.places.get(&entry.name).copied().or_else(|| self.add(entry));
+        let place = self.places.get(&member.name).copied().or_else(|| self.add(member));
         match place.and_then(|place| self.exits.get_mut(place)) {
             Some(exits) => exits.count(outcome),
             None => self.others.get_or_insert_default().count(outcome),
@@ -40,19 +41,19 @@ impl Tally {
         self.last = place.unwrap_or(self.last);
     }
 
-    fn add(&mut self, entry: &Entry) -> Option<usize> {
-        let is_ephemeral = entry.role.is_ephemeral();
+    fn add(&mut self, member: &Member) -> Option<usize> {
+        let is_ephemeral = member.role.is_ephemeral();
         let place = self.exits.len();
-        if place == MOST_NAMES || is_ephemeral && self.ephemeral == MOST_EPHEMERAL {
+        if place == MAX_NAMES || is_ephemeral && self.ephemeral == MAX_EPHEMERAL {
             return None;
         }
         self.ephemeral += usize::from(is_ephemeral);
-        self.exits.push(Exits::new(Some(entry.name.clone())));
-        self.places.insert(entry.name.clone(), place);
+        self.exits.push(Exits::new(Some(member.name.clone())));
+        self.places.insert(member.name.clone(), place);
         Some(place)
     }
 
-    /// Returns the names that more than one task had, of those that are told apart.
+    /// Returns the names that more than one task had, of those that are counted separately.
     pub(crate) fn repeated(&self) -> Repeated {
         let mut repeated = Repeated::default();
         for exits in self.exits.iter().filter(|exits| exits.total() > 1) {
@@ -61,11 +62,11 @@ impl Tally {
         repeated
     }
 
-    /// Takes note that so many signals of a name have come.
+    /// Records how many signals of a name have arrived so far.
     pub(crate) fn signal(&mut self, name: Cow<'static, str>, count: u64) {
         if let Some(signal) = self.signals.iter_mut().find(|signal| signal.name == name) {
             signal.count = signal.count.max(count);
-        } else if self.signals.len() < MOST_SIGNALS {
+        } else if self.signals.len() < MAX_SIGNALS {
             self.signals.push(SignalCount::new(name, count));
         }
     }

@@ -1,61 +1,282 @@
-//! What was decided under the lock, done outside of it.
+//! One event of a group: the state under the lock, and what is decided there to happen after it.
+//!
+//! Everything that happens to a group is a turn: take the lock, change the state, note down what
+//! is to be done outside ([`wake`](Turn::wake), [`abort`](Turn::abort), [`log`](Turn::log),
+//! [`discard`](Turn::discard)), and [`finish`](Turn::finish). There is no supervisor task: the
+//! thread that observes an event advances the machine, as far as anything is due, and carries out
+//! what that asks for without the lock. A thread that gets stuck in that keeps no other thread from
+//! the next step.
+//!
+//! The order of what is done outside stands once, in [`Effects::carry_out`].
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
-use task_core::scope::Wakers;
+use task_core::{Outcome, scope::Wakers};
 
+use super::{
+    cleanup::Hook,
+    entry::Entry,
+    log::Event,
+    managed::Managed,
+    member::Member,
+    nesting::OuterLink,
+    shared::Shared,
+    span::in_cleanup_span,
+    state::{Garbage, State},
+};
 use crate::{
-    delivery::Parcel, group::cleanup::Hook, group::entry::Entry, group::log::News,
-    group::managed::Managed, group::nesting::Step, group::shared::Shared,
-    group::span::in_cleanup_span, report::failure::Failure, threads::panics::discard,
+    lifecycle::{machine::Trigger, plan::Tick},
+    report::cause::CauseKind,
+    sync::{MutexGuard, thread_local},
+    threads::{clock::CallerRuntime, offload, panics::discard},
 };
 
-/// What was decided under the lock and is to be done outside of it.
+/// One event. Dropping it releases the lock and does nothing else.
+#[must_use = "`finish` it, or what it decided is lost"]
+pub(crate) struct Turn<'a> {
+    pub(crate) group: &'a Arc<Shared>,
+    pub(crate) state: MutexGuard<'a, State>,
+    caller: CallerRuntime,
+    now: Option<Tick>,
+    pub(crate) effects: Effects,
+}
+
+/// What is to be done once the lock is released. Empty, as for nearly every end of a task, it
+/// allocates nothing.
 #[derive(Default)]
-pub(crate) struct Work {
+pub(crate) struct Effects {
     pub(crate) wakers: Wakers,
-    /// The wakers, handed over.
-    pub(crate) parcel: Parcel,
-    pub(crate) aborts: Vec<Arc<Entry>>,
-    /// At most one in practice; a second must not push the first out, for it would be dropped under the lock.
-    pub(crate) cleanups: Vec<(Arc<Entry>, Hook)>,
-    pub(crate) skipped: Vec<Hook>,
-    pub(crate) has_ended: bool,
-    /// To be dropped outside the lock: an error's drop is user code.
-    pub(crate) garbage: Vec<Failure>,
-    pub(crate) spent: Vec<Arc<Shared>>,
-    /// What the groups inside are to be told.
-    pub(crate) orders: Vec<Step>,
-    pub(crate) news: Vec<News>,
+    aborts: Vec<Arc<Entry>>,
+    /// At most one in practice. A second must not replace the first, which would be dropped under
+    /// the lock.
+    cleanups: Vec<(Arc<Entry>, Hook)>,
+    outer: Option<OuterLink>,
+    garbage: Vec<Garbage>,
+    events: Vec<Event>,
+    has_new_deadlines: bool,
 }
 
 impl Shared {
-    /// Does what was decided. Every part may run the user's code: wakers, drops, the first poll of a cleanup.
-    pub(crate) fn perform(self: &Arc<Self>, work: Work) {
-        let Work { wakers: _, parcel, aborts, cleanups, skipped, has_ended, .. } = work;
-        // Handed over before the deadline thread is told to look, so that it sees to it that they are called.
-        self.alarm.ring(self);
+    /// Begins an event: takes the lock.
+    pub(crate) fn turn(self: &Arc<Self>) -> Turn<'_> {
+        self.turn_from(CallerRuntime::Other)
+    }
+
+    /// As [`turn`](Self::turn), for a caller that may know that it is in the manager's runtime.
+    pub(crate) fn turn_from(self: &Arc<Self>, caller: CallerRuntime) -> Turn<'_> {
+        let state = self.lock();
+        Turn { group: self, state, caller, now: None, effects: Effects::default() }
+    }
+}
+
+impl Turn<'_> {
+    /// Returns the time of this event. It is read once and under the lock, so that the order of the
+    /// times is the order of the events; and only if asked for, since it is a good part of what an
+    /// event costs.
+    pub(crate) fn now(&mut self) -> Tick {
+        *self.now.get_or_insert_with(|| self.group.now_from(self.caller))
+    }
+
+    /// Does the bookkeeping of an end; see [`State::settle`].
+    pub(crate) fn settle(&mut self, member: &Member, outcome: Outcome) {
+        let Self { group, state, caller, now, .. } = self;
+        state.settle(member, outcome, || *now.get_or_insert_with(|| group.now_from(*caller)));
+    }
+
+    pub(crate) fn wake(&mut self, wakers: Wakers) {
+        self.effects.wakers.append(wakers);
+    }
+
+    pub(crate) fn abort(&mut self, entry: Arc<Entry>) {
+        self.effects.aborts.push(entry);
+    }
+
+    pub(crate) fn spawn_cleanup(&mut self, entry: Arc<Entry>, hook: Hook) {
+        self.effects.cleanups.push((entry, hook));
+    }
+
+    pub(crate) fn release_outer(&mut self, outer: Option<OuterLink>) {
+        self.effects.outer = outer;
+    }
+
+    pub(crate) fn log(&mut self, event: Event) {
+        self.effects.events.push(event);
+    }
+
+    pub(crate) fn discard(&mut self, garbage: Garbage) {
+        self.state.garbage.push(garbage);
+    }
+
+    /// Begins the shutdown, or records what would have.
+    pub(crate) fn trigger(&mut self, kind: CauseKind, trigger: Trigger) {
+        self.trigger_within(kind, trigger, None);
+    }
+
+    /// As [`trigger`](Self::trigger), within a limit that the outer group sets.
+    pub(crate) fn trigger_within(
+        &mut self,
+        kind: CauseKind,
+        trigger: Trigger,
+        limit: Option<Tick>,
+    ) {
+        let now = self.now();
+        let is_first = self.state.machine.trigger(now, trigger, limit);
+        self.state.record.trigger(kind.clone(), now);
+        if is_first {
+            self.log(Event::Triggered(kind));
+        }
+    }
+
+    /// Ends the event after which the machine has nothing to do before its next deadline: releases
+    /// the lock, and carries out what was noted down.
+    pub(crate) fn release(self) {
+        let group = self.group;
+        let mut effects = self.unlock();
+        let events = std::mem::take(&mut effects.events);
+        effects.wakers.append(group.version.bump_quietly());
+        effects.carry_out(group);
+        Event::log_all(events, group);
+    }
+
+    /// Ends the event: takes all steps of the machine that are due, releases the lock, carries out
+    /// what was noted down, and so on until nothing is due. Log lines come last of all, since a
+    /// sink may block.
+    pub(crate) fn finish(self) {
+        let group = self.group;
+        Event::log_all(self.run(), group);
+    }
+
+    /// Ends the event on the deadline thread, which must not block: everything outside the lock
+    /// runs on offload threads. Wakers and aborts are separate jobs, so that a waker that blocks
+    /// keeps no task alive.
+    pub(crate) fn offload(mut self) {
+        let group = Arc::clone(self.group);
+        if self.is_bound() {
+            self.advance();
+        }
+        let mut effects = self.unlock();
+        let mut wakers = std::mem::take(&mut effects.wakers);
+        wakers.append(group.version.bump_quietly());
+        if !wakers.is_empty() {
+            offload::run(Box::new(|| wakers.wake()));
+        }
+        // Also with nothing to do: the reference must not be dropped on the deadline thread.
+        offload::run(Box::new(move || {
+            let mut events = std::mem::take(&mut effects.events);
+            effects.carry_out(&group);
+            events.extend(group.turn().run());
+            if !events.is_empty() {
+                offload::log(Box::new(move || Event::log_all(events, &group)));
+            }
+        }));
+    }
+
+    /// Advances until nothing is due, and returns the events to be logged.
+    #[must_use = "log the events"]
+    pub(crate) fn run(self) -> Vec<Event> {
+        let group = self.group;
+        let driving = Driving::begin(group);
+        // Unbound: `bind` comes back. Nested: the outer call on this thread goes on.
+        let may_advance = self.is_bound() && !driving.is_nested;
+        let mut turn = self;
+        let mut events = Vec::new();
+        let mut is_first = true;
+        loop {
+            let has_advanced = may_advance && turn.advance();
+            if !has_advanced && !is_first {
+                return events;
+            }
+            is_first = false;
+            let mut effects = turn.unlock();
+            events.append(&mut effects.events);
+            effects.wakers.append(group.version.bump_quietly());
+            effects.carry_out(group);
+            // What was carried out may have made something due.
+            turn = group.turn();
+        }
+    }
+
+    fn is_bound(&self) -> bool {
+        self.group.alarm.clock.get().is_some()
+    }
+
+    /// Takes all steps that are due, and updates the deadlines. Returns whether anything changed.
+    fn advance(&mut self) -> bool {
+        let now = self.now();
+        let mut has_advanced = false;
+        while let Some(action) = self.state.machine.advance(now) {
+            self.apply(action, now);
+            has_advanced = true;
+        }
+        let times = self.times();
+        if self.state.times != times {
+            self.state.times = times;
+            self.group.alarm.set(times);
+            self.effects.has_new_deadlines = true;
+            has_advanced = true;
+        }
+        has_advanced
+    }
+
+    /// Releases the lock.
+    fn unlock(mut self) -> Effects {
+        self.effects.garbage = std::mem::take(&mut self.state.garbage);
+        self.effects
+    }
+}
+
+impl Effects {
+    /// Does what was noted down, without the lock. Deadlines come first, so that the deadline
+    /// thread keeps them even if something below blocks. What may block comes last: wakers before
+    /// the drop of what is the user's. A waker that panics keeps no other from being called; one
+    /// that blocks holds up those behind it.
+    fn carry_out(self, group: &Arc<Shared>) {
+        let Self { wakers, aborts, cleanups, outer, garbage, events: _, has_new_deadlines } = self;
+        if has_new_deadlines {
+            group.publish_deadlines();
+        }
         for entry in aborts {
             entry.abort();
         }
         for (entry, hook) in cleanups {
-            let Some(clock) = self.alarm.clock.get() else { break };
+            let Some(clock) = group.alarm.clock.get() else { break };
             let future = in_cleanup_span(Arc::clone(&entry), async move { (hook.run)().await });
             let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
             entry.set_join_handle(join);
         }
-        work.orders.into_iter().for_each(Step::take);
-        if has_ended {
-            let hold = self.outer_hold.lock().map(|mut hold| hold.take());
-            if let Some(hold) = hold.ok().flatten() {
-                Step::Release(hold).take();
-            }
+        // Before the task that runs this group can see its end, so that it finds no hold.
+        let orphan = outer.and_then(OuterLink::release);
+        wakers.wake();
+        if let (Some(orphan), Some(report)) = (orphan, group.report.get()) {
+            orphan.record(report);
         }
-        // What may block comes last, the wakers before the drop of what is the user's.
-        let parcel = self.alarm.delivery.join(parcel, self.version.bump_quietly());
-        self.deliver(parcel);
-        skipped.into_iter().for_each(discard);
-        work.garbage.into_iter().for_each(discard);
-        discard(work.spent);
+        garbage.into_iter().for_each(discard);
+    }
+}
+
+thread_local! {
+    /// The group that this thread advances, as an address.
+    static DRIVING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Marks that this thread advances a group. A spawn on a dead runtime, for one, ends the new task
+/// in place: that event leaves the next step to the outer call, or the stack would grow with every
+/// cleanup.
+struct Driving {
+    before: usize,
+    is_nested: bool,
+}
+
+impl Driving {
+    fn begin(group: &Arc<Shared>) -> Self {
+        let address = Arc::as_ptr(group) as usize;
+        let before = DRIVING.try_with(|driving| driving.replace(address)).unwrap_or(0);
+        Self { before, is_nested: before == address }
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        let _ = DRIVING.try_with(|driving| driving.set(self.before));
     }
 }

@@ -7,10 +7,8 @@ use task_core::{
     scope::{GroupView, Level},
 };
 
-use crate::{
-    group::entry::Role, group::record::MOST_ENTRIES, group::shared::Shared, group::state::State,
-    lifecycle::plan::Tick, report::Report,
-};
+use super::{member::Role, record::MAX_ENTRIES, shared::Shared, state::State};
+use crate::{lifecycle::plan::Tick, report::Report};
 
 /// Returns the view of a manager's group.
 pub(crate) fn group(shared: &Arc<Shared>) -> Group {
@@ -34,7 +32,7 @@ impl GroupView for Shared {
         let end = machine.plan().and_then(|plan| plan.end);
         snapshot.remaining = end.map(|end| end.saturating_sub(now));
         snapshot.readiness = state.gates.readiness(machine.step(), machine.waited());
-        let living = state.tasks.iter().map(|(_, entry)| entry).map(|entry| {
+        let living = state.living_tasks().map(|entry| {
             let mut info = entry.info(now);
             info.remaining = machine.deadline(entry.phase).map(|end| end.saturating_sub(now));
             info
@@ -96,7 +94,7 @@ impl Shared {
             info.took = now.saturating_sub(entry.began);
             info
         });
-        let waiting = state.hooks.iter().rev().take(MOST_ENTRIES);
+        let waiting = state.hooks.iter().rev().take(MAX_ENTRIES);
         let waiting = waiting.map(|hook| CleanupInfo::new(hook.name.clone()));
         over.chain(running).chain(waiting).collect()
     }

@@ -1,132 +1,38 @@
 //! Waiting for a group: for its report, or for its readiness.
 
-use std::{
-    error::Error,
-    fmt,
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, LazyLock, PoisonError},
-    task::Poll,
-};
+use std::sync::Arc;
 
-use task_core::{Group, Hold, Outcome, Step, scope::Level};
+use task_core::{Group, Step};
 
-use crate::{
-    group::current, group::entry::Entry, group::shared::Shared, group::view, report::Report,
-    report::error::ShutdownError, rt::HAS_OWN_THREADS, threads::panics::discard,
-};
-
-/// Grows whenever a group becomes part of another.
-static NESTINGS: LazyLock<Level> = LazyLock::new(Level::new);
+use super::{shared::Shared, view};
+use crate::report::{Report, error::ShutdownError, not_ready::NotReadyError};
 
 impl Shared {
-    /// Invariant 5: it changes nothing but that completion is judged from now on, so any number of callers can wait,
-    /// and each may be dropped.
+    /// Waits for the end of the group, unless the caller is inside it (invariant 6).
     pub(crate) async fn wait(self: &Arc<Self>) -> Result<Report, ShutdownError> {
-        self.wait_as(current::is_managed()).await
-    }
-
-    /// Waits for the end, and if it `may_enclose` the caller later on, looks for that whenever groups are nested.
-    pub(crate) async fn wait_as(
-        self: &Arc<Self>,
-        may_enclose: bool,
-    ) -> Result<Report, ShutdownError> {
         if self.is_inside() {
             return Err(ShutdownError::inside(&self.name));
         }
+        self.wait_outside().await
+    }
+
+    /// Waits for the end of the group, for a caller that is known to be outside. Invariant 5: it
+    /// changes nothing but that completion is judged from now on, so any number of callers can
+    /// wait, and each may be dropped.
+    pub(crate) async fn wait_outside(self: &Arc<Self>) -> Result<Report, ShutdownError> {
         if self.report.get().is_none()
             && let Err(reason) = self.bind()
         {
             return Err(ShutdownError::unbound(&self.name, &reason));
         }
         self.wait_began();
-        if self.ends_or_encloses(may_enclose).await {
-            return Err(ShutdownError::inside(&self.name));
-        }
+        self.ended.reached(1).await;
         self.alarm.set_taken();
         match self.report.get() {
             Some(report) if report.is_clean() => Ok(report.clone()),
             Some(report) => Err(ShutdownError::failed(report.clone())),
             // The level is raised after the report is set.
             None => Err(ShutdownError::gone()),
-        }
-    }
-
-    /// Waits for the end. Returns `true` if it turns out before that this wait is one from inside: the caller's group
-    /// became part of this one only after the wait had begun.
-    async fn ends_or_encloses(self: &Arc<Self>, may_enclose: bool) -> bool {
-        let mut ended = self.ended.reached(1);
-        if !may_enclose {
-            ended.await;
-            return false;
-        }
-        loop {
-            let mut linked = NESTINGS.reached(NESTINGS.get() + 1);
-            if self.is_inside() {
-                return true;
-            }
-            let has_ended = poll_fn(|cx| {
-                if pin!(&mut ended).poll(cx).is_ready() {
-                    return Poll::Ready(true);
-                }
-                pin!(&mut linked).poll(cx).map(|()| false)
-            });
-            if has_ended.await {
-                return false;
-            }
-        }
-    }
-
-    /// Notes that this group runs inside another one, as that entry.
-    pub(crate) fn nest_in(self: &Arc<Self>, entry: &Arc<Entry>) {
-        // Two that are to run inside each other must not both look before either is linked. Shuttle does not know this
-        // lock, and changes tasks while it is held.
-        static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-        let turn = HAS_OWN_THREADS.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
-        let outer = &entry.shared;
-        // Each may be the last reference by now, and what it drops is the user's: not under the lock.
-        let mut passed = vec![Arc::clone(outer)];
-        while let Some(shared) = passed.last() {
-            if Arc::ptr_eq(shared, self) {
-                // The outer one was made inside of this one: a link back would close a circle.
-                drop(turn);
-                discard(passed);
-                return;
-            }
-            let Some(next) = shared.enclosing() else { break };
-            passed.push(next);
-        }
-        *self.enclosing.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(outer);
-        outer.lock().link(entry, self);
-        drop(turn);
-        discard(passed);
-        self.wake(NESTINGS.bump_quietly());
-    }
-
-    /// Invariant 6: tells whether the calling code is part of this group, or of one inside it.
-    fn is_inside(self: &Arc<Self>) -> bool {
-        let mut next = current::get();
-        while let Some(shared) = next {
-            if Arc::ptr_eq(&shared, self) {
-                return true;
-            }
-            next = shared.enclosing();
-        }
-        false
-    }
-
-    fn enclosing(&self) -> Option<Arc<Self>> {
-        self.enclosing.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
-    }
-
-    /// Keeps the outer manager's task from having ended until this group has.
-    pub(crate) fn keep_outer(&self, hold: Hold) {
-        let lock = || self.outer_hold.lock().unwrap_or_else(PoisonError::into_inner);
-        *lock() = Some(hold);
-        // Whoever made the report meanwhile may have looked for it before it was there.
-        if self.report.get().is_some() {
-            let hold = lock().take();
-            drop(hold);
         }
     }
 
@@ -143,49 +49,11 @@ impl Shared {
     fn gate_state(&self) -> Option<Result<(), NotReadyError>> {
         let state = self.lock();
         if let Some((name, outcome)) = state.gates.broken() {
-            return Some(Err(NotReadyError(Why::Ended(name.into(), outcome))));
+            return Some(Err(NotReadyError::task_ended(name, outcome)));
         }
         match state.machine.step() {
             Step::Running => state.gates.is_open().then_some(Ok(())),
-            step => Some(Err(NotReadyError(Why::ShuttingDown(step)))),
+            step => Some(Err(NotReadyError::shutting_down(step))),
         }
     }
 }
-
-/// Why a group will not become ready.
-#[derive(Clone, Debug)]
-pub struct NotReadyError(Why);
-
-#[derive(Clone, Debug)]
-enum Why {
-    Ended(String, Outcome),
-    ShuttingDown(Step),
-}
-
-impl NotReadyError {
-    pub(crate) fn ended() -> Self {
-        Self(Why::ShuttingDown(Step::Ended))
-    }
-
-    /// Returns the name of the gating task that ended and thereby ruled readiness out; `None` if the group is
-    /// shutting down for another reason.
-    pub fn task(&self) -> Option<&str> {
-        match &self.0 {
-            Why::Ended(name, _) => Some(name),
-            Why::ShuttingDown(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for NotReadyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Why::Ended(name, outcome) => {
-                write!(f, "task `{name}`, which readiness waits for, {outcome}")
-            }
-            Why::ShuttingDown(step) => write!(f, "the group is shutting down ({step})"),
-        }
-    }
-}
-
-impl Error for NotReadyError {}

@@ -1,42 +1,38 @@
-//! When the manager has to look at its state again, and the tokio task that then does.
+//! When a manager has to look at its state again.
 //!
-//! The task exists from the first deadline on, so an idle service has no timer of ours. Beside it the deadline thread
-//! (`watch.rs`) keeps the same deadlines for the case that the runtime is blocked; it sees this and nothing of the
-//! group, so that no value of the user's is ever dropped there.
+//! Two parties read it: a Tokio timer (`group/timer.rs`), which exists from the first deadline on,
+//! so that an idle service has none; and the deadline thread, for the case that the runtime is
+//! blocked. The thread sees this and nothing of the group, so that no value of the user's is ever
+//! dropped there.
 
 use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, OnceLock, PoisonError},
-    task::Poll,
+    sync::{Arc, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
 use task_core::scope::Level;
 
+use super::{
+    clock::{CallerRuntime, Clock},
+    deadline_thread::{self, Deadlines},
+};
 use crate::{
-    delivery::Delivery,
-    group::shared::Shared,
     lifecycle::plan::Tick,
-    rt,
     sync::{AtomicBool, Mutex, MutexGuard, Ordering},
-    threads::clock::Clock,
-    threads::deadline_thread as watch,
 };
 
 #[derive(Default)]
 pub(crate) struct Alarm {
+    /// Set when the manager is bound to a runtime. Before that there is no deadline.
     pub(crate) clock: OnceLock<Clock>,
-    /// Whether somebody took the report, or the manager was dropped: nobody is left whom a hard exit would help.
+    /// Whether the report was taken or the manager dropped: a hard exit has no purpose then.
     is_taken: AtomicBool,
-    /// Here, so that the deadline thread sees whether it moves.
-    pub(crate) delivery: Delivery,
     times: Mutex<Times>,
-    changed: Level,
-    /// Whether the timer's task has to hear of a change: one to something later it finds when it wakes.
+    /// Bumped when the timer has to look at `times` again.
+    pub(crate) changed: Level,
+    /// Whether the change moved a deadline forward. The timer finds a later one when it wakes.
     is_urgent: AtomicBool,
-    /// Whether the timer's task was started.
-    is_running: AtomicBool,
+    has_timer: AtomicBool,
     /// Whether the deadline thread has this manager on its list.
     is_watched: AtomicBool,
 }
@@ -45,18 +41,19 @@ pub(crate) struct Alarm {
 pub(crate) struct Times {
     /// When the state machine has something to do.
     pub(crate) next: Option<Tick>,
-    /// When the process ends for want of anybody to take the report.
+    /// When the process ends unless the report was taken.
     pub(crate) hard_exit: Option<Tick>,
     /// Whether the report is made.
     pub(crate) is_over: bool,
 }
 
 impl Alarm {
-    fn times(&self) -> MutexGuard<'_, Times> {
+    pub(crate) fn times(&self) -> MutexGuard<'_, Times> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the next deadlines. Called under the manager's lock, so that older deadlines never overwrite newer ones.
+    /// Sets the next deadlines. Called under the manager's lock, so that older deadlines never
+    /// overwrite newer ones.
     pub(crate) fn set(&self, times: Times) {
         let before = std::mem::replace(&mut *self.times(), times);
         let is_sooner = times.next.is_some_and(|next| before.next.is_none_or(|old| next < old));
@@ -65,73 +62,54 @@ impl Alarm {
         }
     }
 
-    /// Makes the change of a deadline known. Called outside the manager's lock.
-    pub(crate) fn ring(&self, shared: &Arc<Shared>) {
+    /// Makes changed deadlines known to the timer and the deadline thread. Called without the
+    /// manager's lock. Returns whether the caller has to start the timer.
+    pub(crate) fn publish(self: &Arc<Self>, owner: impl FnOnce() -> Weak<dyn Deadlines>) -> bool {
         let has_deadline = self.times().next.is_some();
-        if has_deadline
-            && !self.is_running.swap(true, Ordering::SeqCst)
-            && let Some(clock) = self.clock.get()
-        {
-            clock.handle().spawn(run(Arc::clone(shared)));
-        }
+        let starts_timer = has_deadline
+            && self.clock.get().is_some()
+            && !self.has_timer.swap(true, Ordering::SeqCst);
         if self.is_urgent.swap(false, Ordering::SeqCst) {
             self.changed.bump();
         }
-        if has_deadline || self.delivery.patience().is_some() {
-            self.watch(shared);
+        if has_deadline && self.clock.get().is_some() {
+            if !self.is_watched.swap(true, Ordering::SeqCst) {
+                deadline_thread::register(self, owner());
+            }
+            deadline_thread::nudge(self);
         }
+        starts_timer
     }
 
-    /// Has the deadline thread look at this manager.
-    pub(crate) fn watch(&self, shared: &Arc<Shared>) {
-        // Before the first use inside a runtime there is no deadline, and perhaps no thread.
-        if self.clock.get().is_none() {
-            return;
-        }
-        if !self.is_watched.swap(true, Ordering::SeqCst) {
-            watch::register(shared);
-        }
-        watch::nudge(self);
-    }
-
-    /// As [`sleeps`](Self::sleeps), for the deadline thread, which forgets a manager that it need not watch.
+    /// As [`sleeps`](Self::sleeps), for the deadline thread, which forgets a manager that it need
+    /// not watch.
     pub(crate) fn sleeps_or_leaves(&self, later: Duration) -> Option<Duration> {
         self.sleeps(later).or_else(|| {
             self.is_watched.store(false, Ordering::SeqCst);
-            // Whoever needs it from now on registers again; whoever did before that is seen here.
+            // A deadline that is set from now on registers again; one set before is seen here.
             let sleep = self.sleeps(later)?;
             (!self.is_watched.swap(true, Ordering::SeqCst)).then_some(sleep)
         })
     }
 
-    /// Returns how long the deadline thread may sleep on this manager's account, if it looks `later` than the timer;
-    /// `None` once it need not watch it any more.
+    /// Returns how long the deadline thread may sleep on this manager's account, if it looks
+    /// `later` than the timer; `None` if it need not watch.
     pub(crate) fn sleeps(&self, later: Duration) -> Option<Duration> {
-        let times = *self.times();
-        let next = times.next.map(|next| next.saturating_add(later));
-        // Without any limit the next change tells.
-        let next = next.into_iter().chain(self.hard_exit_at()).min();
-        let sleep = next.and_then(|at| Some(at.saturating_sub(self.clock.get()?.now())));
-        sleep.into_iter().chain(self.delivery.patience()).min()
+        let next = self.times().next.map(|next| next.saturating_add(later));
+        let next = next.into_iter().chain(self.hard_exit_at()).min()?;
+        let clock = self.clock.get()?;
+        let sleep = next.saturating_sub(clock.now(CallerRuntime::Other));
+        // A paused clock leaps to a deadline. The timer alone keeps it then, in virtual time.
+        (!sleep.is_zero() || !clock.is_paused()).then_some(sleep)
     }
 
-    /// Takes note that nobody is left who has to take the report.
+    /// Records that the report was taken, or that nobody is left to take it.
     pub(crate) fn set_taken(&self) {
         self.is_taken.store(true, Ordering::SeqCst);
     }
 
-    /// Returns the next deadline, that of the hard exit included.
-    pub(crate) fn next(&self) -> Option<Tick> {
-        let next = self.times().next;
-        next.into_iter().chain(self.hard_exit_at()).min()
-    }
-
-    pub(crate) fn is_clock_paused(&self) -> bool {
-        self.clock.get().is_some_and(Clock::is_paused)
-    }
-
     pub(crate) fn is_hard_exit_due(&self) -> bool {
-        let now = self.clock.get().map(Clock::now);
+        let now = self.clock.get().map(|clock| clock.now(CallerRuntime::Other));
         self.hard_exit_at().is_some_and(|at| now.is_some_and(|now| at <= now))
     }
 
@@ -140,29 +118,5 @@ impl Alarm {
         let times = *self.times();
         let is_done = times.is_over && self.is_taken.load(Ordering::SeqCst);
         times.hard_exit.filter(|_| !is_done)
-    }
-}
-
-/// Drives the manager at each deadline until its report is made.
-async fn run(shared: Arc<Shared>) {
-    let alarm = &shared.alarm;
-    let Some(clock) = alarm.clock.get() else { return };
-    loop {
-        let mut changed = alarm.changed.reached(alarm.changed.get() + 1);
-        let Times { next, is_over, .. } = *alarm.times();
-        if is_over {
-            return;
-        }
-        let mut sleep = pin!(next.and_then(|next| clock.instant(next)).map(rt::sleep_until));
-        poll_fn(|cx| {
-            if pin!(&mut changed).poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
-        })
-        .await;
-        let state = shared.lock();
-        let now = shared.now();
-        shared.drive(state, now, Vec::new());
     }
 }

@@ -1,10 +1,12 @@
-//! Threads that carry out for the deadline thread what might block: wakers, aborts, log lines.
+//! Threads that run jobs which may block: the wakers, aborts and log lines of the deadline thread.
 //!
-//! They are started when a job comes and none of them is free, up to a limit, for one of them may be stuck in a waker
-//! for good; a process whose runtime is never blocked has none, or one for the drop of a runtime's last handle. Should
-//! the system refuse the very first of them, the deadline thread does the job itself: that it may be held up there is
-//! the lesser evil, since the deadline thread was started where its refusal is an error, and so the deadline is kept.
-//! Log lines have a thread of their own: a sink that blocks does so for every line, and would take all of them.
+//! A thread is started when a job arrives and no thread is idle, up to a limit, because a job may
+//! block for ever. A process whose runtime is never blocked has none. If the system refuses even
+//! the first thread, the deadline thread runs the job itself: it may then be held up, but the
+//! deadline is kept.
+//!
+//! Log lines have a thread of their own. A sink that blocks does so for every line, and would
+//! otherwise take all threads.
 
 use std::{
     collections::VecDeque,
@@ -13,21 +15,19 @@ use std::{
     thread,
 };
 
-use crate::threads::panics::{catch, discard};
+use super::panics::{catch, discard};
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-static ACTS: Courier = Courier::new("task-courier", 32, usize::MAX);
-/// Of its own, so that the wakers of one manager cannot take all the threads for the deadlines of another.
-static HELP: Courier = Courier::new("task-help", 32, usize::MAX);
-/// Behind a sink that blocks, so many lines wait; those beyond are lost.
-static NEWS: Courier = Courier::new("task-log", 1, 1_024);
+static JOBS: Pool = Pool::new("task-offload", 32, usize::MAX);
+/// At most this many lines wait behind a sink that blocks. Further ones are dropped.
+static LOG: Pool = Pool::new("task-log", 1, 1_024);
 
-/// A queue of jobs and the threads that do them.
-struct Courier {
+/// A queue of jobs and the threads that run them.
+struct Pool {
     name: &'static str,
-    most_threads: usize,
-    longest: usize,
+    max_threads: usize,
+    max_queued: usize,
     state: Mutex<State>,
     arrived: Condvar,
 }
@@ -38,41 +38,37 @@ struct State {
     threads: usize,
 }
 
-/// Has a job done soon, on another thread; on this one if there is no other to be had.
-pub(crate) fn send(job: Job) {
-    if let Some(job) = ACTS.send(job) {
+/// Runs a job soon on another thread, or on this one if the system grants no thread.
+pub(crate) fn run(job: Job) {
+    if let Some(job) = JOBS.push(job) {
         let _ = catch(job);
     }
 }
 
-/// Has somebody help with wakers that are due. Without a thread nobody does: those who made them due are at it.
-pub(crate) fn send_for_help(job: Job) {
-    discard(HELP.send(job));
+/// Runs a job that writes log lines, in order with other such jobs. It is dropped if the queue is
+/// full or the system grants no thread: the report has what the lines would have said.
+pub(crate) fn log(job: Job) {
+    discard(LOG.push(job));
 }
 
-/// Has log lines written on another thread, in order. They are lost if there is none to be had: the report has it all.
-pub(crate) fn send_news(job: Job) {
-    discard(NEWS.send(job));
-}
-
-impl Courier {
-    const fn new(name: &'static str, most_threads: usize, longest: usize) -> Self {
+impl Pool {
+    const fn new(name: &'static str, max_threads: usize, max_queued: usize) -> Self {
         let state = Mutex::new(State { queue: VecDeque::new(), idle: 0, threads: 0 });
-        Self { name, most_threads, longest, state, arrived: Condvar::new() }
+        Self { name, max_threads, max_queued, state, arrived: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the job back if it cannot be taken.
-    fn send(&'static self, job: Job) -> Option<Job> {
+    /// Queues a job, or returns it if that is not possible.
+    fn push(&'static self, job: Job) -> Option<Job> {
         let mut state = self.lock();
-        if state.queue.len() >= self.longest {
+        if state.queue.len() >= self.max_queued {
             return Some(job);
         }
-        if state.idle <= state.queue.len() && state.threads < self.most_threads {
-            // Refused: then the job waits for a thread that is there.
+        if state.idle <= state.queue.len() && state.threads < self.max_threads {
+            // If this is refused, the job waits for a thread that exists.
             let _ = self.add_thread(&mut state);
         }
         if state.threads == 0 {

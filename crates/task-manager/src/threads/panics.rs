@@ -13,7 +13,7 @@ use task_core::scope::panic_text;
 
 pub(crate) use task_core::scope::discard;
 
-use crate::{group::current, sync::thread_local};
+use crate::sync::thread_local;
 
 /// A panic that was caught.
 #[derive(Clone, Debug)]
@@ -108,8 +108,9 @@ thread_local! {
     static LAST: RefCell<Option<Place>> = const { RefCell::new(None) };
 }
 
-/// Installs the hook, once per process. It records and then calls the hook that was there.
-pub(crate) fn install_hook() {
+/// Installs the hook, once per process. It records the place of a panic in managed code, and then
+/// calls the hook that was installed before. `is_managed` returns whether the calling thread runs such code.
+pub(crate) fn install_hook(is_managed: fn() -> bool) {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         // `take_hook` panics on a thread that is panicking; then the places are lost, and nothing else.
@@ -118,7 +119,7 @@ pub(crate) fn install_hook() {
         }
         let previous = take_hook();
         set_hook(Box::new(move |info| {
-            if current::is_managed() || LOCATED.try_with(Cell::get).unwrap_or(false) {
+            if is_managed() || LOCATED.try_with(Cell::get).unwrap_or(false) {
                 remember(info);
             }
             previous(info);

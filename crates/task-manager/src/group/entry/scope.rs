@@ -12,14 +12,19 @@ use task_core::{
     scope::{Scope, StageCell},
 };
 
-use super::{Entry, READY};
+use super::Entry;
 use crate::{
-    group::current, group::span, group::view, lifecycle::machine::Trigger,
-    report::cause::CauseKind, sync::Ordering, threads::panics::Place,
+    group::{current, span, view},
+    lifecycle::machine::Trigger,
+    report::cause::CauseKind,
+    threads::panics::Place,
 };
 
-/// The longest status that is kept, in bytes.
-const LONGEST_STATUS: usize = 256;
+impl Entry {
+    fn requests(&self, reason: Cow<'static, str>) -> CauseKind {
+        CauseKind::requested_by(&self.name, self.id, reason)
+    }
+}
 
 impl Scope for Entry {
     fn stage(&self) -> &StageCell {
@@ -35,34 +40,27 @@ impl Scope for Entry {
     }
 
     fn set_ready(&self, ready: bool) {
-        let before =
-            if ready { self.set(READY) } else { self.flags.fetch_and(!READY, Ordering::SeqCst) };
-        if (before & READY != 0) != ready {
+        if self.member.set_ready(ready) {
             self.shared.readiness_changed(self);
         }
     }
 
     fn set_status(&self, status: Cow<'static, str>) {
-        let fits =
-            (0..=status.len().min(LONGEST_STATUS)).rev().find(|end| status.is_char_boundary(*end));
-        let status = Arc::from(&status[..fits.unwrap_or(0)]);
-        let before = self.details().get_or_insert_default().status.replace(status);
-        drop(before);
+        self.member.set_status(&status);
         self.shared.changed();
     }
 
     fn request_stop(&self, reason: Cow<'static, str>) {
-        let kind = CauseKind::requested_by(self, reason);
-        self.shared.trigger(kind, Trigger::Request, None);
+        self.shared.trigger(self.requests(reason), Trigger::Request);
     }
 
     fn escalate(&self, level: Escalation) {
-        let kind = CauseKind::requested_by(self, Cow::Borrowed("told to hurry"));
-        self.shared.escalate(level, kind);
+        let reason = Cow::Borrowed("shutdown escalated");
+        self.shared.escalate(level, self.requests(reason));
     }
 
     fn add_hold(&self) {
-        self.pending.fetch_add(1, Ordering::SeqCst);
+        self.add_pending();
     }
 
     fn release_hold(self: Arc<Self>) {
@@ -70,18 +68,12 @@ impl Scope for Entry {
     }
 
     fn record_failure(&self, error: anyhow::Error) {
-        let mut details = self.details();
-        let failures = &mut details.get_or_insert_default().failures;
-        *failures = failures.saturating_add(1);
-        drop(details);
+        self.count_failure();
         self.shared.failure_survived(self, error);
     }
 
     fn record_restart(&self) {
-        let mut details = self.details();
-        let restarts = &mut details.get_or_insert_default().restarts;
-        *restarts = restarts.saturating_add(1);
-        drop(details);
+        self.count_restart();
         self.shared.changed();
     }
 
@@ -99,8 +91,7 @@ impl Scope for Entry {
         let _entered = span.enter();
         let mut entry = Some(Arc::clone(&self));
         if let Err(payload) = current::enter(&mut entry, || catch_unwind(AssertUnwindSafe(body))) {
-            // It surfaces in the task's future, on another thread, which could not tell where it came from.
-            self.details().get_or_insert_default().place = Place::take();
+            self.set_place(Place::take());
             resume_unwind(payload);
         }
     }

@@ -1,0 +1,53 @@
+//! Binding a manager to the runtime of its first use.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{current, shared::Shared};
+use crate::{
+    lifecycle::plan::Tick,
+    report::refused::Reason,
+    rt::{self, Handle},
+    threads::{
+        clock::{CallerRuntime, Clock},
+        deadline_thread,
+        panics::{catch, install_hook},
+    },
+};
+
+impl Shared {
+    /// Binds the manager to the caller's runtime, if it has none yet, and starts what its deadlines
+    /// need.
+    pub(crate) fn bind(self: &Arc<Self>) -> Result<&Clock, Reason> {
+        if let Some(clock) = self.alarm.clock.get() {
+            return Ok(clock);
+        }
+        let handle = Handle::try_current().map_err(|_| Reason::NoRuntime)?;
+        // The only way to learn whether there is a time driver: `sleep` panics if there is none.
+        catch(|| drop(rt::sleep(Duration::ZERO))).map_err(|_| Reason::NoRuntime)?;
+        if self.settings.locates_panics {
+            install_hook(current::is_managed);
+        }
+        deadline_thread::start().map_err(|_| Reason::NoThread)?;
+        let mut is_new = false;
+        let clock = self.alarm.clock.get_or_init(|| {
+            is_new = true;
+            Clock::start(handle)
+        });
+        if is_new {
+            self.watch_parent(clock);
+            // An event before this found no clock, and left its step to this line.
+            self.turn().finish();
+        }
+        Ok(clock)
+    }
+
+    /// Returns the time since the manager was bound to its runtime; zero before.
+    pub(crate) fn now(&self) -> Tick {
+        self.now_from(CallerRuntime::Other)
+    }
+
+    /// As [`now`](Self::now), for a caller that may know that it is in the manager's runtime.
+    pub(crate) fn now_from(&self, caller: CallerRuntime) -> Tick {
+        self.alarm.clock.get().map_or(Tick::ZERO, |clock| clock.now(caller))
+    }
+}

@@ -1,0 +1,350 @@
+//! What the manager knows of one task or cleanup. Data alone: it does not know its group.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock, PoisonError, Weak},
+    time::Duration,
+};
+
+use task_core::{
+    Outcome, Phase, TaskId, TaskInfo, TaskState,
+    scope::{Stage, StageCell},
+};
+
+use super::shared::Shared;
+use crate::{
+    lifecycle::{machine::Kind, plan::Tick},
+    report::{end::End, failure::FailureOrigin},
+    rt::JoinHandle,
+    sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering},
+    threads::{
+        clock::CallerRuntime,
+        panics::{Panic, Place},
+    },
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The longest status that is kept, in bytes.
+const MAX_STATUS: usize = 256;
+
+/// The time of what has not happened.
+const NEVER: u64 = u64::MAX;
+
+/// Stands for no outcome yet; otherwise the index in [`Outcome::ALL`].
+const NO_OUTCOME: u8 = u8::MAX;
+
+const POLLED: u8 = 1;
+const ABORT: u8 = 2;
+const ABANDONED: u8 = 4;
+const READY: u8 = 8;
+
+/// What a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Task(Kind),
+    Cleanup,
+}
+
+impl Role {
+    pub(crate) fn origin(self) -> FailureOrigin {
+        match self {
+            Self::Task(_) => FailureOrigin::Task,
+            Self::Cleanup => FailureOrigin::Cleanup,
+        }
+    }
+
+    pub(crate) fn is_ephemeral(self) -> bool {
+        self == Self::Task(Kind::Ephemeral)
+    }
+}
+
+pub(crate) struct Member {
+    pub(crate) id: TaskId,
+    /// Its key in the slab of living tasks.
+    pub(crate) key: usize,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) phase: Phase,
+    pub(crate) role: Role,
+    pub(crate) gates_readiness: bool,
+    /// Where its future is polled.
+    pub(crate) runtime: CallerRuntime,
+    pub(crate) began: Tick,
+    pub(crate) stage: StageCell,
+    flags: AtomicU8,
+    /// What the outcome waits for: the future itself, and each hold.
+    pending: AtomicU32,
+    /// Kept whole: an abort handle beside it would cost the task another reference count.
+    join: OnceLock<JoinHandle<()>>,
+    /// An index in [`Outcome::ALL`], or [`NO_OUTCOME`].
+    outcome: AtomicU8,
+    /// In nanoseconds, or [`NEVER`].
+    stop_asked: AtomicU64,
+    details: Mutex<Option<Box<Details>>>,
+}
+
+/// What most tasks never have, and so take no room for. A stop visits every member, and what that
+/// costs is the memory it touches.
+#[derive(Default)]
+struct Details {
+    status: Option<Arc<str>>,
+    restarts: u32,
+    failures: u32,
+    /// How the future ended, while a hold keeps the task from having ended.
+    end: Option<End>,
+    /// When the future ended, if a hold was left then.
+    future_ended: Option<Tick>,
+    /// Where a thread of the task panicked.
+    place: Option<Place>,
+    /// The groups that the task runs. Weak: they are only looked at.
+    nested: Vec<Weak<Shared>>,
+}
+
+/// The properties of a new member.
+pub(crate) struct Identity {
+    pub(crate) id: TaskId,
+    pub(crate) key: usize,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) phase: Phase,
+    pub(crate) role: Role,
+    pub(crate) gates_readiness: bool,
+    pub(crate) runtime: CallerRuntime,
+}
+
+impl Member {
+    pub(crate) fn new(identity: Identity, began: Tick) -> Self {
+        let Identity { id, key, name, phase, role, gates_readiness, runtime } = identity;
+        Self {
+            id,
+            key,
+            name,
+            phase,
+            role,
+            gates_readiness,
+            runtime,
+            began,
+            stage: StageCell::new(),
+            flags: AtomicU8::new(0),
+            pending: AtomicU32::new(1),
+            join: OnceLock::new(),
+            outcome: AtomicU8::new(NO_OUTCOME),
+            stop_asked: AtomicU64::new(NEVER),
+            details: Mutex::default(),
+        }
+    }
+
+    fn details(&self) -> MutexGuard<'_, Option<Box<Details>>> {
+        self.details.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, flag: u8) -> u8 {
+        self.flags.fetch_or(flag, Ordering::SeqCst)
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        self.flags.load(Ordering::SeqCst) & flag != 0
+    }
+
+    /// Records that the future is about to be polled, and returns whether for the first time.
+    /// `None` if it was abandoned before: it must not begin then.
+    pub(crate) fn mark_polled(&self) -> Option<bool> {
+        if self.has(POLLED) {
+            return Some(false);
+        }
+        let before = self.set(POLLED);
+        (before & ABANDONED == 0).then_some(before & POLLED == 0)
+    }
+
+    pub(crate) fn was_polled(&self) -> bool {
+        self.has(POLLED)
+    }
+
+    /// Abandons the future, and returns whether it was ever polled. The two are one atomic step, so
+    /// that what the report says of it stays true.
+    pub(crate) fn mark_abandoned(&self) -> bool {
+        self.set(ABANDONED) & POLLED != 0
+    }
+
+    pub(crate) fn is_abort_asked(&self) -> bool {
+        self.has(ABORT)
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.has(READY)
+    }
+
+    /// Sets readiness, and returns whether that changed it.
+    pub(crate) fn set_ready(&self, ready: bool) -> bool {
+        let before =
+            if ready { self.set(READY) } else { self.flags.fetch_and(!READY, Ordering::SeqCst) };
+        (before & READY != 0) != ready
+    }
+
+    /// Has the future dropped at its next await. One that was never polled is polled once first, by
+    /// [`Managed`](super::managed::Managed), which then finds the flag: Tokio's own abort would
+    /// drop it unpolled.
+    pub(crate) fn abort(&self) {
+        if self.set(ABORT) & POLLED != 0
+            && let Some(join) = self.join.get()
+        {
+            join.abort();
+        }
+    }
+
+    pub(crate) fn set_join_handle(&self, join: JoinHandle<()>) {
+        let join = self.join.get_or_init(|| join);
+        // An abort between the spawn and this line found no handle.
+        if self.has(ABORT) && self.has(POLLED) {
+            join.abort();
+        }
+    }
+
+    /// Records when the task was asked to stop. The first time counts.
+    pub(crate) fn mark_stop_asked(&self, now: Tick) {
+        let nanos = u64::try_from(now.as_nanos()).unwrap_or(NEVER);
+        let _ = self.stop_asked.compare_exchange(NEVER, nanos, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    pub(crate) fn stop_asked(&self) -> Option<Tick> {
+        let nanos = self.stop_asked.load(Ordering::SeqCst);
+        (nanos != NEVER).then(|| Duration::from_nanos(nanos))
+    }
+
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        Outcome::ALL.get(usize::from(self.outcome.load(Ordering::SeqCst))).copied()
+    }
+
+    /// Invariant 1: the first outcome counts. Called under the manager's lock.
+    pub(crate) fn set_outcome(&self, outcome: Outcome) -> bool {
+        // `ALL` is in the order of the declaration.
+        let (order, index) = (Ordering::SeqCst, outcome as u8);
+        self.outcome.compare_exchange(NO_OUTCOME, index, order, order).is_ok()
+    }
+
+    pub(crate) fn status(&self) -> Option<Arc<str>> {
+        self.details().as_ref()?.status.clone()
+    }
+
+    pub(crate) fn set_status(&self, status: &str) {
+        let mut ends = (0..=status.len().min(MAX_STATUS)).rev();
+        let fits = ends.find(|end| status.is_char_boundary(*end)).unwrap_or(0);
+        let status = Arc::from(&status[..fits]);
+        let before = self.details().get_or_insert_default().status.replace(status);
+        drop(before);
+    }
+
+    pub(crate) fn count_failure(&self) {
+        let mut details = self.details();
+        let failures = &mut details.get_or_insert_default().failures;
+        *failures = failures.saturating_add(1);
+    }
+
+    pub(crate) fn count_restart(&self) {
+        let mut details = self.details();
+        let restarts = &mut details.get_or_insert_default().restarts;
+        *restarts = restarts.saturating_add(1);
+    }
+
+    /// Records when the future ended while a hold was left. That cancels the context though nobody
+    /// asked the task to stop.
+    pub(crate) fn mark_future_ended(&self, now: Tick) {
+        self.details().get_or_insert_default().future_ended = Some(now);
+    }
+
+    /// Records where a thread of the task panicked. The panic surfaces in the task's future, on
+    /// another thread, which could not tell.
+    pub(crate) fn set_place(&self, place: Option<Place>) {
+        self.details().get_or_insert_default().place = place;
+    }
+
+    /// Adds to a panic of the future what is known of the thread that it came from.
+    pub(crate) fn locate(&self, panic: Panic) -> Panic {
+        if panic.location.is_some() {
+            return panic;
+        }
+        let place = self.details().as_mut().and_then(|details| details.place.take());
+        place.map_or_else(|| panic.clone(), |place| panic.clone().at(place))
+    }
+
+    pub(crate) fn add_pending(&self) {
+        self.pending.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Returns whether the future was the last that the outcome waited for; it is taken off only
+    /// then. With no hold, as nearly always, its end need not be kept for the last holder.
+    pub(crate) fn is_last_pending(&self) -> bool {
+        self.pending.compare_exchange(1, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    /// Keeps how the future ended, for the last holder.
+    pub(crate) fn keep_end(&self, end: End) {
+        self.details().get_or_insert_default().end = Some(end);
+    }
+
+    /// Takes off the future or a hold, and returns the end if it was the last. A hold that was taken
+    /// after the end finds none.
+    pub(crate) fn remove_pending(&self) -> Option<End> {
+        if self.pending.fetch_sub(1, Ordering::SeqCst) != 1 {
+            return None;
+        }
+        self.details().as_mut().and_then(|details| details.end.take())
+    }
+
+    /// Adds a group to those that the task runs.
+    pub(crate) fn add_nested(&self, nested: Weak<Shared>) {
+        let mut details = self.details();
+        let list = &mut details.get_or_insert_default().nested;
+        // A task may run one group after the other.
+        list.retain(|nested| nested.strong_count() > 0);
+        list.push(nested);
+    }
+
+    /// Removes a group that has ended, and whose end the task's own code knows.
+    pub(crate) fn remove_nested(&self, nested: &Weak<Shared>) {
+        if let Some(details) = &mut *self.details() {
+            details.nested.retain(|other| !other.ptr_eq(nested));
+        }
+    }
+
+    /// Returns the groups that the task runs, as far as they exist. Each may be the last reference:
+    /// it must not be dropped under a lock.
+    pub(crate) fn nested(&self) -> Vec<Arc<Shared>> {
+        let details = self.details();
+        let nested = details.iter().flat_map(|details| &details.nested);
+        nested.filter_map(Weak::upgrade).collect()
+    }
+
+    fn state(&self) -> TaskState {
+        if self.has(ABANDONED) {
+            TaskState::Abandoned
+        } else if self.outcome().is_some() {
+            TaskState::Ended
+        } else if self.is_abort_asked() {
+            TaskState::Aborting
+        } else if self.stage.get() >= Stage::Cancelled {
+            TaskState::Stopping
+        } else {
+            TaskState::Running
+        }
+    }
+
+    pub(crate) fn info(&self, now: Tick) -> TaskInfo {
+        let mut info = TaskInfo::new(self.id, self.name.clone());
+        info.phase = self.phase;
+        info.is_ephemeral = self.role.is_ephemeral();
+        info.state = self.state();
+        info.uptime = now.saturating_sub(self.began);
+        info.gates_readiness = self.gates_readiness;
+        info.is_ready = self.is_ready();
+        let mut since = self.stop_asked();
+        if let Some(details) = &*self.details() {
+            since = since.into_iter().chain(details.future_ended).min();
+            info.status = details.status.clone();
+            info.restarts = details.restarts;
+            info.failures = details.failures;
+        }
+        info.in_state = now.saturating_sub(since.unwrap_or(self.began));
+        info
+    }
+}

@@ -1,0 +1,57 @@
+//! An abort against a spawn whose handle is not known yet.
+
+use std::future::pending;
+
+use task_core::{Phase, TaskId};
+
+use super::{Identity, Member, Role};
+use crate::{
+    lifecycle::{machine::Kind, plan::Tick},
+    threads::clock::CallerRuntime,
+};
+
+fn member() -> Member {
+    let identity = Identity {
+        id: TaskId::new(1),
+        key: 0,
+        name: "task".into(),
+        phase: Phase::WORK,
+        role: Role::Task(Kind::Critical),
+        gates_readiness: false,
+        runtime: CallerRuntime::Own,
+    };
+    Member::new(identity, Tick::ZERO)
+}
+
+/// Returns whether a task that never ends by itself was aborted.
+async fn is_aborted(member: &Member, then: impl FnOnce(&Member)) -> bool {
+    let join = tokio::spawn(pending::<()>());
+    let aborted = join.abort_handle();
+    member.set_join_handle(join);
+    then(member);
+    tokio::task::yield_now().await;
+    aborted.is_finished()
+}
+
+#[tokio::test]
+async fn an_abort_between_the_first_poll_and_the_handle_is_carried_out_when_the_handle_comes() {
+    let member = member();
+    assert_eq!(member.mark_polled(), Some(true));
+    member.abort();
+    assert!(is_aborted(&member, |_| ()).await);
+}
+
+#[tokio::test]
+async fn an_abort_after_the_handle_is_carried_out_at_once() {
+    let member = member();
+    assert_eq!(member.mark_polled(), Some(true));
+    assert!(is_aborted(&member, Member::abort).await);
+}
+
+#[tokio::test]
+async fn an_abort_before_the_first_poll_is_left_to_that_poll() {
+    let member = member();
+    member.abort();
+    assert!(!is_aborted(&member, Member::abort).await, "it would be dropped unpolled");
+    assert!(member.is_abort_asked());
+}

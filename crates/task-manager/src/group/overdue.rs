@@ -1,0 +1,69 @@
+//! The deadlines that the deadline thread keeps, and the hard exit.
+
+use std::{
+    io::{self, Write},
+    process,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use task_core::Step;
+
+use super::{nesting::living_names, shared::Shared, turn::Turn};
+use crate::threads::{alarm::Times, deadline_thread::Deadlines};
+
+/// How long after the shutdown timeout the process ends, if it is to.
+const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);
+/// How long the line on stderr may take at a hard exit, and then the exit handlers of the C
+/// library. Both are much longer than that takes on a busy machine, since the abort that follows
+/// has another exit code than the one asked for.
+const STDERR_TIMEOUT: Duration = Duration::from_millis(200);
+const EXIT_HANDLERS_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl Turn<'_> {
+    /// Returns what the alarm is to be set to.
+    pub(crate) fn times(&self) -> Times {
+        let machine = &self.state.machine;
+        let end = machine.plan().and_then(|plan| plan.end);
+        let end = end.filter(|_| self.group.settings.hard_exit.is_some());
+        Times {
+            next: machine.next_due(),
+            hard_exit: end.map(|end| end.saturating_add(HARD_EXIT_DELAY)),
+            is_over: machine.step() == Step::Ended,
+        }
+    }
+}
+
+impl Deadlines for Shared {
+    fn deadline_passed(self: Arc<Self>) {
+        if self.alarm.is_hard_exit_due() {
+            self.hard_exit();
+        }
+        self.turn().offload();
+    }
+}
+
+impl Shared {
+    /// Ends the process, with a line on stderr, unless that blocks; by an abort, should the exit
+    /// handlers block as well.
+    fn hard_exit(self: &Arc<Self>) {
+        let Some(code) = self.settings.hard_exit else { return };
+        let (name, names) = (&self.name, living_names(self));
+        let alive = if names.is_empty() { "nobody".into() } else { names.join(", ") };
+        let what = match self.report.get() {
+            Some(_) => "nobody took the report of the shutdown in time",
+            None => "the shutdown did not end in time",
+        };
+        let line = format!("{name}: hard exit with code {code}: {what}; alive: {alive}\n");
+        let (written, is_written) = mpsc::channel();
+        let _ = thread::Builder::new().spawn(move || {
+            let _ = io::stderr().write_all(line.as_bytes());
+            written.send(())
+        });
+        let _ = is_written.recv_timeout(STDERR_TIMEOUT);
+        let _ = thread::Builder::new().spawn(move || process::exit(code.into()));
+        thread::sleep(EXIT_HANDLERS_TIMEOUT);
+        process::abort();
+    }
+}

@@ -1,0 +1,50 @@
+//! The parent token: feature `token`.
+
+use std::sync::Arc;
+
+use super::shared::Shared;
+use crate::threads::clock::Clock;
+
+#[cfg(not(feature = "token"))]
+impl Shared {
+    pub(crate) fn check_parent(self: &Arc<Self>) {}
+
+    pub(crate) fn watch_parent(self: &Arc<Self>, _clock: &Clock) {}
+}
+
+#[cfg(feature = "token")]
+impl Shared {
+    /// Stops the group if the parent token is cancelled already, which admission must see at once.
+    /// Once is enough.
+    pub(crate) fn check_parent(self: &Arc<Self>) {
+        use crate::{lifecycle::machine::Trigger, report::cause::CauseKind};
+        if !self.settings.parent.as_ref().is_some_and(|parent| parent.is_cancelled()) {
+            return;
+        }
+        let mut turn = self.turn();
+        let is_over = turn.state.machine.step() == task_core::Step::Ended;
+        if !is_over && !turn.state.record.has(&CauseKind::Parent) {
+            turn.trigger(CauseKind::Parent, Trigger::Plain);
+            turn.finish();
+        }
+    }
+
+    /// Watches the parent token until the group has ended.
+    pub(crate) fn watch_parent(self: &Arc<Self>, clock: &Clock) {
+        use std::{future::poll_fn, pin::pin, task::Poll};
+        let Some(parent) = self.settings.parent.clone() else { return };
+        let group = Arc::clone(self);
+        clock.handle().spawn(async move {
+            let mut cancelled = pin!(parent.cancelled());
+            let mut ended = group.ended.reached(1);
+            poll_fn(|cx| {
+                if pin!(&mut ended).poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                cancelled.as_mut().poll(cx)
+            })
+            .await;
+            group.check_parent();
+        });
+    }
+}

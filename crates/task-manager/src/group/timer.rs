@@ -1,0 +1,48 @@
+//! The Tokio timer of a group, which advances it at each deadline.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, Weak},
+    task::Poll,
+};
+
+use super::shared::Shared;
+use crate::{
+    rt,
+    threads::{alarm::Times, deadline_thread::Deadlines},
+};
+
+impl Shared {
+    /// Makes changed deadlines known to the timer and the deadline thread.
+    pub(crate) fn publish_deadlines(self: &Arc<Self>) {
+        let owner = || Arc::downgrade(self) as Weak<dyn Deadlines>;
+        if self.alarm.publish(owner)
+            && let Some(clock) = self.alarm.clock.get()
+        {
+            clock.handle().spawn(run(Arc::clone(self)));
+        }
+    }
+}
+
+/// Advances the group at each deadline until its report is made.
+async fn run(group: Arc<Shared>) {
+    let alarm = &group.alarm;
+    let Some(clock) = alarm.clock.get() else { return };
+    loop {
+        let mut changed = alarm.changed.reached(alarm.changed.get() + 1);
+        let Times { next, is_over, .. } = *alarm.times();
+        if is_over {
+            return;
+        }
+        let mut sleep = pin!(next.and_then(|next| clock.instant(next)).map(rt::sleep_until));
+        poll_fn(|cx| {
+            if pin!(&mut changed).poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
+        })
+        .await;
+        group.turn().finish();
+    }
+}
