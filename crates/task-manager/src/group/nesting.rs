@@ -23,6 +23,7 @@ use super::{
     shared::Shared,
     state::{Garbage, State},
     turn::Turn,
+    wait::NESTINGS,
 };
 use crate::{
     lifecycle::{machine::Trigger, plan::Tick},
@@ -32,12 +33,12 @@ use crate::{
         failure::{Failure, FailureKind},
         label::Repeated,
     },
-    sync::MutexGuard,
+    sync::{MutexGuard, Ordering},
 };
 
 /// The most groups inside each other. The end of the innermost may end all of them, one inside the
 /// other on one stack.
-pub(crate) const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: u32 = 100;
 
 /// The most names of what is alive in nested groups, in a report and at a hard exit.
 const MAX_NAMED: usize = 128;
@@ -143,21 +144,26 @@ impl Shared {
         // same time, at least one sees the circle.
         let before = std::mem::replace(&mut *self.lock_enclosing(), Arc::downgrade(outer));
         let mut next = Some(Arc::clone(outer));
-        let mut depth = 1;
-        while let Some(group) = next.filter(|group| !Arc::ptr_eq(group, self) && depth <= MAX_DEPTH)
-        {
-            next = group.enclosing();
-            if next.is_none() {
+        let mut height = self.height.load(Ordering::SeqCst);
+        let refusal = loop {
+            let Some(group) = next else {
+                // Waits that have begun look again whether they are inside.
+                NESTINGS.bump();
                 return Ok(());
+            };
+            height += 1;
+            if Arc::ptr_eq(&group, self) {
+                break ShutdownError::inside(&self.name).into();
             }
-            depth += 1;
-        }
+            if height >= MAX_DEPTH {
+                let name = &self.name;
+                break anyhow::anyhow!("manager `{name}` is in a nest of over {MAX_DEPTH} groups");
+            }
+            group.height.fetch_max(height, Ordering::SeqCst);
+            next = group.enclosing();
+        };
         *self.lock_enclosing() = before;
-        let name = &self.name;
-        if depth > MAX_DEPTH {
-            anyhow::bail!("manager `{name}` would be nested deeper than {MAX_DEPTH} levels");
-        }
-        anyhow::bail!("manager `{name}` cannot run inside a group that runs inside it");
+        Err(refusal)
     }
 
     /// Invariant 6: returns whether the calling code is part of this group, or of one nested in it.

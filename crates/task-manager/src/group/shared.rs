@@ -16,7 +16,7 @@ use super::{current, entry::Entry, nesting::OuterLink, settings::Settings, state
 use crate::{
     lifecycle::machine::Machine,
     report::Report,
-    sync::{Mutex, MutexGuard},
+    sync::{AtomicU32, Mutex, MutexGuard},
     threads::alarm::Alarm,
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) alarm: Arc<Alarm>,
     /// The manager whose code made or runs this one: to recognise a wait from inside (invariant 6).
     pub(crate) enclosing: Mutex<Weak<Shared>>,
+    /// How many levels of groups are, or were, nested in this one.
+    pub(crate) height: AtomicU32,
     /// The outer task that this group is, while both are alive.
     pub(crate) outer: Mutex<Option<OuterLink>>,
 }
@@ -49,6 +51,7 @@ impl Shared {
             report: OnceLock::new(),
             alarm: Arc::default(),
             enclosing: Mutex::new(enclosing),
+            height: AtomicU32::new(0),
             outer: Mutex::new(None),
         });
         // Outside a runtime it is bound at its first use inside one.

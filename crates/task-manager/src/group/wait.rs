@@ -1,19 +1,41 @@
 //! Waiting for a group: for its report, or for its readiness.
 
-use std::sync::Arc;
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, LazyLock},
+    task::Poll,
+};
 
-use task_core::{Group, Step};
+use task_core::{Group, Step, scope::Level};
 
-use super::{shared::Shared, view};
+use super::{current, shared::Shared, view};
 use crate::report::{Report, error::ShutdownError, not_ready::NotReadyError};
 
+/// Grows whenever a group is nested in another.
+pub(crate) static NESTINGS: LazyLock<Level> = LazyLock::new(Level::new);
+
 impl Shared {
-    /// Waits for the end of the group, unless the caller is inside it (invariant 6).
+    /// Waits for the end of the group, unless the caller is inside it (invariant 6), or is found to
+    /// be inside once its own group is nested in this one.
     pub(crate) async fn wait(self: &Arc<Self>) -> Result<Report, ShutdownError> {
-        if self.is_inside() {
-            return Err(ShutdownError::inside(&self.name));
+        let mut ended = pin!(self.wait_outside());
+        if !current::is_managed() {
+            return ended.await;
         }
-        self.wait_outside().await
+        loop {
+            let mut nested = NESTINGS.reached(NESTINGS.get() + 1);
+            if self.is_inside() {
+                return Err(ShutdownError::inside(&self.name));
+            }
+            let result = poll_fn(|cx| match ended.as_mut().poll(cx) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending => pin!(&mut nested).poll(cx).map(|()| None),
+            });
+            if let Some(result) = result.await {
+                return result;
+            }
+        }
     }
 
     /// Waits for the end of the group, for a caller that is known to be outside. Invariant 5: it

@@ -72,7 +72,9 @@ impl Alarm {
         if self.is_urgent.swap(false, Ordering::SeqCst) {
             self.changed.bump();
         }
-        if has_deadline && self.clock.get().is_some() {
+        // A shutdown may end in the very step that begins it, and leave a hard exit alone.
+        let is_to_watch = has_deadline || self.hard_exit_at().is_some();
+        if is_to_watch && self.clock.get().is_some() {
             if !self.is_watched.swap(true, Ordering::SeqCst) {
                 deadline_thread::register(self, owner());
             }

@@ -1,14 +1,14 @@
-//! Groups inside groups inside groups: the depth costs no stack, and no name.
+//! Groups nested in each other, up to the limit of 100 levels.
 
 use anyhow::anyhow;
-use task_manager::{Context, Escalation, Manager, Task, task_fn};
+use task_manager::{Context, Escalation, Manager, Step, Task, task_fn};
 
 use crate::{
     nesting::named,
-    support::{Kept, SECOND, deaf, worker},
+    support::{Journal, Kept, SECOND, deaf, worker},
 };
 
-/// So many groups inside each other, around this one.
+/// Nests a group in this many others, each inside the next.
 fn levels(count: usize, mut manager: Manager) -> Manager {
     for _ in 0..count {
         let outer =
@@ -29,7 +29,7 @@ fn on_a_small_stack<Fut: Future<Output = ()>>(body: impl FnOnce() -> Fut + Send 
 }
 
 #[test]
-fn a_failure_a_thousand_levels_down_surfaces_once_with_its_whole_path() {
+fn a_failure_99_levels_down_surfaces_once_with_its_whole_path() {
     on_a_small_stack(async || {
         let innermost = named("innermost");
         let bad = async |ctx: Context| {
@@ -37,15 +37,15 @@ fn a_failure_a_thousand_levels_down_surfaces_once_with_its_whole_path() {
             Err(anyhow!("no"))
         };
         innermost.run(task_fn("bad", bad)).unwrap();
-        let error = levels(1_000, innermost).wait().await.unwrap_err();
+        let error = levels(99, innermost).wait().await.unwrap_err();
         let report = error.report().unwrap();
-        let name = format!("{}innermost/bad", "level/".repeat(999));
+        let name = format!("{}innermost/bad", "level/".repeat(98));
         assert_eq!(report.failures().len(), 1);
         assert_eq!(report.failures()[0].name, name);
     });
 }
 
-/// A task that nobody can drop.
+/// A task that cannot be dropped before its hold is released.
 fn held(kept: &Kept) -> impl Task + use<> {
     let kept = kept.clone();
     task_fn("held", async move |ctx: Context| {
@@ -55,7 +55,7 @@ fn held(kept: &Kept) -> impl Task + use<> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_given_up_many_levels_down_is_named_once_with_the_whole_path() {
+async fn what_is_abandoned_many_levels_down_is_named_once_with_the_whole_path() {
     let kept = Kept::default();
     let innermost = named("innermost");
     innermost.run(held(&kept)).unwrap();
@@ -69,12 +69,12 @@ async fn who_is_given_up_many_levels_down_is_named_once_with_the_whole_path() {
 }
 
 #[test]
-fn a_thousand_levels_that_are_given_up_end_all_the_same() {
+fn a_hundred_levels_that_are_abandoned_still_end() {
     on_a_small_stack(async || {
         let kept = Kept::default();
         let innermost = named("innermost");
         innermost.run(held(&kept)).unwrap();
-        let manager = levels(1_000, innermost);
+        let manager = levels(99, innermost);
         tokio::time::sleep(SECOND).await;
         let began = tokio::time::Instant::now();
         let error = manager.shutdown().await.unwrap_err();
@@ -87,19 +87,19 @@ fn a_thousand_levels_that_are_given_up_end_all_the_same() {
 }
 
 #[test]
-fn an_abort_goes_a_thousand_levels_down_and_the_ends_come_all_the_way_up() {
-    for count in [6, 1_000] {
+fn an_abort_goes_99_levels_down_and_the_ends_come_all_the_way_up() {
+    for count in [6, 99] {
         on_a_small_stack(async move || {
             let innermost = named("innermost");
             innermost.run(deaf("deaf")).unwrap();
             let manager = levels(count, innermost);
-            let hurried = async |ctx: Context| {
+            let escalating = async |ctx: Context| {
                 ctx.or_cancelled(tokio::time::sleep(SECOND)).await?;
                 ctx.escalate(Escalation::Abort);
                 ctx.cancelled().await;
                 Ok(())
             };
-            manager.run(task_fn("signals", hurried)).unwrap();
+            manager.run(task_fn("signals", escalating)).unwrap();
             let began = tokio::time::Instant::now();
             let error = manager.wait().await.unwrap_err();
             assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
@@ -112,10 +112,10 @@ fn an_abort_goes_a_thousand_levels_down_and_the_ends_come_all_the_way_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_levels_end_cleanly() {
+async fn a_hundred_levels_end_cleanly() {
     let mut manager = named("innermost");
     manager.run(worker("work")).unwrap();
-    for _ in 0..1_000 {
+    for _ in 0..99 {
         let outer = named("level");
         outer.run(manager.into_task()).unwrap();
         manager = outer;
@@ -123,4 +123,39 @@ async fn a_thousand_levels_end_cleanly() {
     tokio::time::sleep(SECOND).await;
     let report = manager.shutdown().await.unwrap();
     assert_eq!(report.totals().completed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nesting_beyond_a_hundred_levels_is_an_error_that_says_so() {
+    let innermost = named("innermost");
+    innermost.run(worker("work")).unwrap();
+    let manager = levels(100, innermost);
+    let error = manager.wait().await.unwrap_err();
+    let text = format!("{:#}", anyhow!(error));
+    assert!(text.contains("is in a nest of over 100 groups"), "{text}");
+}
+
+/// With the runtime, the futures of all levels are dropped before the innermost task has ended. Its
+/// end then ends all levels, one inside the other on the stack of the thread that releases it.
+#[test]
+fn the_end_of_a_hundred_levels_whose_runtime_is_gone_fits_a_small_stack() {
+    let (kept, journal) = (Kept::default(), Journal::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let innermost = runtime.block_on(async { named("innermost") });
+    let handle = innermost.handle();
+    let entered = runtime.enter();
+    innermost.run(held(&kept)).unwrap();
+    let manager = levels(99, innermost);
+    drop(entered);
+    runtime.block_on(async { tokio::time::sleep(SECOND / 20).await });
+    drop(runtime);
+    assert!(handle.group().is_some());
+    let noted = journal.clone();
+    let release = move || {
+        kept.release();
+        noted.note("released");
+    };
+    std::thread::Builder::new().stack_size(512 * 1024).spawn(release).unwrap().join().unwrap();
+    assert_eq!(journal.read(), ["released"]);
+    assert_eq!(manager.group().step(), Step::Ended);
 }

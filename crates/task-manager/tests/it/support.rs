@@ -61,6 +61,11 @@ impl Kept {
     pub(crate) fn keep(&self, ctx: &Context) {
         self.0.lock().unwrap().push(ctx.hold());
     }
+
+    /// Drops the holds.
+    pub(crate) fn release(&self) {
+        self.0.lock().unwrap().clear();
+    }
 }
 
 /// A multi-thread runtime.

@@ -10,7 +10,6 @@ mod blocked;
 mod child;
 mod exit;
 mod foreign;
-mod hearing;
 mod idle;
 mod late;
 mod nested;

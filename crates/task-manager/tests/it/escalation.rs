@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use crate::support::{Journal, SECOND, deaf, slow};
 
 #[tokio::test(start_paused = true)]
-async fn told_to_end_the_drain_the_group_stops_at_once_and_each_task_keeps_its_time() {
+async fn an_escalation_ends_the_drain_and_the_group_stops_at_once_and_each_task_keeps_its_time() {
     let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
     manager.run(slow("work", 9 * SECOND, &Journal::default())).unwrap();
-    let hurrying = async |ctx: Context| {
+    let escalating = async |ctx: Context| {
         ctx.draining().await;
         tokio::time::sleep(2 * SECOND).await;
         ctx.escalate(Escalation::EndDrain);
@@ -21,27 +21,27 @@ async fn told_to_end_the_drain_the_group_stops_at_once_and_each_task_keeps_its_t
         ctx.cancelled().await;
         Ok(())
     };
-    manager.run(task_fn("signals", hurrying).in_phase(Phase::SUPPORT)).unwrap();
+    manager.run(task_fn("signals", escalating).in_phase(Phase::SUPPORT)).unwrap();
     let report = manager.shutdown().await.unwrap();
     let steps = report.steps();
     assert_eq!(steps.stopping - steps.triggered, 2 * SECOND);
     assert_eq!(steps.ended - steps.stopping, 9 * SECOND);
     assert_eq!(report.cause().kind, CauseKind::Stopped);
     let later: Vec<_> = report.later_triggers().iter().map(ToString::to_string).collect();
-    assert_eq!(later, ["told to hurry (task `signals`)"]);
+    assert_eq!(later, ["shutdown escalated (task `signals`)"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn told_to_hurry_a_running_group_begins_its_shutdown_without_a_drain() {
+async fn an_escalation_of_a_running_group_begins_its_shutdown_without_a_drain() {
     let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
     manager.run(slow("work", SECOND, &Journal::default())).unwrap();
-    let hurrying = async |ctx: Context| {
+    let escalating = async |ctx: Context| {
         ctx.escalate(Escalation::EndDrain);
         Ok(())
     };
-    manager.run_ephemeral(task_fn("signals", hurrying)).unwrap();
+    manager.run_ephemeral(task_fn("signals", escalating)).unwrap();
     let report = manager.wait().await.unwrap();
-    assert_eq!(report.cause().to_string(), "told to hurry (task `signals`)");
+    assert_eq!(report.cause().to_string(), "shutdown escalated (task `signals`)");
     assert_eq!(report.steps().ended - report.steps().triggered, SECOND);
 }
 
@@ -76,14 +76,14 @@ async fn an_abort_escalation_ends_drain_and_grace_now_and_shortens_the_cleanup()
 async fn without_a_limit_an_escalation_still_aborts_and_cleanups_keep_their_budget() {
     let manager = Manager::builder().shutdown_timeout(Timeout::Never).build().unwrap();
     manager.cleanup("hangs", async || std::future::pending().await).unwrap();
-    let hurrying = async |ctx: Context| {
+    let escalating = async |ctx: Context| {
         ctx.cancelled().await;
         assert_eq!(ctx.remaining(), None);
         tokio::time::sleep(1_000 * SECOND).await;
         ctx.escalate(Escalation::Abort);
         Ok(())
     };
-    manager.run(task_fn("signals", hurrying)).unwrap();
+    manager.run(task_fn("signals", escalating)).unwrap();
     manager.run(deaf("deaf")).unwrap();
     let error = manager.shutdown().await.unwrap_err();
     let report = error.report().unwrap();
@@ -110,11 +110,11 @@ async fn in_a_hurry_cleanups_share_the_short_budget() {
             })
             .unwrap();
     }
-    let hurrying = async |ctx: Context| {
+    let escalating = async |ctx: Context| {
         ctx.escalate(Escalation::Abort);
         Ok(())
     };
-    manager.run(task_fn("signals", hurrying)).unwrap();
+    manager.run(task_fn("signals", escalating)).unwrap();
     let began = Instant::now();
     let error = manager.wait().await.unwrap_err();
     let took = began.elapsed();
