@@ -1,5 +1,6 @@
 //! One group: what its one lock protects, and what happens to it.
 
+pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod state;
 pub(crate) mod turn;
@@ -19,6 +20,7 @@ pub(crate) mod managed;
 pub(crate) mod span;
 
 pub(crate) mod gates;
+pub(crate) mod names;
 pub(crate) mod nesting;
 pub(crate) mod record;
 pub(crate) mod tally;

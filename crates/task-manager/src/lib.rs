@@ -138,9 +138,8 @@ pub use api::task_handle::TaskHandle;
 pub use report::cause::{Cause, CauseKind};
 pub use report::error::ShutdownError;
 pub use report::failure::{Failure, FailureKind, FailureOrigin};
+pub use report::not_ready::NotReadyError;
 pub use report::refused::Refused;
 pub use report::{CleanupReport, Report, StepTimes};
 pub use task_core::*;
 pub use threads::panics::Panic;
-
-pub use group::wait::NotReadyError;

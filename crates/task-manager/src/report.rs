@@ -15,6 +15,7 @@ pub(crate) mod end;
 pub(crate) mod error;
 pub(crate) mod failure;
 pub(crate) mod label;
+pub(crate) mod not_ready;
 pub(crate) mod refused;
 #[cfg(feature = "serde")]
 mod serialize;

@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, error::Error, fmt, time::Duration};
 
-use crate::{Manager, Timeout, group::shared::Shared, lifecycle::plan::Budgets};
+use crate::{
+    Manager, Timeout, group::settings::Settings, group::shared::Shared, lifecycle::plan::Budgets,
+};
 
 /// The shortest time that the budgets must leave for stopping tasks.
 const SHORTEST_STOP: Duration = Duration::from_millis(100);
@@ -22,39 +24,6 @@ const SHORTEST_STOP: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 #[must_use = "call `build`"]
 pub struct ManagerBuilder(pub(crate) Settings);
-
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) name: Cow<'static, str>,
-    pub(crate) budgets: Budgets,
-    pub(crate) only_failures_stop: bool,
-    pub(crate) start: Option<Duration>,
-    pub(crate) hard_exit: Option<u8>,
-    pub(crate) locates_panics: bool,
-    #[cfg(feature = "token")]
-    pub(crate) parent: Option<tokio_util::sync::CancellationToken>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let budgets = Budgets {
-            total: Timeout::After(Duration::from_secs(25)),
-            drain: Duration::ZERO,
-            cleanup: Duration::from_secs(5),
-            short_cleanup: Duration::from_secs(1),
-        };
-        Self {
-            name: Cow::Borrowed("manager"),
-            budgets,
-            only_failures_stop: false,
-            start: None,
-            hard_exit: None,
-            locates_panics: true,
-            #[cfg(feature = "token")]
-            parent: None,
-        }
-    }
-}
 
 impl ManagerBuilder {
     pub(crate) fn new() -> Self {

@@ -6,17 +6,17 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use task_core::{Group, Task};
+use task_core::{Group, Step, Task};
 
 use crate::{
     api::task_handle::TaskHandle,
     group::shared::Shared,
     group::view,
-    group::wait::NotReadyError,
     lifecycle::machine::{Kind, Trigger},
     report::Report,
     report::cause::CauseKind,
     report::error::ShutdownError,
+    report::not_ready::NotReadyError,
     report::refused::{Reason, Refused},
 };
 
@@ -110,7 +110,7 @@ impl ManagerHandle {
     pub async fn ready(&self) -> Result<(), NotReadyError> {
         match self.0.upgrade() {
             Some(shared) => shared.ready().await,
-            None => Err(NotReadyError::ended()),
+            None => Err(NotReadyError::shutting_down(Step::Ended)),
         }
     }
 

@@ -5,16 +5,17 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use task_core::{Group, Task};
 
 use crate::{
-    api::builder::{ManagerBuilder, Settings},
+    api::builder::ManagerBuilder,
     api::handle::ManagerHandle,
     api::task_handle::TaskHandle,
+    group::settings::Settings,
     group::shared::Shared,
     group::view,
-    group::wait::NotReadyError,
     lifecycle::machine::{Kind, Trigger},
     report::Report,
     report::cause::CauseKind,
     report::error::ShutdownError,
+    report::not_ready::NotReadyError,
     report::refused::Refused,
 };
 

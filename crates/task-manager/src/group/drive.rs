@@ -7,6 +7,7 @@ use task_core::{Escalation, Step, scope::Stage};
 use crate::{
     group::entry::{Entry, Identity, Role},
     group::log::News,
+    group::names::names,
     group::nesting::{self, Order},
     group::shared::Shared,
     group::state::State,
@@ -16,7 +17,6 @@ use crate::{
     report::StepTimes,
     report::cause::CauseKind,
     report::failure::{Failure, FailureKind, FailureOrigin},
-    report::label::names,
     sync::{MutexGuard, thread_local},
     threads::alarm::Times,
     threads::clock::Whereabouts,

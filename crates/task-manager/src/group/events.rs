@@ -78,7 +78,8 @@ impl Shared {
                     let is_first = state.machine.trigger(*now, trigger, None);
                     // That a stopped task ends is no further trigger.
                     if is_first || (trigger == Trigger::Failure && is_news) {
-                        let kind = CauseKind::task_ended(entry, outcome);
+                        let was_asked = entry.stop_asked().is_some();
+                        let kind = CauseKind::task_ended(&entry.name, entry.id, outcome, was_asked);
                         state.record.trigger(kind.clone(), *now);
                         news.extend(is_first.then_some(News::Triggered(kind)));
                     }
@@ -138,7 +139,8 @@ impl Shared {
             return;
         }
         let now = self.now();
-        let kind = CauseKind::task_ended(entry, outcome);
+        let was_asked = entry.stop_asked().is_some();
+        let kind = CauseKind::task_ended(&entry.name, entry.id, outcome, was_asked);
         let mut news = vec![News::Ended { entry: Arc::clone(entry), outcome, detail, now }];
         state.record.end(entry, end, now);
         let step = state.machine.step();

@@ -12,8 +12,8 @@ use std::{
 use task_core::{Hold, Readiness, scope::Level};
 
 use crate::{
-    api::builder::Settings,
     group::entry::Entry,
+    group::settings::Settings,
     group::state::State,
     lifecycle::machine::Machine,
     report::Report,

@@ -1,19 +1,18 @@
 //! Waiting for a group: for its report, or for its readiness.
 
 use std::{
-    error::Error,
-    fmt,
     future::poll_fn,
     pin::pin,
     sync::{Arc, LazyLock, PoisonError},
     task::Poll,
 };
 
-use task_core::{Group, Hold, Outcome, Step, scope::Level};
+use task_core::{Group, Hold, Step, scope::Level};
 
 use crate::{
     group::current, group::entry::Entry, group::shared::Shared, group::view, report::Report,
-    report::error::ShutdownError, rt::HAS_OWN_THREADS, threads::panics::discard,
+    report::error::ShutdownError, report::not_ready::NotReadyError, rt::HAS_OWN_THREADS,
+    threads::panics::discard,
 };
 
 /// Grows whenever a group becomes part of another.
@@ -143,49 +142,11 @@ impl Shared {
     fn gate_state(&self) -> Option<Result<(), NotReadyError>> {
         let state = self.lock();
         if let Some((name, outcome)) = state.gates.broken() {
-            return Some(Err(NotReadyError(Why::Ended(name.into(), outcome))));
+            return Some(Err(NotReadyError::task_ended(name, outcome)));
         }
         match state.machine.step() {
             Step::Running => state.gates.is_open().then_some(Ok(())),
-            step => Some(Err(NotReadyError(Why::ShuttingDown(step)))),
+            step => Some(Err(NotReadyError::shutting_down(step))),
         }
     }
 }
-
-/// Why a group will not become ready.
-#[derive(Clone, Debug)]
-pub struct NotReadyError(Why);
-
-#[derive(Clone, Debug)]
-enum Why {
-    Ended(String, Outcome),
-    ShuttingDown(Step),
-}
-
-impl NotReadyError {
-    pub(crate) fn ended() -> Self {
-        Self(Why::ShuttingDown(Step::Ended))
-    }
-
-    /// Returns the name of the gating task that ended and thereby ruled readiness out; `None` if the group is
-    /// shutting down for another reason.
-    pub fn task(&self) -> Option<&str> {
-        match &self.0 {
-            Why::Ended(name, _) => Some(name),
-            Why::ShuttingDown(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for NotReadyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Why::Ended(name, outcome) => {
-                write!(f, "task `{name}`, which readiness waits for, {outcome}")
-            }
-            Why::ShuttingDown(step) => write!(f, "the group is shutting down ({step})"),
-        }
-    }
-}
-
-impl Error for NotReadyError {}

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use task_core::{Outcome, TaskId};
 
-use crate::{group::entry::Entry, report::label::Repeated};
+use crate::report::label::Repeated;
 
 /// What began a shutdown, or would have, had another cause not been there first.
 #[derive(Clone, Debug)]
@@ -56,12 +56,15 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
-    pub(crate) fn task_ended(entry: &Entry, outcome: Outcome) -> Self {
-        let was_asked = entry.stop_asked().is_some();
-        Self::TaskEnded { task: entry.name.to_string(), id: entry.id, outcome, was_asked }
+    pub(crate) fn task_ended(task: &str, id: TaskId, outcome: Outcome, was_asked: bool) -> Self {
+        Self::TaskEnded { task: String::from(task), id, outcome, was_asked }
     }
 
-    /// Writes it, with names told apart.
+    pub(crate) fn requested_by(task: &str, id: TaskId, reason: Cow<'static, str>) -> Self {
+        Self::RequestedBy { task: String::from(task), id, reason }
+    }
+
+    /// Returns the text of the cause, with repeated names told apart.
     pub(crate) fn text(&self, repeated: &Repeated) -> String {
         match self {
             Self::TaskEnded { task, id, outcome, .. } => {
@@ -72,10 +75,6 @@ impl CauseKind {
             }
             other => other.to_string(),
         }
-    }
-
-    pub(crate) fn requested_by(entry: &Entry, reason: Cow<'static, str>) -> Self {
-        Self::RequestedBy { task: entry.name.to_string(), id: entry.id, reason }
     }
 }
 

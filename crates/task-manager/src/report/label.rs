@@ -1,16 +1,8 @@
 //! Names in text, told apart where several tasks have the same: `job#3`, by the id that log lines have too.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
 use task_core::TaskId;
-
-use crate::group::entry::Entry;
-
-/// How many names a line has.
-const MOST_NAMES: usize = 20;
 
 /// The names that more than one task had.
 #[derive(Debug, Default)]
@@ -39,19 +31,4 @@ impl Repeated {
             _ => String::from(name),
         }
     }
-}
-
-/// Returns the first names, with what each is doing, and how many more there are.
-pub(crate) fn names<'a>(mut entries: impl Iterator<Item = &'a Arc<Entry>>) -> (Vec<String>, usize) {
-    let shown: Vec<_> = entries.by_ref().take(MOST_NAMES).collect();
-    let mut repeated = Repeated::default();
-    repeated.add(shown.iter().map(|entry| &*entry.name));
-    let names = shown.iter().map(|entry| {
-        let name = repeated.label(&entry.name, Some(entry.id));
-        match entry.status() {
-            Some(status) => format!("{name} ({status})"),
-            None => name,
-        }
-    });
-    (names.collect(), entries.count())
 }

@@ -52,12 +52,12 @@ impl Scope for Entry {
     }
 
     fn request_stop(&self, reason: Cow<'static, str>) {
-        let kind = CauseKind::requested_by(self, reason);
+        let kind = CauseKind::requested_by(&self.name, self.id, reason);
         self.shared.trigger(kind, Trigger::Request, None);
     }
 
     fn escalate(&self, level: Escalation) {
-        let kind = CauseKind::requested_by(self, Cow::Borrowed("told to hurry"));
+        let kind = CauseKind::requested_by(&self.name, self.id, Cow::Borrowed("told to hurry"));
         self.shared.escalate(level, kind);
     }
 

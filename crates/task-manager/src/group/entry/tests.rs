@@ -4,7 +4,7 @@ use std::future::pending;
 
 use super::{Entry, Identity, Role};
 use crate::{
-    Phase, TaskId, api::builder::Settings, group::shared::Shared, lifecycle::machine::Kind,
+    Phase, TaskId, group::settings::Settings, group::shared::Shared, lifecycle::machine::Kind,
     lifecycle::plan::Tick, threads::clock::Whereabouts,
 };
 
