@@ -38,7 +38,7 @@ impl ManagerHandle {
     /// As there.
     pub fn run<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
         match self.0.upgrade() {
-            Some(shared) => shared.admit(task, Kind::Critical),
+            Some(shared) => shared.admit(task, Kind::Critical).map(TaskHandle::new),
             None => Err(Refused::new(task, "a task", Reason::Ended)),
         }
     }
@@ -50,7 +50,7 @@ impl ManagerHandle {
     /// As there.
     pub fn run_ephemeral<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
         match self.0.upgrade() {
-            Some(shared) => shared.admit(task, Kind::Ephemeral),
+            Some(shared) => shared.admit(task, Kind::Ephemeral).map(TaskHandle::new),
             None => Err(Refused::new(task, "a task", Reason::Ended)),
         }
     }

@@ -76,7 +76,7 @@ impl Manager {
     /// Tokio runtime with a time driver, if asking the task for its name, phase or gate panics, or if the system
     /// refuses the process its first thread for deadlines.
     pub fn run<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
-        self.shared.admit(task, Kind::Critical)
+        self.shared.admit(task, Kind::Critical).map(TaskHandle::new)
     }
 
     /// Runs an ephemeral task: a clean end of it is fine, a failure stops the group. Otherwise as [`run`](Self::run).
@@ -85,7 +85,7 @@ impl Manager {
     ///
     /// As [`run`](Self::run).
     pub fn run_ephemeral<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
-        self.shared.admit(task, Kind::Ephemeral)
+        self.shared.admit(task, Kind::Ephemeral).map(TaskHandle::new)
     }
 
     /// Registers a hook that runs after all tasks have ended or were given up.

@@ -5,7 +5,6 @@ use std::{borrow::Cow, sync::Arc};
 use task_core::{Context, Phase, Step, Task, scope::Stage};
 
 use crate::{
-    api::task_handle::TaskHandle,
     group::cleanup::Hook,
     group::entry::{Entry, Identity, Role},
     group::log::News,
@@ -32,7 +31,7 @@ impl Shared {
         self: &Arc<Self>,
         task: T,
         kind: Kind,
-    ) -> Result<TaskHandle, Refused<T>> {
+    ) -> Result<Arc<Entry>, Refused<T>> {
         let asked = catch(|| Asked {
             name: task.name(),
             phase: task.phase(),
@@ -84,7 +83,7 @@ impl Shared {
         entry: Arc<Entry>,
         handle: &Handle,
         future: UserFuture,
-    ) -> TaskHandle {
+    ) -> Arc<Entry> {
         let future = in_span(&entry, future);
         entry.set_join_handle(handle.spawn(Managed::new(Arc::clone(&entry), future)));
         // Not before the task is spawned: what is done for it may block. While the group runs, one more task makes
@@ -98,7 +97,7 @@ impl Shared {
         if News::tells_clean_tasks() {
             News::Started(Arc::clone(&entry)).log(self);
         }
-        TaskHandle::new(entry)
+        entry
     }
 
     /// Registers a cleanup, or hands it back.
