@@ -8,6 +8,8 @@ use crate::{
 
 /// The shortest time that the budgets must leave for stopping tasks.
 const SHORTEST_STOP: Duration = Duration::from_millis(100);
+/// The longest time that can be set, so that sums of times and instants cannot overflow.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
 /// Configures a [`Manager`]; made by [`Manager::builder`].
 ///
@@ -118,16 +120,15 @@ impl ManagerBuilder {
     /// the drain delay, the cleanup budget, the short cleanup budget or the start timeout is over 100 years.
     pub fn build(self) -> Result<Manager, BuildError> {
         let Budgets { total, drain, cleanup, short_cleanup } = self.0.budgets;
-        let longest = Duration::from_secs(100 * 365 * 24 * 3_600);
-        for (name, value, can_be_never) in [
-            ("total", total.limit(), true),
-            ("drain delay", Some(drain), false),
-            ("cleanup budget", Some(cleanup), false),
-            ("short cleanup budget", Some(short_cleanup), false),
-            ("start timeout", self.0.start, true),
+        for (setter, value, can_be_never) in [
+            ("shutdown_timeout", total.limit(), true),
+            ("drain_delay", Some(drain), false),
+            ("cleanup_timeout", Some(cleanup), false),
+            ("escalated_cleanup_timeout", Some(short_cleanup), false),
+            ("start_timeout", self.0.start, true),
         ] {
-            if value.is_some_and(|value| value > longest) {
-                return Err(BuildError(Problem::TooLong { name, can_be_never }));
+            if value.is_some_and(|value| value > LONGEST) {
+                return Err(BuildError(Problem::TooLong { setter, can_be_never }));
             }
         }
         if let Some(total) = total.limit()
@@ -139,23 +140,26 @@ impl ManagerBuilder {
     }
 }
 
-/// Why a manager could not be configured like that.
+/// Why [`build`](ManagerBuilder::build) made no manager of the settings.
+///
+/// `Display` names the setters, and the values that do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildError(Problem);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Problem {
     NoTimeToStop { total: Duration, drain: Duration, cleanup: Duration },
-    TooLong { name: &'static str, can_be_never: bool },
+    TooLong { setter: &'static str, can_be_never: bool },
 }
 
 impl BuildError {
-    /// Tells whether the total leaves less than 100 ms for stopping tasks.
+    /// Returns whether [`shutdown_timeout`](ManagerBuilder::shutdown_timeout) leaves less than
+    /// 100 ms for stopping tasks.
     pub fn is_no_time_to_stop(&self) -> bool {
         matches!(self.0, Problem::NoTimeToStop { .. })
     }
 
-    /// Tells whether a time is over 100 years.
+    /// Returns whether one of the times is over 100 years.
     pub fn is_too_long(&self) -> bool {
         matches!(self.0, Problem::TooLong { .. })
     }
@@ -166,12 +170,14 @@ impl fmt::Display for BuildError {
         match &self.0 {
             Problem::NoTimeToStop { total, drain, cleanup } => write!(
                 f,
-                "the total of {total:?} must exceed the drain delay of {drain:?} and the cleanup budget of \
-                 {cleanup:?} by {SHORTEST_STOP:?} or more"
+                "`shutdown_timeout` of {total:?} must exceed `drain_delay` of {drain:?} plus \
+                 `cleanup_timeout` of {cleanup:?} by at least {SHORTEST_STOP:?}"
             ),
-            Problem::TooLong { name, can_be_never } => {
-                let never = if *can_be_never { "`Timeout::Never`, or " } else { "" };
-                write!(f, "the {name} is over 100 years: say {never}less")
+            Problem::TooLong { setter, can_be_never: true } => {
+                write!(f, "`{setter}` is over 100 years; use `Timeout::Never` or a shorter time")
+            }
+            Problem::TooLong { setter, can_be_never: false } => {
+                write!(f, "`{setter}` is over 100 years; use a shorter time")
             }
         }
     }
