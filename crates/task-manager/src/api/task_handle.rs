@@ -1,4 +1,4 @@
-//! A hold on one running task.
+//! A handle to one task.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -6,7 +6,33 @@ use task_core::{Outcome, TaskId, TaskInfo, scope::Stage};
 
 use crate::{group::entry::Entry, group::log::News};
 
-/// Names one task of a group: to stop it alone, or to wait for its end. Dropping it changes nothing.
+/// Refers to one task of a group, to stop it alone or to wait for its end.
+///
+/// [`Manager::run`](crate::Manager::run) and
+/// [`Manager::run_ephemeral`](crate::Manager::run_ephemeral) return it. It is cheap to clone.
+/// Dropping it changes nothing: unlike a Tokio `JoinHandle` it does not carry the task's result,
+/// which belongs to the group. A failure is in the [`Report`](crate::Report).
+///
+/// A handle keeps the group's record of the task alive, and remains valid after the task has ended.
+///
+/// # Examples
+///
+/// ```
+/// use task_manager::{Manager, Outcome, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// let manager = Manager::new();
+/// let tail = manager.run_ephemeral(task_fn("tail", async |ctx| {
+///     ctx.cancelled().await;
+///     Ok(())
+/// }))?;
+/// tail.stop(); // this task alone
+/// assert_eq!(tail.ended().await, Outcome::Completed);
+/// # manager.shutdown().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct TaskHandle(Arc<Entry>);
 
@@ -20,19 +46,26 @@ impl TaskHandle {
         self.0.name.clone()
     }
 
-    /// Returns what tells this task from others of the same name.
+    /// Returns the task's number within its group, which tells tasks of one name apart. Log events
+    /// and the report have it as well.
     pub fn id(&self) -> TaskId {
         self.0.id
     }
 
-    /// Returns how the task ended; `None` while it is alive and not given up.
+    /// Returns how the task ended; `None` while it is alive and has not been abandoned.
+    ///
+    /// It never changes once it is `Some`. A task that ends after it was abandoned stays
+    /// [`Abandoned`](Outcome::Abandoned).
     pub fn outcome(&self) -> Option<Outcome> {
         self.0.outcome()
     }
 
-    /// Returns the task's state as the group's view shows it. Of a task that has ended it is
-    /// [`Ended`](task_core::TaskState::Ended), unless that was given up before, and the times go on counting: the time of the end is in the report, if the
-    /// task is.
+    /// Returns the task's state as the group's view shows it: phase, uptime, status, restarts.
+    ///
+    /// The view drops tasks that have ended; this handle still shows them, as
+    /// [`Ended`](task_core::TaskState::Ended), or as [`Abandoned`](task_core::TaskState::Abandoned)
+    /// if they were abandoned before. Their times keep counting; the instant of the end is in the
+    /// report, if the task is listed there.
     pub fn info(&self) -> TaskInfo {
         let Self(entry) = self;
         let mut info = entry.info(entry.shared.now());
@@ -40,8 +73,15 @@ impl TaskHandle {
         info
     }
 
-    /// Asks this one task to end, and returns at once. It has no deadline of its own. If the task is critical, its
-    /// end stops the group, as any end of it does (unless only failures do): tasks that come and go are ephemeral.
+    /// Requests this one task to end, and returns at once.
+    ///
+    /// Its [`Context::cancelled`](task_core::Context::cancelled) resolves. It has no deadline of
+    /// its own: a task that ignores the request runs on until its group is shut down. A second call
+    /// does nothing.
+    ///
+    /// If the task is critical, its end stops the group, as any end of it does (unless [only
+    /// failures do](crate::ManagerBuilder::only_failures_stop)). Tasks that come and go are
+    /// ephemeral.
     pub fn stop(&self) {
         let Self(entry) = self;
         let is_first = entry.stage.get() < Stage::Cancelled;
@@ -51,12 +91,17 @@ impl TaskHandle {
         }
     }
 
-    /// Waits until the task has ended, or was given up, and returns how. A task that waits for its own end thus waits
-    /// until it is given up: without a shutdown for ever.
+    /// Waits until the task has ended or was abandoned, and returns its outcome.
+    ///
+    /// When it returns anything but [`Abandoned`](Outcome::Abandoned), the task's future has been
+    /// dropped and its last [`Hold`](task_core::Hold) is released. Any number of callers may wait.
+    ///
+    /// A task that waits for its own end waits until a shutdown aborts it. Without a shutdown, it
+    /// waits forever.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: it can be dropped and called again at any time, by any number of callers.
+    /// This method is cancel safe: it can be dropped and called again at any time.
     pub async fn ended(&self) -> Outcome {
         self.0.stage.reached(Stage::Ended).await;
         // Set before the stage is, in every case.
