@@ -123,8 +123,8 @@ impl ManagerHandle {
     /// [`Manager::wait`](crate::Manager::wait) does.
     ///
     /// While it waits, it keeps the group's record alive, so the report is returned even if the
-    /// manager is dropped meanwhile. A report that was made before the manager was dropped can no
-    /// longer be asked for.
+    /// manager is dropped meanwhile. Once the manager is dropped and its group has ended, the
+    /// report may no longer be available.
     ///
     /// # Errors
     ///

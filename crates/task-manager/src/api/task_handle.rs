@@ -13,7 +13,8 @@ use crate::{group::entry::Entry, group::log::News};
 /// Dropping it changes nothing: unlike a Tokio `JoinHandle` it does not carry the task's result,
 /// which belongs to the group. A failure is in the [`Report`](crate::Report).
 ///
-/// A handle keeps the group's record of the task alive, and remains valid after the task has ended.
+/// A handle keeps the group's record alive, not its tasks, and remains valid after the task has
+/// ended.
 ///
 /// # Examples
 ///
