@@ -34,6 +34,24 @@
 //! rest of `task-core`) are re-exported here; a library that only offers tasks depends on
 //! `task-core`.
 //!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | task | a named unit of work with one `run`; see [`Task`] |
+//! | manager, group | the owner of tasks, and the tasks that it owns |
+//! | critical, ephemeral | the two kinds of tasks: the group stops with the one, and goes on without the other |
+//! | shutdown | the whole sequence from its trigger to its report |
+//! | trigger, cause | an event that begins a shutdown, and the record of the first one |
+//! | drain | the time in which the group is not ready any more, and still works |
+//! | phase | tasks that are stopped together |
+//! | cleanup | a hook that runs after the tasks |
+//! | budget, deadline | an allotment of time, and the instant at which it is used up |
+//! | outcome | how a task ended: completed, cancelled, failed, panicked, aborted, abandoned |
+//! | aborted, abandoned | dropped at its deadline; still alive when the shutdown went on without it |
+//! | escalation | a request to end a shutdown sooner |
+//! | outer, nested group | a group one of whose tasks is a group, and that group |
+//!
 //! # Tasks
 //!
 //! A task implements [`Task`], or is made of a closure by [`task_fn`], or of blocking code by
@@ -83,6 +101,71 @@
 //! or was dropped with its runtime; the table of [outcomes](Outcome) is in the crate `task-core`. A
 //! panic is caught and counts as a failure at that instant; it does not unwind into other tasks.
 //!
+//! ## Code that blocks, and code beside the task
+//!
+//! [`blocking_task`] runs a synchronous closure on a thread of its own. It is stopped like any
+//! other task, by [`Context::is_cancelled`] or [`Context::wait_cancelled`] inside the closure.
+//!
+//! A thread or a Tokio task that a task starts by itself is not part of it: the task ends when its
+//! own future does. A [`Hold`] makes it a part. While one is kept, the task has not ended, and it
+//! counts against the task's deadline:
+//!
+//! ```
+//! use task_manager::{Manager, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! let writer = manager.run_ephemeral(task_fn("writer", async |ctx| {
+//!     let hold = ctx.hold();
+//!     std::thread::spawn(move || {
+//!         // write the rest
+//!         drop(hold); // now the task has ended
+//!     });
+//!     Ok(())
+//! }))?;
+//! writer.ended().await;
+//! # manager.wait().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ## Failures that a task survives
+//!
+//! A task that handles an error by itself, such as a loop that polls again, can put it into the
+//! report with [`Context::record_failure`]: the group goes on, and its result is not clean any
+//! more. [`Context::record_restart`] counts in the group's view how often it has begun again.
+//!
+//! ```
+//! use std::time::Duration;
+//! use task_manager::{FailureKind, Manager, task_fn};
+//!
+//! # async fn poll(attempt: u32) -> anyhow::Result<()> {
+//! #     if attempt == 2 { Ok(()) } else { anyhow::bail!("attempt {attempt} timed out") }
+//! # }
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! manager.run(task_fn("poller", async |ctx| {
+//!     let mut attempt = 0;
+//!     while let Err(error) = ctx.or_cancelled(poll(attempt)).await? {
+//!         attempt += 1;
+//!         ctx.record_failure(error);
+//!         ctx.record_restart();
+//!         ctx.or_cancelled(tokio::time::sleep(Duration::from_secs(1))).await?;
+//!     }
+//!     Ok(())
+//! }))?;
+//! let error = manager.wait().await.unwrap_err();
+//! let failures = error.report().unwrap().failures();
+//! assert_eq!(failures.len(), 2);
+//! assert!(matches!(failures[0].kind, FailureKind::Survived(_)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The crate `task-periodic` has such loops ready-made, with schedules and backoff.
+//!
 //! # The shutdown
 //!
 //! A shutdown begins with its **trigger**, the first of these events. It becomes the report's
@@ -128,10 +211,42 @@
 //! 4. With [`hard_exit`](ManagerBuilder::hard_exit), the **process ends** 1 s after the whole
 //!    budget if no code is left that could take the report.
 //!
-//! A shutdown can be made to end sooner by [`Context::escalate`], which is what a second signal
-//! does: [`Escalation::EndDrain`] ends the drain, [`Escalation::Abort`] also aborts the tasks that
-//! were asked to end and leaves cleanups
-//! [`escalated_cleanup_timeout`](ManagerBuilder::escalated_cleanup_timeout).
+//! ## Escalation
+//!
+//! [`Context::escalate`] makes a shutdown end sooner, as after a second signal. It has two levels.
+//! The higher one includes the lower one, and neither can be taken back:
+//!
+//! | level | drain | tasks that are stopping | tasks that are stopped later | cleanups |
+//! |---|---|---|---|---|
+//! | [`Escalation::EndDrain`] | ends | keep their deadlines | keep their deadlines | keep their budget |
+//! | [`Escalation::Abort`] | ends | are aborted | are aborted after 250 ms | share [`escalated_cleanup_timeout`](ManagerBuilder::escalated_cleanup_timeout), 1 s |
+//!
+//! If no shutdown has begun, an escalation begins one. It is in the report as a request of the task
+//! that called for it, with the reason `shutdown escalated`.
+//!
+//! ```
+//! use std::time::Duration;
+//! use task_manager::{Escalation, Manager, Phase, Task, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::builder().drain_delay(Duration::from_secs(10)).build()?;
+//! manager.run(task_fn("stuck", async |_| std::future::pending().await))?;
+//! manager.run(task_fn("signals", async |ctx| {
+//!     ctx.draining().await; // the first signal has stopped the group
+//!     tokio::time::sleep(Duration::from_secs(2)).await;
+//!     ctx.escalate(Escalation::Abort); // the second one
+//!     ctx.cancelled().await;
+//!     Ok(())
+//! }).in_phase(Phase::SUPPORT))?;
+//! let error = manager.shutdown().await.unwrap_err();
+//! let steps = error.report().unwrap().steps();
+//! assert!(steps.ended - steps.triggered < Duration::from_secs(3)); // and not 30
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The crate `task-signal` has a task that does this for SIGINT and SIGTERM.
 //!
 //! # Phases and deadlines
 //!
@@ -192,8 +307,8 @@
 //! | every worker, and `main` waits in `block_on` | the deadlines hold: `wait` returns on time and the report names the stuck tasks |
 //! | the code that waits (a current-thread runtime; a `wait` inside a task on a blocked worker) | nothing can be returned to it; [`hard_exit`](ManagerBuilder::hard_exit) ends the process 1 s after the budget, and writes the names of the tasks that are alive to stderr |
 //!
-//! A blocked task cannot be unblocked: a thread in Rust can only be asked. The manager's promise is
-//! that the shutdown goes on without it and says so.
+//! A blocked thread cannot be stopped from outside. The shutdown goes on without its task, and the
+//! report names it.
 //!
 //! # Readiness
 //!
@@ -246,6 +361,73 @@
 //! that the task has left, and is aborted when its task is. Its failures enter the outer report by
 //! path: `ingest/consumer`. See [`Nested`] for the rules and the limits.
 //!
+//! # The entry point
+//!
+//! A program that owns `main` makes the manager, sets the service up, waits, and turns the result
+//! into an exit code. A setup that fails half-way stops what it has started:
+//!
+//! ```
+//! use std::process::ExitCode;
+//! use task_manager::{Manager, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> ExitCode {
+//!     let manager = Manager::new();
+//!     if let Err(error) = set_up(&manager).await {
+//!         manager.setup_failed(error); // begins the shutdown; `wait` returns the error
+//!     }
+//!     match manager.wait().await {
+//!         Ok(report) => {
+//!             println!("{report}");
+//!             ExitCode::from(report.exit_code())
+//!         }
+//!         Err(error) => {
+//!             eprintln!("{error:?}"); // the whole report
+//!             ExitCode::from(error.exit_code())
+//!         }
+//!     }
+//! }
+//!
+//! async fn set_up(manager: &Manager) -> anyhow::Result<()> {
+//!     // connect, then register the cleanup of the connection, then run what uses it
+//!     manager.cleanup("database", async || Ok(()))?;
+//!     manager.run(task_fn("import", async |_| Ok(())))?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The exit code is 0 if nothing went wrong, 3 if a failed setup began the shutdown, otherwise 1.
+//! The crate `task-service` does all of this, and the signals.
+//!
+//! # The group's view
+//!
+//! [`Manager::group`] and [`Context::group`] return a [`Group`]: a read-only view of the tasks that
+//! are alive, the step of the shutdown, the readiness, and counts of how tasks ended by name.
+//! Metrics, probes and a status page are made of it. A [snapshot](Group::snapshot) is everything at
+//! one instant, and [`Group::changed`] waits for the next change.
+//!
+//! ```
+//! use task_manager::{Manager, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! manager.run(task_fn("consumer", async |ctx| {
+//!     ctx.set_status("topic `orders`, offset 42");
+//!     ctx.cancelled().await;
+//!     Ok(())
+//! }))?;
+//! # tokio::task::yield_now().await;
+//! for task in manager.group().snapshot().tasks {
+//!     let status = task.status.as_deref().unwrap_or("");
+//!     println!("{} {}: {status}", task.name, task.state); // consumer running: topic `orders` ...
+//! #   assert_eq!(status, "topic `orders`, offset 42");
+//! }
+//! # manager.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The report
 //!
 //! [`Manager::wait`] returns a [`Report`] if nothing went wrong, and otherwise a [`ShutdownError`]
@@ -278,8 +460,9 @@
 //!
 //! The manager emits [`tracing`] events under the target `task`. All of them have the field
 //! `manager`, its name. Messages and field names are stable; later versions may add some. `task` is
-//! a task's name and `id` its number within the group, which tells tasks of one name apart. `tasks`
-//! is a list of up to 20 names, and `more` the number of further ones. Lengths of time are seconds.
+//! a task's name and `id` its number within the group, which distinguishes tasks of one name.
+//! `tasks` is a list of up to 20 names, and `more` the number of further ones. Lengths of time are
+//! seconds.
 //!
 //! | message | level | fields |
 //! |---|---|---|

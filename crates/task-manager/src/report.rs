@@ -107,7 +107,7 @@ pub(crate) struct Contents {
 pub struct CleanupReport {
     /// The name that it was registered with. Names may repeat.
     pub name: String,
-    /// How it ended; `None` if it was not run, in which case a failure says why.
+    /// How it ended; `None` if it was not run, in which case a failure has the reason.
     pub outcome: Option<Outcome>,
     /// When it began, or was skipped, as time since the manager was made.
     pub began_at: Duration,
@@ -166,6 +166,28 @@ impl Report {
     /// Returns what would have begun the shutdown, had it not begun already, in order.
     ///
     /// The first 16 are kept; see [`omitted_triggers`](Self::omitted_triggers).
+    ///
+    /// # Examples
+    ///
+    /// A task that fails while it is being stopped does not become the cause:
+    ///
+    /// ```
+    /// use task_manager::{CauseKind, Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     anyhow::bail!("the last batch was not flushed")
+    /// }))?;
+    /// let error = manager.shutdown().await.unwrap_err();
+    /// let report = error.report().unwrap();
+    /// assert_eq!(report.cause().kind, CauseKind::Stopped);
+    /// assert_eq!(report.later_triggers()[0].to_string(), "task `worker` failed");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn later_triggers(&self) -> &[Cause] {
         &self.0.later_triggers
     }
@@ -234,6 +256,27 @@ impl Report {
     }
 
     /// Returns when each step of the shutdown began.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     tokio::time::sleep(Duration::from_secs(3)).await;
+    ///     Ok(())
+    /// }))?;
+    /// let steps = manager.shutdown().await?.steps();
+    /// assert_eq!((steps.cleaning_up - steps.stopping).as_secs(), 3);
+    /// assert_eq!(steps.budget, Some(Duration::from_secs(25)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn steps(&self) -> StepTimes {
         self.0.steps
     }

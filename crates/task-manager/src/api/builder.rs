@@ -111,6 +111,27 @@ impl ManagerBuilder {
     /// [`Phase::INGRESS`](task_core::Phase::INGRESS) is alive, and always when the work is done,
     /// when the parent stops the group, and when the manager is dropped. A nested group drains for
     /// as long as its outer group does, and uses this delay for its own triggers only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Manager, Phase, Task, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::builder().drain_delay(Duration::from_secs(5)).build()?;
+    /// manager.run(task_fn("server", async |ctx| {
+    ///     ctx.draining().await; // not ready any more, and still serving
+    ///     assert!(!ctx.is_cancelled());
+    ///     ctx.cancelled().await; // 5 s later
+    ///     Ok(())
+    /// }).in_phase(Phase::INGRESS))?;
+    /// let steps = manager.shutdown().await?.steps();
+    /// assert_eq!((steps.stopping - steps.triggered).as_secs(), 5);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.0.budgets.drain = delay;
         self
@@ -122,6 +143,28 @@ impl ManagerBuilder {
     /// are aborted early enough to leave it. What tasks do not use of their own time does not make
     /// it longer. With no cleanup registered, set it to zero, which leaves all of the time to the
     /// tasks. Cleanups for which no time is left are not run, and reported as failures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Manager, Outcome};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::builder().cleanup_timeout(Duration::from_secs(2)).build()?;
+    /// manager.cleanup("pool", async || Ok(()))?;
+    /// manager.cleanup("exporter", async || {
+    ///     tokio::time::sleep(Duration::from_secs(60)).await; // its share is 1 s
+    ///     Ok(())
+    /// })?;
+    /// let error = manager.shutdown().await.unwrap_err();
+    /// assert_eq!(error.to_string(), "cleanup `exporter` did not end by its deadline and was aborted");
+    /// let outcomes: Vec<_> = error.report().unwrap().cleanups().iter().map(|it| it.outcome).collect();
+    /// assert_eq!(outcomes, [Some(Outcome::Aborted), Some(Outcome::Completed)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cleanup_timeout(mut self, budget: Duration) -> Self {
         self.0.budgets.cleanup = budget;
         self
@@ -208,6 +251,28 @@ impl ManagerBuilder {
     /// library registered, the process aborts. Without a
     /// [`shutdown_timeout`](Self::shutdown_timeout) there is no budget, and the process does not
     /// end. On a paused clock it does not end either.
+    ///
+    /// # Examples
+    ///
+    /// A `main` that waits, and the exit code in case it cannot:
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # fn main() -> anyhow::Result<()> {
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// runtime.block_on(async {
+    ///     let manager = Manager::builder().hard_exit(70).build()?;
+    ///     manager.run(task_fn("worker", async |_| {
+    ///         // Code that blocked here would block `wait` too. The process would end with code 70
+    ///         // after 26 s of a shutdown: 25 s of budget, and 1 s.
+    ///         Ok(())
+    ///     }))?;
+    ///     manager.wait().await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn hard_exit(mut self, code: u8) -> Self {
         self.0.hard_exit = Some(code);
         self

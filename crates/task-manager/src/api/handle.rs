@@ -93,6 +93,27 @@ impl ManagerHandle {
     ///
     /// [`Refused`], with the hook in it, once the report is made or if the manager no longer
     /// exists.
+    ///
+    /// # Examples
+    ///
+    /// A task that registers the cleanup of what it has made:
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let handle = manager.handle();
+    /// manager.run(task_fn("connector", async move |_| {
+    ///     handle.cleanup("connection", async || Ok(()))?;
+    ///     Ok(())
+    /// }))?;
+    /// let report = manager.wait().await?;
+    /// assert_eq!(report.cleanups()[0].name, "connection");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cleanup<F, Fut>(
         &self,
         name: impl Into<Cow<'static, str>>,
@@ -135,6 +156,41 @@ impl ManagerHandle {
     ///
     /// This method is cancel safe: a later call returns the same result, as long as the manager
     /// exists.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let handle = manager.handle();
+    /// manager.run(task_fn("worker", async |_| Ok(())))?;
+    /// let waiter = tokio::spawn(async move { handle.wait().await.map(|report| report.totals()) });
+    /// manager.wait().await?;
+    /// assert_eq!(waiter.await??.completed, 1); // the same report
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// From inside of the group, it is refused:
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let handle = manager.handle();
+    /// manager.run(task_fn("worker", async move |_| {
+    ///     assert!(handle.wait().await.unwrap_err().is_inside());
+    ///     Ok(())
+    /// }))?;
+    /// manager.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait(&self) -> Result<Report, ShutdownError> {
         match self.0.upgrade() {
             Some(shared) => shared.wait().await,

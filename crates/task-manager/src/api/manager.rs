@@ -288,6 +288,26 @@ impl Manager {
     /// It begins the shutdown, with its drain; if one has begun already, the request is recorded in
     /// [`later_triggers`](Report::later_triggers) and changes nothing. The shutdown proceeds
     /// whether or not anything waits for it. After the end of the group it does nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{CauseKind, Manager, Step, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// manager.stop();
+    /// assert_ne!(manager.group().step(), Step::Running);
+    /// let report = manager.wait().await?;
+    /// assert_eq!(report.cause().kind, CauseKind::Stopped);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop(&self) {
         self.shared.trigger(CauseKind::Stopped, Trigger::Request, None);
     }
@@ -357,6 +377,24 @@ impl Manager {
     ///
     /// This method is cancel safe. Once it was polled, the group is stopped, and a later `wait`
     /// returns the same result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// let report = manager.shutdown().await?;
+    /// assert_eq!(report.totals().completed, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn shutdown(&self) -> Result<Report, ShutdownError> {
         self.stop();
         self.wait().await

@@ -58,8 +58,8 @@ use crate::{
 /// - Of the time that the outer group leaves, up to a quarter is kept for the nested group's
 ///   cleanups, and a little for its own report. The time of the innermost tasks thus shrinks with
 ///   each level: with the default of 25 s, a few levels have time to end in order.
-/// - Nesting deeper than 100 levels is refused: the task fails with an error that says so, and what
-///   its group was running is stopped.
+/// - Nesting deeper than 100 levels is refused: the task fails with an error that names the limit,
+///   and its group is stopped.
 /// - Code inside the nested group cannot wait for the outer one: `wait` refuses that at its first
 ///   poll ([`is_inside`](crate::ShutdownError::is_inside)).
 ///
@@ -165,7 +165,7 @@ impl Task for Nested {
     }
 }
 
-/// Makes the inner group hurry if the outer one drops its task.
+/// Escalates the shutdown of the nested group if the outer one drops its task.
 struct AbortOnDrop<'a>(&'a Arc<Shared>);
 
 impl Drop for AbortOnDrop<'_> {

@@ -47,8 +47,8 @@ impl TaskHandle {
         self.0.name.clone()
     }
 
-    /// Returns the task's number within its group, which tells tasks of one name apart. Log events
-    /// and the report have it as well.
+    /// Returns the task's number within its group, which distinguishes tasks of one name. Log
+    /// events and the report have it as well.
     pub fn id(&self) -> TaskId {
         self.0.id
     }
@@ -57,6 +57,22 @@ impl TaskHandle {
     ///
     /// It never changes once it is `Some`. A task that ends after it was abandoned stays
     /// [`Abandoned`](Outcome::Abandoned).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, Outcome, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let job = manager.run_ephemeral(task_fn("job", async |_| Ok(())))?;
+    /// assert_eq!(job.outcome(), None);
+    /// manager.wait().await?;
+    /// assert_eq!(job.outcome(), Some(Outcome::Completed));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn outcome(&self) -> Option<Outcome> {
         self.0.outcome()
     }
@@ -67,6 +83,29 @@ impl TaskHandle {
     /// [`Ended`](task_core::TaskState::Ended), or as [`Abandoned`](task_core::TaskState::Abandoned)
     /// if they were abandoned before. Their times keep counting; the instant of the end is in the
     /// report, if the task is listed there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, Phase, TaskState, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let worker = manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.set_status("idle");
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// # tokio::task::yield_now().await;
+    /// let info = worker.info();
+    /// assert_eq!((info.phase, info.state), (Phase::WORK, TaskState::Running));
+    /// assert_eq!(info.status.as_deref(), Some("idle"));
+    /// manager.shutdown().await?;
+    /// assert_eq!(worker.info().state, TaskState::Ended);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn info(&self) -> TaskInfo {
         let Self(entry) = self;
         let mut info = entry.info(entry.shared.now());
@@ -103,6 +142,29 @@ impl TaskHandle {
     /// # Cancel safety
     ///
     /// This method is cancel safe: it can be dropped and called again at any time.
+    ///
+    /// # Examples
+    ///
+    /// A job whose result goes through a channel, and whose failure is seen by its outcome:
+    ///
+    /// ```
+    /// use task_manager::{Manager, Outcome, task_fn};
+    /// use tokio::sync::oneshot;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let (sender, receiver) = oneshot::channel();
+    /// let job = manager.run_ephemeral(task_fn("sum", async move |_| {
+    ///     let _ = sender.send((1..=10).sum::<u32>());
+    ///     Ok(())
+    /// }))?;
+    /// assert_eq!(job.ended().await, Outcome::Completed);
+    /// assert_eq!(receiver.await?, 55);
+    /// # manager.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn ended(&self) -> Outcome {
         self.0.stage.reached(Stage::Ended).await;
         // Set before the stage is, in every case.

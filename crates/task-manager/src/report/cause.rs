@@ -92,7 +92,7 @@ impl CauseKind {
         Self::RequestedBy { task: String::from(task), id, reason }
     }
 
-    /// Returns the text of the cause, with repeated names told apart.
+    /// Returns the text of the cause; repeated names are followed by the id.
     pub(crate) fn text(&self, repeated: &Repeated) -> String {
         match self {
             Self::TaskEnded { task, id, outcome, .. } => {

@@ -94,7 +94,7 @@ impl ShutdownError {
         matches!(self.0, Kind::Unbound { has_runtime: false, .. })
     }
 
-    /// Returns whether the wait was refused because the system gave the process no thread for its
+    /// Returns whether the wait was refused because the system refused the process a thread for its
     /// deadlines. A later call tries again.
     pub fn is_no_thread(&self) -> bool {
         matches!(self.0, Kind::Unbound { has_runtime: true, .. })

@@ -44,13 +44,13 @@ pub struct Failure {
     /// group it is the path: `ingest/consumer`, and in a path, names that several tasks had are
     /// followed by the id: `ingest/consumer#2`.
     pub name: String,
-    /// The number that tells tasks of one name apart: for a task of this very group, or a cleanup
-    /// that was begun.
+    /// The number that distinguishes tasks of one name; `None` for a failure of a nested group, of
+    /// the setup or the start, and of a cleanup that was not begun.
     pub id: Option<TaskId>,
     /// What happened.
     pub kind: FailureKind,
-    /// When it happened, as time since the manager was made. A failure of a nested group counts
-    /// from the instant at which it reached this one.
+    /// When it happened, as time since the manager was made. For a failure of a nested group, when
+    /// it reached this group.
     pub at: Duration,
 }
 
