@@ -40,7 +40,7 @@
 //! |---|---|
 //! | task | a named unit of work with one `run`; see [`Task`] |
 //! | manager, group | the owner of tasks, and the tasks that it owns |
-//! | critical, ephemeral | the two kinds of tasks: the group stops with the one, and goes on without the other |
+//! | critical, ephemeral | tasks whose every end stops the group, and tasks whose clean end does not |
 //! | shutdown | the whole sequence from its trigger to its report |
 //! | trigger, cause | an event that begins a shutdown, and the record of the first one |
 //! | drain | the time in which the group is not ready any more, and still works |
@@ -289,9 +289,9 @@
 //! | cleanups | | 25 s |
 //!
 //! [`Context::remaining`] returns the time that a task has left. A task that is admitted during the
-//! shutdown shares the time of its phase; if that phase had no task at the trigger, it takes the
-//! deadline of the next planned phase. A phase that has been stopped admits no more tasks:
-//! [`Manager::run`] hands them back as [`Refused`].
+//! shutdown shares the time of its phase. A phase that had no task at the trigger takes the
+//! deadline of the next planned phase; the other deadlines do not change. A phase that has been
+//! stopped admits no more tasks: [`Manager::run`] hands them back as [`Refused`].
 //!
 //! # When the runtime is blocked
 //!
@@ -448,10 +448,10 @@
 //!   database |                       =| failed      0.0 ms  cleanup
 //! ```
 //!
-//! The first line has the result, the second and third what began the shutdown later and how long
-//! each step took. Each bar is the time from the request to stop until the end of one task, on the
-//! scale of the whole shutdown; in parentheses is the task's last [status](Context::set_status). As
-//! a value, the report has every field of that text; with the feature `serde` it can be serialized.
+//! The first line is the result. Later triggers, the time that each step took and the failures
+//! follow. Each bar is the time from the request to stop until the end of one task, on the scale of
+//! the whole shutdown; in parentheses is the task's last [status](Context::set_status). All of this
+//! is available as values, too, and with the feature `serde` as data.
 //!
 //! All failures are kept or counted, and none replaces another: the first is the
 //! [root](ShutdownError::root), and `source()` of the error leads to it.

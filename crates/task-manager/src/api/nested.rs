@@ -61,7 +61,8 @@ use crate::{
 /// - Nesting deeper than 100 levels is refused: the task fails with an error that names the limit,
 ///   and its group is stopped.
 /// - Code inside the nested group cannot wait for the outer one: `wait` refuses that at its first
-///   poll ([`is_inside`](crate::ShutdownError::is_inside)).
+///   poll ([`is_inside`](crate::ShutdownError::is_inside)). A `wait` that was polled before its
+///   group was nested is not refused later; it then lasts until a shutdown ends its task.
 ///
 /// # Why `Manager` is no `Task`
 ///

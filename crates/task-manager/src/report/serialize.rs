@@ -49,7 +49,7 @@ fn seconds(time: Duration) -> f64 {
 ///
 /// The field names are stable, and later versions may add fields. Instants and lengths of time are
 /// numbers, in seconds; `began` is the wall clock's time, in seconds since 1970. An error is a list
-/// of texts: its own, and those of its causes, of which at most 32 are written.
+/// of at most 32 texts: its own, and those of its causes.
 ///
 /// | part | fields |
 /// |---|---|
