@@ -121,7 +121,8 @@ impl Task for Nested {
         }
         shared.keep_outer(ctx.hold());
         let abort = AbortOnDrop(shared);
-        // Linked now, so it never becomes part of itself: that would close a circle, and is refused.
+        // Linked now, so it never becomes part of itself: that would close a circle, and is
+        // refused.
         let mut wait = pin!(shared.wait_as(false));
         let mut drain = Some(ctx.draining());
         let mut stop = Some(ctx.cancelled());

@@ -140,7 +140,8 @@ impl fmt::Display for ShutdownError {
             Kind::Inside { manager } => {
                 write!(
                     f,
-                    "cannot wait for manager `{manager}` from inside of it: it would wait for itself"
+                    "cannot wait for manager `{manager}` from inside of it: \
+                     it would wait for itself"
                 )
             }
             Kind::Unbound { manager, has_runtime: true } => {
