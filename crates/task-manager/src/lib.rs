@@ -1,5 +1,11 @@
-//! An errgroup-style supervisor for Tokio services: runs tasks, stops them in order when one ends or somebody asks,
-//! keeps its deadlines even when the runtime is blocked, and reports how each task ended.
+//! A supervisor for the tasks of a Tokio service: it runs them as one group, stops them in order
+//! when one of them ends or a stop is requested, keeps its deadlines even when the runtime is
+//! blocked, and reports how each task ended.
+//!
+//! A [`Manager`] owns a group of tasks. It is to a service what an errgroup is to a set of
+//! goroutines: the first task that ends or fails stops the others, and one call waits for all of
+//! them. It adds what a service needs on top: an order of stopping, a deadline for each step,
+//! readiness, cleanups, and a [`Report`].
 //!
 //! ```
 //! use task_manager::{Context, Manager, Phase, Task, task_fn};
@@ -22,57 +28,448 @@
 //! # }
 //! ```
 //!
-//! A service takes its entry point from `task-service`, which owns `main`, signals and the exit code.
+//! A service takes its entry point from the crate `task-service`, which owns `main`, the runtime,
+//! the signals and the exit code. Use this crate alone in a library, or where the program owns
+//! `main` itself. The types that a task sees ([`Task`], [`Context`], [`Phase`], [`Group`] and the
+//! rest of `task-core`) are re-exported here; a library that only offers tasks depends on
+//! `task-core`.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | task | a named unit of work with one `run`; see [`Task`] |
+//! | manager, group | the owner of tasks, and the tasks that it owns |
+//! | critical, ephemeral | tasks whose every end stops the group, and tasks whose clean end does not |
+//! | shutdown | the whole sequence from its trigger to its report |
+//! | trigger, cause | an event that begins a shutdown, and the record of the first one |
+//! | drain | the time in which the group is not ready any more, and still works |
+//! | phase | tasks that are stopped together |
+//! | cleanup | a hook that runs after the tasks |
+//! | budget, deadline | an allotment of time, and the instant at which it is used up |
+//! | outcome | how a task ended: completed, cancelled, failed, panicked, aborted, abandoned |
+//! | aborted, abandoned | dropped at its deadline; still alive when the shutdown went on without it |
+//! | escalation | a request to end a shutdown sooner |
+//! | outer, nested group | a group one of whose tasks is a group, and that group |
 //!
 //! # Tasks
 //!
-//! [`Manager::run`] admits a **critical** task: any end of it stops the group, unless
-//! [only failures do](ManagerBuilder::only_failures_stop). [`Manager::run_ephemeral`] admits one
-//! whose clean end is fine. Both give a [`TaskHandle`], to stop that one task or to wait for its [`Outcome`]; dropping
-//! it changes nothing. Tasks are spawned, so they run in parallel on a multi-thread runtime. Each runs in a
-//! [`tracing`] span `task` with its name.
+//! A task implements [`Task`], or is made of a closure by [`task_fn`], or of blocking code by
+//! [`blocking_task`]. The manager spawns it on the caller's runtime, in a [`tracing`] span `task`
+//! with its name, and polls it like any other Tokio task; on a multi-thread runtime tasks run in
+//! parallel.
+//!
+//! There are two kinds. They differ in what a clean end means:
+//!
+//! | admitted by | kind | returns `Ok` | fails or panics |
+//! |---|---|---|---|
+//! | [`Manager::run`] | **critical** | stops the group | stops the group |
+//! | [`Manager::run_ephemeral`] | **ephemeral** | the group goes on | stops the group |
+//!
+//! A server, a consumer or a poll loop is critical: a service without it is broken, however it
+//! ended. A job that is done at some point, or the task of one connection, is ephemeral. Under
+//! [`only_failures_stop`](ManagerBuilder::only_failures_stop) a critical task's clean end leaves
+//! the group running as well.
+//!
+//! Both calls return a [`TaskHandle`], to stop that one task or to wait for its [`Outcome`].
+//! Dropping the handle changes nothing. Tasks can be run at any time, also by tasks of the same
+//! group through a [`ManagerHandle`]:
+//!
+//! ```
+//! use task_manager::{Manager, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! let handle = manager.handle(); // weak: does not keep the group alive
+//! manager.run(task_fn("listener", async move |ctx| {
+//!     for connection in 1..=3 {
+//!         handle.run_ephemeral(task_fn(format!("connection-{connection}"), async |_| Ok(())))?;
+//!     }
+//!     ctx.cancelled().await;
+//!     Ok(())
+//! }))?;
+//! # tokio::task::yield_now().await;
+//! manager.stop();
+//! let report = manager.wait().await?;
+//! assert_eq!(report.totals().started, 4);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every end of a task is judged at one place, whether its future returned, panicked, was aborted,
+//! or was dropped with its runtime; the table of [outcomes](Outcome) is in the crate `task-core`. A
+//! panic is caught and counts as a failure at that instant; it does not unwind into other tasks.
+//!
+//! ## Code that blocks, and code beside the task
+//!
+//! [`blocking_task`] runs a synchronous closure on a thread of its own. It is stopped like any
+//! other task, by [`Context::is_cancelled`] or [`Context::wait_cancelled`] inside the closure.
+//!
+//! A thread or a Tokio task that a task starts by itself is not part of it: the task ends when its
+//! own future does. A [`Hold`] makes it a part. While one is kept, the task has not ended, and it
+//! counts against the task's deadline:
+//!
+//! ```
+//! use task_manager::{Manager, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! let writer = manager.run_ephemeral(task_fn("writer", async |ctx| {
+//!     let hold = ctx.hold();
+//!     std::thread::spawn(move || {
+//!         // write the rest
+//!         drop(hold); // now the task has ended
+//!     });
+//!     Ok(())
+//! }))?;
+//! writer.ended().await;
+//! # manager.wait().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ## Failures that a task survives
+//!
+//! A task that handles an error by itself, such as a loop that polls again, can put it into the
+//! report with [`Context::record_failure`]: the group goes on, and its result is not clean any
+//! more. [`Context::record_restart`] counts in the group's view how often it has begun again.
+//!
+//! ```
+//! use std::time::Duration;
+//! use task_manager::{FailureKind, Manager, task_fn};
+//!
+//! # async fn poll(attempt: u32) -> anyhow::Result<()> {
+//! #     if attempt == 2 { Ok(()) } else { anyhow::bail!("attempt {attempt} timed out") }
+//! # }
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! manager.run(task_fn("poller", async |ctx| {
+//!     let mut attempt = 0;
+//!     while let Err(error) = ctx.or_cancelled(poll(attempt)).await? {
+//!         attempt += 1;
+//!         ctx.record_failure(error);
+//!         ctx.record_restart();
+//!         ctx.or_cancelled(tokio::time::sleep(Duration::from_secs(1))).await?;
+//!     }
+//!     Ok(())
+//! }))?;
+//! let error = manager.wait().await.unwrap_err();
+//! let failures = error.report().unwrap().failures();
+//! assert_eq!(failures.len(), 2);
+//! assert!(matches!(failures[0].kind, FailureKind::Survived(_)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The crate `task-periodic` has such loops ready-made, with schedules and backoff.
 //!
 //! # The shutdown
 //!
-//! It begins with the first **trigger**: a critical task ended, any task failed or panicked, [`Manager::stop`], a
-//! [`Context::request_stop`], the parent token (feature `token`), the drop of the manager, a failed setup, the start
-//! timeout, or completion, which is judged from the first poll of a [`wait`](Manager::wait) on: nothing but support
-//! tasks is left, or nothing at all if there was nothing else. Then, in order:
+//! A shutdown begins with its **trigger**, the first of these events. It becomes the report's
+//! [cause](Report::cause); later triggers are listed beside it.
+//!
+//! | trigger | drains |
+//! |---|---|
+//! | a critical task ended cleanly; [`Manager::stop`]; a task called [`Context::request_stop`] | yes |
+//! | a task failed or panicked; [`Manager::setup_failed`]; the start timeout passed | if an [`INGRESS`](Phase::INGRESS) task is alive |
+//! | the work is done; the parent token was cancelled; the manager was dropped | no |
+//! | the outer group drained or stopped this one | with the outer group |
+//!
+//! The work is done when only tasks of [`Phase::SUPPORT`] or above are left, or, if there never
+//! were others, when no task is left at all. This is judged from the first poll of a
+//! [`wait`](Manager::wait) on, so that a group does not end while it is still being set up.
+//!
+//! Then these steps follow, one after the other. [`Step`] names them, and the [`Group`] view shows
+//! the current one.
 //!
 //! | step | what happens | budget |
 //! |---|---|---|
-//! | draining | not ready any more; nothing is cancelled, new tasks are admitted | [`drain_delay`](ManagerBuilder::drain_delay), 0 |
-//! | stopping | phase by phase: contexts are cancelled; at the phase's deadline its tasks are aborted, then abandoned | what is left |
-//! | cleaning up | hooks, last registered first, each with a fair share | [`cleanup_timeout`](ManagerBuilder::cleanup_timeout), 5 s |
-//! | ended | the [`Report`] is made, and every `wait` returns | [`shutdown_timeout`](ManagerBuilder::shutdown_timeout), 25 s in all |
+//! | [draining](Step::Draining) | the group is not ready any more; no task is stopped, and new ones are admitted | [`drain_delay`](ManagerBuilder::drain_delay), 0 s |
+//! | [stopping](Step::Stopping) | phase by phase: contexts are cancelled; at the phase's deadline its tasks are aborted, then abandoned | the rest |
+//! | [cleaning up](Step::CleaningUp) | hooks run one by one, the last registered first | [`cleanup_timeout`](ManagerBuilder::cleanup_timeout), 5 s |
+//! | [ended](Step::Ended) | the [`Report`] is made, and every `wait` returns | [`shutdown_timeout`](ManagerBuilder::shutdown_timeout), 25 s for all steps |
 //!
-//! All deadlines are fixed at the trigger. Of n phases with tasks the i-th must be over `(n - i) · min(1 s, stop/2n)`
-//! before the stop budget ends, up to 250 ms of which are for aborted tasks to be dropped; tasks that are still alive
-//! then are named as abandoned. Nobody needs to wait for any of this to happen.
+//! No step takes longer than it needs: the drain ends as soon as no task below `Phase::SUPPORT` is
+//! alive, a phase as soon as its last task has ended, the shutdown as soon as the last cleanup has.
 //!
-//! # Deadlines hold when the runtime does not
+//! There is no supervisor task. The thread that observes an event (the end of a task, a timer, a
+//! call of `stop`) advances the shutdown, so it proceeds whether or not anything waits for it, and
+//! a `wait` that is dropped changes nothing.
 //!
-//! A task that blocks its thread can take Tokio's timers and sockets with it: all of them when every worker is blocked,
-//! and sometimes when one is, the one that was about to poll them. A plain thread, one per process and asleep until there
-//! is a deadline, or several wakers to be called at once, keeps the same deadlines. With every worker of a multi-thread runtime blocked, `wait()` in
-//! `block_on` returns at the deadline with the names of the stuck tasks. Where the code that waits is itself blocked
-//! (a current-thread runtime, a `wait` in a task on a blocked worker), nothing can be returned to it; for that case
-//! [`ManagerBuilder::hard_exit`] ends the process 1 s after the budget.
+//! A task that does not end is stopped by ever stronger means:
 //!
-//! In tests, tokio's paused time drives everything; the thread reads the same clock.
+//! 1. Its context is **cancelled**: [`Context::cancelled`] resolves. The task ends in its own time,
+//!    and may finish or undo what it is doing.
+//! 2. At its deadline it is **aborted**: its future is dropped at the await where it stands. The
+//!    outcome is [`Outcome::Aborted`], and a failure.
+//! 3. If it has not been dropped within 250 ms (because it never awaits, its drop blocks, or a
+//!    [`Hold`] is kept), it is **abandoned**: the shutdown goes on without it, and the report names
+//!    it.
+//! 4. With [`hard_exit`](ManagerBuilder::hard_exit), the **process ends** 1 s after the whole
+//!    budget if no code is left that could take the report.
 //!
-//! # What the log says
+//! ## Escalation
 //!
-//! [`tracing`] events under the target `task`. Every one of the manager's has the field `manager`; messages and fields
-//! are stable, and new ones may come. `task` is a task's name and `id` tells those of one name apart; `tasks` is up to 20 names, and
-//! `more` how many others there are. Times are seconds.
+//! [`Context::escalate`] makes a shutdown end sooner, as after a second signal. It has two levels.
+//! The higher one includes the lower one, and neither can be taken back:
+//!
+//! | level | drain | tasks that are stopping | tasks that are stopped later | cleanups |
+//! |---|---|---|---|---|
+//! | [`Escalation::EndDrain`] | ends | keep their deadlines | keep their deadlines | keep their budget |
+//! | [`Escalation::Abort`] | ends | are aborted | are aborted after 250 ms | share [`escalated_cleanup_timeout`](ManagerBuilder::escalated_cleanup_timeout), 1 s |
+//!
+//! If no shutdown has begun, an escalation begins one. It is in the report as a request of the task
+//! that called for it, with the reason `shutdown escalated`.
+//!
+//! ```
+//! use std::time::Duration;
+//! use task_manager::{Escalation, Manager, Phase, Task, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::builder().drain_delay(Duration::from_secs(10)).build()?;
+//! manager.run(task_fn("stuck", async |_| std::future::pending().await))?;
+//! manager.run(task_fn("signals", async |ctx| {
+//!     ctx.draining().await; // the first signal has stopped the group
+//!     tokio::time::sleep(Duration::from_secs(2)).await;
+//!     ctx.escalate(Escalation::Abort); // the second one
+//!     ctx.cancelled().await;
+//!     Ok(())
+//! }).in_phase(Phase::SUPPORT))?;
+//! let error = manager.shutdown().await.unwrap_err();
+//! let steps = error.report().unwrap().steps();
+//! assert!(steps.ended - steps.triggered < Duration::from_secs(3)); // and not 30
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The crate `task-signal` has a task that does this for SIGINT and SIGTERM.
+//!
+//! # Phases and deadlines
+//!
+//! A [`Phase`] is a number from 0 to 255. Tasks of one phase are stopped together; the next phase
+//! is stopped when the tasks of the one before have ended or were abandoned. The three named phases
+//! stop ingress, then workers, then support (metrics, probes):
+//!
+//! ```
+//! use task_manager::{Manager, Phase, Task, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! # let manager = Manager::new();
+//! let until_stopped = |name: &'static str| task_fn(name, async |ctx| {
+//!     ctx.cancelled().await;
+//!     Ok(())
+//! });
+//! manager.run(until_stopped("metrics").in_phase(Phase::SUPPORT))?; // stopped last
+//! manager.run(until_stopped("server").in_phase(Phase::INGRESS))?; // stopped first
+//! manager.run(until_stopped("worker"))?; // `Phase::WORK` is the default
+//! let report = manager.shutdown().await?;
+//! let order: Vec<_> = report.tasks().iter().map(|task| &*task.name).collect();
+//! assert_eq!(order, ["server", "worker", "metrics"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! All deadlines are fixed at the trigger, for the phases that have tasks then, and afterwards only
+//! move earlier. With *n* phases and *stop* the time between the drain and the cleanups, the *i*-th
+//! phase must be over `(n - i) · min(1 s, stop / 2n)` before the end of that time, so a phase that
+//! uses all of its time leaves the next one up to a second. Up to 250 ms of each phase are reserved
+//! for aborted tasks to be dropped. With the defaults and tasks in all three named phases, counted
+//! from the trigger:
+//!
+//! | phase | aborted at | abandoned at |
+//! |---|---|---|
+//! | `INGRESS` | 17.75 s | 18 s |
+//! | `WORK` | 18.75 s | 19 s |
+//! | `SUPPORT` | 19.75 s | 20 s |
+//! | cleanups | | 25 s |
+//!
+//! [`Context::remaining`] returns the time that a task has left. A task that is admitted during the
+//! shutdown shares the time of its phase. A phase that had no task at the trigger takes the
+//! deadline of the next planned phase; the other deadlines do not change. A phase that has been
+//! stopped admits no more tasks: [`Manager::run`] hands them back as [`Refused`].
+//!
+//! # When the runtime is blocked
+//!
+//! A task that blocks its thread can take Tokio's timers and sockets with it: all of them when
+//! every worker is blocked, and sometimes when one is, namely the one that was about to poll them.
+//! A plain thread keeps the same deadlines. There is one per process; it sleeps until the next
+//! deadline of any manager, and it runs none of the program's code: what could block it (wakers,
+//! aborts, log lines) it hands to an offload thread.
+//!
+//! | what is blocked | what still happens |
+//! |---|---|
+//! | one worker of several | everything: the task is named and abandoned, the other tasks end in order |
+//! | every worker, and `main` waits in `block_on` | the deadlines hold: `wait` returns on time and the report names the stuck tasks |
+//! | the code that waits (a current-thread runtime; a `wait` inside a task on a blocked worker) | nothing can be returned to it; [`hard_exit`](ManagerBuilder::hard_exit) ends the process 1 s after the budget, and writes the names of the tasks that are alive to stderr |
+//!
+//! A blocked thread cannot be stopped from outside. The shutdown goes on without its task, and the
+//! report names it.
+//!
+//! # Readiness
+//!
+//! A group is **ready** while all of this is true: a [`wait`](Manager::wait) was polled, no
+//! shutdown has begun, and every task that [gates readiness](Task::gating_readiness) has called
+//! [`Context::set_ready`]`(true)`. A gating task that has ended rules readiness out for the rest of
+//! the group's life, unless a clean end is allowed to it and it completed.
+//!
+//! ```
+//! use task_manager::{Manager, Task, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! let server = task_fn("server", async |ctx| {
+//!     // bind, load, warm up ...
+//!     ctx.set_ready(true);
+//!     ctx.cancelled().await;
+//!     Ok(())
+//! });
+//! manager.run(server.gating_readiness())?;
+//! manager.ready().await?; // every gate is open
+//! # manager.stop();
+//! # manager.wait().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Group::readiness`] lists what the group waits for, for a readiness probe, and whether the
+//! group has ever been ready, for a startup probe. [`start_timeout`](ManagerBuilder::start_timeout)
+//! stops a group that does not become ready in time. The crate `task-http` serves the probes.
+//!
+//! # Cleanups
+//!
+//! [`Manager::cleanup`] registers a hook that runs after all tasks have ended or were abandoned:
+//! close a pool, flush an exporter, remove a file. Hooks run in reverse order of registration, one
+//! at a time, at most once, and each with an equal share of what is left of the cleanup budget. A
+//! hook that fails, panics or exceeds its share is reported, and the next one runs. A hook for
+//! which no time is left is not run, and reported as such.
+//!
+//! Register the cleanup of a resource right after the resource is made, and before the tasks that
+//! use it are run: then it is released after the tasks, and after whatever was built on top of it.
+//! If the setup fails half-way, [`Manager::setup_failed`] still runs what was registered so far.
+//!
+//! # Nested groups
+//!
+//! [`Manager::into_task`] makes a task of a manager, so that a subsystem can have its own phases,
+//! cleanups and failure policy, and appear as one task to the group around it. The **nested** group
+//! follows the **outer** one through its task's context: it drains with it, stops within the time
+//! that the task has left, and is aborted when its task is. Its failures enter the outer report by
+//! path: `ingest/consumer`. See [`Nested`] for the rules and the limits.
+//!
+//! # The entry point
+//!
+//! A program that owns `main` makes the manager, sets the service up, waits, and turns the result
+//! into an exit code. A setup that fails half-way stops what it has started:
+//!
+//! ```
+//! use std::process::ExitCode;
+//! use task_manager::{Manager, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> ExitCode {
+//!     let manager = Manager::new();
+//!     if let Err(error) = set_up(&manager).await {
+//!         manager.setup_failed(error); // begins the shutdown; `wait` returns the error
+//!     }
+//!     match manager.wait().await {
+//!         Ok(report) => {
+//!             println!("{report}");
+//!             ExitCode::from(report.exit_code())
+//!         }
+//!         Err(error) => {
+//!             eprintln!("{error:?}"); // the whole report
+//!             ExitCode::from(error.exit_code())
+//!         }
+//!     }
+//! }
+//!
+//! async fn set_up(manager: &Manager) -> anyhow::Result<()> {
+//!     // connect, then register the cleanup of the connection, then run what uses it
+//!     manager.cleanup("database", async || Ok(()))?;
+//!     manager.run(task_fn("import", async |_| Ok(())))?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The exit code is 0 if nothing went wrong, 3 if a failed setup began the shutdown, otherwise 1.
+//! The crate `task-service` does all of this, and the signals.
+//!
+//! # The group's view
+//!
+//! [`Manager::group`] and [`Context::group`] return a [`Group`]: a read-only view of the tasks that
+//! are alive, the step of the shutdown, the readiness, and counts of how tasks ended by name.
+//! Metrics, probes and a status page are made of it. A [snapshot](Group::snapshot) is everything at
+//! one instant, and [`Group::changed`] waits for the next change.
+//!
+//! ```
+//! use task_manager::{Manager, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! manager.run(task_fn("consumer", async |ctx| {
+//!     ctx.set_status("topic `orders`, offset 42");
+//!     ctx.cancelled().await;
+//!     Ok(())
+//! }))?;
+//! # tokio::task::yield_now().await;
+//! for task in manager.group().snapshot().tasks {
+//!     let status = task.status.as_deref().unwrap_or("");
+//!     println!("{} {}: {status}", task.name, task.state); // consumer running: topic `orders` ...
+//! #   assert_eq!(status, "topic `orders`, offset 42");
+//! }
+//! # manager.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The report
+//!
+//! [`Manager::wait`] returns a [`Report`] if nothing went wrong, and otherwise a [`ShutdownError`]
+//! with the report in it. As text it fits a terminal or a log:
+//!
+//! ```text
+//! orders stopped in 19.25 s of 25.00 s, 2 failures; cause: stop was called
+//!   also: task `stuck` aborted (+18.75 s)
+//!   drain 2.00 s, stop 16.75 s, cleanup 501 ms; up 10.00 s; 5 tasks in all
+//!   failure: task `stuck` did not end by its deadline and was aborted
+//!   failure: cleanup `database` failed: connection lost
+//!   server   |  ====                  | completed   3.00 s
+//!   job#2    |      =                 | completed   1.00 s
+//!   job#3    |      ==                | completed   2.00 s
+//!   stuck    |      ================= | aborted    13.75 s  (flushing 120 messages)
+//!   probes   |                       =| completed   0.0 ms
+//!   flush    |                       =| completed   501 ms  cleanup
+//!   database |                       =| failed      0.0 ms  cleanup
+//! ```
+//!
+//! The first line is the result. Later triggers, the time that each step took and the failures
+//! follow. Each bar is the time from the request to stop until the end of one task, on the scale of
+//! the whole shutdown; in parentheses is the task's last [status](Context::set_status). All of this
+//! is available as values, too, and with the feature `serde` as data.
+//!
+//! All failures are kept or counted, and none replaces another: the first is the
+//! [root](ShutdownError::root), and `source()` of the error leads to it.
+//!
+//! # The log
+//!
+//! The manager emits [`tracing`] events under the target `task`. All of them have the field
+//! `manager`, its name. Messages and field names are stable; later versions may add some. `task` is
+//! a task's name and `id` its number within the group, which distinguishes tasks of one name.
+//! `tasks` is a list of up to 20 names, and `more` the number of further ones. Lengths of time are
+//! seconds.
 //!
 //! | message | level | fields |
 //! |---|---|---|
 //! | `task started` | debug | `task`, `id` |
 //! | `task readiness changed` | debug | `task`, `id`, `ready` |
-//! | `task asked to stop`: it alone | debug | `task`, `id` |
-//! | `task ended`, `cleanup ended`: cleanly, or aborted; of a held task also after its `task failed` | debug | `task` and `id`, or `cleanup`; `outcome`, `ran` |
+//! | `task asked to stop`: this task alone | debug | `task`, `id` |
+//! | `task ended`, `cleanup ended`: cleanly, or aborted; for a held task also after its `task failed` | debug | `task` and `id`, or `cleanup`; `outcome`, `ran` |
 //! | `task failed`, `cleanup failed` | error | the same, `error` |
 //! | `task failed and went on` | error | `task`, `id`, `error` |
 //! | `shutdown begins` | info | `cause` |
@@ -84,32 +481,76 @@
 //! | `setup failed after the end` | error | `error` |
 //! | `shutdown ended` | info if clean, else error | `cause`, `took`, `failures` |
 //!
-//! A task's own lines are in the span `task` with `name` and `id`, a cleanup's in the span `cleanup` with `name`.
+//! A task's own events are in the span `task` with the fields `name` and `id`, a cleanup's in the
+//! span `cleanup` with `name`.
 //!
-//! Logging comes last, when every deadline is set and every waker called. A log sink that blocks thus holds up the log, and the one thread that was telling what
-//! it had done itself (by `run`, `stop`, `set_ready`, the first poll of a `wait`, the end of a task), but nobody else and no deadline.
-//! Of the deadline thread's own lines those beyond the 1,024 that wait are lost then; the report has it all.
-//! Lines of different threads need not come in the order of the events; the report has that.
+//! An event is emitted last, when every deadline is set and every waker is called. A log sink that
+//! blocks therefore holds up the log, and the thread that emits an event about what it has done
+//! itself (in `run`, `stop`, `set_ready`, the first poll of a `wait`, the end of a task), but no
+//! other thread and no deadline. While the sink blocks, up to 1,024 events of the deadline thread
+//! are queued; those beyond are lost to the log. Events of different threads need not come in the
+//! order in which they happened. The report is complete and in order.
+//!
+//! # Tests
+//!
+//! Under a paused Tokio clock (`start_paused`), a shutdown runs in virtual time: the deadlines are
+//! kept by Tokio's timer alone, and the deadline thread does not watch. A test of a 25-second
+//! shutdown takes no time:
+//!
+//! ```
+//! use std::time::Duration;
+//! use task_manager::{Manager, Outcome, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! let stuck = manager.run(task_fn("stuck", async |_| std::future::pending().await))?;
+//! let error = manager.shutdown().await.unwrap_err();
+//! assert_eq!(stuck.outcome(), Some(Outcome::Aborted));
+//! let steps = error.report().unwrap().steps();
+//! assert_eq!((steps.cleaning_up - steps.triggered).as_secs_f64().round(), 20.0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A single task can be tested without a manager: see the module [`scope`] and its
+//! [`StageCell`](scope::StageCell).
+//!
+//! # Costs
+//!
+//! A task takes three allocations, where one in a Tokio `JoinSet` takes two. It takes one lock when
+//! it is spawned and one when it ends, and none while it is polled. Memory does not grow with tasks
+//! that have ended cleanly, nor without bound with failures. An idle group has no timer and wakes
+//! no thread. The deadline thread starts with the first manager of the process that is used within
+//! a runtime; offload threads start when a blocked runtime first needs one.
 //!
 //! # Limitations
 //!
-//! - A task that never awaits cannot be aborted, nor can a thread: they are named, and left behind.
-//! - Under `panic = "abort"` there is no shutdown. A panic in a `Drop` while a panic unwinds aborts the process as well.
-//! - What a task spawns by itself is not tracked, unless it keeps a [`Hold`](Context::hold).
-//! - A waker that blocks a worker of the runtime also holds the task that was woken right before it, which Tokio keeps
-//!   for that very worker.
-//! - A task whose runtime never gets to poll it before it is abandoned is never polled.
-//! - A value that panics when it is dropped on the way out of a task takes the place of what the task was about to
-//!   return, also of an error: that is Rust's doing, and nobody else ever sees it.
-//! - A task that is admitted during a shutdown shares the time that is left; if its phase has none, it is polled once and
-//!   aborted.
-//! - The place of a panic comes from the process-wide panic hook, installed by the first manager; a hook set later
-//!   costs the place, not the message.
+//! - A task that never awaits cannot be aborted, nor can a thread: both are named in the report,
+//!   and left behind.
+//! - Under `panic = "abort"` the first panic ends the process, with no shutdown. A panic in a
+//!   `Drop` while another panic unwinds aborts the process as well.
+//! - A Tokio task or thread that a task spawns by itself is not part of the group, unless it keeps
+//!   a [`Hold`](Context::hold).
+//! - A foreign waker that blocks holds up the wakers behind it of the same event, and the thread
+//!   that calls it. On a worker of the runtime it also holds the task that was woken right before
+//!   it, which Tokio keeps for that very worker. A waker that panics holds up nothing.
+//! - A task whose runtime does not poll it before it is abandoned is never polled.
+//! - A value that panics when it is dropped on the way out of a task replaces what the task was
+//!   about to return, even an error. This is Rust's behaviour, and the error is lost.
+//! - A task that is admitted during a shutdown shares the time that is left; if its phase has none,
+//!   it is polled once and aborted.
+//! - The location of a panic comes from the process-wide panic hook, which the first manager
+//!   installs. A hook that is set later costs the location, not the message.
 //!
 //! # Features
 //!
-//! `token`: `ManagerBuilder::parent` and `Context::child_token`, with `tokio_util`'s `CancellationToken`. `serde`: `Serialize`
-//! for the report. Nothing is on by default.
+//! | feature | what it adds |
+//! |---|---|
+//! | `token` | [`ManagerBuilder`]`::parent` and [`Context`]`::child_token`, with `tokio_util`'s `CancellationToken` |
+//! | `serde` | `Serialize` for [`Report`] |
+//!
+//! Nothing is on by default.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -136,9 +577,8 @@ pub use api::task_handle::TaskHandle;
 pub use report::cause::{Cause, CauseKind};
 pub use report::error::ShutdownError;
 pub use report::failure::{Failure, FailureKind, FailureOrigin};
+pub use report::not_ready::NotReadyError;
 pub use report::refused::Refused;
 pub use report::{CleanupReport, Report, StepTimes};
 pub use task_core::*;
 pub use threads::panics::Panic;
-
-pub use report::not_ready::NotReadyError;

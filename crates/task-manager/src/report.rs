@@ -1,4 +1,6 @@
 //! Everything that happened in a shutdown, as a value.
+//!
+//! This room holds values only: it knows nothing of the group that fills them in.
 
 use std::{
     sync::Arc,
@@ -20,11 +22,59 @@ pub(crate) mod refused;
 #[cfg(feature = "serde")]
 mod serialize;
 
-/// Everything that happened: the cause, every failure, and how each task and cleanup ended. Cheap to clone.
+/// A complete report of a shutdown: its cause, every failure, and how each task and cleanup ended.
 ///
-/// `Display` is a short text with a timeline, for a terminal or a log; with `{:#}` it has the backtraces too, where they
-/// were captured. Names that several tasks had are followed by the task's id: `job#3`. `Debug` shows everything. All
-/// times are on the manager's clock, as time since the manager was made or as lengths of time.
+/// [`Manager::wait`](crate::Manager::wait) returns it, or a [`ShutdownError`](crate::ShutdownError)
+/// that holds it. It is immutable and cheap to clone.
+///
+/// # Format
+///
+/// `Display` is a short text for a terminal or a log: the result and the cause in the first line,
+/// then what each step took, then the failures, then a timeline of the tasks that took longest to
+/// stop and of the cleanups. At most 20 lines of each are shown; omitted ones are counted. With
+/// `{:#}`, the backtraces of failures follow them, where they were captured. Names that several
+/// tasks had are followed by the task's id: `job#3`. The [crate documentation](crate#the-report)
+/// shows an example. `Debug` shows every field.
+///
+/// With the feature `serde`, a report can be serialized.
+///
+/// # Times
+///
+/// Instants are lengths of time since the manager was made, on the manager's clock, which a test
+/// may have paused. [`began`](Self::began) alone is the wall clock's.
+///
+/// # Limits
+///
+/// Lists are bounded, and what they leave out is counted: see [`failures`](Self::failures),
+/// [`tasks`](Self::tasks), [`cleanups`](Self::cleanups) and
+/// [`later_triggers`](Self::later_triggers). What a task did after it was abandoned, and what went
+/// wrong after the end of the group, is in the log only.
+///
+/// # Examples
+///
+/// ```
+/// use task_manager::{Manager, Outcome, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let manager = Manager::builder().name("orders").build().unwrap();
+/// manager.run(task_fn("stuck", async |ctx| {
+///     ctx.set_status("flushing 120 messages");
+///     std::future::pending().await
+/// })).unwrap();
+/// # tokio::task::yield_now().await;
+/// let error = manager.shutdown().await.unwrap_err();
+/// let report = error.report().unwrap();
+///
+/// assert!(!report.is_clean());
+/// assert_eq!(report.cause().to_string(), "stop was called");
+/// assert_eq!(report.failures()[0].name, "stuck");
+/// let task = &report.tasks()[0];
+/// assert_eq!(task.outcome, Outcome::Aborted);
+/// assert_eq!(task.status.as_deref(), Some("flushing 120 messages"));
+/// assert!(report.to_string().starts_with("orders stopped in 19.75 s of 25.00 s, 1 failure;"));
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Report(Arc<Contents>);
 
@@ -47,33 +97,41 @@ pub(crate) struct Contents {
     pub(crate) is_setup_failed: bool,
 }
 
-/// How one cleanup went.
+/// How one cleanup ended.
+///
+/// It corresponds to a [`TaskReport`] for a hook that was registered with
+/// [`Manager::cleanup`](crate::Manager::cleanup). What it failed with is among the report's
+/// [`failures`](Report::failures).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CleanupReport {
-    /// Its name.
+    /// The name that it was registered with. Names may repeat.
     pub name: String,
-    /// How it ended; `None` if it was not run, and then a failure says why.
+    /// How it ended; `None` if it was not run, in which case a failure has the reason.
     pub outcome: Option<Outcome>,
-    /// When it began, or was passed over, as time since the manager was made.
+    /// When it began, or was skipped, as time since the manager was made.
     pub began_at: Duration,
-    /// How long it took.
+    /// How long it ran; zero if it was not run.
     pub took: Duration,
 }
 
 /// When each step of the shutdown began, as time since the manager was made.
+///
+/// A step that had nothing to do began and ended at the same instant, so the fields never decrease
+/// in the order in which they are declared, the budget aside. How long a step took is the
+/// difference of two fields: the drain took `stopping - triggered`.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct StepTimes {
-    /// The trigger, and the beginning of the drain.
+    /// The trigger: the beginning of the shutdown, and of the drain.
     pub triggered: Duration,
-    /// The first phase was stopped.
+    /// The drain was over, and the first phase was stopped.
     pub stopping: Duration,
-    /// The tasks had ended and cleanups began.
+    /// The tasks had ended or were abandoned, and the first cleanup began.
     pub cleaning_up: Duration,
-    /// Everything had ended.
+    /// The cleanups had ended, and the report was made.
     pub ended: Duration,
-    /// How long the shutdown was allowed to take; `None` is without limit.
+    /// How long the whole shutdown was allowed to take, from the trigger on; `None` if unlimited.
     pub budget: Option<Duration>,
 }
 
@@ -82,7 +140,7 @@ impl Report {
         Self(Arc::new(contents))
     }
 
-    /// Returns the name of who failed, told apart from others of the same name.
+    /// Returns the name of a failed task, with its id if others had the same name.
     pub(crate) fn label(&self, failure: &Failure) -> String {
         self.0.repeated.label(&failure.name, failure.id)
     }
@@ -97,12 +155,39 @@ impl Report {
         &self.0.cause
     }
 
-    /// Returns the wall clock's time when the shutdown began, for logs; all other times are on the manager's clock.
+    /// Returns the wall clock's time at which the shutdown began.
+    ///
+    /// It is for logs, to be compared with events outside of the process. It is read once, and
+    /// decides nothing; all other times are on the manager's clock.
     pub fn began(&self) -> SystemTime {
         self.0.began
     }
 
-    /// Returns what would have begun it later on, the first 16.
+    /// Returns what would have begun the shutdown, had it not begun already, in order.
+    ///
+    /// The first 16 are kept; see [`omitted_triggers`](Self::omitted_triggers).
+    ///
+    /// # Examples
+    ///
+    /// A task that fails while it is being stopped does not become the cause:
+    ///
+    /// ```
+    /// use task_manager::{CauseKind, Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     anyhow::bail!("the last batch was not flushed")
+    /// }))?;
+    /// let error = manager.shutdown().await.unwrap_err();
+    /// let report = error.report().unwrap();
+    /// assert_eq!(report.cause().kind, CauseKind::Stopped);
+    /// assert_eq!(report.later_triggers()[0].to_string(), "task `worker` failed");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn later_triggers(&self) -> &[Cause] {
         &self.0.later_triggers
     }
@@ -112,56 +197,92 @@ impl Report {
         self.0.omitted_triggers
     }
 
-    /// Tells whether nothing went wrong.
+    /// Returns whether nothing went wrong, in the whole life of the group and in its shutdown.
+    ///
+    /// A task that was aborted at its deadline, or a cleanup that was not run, is a failure as
+    /// well.
     pub fn is_clean(&self) -> bool {
         self.0.failures.is_empty()
     }
 
-    /// Returns what went wrong, in order; the first is the root. Kept are the first failure of each task, up to 64,
-    /// and the last 64 of all others.
+    /// Returns what went wrong, in the order in which it happened; the first is the root.
+    ///
+    /// Failures of the manager's whole life are listed, not of its shutdown alone. Kept are the
+    /// first failure of each task, up to 64 of them, and the last 64 of all others, so a task that
+    /// [records](task_core::Context::record_failure) thousands of failures does not displace those
+    /// of other tasks.
     pub fn failures(&self) -> &[Failure] {
         &self.0.failures
     }
 
     /// Returns how many failures are not in [`failures`](Self::failures).
+    ///
+    /// The sum of the two is the number of all failures.
     pub fn omitted_failures(&self) -> u64 {
         self.0.omitted_failures
     }
 
-    /// Returns the tasks that were alive at the trigger, the one whose end it was, and those that came later, in the
-    /// order in which they ended; at most the last 4,096.
+    /// Returns how tasks ended, in the order in which they did.
+    ///
+    /// Listed are the tasks that were alive at the trigger, the one whose end was the trigger, and
+    /// those that were admitted later; of these, at most the last 4,096. Tasks that ended cleanly
+    /// before are only counted, in [`totals`](Self::totals).
     pub fn tasks(&self) -> &[TaskReport] {
         &self.0.tasks
     }
 
-    /// Returns how many tasks are not in [`tasks`](Self::tasks), other than those that ended cleanly before.
+    /// Returns how many tasks were left out of [`tasks`](Self::tasks) for lack of room.
+    ///
+    /// Tasks that ended before the trigger are not among them.
     pub fn omitted_tasks(&self) -> u64 {
         self.0.omitted_tasks
     }
 
-    /// Returns the cleanups in the order in which they ran; at most 4,096.
+    /// Returns how cleanups ended, in the order in which they ran; at most the first 4,096.
     pub fn cleanups(&self) -> &[CleanupReport] {
         &self.0.cleanups
     }
 
-    /// Returns how many cleanups are not in [`cleanups`](Self::cleanups); what went wrong with them is among the
-    /// failures all the same.
+    /// Returns how many cleanups are not in [`cleanups`](Self::cleanups).
+    ///
+    /// If one of them failed, that is among the [`failures`](Self::failures) nevertheless.
     pub fn omitted_cleanups(&self) -> u64 {
         self.0.omitted_cleanups
     }
 
-    /// Returns how many tasks there were in the manager's whole life, and how they ended.
+    /// Returns how many tasks the manager admitted in its whole life, and how they ended.
     pub fn totals(&self) -> Totals {
         self.0.totals
     }
 
-    /// Returns when each step began.
+    /// Returns when each step of the shutdown began.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     tokio::time::sleep(Duration::from_secs(3)).await;
+    ///     Ok(())
+    /// }))?;
+    /// let steps = manager.shutdown().await?.steps();
+    /// assert_eq!((steps.cleaning_up - steps.stopping).as_secs(), 3);
+    /// assert_eq!(steps.budget, Some(Duration::from_secs(25)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn steps(&self) -> StepTimes {
         self.0.steps
     }
 
-    /// Returns the exit code that says how it went: 0 clean, 3 if a failed setup began the shutdown,
-    /// otherwise 1.
+    /// Returns the exit code for the process: 0 if the report is clean, 3 if a failed setup began
+    /// the shutdown, otherwise 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             _ if self.is_clean() => 0,

@@ -8,12 +8,48 @@ use crate::{
 
 /// The shortest time that the budgets must leave for stopping tasks.
 const SHORTEST_STOP: Duration = Duration::from_millis(100);
+/// The longest time that can be set, so that sums of times and instants cannot overflow.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
 /// Configures a [`Manager`]; made by [`Manager::builder`].
 ///
+/// Each setter takes the builder and returns it, and none fails: [`build`](Self::build) checks all
+/// settings together. The builder can be cloned, to make several managers of the same settings.
+///
+/// # Defaults
+///
+/// | setter | default |
+/// |---|---|
+/// | [`name`](Self::name) | `"manager"` |
+/// | [`shutdown_timeout`](Self::shutdown_timeout) | 25 s |
+/// | [`drain_delay`](Self::drain_delay) | 0 s: no drain |
+/// | [`cleanup_timeout`](Self::cleanup_timeout) | 5 s, of the 25 s |
+/// | [`escalated_cleanup_timeout`](Self::escalated_cleanup_timeout) | 1 s |
+/// | [`start_timeout`](Self::start_timeout) | never |
+/// | [`only_failures_stop`](Self::only_failures_stop) | off: any end of a critical task stops the group |
+/// | [`hard_exit`](Self::hard_exit) | off |
+/// | [`without_panic_hook`](Self::without_panic_hook) | off: panics are located |
+/// | `parent` (feature `token`) | none |
+///
+/// # How the times fit together
+///
+/// `shutdown_timeout` is the whole, and `drain_delay` and `cleanup_timeout` are parts of it. What
+/// remains between them is for stopping tasks, and [`build`](Self::build) fails if it is less than
+/// 100 ms. With the values of the example below, tasks have 18 s to end:
+///
+/// ```text
+/// 0 s       5 s                               23 s       28 s
+/// |  drain  |  stop, phase by phase, 18 s     |  cleanup |
 /// ```
-/// # use std::time::Duration;
-/// # use task_manager::Manager;
+///
+/// # Examples
+///
+/// A service behind a Kubernetes load balancer, with a termination grace period of 30 s:
+///
+/// ```
+/// use std::time::Duration;
+/// use task_manager::Manager;
+///
 /// let manager = Manager::builder()
 ///     .name("orders")
 ///     .drain_delay(Duration::from_secs(5))
@@ -30,104 +66,296 @@ impl ManagerBuilder {
         Self(Settings::default())
     }
 
-    /// Names the manager in logs and reports, and the task that it is within another. Default: `"manager"`.
+    /// Names the manager. Default: `"manager"`.
+    ///
+    /// The name is in every log event and at the head of the report. For a manager that becomes a
+    /// task of another ([`Manager::into_task`]) it is the task's name, and the first part of the
+    /// paths in the outer report, so nested groups should have names of their own.
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.0.name = name.into();
         self
     }
 
-    /// Limits the whole shutdown, from its trigger to its report: drain, stop and cleanup together. Kubernetes grants
-    /// 30 s by default before it kills. Default: 25 s.
+    /// Limits the whole shutdown, from its trigger to its report: drain, stop and cleanup together.
+    /// Default: 25 s.
+    ///
+    /// Set it a little below the time after which the platform kills the process: by default,
+    /// Kubernetes grants 30 s, Docker 10 s and systemd 90 s. With [`Timeout::Never`] no task is
+    /// ever aborted or abandoned, and a task that does not end holds the shutdown forever; only
+    /// [`Context::escalate`](task_core::Context::escalate) then ends it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Manager, Timeout};
+    ///
+    /// Manager::builder().shutdown_timeout(Duration::from_secs(80)).build()?;
+    /// Manager::builder().shutdown_timeout(Timeout::Never).build()?;
+    /// # Ok::<(), task_manager::BuildError>(())
+    /// ```
     pub fn shutdown_timeout(mut self, total: impl Into<Timeout>) -> Self {
         self.0.budgets.total = total.into();
         self
     }
 
-    /// Sets how long the service goes on working after it has ceased to be ready, so that load balancers can take it
-    /// out first; part of the total. Kubernetes users set 5 to 15 s. It ends early when no task below
-    /// [`Phase::SUPPORT`](task_core::Phase::SUPPORT) is left, and is skipped after a failure unless an
-    /// [`INGRESS`](task_core::Phase::INGRESS) task is alive, and always when the parent stops the group or the manager is
-    /// dropped. Default: zero.
+    /// Sets how long the service goes on working after it has ceased to be ready. Default: zero.
+    ///
+    /// It gives load balancers time to notice that the service is not ready and to send their
+    /// requests elsewhere, before the server stops to accept them. Without a load balancer, leave
+    /// it at zero; on Kubernetes, 5 to 15 s are usual. It is part of
+    /// [`shutdown_timeout`](Self::shutdown_timeout).
+    ///
+    /// The drain ends early when no task below [`Phase::SUPPORT`](task_core::Phase::SUPPORT) is
+    /// left. It is skipped after a failure, unless a task of
+    /// [`Phase::INGRESS`](task_core::Phase::INGRESS) is alive, and always when the work is done,
+    /// when the parent stops the group, and when the manager is dropped. A nested group drains for
+    /// as long as its outer group does, and uses this delay for its own triggers only.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Manager, Phase, Task, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::builder().drain_delay(Duration::from_secs(5)).build()?;
+    /// manager.run(task_fn("server", async |ctx| {
+    ///     ctx.draining().await; // not ready any more, and still serving
+    ///     assert!(!ctx.is_cancelled());
+    ///     ctx.cancelled().await; // 5 s later
+    ///     Ok(())
+    /// }).in_phase(Phase::INGRESS))?;
+    /// let steps = manager.shutdown().await?.steps();
+    /// assert_eq!((steps.stopping - steps.triggered).as_secs(), 5);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.0.budgets.drain = delay;
         self
     }
 
-    /// Sets how long all cleanups together may take; part of the total. Those that no time is left for are not run,
-    /// and reported as such. Default: 5 s.
+    /// Sets how long all cleanups together may take. Default: 5 s.
+    ///
+    /// It is part of [`shutdown_timeout`](Self::shutdown_timeout), and kept for the cleanups: tasks
+    /// are aborted early enough to leave it. What tasks do not use of their own time does not make
+    /// it longer. With no cleanup registered, set it to zero, which leaves all of the time to the
+    /// tasks. Cleanups for which no time is left are not run, and reported as failures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Manager, Outcome};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::builder().cleanup_timeout(Duration::from_secs(2)).build()?;
+    /// manager.cleanup("pool", async || Ok(()))?;
+    /// manager.cleanup("exporter", async || {
+    ///     tokio::time::sleep(Duration::from_secs(60)).await; // its share is 1 s
+    ///     Ok(())
+    /// })?;
+    /// let error = manager.shutdown().await.unwrap_err();
+    /// let cleanups = error.report().unwrap().cleanups();
+    /// assert_eq!((&*cleanups[0].name, cleanups[0].outcome), ("exporter", Some(Outcome::Aborted)));
+    /// assert_eq!((&*cleanups[1].name, cleanups[1].outcome), ("pool", Some(Outcome::Completed)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cleanup_timeout(mut self, budget: Duration) -> Self {
         self.0.budgets.cleanup = budget;
         self
     }
 
-    /// Sets how long all cleanups together may take once the shutdown was
-    /// [told to hurry](task_core::Escalation::Abort). Default: 1 s.
+    /// Sets how long all cleanups together may take in a shutdown that was escalated to
+    /// [`Escalation::Abort`](task_core::Escalation::Abort). Default: 1 s.
+    ///
+    /// If it is longer than [`cleanup_timeout`](Self::cleanup_timeout), that one holds.
     pub fn escalated_cleanup_timeout(mut self, budget: Duration) -> Self {
         self.0.budgets.short_cleanup = budget;
         self
     }
 
-    /// Limits the time from the making of the manager to the first readiness, for which somebody must wait; a group that
-    /// is not ready by then is stopped, as a failure. Default: never.
+    /// Limits the time from the making of the manager to its first readiness. Default: never.
+    ///
+    /// A group that is not ready by then is stopped, as a failure
+    /// ([`FailureKind::NotReady`](crate::FailureKind::NotReady), which lists what was waited for).
+    /// Since a group is only ready once something [waits](Manager::wait) for it, the time also
+    /// covers a setup that hangs before. Set it where nothing outside, such as a startup probe,
+    /// restarts a service that does not come up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{CauseKind, Manager, Task, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::builder().start_timeout(Duration::from_secs(60)).build()?;
+    /// manager.run(task_fn("cache", async |ctx| {
+    ///     ctx.cancelled().await; // never calls `set_ready`
+    ///     Ok(())
+    /// }).gating_readiness())?;
+    /// let error = manager.wait().await.unwrap_err();
+    /// assert_eq!(error.report().unwrap().cause().kind, CauseKind::StartTimeout);
+    /// assert_eq!(error.to_string(), "the start timed out: task `cache` is not ready");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn start_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.0.start = timeout.into().limit();
         self
     }
 
-    /// Lets only failures stop the group: a critical task's clean end leaves it running like an ephemeral one's. The
-    /// group still ends when all its work is done. Default: off, so that any end of a critical task stops the group.
+    /// Lets only failures stop the group. Default: off, so that any end of a critical task does.
+    ///
+    /// A critical task's clean end then leaves the group running, as an ephemeral one's does. The
+    /// group still ends when all its work is done. Use it for a batch of tasks of which each ends
+    /// at its own time, such as a pipeline's stages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{CauseKind, Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::builder().only_failures_stop().build()?;
+    /// manager.run(task_fn("read", async |_| Ok(())))?;
+    /// manager.run(task_fn("write", async |_| Ok(())))?;
+    /// let report = manager.wait().await?;
+    /// assert_eq!(report.cause().kind, CauseKind::Completed);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn only_failures_stop(mut self) -> Self {
         self.0.only_failures_stop = true;
         self
     }
 
-    /// Ends the process with this exit code if, within the total and 1 s, the report could not be made, or nobody has
-    /// taken it by a [`wait`](Manager::wait) nor dropped the manager: the last resort against code that blocks the
-    /// runtime, as such code also blocks the `main` that would take the report. So whoever asks for it has to wait, for
-    /// it comes after a clean shutdown as well. The names of those who are alive go to stderr. Should the exit block for
-    /// a second, in a handler that some library registered, the process aborts. Without a total it never comes.
-    /// Default: off.
+    /// Ends the process with this exit code if nothing has taken the report 1 s after the whole
+    /// budget. Default: off.
+    ///
+    /// It is the last resort against code that blocks the runtime, because such code also blocks
+    /// the `main` that would take the report and end the process. The report counts as taken when a
+    /// [`wait`](Manager::wait) has returned it or the manager was dropped. A program that sets this
+    /// therefore has to wait: the process ends after a clean shutdown as well if nothing takes its
+    /// report.
+    ///
+    /// The deadline thread ends the process, and writes the names of up to 20 tasks that are alive
+    /// to stderr before. If the exit itself blocks for a second, in an exit handler that some
+    /// library registered, the process aborts. Without a
+    /// [`shutdown_timeout`](Self::shutdown_timeout) there is no budget, and the process does not
+    /// end. On a paused clock it does not end either.
+    ///
+    /// # Examples
+    ///
+    /// A `main` that waits, and the exit code in case it cannot:
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # fn main() -> anyhow::Result<()> {
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// runtime.block_on(async {
+    ///     let manager = Manager::builder().hard_exit(70).build()?;
+    ///     manager.run(task_fn("worker", async |_| {
+    ///         // Code that blocked here would block `wait` too. The process would end with code 70
+    ///         // after 26 s of a shutdown: 25 s of budget, and 1 s.
+    ///         Ok(())
+    ///     }))?;
+    ///     manager.wait().await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn hard_exit(mut self, code: u8) -> Self {
         self.0.hard_exit = Some(code);
         self
     }
 
-    /// Leaves the process-wide panic hook alone. Reports then have the message of a panic but not its place. Default:
-    /// the first manager installs a hook that notes the place of panics in managed code, and then calls the hook that
-    /// was there before.
+    /// Leaves the process-wide panic hook alone. Default: off, so that panics are located.
+    ///
+    /// By default, the first manager of the process that is used within a runtime installs a hook
+    /// that notes the location and the backtrace of panics in managed code, and then calls the hook
+    /// that was there before. Without it, reports have the message of a panic but not its location.
+    /// Set it where something else in the process owns the hook. It has no effect once another
+    /// manager has installed the hook.
     pub fn without_panic_hook(mut self) -> Self {
         self.0.locates_panics = false;
         self
     }
 
-    /// Stops the group when this token is cancelled. The token is watched, on the manager's own runtime, and never
-    /// cancelled by the manager; where that runtime is gone before the group, it is looked at when a task is run.
-    /// Default: none.
+    /// Stops the group when this token is cancelled. Default: none.
+    ///
+    /// The group is stopped without a drain. The manager only watches the token and never cancels
+    /// it. It watches on its own runtime; if that runtime is gone before the group is, the token is
+    /// looked at when a task is run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{CauseKind, Manager, task_fn};
+    /// use tokio_util::sync::CancellationToken;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let token = CancellationToken::new();
+    /// let manager = Manager::builder().parent(token.clone()).build()?;
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// token.cancel();
+    /// let report = manager.wait().await?;
+    /// assert_eq!(report.cause().kind, CauseKind::Parent);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "token")]
     pub fn parent(mut self, token: tokio_util::sync::CancellationToken) -> Self {
         self.0.parent = Some(token);
         self
     }
 
-    /// Makes the manager. Outside of a Tokio runtime, it is tied to the runtime of its first use, and times that are
-    /// counted since it was made are counted from then.
+    /// Makes the manager, if the settings fit together.
+    ///
+    /// Outside of a Tokio runtime, it is tied to the runtime of its first use, and the times that
+    /// are counted since it was made are counted from then.
     ///
     /// # Errors
     ///
-    /// If the drain delay and the cleanup budget leave less than 100 ms of the total for stopping tasks, or if the total,
-    /// the drain delay, the cleanup budget, the short cleanup budget or the start timeout is over 100 years.
+    /// [`BuildError`], if [`shutdown_timeout`](Self::shutdown_timeout) does not exceed
+    /// [`drain_delay`](Self::drain_delay) plus [`cleanup_timeout`](Self::cleanup_timeout) by at
+    /// least 100 ms, or if any time is over 100 years.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::Manager;
+    ///
+    /// let builder = Manager::builder().shutdown_timeout(Duration::from_secs(5));
+    /// let error = builder.clone().build().unwrap_err(); // cleanups alone have 5 s
+    /// assert!(error.is_no_time_to_stop());
+    /// builder.cleanup_timeout(Duration::from_secs(1)).build()?;
+    /// # Ok::<(), task_manager::BuildError>(())
+    /// ```
     pub fn build(self) -> Result<Manager, BuildError> {
         let Budgets { total, drain, cleanup, short_cleanup } = self.0.budgets;
-        let longest = Duration::from_secs(100 * 365 * 24 * 3_600);
-        for (name, value, can_be_never) in [
-            ("total", total.limit(), true),
-            ("drain delay", Some(drain), false),
-            ("cleanup budget", Some(cleanup), false),
-            ("short cleanup budget", Some(short_cleanup), false),
-            ("start timeout", self.0.start, true),
+        for (setter, value, can_be_never) in [
+            ("shutdown_timeout", total.limit(), true),
+            ("drain_delay", Some(drain), false),
+            ("cleanup_timeout", Some(cleanup), false),
+            ("escalated_cleanup_timeout", Some(short_cleanup), false),
+            ("start_timeout", self.0.start, true),
         ] {
-            if value.is_some_and(|value| value > longest) {
-                return Err(BuildError(Problem::TooLong { name, can_be_never }));
+            if value.is_some_and(|value| value > LONGEST) {
+                return Err(BuildError(Problem::TooLong { setter, can_be_never }));
             }
         }
         if let Some(total) = total.limit()
@@ -139,23 +367,26 @@ impl ManagerBuilder {
     }
 }
 
-/// Why a manager could not be configured like that.
+/// Why [`build`](ManagerBuilder::build) made no manager of the settings.
+///
+/// `Display` names the setters, and the values that do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildError(Problem);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Problem {
     NoTimeToStop { total: Duration, drain: Duration, cleanup: Duration },
-    TooLong { name: &'static str, can_be_never: bool },
+    TooLong { setter: &'static str, can_be_never: bool },
 }
 
 impl BuildError {
-    /// Tells whether the total leaves less than 100 ms for stopping tasks.
+    /// Returns whether [`shutdown_timeout`](ManagerBuilder::shutdown_timeout) leaves less than 100
+    /// ms for stopping tasks.
     pub fn is_no_time_to_stop(&self) -> bool {
         matches!(self.0, Problem::NoTimeToStop { .. })
     }
 
-    /// Tells whether a time is over 100 years.
+    /// Returns whether one of the times is over 100 years.
     pub fn is_too_long(&self) -> bool {
         matches!(self.0, Problem::TooLong { .. })
     }
@@ -166,12 +397,14 @@ impl fmt::Display for BuildError {
         match &self.0 {
             Problem::NoTimeToStop { total, drain, cleanup } => write!(
                 f,
-                "the total of {total:?} must exceed the drain delay of {drain:?} and the cleanup budget of \
-                 {cleanup:?} by {SHORTEST_STOP:?} or more"
+                "`shutdown_timeout` of {total:?} must exceed `drain_delay` of {drain:?} plus \
+                 `cleanup_timeout` of {cleanup:?} by at least {SHORTEST_STOP:?}"
             ),
-            Problem::TooLong { name, can_be_never } => {
-                let never = if *can_be_never { "`Timeout::Never`, or " } else { "" };
-                write!(f, "the {name} is over 100 years: say {never}less")
+            Problem::TooLong { setter, can_be_never: true } => {
+                write!(f, "`{setter}` is over 100 years; use `Timeout::Never` or a shorter time")
+            }
+            Problem::TooLong { setter, can_be_never: false } => {
+                write!(f, "`{setter}` is over 100 years; use a shorter time")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A weak way to reach a manager.
+//! A weak handle to a manager.
 
 use std::{
     borrow::Cow,
@@ -20,9 +20,40 @@ use crate::{
     report::refused::{Reason, Refused},
 };
 
-/// Reaches a manager without owning it: cheap to clone, and harmless to keep in a task or a hook.
+/// Reaches a manager without owning it: cheap to clone, and safe to keep in a task, a cleanup or a
+/// request handler.
 ///
-/// Once the manager is dropped and its group has ended, everything is refused as after the end.
+/// [`Manager::handle`](crate::Manager::handle) returns one. A handle is weak: it keeps neither the
+/// manager nor its tasks alive, so a task that holds a handle to its own group closes no reference
+/// cycle. Once the manager has been dropped and its group has ended, a handle refuses everything as
+/// the manager does after its end.
+///
+/// # Examples
+///
+/// A task that runs other tasks of its group:
+///
+/// ```
+/// use task_manager::{Manager, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// let manager = Manager::new();
+/// let handle = manager.handle();
+/// manager.run_ephemeral(task_fn("scheduler", async move |_| {
+///     for number in 0..3 {
+///         let job = handle.run_ephemeral(task_fn("job", async move |ctx| {
+///             ctx.set_status(format!("job {number}"));
+///             Ok(())
+///         }))?;
+///         job.ended().await;
+///     }
+///     Ok(())
+/// }))?;
+/// let report = manager.wait().await?;
+/// assert_eq!(report.totals().completed, 4);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ManagerHandle(Weak<Shared>);
 
@@ -31,11 +62,12 @@ impl ManagerHandle {
         Self(Arc::downgrade(shared))
     }
 
-    /// Runs a critical task; see [`Manager::run`](crate::Manager::run).
+    /// Runs a critical task, as [`Manager::run`](crate::Manager::run) does.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Manager::run`](crate::Manager::run). If the manager no longer exists, the task is
+    /// refused as [too late](Refused::is_too_late).
     pub fn run<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
         match self.0.upgrade() {
             Some(shared) => shared.admit(task, Kind::Critical).map(TaskHandle::new),
@@ -43,11 +75,11 @@ impl ManagerHandle {
         }
     }
 
-    /// Runs an ephemeral task; see [`Manager::run_ephemeral`](crate::Manager::run_ephemeral).
+    /// Runs an ephemeral task, as [`Manager::run_ephemeral`](crate::Manager::run_ephemeral) does.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`run`](Self::run).
     pub fn run_ephemeral<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
         match self.0.upgrade() {
             Some(shared) => shared.admit(task, Kind::Ephemeral).map(TaskHandle::new),
@@ -55,11 +87,33 @@ impl ManagerHandle {
         }
     }
 
-    /// Registers a cleanup; see [`Manager::cleanup`](crate::Manager::cleanup).
+    /// Registers a cleanup, as [`Manager::cleanup`](crate::Manager::cleanup) does.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// [`Refused`], with the hook in it, once the report is made or if the manager no longer
+    /// exists.
+    ///
+    /// # Examples
+    ///
+    /// A task that registers the cleanup of what it has made:
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let handle = manager.handle();
+    /// manager.run(task_fn("connector", async move |_| {
+    ///     handle.cleanup("connection", async || Ok(()))?;
+    ///     Ok(())
+    /// }))?;
+    /// let report = manager.wait().await?;
+    /// assert_eq!(report.cleanups()[0].name, "connection");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cleanup<F, Fut>(
         &self,
         name: impl Into<Cow<'static, str>>,
@@ -75,22 +129,68 @@ impl ManagerHandle {
         }
     }
 
-    /// Asks the group to stop, and returns at once; does nothing if it no longer exists.
+    /// Requests the group to stop, and returns at once. It does nothing if the group no longer
+    /// exists.
+    ///
+    /// Unlike [`Context::request_stop`](task_core::Context::request_stop), it gives no reason: the
+    /// cause is [`Stopped`](CauseKind::Stopped).
     pub fn stop(&self) {
         if let Some(shared) = self.0.upgrade() {
             shared.trigger(CauseKind::Stopped, Trigger::Request);
         }
     }
 
-    /// Waits for the report; see [`Manager::wait`](crate::Manager::wait).
+    /// Waits until the group has ended, and returns the report, as
+    /// [`Manager::wait`](crate::Manager::wait) does.
+    ///
+    /// While it waits, it keeps the group's record alive, so the report is returned even if the
+    /// manager is dropped meanwhile. Once the manager is dropped and its group has ended, the
+    /// report may no longer be available.
     ///
     /// # Errors
     ///
-    /// As there; and [`is_gone`](ShutdownError::is_gone) if the manager no longer exists.
+    /// As [`Manager::wait`](crate::Manager::wait). If the manager no longer exists,
+    /// [`is_gone`](ShutdownError::is_gone) is true.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// This method is cancel safe: a later call returns the same result, as long as the manager
+    /// exists.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let handle = manager.handle();
+    /// manager.run(task_fn("worker", async |_| Ok(())))?;
+    /// let waiter = tokio::spawn(async move { handle.wait().await.map(|report| report.totals()) });
+    /// manager.wait().await?;
+    /// assert_eq!(waiter.await??.completed, 1); // the same report
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// From inside of the group, it is refused:
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let handle = manager.handle();
+    /// manager.run(task_fn("worker", async move |_| {
+    ///     assert!(handle.wait().await.unwrap_err().is_inside());
+    ///     Ok(())
+    /// }))?;
+    /// manager.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait(&self) -> Result<Report, ShutdownError> {
         match self.0.upgrade() {
             Some(shared) => shared.wait().await,
@@ -98,15 +198,16 @@ impl ManagerHandle {
         }
     }
 
-    /// Waits until every task that gates readiness is ready; see [`Manager::ready`](crate::Manager::ready).
+    /// Waits until every task that gates readiness is ready, as
+    /// [`Manager::ready`](crate::Manager::ready) does.
     ///
     /// # Errors
     ///
-    /// As there; a manager that no longer exists has ended.
+    /// As [`Manager::ready`](crate::Manager::ready). A manager that no longer exists has ended.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// This method is cancel safe.
     pub async fn ready(&self) -> Result<(), NotReadyError> {
         match self.0.upgrade() {
             Some(shared) => shared.ready().await,
@@ -114,7 +215,7 @@ impl ManagerHandle {
         }
     }
 
-    /// Returns the view of the group; `None` once it no longer exists.
+    /// Returns the read-only view of the group; `None` if it no longer exists.
     pub fn group(&self) -> Option<Group> {
         self.0.upgrade().map(|shared| view::group(&shared))
     }

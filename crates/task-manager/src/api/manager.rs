@@ -21,12 +21,46 @@ use crate::{
 
 /// Owns a group of tasks, from the first [`run`](Self::run) to the [`Report`].
 ///
-/// It is not `Clone`: dropping it stops the group. [`handle`](Self::handle) gives a weak way to reach it, which tasks
-/// and hooks may keep.
+/// A manager runs tasks, stops all of them when one ends or a stop is requested, waits for them,
+/// runs the cleanups, and reports how it went. The [crate documentation](crate) describes the
+/// shutdown step by step.
+///
+/// All methods take `&self` and can be called from any thread, within a Tokio runtime or outside of
+/// one, also while the group stops. None but the `async` ones waits for anything.
+///
+/// # Ownership
+///
+/// A manager is deliberately not `Clone`: it is the one owner of its group. Dropping it stops the
+/// group, without a drain: the shutdown proceeds on the runtime, within its deadlines, and only a
+/// `wait` of a handle still returns its report. [`handle`](Self::handle) returns a weak handle,
+/// cheap to clone, which tasks and cleanups can keep without keeping the group alive.
+///
+/// # Runtimes
+///
+/// A manager belongs to the runtime in which it is made, or, if it is made outside of any, to the
+/// runtime of its first use. Its timers and cleanups run there. Tasks are spawned on the runtime
+/// that the caller of [`run`](Self::run) is in, so the tasks of one group may run on several
+/// runtimes, and [`wait`](Self::wait) may be polled on any. Every runtime needs its time driver
+/// (`enable_time` or `enable_all`).
+///
+/// If a runtime is shut down under its tasks, they end at once, as failures
+/// ([`FailureKind::RuntimeGone`](crate::FailureKind::RuntimeGone)), and the shutdown that they
+/// cause still ends.
+///
+/// # Comparison
+///
+/// A Tokio `JoinSet` collects return values, aborts its tasks when it is dropped, and leaves the
+/// order of stopping, deadlines and names to its owner. A `TaskTracker` with a `CancellationToken`
+/// only waits until all tasks have ended. Use those where a function fans work out and collects it
+/// again; use a manager for what a service consists of.
+///
+/// # Examples
 ///
 /// ```
-/// # use task_manager::{Manager, task_fn};
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> anyhow::Result<()> {
+/// use task_manager::{Manager, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
 /// let manager = Manager::new();
 /// manager.cleanup("database", async || Ok(()))?;
 /// manager.run(task_fn("worker", async |ctx| {
@@ -38,8 +72,32 @@ use crate::{
 ///     Ok(())
 /// }))?;
 /// let report = manager.wait().await?;
+/// assert_eq!(report.cause().to_string(), "the example is over (task `job`)");
 /// assert_eq!(report.cleanups()[0].name, "database");
-/// # Ok(()) }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A failure ends the group, and `wait` returns it:
+///
+/// ```
+/// use anyhow::Context as _;
+/// use task_manager::{Manager, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// let manager = Manager::new();
+/// manager.run(task_fn("consumer", async |_| {
+///     Err(std::io::Error::other("no broker")).context("reading orders")
+/// }))?;
+/// let error = manager.wait().await.unwrap_err();
+/// assert_eq!(error.to_string(), "task `consumer` failed");
+/// assert_eq!(
+///     format!("{:#}", anyhow::Error::new(error)),
+///     "task `consumer` failed: reading orders: no broker",
+/// );
+/// # Ok(())
+/// # }
 /// ```
 #[must_use = "dropping a manager stops its group; keep it and `wait`"]
 pub struct Manager {
@@ -47,14 +105,33 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// Makes a manager with the defaults that [`ManagerBuilder`] states. Outside of a Tokio runtime, it is tied to the
-    /// runtime of its first use, and times that are counted since it was made are counted from then; dropped before, it
+    /// Makes a manager with the defaults that [`ManagerBuilder`] states: named `manager`, no drain,
+    /// 25 s for a shutdown, 5 s of which for cleanups.
+    ///
+    /// Outside of a Tokio runtime, the manager is tied to the runtime of its first use, and the
+    /// times that are counted since it was made are counted from then. If it is dropped before, it
     /// runs nothing, cleanups included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new(); // outside of a runtime
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// runtime.block_on(async {
+    ///     manager.run_ephemeral(task_fn("job", async |_| Ok(())))?;
+    ///     manager.wait().await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn new() -> Self {
         Self::from_shared(Shared::new(Settings::default()))
     }
 
-    /// Configures a manager.
+    /// Returns a builder, to configure a manager before it is made.
     pub fn builder() -> ManagerBuilder {
         ManagerBuilder::new()
     }
@@ -63,40 +140,137 @@ impl Manager {
         Self { shared }
     }
 
-    /// Runs a critical task: any end of it, clean or not, stops the group; see
-    /// [`only_failures_stop`](ManagerBuilder::only_failures_stop) for the other policy.
+    /// Runs a critical task: any end of it, clean or not, stops the group.
     ///
-    /// The task is spawned on the caller's runtime, or on the manager's for a caller outside of any. It may be called
-    /// from anywhere at any time, tasks of this group included; while the group drains, tasks are still admitted, and
-    /// while it stops, those of phases that are not stopped yet.
+    /// The policy for clean ends is a setting of the group:
+    /// [`only_failures_stop`](ManagerBuilder::only_failures_stop) lets the group go on after them.
+    /// For a task that may end while the others go on, use [`run_ephemeral`](Self::run_ephemeral).
+    ///
+    /// The task is spawned before this call returns: on the caller's runtime, or on the manager's
+    /// if the caller is outside of any. Its name, phase and gate are asked for once, on the calling
+    /// thread.
+    ///
+    /// It may be called at any time and from anywhere, also by a task of this group, through a
+    /// [`ManagerHandle`]. While the group drains, tasks are admitted; while it stops, those of
+    /// phases that have not been stopped yet. Such a task shares the time that its phase has left.
+    /// Admission and shutdown exclude each other: a task is either a full part of the shutdown, or
+    /// handed back.
+    ///
+    /// The returned handle can be dropped; the task goes on.
     ///
     /// # Errors
     ///
-    /// [`Refused`], with the task in it, if its phase is stopped already or cleanups have begun, if there is no
-    /// Tokio runtime with a time driver, if asking the task for its name, phase or gate panics, or if the system
-    /// refuses the process its first thread for deadlines.
+    /// [`Refused`], with the task in it, which was not polled:
+    ///
+    /// - if its phase has been stopped, or cleanups have begun
+    ///   ([`is_too_late`](Refused::is_too_late));
+    /// - if there is no Tokio runtime with a time driver
+    ///   ([`is_no_runtime`](Refused::is_no_runtime));
+    /// - if the system refuses the process its first thread for deadlines
+    ///   ([`is_no_thread`](Refused::is_no_thread));
+    /// - if asking the task for its name, phase or gate panics
+    ///   ([`is_panicked`](Refused::is_panicked)).
+    ///
+    /// # Panics
+    ///
+    /// Does not panic. A panic of the task is an outcome of the task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, Outcome, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let worker = manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// manager.run(task_fn("reader", async |_| Ok(())))?; // its end stops the worker
+    /// manager.wait().await?;
+    /// assert_eq!(worker.outcome(), Some(Outcome::Completed));
+    ///
+    /// let refused = manager.run(task_fn("late", async |_| Ok(()))).unwrap_err();
+    /// assert!(refused.is_too_late());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn run<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
         self.shared.admit(task, Kind::Critical).map(TaskHandle::new)
     }
 
-    /// Runs an ephemeral task: a clean end of it is fine, a failure stops the group. Otherwise as [`run`](Self::run).
+    /// Runs an ephemeral task: a clean end of it leaves the group running, a failure stops the
+    /// group.
+    ///
+    /// It differs from [`run`](Self::run) in that alone. An ephemeral task that has ended cleanly
+    /// leaves nothing behind but counts, so a group can run any number of them in its life.
+    ///
+    /// A group of ephemeral tasks alone ends when all of them have ended, once something
+    /// [waits](Self::wait).
     ///
     /// # Errors
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// Jobs that run side by side, and stop each other at the first failure:
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// for shard in 0..4 {
+    ///     manager.run_ephemeral(task_fn("import", async move |ctx| {
+    ///         ctx.set_status(format!("importing shard {shard}"));
+    ///         Ok(())
+    ///     }))?;
+    /// }
+    /// let report = manager.wait().await?;
+    /// assert_eq!(report.totals().completed, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn run_ephemeral<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
         self.shared.admit(task, Kind::Ephemeral).map(TaskHandle::new)
     }
 
-    /// Registers a hook that runs after all tasks have ended or were given up.
+    /// Registers a hook that runs after all tasks have ended or were abandoned.
     ///
-    /// Hooks run one by one, the last one registered first, each with a fair share of what is left of the budget. One
-    /// that fails, panics or takes too long is reported, and the next one runs. One registered while hooks run, runs
-    /// next.
+    /// Hooks run on the manager's runtime, one at a time, the last registered first, and at most
+    /// once. Each gets an equal share of what is left of
+    /// [`cleanup_timeout`](ManagerBuilder::cleanup_timeout): of three hooks and 5 s, the first has
+    /// 1.67 s, and what it does not use is left to the others. At the end of its share a hook is
+    /// aborted, and abandoned if that does not succeed. One that fails, panics or takes too long is
+    /// a failure in the report, and the next one runs. One for which no time is left is not run,
+    /// and reported as such.
+    ///
+    /// A hook that is registered while hooks run is the next to run. Hooks run after every
+    /// shutdown, however it began, also one that [`setup_failed`](Self::setup_failed) began.
     ///
     /// # Errors
     ///
     /// [`Refused`], with the hook in it, once the report is made.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::Manager;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.cleanup("pool", async || Ok(()))?;
+    /// manager.cleanup("exporter", async || Ok(()))?; // uses the pool, so it is closed before it
+    /// let report = manager.shutdown().await?;
+    /// let order: Vec<_> = report.cleanups().iter().map(|cleanup| &*cleanup.name).collect();
+    /// assert_eq!(order, ["exporter", "pool"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cleanup<F, Fut>(
         &self,
         name: impl Into<Cow<'static, str>>,
@@ -109,73 +283,215 @@ impl Manager {
         self.shared.add_hook(name.into(), hook)
     }
 
-    /// Asks the group to stop, and returns at once. The shutdown proceeds whether or not anybody waits.
+    /// Requests the group to stop, and returns at once.
+    ///
+    /// It begins the shutdown, with its drain; if one has begun already, the request is recorded in
+    /// [`later_triggers`](Report::later_triggers) and changes nothing. The shutdown proceeds
+    /// whether or not anything waits for it. After the end of the group it does nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{CauseKind, Manager, Step, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// manager.stop();
+    /// assert_ne!(manager.group().step(), Step::Running);
+    /// let report = manager.wait().await?;
+    /// assert_eq!(report.cause().kind, CauseKind::Stopped);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop(&self) {
         self.shared.trigger(CauseKind::Stopped, Trigger::Request);
     }
 
     /// Waits until the group has ended, and returns the report.
     ///
-    /// The group ends when something stops it, or, from the first poll of a `wait` on, when all its work is done:
-    /// when nothing but support tasks is left if there ever were others, or else nothing at all. Any number of callers
-    /// may wait, at any time, on any runtime; all get the same result.
+    /// The group ends when something stops it, or when its work is done. That is judged from the
+    /// first poll of a `wait` on: the work is done when only tasks of
+    /// [`Phase::SUPPORT`](task_core::Phase::SUPPORT) or above are left, or, if there never were
+    /// others, when no task is left. The first poll also makes the group's
+    /// [readiness](Group::readiness) possible.
+    ///
+    /// Any number of callers may wait, at any time and on any runtime, also after the end; all get
+    /// the same result. When it returns, no task of the group is alive, except those that the
+    /// report names as abandoned.
     ///
     /// # Errors
     ///
-    /// [`ShutdownError`] if anything went wrong, with the report in it; at once if called from inside of this group
-    /// ([`is_inside`](ShutdownError::is_inside)), and for a manager that was not used within a runtime before also
-    /// outside of any ([`is_no_runtime`](ShutdownError::is_no_runtime)), or if the system refuses the process its first
-    /// thread for deadlines ([`is_no_thread`](ShutdownError::is_no_thread)).
+    /// [`ShutdownError`], with the report in it, if anything went wrong. The wait itself is
+    /// refused, with no report:
+    ///
+    /// - at the first poll, if the calling code is part of this group, where it would wait for
+    ///   itself: a task, a blocking task's thread or a cleanup of this manager or of one nested in
+    ///   it; or later, as soon as the caller's group is nested in this one
+    ///   ([`is_inside`](ShutdownError::is_inside));
+    /// - if the manager was not used within a Tokio runtime with a time driver before, nor is now
+    ///   ([`is_no_runtime`](ShutdownError::is_no_runtime));
+    /// - if the system refuses the process its first thread for deadlines
+    ///   ([`is_no_thread`](ShutdownError::is_no_thread)).
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the shutdown does not depend on it, and a later call gives the same result.
+    /// This method is cancel safe. The shutdown does not depend on it, and a later call returns the
+    /// same result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// tokio::select! {
+    ///     result = manager.wait() => { result?; }
+    ///     () = async { /* a signal */ } => manager.stop(),
+    /// }
+    /// let report = manager.wait().await?; // the first wait was dropped: no harm done
+    /// assert!(report.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn wait(&self) -> Result<Report, ShutdownError> {
         self.shared.wait().await
     }
 
-    /// Stops the group and waits for it: [`stop`](Self::stop) and [`wait`](Self::wait).
+    /// Stops the group and waits for it: [`stop`](Self::stop), then [`wait`](Self::wait).
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait). From inside, the group is stopped, and the wait refused.
+    /// As [`wait`](Self::wait). Called from inside, it stops the group, and the wait is refused.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: once polled, the group is stopped, and a later `wait` gives the same result.
+    /// This method is cancel safe. Once it was polled, the group is stopped, and a later `wait`
+    /// returns the same result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// let report = manager.shutdown().await?;
+    /// assert_eq!(report.totals().completed, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn shutdown(&self) -> Result<Report, ShutdownError> {
         self.stop();
         self.wait().await
     }
 
-    /// Waits until every task that gates readiness is ready. It looks at those that were run by then, so with none it
-    /// resolves at once, and it needs nobody who [waits](Self::wait), without whom the group's
-    /// [readiness](Group::readiness) stays false.
+    /// Waits until every task that gates readiness is ready.
+    ///
+    /// It considers the gating tasks that have been run by then, so with none it resolves at once.
+    /// It does not need a [`wait`](Self::wait); the group's own [readiness](Group::readiness) does,
+    /// and stays false until one is polled.
     ///
     /// # Errors
     ///
-    /// [`NotReadyError`] if one of them ended first, which it names, or if the group is shutting down.
+    /// [`NotReadyError`] if a gating task ended first, which the error names, or if the group is
+    /// shutting down.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// This method is cancel safe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, Task, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let cache = task_fn("cache", async |_| anyhow::bail!("the snapshot is missing"));
+    /// manager.run(cache.gating_readiness())?;
+    /// let error = manager.ready().await.unwrap_err();
+    /// assert_eq!(error.task(), Some("cache"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn ready(&self) -> Result<(), NotReadyError> {
         self.shared.ready().await
     }
 
-    /// Stops the group because the service could not be set up. `error` is a failure, the root unless something failed
-    /// before, and [`Report::exit_code`] says so unless something else had begun the shutdown. After the end it is only
-    /// logged. For entry points; tasks return their errors.
+    /// Stops the group because the service could not be set up.
+    ///
+    /// `error` becomes a failure, and the root unless something failed before. If it begins the
+    /// shutdown, [`Report::exit_code`] is 3. The tasks that were run are stopped, and the cleanups
+    /// that were registered run, as in any shutdown. After the end of the group, `error` is only
+    /// logged.
+    ///
+    /// Entry points call it; tasks return their errors instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::Manager;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let manager = Manager::new();
+    /// if let Err(error) = "not a number".parse::<u16>() {
+    ///     manager.setup_failed(error);
+    /// }
+    /// let error = manager.wait().await.unwrap_err();
+    /// assert_eq!(error.to_string(), "the setup failed");
+    /// assert_eq!(error.exit_code(), 3);
+    /// # }
+    /// ```
     pub fn setup_failed(&self, error: impl Into<anyhow::Error>) {
         self.shared.setup_failed(error.into());
     }
 
-    /// Returns a weak, cloneable way to reach this manager.
+    /// Returns a weak handle to this manager, cheap to clone.
     pub fn handle(&self) -> ManagerHandle {
         ManagerHandle::new(&self.shared)
     }
 
-    /// Returns the read-only view of the group.
+    /// Returns the read-only view of the group: its step, its readiness, every task.
+    ///
+    /// The view keeps the group's record alive, not its tasks, and can be read after the end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, Step, TaskState, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// let snapshot = manager.group().snapshot();
+    /// assert_eq!(snapshot.step, Step::Running);
+    /// assert_eq!(snapshot.tasks[0].state, TaskState::Running);
+    /// # manager.shutdown().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn group(&self) -> Group {
         view::group(&self.shared)
     }

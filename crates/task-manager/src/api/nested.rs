@@ -1,4 +1,4 @@
-//! A manager as a task of another, and the parent token.
+//! A manager as a task of another.
 
 use std::{borrow::Cow, future::poll_fn, pin::pin, task::Poll, time::Duration};
 
@@ -12,8 +12,83 @@ use crate::{
 
 /// A manager as a task of another: what [`Manager::into_task`] returns.
 ///
-/// `Manager` itself is no `Task`: the trait's `run(self)` would hide the manager's own `run(&self)` wherever the trait
-/// is in scope.
+/// The group of the manager that runs it is the **outer** group, its own the **nested** one. The
+/// task's name is the nested manager's name. Setters of [`Task`] apply as to any task:
+/// `into_task().in_phase(Phase::INGRESS)`.
+///
+/// # How the nested group follows the outer one
+///
+/// It follows through its task's [`Context`], as any task does:
+///
+/// | the outer group | the nested group |
+/// |---|---|
+/// | drains | drains as well, for as long as the outer group does; its own drain delay is for its own triggers |
+/// | stops the task | stops, phase by phase, within the smaller of its own `shutdown_timeout` and what [`Context::remaining`] returns |
+/// | aborts the task, because of its deadline or an escalation | is escalated: its tasks are aborted, its cleanups have the short time |
+/// | drops the task's future with its runtime | the same |
+///
+/// Until the task is stopped, nothing of the nested group is due, however long the outer group's
+/// drain and the phases before it take. The task ends when the nested group has ended, and not
+/// before, also if its future was dropped.
+///
+/// A shutdown that begins in the nested group is an end of the task: if the task is critical, the
+/// outer group stops with it.
+///
+/// # Readiness
+///
+/// The nested group's readiness is the task's. With [`gating_readiness`](Task::gating_readiness),
+/// the outer group's readiness waits for it.
+///
+/// # Failures
+///
+/// Each failure of the nested group enters the outer report once, under the path of its name:
+/// `ingest/consumer` is the task `consumer` of the manager `ingest`. The nested group returns them
+/// in its error. If the task is abandoned before it returned, the outer report names what is alive
+/// inside the nested group at that instant.
+///
+/// # Limits
+///
+/// - The nested group hears of the outer one when its task is polled. With every worker of the
+///   runtime blocked, the outer group abandons the task on time and its report still names what is
+///   alive inside, but the nested group itself hears nothing until the task is polled again.
+/// - Of the time that the outer group leaves, up to a quarter is kept for the nested group's
+///   cleanups, and a little for its own report. The time of the innermost tasks thus shrinks with
+///   each level: with the default of 25 s, a few levels have time to end in order.
+/// - Nesting deeper than 100 levels is refused: the task fails with an error that names the limit,
+///   and its group is stopped.
+/// - Code inside the nested group cannot wait for the outer one: `wait` refuses that at its first
+///   poll, or as soon as the group is nested ([`is_inside`](crate::ShutdownError::is_inside)).
+/// - A task that was asked to stop alone, before the outer shutdown, keeps the time that it had
+///   then. The outer group's deadline still ends it, by an abort.
+///
+/// # Why `Manager` is no `Task`
+///
+/// The trait's `run(self)` would hide the manager's own `run(&self)` wherever the trait is in
+/// scope.
+///
+/// # Examples
+///
+/// ```
+/// use task_manager::{Manager, Task, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// let ingest = Manager::builder().name("ingest").build()?;
+/// ingest.run(task_fn("consumer", async |ctx| {
+///     ctx.set_ready(true);
+///     ctx.cancelled().await;
+///     anyhow::bail!("offsets were not committed")
+/// }).gating_readiness())?;
+/// ingest.cleanup("offsets", async || Ok(()))?; // runs when the nested group has stopped
+///
+/// let service = Manager::new();
+/// service.run(ingest.into_task().gating_readiness())?;
+/// service.ready().await?; // `consumer` is ready, hence `ingest` is
+/// let error = service.shutdown().await.unwrap_err();
+/// assert_eq!(error.to_string(), "task `ingest/consumer` failed");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct Nested(Manager);
@@ -21,20 +96,10 @@ pub struct Nested(Manager);
 impl Manager {
     /// Makes a task of this manager, to run under another: a group within a group.
     ///
-    /// The outer group's drain or stop is this one's trigger, and this one drains for as long as the outer one does; its
-    /// own drain delay is for its own triggers. Until the outer group stops the task nothing of it is due, however long
-    /// the drain and the phases before it take; from then on its budget is the smaller of its own and the time that the
-    /// task has left; its readiness is the task's, for which `gating_readiness()` makes the outer group wait. Its failures
-    /// enter the outer report once each, with the path `ingest/consumer`: this manager's name, then its task's. If the outer group is told to hurry, so is this
-    /// one once it is stopped; if it aborts the task, too, and the task has ended when the group has. The task's name is
-    /// the manager's.
-    ///
-    /// From the task's first poll on, the outer group reaches this one without the runtime: with every worker blocked
-    /// it is stopped, aborted and given up in time all the same, and the outer report names who is stuck in it.
-    /// Before that poll, the outer group does not know of it, and names the task alone.
-    ///
-    /// Up to a quarter of the time that the outer group leaves is kept for this one's cleanups, so deep down what is left
-    /// halves about every other level: with 25 s, groups within groups within groups have time to end, a hundred levels have not.
+    /// It gives a subsystem its own phases, cleanups, budgets and failure policy, while the outer
+    /// group sees one task. [`Nested`] describes how the two groups work together. A
+    /// [`ManagerHandle`](crate::ManagerHandle) made before remains valid, to run tasks in the
+    /// nested group.
     pub fn into_task(self) -> Nested {
         Nested(self)
     }

@@ -1,4 +1,4 @@
-//! A hold on one running task.
+//! A handle to one task.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -6,7 +6,34 @@ use task_core::{Outcome, TaskId, TaskInfo, scope::Stage};
 
 use crate::{group::entry::Entry, group::log::Event};
 
-/// Names one task of a group: to stop it alone, or to wait for its end. Dropping it changes nothing.
+/// Refers to one task of a group, to stop it alone or to wait for its end.
+///
+/// [`Manager::run`](crate::Manager::run) and
+/// [`Manager::run_ephemeral`](crate::Manager::run_ephemeral) return it. It is cheap to clone.
+/// Dropping it changes nothing: unlike a Tokio `JoinHandle` it does not carry the task's result,
+/// which belongs to the group. A failure is in the [`Report`](crate::Report).
+///
+/// A handle keeps the group's record alive, not its tasks, and remains valid after the task has
+/// ended.
+///
+/// # Examples
+///
+/// ```
+/// use task_manager::{Manager, Outcome, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// let manager = Manager::new();
+/// let tail = manager.run_ephemeral(task_fn("tail", async |ctx| {
+///     ctx.cancelled().await;
+///     Ok(())
+/// }))?;
+/// tail.stop(); // this task alone
+/// assert_eq!(tail.ended().await, Outcome::Completed);
+/// # manager.shutdown().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct TaskHandle(Arc<Entry>);
 
@@ -20,19 +47,65 @@ impl TaskHandle {
         self.0.name.clone()
     }
 
-    /// Returns what tells this task from others of the same name.
+    /// Returns the task's number within its group, which distinguishes tasks of one name. Log
+    /// events and the report have it as well.
     pub fn id(&self) -> TaskId {
         self.0.id
     }
 
-    /// Returns how the task ended; `None` while it is alive and not given up.
+    /// Returns how the task ended; `None` while it is alive and has not been abandoned.
+    ///
+    /// It never changes once it is `Some`. A task that ends after it was abandoned stays
+    /// [`Abandoned`](Outcome::Abandoned).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, Outcome, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let job = manager.run_ephemeral(task_fn("job", async |_| Ok(())))?;
+    /// assert_eq!(job.outcome(), None);
+    /// manager.wait().await?;
+    /// assert_eq!(job.outcome(), Some(Outcome::Completed));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn outcome(&self) -> Option<Outcome> {
         self.0.outcome()
     }
 
-    /// Returns the task's state as the group's view shows it. Of a task that has ended it is
-    /// [`Ended`](task_core::TaskState::Ended), unless that was given up before, and the times go on counting: the time of the end is in the report, if the
-    /// task is.
+    /// Returns the task's state as the group's view shows it: phase, uptime, status, restarts.
+    ///
+    /// The view drops tasks that have ended; this handle still shows them, as
+    /// [`Ended`](task_core::TaskState::Ended), or as [`Abandoned`](task_core::TaskState::Abandoned)
+    /// if they were abandoned before. Their times keep counting; the instant of the end is in the
+    /// report, if the task is listed there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, Phase, TaskState, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let worker = manager.run(task_fn("worker", async |ctx| {
+    ///     ctx.set_status("idle");
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// # tokio::task::yield_now().await;
+    /// let info = worker.info();
+    /// assert_eq!((info.phase, info.state), (Phase::WORK, TaskState::Running));
+    /// assert_eq!(info.status.as_deref(), Some("idle"));
+    /// manager.shutdown().await?;
+    /// assert_eq!(worker.info().state, TaskState::Ended);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn info(&self) -> TaskInfo {
         let Self(entry) = self;
         let mut info = entry.info(entry.shared.now());
@@ -40,8 +113,15 @@ impl TaskHandle {
         info
     }
 
-    /// Asks this one task to end, and returns at once. It has no deadline of its own. If the task is critical, its
-    /// end stops the group, as any end of it does (unless only failures do): tasks that come and go are ephemeral.
+    /// Requests this one task to end, and returns at once.
+    ///
+    /// Its [`Context::cancelled`](task_core::Context::cancelled) resolves. It has no deadline of
+    /// its own: a task that ignores the request runs on until its group is shut down. A second call
+    /// does nothing.
+    ///
+    /// If the task is critical, its end stops the group, as any end of it does (unless [only
+    /// failures do](crate::ManagerBuilder::only_failures_stop)). Tasks that come and go are
+    /// ephemeral.
     pub fn stop(&self) {
         let Self(entry) = self;
         let is_first = entry.stage.get() < Stage::Cancelled;
@@ -51,12 +131,40 @@ impl TaskHandle {
         }
     }
 
-    /// Waits until the task has ended, or was given up, and returns how. A task that waits for its own end thus waits
-    /// until it is given up: without a shutdown for ever.
+    /// Waits until the task has ended or was abandoned, and returns its outcome.
+    ///
+    /// When it returns anything but [`Abandoned`](Outcome::Abandoned), the task's future has been
+    /// dropped and its last [`Hold`](task_core::Hold) is released. Any number of callers may wait.
+    ///
+    /// A task that waits for its own end waits until a shutdown aborts it. Without a shutdown, it
+    /// waits forever.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: it can be dropped and called again at any time, by any number of callers.
+    /// This method is cancel safe: it can be dropped and called again at any time.
+    ///
+    /// # Examples
+    ///
+    /// A job whose result goes through a channel, and whose failure is seen by its outcome:
+    ///
+    /// ```
+    /// use task_manager::{Manager, Outcome, task_fn};
+    /// use tokio::sync::oneshot;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let (sender, receiver) = oneshot::channel();
+    /// let job = manager.run_ephemeral(task_fn("sum", async move |_| {
+    ///     let _ = sender.send((1..=10).sum::<u32>());
+    ///     Ok(())
+    /// }))?;
+    /// assert_eq!(job.ended().await, Outcome::Completed);
+    /// assert_eq!(receiver.await?, 55);
+    /// # manager.wait().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn ended(&self) -> Outcome {
         self.0.stage.reached(Stage::Ended).await;
         // Set before the stage is, in every case.

@@ -6,52 +6,80 @@ use task_core::{Outcome, TaskId};
 
 use crate::report::label::Repeated;
 
-/// What began a shutdown, or would have, had another cause not been there first.
+/// What began a shutdown, or would have begun it, had it not begun already.
+///
+/// [`Report::cause`](crate::Report::cause) is the first,
+/// [`Report::later_triggers`](crate::Report::later_triggers) has the others. `Display` is the text
+/// that the log and the report show, such as ``task `consumer` failed``.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Cause {
     /// What happened.
     pub kind: CauseKind,
-    /// When, as time since the manager was made.
+    /// When it happened, as time since the manager was made.
     pub at: Duration,
 }
 
 /// The kinds of [`Cause`].
+///
+/// # Examples
+///
+/// ```
+/// use task_manager::{CauseKind, Manager, Outcome, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// let manager = Manager::new();
+/// manager.run(task_fn("import", async |_| Ok(())))?;
+/// let report = manager.wait().await?;
+/// match &report.cause().kind {
+///     CauseKind::TaskEnded { task, outcome, .. } => {
+///         assert_eq!((task.as_str(), *outcome), ("import", Outcome::Completed));
+///     }
+///     other => panic!("{other}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CauseKind {
-    /// A task ended and thereby stopped the group: a critical one in any way, an ephemeral one uncleanly, as does any
-    /// where [only failures stop](crate::ManagerBuilder::only_failures_stop).
+    /// A task ended, and its end stopped the group: any end of a critical task, or an unclean end
+    /// of an ephemeral one. Where [only failures stop](crate::ManagerBuilder::only_failures_stop),
+    /// it is an unclean end in either case.
     TaskEnded {
         /// The task's name.
         task: String,
-        /// Which admission it was.
+        /// The task's number within its group.
         id: TaskId,
         /// How it ended.
         outcome: Outcome,
-        /// Whether it had been asked to end, as by [`TaskHandle::stop`](crate::TaskHandle::stop).
+        /// Whether it had been requested to end, as by
+        /// [`TaskHandle::stop`](crate::TaskHandle::stop).
         was_asked: bool,
     },
-    /// Somebody called `stop` or `shutdown`.
+    /// `stop` or `shutdown` was called on the manager, or `stop` on a handle.
     Stopped,
-    /// A task asked for it, such as the signal task.
+    /// A task requested it with [`Context::request_stop`](task_core::Context::request_stop), or
+    /// with [`Context::escalate`](task_core::Context::escalate), whose reason is
+    /// `shutdown escalated`.
     RequestedBy {
         /// The task's name.
         task: String,
-        /// Which admission it is.
+        /// The task's number within its group.
         id: TaskId,
-        /// Its reason.
+        /// The reason that the task gave.
         reason: Cow<'static, str>,
     },
-    /// The parent token was cancelled, or the manager that this one is a task of drained or stopped it.
+    /// The parent token was cancelled, or the outer group of this nested one drained or stopped.
     Parent,
-    /// The manager was dropped.
+    /// The manager was dropped before its group had ended.
     Dropped,
-    /// The service failed to set up.
+    /// The service could not be set up: [`Manager::setup_failed`](crate::Manager::setup_failed).
     SetupFailed,
-    /// The group was not ready within the start timeout.
+    /// The group was not ready within its [`start_timeout`](crate::ManagerBuilder::start_timeout).
     StartTimeout,
-    /// All the work was done.
+    /// All work was done: only support tasks were left, or no task.
     Completed,
 }
 
@@ -64,7 +92,7 @@ impl CauseKind {
         Self::RequestedBy { task: String::from(task), id, reason }
     }
 
-    /// Returns the text of the cause, with repeated names told apart.
+    /// Returns the text of the cause; repeated names are followed by the id.
     pub(crate) fn text(&self, repeated: &Repeated) -> String {
         match self {
             Self::TaskEnded { task, id, outcome, .. } => {

@@ -11,7 +11,7 @@ pub(crate) enum End {
     Failed(anyhow::Error),
     Panicked(Panic),
     Aborted,
-    /// Unclean, and recorded already: the future ended while somebody held the task.
+    /// Unclean, and recorded already: the future ended while a hold was kept.
     Recorded(Outcome),
 }
 
@@ -27,7 +27,8 @@ impl End {
         }
     }
 
-    /// Says what went wrong. Runs the error's `Display`, so never under the lock.
+    /// Returns what went wrong. It runs the error's `Display`, so never under the lock (invariant
+    /// 9).
     pub(crate) fn detail(&self) -> Option<String> {
         match self {
             Self::Failed(error) => Some(display(error)),

@@ -1,14 +1,42 @@
-//! Why a wait did not give a clean report.
+//! Why a wait returned no clean report.
 
 use std::{error::Error, fmt};
 
 use crate::{report::Report, report::failure::Failure, report::refused::Reason};
 
-/// Why [`wait`](crate::Manager::wait) did not give a clean report.
+/// Why [`wait`](crate::Manager::wait) returned no clean report.
 ///
-/// `Display` names the root cause and how many failures there are beside it; `source()` is the root error itself, so
-/// that `{:#}` under `anyhow` and downcasts work through it; `Debug` shows the whole report, backtraces
-/// included.
+/// Either something went wrong in the group, and [`report`](Self::report) is `Some`; or the wait
+/// itself was refused, and one of [`is_inside`](Self::is_inside),
+/// [`is_no_runtime`](Self::is_no_runtime), [`is_no_thread`](Self::is_no_thread) and
+/// [`is_gone`](Self::is_gone) is true. It is cheap to clone.
+///
+/// # Format
+///
+/// `Display` is one line: the root, and how many failures there are beside it. `source()` is the
+/// root's error, so `{:#}` under `anyhow` shows its causes, and downcasts work through it. `Debug`
+/// shows the whole report with the backtraces that were captured, for a `main` that returns the
+/// error.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use task_manager::{Manager, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = Manager::new();
+/// manager.run(task_fn("server", async |_| {
+///     Err(io::Error::from(io::ErrorKind::AddrInUse).into())
+/// })).unwrap();
+/// let error = manager.wait().await.unwrap_err();
+/// assert_eq!(error.to_string(), "task `server` failed");
+/// let io = error.downcast_ref::<io::Error>().unwrap();
+/// assert_eq!(io.kind(), io::ErrorKind::AddrInUse);
+/// assert_eq!(error.exit_code(), 1);
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ShutdownError(Kind);
 
@@ -37,7 +65,7 @@ impl ShutdownError {
         Self(Kind::Gone)
     }
 
-    /// Returns the report: `None` if the wait itself was refused.
+    /// Returns the report; `None` if the wait itself was refused.
     pub fn report(&self) -> Option<&Report> {
         match &self.0 {
             Kind::Failed(report) => Some(report),
@@ -45,34 +73,41 @@ impl ShutdownError {
         }
     }
 
-    /// Returns the root, which is the failure that came first: `None` if the wait itself was refused.
+    /// Returns the root, which is the failure that came first; `None` if the wait itself was
+    /// refused.
     pub fn root(&self) -> Option<&Failure> {
         self.report()?.failures().first()
     }
 
-    /// Tells whether the wait was refused since it would have waited for itself: it was made inside a task, a
-    /// blocking task's thread or a cleanup of the same manager, or of one inside that manager: run by a task of it, or made
-    /// in one and not run by a task of another.
+    /// Returns whether the wait was refused because it would have waited for itself.
+    ///
+    /// The calling code is a task, a blocking task's thread or a cleanup of the same manager, or of
+    /// one that is nested in it: a manager that a task of it runs, or that was made in one and is
+    /// not run by a task of another.
     pub fn is_inside(&self) -> bool {
         matches!(self.0, Kind::Inside { .. })
     }
 
-    /// Tells whether the wait was refused since there is no Tokio runtime with its time driver enabled.
+    /// Returns whether the wait was refused because there is no Tokio runtime with its time driver
+    /// enabled.
     pub fn is_no_runtime(&self) -> bool {
         matches!(self.0, Kind::Unbound { has_runtime: false, .. })
     }
 
-    /// Tells whether the wait was refused since the system gave the process no thread for its deadlines.
+    /// Returns whether the wait was refused because the system refused the process a thread for its
+    /// deadlines. A later call tries again.
     pub fn is_no_thread(&self) -> bool {
         matches!(self.0, Kind::Unbound { has_runtime: true, .. })
     }
 
-    /// Tells whether the manager behind a handle no longer exists, and its report with it.
+    /// Returns whether the manager behind a handle no longer exists, and its report with it.
     pub fn is_gone(&self) -> bool {
         matches!(self.0, Kind::Gone)
     }
 
-    /// Looks for an error of type `E` among the root error and its sources.
+    /// Returns the first error of type `E` among the root's error and its sources.
+    ///
+    /// To search other failures as well, go through [`Report::failures`].
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         let mut next = self.source();
         while let Some(error) = next {
@@ -84,7 +119,8 @@ impl ShutdownError {
         None
     }
 
-    /// Returns the exit code that says how it went; see [`Report::exit_code`]; 1 if the wait was refused.
+    /// Returns the exit code for the process: that of the [report](Report::exit_code), or 1 if the
+    /// wait was refused.
     pub fn exit_code(&self) -> u8 {
         self.report().map_or(1, Report::exit_code)
     }
@@ -104,7 +140,8 @@ impl fmt::Display for ShutdownError {
             Kind::Inside { manager } => {
                 write!(
                     f,
-                    "cannot wait for manager `{manager}` from inside of it: it would wait for itself"
+                    "cannot wait for manager `{manager}` from inside of it: \
+                     it would wait for itself"
                 )
             }
             Kind::Unbound { manager, has_runtime: true } => {

@@ -12,25 +12,49 @@ use task_core::TaskId;
 
 use crate::{report::label::Repeated, threads::panics::Panic, threads::panics::display};
 
-/// One thing that went wrong, and where.
+/// One thing that went wrong: where, what, and when.
+///
+/// `Display` is one line, with the causes of the error: ``task `consumer` failed: reading orders:
+/// no broker``. With `{:#}`, the backtrace follows, where one was captured.
+///
+/// # Examples
+///
+/// ```
+/// use task_manager::{FailureKind, FailureOrigin, Manager, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let manager = Manager::new();
+/// manager.run(task_fn("parser", async |_| panic!("unexpected token"))).unwrap();
+/// let error = manager.wait().await.unwrap_err();
+/// let failure = error.root().unwrap();
+/// assert_eq!((failure.origin, failure.name.as_str()), (FailureOrigin::Task, "parser"));
+/// match &failure.kind {
+///     FailureKind::Panic(panic) => assert_eq!(panic.message, "unexpected token"),
+///     other => panic!("{other:?}"),
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Failure {
-    /// Who failed: the task, the cleanup, the setup or the start.
+    /// What kind of thing failed.
     pub origin: FailureOrigin,
-    /// The name; behind a nested manager, the path to it: `ingest/consumer`. In a path, names that several tasks had are
+    /// The name of the task or cleanup, or of the manager for the setup and the start. In a nested
+    /// group it is the path: `ingest/consumer`, and in a path, names that several tasks had are
     /// followed by the id: `ingest/consumer#2`.
     pub name: String,
-    /// Which admission it was, if it was a task of this very group or a cleanup that had its turn: tells those of one
-    /// name apart.
+    /// The number that distinguishes tasks of one name; `None` for a failure of a nested group, of
+    /// the setup or the start, and of a cleanup that was not begun.
     pub id: Option<TaskId>,
     /// What happened.
     pub kind: FailureKind,
-    /// When, as time since the manager was made.
+    /// When it happened, as time since the manager was made. For a failure of a nested group, when
+    /// it reached this group.
     pub at: Duration,
 }
 
-/// Who failed.
+/// What kind of thing failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureOrigin {
@@ -38,45 +62,54 @@ pub enum FailureOrigin {
     Task,
     /// A cleanup.
     Cleanup,
-    /// The code that set the service up.
+    /// The code that set the service up: see
+    /// [`Manager::setup_failed`](crate::Manager::setup_failed).
     Setup,
-    /// The start: the group was not ready in time.
+    /// The start: the group was not ready within its
+    /// [`start_timeout`](crate::ManagerBuilder::start_timeout).
     Start,
 }
 
 /// What went wrong.
+///
+/// Later versions may have more kinds.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// It returned this error.
+    /// The task, cleanup or setup returned this error.
     Error(Arc<anyhow::Error>),
-    /// It recorded this error with [`Context::record_failure`](task_core::Context::record_failure), and went on.
+    /// The task recorded this error with
+    /// [`Context::record_failure`](task_core::Context::record_failure), and went on.
     Survived(Arc<anyhow::Error>),
-    /// It panicked.
+    /// It panicked: when polled, when its future was dropped, or on a thread that belongs to it.
     Panic(Panic),
-    /// It did not end by its deadline, and its future was dropped.
+    /// It did not end by its deadline, and its future was dropped at the await where it stood.
     Aborted,
-    /// It did not end by its deadline, nor did dropping it succeed in time. It may still be running.
+    /// It did not end by its deadline, and its future could not be dropped in time. It may still be
+    /// running.
     Abandoned {
-        /// What it last said it was doing.
+        /// The last status that the task set.
         status: Option<Arc<str>>,
     },
-    /// Its runtime was shut down under it.
+    /// Its runtime was shut down before it had ended.
     RuntimeGone,
-    /// It was a cleanup that could not be run.
+    /// The cleanup was not run.
     NotRun {
         /// Why not.
         reason: &'static str,
     },
     /// The group was not ready in time.
     NotReady {
-        /// What was waited for.
+        /// What readiness was waiting for, as text; at most 20 tasks.
         blockers: Vec<String>,
     },
 }
 
 impl Failure {
-    /// Returns the error, where there is one.
+    /// Returns the error of [`FailureKind::Error`] and [`FailureKind::Survived`], and `None` for
+    /// the other kinds.
+    ///
+    /// Use `downcast_ref` on it, and `source` for its causes.
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
         match &self.kind {
             FailureKind::Error(error) | FailureKind::Survived(error) => {
@@ -87,8 +120,9 @@ impl Failure {
         }
     }
 
-    /// Returns the backtrace of the panic or the error, where one was captured: `RUST_BACKTRACE` and
-    /// `RUST_LIB_BACKTRACE` ask for them.
+    /// Returns the backtrace of the panic or of the error, if one was captured.
+    ///
+    /// `RUST_LIB_BACKTRACE=1`, or else `RUST_BACKTRACE=1`, makes the process capture them.
     pub fn backtrace(&self) -> Option<&Backtrace> {
         let backtrace = match &self.kind {
             FailureKind::Panic(panic) => panic.backtrace.as_deref(),
@@ -98,7 +132,8 @@ impl Failure {
         backtrace.filter(|backtrace| backtrace.status() == BacktraceStatus::Captured)
     }
 
-    /// Writes what happened without the error itself, which is the [`error`](Self::error)'s own to say.
+    /// Returns what happened, without the text of the [`error`](Self::error): that is its own
+    /// `Display`.
     pub(crate) fn headline(&self, repeated: &Repeated) -> String {
         let Self { origin, name, kind, id, .. } = self;
         let name = repeated.label(name, *id);
@@ -128,10 +163,8 @@ impl Failure {
             }
         }
     }
-}
 
-impl Failure {
-    /// Writes what happened, with the error and its causes.
+    /// Returns what happened, with the error and its causes.
     pub(crate) fn text(&self, repeated: &Repeated) -> String {
         let headline = self.headline(repeated);
         match &self.kind {
@@ -143,7 +176,6 @@ impl Failure {
     }
 }
 
-/// One line; with `{:#}`, the backtrace below it, where one was captured.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text(&Repeated::default()))?;

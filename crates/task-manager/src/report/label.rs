@@ -1,4 +1,4 @@
-//! Names in text, told apart where several tasks have the same: `job#3`, by the id that log lines have too.
+//! Names in text: those that several tasks had are followed by the task's id, as `job#3`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use task_core::TaskId;
 pub(crate) struct Repeated(HashSet<String>);
 
 impl Repeated {
-    /// Adds names; those that come more than once are repeated.
+    /// Adds names; those that occur more than once are repeated.
     pub(crate) fn add<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
         let mut counts = HashMap::<&str, bool>::new();
         for name in names {

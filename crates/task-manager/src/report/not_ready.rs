@@ -4,7 +4,26 @@ use std::{error::Error, fmt};
 
 use task_core::{Outcome, Step};
 
-/// Why a group will not become ready.
+/// Why [`ready`](crate::Manager::ready) will not succeed any more.
+///
+/// Either a task that gates readiness has ended, and [`task`](Self::task) is its name; or the group
+/// is shutting down.
+///
+/// # Examples
+///
+/// ```
+/// use task_manager::Manager;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// let manager = Manager::new();
+/// manager.shutdown().await?;
+/// let error = manager.ready().await.unwrap_err();
+/// assert_eq!(error.to_string(), "the group is shutting down (ended)");
+/// assert!(error.task().is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct NotReadyError(Why);
 
@@ -23,8 +42,8 @@ impl NotReadyError {
         Self(Why::ShuttingDown(step))
     }
 
-    /// Returns the name of the gating task that ended and thereby ruled readiness out; `None` if the
-    /// group is shutting down for another reason.
+    /// Returns the name of the gating task that ended and thereby ruled readiness out; `None` if
+    /// the group is shutting down for another reason.
     pub fn task(&self) -> Option<&str> {
         match &self.0 {
             Why::TaskEnded(name, _) => Some(name),

@@ -6,11 +6,35 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// A task or a cleanup that was not admitted, with the reason. [`into_inner`](Self::into_inner) hands it back.
+/// A task or a cleanup that was not admitted, with the reason.
 ///
-/// It is `Send + Sync` whatever it carries, so that `?` turns it into an `anyhow::Error`.
+/// [`Manager::run`](crate::Manager::run) and its siblings return it as their error. Nothing of the
+/// value was lost: [`into_inner`](Self::into_inner) hands it back. It is `Send + Sync` whatever the
+/// value is, so that `?` turns it into an `anyhow::Error`.
+///
+/// During a shutdown a refusal is to be expected: it is a failure only if the task that gets it
+/// returns it as its error.
+///
+/// # Examples
+///
+/// ```
+/// use task_manager::{Manager, Task, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// let manager = Manager::new();
+/// manager.shutdown().await?;
+///
+/// let refused = manager.run(task_fn("late", async |_| Ok(()))).unwrap_err();
+/// assert!(refused.is_too_late());
+/// assert_eq!(refused.to_string(), "`late` was refused: the manager has ended");
+/// let task = refused.into_inner(); // to be run elsewhere
+/// assert_eq!(task.name(), "late");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Refused<T> {
-    /// In a mutex only to be `Sync`.
+    /// In a mutex only to be `Sync`: it is never locked.
     value: Mutex<T>,
     name: String,
     reason: Reason,
@@ -18,7 +42,7 @@ pub struct Refused<T> {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// Its phase was stopped already, or the cleanups have begun.
+    /// Its phase has been stopped, or the cleanups have begun.
     Stopping,
     /// The report is made, or the manager is gone.
     Ended,
@@ -35,27 +59,30 @@ impl<T> Refused<T> {
         Self { value: Mutex::new(value), name: name.into(), reason }
     }
 
-    /// Hands back what was refused. It was never polled.
+    /// Returns what was refused. It was never polled.
     pub fn into_inner(self) -> T {
         self.value.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells whether it came too late: its phase was stopped already, cleanups had begun, or all was over.
+    /// Returns whether it came too late: its phase has been stopped, cleanups have begun, or the
+    /// group has ended.
     pub fn is_too_late(&self) -> bool {
         matches!(self.reason, Reason::Stopping | Reason::Ended)
     }
 
-    /// Tells whether there is no Tokio runtime with its time driver enabled to run it on.
+    /// Returns whether there is no Tokio runtime with its time driver enabled to run it on.
     pub fn is_no_runtime(&self) -> bool {
         self.reason == Reason::NoRuntime
     }
 
-    /// Tells whether the system gave the process no thread for its deadlines. A later call tries again.
+    /// Returns whether the system refused the process a thread for its deadlines. A later call
+    /// tries again.
     pub fn is_no_thread(&self) -> bool {
         self.reason == Reason::NoThread
     }
 
-    /// Tells whether asking the task for its name, phase or gate panicked.
+    /// Returns whether asking the task for its name, phase or gate panicked. The message is in
+    /// `Display`.
     pub fn is_panicked(&self) -> bool {
         matches!(self.reason, Reason::Panicked(_))
     }

@@ -15,28 +15,34 @@ fn a_hundred_years_can_be_asked_for_and_no_more() {
     };
     drop(build(longest).unwrap());
     let error = build(longest + Duration::from_nanos(1)).unwrap_err();
-    assert!(error.to_string().contains("drain delay is over 100 years"), "{error}");
+    assert!(error.to_string().contains("`drain_delay` is over 100 years"), "{error}");
 }
 
 #[test]
 fn budgets_that_leave_no_time_to_stop_are_an_error() {
     let error = Manager::builder().shutdown_timeout(SECOND).build().unwrap_err();
-    assert!(error.to_string().contains("the total of 1s must exceed"), "{error}");
+    assert!(
+        error.to_string().contains("`shutdown_timeout` of 1s must exceed `drain_delay` of 0ns"),
+        "{error}"
+    );
     assert!(error.is_no_time_to_stop() && !error.is_too_long());
     let builder = Manager::builder().drain_delay(SECOND).shutdown_timeout(6 * SECOND + SECOND / 10);
     drop(builder.clone().build().unwrap());
     builder.cleanup_timeout(5 * SECOND + Duration::from_nanos(1)).build().unwrap_err();
     let error = Manager::builder().escalated_cleanup_timeout(Duration::MAX).build().unwrap_err();
-    assert!(error.to_string().contains("short cleanup budget is over 100 years"), "{error}");
+    assert!(error.to_string().contains("`escalated_cleanup_timeout` is over 100 years"), "{error}");
     let error = Manager::builder().drain_delay(Duration::MAX).build().unwrap_err();
-    assert_eq!(error.to_string(), "the drain delay is over 100 years: say less");
+    assert_eq!(error.to_string(), "`drain_delay` is over 100 years; use a shorter time");
     assert!(error.is_too_long() && !error.is_no_time_to_stop());
     let error = Manager::builder().shutdown_timeout(Duration::MAX).build().unwrap_err();
-    assert_eq!(error.to_string(), "the total is over 100 years: say `Timeout::Never`, or less");
+    assert_eq!(
+        error.to_string(),
+        "`shutdown_timeout` is over 100 years; use `Timeout::Never` or a shorter time"
+    );
     let error = Manager::builder().cleanup_timeout(Duration::MAX).build().unwrap_err();
-    assert!(error.to_string().contains("cleanup budget is over 100 years"), "{error}");
+    assert!(error.to_string().contains("`cleanup_timeout` is over 100 years"), "{error}");
     let error = Manager::builder().start_timeout(Duration::MAX).build().unwrap_err();
-    assert!(error.to_string().contains("start timeout is over 100 years"), "{error}");
+    assert!(error.to_string().contains("`start_timeout` is over 100 years"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::{
     fmt::{Debug, Write as _},
     sync::{
-        Mutex,
+        LazyLock, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -11,7 +11,7 @@ use std::{
 use anyhow::anyhow;
 use task_manager::{Context, Manager, Phase, Task, task_fn};
 use tracing::{
-    Event, Metadata, Subscriber,
+    Dispatch, Event, Metadata, Subscriber,
     field::{Field, Visit},
     level_filters::LevelFilter,
     span, subscriber,
@@ -47,7 +47,9 @@ impl Visit for Fields {
 impl Subscriber for Recorder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let is_ours = metadata.target() == "task" || metadata.target().starts_with("it");
-        is_ours && !(self.is_quiet && *metadata.level() > tracing::Level::WARN)
+        // The level of the process is the highest that any test's subscriber has.
+        let is_taken = self.most.is_none_or(|most| *metadata.level() <= most);
+        is_ours && is_taken && !(self.is_quiet && *metadata.level() > tracing::Level::WARN)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -91,7 +93,14 @@ fn record() -> (Journal, subscriber::DefaultGuard) {
     record_with(Recorder::default())
 }
 
+/// A second dispatcher. If there were only one, tracing would ask the thread that reaches an event
+/// first, and if that is a test without a subscriber, no other test would see the event.
+static SECOND_DISPATCH: LazyLock<Dispatch> = LazyLock::new(|| {
+    Dispatch::new(Recorder { most: Some(LevelFilter::OFF), ..Recorder::default() })
+});
+
 fn record_with(recorder: Recorder) -> (Journal, subscriber::DefaultGuard) {
+    LazyLock::force(&SECOND_DISPATCH);
     let lines = recorder.lines.clone();
     (lines, subscriber::set_default(recorder))
 }
