@@ -1,8 +1,16 @@
 //! What a service calls: the manager, its builder, and its handles.
 
-pub(crate) mod manager;
+mod manager;
 
-pub(crate) mod builder;
-pub(crate) mod handle;
-pub(crate) mod nested;
-pub(crate) mod task_handle;
+mod builder;
+mod handle;
+mod nested;
+mod task_handle;
+
+pub use self::{
+    builder::{BuildError, ManagerBuilder},
+    handle::ManagerHandle,
+    manager::Manager,
+    nested::Nested,
+    task_handle::TaskHandle,
+};

@@ -3,39 +3,59 @@
 //! Read [`shared`], [`state`] and [`turn`] first. An end of a task is judged in [`managed`] and
 //! recorded in [`events`] and [`state::State::settle`]; what the state machine asks for is in [`drive`].
 
-pub(crate) mod shared;
-pub(crate) mod state;
-pub(crate) mod turn;
+mod shared;
+mod state;
+mod turn;
 
 // What happens to the state.
-pub(crate) mod admit;
-pub(crate) mod drive;
-pub(crate) mod events;
-pub(crate) mod stops;
+mod admit;
+mod drive;
+mod events;
+mod stops;
 
 // What looks at it, or waits for it.
-pub(crate) mod view;
-pub(crate) mod wait;
+mod view;
+mod wait;
 
 // Its tasks.
-pub(crate) mod cleanup;
-pub(crate) mod current;
-pub(crate) mod entry;
-pub(crate) mod managed;
-pub(crate) mod member;
-pub(crate) mod span;
+mod cleanup;
+mod current;
+mod entry;
+mod managed;
+mod member;
+mod span;
 
 // What is remembered and reported.
-pub(crate) mod gates;
-pub(crate) mod log;
-pub(crate) mod names;
-pub(crate) mod record;
-pub(crate) mod tally;
+mod gates;
+mod log;
+mod names;
+mod record;
+mod tally;
 
 // What connects it: a runtime, the timer, the deadline thread, a parent, other groups.
-pub(crate) mod bind;
-pub(crate) mod nesting;
-pub(crate) mod overdue;
-pub(crate) mod parent;
-pub(crate) mod settings;
-pub(crate) mod timer;
+mod bind;
+mod nesting;
+mod overdue;
+mod parent;
+mod settings;
+mod timer;
+
+pub(crate) use self::{
+    cleanup::Hook,
+    entry::Entry,
+    gates::Gates,
+    log::Event,
+    managed::{Managed, UserFuture},
+    member::{Identity, Member, Role},
+    names::names,
+    nesting::{Nesting, OuterLink, living_names},
+    record::{MAX_ENTRIES, Record},
+    settings::Settings,
+    shared::Shared,
+    span::{in_cleanup_span, in_span},
+    state::{Garbage, State},
+    tally::Tally,
+    turn::Turn,
+    view::group_view,
+    wait::NESTINGS,
+};

@@ -569,16 +569,11 @@ mod lifecycle;
 mod rt;
 mod sync;
 
-pub use api::builder::{BuildError, ManagerBuilder};
-pub use api::handle::ManagerHandle;
-pub use api::manager::Manager;
-pub use api::nested::Nested;
-pub use api::task_handle::TaskHandle;
-pub use report::cause::{Cause, CauseKind};
-pub use report::error::ShutdownError;
-pub use report::failure::{Failure, FailureKind, FailureOrigin};
-pub use report::not_ready::NotReadyError;
-pub use report::refused::Refused;
-pub use report::{CleanupReport, Report, StepTimes};
 pub use task_core::*;
-pub use threads::panics::Panic;
+
+pub use self::api::{BuildError, Manager, ManagerBuilder, ManagerHandle, Nested, TaskHandle};
+pub use self::report::{
+    Cause, CauseKind, CleanupReport, Failure, FailureKind, FailureOrigin, NotReadyError, Refused,
+    Report, ShutdownError, StepTimes,
+};
+pub use self::threads::Panic;

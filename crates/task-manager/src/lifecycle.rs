@@ -2,3 +2,8 @@
 
 pub(crate) mod machine;
 pub(crate) mod plan;
+
+pub(crate) use self::{
+    machine::{Action, Kind, Machine, Trigger},
+    plan::{Budgets, Tick},
+};

@@ -9,18 +9,25 @@ use std::{
 
 use task_core::{Outcome, TaskReport, Totals};
 
-use crate::{report::cause::Cause, report::failure::Failure, report::label::Repeated};
-
-pub(crate) mod cause;
+mod cause;
 mod display;
-pub(crate) mod end;
-pub(crate) mod error;
-pub(crate) mod failure;
-pub(crate) mod label;
-pub(crate) mod not_ready;
-pub(crate) mod refused;
+mod end;
+mod error;
+mod failure;
+mod label;
+mod not_ready;
+mod refused;
 #[cfg(feature = "serde")]
 mod serialize;
+
+pub use self::{
+    cause::{Cause, CauseKind},
+    error::ShutdownError,
+    failure::{Failure, FailureKind, FailureOrigin},
+    not_ready::NotReadyError,
+    refused::Refused,
+};
+pub(crate) use self::{end::End, label::Repeated, refused::Reason};
 
 /// A complete report of a shutdown: its cause, every failure, and how each task and cleanup ended.
 ///

@@ -6,7 +6,17 @@
 pub(crate) mod deadline_thread;
 pub(crate) mod offload;
 
-pub(crate) mod alarm;
-pub(crate) mod clock;
+mod alarm;
+mod clock;
 
-pub(crate) mod panics;
+mod panics;
+
+pub use self::panics::Panic;
+#[cfg(feature = "serde")]
+pub(crate) use self::panics::display_alone;
+pub(crate) use self::{
+    alarm::{Alarm, Times},
+    clock::{CallerRuntime, Clock},
+    deadline_thread::Deadlines,
+    panics::{Place, catch, discard, display, install_hook},
+};

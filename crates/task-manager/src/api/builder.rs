@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, error::Error, fmt, time::Duration};
 
-use crate::{
-    Manager, Timeout, group::settings::Settings, group::shared::Shared, lifecycle::plan::Budgets,
-};
+use crate::group::{Settings, Shared};
+use crate::lifecycle::Budgets;
+use crate::{Manager, Timeout};
 
 /// The shortest time that the budgets must leave for stopping tasks.
 const SHORTEST_STOP: Duration = Duration::from_millis(100);

@@ -8,17 +8,10 @@ use std::{
 
 use task_core::{Group, Step, Task};
 
-use crate::{
-    api::task_handle::TaskHandle,
-    group::shared::Shared,
-    group::view,
-    lifecycle::machine::{Kind, Trigger},
-    report::Report,
-    report::cause::CauseKind,
-    report::error::ShutdownError,
-    report::not_ready::NotReadyError,
-    report::refused::{Reason, Refused},
-};
+use super::TaskHandle;
+use crate::group::{Shared, group_view};
+use crate::lifecycle::{Kind, Trigger};
+use crate::report::{CauseKind, NotReadyError, Reason, Refused, Report, ShutdownError};
 
 /// Reaches a manager without owning it: cheap to clone, and safe to keep in a task, a cleanup or a
 /// request handler.
@@ -217,7 +210,7 @@ impl ManagerHandle {
 
     /// Returns the read-only view of the group; `None` if it no longer exists.
     pub fn group(&self) -> Option<Group> {
-        self.0.upgrade().map(|shared| view::group(&shared))
+        self.0.upgrade().map(|shared| group_view(&shared))
     }
 }
 

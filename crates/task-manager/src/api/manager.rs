@@ -4,20 +4,10 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use task_core::{Group, Task};
 
-use crate::{
-    api::builder::ManagerBuilder,
-    api::handle::ManagerHandle,
-    api::task_handle::TaskHandle,
-    group::settings::Settings,
-    group::shared::Shared,
-    group::view,
-    lifecycle::machine::{Kind, Trigger},
-    report::Report,
-    report::cause::CauseKind,
-    report::error::ShutdownError,
-    report::not_ready::NotReadyError,
-    report::refused::Refused,
-};
+use super::{ManagerBuilder, ManagerHandle, TaskHandle};
+use crate::group::{Settings, Shared, group_view};
+use crate::lifecycle::{Kind, Trigger};
+use crate::report::{CauseKind, NotReadyError, Refused, Report, ShutdownError};
 
 /// Owns a group of tasks, from the first [`run`](Self::run) to the [`Report`].
 ///
@@ -493,7 +483,7 @@ impl Manager {
     /// # }
     /// ```
     pub fn group(&self) -> Group {
-        view::group(&self.shared)
+        group_view(&self.shared)
     }
 }
 

@@ -4,11 +4,9 @@ use std::{borrow::Cow, future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use task_core::{Context, Task};
 
-use crate::{
-    Manager,
-    group::{nesting::Nesting, view},
-    lifecycle::machine::Trigger,
-};
+use crate::Manager;
+use crate::group::{Nesting, group_view};
+use crate::lifecycle::Trigger;
 
 /// A manager as a task of another: what [`Manager::into_task`] returns.
 ///
@@ -117,7 +115,7 @@ impl Task for Nested {
         let mut wait = pin!(inner.wait_outside());
         let mut drain = Some(ctx.draining());
         let mut stop = Some(ctx.cancelled());
-        let mut group = view::group(inner);
+        let mut group = group_view(inner);
         let result = loop {
             ctx.set_ready(group.readiness().is_ready());
             let mut changed = pin!(group.changed());

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use task_core::{Outcome, TaskId, TaskInfo, scope::Stage};
 
-use crate::{group::entry::Entry, group::log::Event};
+use crate::group::{Entry, Event};
 
 /// Refers to one task of a group, to stop it alone or to wait for its end.
 ///

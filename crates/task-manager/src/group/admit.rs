@@ -4,21 +4,11 @@ use std::{borrow::Cow, sync::Arc};
 
 use task_core::{Context, Phase, Step, Task, scope::Stage};
 
-use super::{
-    cleanup::Hook,
-    entry::Entry,
-    log::Event,
-    managed::{Managed, UserFuture},
-    member::{Identity, Role},
-    shared::Shared,
-    span::in_span,
-};
-use crate::{
-    lifecycle::machine::Kind,
-    report::refused::{Reason, Refused},
-    rt::Handle,
-    threads::panics::{Panic, catch},
-};
+use super::{Entry, Event, Hook, Identity, Managed, Role, Shared, UserFuture, in_span};
+use crate::lifecycle::Kind;
+use crate::report::{Reason, Refused};
+use crate::rt::Handle;
+use crate::threads::{Panic, catch};
 
 /// The properties that a task states.
 struct Properties {

@@ -2,17 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{current, shared::Shared};
-use crate::{
-    lifecycle::plan::Tick,
-    report::refused::Reason,
-    rt::{self, Handle},
-    threads::{
-        clock::{CallerRuntime, Clock},
-        deadline_thread,
-        panics::{catch, install_hook},
-    },
-};
+use super::{Shared, current};
+use crate::lifecycle::Tick;
+use crate::report::Reason;
+use crate::rt;
+use crate::rt::Handle;
+use crate::threads::{CallerRuntime, Clock, catch, deadline_thread, install_hook};
 
 impl Shared {
     /// Binds the manager to the caller's runtime, if it has none yet, and starts what its deadlines

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use super::managed::UserFuture;
+use super::UserFuture;
 
 /// A cleanup that has not run yet.
 pub(crate) struct Hook {

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, sync::Arc};
 
-use super::{entry::Entry, shared::Shared};
+use super::{Entry, Shared};
 use crate::sync::thread_local;
 
 thread_local! {

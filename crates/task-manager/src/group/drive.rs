@@ -4,26 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use task_core::{Phase, Step, scope::Stage};
 
-use super::{
-    entry::Entry,
-    log::Event,
-    member::{Identity, Role},
-    names::names,
-    state::Garbage,
-    turn::Turn,
-};
-use crate::{
-    lifecycle::{
-        machine::{Action, Trigger},
-        plan::Tick,
-    },
-    report::{
-        StepTimes,
-        cause::CauseKind,
-        failure::{Failure, FailureKind, FailureOrigin},
-    },
-    threads::clock::CallerRuntime,
-};
+use super::{Entry, Event, Garbage, Identity, Role, Turn, names};
+use crate::lifecycle::{Action, Tick, Trigger};
+use crate::report::{CauseKind, Failure, FailureKind, FailureOrigin, StepTimes};
+use crate::threads::CallerRuntime;
 
 impl Turn<'_> {
     /// Carries out the part of an action that happens under the lock, and notes down the rest.

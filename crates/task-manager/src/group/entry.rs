@@ -2,11 +2,10 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use super::{
-    member::{Identity, Member},
-    shared::Shared,
-};
-use crate::{lifecycle::plan::Tick, report::end::End, threads::clock::CallerRuntime};
+use super::{Identity, Member, Shared};
+use crate::lifecycle::Tick;
+use crate::report::End;
+use crate::threads::CallerRuntime;
 
 mod scope;
 

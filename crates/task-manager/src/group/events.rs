@@ -4,26 +4,10 @@ use std::sync::Arc;
 
 use task_core::{Outcome, Step, scope::Stage};
 
-use super::{
-    entry::Entry,
-    log::Event,
-    member::{Member, Role},
-    shared::Shared,
-    state::Garbage,
-    turn::Turn,
-};
-use crate::{
-    lifecycle::machine::{Kind, Trigger},
-    report::{
-        cause::CauseKind,
-        end::End,
-        failure::{Failure, FailureKind, FailureOrigin},
-    },
-    threads::{
-        clock::CallerRuntime,
-        panics::{Panic, discard, display},
-    },
-};
+use super::{Entry, Event, Garbage, Member, Role, Shared, Turn};
+use crate::lifecycle::{Kind, Trigger};
+use crate::report::{CauseKind, End, Failure, FailureKind, FailureOrigin};
+use crate::threads::{CallerRuntime, Panic, discard, display};
 
 impl Shared {
     /// Records the end of a task or a cleanup. Invariant 1: every end comes here, but for

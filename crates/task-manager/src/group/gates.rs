@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use task_core::{Blocker, Outcome, Readiness, Step, TaskId};
 
-use super::member::Member;
+use super::Member;
 
 /// The most tasks that are named.
 const MAX_NAMED: usize = 20;

@@ -8,15 +8,10 @@ use std::{borrow::Cow, time::Duration};
 use task_core::{Outcome, Step, TaskId};
 use tracing::{debug, error, info, level_filters::LevelFilter, warn};
 
-use super::{
-    member::{Member, Role},
-    shared::Shared,
-};
-use crate::{
-    report::{Report, cause::CauseKind},
-    rt,
-    threads::panics::catch,
-};
+use super::{Member, Role, Shared};
+use crate::report::{CauseKind, Report};
+use crate::rt;
+use crate::threads::catch;
 
 /// The task or cleanup that an event is about.
 pub(crate) struct Subject {

@@ -8,14 +8,9 @@ use std::{
 
 use task_core::{Cancelled, scope::Stage};
 
-use super::{current, entry::Entry};
-use crate::{
-    report::end::End,
-    threads::{
-        clock::CallerRuntime,
-        panics::{Panic, catch, discard},
-    },
-};
+use super::{Entry, current};
+use crate::report::End;
+use crate::threads::{CallerRuntime, Panic, catch, discard};
 
 /// The user's future, boxed once; the wrapper around it stays small, and tokio's task cell with it.
 pub(crate) type UserFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;

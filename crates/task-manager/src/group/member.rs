@@ -11,17 +11,12 @@ use task_core::{
     scope::{Stage, StageCell},
 };
 
-use super::shared::Shared;
-use crate::{
-    lifecycle::{machine::Kind, plan::Tick},
-    report::{end::End, failure::FailureOrigin},
-    rt::JoinHandle,
-    sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering},
-    threads::{
-        clock::CallerRuntime,
-        panics::{Panic, Place},
-    },
-};
+use super::Shared;
+use crate::lifecycle::{Kind, Tick};
+use crate::report::{End, FailureOrigin};
+use crate::rt::JoinHandle;
+use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::threads::{CallerRuntime, Panic, Place};
 
 #[cfg(test)]
 mod tests;

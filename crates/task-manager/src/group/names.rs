@@ -1,7 +1,7 @@
 //! The names of tasks in a log line.
 
-use super::member::Member;
-use crate::report::label::Repeated;
+use super::Member;
+use crate::report::Repeated;
 
 /// The most names in a line.
 const MAX_NAMES: usize = 20;

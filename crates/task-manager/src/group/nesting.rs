@@ -17,24 +17,10 @@ use std::{
 
 use task_core::{Context, Hold};
 
-use super::{
-    current,
-    entry::Entry,
-    shared::Shared,
-    state::{Garbage, State},
-    turn::Turn,
-    wait::NESTINGS,
-};
-use crate::{
-    lifecycle::{machine::Trigger, plan::Tick},
-    report::{
-        Report,
-        error::ShutdownError,
-        failure::{Failure, FailureKind},
-        label::Repeated,
-    },
-    sync::{MutexGuard, Ordering},
-};
+use super::{Entry, Garbage, NESTINGS, Shared, State, Turn, current};
+use crate::lifecycle::{Tick, Trigger};
+use crate::report::{End, Failure, FailureKind, Repeated, Report, ShutdownError};
+use crate::sync::{MutexGuard, Ordering};
 
 /// The most groups inside each other. The end of the innermost may end all of them, one inside the
 /// other on one stack.
@@ -201,7 +187,7 @@ impl Turn<'_> {
         let Some(report) = inner else { return Some(error) };
         let now = self.now();
         self.state.record_nested(entry, &report, now);
-        self.discard(Garbage::End(crate::report::end::End::Failed(error)));
+        self.discard(Garbage::End(End::Failed(error)));
         None
     }
 }

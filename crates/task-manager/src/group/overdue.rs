@@ -10,8 +10,8 @@ use std::{
 
 use task_core::Step;
 
-use super::{nesting::living_names, shared::Shared, turn::Turn};
-use crate::threads::{alarm::Times, deadline_thread::Deadlines};
+use super::{Shared, Turn, living_names};
+use crate::threads::{Deadlines, Times};
 
 /// How long after the shutdown timeout the process ends, if it is to.
 const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);

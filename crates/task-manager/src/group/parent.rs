@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::shared::Shared;
-use crate::threads::clock::Clock;
+use super::Shared;
+use crate::threads::Clock;
 
 #[cfg(not(feature = "token"))]
 impl Shared {
@@ -17,7 +17,7 @@ impl Shared {
     /// Stops the group if the parent token is cancelled already, which admission must see at once.
     /// Once is enough.
     pub(crate) fn check_parent(self: &Arc<Self>) {
-        use crate::{lifecycle::machine::Trigger, report::cause::CauseKind};
+        use crate::{lifecycle::Trigger, report::CauseKind};
         if !self.settings.parent.as_ref().is_some_and(|parent| parent.is_cancelled()) {
             return;
         }

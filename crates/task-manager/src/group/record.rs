@@ -7,15 +7,10 @@ use std::{
 
 use task_core::{Outcome, TaskId, TaskReport, Totals};
 
-use super::member::Member;
-use crate::{
-    lifecycle::plan::Tick,
-    report::{
-        CleanupReport, Contents, Report, StepTimes,
-        cause::{Cause, CauseKind},
-        failure::Failure,
-        label::Repeated,
-    },
+use super::Member;
+use crate::lifecycle::Tick;
+use crate::report::{
+    Cause, CauseKind, CleanupReport, Contents, Failure, Repeated, Report, StepTimes,
 };
 
 /// How many first failures of a task, and how many of the last ones, are kept whole.

@@ -2,7 +2,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use crate::{Timeout, lifecycle::plan::Budgets};
+use crate::Timeout;
+use crate::lifecycle::Budgets;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {

@@ -12,13 +12,11 @@ use std::{
 
 use task_core::{Readiness, scope::Level};
 
-use super::{current, entry::Entry, nesting::OuterLink, settings::Settings, state::State};
-use crate::{
-    lifecycle::machine::Machine,
-    report::Report,
-    sync::{AtomicU32, Mutex, MutexGuard},
-    threads::alarm::Alarm,
-};
+use super::{Entry, OuterLink, Settings, State, current};
+use crate::lifecycle::Machine;
+use crate::report::Report;
+use crate::sync::{AtomicU32, Mutex, MutexGuard};
+use crate::threads::Alarm;
 
 pub(crate) struct Shared {
     pub(crate) name: Cow<'static, str>,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tracing::{Instrument, Span, level_filters::LevelFilter};
 
-use super::{entry::Entry, managed::UserFuture, member::Member};
-use crate::threads::panics::catch;
+use super::{Entry, Member, UserFuture};
+use crate::threads::catch;
 
 /// Puts a task's future into a span of the task's name, if a subscriber is interested. It is boxed
 /// once more then: that costs less than compiling the code of every kind of task twice.

@@ -5,24 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use slab::Slab;
 use task_core::{Outcome, Phase, Step, TaskId, Totals};
 
-use super::{
-    cleanup::Hook,
-    entry::Entry,
-    gates::Gates,
-    member::{Member, Role},
-    record::Record,
-    shared::Shared,
-    tally::Tally,
-};
-use crate::{
-    lifecycle::{machine::Machine, plan::Tick},
-    report::{
-        end::End,
-        failure::{Failure, FailureKind},
-        refused::Reason,
-    },
-    threads::alarm::Times,
-};
+use super::{Entry, Gates, Hook, Member, Record, Role, Shared, Tally};
+use crate::lifecycle::{Machine, Tick};
+use crate::report::{End, Failure, FailureKind, Reason};
+use crate::threads::Times;
 
 pub(crate) struct State {
     pub(crate) machine: Machine,

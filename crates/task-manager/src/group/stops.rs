@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use task_core::{Escalation, Step, scope::Stage};
 
-use super::{entry::Entry, member::Member, shared::Shared};
-use crate::{lifecycle::machine::Trigger, report::cause::CauseKind};
+use super::{Entry, Member, Shared};
+use crate::lifecycle::Trigger;
+use crate::report::CauseKind;
 
 impl Shared {
     /// Begins the shutdown, or records what would have.

@@ -4,8 +4,8 @@ use std::{borrow::Cow, collections::HashMap};
 
 use task_core::{Exits, Outcome, SignalCount};
 
-use super::member::Member;
-use crate::report::label::Repeated;
+use super::Member;
+use crate::report::Repeated;
 
 /// The most names that are counted separately.
 const MAX_NAMES: usize = 200;

@@ -7,11 +7,9 @@ use std::{
     task::Poll,
 };
 
-use super::shared::Shared;
-use crate::{
-    rt,
-    threads::{alarm::Times, deadline_thread::Deadlines},
-};
+use super::Shared;
+use crate::rt;
+use crate::threads::{Deadlines, Times};
 
 impl Shared {
     /// Makes changed deadlines known to the timer and the deadline thread.

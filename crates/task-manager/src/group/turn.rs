@@ -14,22 +14,12 @@ use std::{cell::Cell, sync::Arc};
 use task_core::{Outcome, scope::Wakers};
 
 use super::{
-    cleanup::Hook,
-    entry::Entry,
-    log::Event,
-    managed::Managed,
-    member::Member,
-    nesting::OuterLink,
-    shared::Shared,
-    span::in_cleanup_span,
-    state::{Garbage, State},
+    Entry, Event, Garbage, Hook, Managed, Member, OuterLink, Shared, State, in_cleanup_span,
 };
-use crate::{
-    lifecycle::{machine::Trigger, plan::Tick},
-    report::cause::CauseKind,
-    sync::{MutexGuard, thread_local},
-    threads::{clock::CallerRuntime, offload, panics::discard},
-};
+use crate::lifecycle::{Tick, Trigger};
+use crate::report::CauseKind;
+use crate::sync::{MutexGuard, thread_local};
+use crate::threads::{CallerRuntime, discard, offload};
 
 /// One event. Dropping it releases the lock and does nothing else.
 #[must_use = "`finish` it, or what it decided is lost"]

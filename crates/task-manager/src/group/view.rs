@@ -7,11 +7,12 @@ use task_core::{
     scope::{GroupView, Level},
 };
 
-use super::{member::Role, record::MAX_ENTRIES, shared::Shared, state::State};
-use crate::{lifecycle::plan::Tick, report::Report};
+use super::{MAX_ENTRIES, Role, Shared, State};
+use crate::lifecycle::Tick;
+use crate::report::Report;
 
 /// Returns the view of a manager's group.
-pub(crate) fn group(shared: &Arc<Shared>) -> Group {
+pub(crate) fn group_view(shared: &Arc<Shared>) -> Group {
     Group::new(Arc::clone(shared) as Arc<dyn GroupView>)
 }
 

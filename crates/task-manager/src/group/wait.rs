@@ -9,8 +9,8 @@ use std::{
 
 use task_core::{Group, Step, scope::Level};
 
-use super::{current, shared::Shared, view};
-use crate::report::{Report, error::ShutdownError, not_ready::NotReadyError};
+use super::{Shared, current, group_view};
+use crate::report::{NotReadyError, Report, ShutdownError};
 
 /// Grows whenever a group is nested in another.
 pub(crate) static NESTINGS: LazyLock<Level> = LazyLock::new(Level::new);
@@ -59,7 +59,7 @@ impl Shared {
     }
 
     pub(crate) async fn ready(self: &Arc<Self>) -> Result<(), NotReadyError> {
-        let mut group: Group = view::group(self);
+        let mut group: Group = group_view(self);
         loop {
             match self.gate_state() {
                 Some(result) => return result,

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use task_core::{Outcome, TaskId};
 
-use crate::report::label::Repeated;
+use super::Repeated;
 
 /// What began a shutdown, or would have begun it, had it not begun already.
 ///

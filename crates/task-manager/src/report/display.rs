@@ -4,8 +4,7 @@ use std::{cmp::Reverse, fmt, time::Duration};
 
 use task_core::TaskReport;
 
-use super::{CleanupReport, Contents, Report, StepTimes};
-use crate::report::failure::Failure;
+use super::{CleanupReport, Contents, Failure, Report, StepTimes};
 
 /// How many tasks, cleanups and failures are shown.
 const MOST_LINES: usize = 20;

@@ -2,7 +2,7 @@
 
 use task_core::Outcome;
 
-use crate::threads::panics::{Panic, display};
+use crate::threads::{Panic, display};
 
 /// How a task's own future ended.
 pub(crate) enum End {

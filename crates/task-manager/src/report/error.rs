@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::{report::Report, report::failure::Failure, report::refused::Reason};
+use super::{Failure, Reason, Report};
 
 /// Why [`wait`](crate::Manager::wait) returned no clean report.
 ///

@@ -10,7 +10,8 @@ use std::{
 
 use task_core::TaskId;
 
-use crate::{report::label::Repeated, threads::panics::Panic, threads::panics::display};
+use super::Repeated;
+use crate::threads::{Panic, display};
 
 /// One thing that went wrong: where, what, and when.
 ///

@@ -5,13 +5,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use task_core::{Outcome, TaskId, TaskReport, Totals};
 
-use super::{CleanupReport, Report, StepTimes};
-use crate::{
-    report::cause::{Cause, CauseKind},
-    report::failure::{Failure, FailureKind, FailureOrigin},
-    report::label::Repeated,
-    threads::panics::{catch, display_alone},
+use super::{
+    Cause, CauseKind, CleanupReport, Failure, FailureKind, FailureOrigin, Repeated, Report,
+    StepTimes,
 };
+use crate::threads::{catch, display_alone};
 
 /// How many causes of an error are written: a chain may be endless.
 const MOST_CAUSES: usize = 32;

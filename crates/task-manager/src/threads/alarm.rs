@@ -12,14 +12,9 @@ use std::{
 
 use task_core::scope::Level;
 
-use super::{
-    clock::{CallerRuntime, Clock},
-    deadline_thread::{self, Deadlines},
-};
-use crate::{
-    lifecycle::plan::Tick,
-    sync::{AtomicBool, Mutex, MutexGuard, Ordering},
-};
+use super::{CallerRuntime, Clock, Deadlines, deadline_thread};
+use crate::lifecycle::Tick;
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 
 #[derive(Default)]
 pub(crate) struct Alarm {

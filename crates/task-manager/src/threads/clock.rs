@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use super::panics::catch;
-use crate::{
-    lifecycle::plan::Tick,
-    rt::{Handle, Instant},
-};
+use super::catch;
+use crate::lifecycle::Tick;
+use crate::rt::{Handle, Instant};
 
 /// A manager's runtime, and the instant from which its ticks count.
 pub(crate) struct Clock {

@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{alarm::Alarm, offload, panics::discard};
+use super::{Alarm, discard, offload};
 use crate::rt::HAS_OWN_THREADS;
 
 /// How much later than the timer the thread looks: the timer has first call.

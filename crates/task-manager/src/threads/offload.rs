@@ -15,7 +15,7 @@ use std::{
     thread,
 };
 
-use super::panics::{catch, discard};
+use super::{catch, discard};
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 

@@ -13,12 +13,10 @@ use task_core::{
 };
 
 use super::Entry;
-use crate::{
-    group::{current, span, view},
-    lifecycle::machine::Trigger,
-    report::cause::CauseKind,
-    threads::panics::Place,
-};
+use crate::group::{current, group_view, span};
+use crate::lifecycle::Trigger;
+use crate::report::CauseKind;
+use crate::threads::Place;
 
 impl Entry {
     fn requests(&self, reason: Cow<'static, str>) -> CauseKind {
@@ -83,7 +81,7 @@ impl Scope for Entry {
     }
 
     fn group(&self) -> Group {
-        view::group(&self.shared)
+        group_view(&self.shared)
     }
 
     fn enter(self: Arc<Self>, body: &mut dyn FnMut()) {

@@ -4,11 +4,11 @@ use std::future::pending;
 
 use task_core::{Phase, TaskId};
 
-use super::{Identity, Member, Role};
-use crate::{
-    lifecycle::{machine::Kind, plan::Tick},
-    threads::clock::CallerRuntime,
-};
+use super::Identity;
+use super::Member;
+use super::Role;
+use crate::lifecycle::{Kind, Tick};
+use crate::threads::CallerRuntime;
 
 fn member() -> Member {
     let identity = Identity {
