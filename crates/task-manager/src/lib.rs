@@ -139,7 +139,7 @@ pub use report::cause::{Cause, CauseKind};
 pub use report::error::ShutdownError;
 pub use report::failure::{Failure, FailureKind, FailureOrigin};
 pub use report::refused::Refused;
-pub use report::{CleanupReport, Report, StepTimes};
+pub use report::{Report, StepTimes};
 pub use task_core::*;
 pub use threads::panics::Panic;
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use task_core::{Outcome, TaskReport, Totals};
+use task_core::{CleanupReport, TaskReport, Totals};
 
 use crate::{report::cause::Cause, report::failure::Failure, report::label::Repeated};
 
@@ -44,20 +44,6 @@ pub(crate) struct Contents {
     pub(crate) steps: StepTimes,
     pub(crate) repeated: Repeated,
     pub(crate) is_setup_failed: bool,
-}
-
-/// How one cleanup went.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct CleanupReport {
-    /// Its name.
-    pub name: String,
-    /// How it ended; `None` if it was not run, and then a failure says why.
-    pub outcome: Option<Outcome>,
-    /// When it began, or was passed over, as time since the manager was made.
-    pub began_at: Duration,
-    /// How long it took.
-    pub took: Duration,
 }
 
 /// When each step of the shutdown began, as time since the manager was made.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use task_core::{Outcome, TaskId, TaskReport, Totals};
+use task_core::{CleanupReport, Outcome, TaskId, TaskReport, Totals};
 
 use crate::{
     group::entry::Entry,
@@ -16,7 +16,7 @@ use crate::{
     report::error::ShutdownError,
     report::failure::{Failure, FailureKind, FailureOrigin},
     report::label::Repeated,
-    report::{CleanupReport, Contents, Report, StepTimes},
+    report::{Contents, Report, StepTimes},
 };
 
 /// How many first failures of a task, and how many of the last ones, are kept whole.
@@ -187,12 +187,10 @@ impl Record {
             self.omitted_cleanups += 1;
             return;
         }
-        self.cleanups.push(CleanupReport {
-            name: String::from(name),
-            outcome,
-            began_at: began,
-            took,
-        });
+        let mut cleanup = CleanupReport::new(name.to_owned(), outcome);
+        cleanup.began_at = began;
+        cleanup.took = took;
+        self.cleanups.push(cleanup);
     }
 
     /// Makes the report of it; `None` if nothing was triggered.

@@ -82,7 +82,7 @@ impl Report {
         let names = slowest.iter().map(|task| label(task));
         let cleanups = contents.cleanups.iter().take(MOST_LINES);
         let width = names
-            .chain(cleanups.clone().map(|cleanup| cleanup.name.clone()))
+            .chain(cleanups.clone().map(|cleanup| cleanup.name.to_string()))
             .map(|name| name.chars().count())
             .max()
             .unwrap_or(0)

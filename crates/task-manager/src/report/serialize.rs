@@ -3,9 +3,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
-use task_core::{Outcome, TaskId, TaskReport};
+use task_core::{CleanupReport, Outcome, TaskId, TaskReport};
 
-use super::{CleanupReport, Report};
+use super::Report;
 use crate::{
     report::cause::{Cause, CauseKind},
     report::failure::{Failure, FailureKind, FailureOrigin},
