@@ -138,7 +138,7 @@ pub use api::task_handle::TaskHandle;
 pub use report::cause::{Cause, CauseKind};
 pub use report::error::ShutdownError;
 pub use report::failure::{Failure, FailureKind, FailureOrigin};
-pub use report::refused::Refused;
+pub use report::refused::{Refused, RefusedReason};
 pub use report::{Report, StepTimes};
 pub use task_core::*;
 pub use threads::panics::Panic;

@@ -13,8 +13,26 @@ pub struct Refused<T> {
     /// In a mutex only to be `Sync`.
     value: Mutex<T>,
     name: String,
-    reason: Reason,
+    reason: RefusedReason,
 }
+
+/// Why a task or a cleanup was refused, whatever its type: the [`source`](Error::source) of every
+/// [`Refused`].
+///
+/// It makes a refusal recognisable in an error of another type, where the type of the refused task
+/// is not known.
+///
+/// ```
+/// use task_manager::RefusedReason;
+///
+/// fn came_too_late(error: &anyhow::Error) -> bool {
+///     let mut reasons = error.chain().filter_map(|cause| cause.downcast_ref::<RefusedReason>());
+///     reasons.any(RefusedReason::is_too_late)
+/// }
+/// # assert!(!came_too_late(&anyhow::anyhow!("disk full")));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedReason(Reason);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
@@ -32,7 +50,7 @@ pub(crate) enum Reason {
 
 impl<T> Refused<T> {
     pub(crate) fn new(value: T, name: impl Into<String>, reason: Reason) -> Self {
-        Self { value: Mutex::new(value), name: name.into(), reason }
+        Self { value: Mutex::new(value), name: name.into(), reason: RefusedReason(reason) }
     }
 
     /// Hands back what was refused. It was never polled.
@@ -40,32 +58,66 @@ impl<T> Refused<T> {
         self.value.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells whether it came too late: its phase was stopped already, cleanups had begun, or all was over.
+    /// Returns why it was refused, in a type that does not depend on `T`.
+    pub fn reason(&self) -> &RefusedReason {
+        &self.reason
+    }
+
+    /// Returns whether it came too late; see [`RefusedReason::is_too_late`].
     pub fn is_too_late(&self) -> bool {
-        matches!(self.reason, Reason::Stopping | Reason::Ended)
+        self.reason.is_too_late()
     }
 
-    /// Tells whether there is no Tokio runtime with its time driver enabled to run it on.
+    /// Returns whether there is no runtime; see [`RefusedReason::is_no_runtime`].
     pub fn is_no_runtime(&self) -> bool {
-        self.reason == Reason::NoRuntime
+        self.reason.is_no_runtime()
     }
 
-    /// Tells whether the system gave the process no thread for its deadlines. A later call tries again.
+    /// Returns whether there is no deadline thread; see [`RefusedReason::is_no_thread`].
     pub fn is_no_thread(&self) -> bool {
-        self.reason == Reason::NoThread
+        self.reason.is_no_thread()
     }
 
-    /// Tells whether asking the task for its name, phase or gate panicked.
+    /// Returns whether the task's own code panicked; see [`RefusedReason::is_panicked`].
     pub fn is_panicked(&self) -> bool {
-        matches!(self.reason, Reason::Panicked(_))
+        self.reason.is_panicked()
     }
 }
 
+impl RefusedReason {
+    /// Returns whether it came too late: its phase had been stopped, the cleanups had begun, or the
+    /// manager had ended.
+    pub fn is_too_late(&self) -> bool {
+        matches!(self.0, Reason::Stopping | Reason::Ended)
+    }
+
+    /// Returns whether there is no Tokio runtime with its time driver enabled to run it on.
+    pub fn is_no_runtime(&self) -> bool {
+        self.0 == Reason::NoRuntime
+    }
+
+    /// Returns whether the deadline thread could not be started. A later call tries again.
+    pub fn is_no_thread(&self) -> bool {
+        self.0 == Reason::NoThread
+    }
+
+    /// Returns whether asking the task for its name, phase or gate panicked.
+    pub fn is_panicked(&self) -> bool {
+        matches!(self.0, Reason::Panicked(_))
+    }
+}
+
+/// Names what was refused. The reason is the [`source`](Error::source), which `{:#}` prints under
+/// `anyhow`.
 impl<T> fmt::Display for Refused<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, reason, .. } = self;
-        write!(f, "`{name}` was refused: ")?;
-        match reason {
+        write!(f, "`{}` was refused", self.name)
+    }
+}
+
+impl fmt::Display for RefusedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
             Reason::Stopping => f.write_str("the manager is stopping"),
             Reason::Ended => f.write_str("the manager has ended"),
             Reason::NoRuntime => {
@@ -83,9 +135,15 @@ impl<T> fmt::Debug for Refused<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refused")
             .field("name", &self.name)
-            .field("reason", &self.reason)
+            .field("reason", &self.reason.0)
             .finish_non_exhaustive()
     }
 }
 
-impl<T> Error for Refused<T> {}
+impl<T> Error for Refused<T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.reason)
+    }
+}
+
+impl Error for RefusedReason {}
