@@ -13,7 +13,7 @@ pub struct CleanupReport {
     pub name: Cow<'static, str>,
     /// How it ended. `None` if it was not run; a failure in the report then says why.
     pub outcome: Option<Outcome>,
-    /// When it began, or was skipped, as time since the manager was made.
+    /// When it began, or was skipped, as time since the manager was created.
     pub began_at: Duration,
     /// How long it took.
     pub took: Duration,

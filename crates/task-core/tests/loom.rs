@@ -1,8 +1,9 @@
-//! Every interleaving of those who raise a level and those who wait for it, within loom's bounds: invariant L1.
+//! Every interleaving of those who raise a level and those who wait for it, within loom's bounds:
+//! invariant L1.
 //!
-//! A lost wake-up shows as a deadlock, which loom reports. `LOOM_MAX_PREEMPTIONS` sets how many times a thread may be
-//! interrupted in mid-step; the default here is 3, which covers two threads that each slip into the other once more
-//! than L1's argument needs.
+//! A lost wake-up shows as a deadlock, which loom reports. `LOOM_MAX_PREEMPTIONS` sets how many
+//! times a thread may be interrupted in mid-step; the default here is 3, which covers two threads
+//! that each slip into the other once more than L1's argument needs.
 #![cfg(task_loom)]
 #![allow(clippy::unwrap_used)]
 
@@ -25,7 +26,8 @@ fn model(body: impl Fn() + Send + Sync + 'static) {
     builder.check(body);
 }
 
-/// Counts how often it is woken. Not one of loom's types on purpose: the count is read when all threads are joined.
+/// Counts how often it is woken. Not one of loom's types on purpose: the count is read when all
+/// threads are joined.
 #[derive(Default)]
 struct Counter(AtomicUsize);
 

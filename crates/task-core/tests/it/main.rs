@@ -1,7 +1,9 @@
-//! The contract of task-core, a test per sentence. What is about managed tasks is tested with the manager.
+//! The contract of task-core, a test per sentence. What is about managed tasks is tested with the
+//! manager.
 #![allow(clippy::unwrap_used)]
 
 mod blocking;
+mod bounded;
 mod context;
 mod group;
 mod level;
