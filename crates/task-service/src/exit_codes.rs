@@ -1,34 +1,64 @@
-//! The codes that a service exits with.
+//! The exit codes of a service.
 
 use task_manager::{CauseKind, Report, ShutdownError};
 
-/// The codes that a service exits with when something went wrong; 0 is for when nothing did.
+/// The exit codes of a service in which something went wrong. Without a failure it exits with 0.
 ///
-/// Name those to change, and take the others from the defaults; later versions may have more.
+/// The setters change one code each and keep the others. Every number is valid: two codes may be
+/// the same, and a code of 0 hides the failure from the parent process.
+///
+/// # Examples
 ///
 /// ```
 /// use task_service::ExitCodes;
 ///
-/// let codes = ExitCodes { setup_failed: 78, ..ExitCodes::default() };
+/// let codes = ExitCodes::new().setup_failed(78); // EX_CONFIG of sysexits.h
+/// assert_eq!((codes.failure, codes.setup_failed, codes.hard_exit), (1, 78, 4));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ExitCodes {
-    /// Something failed. Default: 1.
+    /// The code after a failure.
     pub failure: u8,
-    /// A failed setup began the shutdown. Default: 3.
+    /// The code after a setup that failed.
     pub setup_failed: u8,
-    /// The process was ended because the shutdown could not be finished. Default: 4.
+    /// The code of a process that was ended because its shutdown did not end.
     pub hard_exit: u8,
 }
 
-impl Default for ExitCodes {
-    fn default() -> Self {
+impl ExitCodes {
+    /// Creates the default codes.
+    pub const fn new() -> Self {
         Self { failure: 1, setup_failed: 3, hard_exit: 4 }
     }
-}
 
-impl ExitCodes {
-    pub(crate) fn of(&self, result: &Result<Report, ShutdownError>, unasked_end_fails: bool) -> u8 {
+    /// Sets the code after a failure: of a task, of a cleanup, or of the wait. Default: 1.
+    pub const fn failure(mut self, code: u8) -> Self {
+        self.failure = code;
+        self
+    }
+
+    /// Sets the code for a shutdown that a failed setup began, and for a service that failed to
+    /// start: because of its settings, or because there was no runtime or no signal handler.
+    /// Default: 3.
+    pub const fn setup_failed(mut self, code: u8) -> Self {
+        self.setup_failed = code;
+        self
+    }
+
+    /// Sets the code of the [hard exit](task_manager::ManagerBuilder::hard_exit), which ends the
+    /// process when the report is not available 1 s after the shutdown's budget. Default: 4.
+    pub const fn hard_exit(mut self, code: u8) -> Self {
+        self.hard_exit = code;
+        self
+    }
+
+    /// Returns the code for the result of a service's `wait`.
+    pub(crate) fn code_of(
+        self,
+        result: &Result<Report, ShutdownError>,
+        unasked_end_fails: bool,
+    ) -> u8 {
         match result {
             Ok(report) if unasked_end_fails && is_unasked_end(report) => self.failure,
             Ok(_) => 0,
@@ -40,7 +70,16 @@ impl ExitCodes {
     }
 }
 
-/// Tells whether a critical task ended cleanly though nobody had asked it to.
+impl Default for ExitCodes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Returns whether the clean end of a critical task, without a stop request, began the shutdown.
 pub(crate) fn is_unasked_end(report: &Report) -> bool {
-    matches!(&report.cause().kind, CauseKind::TaskEnded { outcome, was_asked: false, .. } if outcome.is_clean())
+    match &report.cause().kind {
+        CauseKind::TaskEnded { outcome, was_asked, .. } => !was_asked && outcome.is_clean(),
+        _ => false,
+    }
 }

@@ -1,32 +1,17 @@
-//! Saying something at the end, without the panic that `eprintln!` has for a closed stderr, and without being held up by
-//! one that nobody reads.
+//! The last output of a service: what it writes before it returns from `main`.
 
-use std::{
-    io::{Write, stderr},
-    sync::mpsc::channel,
-    thread,
-    time::Duration,
-};
+use std::time::Duration;
 
-/// How long the last words may take.
-const PATIENCE: Duration = Duration::from_secs(1);
+use task_core::scope::run_with_timeout;
+use tracing::dispatcher::{get_default, with_default};
 
-/// Writes one text and a newline to stderr.
-pub(crate) fn write(text: &str) {
-    // Whatever goes wrong here is nobody's business any more.
-    let _ = stderr().lock().write_all(format!("{text}\n").as_bytes());
-}
+/// How long the service waits for its last output. A pipe that is full or a log sink that blocks
+/// does not keep the process beyond that.
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Says something on a thread of its own, and waits a second for it at most: a pipe that is full, or a log sink that
-/// blocks, does not keep the process.
-pub(crate) fn say(words: impl FnOnce() + Send + 'static) {
-    let (said, heard) = channel();
-    let log = tracing::dispatcher::get_default(Clone::clone);
-    let spawned = thread::Builder::new().spawn(move || {
-        tracing::dispatcher::with_default(&log, words);
-        let _ = said.send(());
-    });
-    if spawned.is_ok() {
-        let _ = heard.recv_timeout(PATIENCE);
-    }
+/// Runs `write` on a thread of its own, with the caller's log, and waits for it for at most
+/// [`OUTPUT_TIMEOUT`].
+pub(crate) fn write_bounded(write: impl FnOnce() + Send + 'static) {
+    let log = get_default(Clone::clone);
+    run_with_timeout(OUTPUT_TIMEOUT, move || with_default(&log, write));
 }

@@ -2,8 +2,8 @@
 //!
 //! # The pieces
 //!
-//! `default` is `service`; `full` is everything but the registries, `kafka`, `tls` and `tower`; it needs a C compiler,
-//! for `sender` alone.
+//! `default` is `service`; `full` is everything but the registries, `kafka`, `tls` and `tower`; it
+//! needs a C compiler, for `sender` alone.
 //!
 //! | feature | brings | adds |
 //! |---|---|---|
