@@ -178,7 +178,7 @@ mod snapshot;
 mod task_info;
 mod task_report;
 
-// The words: small values with no behaviour.
+// Small values.
 mod cancelled;
 mod outcome;
 mod phase;

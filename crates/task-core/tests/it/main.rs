@@ -1,5 +1,5 @@
-//! The contract of task-core, a test per sentence. What is about managed tasks is tested with the
-//! manager.
+//! The contract of task-core, one test per sentence. What needs a manager is tested in
+//! task-manager.
 #![allow(clippy::unwrap_used)]
 
 mod blocking;
@@ -9,4 +9,4 @@ mod group;
 mod level;
 mod properties;
 mod scope;
-mod words;
+mod values;

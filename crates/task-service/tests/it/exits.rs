@@ -1,4 +1,4 @@
-//! Which code a service exits with, and what it says.
+//! The exit codes of a service, and what it writes.
 
 use crate::child::Child;
 
@@ -48,7 +48,7 @@ fn a_setup_that_panics_counts_as_failed() {
 }
 
 #[test]
-fn an_unasked_end_is_0_unless_it_is_to_fail() {
+fn an_end_without_a_stop_request_is_0_unless_set_to_fail() {
     assert_eq!(Child::start("ends unasked").end().code, Some(0));
     assert_eq!(Child::start("ends unasked and that fails").end().code, Some(1));
 }

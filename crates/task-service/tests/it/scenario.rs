@@ -23,7 +23,7 @@ fn an_unknown_scenario_is_refused() {
     std::process::exit(number(code));
 }
 
-/// `ExitCode` does not tell its number, but its `Debug` does.
+/// Returns the number of an exit code, which only its `Debug` shows.
 fn number(code: ExitCode) -> i32 {
     let text = format!("{code:?}");
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::child::Child;
 
 #[test]
-fn a_signal_ends_it_cleanly_with_0_and_names_itself() {
+fn a_signal_ends_the_service_with_0_and_is_the_cause() {
     let mut child = Child::start("serves");
     child.wait_for("ready");
     child.kill(Signal::TERM);
@@ -19,7 +19,7 @@ fn a_signal_ends_it_cleanly_with_0_and_names_itself() {
 }
 
 #[test]
-fn a_signal_during_the_setup_gives_the_setup_up_and_cleans_up() {
+fn a_signal_during_the_setup_drops_it_and_runs_the_cleanups() {
     let mut child = Child::start("sets up for long");
     child.wait_for("ready");
     child.kill(Signal::INT);
@@ -76,7 +76,7 @@ fn a_setup_that_panics_after_a_signal_is_a_failure() {
 }
 
 #[test]
-fn a_service_that_was_given_no_work_waits_for_a_signal() {
+fn a_service_without_work_waits_for_a_signal() {
     let mut child = Child::start("has no work");
     child.wait_for("ready");
     child.kill(Signal::TERM);
