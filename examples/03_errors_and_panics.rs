@@ -8,7 +8,7 @@
 
 use std::{error::Error, process::ExitCode};
 
-use taskkit::{FailureKind, Manager, task_fn};
+use taskkit::{Manager, manager::FailureKind, task_fn};
 
 #[derive(Debug, thiserror::Error)]
 #[error("lease of partition {partition} was lost")]

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use taskkit::{
     Cancelled, Context, Task,
-    scope::{Stage, StageCell},
+    core::scope::{Stage, StageCell},
     task_fn,
 };
 use tokio::time::{Instant, sleep};

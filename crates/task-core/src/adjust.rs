@@ -1,11 +1,24 @@
-//! Somebody else's task under another name, in another phase, or gating readiness.
+//! A task under another name, in another phase, or gating readiness.
 
 use std::borrow::Cow;
 
 use crate::{Context, Phase, Task};
 
-/// A task with some of its properties replaced: what [`Task::named`], [`Task::in_phase`] and
-/// [`Task::gating_readiness`] return. What is not replaced is the inner task's.
+/// A task with some of its properties replaced. Returned by [`Task::named`], [`Task::in_phase`] and
+/// [`Task::gating_readiness`].
+///
+/// Every property that is not replaced is that of the inner task.
+///
+/// # Examples
+///
+/// ```
+/// use task_core::{Phase, Task, task_fn};
+///
+/// let probes = task_fn("http", async |ctx| { ctx.cancelled().await; Ok(()) })
+///     .named("probes")
+///     .in_phase(Phase::SUPPORT);
+/// assert_eq!((probes.name(), probes.phase()), ("probes".into(), Phase::SUPPORT));
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct Adjusted<T> {

@@ -1,7 +1,7 @@
 //! A task for code that blocks its thread.
 //!
-//! It runs on an OS thread of its own and not on the runtime's blocking pool: a runtime that is dropped waits without
-//! limit for its pool, and not at all for a thread.
+//! It runs on an OS thread of its own and not on the runtime's blocking pool: a runtime that is
+//! dropped waits without limit for its pool, and not at all for a thread.
 
 use std::{
     any::Any,
@@ -21,25 +21,67 @@ use crate::{
     scope::{discard, panic_text},
 };
 
-/// Makes a task of a synchronous closure, which runs on an OS thread of its own, named after the task.
+/// Creates a task from a synchronous closure, which runs on an OS thread of its own, named after
+/// the task.
+///
+/// The closure should look at its context now and then: by [`Context::is_cancelled`] between two
+/// steps, or by [`Context::wait_cancelled`] as an interruptible sleep.
+///
+/// # Deadlines
+///
+/// A thread cannot be aborted. At the deadline the task's future is dropped, and:
+///
+/// - a closure that returns soon after leaves the task [aborted](crate::Outcome::Aborted); an error
+///   that it returns then, or its panic, is recorded as one more failure;
+/// - a closure that does not is reported as [abandoned](crate::Outcome::Abandoned), and its thread
+///   runs on until it returns or the process ends.
+///
+/// # Panics
+///
+/// A panic of the closure is the task's panic, with its own payload.
+///
+/// # Errors
+///
+/// The task fails with the error of the closure, or if the system provides no thread.
+///
+/// # Comparison to `spawn_blocking`
+///
+/// Tokio's blocking pool has no thread per job and is cheaper for short ones. But a runtime waits
+/// for its pool when it is dropped, so one blocked job keeps the process. A `blocking_task` does
+/// not.
+///
+/// # Examples
 ///
 /// ```
-/// # use std::time::Duration;
-/// # use task_core::{Context, blocking_task};
+/// use std::time::Duration;
+/// use task_core::{Context, blocking_task};
+///
 /// let purge = blocking_task("purge", |ctx: Context| {
 ///     while !ctx.wait_cancelled(Duration::from_secs(60)) {
-///         // delete a batch
+///         // Delete a batch.
 ///     }
 ///     Ok(())
 /// });
 /// ```
 ///
-/// A thread cannot be aborted. A closure that returns soon after its deadline leaves the task aborted, and an error that
-/// it then returns is a failure beside that; one that does not is reported as abandoned, and the thread runs on until it
-/// returns or the process ends. A panic of the closure counts as the task's.
+/// Futures that are not `Send` run on a current-thread runtime inside the closure:
 ///
-/// This is also the place for futures that are not `Send`: build a current-thread runtime inside the closure and
-/// block on it there.
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use task_core::{Context, blocking_task};
+/// use tokio::{runtime, task::LocalSet};
+///
+/// let script = blocking_task("script", |ctx: Context| {
+///     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+///     LocalSet::new().block_on(&runtime, async {
+///         let runs = Rc::new(Cell::new(0));
+///         while ctx.or_cancelled(tokio::task::yield_now()).await.is_ok() {
+///             runs.set(runs.get() + 1);
+///         }
+///         Ok(())
+///     })
+/// });
+/// ```
 pub fn blocking_task<F>(name: impl Into<Cow<'static, str>>, function: F) -> BlockingTask<F>
 where
     F: FnOnce(Context) -> anyhow::Result<()> + Send + 'static,
@@ -47,7 +89,7 @@ where
     BlockingTask { name: name.into(), function }
 }
 
-/// A task that runs a synchronous closure on a thread of its own: what [`blocking_task`] returns.
+/// A task that runs a synchronous closure on a thread of its own. Returned by [`blocking_task`].
 #[derive(Clone)]
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct BlockingTask<F> {
@@ -63,19 +105,20 @@ where
         self.name.clone()
     }
 
-    /// Fails if the system has no thread to give.
+    /// Starts the thread and waits for the closure. Fails if the system provides no thread.
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         let Self { name, function } = self;
         let shared = Arc::new(Mutex::new(Progress::default()));
-        // Taken before the thread is there: this future may be dropped right after.
+        // Taken before the thread exists, since this future may be dropped right after.
         let hold = ctx.hold();
         let held = ctx.clone();
         thread::Builder::new()
-            .name(name.replace('\0', "")) // a NUL is all that the builder refuses
+            .name(name.replace('\0', "")) // a NUL is the one character that the builder refuses
             .spawn({
                 let shared = Arc::clone(&shared);
                 move || {
-                    // The hold goes last: the task has ended only when the closure and what it owned are gone.
+                    // The hold is dropped last: the task has ended only when the closure, and what
+                    // it owned, is gone.
                     let result = catch_unwind(AssertUnwindSafe(|| {
                         let inner = ctx.clone();
                         ctx.enter(move || function(inner))
@@ -115,23 +158,23 @@ impl<F> fmt::Debug for BlockingTask<F> {
 
 type ThreadResult = Result<anyhow::Result<()>, Box<dyn Any + Send>>;
 
-/// Between the thread and the future that waits for it.
+/// What the thread and the future that waits for it share.
 #[derive(Default)]
 struct Progress {
     result: Option<ThreadResult>,
     waker: Option<Waker>,
-    /// The future was dropped: nobody will look at the result.
+    /// The future was dropped, so the result can no longer be the task's.
     is_gone: bool,
 }
 
-/// Says that the future was dropped.
+/// Marks the future as dropped.
 struct Gone(Arc<Mutex<Progress>>, Context);
 
 impl Drop for Gone {
     fn drop(&mut self) {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         progress.is_gone = true;
-        // The thread was done, and nobody has looked.
+        // The thread has ended, and the future was not polled since.
         let result = progress.result.take();
         drop(progress);
         if let Some(result) = result {
@@ -140,7 +183,7 @@ impl Drop for Gone {
     }
 }
 
-/// Gives the result to the future; hands it back if that is gone.
+/// Stores the result for the future and wakes it. Returns the result if the future was dropped.
 fn hand_over(shared: &Mutex<Progress>, result: ThreadResult) -> Option<ThreadResult> {
     let mut progress = shared.lock().unwrap_or_else(PoisonError::into_inner);
     if progress.is_gone {
@@ -163,7 +206,7 @@ fn record_late(ctx: &Context, result: ThreadResult) {
         Err(payload) => {
             let text = panic_text(&*payload).unwrap_or("(a payload that is no text)");
             let error = anyhow::anyhow!("panicked after the task was aborted: {text}");
-            // On a thread that has nobody else to tell.
+            // Its drop may panic, on a thread where nothing would catch that.
             discard(payload);
             ctx.record_failure(error);
         }

@@ -6,7 +6,31 @@ use crate::{Context, Phase, Task};
 
 type RunFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
-/// A task of any type, behind a box: what [`Task::boxed`] returns.
+/// A task of any type, in a box. Returned by [`Task::boxed`].
+///
+/// It has the name, the phase and the gate of the task inside, and can be adjusted as any other.
+///
+/// # Examples
+///
+/// A function that chooses between tasks of different types:
+///
+/// ```
+/// use std::time::Duration;
+/// use task_core::{BoxTask, Context, Task, blocking_task, task_fn};
+///
+/// fn purge(blocks: bool) -> BoxTask {
+///     if blocks {
+///         blocking_task("purge", |ctx: Context| {
+///             while !ctx.wait_cancelled(Duration::from_secs(60)) {}
+///             Ok(())
+///         })
+///         .boxed()
+///     } else {
+///         task_fn("purge", async |ctx| { ctx.cancelled().await; Ok(()) }).boxed()
+///     }
+/// }
+/// assert_eq!(purge(true).name(), purge(false).name());
+/// ```
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct BoxTask(Box<dyn ErasedTask>);
 
@@ -33,7 +57,7 @@ impl Task for BoxTask {
         self.0.run(ctx).await
     }
 
-    /// Returns itself: a box in a box would only cost.
+    /// Returns the task as it is: a box in a box would only cost.
     fn boxed(self) -> BoxTask {
         self
     }

@@ -4,22 +4,23 @@ use std::{borrow::Cow, time::Duration};
 
 use crate::Outcome;
 
-/// One cleanup at one instant.
+/// One cleanup at one instant. [`CleanupReport`](crate::CleanupReport) says how it ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CleanupInfo {
-    /// Its name, which others may share.
+    /// The cleanup's name, which others may share.
     pub name: Cow<'static, str>,
-    /// How far it is.
+    /// Its state.
     pub state: CleanupState,
-    /// When it began, as time since the manager was made; `None` before, and if it is not run at all.
+    /// When it began, as time since the manager was created. `None` before that, and if it is not
+    /// run at all.
     pub began_at: Option<Duration>,
     /// How long it took, or has taken so far.
     pub took: Duration,
 }
 
 impl CleanupInfo {
-    /// Makes the description of a cleanup that has not begun.
+    /// Creates the description of a cleanup that has not begun.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
             name: name.into(),
@@ -30,22 +31,22 @@ impl CleanupInfo {
     }
 }
 
-/// How far a cleanup is.
+/// The state of a cleanup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CleanupState {
-    /// It runs after the tasks, and after those that were registered later.
+    /// It waits for the tasks, and for the cleanups that were registered after it.
     Waiting,
     /// It has begun.
     Running,
-    /// It is over, or was given up.
+    /// It has ended, or was abandoned.
     Ended(Outcome),
-    /// It was not run, and a failure in the report says why.
+    /// It was not run. A failure in the report says why.
     NotRun,
 }
 
 impl CleanupState {
-    /// Returns the word used in logs and metrics; of one that is over, that of its outcome.
+    /// Returns the state's name in logs and metrics; after the end, that of the outcome.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",

@@ -17,26 +17,58 @@ use crate::{
     scope::{Scope, Stage},
 };
 
-/// What a running task sees of its manager: when to stop, and ways to say how it is doing.
+/// What a running task sees of its manager: when to stop, and ways to report how it is doing.
 ///
-/// It is cheap to clone and may be handed to helpers; it gives no power over other tasks but the one that every task
-/// has anyway by returning, to stop the whole group, and to make that hurry. A context that outlives its task stays valid and is cancelled.
+/// A context is cheap to clone and may be given to helpers. It gives no power over other tasks,
+/// except for the one that every task has by returning: to stop the whole group, and to
+/// [escalate](Self::escalate) that. A context that outlives its task stays valid, and is cancelled.
 ///
 /// # Choosing how to wait
 ///
-/// | | when both are ready | a stop in mid-await |
+/// | | when both are ready | when the stop comes in mid-await |
 /// |---|---|---|
-/// | [`or_cancelled`](Self::or_cancelled) | cancellation wins | drops the future |
-/// | [`ready_or_cancelled`](Self::ready_or_cancelled) | the result wins | drops the future |
-/// | a plain `.await` | — | waits for the result |
+/// | [`or_cancelled`](Self::or_cancelled) | returns [`Cancelled`] | drops the future |
+/// | [`ready_or_cancelled`](Self::ready_or_cancelled) | returns the result | drops the future |
+/// | a plain `.await` | | goes on until there is a result |
 ///
-/// Both of the first two drop the future when the stop comes while it is pending, so what must be done whole or not
-/// at all (a commit, a flush, an acknowledgement) sits in neither of them.
+/// The first two drop the future if the stop comes while it is pending. So what must happen whole
+/// or not at all (a commit, a flush, an acknowledgement) is awaited in neither of them.
+///
+/// # Limits
+///
+/// The manager keeps the first 256 bytes of a [status](Self::set_status), the first 16
+/// [stop requests](Self::request_stop) after the shutdown's cause, and the counts of 64 names of
+/// [signals](Self::record_signal).
+///
+/// # Examples
+///
+/// A worker that ends its round before it stops, and reports what it does:
+///
+/// ```
+/// use std::time::Duration;
+/// use task_core::Context;
+/// use tokio::{select, time::interval};
+///
+/// async fn run(ctx: Context) -> anyhow::Result<()> {
+///     let mut ticks = interval(Duration::from_secs(10));
+///     let mut rounds = 0;
+///     loop {
+///         select! {
+///             _ = ticks.tick() => {}
+///             () = ctx.cancelled() => return Ok(()),
+///         }
+///         rounds += 1;
+///         ctx.set_status(format!("round {rounds}"));
+///         // The round itself is not interrupted.
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Context(Arc<dyn Scope>);
 
 impl Context {
-    /// Makes a context of a scope. Managers do this, and tests of tasks: see [`StageCell`](crate::scope::StageCell).
+    /// Creates a context over a scope, as managers do, and tests of a task: see
+    /// [`StageCell`](crate::scope::StageCell).
     pub fn new(scope: Arc<dyn Scope>) -> Self {
         Self(scope)
     }
@@ -46,59 +78,86 @@ impl Context {
         self.0.name()
     }
 
-    /// Resolves when this task is asked to end: its phase is being stopped, or it alone. For those who hold it, also when
-    /// its future has ended.
+    /// Waits until this task is asked to end: because its phase is being stopped, or by a stop of
+    /// this task alone. Where a [`Hold`] outlives the task's future, also once that has ended.
+    ///
+    /// It resolves at once if the task is cancelled already.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: it can be dropped and asked again at any time, and resolves at once when the task already is
-    /// cancelled.
+    /// This method is cancel safe: a call that is dropped loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use task_core::{Context, scope::{Stage, StageCell}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let stage = Arc::new(StageCell::new());
+    /// let ctx = Context::new(stage.clone());
+    /// let waiting = tokio::spawn(async move { ctx.cancelled().await });
+    ///
+    /// stage.advance(Stage::Cancelled); // what a manager does to stop a task
+    /// waiting.await.unwrap();
+    /// # }
+    /// ```
     pub fn cancelled(&self) -> WaitFor<'_> {
         self.0.stage().reached(Stage::Cancelled)
     }
 
-    /// Tells whether this task is asked to end.
+    /// Returns whether this task is asked to end; see [`cancelled`](Self::cancelled).
     pub fn is_cancelled(&self) -> bool {
         self.0.stage().get() >= Stage::Cancelled
     }
 
-    /// Resolves when the group begins to drain: it is no longer ready, and this task will be stopped soon, but goes
-    /// on working. Resolves at the latest together with [`cancelled`](Self::cancelled).
+    /// Waits until the group begins to drain: it is no longer ready, and this task will be stopped
+    /// soon, but goes on working. A server closes its idle connections then.
+    ///
+    /// It resolves at the latest together with [`cancelled`](Self::cancelled). A manager without a
+    /// drain delay passes from running to stopping in one step.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: it can be dropped and asked again at any time.
+    /// This method is cancel safe: a call that is dropped loses nothing.
     pub fn draining(&self) -> WaitFor<'_> {
         self.0.stage().reached(Stage::Draining)
     }
 
-    /// Tells whether the group is draining, or beyond, or this task alone is asked to end.
+    /// Returns whether the group is draining or in a later step, or this task alone is asked to
+    /// end.
     pub fn is_draining(&self) -> bool {
         self.0.stage().get() >= Stage::Draining
     }
 
-    /// Awaits `future`, or gives it up when this task is cancelled; cancellation wins a tie. Once the task is
-    /// cancelled, `future` is not polled at all.
-    ///
-    /// ```
-    /// # use task_core::Context;
-    /// # async fn receive() -> u32 { 1 }
-    /// # async fn handle(_: u32) -> anyhow::Result<()> { Ok(()) }
-    /// async fn run(ctx: Context) -> anyhow::Result<()> {
-    ///     loop {
-    ///         let message = ctx.or_cancelled(receive()).await?; // a clean end when the group stops
-    ///         handle(message).await?;                           // never cut in half
-    ///     }
-    /// }
-    /// ```
+    /// Waits for `future`, or until this task is cancelled, which takes precedence. Once the task
+    /// is cancelled, `future` is not polled at all.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`], when the task is cancelled first.
+    /// [`Cancelled`], if the task is cancelled first. As the task's own error it is a clean end.
     ///
     /// # Cancel safety
     ///
-    /// That of `future`, which is dropped when the task is cancelled or this call is.
+    /// That of `future`, which is dropped if the task is cancelled, or this call is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_core::Context;
+    /// # async fn receive() -> u32 { 1 }
+    /// # async fn handle(_: u32) -> anyhow::Result<()> { Ok(()) }
+    ///
+    /// async fn run(ctx: Context) -> anyhow::Result<()> {
+    ///     loop {
+    ///         // A stop while nothing arrives is a clean end of the task.
+    ///         let message = ctx.or_cancelled(receive()).await?;
+    ///         // A stop does not interrupt the handling.
+    ///         handle(message).await?;
+    ///     }
+    /// }
+    /// ```
     pub async fn or_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Cancelled> {
         let mut cancelled = self.cancelled();
         let mut future = pin!(future);
@@ -111,19 +170,48 @@ impl Context {
         .await
     }
 
-    /// Awaits `future`, or gives it up when this task is cancelled; a result that is ready wins a tie. A cancelled
-    /// task thus still takes what is already there, and ends at the first thing that it would have to wait for.
+    /// Waits for `future`, which takes precedence, or until this task is cancelled. A cancelled
+    /// task thus still takes what is available, and ends at the first result that it would have to
+    /// wait for.
     ///
-    /// Tokio hides what is ready from a task that has used up its turn, such as by 128 receives in a row. So a future
-    /// is given up only when it has nothing on the next poll either, after the task has let others run.
+    /// Tokio's cooperative budget makes a ready resource return `Pending`, for instance after 128
+    /// receives in a row. So `future` is dropped only if it is pending a second time, after the
+    /// task has yielded to others.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`], when the task is cancelled and `future` is not ready.
+    /// [`Cancelled`], if the task is cancelled and `future` is not ready.
     ///
     /// # Cancel safety
     ///
-    /// That of `future`, which is dropped when the task is cancelled or this call is.
+    /// That of `future`, which is dropped if the task is cancelled, or this call is dropped.
+    ///
+    /// # Examples
+    ///
+    /// A consumer that empties its queue before it ends:
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use task_core::{Context, scope::{Stage, StageCell}};
+    /// use tokio::sync::mpsc;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let stage = Arc::new(StageCell::new());
+    /// let ctx = Context::new(stage.clone());
+    /// let (sender, mut queue) = mpsc::unbounded_channel();
+    /// for order in 1..=3 {
+    ///     sender.send(order).unwrap();
+    /// }
+    /// stage.advance(Stage::Cancelled);
+    ///
+    /// let mut handled = Vec::new();
+    /// while let Ok(Some(order)) = ctx.ready_or_cancelled(queue.recv()).await {
+    ///     handled.push(order);
+    /// }
+    /// assert_eq!(handled, [1, 2, 3]);
+    /// # }
+    /// ```
     pub async fn ready_or_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Cancelled> {
         let mut cancelled = self.cancelled();
         let mut future = pin!(future);
@@ -144,11 +232,32 @@ impl Context {
         .await
     }
 
-    /// Blocks the calling thread until the task is cancelled or `timeout` has passed, and tells whether the task is
-    /// cancelled. For synchronous code, such as a [`blocking_task`](crate::blocking_task), as its interruptible
-    /// sleep. Measured on the system's monotonic clock, also where a test has paused tokio's.
+    /// Blocks the calling thread until the task is cancelled or `timeout` has passed. Returns
+    /// whether the task is cancelled.
+    ///
+    /// It is the interruptible sleep of synchronous code, such as a
+    /// [`blocking_task`](crate::blocking_task). The time is that of the system's monotonic clock,
+    /// also where a test has paused Tokio's clock. A timeout beyond the clock's range never passes.
+    ///
+    /// In async code it would block a worker of the runtime; use [`cancelled`](Self::cancelled)
+    /// with a timer there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{sync::Arc, thread, time::Duration};
+    /// use task_core::{Context, scope::{Stage, StageCell}};
+    ///
+    /// let stage = Arc::new(StageCell::new());
+    /// let ctx = Context::new(stage.clone());
+    /// assert!(!ctx.wait_cancelled(Duration::from_millis(1)));
+    ///
+    /// let waiting = thread::spawn(move || ctx.wait_cancelled(Duration::from_secs(3600)));
+    /// stage.advance(Stage::Cancelled);
+    /// assert!(waiting.join().unwrap());
+    /// ```
     pub fn wait_cancelled(&self, timeout: Duration) -> bool {
-        // `None`: further away than the clock can tell, hence never.
+        // `None` is beyond the clock's range, which is never.
         let deadline = Instant::now().checked_add(timeout);
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut cancelled = self.cancelled();
@@ -162,77 +271,97 @@ impl Context {
         true
     }
 
-    /// Returns a token that is cancelled together with this task, for code that wants one. Cancelling it affects
-    /// nobody but those who hold it or its children.
+    /// Returns a token that is cancelled together with this task, for code that takes one. Requires
+    /// the feature `token`.
+    ///
+    /// Each call returns a new child of one token per task. Cancelling a child affects neither the
+    /// task nor its other tokens.
     #[cfg(feature = "token")]
     pub fn child_token(&self) -> tokio_util::sync::CancellationToken {
         self.0.stage().child_token()
     }
 
-    /// Returns how much time this task has left to end before it is aborted: `None` before a shutdown has begun, or
-    /// where it has no limit. It may shrink faster than the clock, when a shutdown is made to hurry; it never grows.
+    /// Returns how much time this task has left to end before it is aborted: `None` before a
+    /// shutdown has begun, or if there is no limit.
+    ///
+    /// It never grows. It shrinks faster than time passes when the shutdown is
+    /// [escalated](Self::escalate).
     pub fn remaining(&self) -> Option<Duration> {
         self.0.remaining()
     }
 
-    /// Says whether this task is ready. It matters to the group if the task
-    /// [gates readiness](crate::Task::gates_readiness); it shows in the group's view in any case.
+    /// Sets whether this task is ready. Default: not ready.
+    ///
+    /// The group's readiness depends on it if the task
+    /// [gates readiness](crate::Task::gates_readiness). The group's view shows it for every task.
     pub fn set_ready(&self, ready: bool) {
         self.0.set_ready(ready);
     }
 
-    /// Says what this task is doing, for the group's view, the "still waiting" lines of a shutdown and the report:
-    /// `ctx.set_status("flushing 120 messages")`. The last one counts; at most 256 bytes of it are kept.
+    /// Sets what this task is doing, in a few words: `ctx.set_status("flushing 120 messages")`.
+    ///
+    /// The last status is shown in the group's view, in the report, and in the log of a shutdown
+    /// that waits for this task. The manager keeps at most its first 256 bytes, cut at a character.
     pub fn set_status(&self, status: impl Into<Cow<'static, str>>) {
         self.0.set_status(status.into());
     }
 
-    /// Asks the whole group to stop, and returns at once. If nothing has begun the shutdown before, the reason
-    /// becomes its cause; otherwise it is recorded beside the cause, as one of the first 16; later ones are counted. It is no failure.
+    /// Asks the whole group to stop, and returns at once. This is no failure.
+    ///
+    /// The reason becomes the cause of the shutdown, unless one has begun already. In that case it
+    /// is recorded beside the cause, if it is among the first 16; the later ones are counted.
     pub fn request_stop(&self, reason: impl Into<Cow<'static, str>>) {
         self.0.request_stop(reason.into());
     }
 
-    /// Makes a shutdown hurry, or begins one that does. The cause, or a later trigger, is then a request of this task's:
-    /// `told to hurry`.
+    /// Escalates the shutdown, and begins it if there is none. The cause, or a later trigger, is
+    /// then a request of this task.
     pub fn escalate(&self, level: Escalation) {
         self.0.escalate(level);
     }
 
-    /// Keeps the task from having ended while the returned value lives: for threads and spawned helpers that belong
-    /// to its work. Taken after the task has ended, it holds nothing.
+    /// Returns a value that keeps the task from having ended for as long as it lives: for threads
+    /// and spawned tasks that belong to its work. See [`Hold`].
     pub fn hold(&self) -> Hold {
         Hold::new(Arc::clone(&self.0))
     }
 
-    /// Puts a failure into the report without ending the task: for wrappers that run a task again after it failed.
-    /// The group goes on, and its result is no longer clean. Once the report is made, the log alone has it.
+    /// Records a failure in the report without ending the task: for wrappers that run a task again
+    /// after a failure.
+    ///
+    /// The group goes on, and its result is no longer clean. A failure that is recorded after the
+    /// report was made is only logged.
     pub fn record_failure(&self, error: impl Into<anyhow::Error>) {
         self.0.record_failure(error.into());
     }
 
-    /// Counts one restart in the group's view: for wrappers that run a task again.
+    /// Counts one restart in the group's view: for wrappers that run a task again after its end.
     pub fn record_restart(&self) {
         self.0.record_restart();
     }
 
-    /// Says for the group's view how many signals of this name have come so far: for tasks that wait for signals. Of
-    /// several tasks that count the same signal, the highest count is shown.
+    /// Records, for the group's view, how many signals of this name have arrived so far: for tasks
+    /// that wait for signals.
+    ///
+    /// If several tasks count the same signal, the view shows the highest count. It has at most 64
+    /// names.
     pub fn record_signal(&self, name: impl Into<Cow<'static, str>>, count: u64) {
         self.0.record_signal(name.into(), count);
     }
 
-    /// Returns the read-only view of the group: every task, and where the manager stands.
+    /// Returns the read-only view of the group: its tasks, and the manager's step.
     pub fn group(&self) -> Group {
         self.0.group()
     }
 
-    /// Runs `body` on the calling thread as a part of this task: its panics are located and its log lines carry the
-    /// task's span. For threads that belong to a task; within the task's own future it is not needed.
+    /// Runs `body` on the calling thread as a part of this task, so that its log lines carry the
+    /// task's span and its panics are located. Returns what `body` returns.
+    ///
+    /// It is for threads that belong to a task. Within the task's own future it is not needed.
     ///
     /// # Panics
     ///
-    /// If `body` does.
+    /// If `body` panics.
     pub fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
         let mut body = Some(body);
         let mut result = None;
@@ -243,7 +372,7 @@ impl Context {
         });
         match (result, body) {
             (Some(result), _) => result,
-            (None, Some(body)) => body(), // a scope that did not run it
+            (None, Some(body)) => body(), // the scope did not run it
             (None, None) => unreachable!("the body has run and left its result"),
         }
     }

@@ -1,25 +1,39 @@
-//! A task out of a name and a closure.
+//! A task made of a name and a closure.
 
 use std::{borrow::Cow, fmt};
 
 use crate::{Context, Task};
 
-/// Makes a task of a closure that takes the [`Context`] and returns a future.
+/// Creates a task from a closure that takes the [`Context`] and returns a future.
 ///
-/// Plain closures and async closures both do, with no annotations:
+/// The closure is called once, when the task runs. It may be an async closure or a plain closure
+/// that calls an `async fn`; the type of its argument is inferred. The task is in [`Phase::WORK`]
+/// and does not gate readiness; [`Task::in_phase`] and [`Task::gating_readiness`] change that.
+///
+/// The future, and so all that it keeps across an await, must be `Send`. For others there is
+/// [`blocking_task`](crate::blocking_task).
+///
+/// [`Phase::WORK`]: crate::Phase::WORK
+///
+/// # Examples
 ///
 /// ```
-/// # use task_core::{Task, task_fn};
-/// async fn consume(ctx: task_core::Context, topic: String) -> anyhow::Result<()> { Ok(()) }
+/// use task_core::{Context, Task, task_fn};
+///
+/// async fn consume(ctx: Context, topic: String) -> anyhow::Result<()> {
+///     ctx.cancelled().await;
+///     println!("stopped consuming {topic}");
+///     Ok(())
+/// }
 ///
 /// let topic = String::from("orders");
 /// let plain = task_fn("plain", { let topic = topic.clone(); |ctx| consume(ctx, topic) });
-/// let later = task_fn("async", async move |ctx| {
+/// let inline = task_fn("async", async move |ctx| {
 ///     ctx.cancelled().await;
-///     println!("left {topic}");
+///     println!("stopped consuming {topic}");
 ///     Ok(())
 /// });
-/// assert_eq!((plain.name(), later.name()), ("plain".into(), "async".into()));
+/// assert_eq!((plain.name(), inline.name()), ("plain".into(), "async".into()));
 /// ```
 pub fn task_fn<F, Fut>(name: impl Into<Cow<'static, str>>, function: F) -> TaskFn<F>
 where
@@ -29,7 +43,7 @@ where
     TaskFn { name: name.into(), function }
 }
 
-/// A task that runs a closure: what [`task_fn`] returns.
+/// A task that runs a closure. Returned by [`task_fn`].
 #[derive(Clone)]
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct TaskFn<F> {

@@ -4,11 +4,27 @@ use std::{fmt, sync::Arc};
 
 use crate::{GroupSnapshot, Readiness, Step, level::Level};
 
-/// A read-only view of a manager's group, cheap to clone. It keeps the group's records alive, not its tasks running.
+/// A read-only view of a manager's group: its tasks, its readiness, and the manager's step.
+///
+/// It is cheap to clone. It keeps the group's records alive, not its tasks: those are stopped when
+/// the manager is dropped. Each clone has its own notion of what [`changed`](Self::changed).
+///
+/// A task gets one by [`Context::group`](crate::Context::group), other code from the manager.
+///
+/// # Limits
+///
+/// The lists of a [`GroupSnapshot`] are bounded, as its fields say, except for that of the tasks
+/// that are alive. A view follows the group, and is not a history of it: an observer that looks too
+/// late does not see a task that came and went.
+///
+/// # Examples
+///
+/// A task that prints every change of its group:
 ///
 /// ```
-/// # use task_core::{Context, Step};
-/// async fn report_changes(ctx: Context) -> anyhow::Result<()> {
+/// use task_core::{Context, Step};
+///
+/// async fn print_changes(ctx: Context) -> anyhow::Result<()> {
 ///     let mut group = ctx.group();
 ///     while group.step() < Step::Ended {
 ///         ctx.or_cancelled(group.changed()).await?;
@@ -26,24 +42,37 @@ pub struct Group {
 }
 
 impl Group {
-    /// Makes a view of its source. [`changed`](Self::changed) starts from now.
+    /// Creates a view of a source. Its first [`changed`](Self::changed) waits for a change from now
+    /// on.
     pub fn new(view: Arc<dyn GroupView>) -> Self {
         let seen = view.version().get();
         Self { view, seen }
     }
 
-    /// Makes the view of a task that has no group.
+    /// Creates the view of a task that has no group: no tasks, and no changes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_core::{Group, Step};
+    ///
+    /// let group = Group::alone();
+    /// assert_eq!(group.step(), Step::Running);
+    /// assert!(group.snapshot().tasks.is_empty());
+    /// ```
     pub fn alone() -> Self {
         Self::new(Arc::new(Alone(Level::new())))
     }
 
-    /// Returns everything at one instant. It copies, so it costs time in proportion to the tasks that are alive, and to
-    /// those that have ended since a shutdown began, 4,096 at most.
+    /// Returns the state of the group at one instant.
+    ///
+    /// The cost is proportional to the number of tasks that are alive, plus that of the tasks that
+    /// have ended since a shutdown began, which is at most 4,096.
     pub fn snapshot(&self) -> GroupSnapshot {
         self.view.snapshot()
     }
 
-    /// Returns where the manager stands.
+    /// Returns the manager's step. Costs no copy.
     pub fn step(&self) -> Step {
         self.view.step()
     }
@@ -53,13 +82,16 @@ impl Group {
         self.view.readiness()
     }
 
-    /// Resolves when something has changed since this value last looked: since it was made, or since its last
-    /// `changed`. Changes in quick succession may count as one, and it may resolve when nothing visible has changed.
-    /// Once the step is [`Ended`](Step::Ended) it need not resolve any more.
+    /// Waits until something has changed since the last `changed` of this value, or since the value
+    /// was created.
+    ///
+    /// Several changes may be seen as one, and it may resolve although nothing visible has changed.
+    /// Once the step is [`Ended`](Step::Ended) it may never resolve again, so a loop should end
+    /// there.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: no change is lost if it is dropped.
+    /// This method is cancel safe: a call that is dropped loses no change.
     pub async fn changed(&mut self) {
         self.view.version().reached(self.seen + 1).await;
         self.seen = self.view.version().get();
@@ -72,20 +104,46 @@ impl fmt::Debug for Group {
     }
 }
 
-/// Where a [`Group`] gets what it shows. Managers and test kits implement it; no method may block or panic.
+/// The source of a [`Group`]. Managers and test kits implement it. No method may block or panic.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use task_core::{Group, GroupSnapshot, Step, scope::{GroupView, Level}};
+///
+/// /// A group that is stopping from the start.
+/// struct Stopping(Level);
+///
+/// impl GroupView for Stopping {
+///     fn snapshot(&self) -> GroupSnapshot {
+///         let mut snapshot = GroupSnapshot::default();
+///         snapshot.step = Step::Stopping;
+///         snapshot
+///     }
+///
+///     fn version(&self) -> &Level {
+///         &self.0
+///     }
+/// }
+///
+/// let group = Group::new(Arc::new(Stopping(Level::new())));
+/// assert_eq!(group.step(), Step::Stopping);
+/// ```
 pub trait GroupView: Send + Sync + 'static {
-    /// Returns everything at one instant.
+    /// Returns the state of the group at one instant.
     fn snapshot(&self) -> GroupSnapshot;
 
-    /// Returns a number that grows with every change.
+    /// Returns a number that grows with every change. It is raised after the change, so that an
+    /// observer that it wakes sees it.
     fn version(&self) -> &Level;
 
-    /// Returns where the manager stands.
+    /// Returns the manager's step. Default: that of the snapshot.
     fn step(&self) -> Step {
         self.snapshot().step
     }
 
-    /// Returns whether the group is ready, and if not, why.
+    /// Returns whether the group is ready, and if not, why. Default: that of the snapshot.
     fn readiness(&self) -> Readiness {
         self.snapshot().readiness
     }

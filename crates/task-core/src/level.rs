@@ -1,12 +1,14 @@
-//! A number that only grows, and those who wait for it: the one waiting primitive of this library.
+//! A number that only grows, and the futures that wait for it: the one waiting primitive of these
+//! crates.
 //!
-//! A task's stage, a group's version and a shutdown's end are all levels. It does not use a shared
-//! `CancellationToken`, because one waker that panics there leaves the wakers behind it asleep, and because a list of
-//! our own is cheaper.
+//! A task's stage, a group's version and a shutdown's end are all levels. A shared
+//! `CancellationToken` is not used for them: there, a waker that panics leaves the wakers behind it
+//! uncalled.
 //!
-//! Invariant L1: a waiter whose threshold is reached is never left in the list unwoken. Whoever raises the value does
-//! it *before* looking at `occupied`; whoever waits sets `occupied` *before* looking at the value again. Both are
-//! sequentially consistent, so at least one of the two sees the other.
+//! Invariant L1: a waiter whose threshold is reached is never left in the list unwoken. A raiser
+//! raises the value *before* it reads `occupied`; a waiter sets `occupied` *before* it reads the
+//! value again. All of these accesses are sequentially consistent, so at least one of the two sees
+//! the other.
 
 use std::{
     iter::Chain,
@@ -22,18 +24,60 @@ use crate::{
     sync::{AtomicBool, AtomicU64, Mutex, Ordering, lock},
 };
 
-/// A number that only grows, which any number of callers can wait for.
+/// A number that only grows, and that any number of futures can wait for.
 ///
-/// Waking runs outside the lock, and a waker that panics keeps no other from being woken.
+/// It needs no runtime. A waiter that is the only one costs no allocation, and a raise that no
+/// future waits for takes no lock.
+///
+/// Wakers are called outside of the lock, and a waker that panics does not keep the others from
+/// being called. The order in which they are called is not specified.
+///
+/// # Examples
+///
+/// A version number that observers can follow:
+///
+/// ```
+/// use std::sync::Arc;
+/// use task_core::scope::Level;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let version = Arc::new(Level::new());
+/// let observer = tokio::spawn({
+///     let version = version.clone();
+///     async move {
+///         version.reached(2).await;
+///         version.get()
+///     }
+/// });
+/// version.bump();
+/// version.bump();
+/// assert_eq!(observer.await.unwrap(), 2);
+/// # }
+/// ```
+///
+/// A caller that holds a lock takes the wakers out and calls them later:
+///
+/// ```
+/// use std::sync::Mutex;
+/// use task_core::scope::Level;
+///
+/// let (names, version) = (Mutex::new(Vec::new()), Level::new());
+/// let mut names = names.lock().unwrap();
+/// names.push("a");
+/// let wakers = version.bump_quietly();
+/// drop(names);
+/// wakers.wake();
+/// ```
 #[derive(Debug, Default)]
 pub struct Level {
     value: AtomicU64,
-    /// Whether the list may hold anybody: spares the lock where nobody waits.
+    /// Whether the list may hold a waiter. Spares the lock if it does not.
     occupied: AtomicBool,
     waiters: Mutex<Waiters>,
 }
 
-/// The list. One waiter is by far the commonest case and needs no allocation.
+/// The list. A single waiter is by far the most common case, and needs no allocation.
 #[derive(Debug, Default)]
 struct Waiters {
     last_key: u64,
@@ -49,7 +93,7 @@ struct Waiter {
 }
 
 impl Level {
-    /// Makes a level at 0.
+    /// Creates a level at 0.
     pub fn new() -> Self {
         Self::default()
     }
@@ -59,38 +103,41 @@ impl Level {
         self.value.load(Ordering::SeqCst)
     }
 
-    /// Raises the value to at least `value` and wakes who waits for it.
+    /// Raises the value to at least `value`, and wakes the futures that wait for it.
     pub fn raise(&self, value: u64) {
         self.raise_quietly(value).wake();
     }
 
-    /// Raises the value and hands out the wakers, for a caller who must not run them here.
+    /// Raises the value to at least `value`, and returns the wakers for the caller to call, outside
+    /// of its locks.
     pub fn raise_quietly(&self, value: u64) -> Wakers {
         let before = self.value.fetch_max(value, Ordering::SeqCst);
         if before < value && self.is_occupied() { self.take_due() } else { Wakers::default() }
     }
 
-    /// Adds one to the value and wakes who waits for it.
+    /// Adds one to the value, and wakes the futures that wait for it.
     pub fn bump(&self) {
         self.bump_quietly().wake();
     }
 
-    /// Adds one to the value and hands out the wakers, for a caller who must not run them here.
+    /// Adds one to the value, and returns the wakers for the caller to call, outside of its locks.
     pub fn bump_quietly(&self) -> Wakers {
         self.value.fetch_add(1, Ordering::SeqCst);
         if self.is_occupied() { self.take_due() } else { Wakers::default() }
     }
 
-    /// Resolves once the value is at least `threshold`.
+    /// Waits until the value is at least `threshold`.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: it can be dropped and asked again at any time.
+    /// This method is cancel safe: a call that is dropped loses nothing, and leaves no waker
+    /// behind.
     pub fn reached(&self, threshold: u64) -> WaitFor<'_> {
         WaitFor { level: self, threshold, key: None }
     }
 
-    /// Has `waker` called once the value is at least `threshold`, which may be at once. It cannot be taken back.
+    /// Calls `waker` once when the value is at least `threshold`, which may be now. It cannot be
+    /// removed.
     pub fn wake_at(&self, threshold: u64, waker: Waker) {
         self.insert(threshold, waker);
         if self.get() >= threshold {
@@ -112,7 +159,7 @@ impl Level {
         key
     }
 
-    /// Takes out a waiter; its waker is dropped by the caller, outside the lock.
+    /// Removes a waiter. The caller drops its waker, which is foreign code, outside of the lock.
     fn remove(&self, key: u64) -> Option<Waiter> {
         let mut waiters = lock(&self.waiters);
         if waiters.first.as_ref().is_some_and(|waiter| waiter.key == key) {
@@ -122,7 +169,7 @@ impl Level {
         Some(waiters.rest.swap_remove(index))
     }
 
-    /// Tells whether the waiter is still in the list, and with this very waker.
+    /// Returns whether the waiter is in the list with a waker that wakes the same task.
     fn is_listed(&self, key: u64, waker: &Waker) -> bool {
         let waiters = lock(&self.waiters);
         waiters
@@ -137,11 +184,12 @@ impl Level {
         self.occupied.load(Ordering::SeqCst)
     }
 
-    /// Takes off the list who is due. Needless, if a look at `occupied` after the value was raised says so.
+    /// Removes the waiters whose threshold is reached. A caller that raised the value may skip it
+    /// if `occupied`, read after that, is false (L1).
     fn take_due(&self) -> Wakers {
         let mut due = Wakers::default();
         let mut waiters = lock(&self.waiters);
-        // Read under the lock: it may have grown since, and then this call wakes for both.
+        // Read under the lock: if it has grown since, this call takes the waiters of both raises.
         let value = self.get();
         if let Some(waiter) = waiters.first.take_if(|waiter| waiter.threshold <= value) {
             due.push(waiter.waker);
@@ -156,17 +204,17 @@ impl Level {
     }
 }
 
-/// Wakers that are due: taken off their lists and not yet called. Dropping them without [`wake`](Self::wake) would
-/// leave their owners asleep.
+/// Wakers that were removed from their [`Level`], for [`wake`](Self::wake) to call. If
+/// they are dropped instead, the futures that wait are never woken.
 #[derive(Debug, Default)]
-#[must_use = "call `wake`, or those who wait stay asleep"]
+#[must_use = "call `wake`, or the futures that wait are never woken"]
 pub struct Wakers {
     first: Option<Waker>,
     rest: Vec<Waker>,
 }
 
 impl Wakers {
-    /// Calls every waker. One that panics changes nothing for the others; its panic goes no further.
+    /// Calls every waker. A panic of one is caught, and the others are still called.
     pub fn wake(self) {
         let Self { first, rest } = self;
         for waker in first.into_iter().chain(rest) {
@@ -177,19 +225,19 @@ impl Wakers {
         }
     }
 
-    /// Takes over the wakers of `other`.
+    /// Appends the wakers of `other`.
     pub fn append(&mut self, other: Self) {
         let Self { first, rest } = other;
         if let Some(waker) = first {
             self.push(waker);
         }
-        // Nearly always empty.
+        // Nearly always empty, and `extend` costs even then.
         if !rest.is_empty() {
             self.rest.extend(rest);
         }
     }
 
-    /// Tells whether there is nobody to wake.
+    /// Returns whether there are no wakers.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.first.is_none() && self.rest.is_empty()
@@ -208,13 +256,18 @@ impl IntoIterator for Wakers {
     type Item = Waker;
     type IntoIter = Chain<option::IntoIter<Waker>, vec::IntoIter<Waker>>;
 
-    /// Hands out the wakers one by one, for a caller who guards against their panics in another way.
+    /// Returns the wakers one by one, for a caller that handles their panics in another way.
     fn into_iter(self) -> Self::IntoIter {
         self.first.into_iter().chain(self.rest)
     }
 }
 
-/// Resolves once a [`Level`] has reached a threshold. Cancel safe.
+/// A future that resolves once a [`Level`] has reached a threshold. Returned by [`Level::reached`]
+/// and the waits of a [`Context`](crate::Context).
+///
+/// # Cancel safety
+///
+/// It is cancel safe: dropped, it is removed from the level's list, and a new one takes its place.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct WaitFor<'a> {
@@ -229,7 +282,7 @@ impl Future for WaitFor<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { level, threshold, key } = &mut *self;
         if level.get() >= *threshold {
-            // The raiser has taken this waiter off the list, or is about to.
+            // The raiser has removed this waiter from the list, or is about to.
             *key = None;
             return Poll::Ready(());
         }
@@ -239,9 +292,9 @@ impl Future for WaitFor<'_> {
             }
             drop(level.remove(known));
         }
-        // Cloned here and not under the lock: a waker's clone is foreign code.
+        // Cloned outside of the lock: a waker's clone is foreign code.
         let listed = level.insert(*threshold, cx.waker().clone());
-        // Invariant L1: looked at again after having been listed.
+        // Invariant L1: read again after the waiter was listed.
         if level.get() >= *threshold {
             drop(level.remove(listed));
             *key = None;

@@ -1,104 +1,218 @@
-//! What a crate needs to ship a task: the [`Task`] trait, the [`Context`] that a running task sees, and the
-//! read-only view of the [`Group`] it belongs to.
+//! What a crate needs to ship a task: the [`Task`] trait, the [`Context`] of a running task, and
+//! the read-only view of its [`Group`].
 //!
-//! A **task** is a named unit of work with one `run`. A **manager** (crate `task-manager`) owns a group of tasks:
-//! it runs them, stops them in order, and reports how each one ended. A library that offers a task depends on this
-//! crate alone, which changes almost never; a service depends on the facade, `taskkit`.
+//! A **task** is a named unit of work with one `run`. A **manager** (crate `task-manager`) owns a
+//! group of tasks: it runs them, stops them in order, and reports how each of them ended. A library
+//! that offers a task depends on this crate alone, which has no runtime and rarely changes. A
+//! service depends on the facade, `taskkit`.
 //!
 //! # A task
 //!
+//! Implement [`Task`] for a type, or wrap a closure by [`task_fn`]:
+//!
 //! ```
-//! use task_core::{Context, Task};
+//! use task_core::{Context, Task, task_fn};
 //!
 //! struct Heartbeat;
 //!
 //! impl Task for Heartbeat {
 //!     async fn run(self, ctx: Context) -> anyhow::Result<()> {
-//!         while !ctx.is_cancelled() {
-//!             // beat, then wait, and stop waiting when the group stops
-//!             # break;
-//!         }
+//!         ctx.cancelled().await;
 //!         Ok(())
 //!     }
 //! }
-//! # assert_eq!(Heartbeat.name(), "Heartbeat");
+//!
+//! let same = task_fn("heartbeat", async |ctx: Context| {
+//!     ctx.cancelled().await;
+//!     Ok(())
+//! });
+//! assert_eq!((Heartbeat.name(), same.name()), ("Heartbeat".into(), "heartbeat".into()));
 //! ```
 //!
-//! and, with no type of its own, [`task_fn`]`("heartbeat", async |ctx| { … })`, or [`blocking_task`] for code that
-//! blocks its thread.
+//! A task has a name, a [`Phase`], which places it in the order of the shutdown, and optionally
+//! gates the group's readiness. [`Task::named`], [`Task::in_phase`] and [`Task::gating_readiness`]
+//! change these from outside. [`BoxTask`] is one type for tasks of any type.
 //!
 //! # Stopping
 //!
-//! Stopping is a request: the task's context is *cancelled*, and the task ends when it is ready to. The usual ways to
-//! see it are [`Context::cancelled`] in a `select!`, [`Context::or_cancelled`] around one await, and
-//! [`Context::is_cancelled`] between two steps. What must not be cut in half (a commit, a flush) is awaited outside
-//! of all three. A task that takes longer than its deadline is aborted, which drops its future at its next await;
-//! [`Context::remaining`] tells how much time is left.
+//! A stop is a request: the task's context is *cancelled*, and the task ends when it is ready to.
+//! There are three ways to notice it:
+//!
+//! ```
+//! use task_core::Context;
+//! # async fn receive() -> u32 { 1 }
+//! # async fn commit(_: u32) -> anyhow::Result<()> { Ok(()) }
+//!
+//! async fn consume(ctx: Context) -> anyhow::Result<()> {
+//!     while !ctx.is_cancelled() {
+//!         // Dropped at a stop; `?` then ends the task cleanly.
+//!         let message = ctx.or_cancelled(receive()).await?;
+//!         // Awaited outside of `or_cancelled`: a stop does not interrupt it.
+//!         commit(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! and [`Context::cancelled`], a future for `select!`. A task that takes longer than its deadline
+//! is aborted, which drops its future at its next await; [`Context::remaining`] returns how much
+//! time is left. Before the stop there may be a *drain*, in which the group is no longer ready and
+//! the task works on: see [`Context::draining`].
 //!
 //! # How an end is judged
 //!
 //! | the task | outcome |
 //! |---|---|
-//! | returned `Ok(())` | completed |
-//! | returned [`Cancelled`] as its error while its own context was cancelled | cancelled, which is clean |
-//! | returned any other error | failed |
-//! | panicked, or its future panicked when dropped | panicked |
-//! | was dropped by the manager at its deadline, or with its runtime | aborted |
-//! | was still alive when the manager had to go on without it | abandoned |
+//! | returned `Ok(())` | [`Completed`](Outcome::Completed) |
+//! | returned [`Cancelled`] as its error, while its own context was cancelled | [`Cancelled`](Outcome::Cancelled), which is clean |
+//! | returned any other error | [`Failed`](Outcome::Failed) |
+//! | panicked, or its future panicked when dropped | [`Panicked`](Outcome::Panicked) |
+//! | was dropped by the manager at its deadline, or with its runtime | [`Aborted`](Outcome::Aborted) |
+//! | was still alive when the shutdown went on without it | [`Abandoned`](Outcome::Abandoned) |
 //!
-//! The rule for [`Cancelled`] is by type, never by text; see [`Cancelled::is_outermost_in`].
+//! The rule for [`Cancelled`] goes by the type of the error, never by its text; see
+//! [`Cancelled::is_outermost_in`].
+//!
+//! # Readiness
+//!
+//! A group is ready once the manager is waited for and every task that
+//! [gates readiness](Task::gates_readiness) has called [`Context::set_ready`]. It is not ready any
+//! more from the first moment of a shutdown on.
+//!
+//! ```
+//! use task_core::{Context, Task, task_fn};
+//! # async fn load() {}
+//!
+//! let prices = task_fn("prices", async |ctx: Context| {
+//!     ctx.or_cancelled(load()).await?;
+//!     ctx.set_ready(true);
+//!     ctx.cancelled().await;
+//!     Ok(())
+//! })
+//! .gating_readiness();
+//! assert!(prices.gates_readiness());
+//! ```
+//!
+//! # Threads and spawned tasks
+//!
+//! What a task starts by itself is not part of it. A [`Hold`] makes it so: the task counts as alive
+//! until the last [`Context::hold`] is dropped. A clone of the context shows the stop to a helper.
+//!
+//! # Blocking work
+//!
+//! [`blocking_task`] runs a synchronous closure on an OS thread of its own, with
+//! [`Context::wait_cancelled`] as its interruptible sleep. It is also the place for futures that
+//! are not `Send`.
+//!
+//! # Testing a task
+//!
+//! A task is tested without a manager: a [`StageCell`](scope::StageCell) is all that a context
+//! needs. On Tokio's paused clock an hour of a task's life takes no time.
+//!
+//! ```
+//! use std::{sync::Arc, time::Duration};
+//! use task_core::{Cancelled, Context, Task, scope::{Stage, StageCell}, task_fn};
+//! use tokio::time::sleep;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let hourly = task_fn("hourly", async |ctx: Context| {
+//!     loop {
+//!         ctx.or_cancelled(sleep(Duration::from_secs(3600))).await?;
+//!     }
+//! });
+//! let stage = Arc::new(StageCell::new());
+//! let running = tokio::spawn(hourly.run(Context::new(stage.clone())));
+//!
+//! sleep(Duration::from_secs(5000)).await;
+//! stage.advance(Stage::Cancelled);
+//!
+//! let error = running.await.unwrap().unwrap_err();
+//! assert!(Cancelled::is_outermost_in(&error)); // a manager would judge it as a clean end
+//! # }
+//! ```
+//!
+//! # Managers and test kits
+//!
+//! The module [`scope`] is the interface that a manager or a test kit implements. Tasks do not use
+//! it.
+//!
+//! # What is not guaranteed
+//!
+//! - A task that never awaits, and a thread, cannot be aborted. The manager names it in the report
+//!   and goes on without it.
+//! - The order in which tasks of one phase end.
+//! - That a task observes a stop: if its runtime is shut down, its future is dropped.
 //!
 //! # Features
 //!
-//! `token` adds [`Context`]`::child_token`, a `tokio_util` `CancellationToken` for code that wants one. Nothing is on
-//! by default.
+//! `token` adds [`Context`]`::child_token`, a `tokio_util` `CancellationToken` for code that takes
+//! one. No feature is on by default.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod sync;
-
+// The task: the trait, and what implements it.
 mod adjust;
 mod blocking;
 mod boxed;
-mod cancelled;
-mod cleanup_info;
-mod context;
-mod exits;
 mod function;
-mod group;
-mod level;
-mod outcome;
-mod payload;
-mod phase;
+mod task;
+
+// What a running task sees of its manager, and the interface that a manager implements.
+mod context;
+mod escalation;
+mod hold;
 pub mod scope;
+mod stage;
+
+// The read-only view of a group, and the parts of it that are also in the report.
+mod cleanup_info;
+mod cleanup_report;
+mod exits;
+mod group;
 mod shutdown_info;
 mod signal_count;
 mod snapshot;
-mod stage;
-mod task;
 mod task_info;
 mod task_report;
+
+// Small values.
+mod cancelled;
+mod outcome;
+mod phase;
 mod timeout;
+
+// Waiting, and the handling of code that may panic or block.
+mod bounded;
+mod level;
+mod payload;
+mod sync;
 
 pub use adjust::Adjusted;
 pub use blocking::{BlockingTask, blocking_task};
 pub use boxed::BoxTask;
-pub use cancelled::Cancelled;
-pub use cleanup_info::{CleanupInfo, CleanupState};
-pub use context::Context;
-pub use exits::Exits;
 pub use function::{TaskFn, task_fn};
+pub use task::Task;
+
+pub use context::Context;
+pub use escalation::Escalation;
+pub use hold::Hold;
+
+pub use cleanup_info::{CleanupInfo, CleanupState};
+pub use cleanup_report::CleanupReport;
+pub use exits::Exits;
 pub use group::Group;
-pub use level::WaitFor;
-pub use outcome::Outcome;
-pub use phase::Phase;
-pub use scope::{Escalation, Hold};
 pub use shutdown_info::ShutdownInfo;
 pub use signal_count::SignalCount;
 pub use snapshot::{Blocker, GroupSnapshot, Readiness, Step, Totals};
-pub use task::Task;
 pub use task_info::{TaskId, TaskInfo, TaskState};
 pub use task_report::TaskReport;
+
+pub use cancelled::Cancelled;
+pub use outcome::Outcome;
+pub use phase::Phase;
 pub use timeout::Timeout;
+
+pub use level::WaitFor;

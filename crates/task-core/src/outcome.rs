@@ -2,21 +2,32 @@
 
 use std::fmt;
 
-/// How one task ended. What it failed with is in the report.
+/// How one task ended. The error of a failure is in the report.
+///
+/// # Examples
+///
+/// ```
+/// use task_core::Outcome;
+///
+/// assert!(Outcome::Cancelled.is_clean() && !Outcome::Aborted.is_clean());
+/// assert_eq!(Outcome::Abandoned.to_string(), "abandoned");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It returned `Ok(())`, asked to stop or not.
+    /// It returned `Ok(())`, whether it was asked to stop or not.
     Completed,
-    /// It was asked to stop and returned [`Cancelled`](crate::Cancelled). Clean.
+    /// It was asked to stop and returned [`Cancelled`](crate::Cancelled). This is a clean end.
     Cancelled,
     /// It returned an error.
     Failed,
     /// It panicked: when polled, or when its future was dropped.
     Panicked,
-    /// Its future was dropped before it had ended: at its deadline, or because its runtime went away.
+    /// Its future was dropped before it had ended: at its deadline, or because its runtime was shut
+    /// down.
     Aborted,
-    /// It was still alive when the shutdown had to go on without it.
+    /// It was still alive after its abort, and the shutdown went on without it. It may still be
+    /// running.
     Abandoned,
 }
 
@@ -31,12 +42,12 @@ impl Outcome {
         Self::Abandoned,
     ];
 
-    /// Tells whether nothing went wrong: completed or cancelled.
+    /// Returns whether nothing went wrong: completed or cancelled.
     pub const fn is_clean(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)
     }
 
-    /// Returns the word used in logs, metrics and the report.
+    /// Returns the outcome's name in logs, metrics and the report.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",

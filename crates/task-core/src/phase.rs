@@ -1,14 +1,29 @@
-//! When a task is stopped, relative to the others.
+//! The place of a task in the order of the shutdown.
 
-/// The position of a task in the order of stopping: lower phases are stopped first, and the next phase only when all
-/// tasks of the one before have ended or were given up.
+/// The place of a task in the order of the shutdown: ingress, then workers, then support (metrics,
+/// probes).
 ///
-/// All tasks of one phase are stopped at once. The three named phases fit most services; any other number stands
-/// between or beside them.
+/// A phase is a number from 0 to 255. All tasks of one phase are stopped at once. The next higher
+/// phase that has tasks is stopped once all of them have ended or were abandoned. The three named
+/// phases suit most services, and any other number goes between or beyond them.
+///
+/// | tasks | phase |
+/// |---|---|
+/// | servers, listeners | [`INGRESS`](Self::INGRESS), 0 |
+/// | consumers, loops, jobs | [`WORK`](Self::WORK), 100, the default |
+/// | signals, metrics, probes | [`SUPPORT`](Self::SUPPORT), 200 |
+///
+/// What must be closed after every task, such as a database, is a cleanup of the manager and not a
+/// task.
+///
+/// # Examples
 ///
 /// ```
-/// # use task_core::Phase;
-/// const BATCHER: Phase = Phase::new(150); // stopped after the consumers, before metrics and probes
+/// use task_core::Phase;
+///
+/// /// Stopped after the consumers, before metrics and probes.
+/// const BATCHER: Phase = Phase::new(150);
+///
 /// assert!(Phase::INGRESS < Phase::WORK && Phase::WORK < BATCHER && BATCHER < Phase::SUPPORT);
 /// assert!(Phase::new(230).is_support() && !BATCHER.is_support());
 /// ```
@@ -16,14 +31,16 @@
 pub struct Phase(u8);
 
 impl Phase {
-    /// What lets new work in: a server that takes requests. Number 0.
+    /// The phase of tasks that accept new work, such as servers. Number 0.
     pub const INGRESS: Self = Self(0);
-    /// What does the work: consumers, loops, jobs. Number 100, and the default of every task.
+    /// The phase of tasks that do the work: consumers, loops, jobs. Number 100, and the default of
+    /// every task.
     pub const WORK: Self = Self(100);
-    /// What watches the others: signals, metrics, probes. Number 200; see [`is_support`](Self::is_support).
+    /// The phase of tasks that support the others: signals, metrics, probes. Number 200; see
+    /// [`is_support`](Self::is_support).
     pub const SUPPORT: Self = Self(200);
 
-    /// Makes a phase of its number. Every number is valid.
+    /// Creates a phase from its number. Every number is valid.
     pub const fn new(number: u8) -> Self {
         Self(number)
     }
@@ -33,8 +50,11 @@ impl Phase {
         self.0
     }
 
-    /// Tells whether tasks of this phase only support others ([`SUPPORT`](Self::SUPPORT) and above): a group that
-    /// is waited for, and has no other task left of those it had, has completed.
+    /// Returns whether tasks of this phase only support others: [`SUPPORT`](Self::SUPPORT) and
+    /// above.
+    ///
+    /// A group that is waited for, and whose other tasks have all ended, has completed: its support
+    /// tasks are then stopped. A group that never had another task goes on.
     pub const fn is_support(self) -> bool {
         self.0 >= Self::SUPPORT.0
     }

@@ -1,29 +1,85 @@
-//! The interface between a task's context and whoever implements it: managers and test kits.
+//! The interface between a task's context and its manager, for those who implement managers and
+//! test kits. Tasks do not use it.
 //!
-//! A task never needs this module. A manager implements [`Scope`] for its record of a task and [`GroupView`] for its
-//! group; a test runs a task under a [`StageCell`] alone. [`Level`] is the one waiting primitive behind both: a stage is
-//! one, and a [`GroupView`] raises one at each change. [`discard`] and [`panic_text`] are how every crate of the
-//! workspace treats a panic that it caught.
+//! | to | implement, or use |
+//! |---|---|
+//! | run a task in a test | a [`StageCell`], which is a scope by itself |
+//! | record what a task reports, or manage tasks | [`Scope`], one per task |
+//! | show a group to its tasks | [`GroupView`], one per group |
+//! | wait for a number that grows | [`Level`] |
+//! | call code that may panic or block | [`discard`], [`panic_text`], [`run_with_timeout`], [`write_stderr`] |
 //!
-//! It is part of the stable interface of this crate.
+//! The module is part of this crate's stable interface: methods are only added, and with defaults.
+//!
+//! # A minimal scope
+//!
+//! Only [`Scope::stage`] is required. This one also records the task's status:
+//!
+//! ```
+//! use std::{borrow::Cow, sync::{Arc, Mutex}};
+//! use task_core::{Context, Task, scope::{Scope, Stage, StageCell}, task_fn};
+//!
+//! #[derive(Default)]
+//! struct Recorded {
+//!     stage: StageCell,
+//!     status: Mutex<Cow<'static, str>>,
+//! }
+//!
+//! impl Scope for Recorded {
+//!     fn stage(&self) -> &StageCell {
+//!         &self.stage
+//!     }
+//!
+//!     fn set_status(&self, status: Cow<'static, str>) {
+//!         *self.status.lock().unwrap() = status;
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let scope = Arc::new(Recorded::default());
+//! let task = task_fn("worker", async |ctx: Context| {
+//!     ctx.cancelled().await;
+//!     ctx.set_status("flushed");
+//!     Ok(())
+//! });
+//! let running = tokio::spawn(task.run(Context::new(scope.clone())));
+//! scope.stage.advance(Stage::Cancelled);
+//! running.await.unwrap().unwrap();
+//! assert_eq!(*scope.status.lock().unwrap(), "flushed");
+//! # }
+//! ```
+//!
+//! # What a manager must do
+//!
+//! - Advance the stage to [`Stage::Cancelled`] to stop a task, and to [`Stage::Ended`] once its
+//!   future is dropped and its last hold released. When the future has ended and holds remain, the
+//!   stage is at least [`Stage::Cancelled`].
+//! - Catch the panics of a task's `name`, `phase`, `gates_readiness` and `run`, of the polls of its
+//!   future, and of the drops of the future and of what it returned; see [`discard`].
+//! - Judge a returned error by [`Cancelled::is_outermost_in`](crate::Cancelled::is_outermost_in).
+//! - Call wakers outside of its locks; see [`Level::raise_quietly`].
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use crate::Group;
+use crate::{Escalation, Group};
 pub use crate::{
+    bounded::{run_with_timeout, write_stderr},
     group::GroupView,
     level::{Level, Wakers},
     payload::{discard, panic_text},
     stage::{Stage, StageCell},
 };
 
-/// The manager's side of one running task; a [`Context`](crate::Context) is an `Arc` of one.
+/// The manager's side of one running task. A [`Context`](crate::Context) is an `Arc` of one.
 ///
-/// Managers and test kits implement it. Only [`stage`](Self::stage) is required: the defaults of the other methods
-/// belong to a task that runs alone, with no group to inform. Methods are called from any thread; none may block or
-/// panic.
+/// Only [`stage`](Self::stage) is required. The other methods default to those of a task without a
+/// group: what the task reports is ignored.
+///
+/// Methods are called from any thread, also after the task has ended. They must neither block nor
+/// panic. The [module's documentation](self) has an example.
 pub trait Scope: Send + Sync + 'static {
-    /// Returns the task's stage, which is what everything that waits for a stop waits on.
+    /// Returns the task's stage, which every wait for a stop waits on.
     fn stage(&self) -> &StageCell;
 
     /// Returns the task's name. Default: `"task"`.
@@ -31,7 +87,7 @@ pub trait Scope: Send + Sync + 'static {
         "task"
     }
 
-    /// Returns how much time the task has left to end, once that is known. Default: `None`.
+    /// Returns how much time the task has left to end. Default: `None`, which is without limit.
     fn remaining(&self) -> Option<Duration> {
         None
     }
@@ -40,27 +96,29 @@ pub trait Scope: Send + Sync + 'static {
     fn set_ready(&self, _ready: bool) {}
 
     /// Records what the task is doing. Default: ignored.
+    ///
+    /// The scope decides how much of it to keep; the manager keeps 256 bytes.
     fn set_status(&self, _status: Cow<'static, str>) {}
 
     /// Asks the whole group to stop. Default: ignored.
     fn request_stop(&self, _reason: Cow<'static, str>) {}
 
-    /// Makes a shutdown hurry, or begins one that does. Default: ignored.
+    /// Escalates the shutdown, and begins it if there is none. Default: ignored.
     fn escalate(&self, _level: Escalation) {}
 
-    /// Counts one more reason why the task has not ended. Default: ignored.
+    /// Counts one more hold, for which the task's end waits. Default: ignored.
     fn add_hold(&self) {}
 
-    /// Takes back one [`add_hold`](Self::add_hold). Default: ignored.
+    /// Counts one hold less. Called once for each [`add_hold`](Self::add_hold). Default: ignored.
     fn release_hold(self: Arc<Self>) {}
 
-    /// Records a failure that the task survives. Default: dropped, since there is no report to put it into.
+    /// Records a failure that does not end the task. Default: dropped, for lack of a report.
     fn record_failure(&self, _error: anyhow::Error) {}
 
     /// Counts one restart. Default: ignored.
     fn record_restart(&self) {}
 
-    /// Records how many signals of a name have come so far. Default: ignored.
+    /// Records how many signals of a name have arrived so far. Default: ignored.
     fn record_signal(&self, _name: Cow<'static, str>, _count: u64) {}
 
     /// Returns the read-only view of the group. Default: [`Group::alone`].
@@ -68,8 +126,11 @@ pub trait Scope: Send + Sync + 'static {
         Group::alone()
     }
 
-    /// Runs `body` on the calling thread as a part of this task: its panics are located and its log lines carry the
-    /// task's span. For threads that belong to a task. Default: just runs it.
+    /// Runs `body` on the calling thread as a part of this task, so that its log lines carry the
+    /// task's span and its panics are located. Default: just runs it.
+    ///
+    /// `body` must be called at most once. If it is not called,
+    /// [`Context::enter`](crate::Context::enter) runs it afterwards.
     fn enter(self: Arc<Self>, body: &mut dyn FnMut()) {
         body();
     }
@@ -78,43 +139,5 @@ pub trait Scope: Send + Sync + 'static {
 impl Scope for StageCell {
     fn stage(&self) -> &StageCell {
         self
-    }
-}
-
-/// How much a shutdown is made to hurry. Higher levels include the lower ones, and none is ever taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Escalation {
-    /// Ends the drain at once: tasks are stopped now, within their budgets.
-    EndDrain,
-    /// Ends drain and grace: tasks that were asked to end are aborted, those asked only now within a quarter of a second,
-    /// and cleanups run on the manager's short budget.
-    Abort,
-}
-
-/// Keeps a task from having ended while it lives: what [`Context::hold`](crate::Context::hold) returns.
-///
-/// Give one to each thread or spawned task that belongs to the work of a task. The task's outcome is taken from its
-/// own future; only the instant of its end waits for the last hold; one that is held beyond its deadline is abandoned. When that future has ended, the task's context is
-/// cancelled, which tells the holders to let go; if it failed, the group stops at once and not only then.
-#[must_use = "the hold is released when dropped"]
-pub struct Hold(Arc<dyn Scope>);
-
-impl Hold {
-    pub(crate) fn new(scope: Arc<dyn Scope>) -> Self {
-        scope.add_hold();
-        Self(scope)
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        Arc::clone(&self.0).release_hold();
-    }
-}
-
-impl fmt::Debug for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Hold").field(&self.0.name()).finish()
     }
 }

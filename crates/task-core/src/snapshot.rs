@@ -4,61 +4,78 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::{CleanupInfo, Exits, Outcome, ShutdownInfo, SignalCount, TaskInfo};
 
-/// Everything about a group at one instant.
+/// The state of a group at one instant. Returned by [`Group::snapshot`](crate::Group::snapshot).
+///
+/// # Examples
+///
+/// ```
+/// use task_core::GroupSnapshot;
+///
+/// fn summary(group: &GroupSnapshot) -> String {
+///     let oldest = group.tasks.iter().max_by_key(|task| task.uptime);
+///     match oldest {
+///         Some(task) => format!("{}: {} is {}", group.step, task.name, task.state),
+///         None => format!("{}: no tasks", group.step),
+///     }
+/// }
+/// assert_eq!(summary(&GroupSnapshot::default()), "running: no tasks");
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct GroupSnapshot {
     /// The manager's name.
     pub name: Cow<'static, str>,
-    /// Where the manager stands.
+    /// The manager's step.
     pub step: Step,
-    /// What began the shutdown, in words, once it has begun.
+    /// What began the shutdown, as text. `None` before it has begun.
     pub cause: Option<String>,
-    /// How long ago the manager was made: to this instant, also after its end.
+    /// How long ago the manager was created. It goes on counting after the manager's end.
     pub uptime: Duration,
     /// How long the manager has been in this step.
     pub in_step: Duration,
-    /// Time left until the end of the whole shutdown, which counts down to zero after that too: `None` before it has
-    /// begun, or where it has no limit.
+    /// The time left until the deadline of the whole shutdown, which goes on counting down to zero
+    /// after the end. `None` before the shutdown has begun, or if it has no limit.
     pub remaining: Option<Duration>,
     /// Whether the group is ready, and if not, why.
     pub readiness: Readiness,
     /// The tasks that are alive, in the order in which they were admitted.
     pub tasks: Vec<TaskInfo>,
-    /// How many tasks there were, and how they ended.
+    /// How many tasks there were in the manager's life, and how they ended.
     pub totals: Totals,
-    /// How the tasks that have ended did, by name: those of 200 names at most, 150 of them at most of tasks that were
-    /// ephemeral when the first of the name ended, and last, if there are more, those of all other names together.
+    /// How tasks have ended, by name: at most 200 names, of which at most 150 are those of tasks
+    /// that were ephemeral when the first of the name ended. The tasks of all other names are the
+    /// last entry.
     pub exits: Vec<Exits>,
-    /// The cleanups, the last registered first, which is the order in which they run. Of those that are over the first
-    /// 4,096 are listed, and of those that wait the next 4,096.
+    /// The cleanups in the order in which they run, which is the reverse of their registration. Of
+    /// those that have ended the first 4,096 are listed, and of those that wait the next 4,096.
     pub cleanups: Vec<CleanupInfo>,
-    /// The signals that came, by name, as far as tasks said so with
+    /// The signals that arrived, by name, as recorded by
     /// [`Context::record_signal`](crate::Context::record_signal): at most 64 names.
     pub signals: Vec<SignalCount>,
     /// The shutdown, once it has begun.
     pub shutdown: Option<ShutdownInfo>,
 }
 
-/// Where a manager stands. Steps only ever follow each other in this order; later versions may have more.
+/// The step of a manager's life. Steps follow each other in this order, and some may be skipped.
+/// Later versions may have more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Step {
     /// Tasks run and are admitted.
     #[default]
     Running,
-    /// A shutdown has begun; the group is no longer ready, and still works.
+    /// A shutdown has begun. The group is no longer ready, and works on.
     Draining,
     /// Tasks are being stopped, phase by phase.
     Stopping,
-    /// The tasks have ended; cleanups run.
+    /// The tasks have ended, or were abandoned. Cleanups run.
     CleaningUp,
-    /// The report is made.
+    /// The shutdown is over, and its report complete.
     Ended,
 }
 
 impl Step {
-    /// Returns the word used in logs, metrics and the report.
+    /// Returns the step's name in logs, metrics and the report.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -80,14 +97,14 @@ impl fmt::Display for Step {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Readiness {
-    /// What keeps the group from being ready; empty means ready. At most 20 tasks are listed.
+    /// What keeps the group from being ready. Empty if it is ready. At most 20 tasks are listed.
     pub blockers: Vec<Blocker>,
-    /// Whether the group has ever been ready: the answer to a startup probe.
+    /// Whether the group has ever been ready, which is what a startup probe asks.
     pub has_started: bool,
 }
 
 impl Readiness {
-    /// Tells whether the group is ready.
+    /// Returns whether the group is ready.
     pub fn is_ready(&self) -> bool {
         self.blockers.is_empty()
     }
@@ -97,11 +114,12 @@ impl Readiness {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Blocker {
-    /// The service is still setting up: nobody has waited for the manager yet.
+    /// The service is still being set up: no `wait` of the manager was polled yet.
     SettingUp,
     /// The shutdown has begun.
     ShuttingDown(Step),
-    /// A task that gates readiness has not said that it is ready.
+    /// A task that gates readiness has not called
+    /// [`set_ready`](crate::Context::set_ready).
     NotReady(String),
     /// A task that gates readiness has ended.
     HasEnded(String, Outcome),
@@ -122,7 +140,7 @@ impl fmt::Display for Blocker {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Totals {
-    /// Admitted.
+    /// Tasks that were admitted.
     pub started: u64,
     /// Ended as [`Outcome::Completed`].
     pub completed: u64,
@@ -134,7 +152,7 @@ pub struct Totals {
     pub panicked: u64,
     /// Ended as [`Outcome::Aborted`].
     pub aborted: u64,
-    /// Given up as [`Outcome::Abandoned`].
+    /// Abandoned as [`Outcome::Abandoned`]. Such a task may end later, and is not counted again.
     pub abandoned: u64,
 }
 
@@ -151,7 +169,7 @@ impl Totals {
         } += 1;
     }
 
-    /// Returns the count of one outcome.
+    /// Returns how many ended with this outcome.
     pub const fn of(&self, outcome: Outcome) -> u64 {
         match outcome {
             Outcome::Completed => self.completed,

@@ -1,15 +1,18 @@
-//! How far along its life one task is, as the task itself sees it.
+//! The stage of one task, as the task itself sees it.
 
-use crate::{WaitFor, level::Level, level::Wakers};
+use crate::{
+    WaitFor,
+    level::{Level, Wakers},
+};
 
-/// How far along its life a task is. It only ever moves forward; later versions may have more stages.
+/// The stage of one task. It only moves forward. Later versions may have more stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Stage {
-    /// At work.
+    /// The task works.
     Running,
-    /// The group is no longer ready and will stop soon; the task goes on working.
+    /// The group is no longer ready and will stop soon. The task works on.
     Draining,
     /// The task is asked to end.
     Cancelled,
@@ -17,17 +20,24 @@ pub enum Stage {
     Ended,
 }
 
-/// The [`Stage`] of one task, with those who wait for it: the one thing that a [`Scope`](crate::scope::Scope) must have.
+/// The [`Stage`] of one task and the futures that wait for it: all that a
+/// [`Scope`](crate::scope::Scope) must have.
 ///
-/// It also is a scope by itself, the smallest there is, which is enough to run a task in a test:
+/// It implements `Scope` itself, so it is enough to run a task in a test.
+///
+/// # Examples
 ///
 /// ```
-/// # use std::sync::Arc;
-/// # use task_core::{Context, scope::{Stage, StageCell}};
+/// use std::sync::Arc;
+/// use task_core::{Context, scope::{Stage, StageCell}};
+///
 /// let stage = Arc::new(StageCell::new());
 /// let ctx = Context::new(stage.clone());
+/// assert!(!ctx.is_draining());
+///
 /// stage.advance(Stage::Cancelled);
-/// assert!(ctx.is_cancelled());
+/// stage.advance(Stage::Draining); // does nothing: it would be a step back
+/// assert!(ctx.is_draining() && ctx.is_cancelled());
 /// ```
 #[derive(Debug, Default)]
 pub struct StageCell {
@@ -37,7 +47,7 @@ pub struct StageCell {
 }
 
 impl StageCell {
-    /// Makes a cell at [`Stage::Running`].
+    /// Creates a cell at [`Stage::Running`].
     pub fn new() -> Self {
         Self::default()
     }
@@ -52,27 +62,31 @@ impl StageCell {
         }
     }
 
-    /// Moves forward to `stage` and wakes who waits for it; does nothing if the cell is already there or beyond.
-    /// Wakers are called on this thread, each with its panics caught.
+    /// Moves forward to `stage` and wakes the futures that wait for it. Does nothing if the cell is
+    /// at `stage` or a later one.
+    ///
+    /// The wakers are called on this thread. A panic of one is caught.
     pub fn advance(&self, stage: Stage) {
         self.advance_quietly(stage).wake();
     }
 
-    /// Like [`advance`](Self::advance), but leaves the waking to the caller, who may hold a lock or have no time.
+    /// Moves forward like [`advance`](Self::advance), and returns the wakers for the caller to
+    /// call, outside of its locks.
     pub fn advance_quietly(&self, stage: Stage) -> Wakers {
         self.level.raise_quietly(u64::from(stage as u8))
     }
 
-    /// Resolves once the stage is `stage` or a later one.
+    /// Waits until the stage is `stage` or a later one.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: it can be dropped and asked again at any time.
+    /// This method is cancel safe: a call that is dropped loses nothing.
     pub fn reached(&self, stage: Stage) -> WaitFor<'_> {
         self.level.reached(u64::from(stage as u8))
     }
 
-    /// Returns a new child of the one token that is cancelled with this task. The parent is made at the first call.
+    /// Returns a new child of one token that is cancelled with this task. The first call creates
+    /// that token. Requires the feature `token`.
     #[cfg(feature = "token")]
     pub fn child_token(&self) -> tokio_util::sync::CancellationToken {
         let parent = self.token.get_or_init(|| {
@@ -85,7 +99,7 @@ impl StageCell {
     }
 }
 
-/// Lets a token stand in the list of wakers.
+/// Cancels a token when woken, so that a token can be in the list of wakers.
 #[cfg(feature = "token")]
 struct CancelOnWake(tokio_util::sync::CancellationToken);
 

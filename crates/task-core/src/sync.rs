@@ -1,4 +1,4 @@
-//! The few synchronisation types in use, so that loom and shuttle can stand in for them.
+//! The synchronisation types in use, which loom and shuttle replace in their builds.
 
 #[cfg(task_loom)]
 mod modelled;
@@ -18,7 +18,7 @@ pub(crate) use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-/// Locks, whatever a panicking holder left behind: every critical section here leaves the data whole.
+/// Locks, and ignores poisoning: no critical section here can leave the data inconsistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -4,77 +4,131 @@ use std::{any::type_name, borrow::Cow};
 
 use crate::{Adjusted, BoxTask, Context, Phase};
 
-/// A named unit of work that a manager runs once and stops when its group stops.
+/// A named unit of work, which a manager runs once and stops when its group stops.
 ///
-/// Implement [`run`](Self::run); the rest has defaults. A plain `async fn` does:
+/// Only [`run`](Self::run) is required. The other methods have defaults, and are each called once,
+/// by the manager, when the task is admitted.
+///
+/// The trait is not dyn-compatible, since `run` consumes the task. [`boxed`](Self::boxed) converts
+/// tasks of different types to one type.
+///
+/// # Examples
+///
+/// A type whose constructor acquires what the task needs, and fails where it cannot:
 ///
 /// ```
-/// # use task_core::{Context, Task};
-/// struct Consumer { topic: String }
+/// use std::{borrow::Cow, io, net::UdpSocket};
+/// use task_core::{Context, Phase, Task};
 ///
-/// impl Task for Consumer {
+/// struct Echo {
+///     socket: UdpSocket,
+/// }
+///
+/// impl Echo {
+///     fn bind(address: &str) -> io::Result<Self> {
+///         Ok(Self { socket: UdpSocket::bind(address)? })
+///     }
+/// }
+///
+/// impl Task for Echo {
+///     fn name(&self) -> Cow<'static, str> {
+///         "echo".into()
+///     }
+///
+///     fn phase(&self) -> Phase {
+///         Phase::INGRESS
+///     }
+///
 ///     async fn run(self, ctx: Context) -> anyhow::Result<()> {
+///         ctx.set_status(format!("listening on {}", self.socket.local_addr()?));
 ///         ctx.cancelled().await;
-///         println!("left {}", self.topic);
 ///         Ok(())
 ///     }
 /// }
-/// ```
 ///
-/// The trait is not dyn-compatible, since `run` consumes the task; [`boxed`](Self::boxed) gives one type for a `Vec`
-/// of different tasks.
+/// # fn main() -> io::Result<()> {
+/// let echo = Echo::bind("127.0.0.1:0")?.named("echo-local");
+/// assert_eq!((echo.name(), echo.phase()), ("echo-local".into(), Phase::INGRESS));
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task",
     note = "implement `Task`, or wrap a closure: `task_fn(\"name\", async |ctx| {{ Ok(()) }})`"
 )]
 pub trait Task: Sized + Send + 'static {
-    /// Names the task in logs, metrics and the report.
+    /// Returns the task's name in logs, metrics and the report. Default: the name of the type,
+    /// without path and type parameters.
     ///
-    /// It is asked once, before the task runs. Names may repeat within a group; where it matters, a
-    /// number tells them apart (`job#7`). Keep it short, stable and free of identifiers of single requests: it becomes a metric label.
-    /// Default: the type's name without its path and parameters.
+    /// Names may repeat within a group; where it matters, a number is added (`job#7`). A name
+    /// becomes a metric label, so it should be short and stable, and not contain the identifier of
+    /// a single request.
     fn name(&self) -> Cow<'static, str> {
         Cow::Borrowed(short_type_name::<Self>())
     }
 
-    /// Says when the task is stopped, relative to the others of its group. It is asked once. Default: [`Phase::WORK`].
+    /// Returns the phase in which the task is stopped, relative to the other tasks of its group.
+    /// Default: [`Phase::WORK`].
     fn phase(&self) -> Phase {
         Phase::WORK
     }
 
-    /// Says whether the group is not ready until this task calls [`Context::set_ready`]. If the task ends, the group is
-    /// never ready again, unless it is one that may end (an ephemeral one, or where only failures stop the group) and
-    /// has completed. It is asked once. Default: `false`.
+    /// Returns whether the group's readiness waits for this task's [`Context::set_ready`]. Default:
+    /// `false`.
+    ///
+    /// If such a task ends, the group is never ready again. The exception is a task that may end
+    /// (an ephemeral task, or any task where only failures stop the group) and has completed.
     fn gates_readiness(&self) -> bool {
         false
     }
 
     /// Does the work, from start to end.
     ///
-    /// The future is polled at least once, even if the group is stopped in the meantime (unless its runtime is gone, or
-    /// does not get to it before it is given up). When
-    /// [`ctx.cancelled()`](Context::cancelled) resolves, end soon: finish or undo what is in hand, and return.
+    /// When [`ctx.cancelled()`](Context::cancelled) resolves, the task should end soon: finish or
+    /// undo the work in progress, and return.
     ///
-    /// - `Ok(())` is a clean end, cancelled or not. For a critical task an unasked end still stops the group.
-    /// - An error stops the group, unless it is [`Cancelled`](crate::Cancelled) and the context is cancelled.
-    /// - A panic is caught; it counts as a failure at that instant.
-    /// - At its deadline the future is dropped at the await where it stands. Whatever must happen then belongs into a
-    ///   `Drop`, which must not block.
+    /// - `Ok(())` is a clean end, cancelled or not. The end of a critical task stops the group even
+    ///   if it is clean.
+    /// - An error stops the group, unless it is [`Cancelled`](crate::Cancelled) and the context is
+    ///   cancelled.
+    /// - A panic is caught and counts as a failure at that instant.
+    /// - At the task's deadline the future is dropped at its current await. What must happen even
+    ///   then belongs into a `Drop`, which must not block.
     ///
-    /// Threads and tasks that the future starts are not part of it, unless they keep a
+    /// The future is polled at least once, even if the group is stopped right after the task was
+    /// admitted. This is not guaranteed if its runtime is shut down, or does not poll it before the
+    /// manager abandons it.
+    ///
+    /// Threads and tasks that the future starts are not part of the task, unless they keep a
     /// [`Hold`](crate::Hold).
     ///
     /// # Errors
     ///
-    /// Whatever made the work fail. The manager reports it with the task's name; the message need not repeat it.
+    /// Any error that made the work fail. The manager reports it with the task's name, so the
+    /// message need not repeat it.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future must tolerate being dropped at any await: that is how an abort ends it.
     fn run(self, ctx: Context) -> impl Future<Output = anyhow::Result<()>> + Send;
 
-    /// Gives the task another name.
+    /// Replaces the task's name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_core::{Task, task_fn};
+    ///
+    /// let names = ["north", "south"].map(|region| {
+    ///     task_fn("consumer", async |_| Ok(())).named(format!("consumer-{region}")).name()
+    /// });
+    /// assert_eq!(names, ["consumer-north", "consumer-south"]);
+    /// ```
     fn named(self, name: impl Into<Cow<'static, str>>) -> Adjusted<Self> {
         Adjusted::new(self).with_name(name.into())
     }
 
-    /// Puts the task into another phase.
+    /// Replaces the task's phase.
     fn in_phase(self, phase: Phase) -> Adjusted<Self> {
         Adjusted::new(self).with_phase(phase)
     }
@@ -85,10 +139,15 @@ pub trait Task: Sized + Send + 'static {
         Adjusted::new(self).with_gate()
     }
 
-    /// Erases the type, so that different tasks fit into one collection.
+    /// Erases the task's type, so that tasks of different types fit into one collection.
+    ///
+    /// It costs one allocation here and one for the future. A box of a box is not made.
+    ///
+    /// # Examples
     ///
     /// ```
-    /// # use task_core::{BoxTask, Task, task_fn};
+    /// use task_core::{BoxTask, Task, task_fn};
+    ///
     /// let tasks: Vec<BoxTask> = vec![
     ///     task_fn("one", async |_| Ok(())).boxed(),
     ///     task_fn("two", async |ctx| { ctx.cancelled().await; Ok(()) }).boxed(),
@@ -100,9 +159,10 @@ pub trait Task: Sized + Send + 'static {
     }
 }
 
-/// The type's own name: `a::Poll<b::Job>` gives `Poll`.
+/// Returns the type's name without path and parameters: `Poll` of `a::Poll<b::Job>`.
 fn short_type_name<T>() -> &'static str {
     let full = type_name::<T>();
     let head = full.split('<').next().unwrap_or(full);
+    // Empty for a type that has no path, such as `<A as B>::C`.
     head.rsplit("::").next().filter(|name| !name.is_empty()).unwrap_or(full)
 }

@@ -4,12 +4,12 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use crate::Phase;
 
-/// Tells one admission of a task from every other in its group.
+/// The number of one admission of a task. It is unique within its group, and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(u64);
 
 impl TaskId {
-    /// Makes an id of its number, which the manager counts up from 1.
+    /// Creates an id from its number. Managers count from 1.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
@@ -26,42 +26,45 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// One task at one instant.
+/// One task at one instant. [`TaskReport`](crate::TaskReport) says how it ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TaskInfo {
-    /// Which admission this is.
+    /// The number of its admission.
     pub id: TaskId,
-    /// The name, which others may share; [`id`](Self::id) tells them apart.
+    /// Its name, which others may share; their [`id`](Self::id)s differ.
     pub name: Cow<'static, str>,
-    /// When it is stopped.
+    /// The phase in which it is stopped.
     pub phase: Phase,
     /// Whether its clean end leaves the group running.
     pub is_ephemeral: bool,
-    /// What it is doing, as the manager sees it.
+    /// Its state, as the manager sees it.
     pub state: TaskState,
-    /// How long it has been in this state; of one that is being aborted, was abandoned or has ended, since it was asked
-    /// to end, or began if nobody asked.
+    /// How long it has been in this state. If it is being aborted, was abandoned or has ended: how
+    /// long ago it was asked to end, or began if it was never asked.
     pub in_state: Duration,
-    /// How long it has been running: to this instant, also after its end.
+    /// How long ago it began. It goes on counting after the task's end.
     pub uptime: Duration,
-    /// Time left until it is aborted: `None` before a shutdown has begun, where it has no limit, and for one that
-    /// has ended or was given up.
+    /// The time left until it is aborted. `None` before a shutdown has begun, if there is no limit,
+    /// and once it has ended or was abandoned.
     pub remaining: Option<Duration>,
     /// Whether the group's readiness waits for it.
     pub gates_readiness: bool,
-    /// Whether it said that it is ready.
+    /// Whether it is ready, as set by [`Context::set_ready`](crate::Context::set_ready).
     pub is_ready: bool,
-    /// What it is doing, in its own words.
+    /// What it is doing, as set by [`Context::set_status`](crate::Context::set_status). At most 256
+    /// bytes.
     pub status: Option<Arc<str>>,
-    /// How often it was run again.
+    /// How often it was run again, as recorded by
+    /// [`Context::record_restart`](crate::Context::record_restart).
     pub restarts: u32,
-    /// How often a [`Context::record_failure`](crate::Context::record_failure) was made.
+    /// How many failures it survived, as recorded by
+    /// [`Context::record_failure`](crate::Context::record_failure).
     pub failures: u32,
 }
 
 impl TaskInfo {
-    /// Makes the description of a critical work task that has just started.
+    /// Creates the description of a critical task of [`Phase::WORK`] that has just started.
     pub fn new(id: TaskId, name: impl Into<Cow<'static, str>>) -> Self {
         Self {
             id,
@@ -81,24 +84,24 @@ impl TaskInfo {
     }
 }
 
-/// What a task is doing, as the manager sees it.
+/// The state of a task, as the manager sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TaskState {
-    /// At work, or about to be.
+    /// It works, or was not polled yet.
     Running,
-    /// Asked to end.
+    /// It is asked to end.
     Stopping,
-    /// Past its deadline: being dropped.
+    /// Its deadline has passed, and its future is being dropped.
     Aborting,
-    /// The shutdown went on without it.
+    /// It is still alive after its abort, and the shutdown went on without it.
     Abandoned,
-    /// No more: only a handle to it shows that.
+    /// It has ended. Only a handle to the task shows this state.
     Ended,
 }
 
 impl TaskState {
-    /// Returns the word used in logs and metrics.
+    /// Returns the state's name in logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",

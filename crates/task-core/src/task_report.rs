@@ -4,30 +4,35 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use crate::{Outcome, Phase, TaskId};
 
-/// How one task ended that was alive when the shutdown began, whose end began it, or that came later.
+/// How one task ended, as the report lists it. [`TaskInfo`](crate::TaskInfo) describes a task at
+/// one instant before that.
+///
+/// Listed are the tasks that were alive when the shutdown began, the one whose end began it, and
+/// those that were admitted later.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TaskReport {
-    /// Which admission it was.
+    /// The number of its admission.
     pub id: TaskId,
-    /// Its name.
+    /// Its name, which others may share.
     pub name: Cow<'static, str>,
     /// Its phase.
     pub phase: Phase,
     /// How it ended.
     pub outcome: Outcome,
-    /// When it ended, as time since the manager was made.
+    /// When it ended, as time since the manager was created.
     pub ended_at: Duration,
     /// How long it ran.
     pub ran: Duration,
-    /// How long it took from being asked to stop to its end; `None` if it was never asked.
+    /// How long it took to end after it was asked to. `None` if it was never asked.
     pub stop_took: Option<Duration>,
-    /// What it last said it was doing.
+    /// Its last status. For a task that was stuck, this says where.
     pub status: Option<Arc<str>>,
 }
 
 impl TaskReport {
-    /// Makes the report of a work task that ended at once and was never asked to.
+    /// Creates the report of a task of [`Phase::WORK`] that ended at once, and was never asked to
+    /// end.
     pub fn new(id: TaskId, name: impl Into<Cow<'static, str>>, outcome: Outcome) -> Self {
         Self {
             id,

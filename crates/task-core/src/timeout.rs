@@ -2,18 +2,27 @@
 
 use std::time::Duration;
 
-/// A limit in time, or none. That there is none is a value of its own and not a magic number.
+/// A limit in time, or none. "No limit" is a value of its own, not a magic duration.
+///
+/// Setters take `impl Into<Timeout>`, so that a plain [`Duration`] is accepted as well.
+///
+/// # Examples
 ///
 /// ```
-/// # use std::time::Duration;
-/// # use task_core::Timeout;
-/// assert_eq!(Timeout::from(Duration::from_secs(25)), Timeout::After(Duration::from_secs(25)));
+/// use std::time::Duration;
+/// use task_core::Timeout;
+///
+/// fn limit(timeout: impl Into<Timeout>) -> Option<Duration> {
+///     timeout.into().limit()
+/// }
+/// assert_eq!(limit(Duration::from_secs(25)), Some(Duration::from_secs(25)));
+/// assert_eq!(limit(Timeout::Never), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timeout {
     /// At most this long.
     After(Duration),
-    /// For as long as it takes.
+    /// Without limit.
     Never,
 }
 

@@ -1,8 +1,9 @@
-//! Every interleaving of those who raise a level and those who wait for it, within loom's bounds: invariant L1.
+//! Every interleaving of raising a level and waiting for it, within loom's bounds:
+//! invariant L1.
 //!
-//! A lost wake-up shows as a deadlock, which loom reports. `LOOM_MAX_PREEMPTIONS` sets how many times a thread may be
-//! interrupted in mid-step; the default here is 3, which covers two threads that each slip into the other once more
-//! than L1's argument needs.
+//! A lost wake-up shows as a deadlock, which loom reports. `LOOM_MAX_PREEMPTIONS` sets how many
+//! times a thread may be interrupted in mid-step; the default here is 3, which covers two threads
+//! that each slip into the other once more than L1's argument needs.
 #![cfg(task_loom)]
 #![allow(clippy::unwrap_used)]
 
@@ -25,7 +26,8 @@ fn model(body: impl Fn() + Send + Sync + 'static) {
     builder.check(body);
 }
 
-/// Counts how often it is woken. Not one of loom's types on purpose: the count is read when all threads are joined.
+/// Counts how often it is woken. Not one of loom's types on purpose: the count is read when all
+/// threads are joined.
 #[derive(Default)]
 struct Counter(AtomicUsize);
 
@@ -77,7 +79,7 @@ fn two_raisers_leave_no_waiter_asleep() {
 }
 
 #[test]
-fn two_bumps_add_up_and_wake_who_waits_for_both() {
+fn two_bumps_add_up_and_wake_a_wait_for_both() {
     model(|| {
         let level = Arc::new(Level::new());
         let raisers = [(); 2].map(|()| {
@@ -152,7 +154,7 @@ fn a_wait_that_changed_its_waker_is_woken_by_the_new_one() {
 }
 
 #[test]
-fn a_waker_left_at_a_threshold_is_called_exactly_once() {
+fn a_waker_of_wake_at_is_called_exactly_once() {
     model(|| {
         let level = Arc::new(Level::new());
         let raisers = [1, 2].map(|value| {
@@ -169,7 +171,7 @@ fn a_waker_left_at_a_threshold_is_called_exactly_once() {
 }
 
 #[test]
-fn wakers_handed_out_quietly_still_wake_everyone() {
+fn wakers_that_are_called_later_wake_every_wait() {
     model(|| {
         let level = Arc::new(Level::new());
         let raiser = thread::spawn({

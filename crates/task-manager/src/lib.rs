@@ -573,7 +573,7 @@ pub use task_core::*;
 
 pub use self::api::{BuildError, Manager, ManagerBuilder, ManagerHandle, Nested, TaskHandle};
 pub use self::report::{
-    Cause, CauseKind, CleanupReport, Failure, FailureKind, FailureOrigin, NotReadyError, Refused,
+    Cause, CauseKind, Failure, FailureKind, FailureOrigin, NotReadyError, Refused, RefusedReason,
     Report, ShutdownError, StepTimes,
 };
 pub use self::threads::Panic;

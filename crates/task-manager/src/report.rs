@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use task_core::{Outcome, TaskReport, Totals};
+use task_core::{CleanupReport, TaskReport, Totals};
 
 mod cause;
 mod display;
@@ -25,7 +25,7 @@ pub use self::{
     error::ShutdownError,
     failure::{Failure, FailureKind, FailureOrigin},
     not_ready::NotReadyError,
-    refused::Refused,
+    refused::{Refused, RefusedReason},
 };
 pub(crate) use self::{end::End, label::Repeated, refused::Reason};
 
@@ -102,24 +102,6 @@ pub(crate) struct Contents {
     pub(crate) steps: StepTimes,
     pub(crate) repeated: Repeated,
     pub(crate) is_setup_failed: bool,
-}
-
-/// How one cleanup ended.
-///
-/// It corresponds to a [`TaskReport`] for a hook that was registered with
-/// [`Manager::cleanup`](crate::Manager::cleanup). What it failed with is among the report's
-/// [`failures`](Report::failures).
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct CleanupReport {
-    /// The name that it was registered with. Names may repeat.
-    pub name: String,
-    /// How it ended; `None` if it was not run, in which case a failure has the reason.
-    pub outcome: Option<Outcome>,
-    /// When it began, or was skipped, as time since the manager was made.
-    pub began_at: Duration,
-    /// How long it ran; zero if it was not run.
-    pub took: Duration,
 }
 
 /// When each step of the shutdown began, as time since the manager was made.

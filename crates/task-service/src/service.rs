@@ -2,21 +2,39 @@
 
 use std::process::ExitCode;
 
+use task_core::scope::write_stderr;
 use task_manager::{Manager, ManagerBuilder, Report, ShutdownError};
 use task_signal::{SignalError, SignalTask, SignalTaskBuilder};
 use tokio::runtime::Runtime;
 
 use crate::{
-    exit::{ExitCodes, is_unasked_end},
-    last_words,
+    exit_codes::{ExitCodes, is_unasked_end},
+    output,
     setup::{self, Setup},
 };
 
-/// Runs a service with the defaults: [`Service::new`] and [`Service::run`].
+/// Runs a service with the default settings: [`Service::new`] and [`Service::run`].
 ///
 /// # Panics
 ///
-/// Within a Tokio runtime, such as under `#[tokio::main]`: it makes its own.
+/// If called within a Tokio runtime, such as under `#[tokio::main]`: the service makes its own.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use task_manager::task_fn;
+///
+/// fn main() -> ExitCode {
+///     task_service::main(async |manager| {
+///         manager.run(task_fn("worker", async |ctx| {
+///             ctx.cancelled().await;
+///             Ok(())
+///         }))?;
+///         Ok(())
+///     })
+/// }
+/// ```
 pub fn main<F>(setup: F) -> ExitCode
 where
     F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,
@@ -26,14 +44,21 @@ where
 
 /// Configures and runs a service.
 ///
+/// Each setter returns `Self`. Nothing is acquired before [`run`](Self::run), which also checks the
+/// settings: those that contradict each other end the service with
+/// [`ExitCodes::setup_failed`] before the setup is called.
+///
+/// # Examples
+///
 /// ```no_run
-/// # use std::{process::ExitCode, time::Duration};
-/// use task_service::Service;
+/// use std::{process::ExitCode, time::Duration};
+/// use task_service::{ExitCodes, Service};
 ///
 /// fn main() -> ExitCode {
 ///     Service::new()
 ///         .manager(|manager| manager.name("orders").drain_delay(Duration::from_secs(5)))
 ///         .signals(|signals| signals.dump_on(task_signal::Signal::USR1))
+///         .exit_codes(ExitCodes::new().setup_failed(78))
 ///         .run(async |manager| Ok(()))
 /// }
 /// ```
@@ -48,16 +73,19 @@ pub struct Service {
     threads: Threads,
 }
 
-/// Where the report goes at the end. A second at most is waited for it.
+/// Where a service writes its report.
+///
+/// The service waits for the output for at most 1 s: a pipe that is full, or a log sink that
+/// blocks, does not keep the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReportTo {
-    /// As text to stderr, beside whatever the log is.
+    /// As text to stderr, whatever the log is.
     #[default]
     Stderr,
     /// As one event of the log: target `task`, field `report`.
     Log,
-    /// Nowhere. Failures are in the log all the same.
+    /// Nowhere. The log still has an event for every failure.
     Nowhere,
 }
 
@@ -70,52 +98,61 @@ enum Threads {
 }
 
 impl Service {
-    /// Starts from the defaults.
+    /// Creates a service with the default settings.
     pub fn new() -> Self {
         Self {
             manager: Manager::builder().name("service"),
             signals: Some(SignalTask::builder()),
-            codes: ExitCodes::default(),
+            codes: ExitCodes::new(),
             report_to: ReportTo::default(),
             unasked_end_fails: false,
             threads: Threads::Default,
         }
     }
 
-    /// Adjusts the manager: `.manager(|manager| manager.name("orders"))`. The hard exit is always on; its code is
-    /// [`ExitCodes::hard_exit`], whatever is set here. Default: that of [`Manager::builder`], with the name `service`.
-    pub fn manager(mut self, adjust: impl FnOnce(ManagerBuilder) -> ManagerBuilder) -> Self {
-        self.manager = adjust(self.manager);
+    /// Configures the manager: `.manager(|manager| manager.name("orders"))`. Default: that of
+    /// [`Manager::builder`], with the name `service`.
+    ///
+    /// The hard exit is always on. Its code is [`ExitCodes::hard_exit`]; a code set here has no
+    /// effect.
+    pub fn manager(mut self, configure: impl FnOnce(ManagerBuilder) -> ManagerBuilder) -> Self {
+        self.manager = configure(self.manager);
         self
     }
 
-    /// Adjusts the signal task: `.signals(|signals| signals.dump_on(Signal::USR1))`. Default: that of
-    /// [`SignalTask::builder`].
-    pub fn signals(mut self, adjust: impl FnOnce(SignalTaskBuilder) -> SignalTaskBuilder) -> Self {
-        self.signals = Some(adjust(self.signals.unwrap_or_else(SignalTask::builder)));
+    /// Configures the signal task: `.signals(|signals| signals.dump_on(Signal::USR1))`. Default:
+    /// that of [`SignalTask::builder`].
+    pub fn signals(
+        mut self,
+        configure: impl FnOnce(SignalTaskBuilder) -> SignalTaskBuilder,
+    ) -> Self {
+        self.signals = Some(configure(self.signals.unwrap_or_else(SignalTask::builder)));
         self
     }
 
-    /// Leaves all signals alone. Default: they are captured.
+    /// Installs no signal handlers. Default: they are installed.
+    ///
+    /// The process then has the default reaction to each signal. A service without signal handlers
+    /// and without tasks ends right after its setup.
     pub fn without_signals(mut self) -> Self {
         self.signals = None;
         self
     }
 
-    /// Sets the exit codes. Default: those of [`ExitCodes`].
+    /// Sets the exit codes. Default: [`ExitCodes::new`].
     pub fn exit_codes(mut self, codes: ExitCodes) -> Self {
         self.codes = codes;
         self
     }
 
-    /// Sets where the report goes. Default: [`ReportTo::Stderr`].
+    /// Sets where the report is written. Default: [`ReportTo::Stderr`].
     pub fn report_to(mut self, report_to: ReportTo) -> Self {
         self.report_to = report_to;
         self
     }
 
-    /// Lets the clean end of a critical task that nobody had asked to end exit with the code of a failure. Default:
-    /// off, so that it exits with 0 and a warning in the log.
+    /// Exits with [`ExitCodes::failure`] when a critical task ends cleanly without a stop request.
+    /// Default: off; the service then exits with 0, and a warning in the log.
     pub fn unasked_end_fails(mut self) -> Self {
         self.unasked_end_fails = true;
         self
@@ -127,40 +164,50 @@ impl Service {
         self
     }
 
-    /// Runs everything on the calling thread. Deadlines then hold only through the hard exit wherever a task blocks
-    /// that thread. Default: off.
+    /// Runs the setup and all tasks on the calling thread. Default: off.
+    ///
+    /// A task that blocks this thread then also blocks the service: its deadlines hold only by the
+    /// hard exit.
     pub fn current_thread(mut self) -> Self {
         self.threads = Threads::Current;
         self
     }
 
-    /// Runs the service until it has ended, and returns the exit code for `main` to return.
+    /// Runs the service to its end, and returns the exit code for `main` to return.
     ///
-    /// The setup need not be `Send`, and may borrow what outlives this call.
+    /// The setup need not be `Send`, and may borrow from the caller. It ends early when the group
+    /// is stopped: it is dropped at its next await once tasks are being stopped, and a `?` on a
+    /// [`Refused`](task_manager::Refused) task or cleanup ends it quietly. See the [crate's
+    /// documentation](crate#what-happens-in-order).
+    ///
+    /// Code before and after the call runs as in any `main`; the runtime is still shutting down in
+    /// the background when it returns, so blocked worker threads may be alive until the process
+    /// exits.
     ///
     /// # Panics
     ///
-    /// Within a Tokio runtime, such as under `#[tokio::main]`: it makes its own.
+    /// If called within a Tokio runtime, such as under `#[tokio::main]`: the service makes its own.
     pub fn run<F>(self, setup: F) -> ExitCode
     where
         F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,
     {
         let Self { manager, signals, codes, report_to, unasked_end_fails, threads } = self;
-        let begun = begin(manager.hard_exit(codes.hard_exit), signals, threads);
-        let (runtime, manager, signals) = match begun {
-            Ok(begun) => begun,
+        let acquired = acquire(manager.hard_exit(codes.hard_exit), signals, threads);
+        let (runtime, manager, signals) = match acquired {
+            Ok(acquired) => acquired,
             Err(error) => {
-                tracing::error!(target: "task", error = format!("{error:#}"), "service could not begin");
-                last_words::say(move || {
-                    last_words::write(&format!("the service could not begin: {error:#}"))
+                let error = format!("{error:#}");
+                tracing::error!(target: "task", error, "service failed to start");
+                output::write_bounded(move || {
+                    write_stderr(&format!("the service failed to start: {error}"));
                 });
                 return ExitCode::from(codes.setup_failed);
             }
         };
-        let result = runtime.block_on(live(&manager, signals, setup));
-        let code = codes.of(&result, unasked_end_fails);
-        tell(result, report_to);
-        // Not dropped: that would wait without limit for workers that are blocked.
+        let result = runtime.block_on(serve(&manager, signals, setup));
+        let code = codes.code_of(&result, unasked_end_fails);
+        write_report(result, report_to);
+        // Not dropped: that would wait without limit for blocked workers.
         runtime.shutdown_background();
         ExitCode::from(code)
     }
@@ -172,8 +219,9 @@ impl Default for Service {
     }
 }
 
-/// Acquires what a service needs before anything runs. Signals come first: one that arrives from here on is not lost.
-fn begin(
+/// Acquires what a service needs before anything runs. The signal handlers come first: no signal
+/// that arrives from here on is lost.
+fn acquire(
     manager: ManagerBuilder,
     signals: Option<SignalTaskBuilder>,
     threads: Threads,
@@ -195,7 +243,8 @@ fn begin(
     Ok((runtime, manager, signals))
 }
 
-async fn live<F>(
+/// Runs the setup, and waits for the end of the group.
+async fn serve<F>(
     manager: &Manager,
     signals: Option<SignalTask>,
     setup: F,
@@ -212,33 +261,32 @@ where
     match setup::run(manager, setup).await {
         Setup::Done => {}
         Setup::Failed(error) => manager.setup_failed(error),
-        Setup::GivenUp(None) => {
-            tracing::info!(target: "task", "setup given up, as the service is being stopped");
-        }
-        Setup::GivenUp(Some(error)) => {
+        Setup::Cancelled => tracing::info!(target: "task", "setup cancelled by the shutdown"),
+        Setup::FailedLate(error) => {
             let error = format!("{error:#}");
-            tracing::warn!(target: "task", error, "setup failed when the service was being stopped");
+            tracing::warn!(target: "task", error, "setup failed during the shutdown");
         }
     }
     manager.wait().await
 }
 
-/// Says how it went. What is said is the user's in part (errors, the log's sink), so it may take long, and is bounded.
-fn tell(result: Result<Report, ShutdownError>, report_to: ReportTo) {
-    last_words::say(move || {
+/// Writes the report. Its errors and the log's sink are the user's code and may block, so the wait
+/// is bounded.
+fn write_report(result: Result<Report, ShutdownError>, report_to: ReportTo) {
+    output::write_bounded(move || {
         let report = match &result {
             Ok(report) => Some(report),
             Err(error) => error.report(),
         };
         let Some(report) = report else {
-            return last_words::write(&format!("{result:?}"));
+            return write_stderr(&format!("{result:?}"));
         };
         if is_unasked_end(report) {
             let cause = report.cause().to_string();
-            tracing::warn!(target: "task", cause, "service ended though nobody had asked it to");
+            tracing::warn!(target: "task", cause, "service ended without a stop request");
         }
         match report_to {
-            ReportTo::Stderr => last_words::write(&report.to_string()),
+            ReportTo::Stderr => write_stderr(&report.to_string()),
             ReportTo::Log => {
                 tracing::info!(target: "task", report = report.to_string(), "service ended");
             }

@@ -1,4 +1,4 @@
-//! Running the setup: beside the group that it fills, and with its panics caught.
+//! Running the setup concurrently with the group that it fills, and judging how it ended.
 
 use std::{
     future::poll_fn,
@@ -7,14 +7,19 @@ use std::{
 };
 
 use task_core::Step;
-use task_manager::{Manager, Panic};
+use task_manager::{Manager, Panic, RefusedReason};
 
-/// How the setup went.
+/// How many causes of an error are searched for a refusal: a chain of sources may be endless.
+const MAX_CAUSES: usize = 32;
+
+/// How the setup ended.
 pub(crate) enum Setup {
     Done,
     Failed(anyhow::Error),
-    /// The group was stopped meanwhile: the setup was dropped, or failed by then, as it must when its tasks are refused.
-    GivenUp(Option<anyhow::Error>),
+    /// The shutdown dropped it, or refused what it added.
+    Cancelled,
+    /// It failed for another reason while the group was being stopped.
+    FailedLate(anyhow::Error),
 }
 
 /// Runs the setup to its end, or until the group's tasks are being stopped.
@@ -26,17 +31,17 @@ where
         Box::pin(async move { setup(manager).await });
     let mut group = manager.group();
     let result = loop {
-        // Taken before the look at the step, so that no change is missed in between.
+        // Created before the step is read, so that no change in between is missed.
         let mut changed = pin!(group.changed());
         let turn = poll_fn(|cx| {
             match Panic::catch(|| setup.as_mut().poll(cx)) {
                 Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Some(Setup::Done)),
-                Ok(Poll::Ready(Err(error))) => return Poll::Ready(Some(failed(manager, error))),
+                Ok(Poll::Ready(Err(error))) => return Poll::Ready(Some(judge(manager, error))),
                 Err(panic) => return Poll::Ready(Some(Setup::Failed(anyhow::anyhow!("{panic}")))),
                 Ok(Poll::Pending) => {}
             }
             if is_stopping(manager) {
-                return Poll::Ready(Some(Setup::GivenUp(None)));
+                return Poll::Ready(Some(Setup::Cancelled));
             }
             changed.as_mut().poll(cx).map(|()| None)
         })
@@ -53,10 +58,26 @@ where
     }
 }
 
-fn failed(manager: &Manager, error: anyhow::Error) -> Setup {
-    if is_stopping(manager) { Setup::GivenUp(Some(error)) } else { Setup::Failed(error) }
+fn judge(manager: &Manager, error: anyhow::Error) -> Setup {
+    if !is_stopping(manager) {
+        Setup::Failed(error)
+    } else if is_refusal(&error) {
+        Setup::Cancelled
+    } else {
+        Setup::FailedLate(error)
+    }
 }
 
 fn is_stopping(manager: &Manager) -> bool {
     manager.group().step() >= Step::Stopping
+}
+
+/// Returns whether `error`, or one of its sources, is a task or cleanup that came too late.
+fn is_refusal(error: &anyhow::Error) -> bool {
+    // The `source` methods on the way are the user's, and may panic.
+    let is_refusal = Panic::catch(|| {
+        let mut causes = error.chain().take(MAX_CAUSES);
+        causes.any(|cause| cause.downcast_ref().is_some_and(RefusedReason::is_too_late))
+    });
+    is_refusal.unwrap_or(false)
 }

@@ -1,42 +1,68 @@
 #![doc = include_str!("../README.md")]
 //!
-//! # The pieces
+//! # Where things are
 //!
-//! `default` is `service`; `full` is everything but the registries, `kafka`, `tls` and `tower`; it needs a C compiler,
-//! for `sender` alone.
+//! The root has what the `main` of a service names. The rest is in one module per crate:
 //!
-//! | feature | brings | adds |
+//! | feature | module | crate | at the root |
+//! |---|---|---|---|
+//! | always | [`core`] | `task-core` | [`Task`], [`task_fn`], [`blocking_task`], [`BoxTask`], [`Context`], [`Cancelled`], [`Phase`], [`Outcome`] |
+//! | `manager` | `manager` | `task-manager` | `Manager`, `Report`, `ShutdownError` |
+//! | `service`, the default | `service` | `task-service` | `main`, `Service` |
+//! | `signal` | `signal` | `task-signal` | `SignalTask`, `SignalTrigger` |
+//! | `periodic` | `periodic` | `task-periodic` | `LoopTask`, `PollTask`; `CronTask` with `cron` |
+//! | `http` | `http` | `task-http` | `HttpTask` |
+//! | `kafka` | `kafka` | `task-kafka` | `KafkaTask` |
+//!
+//! So a test kit imports `taskkit::core::scope::StageCell`, and a setup with several exit codes
+//! `taskkit::service::ExitCodes`.
+//!
+//! # Features
+//!
+//! | feature | adds | compiles |
 //! |---|---|---|
-//! | always | `task-core` | [`Task`], [`task_fn`], [`Context`], [`Phase`], [`Group`] |
-//! | `manager` | `task-manager` | `Manager`, `TaskHandle`, `Report` |
-//! | `signal` | `task-signal` | `SignalTask`, `SignalTrigger` |
-//! | `service` | `task-service` | `main`, `Service` |
-//! | `periodic` | `task-periodic` | `LoopTask`, `PollTask` |
-//! | `http` | `task-http` | `HttpTask` |
-//! | `kafka` | `task-kafka`: needs a C and a C++ compiler | `KafkaTask` |
-//! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | | those registries as sources of `HttpTask` |
-//! | `tls` | a C compiler's work | encryption for `HttpTask` |
-//! | `tower` | | services of `tower` below the paths of `HttpTask` |
-//! | `cron`, `serde`, `token` | | `CronTask`; `Serialize` for the report; `CancellationToken`s |
-//! | `sender` | a C compiler's work | who sent a signal, in the log and the report |
+//! | `service` | the entry point, with `manager` and `signal` | |
+//! | `cron` | cron schedules, with `periodic` | |
+//! | `serde` | `Serialize` for the report | |
+//! | `token` | `tokio_util`'s `CancellationToken` from a context and for a manager | |
+//! | `sender` | the pid of a signal's sender, in the log and the report | C |
+//! | `full` | `cron`, `http`, `periodic`, `sender`, `serde`, `service`, `token` | C |
+//! | `tls` | encryption for `HttpTask` | C |
+//! | `tower` | services of `tower` below the paths of `HttpTask` | |
+//! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | these registries as sources of `HttpTask` | |
+//! | `kafka` | `KafkaTask`, on librdkafka | C and C++ |
 
 /// The example of the repository's README, as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-pub use task_core::*;
+pub use task_core as core;
 #[cfg(feature = "http")]
-pub use task_http::{self as http, HttpTask};
+pub use task_http as http;
 #[cfg(feature = "kafka")]
-pub use task_kafka::{self as kafka, KafkaTask};
+pub use task_kafka as kafka;
 #[cfg(feature = "manager")]
-pub use task_manager::*;
+pub use task_manager as manager;
+#[cfg(feature = "periodic")]
+pub use task_periodic as periodic;
+#[cfg(feature = "service")]
+pub use task_service as service;
+#[cfg(feature = "signal")]
+pub use task_signal as signal;
+
+pub use task_core::{BoxTask, Cancelled, Context, Outcome, Phase, Task, blocking_task, task_fn};
+#[cfg(feature = "http")]
+pub use task_http::HttpTask;
+#[cfg(feature = "kafka")]
+pub use task_kafka::KafkaTask;
+#[cfg(feature = "manager")]
+pub use task_manager::{Manager, Report, ShutdownError};
 #[cfg(feature = "cron")]
 pub use task_periodic::CronTask;
 #[cfg(feature = "periodic")]
-pub use task_periodic::{self as periodic, LoopTask, PollTask};
+pub use task_periodic::{LoopTask, PollTask};
 #[cfg(feature = "service")]
-pub use task_service::{self as service, Service, main};
+pub use task_service::{Service, main};
 #[cfg(feature = "signal")]
-pub use task_signal::{self as signal, Signal, SignalTask, SignalTrigger};
+pub use task_signal::{SignalTask, SignalTrigger};

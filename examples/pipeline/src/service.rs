@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use taskkit::{
-    HttpTask, KafkaTask, Manager, Phase, PollTask, Refused, Task, TaskHandle,
+    HttpTask, KafkaTask, Manager, Phase, PollTask, Task,
     kafka::{Producer, Settings},
     periodic::FirstRun,
     task_fn,
@@ -36,7 +36,7 @@ pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> 
     if let Some(address) = http.local_addr() {
         tracing::info!("metrics and probes at http://{address}");
     }
-    run(manager, http)?;
+    manager.run(http)?;
 
     let settings = kafka_settings(manager, config, totals).await?;
     let database = open_database(manager, config).await?;
@@ -44,9 +44,8 @@ pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> 
         let database = database.clone();
         async move |_ctx| database.migrate().await
     });
-    if let Some(migrating) = admitted(manager.run_ephemeral(migrate))? {
-        ensure!(migrating.ended().await.is_clean(), "the database is not up to date");
-    }
+    let migrating = manager.run_ephemeral(migrate)?;
+    ensure!(migrating.ended().await.is_clean(), "the database is not up to date");
 
     // The generator's records are in no transaction.
     let consuming = match &config.kafka.transactional_id {
@@ -63,11 +62,11 @@ pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> 
     )?;
     // Only this function sets it.
     let _ = totals.kafka.set(kafka.counters());
-    run(manager, kafka.named("consumer"))?;
+    manager.run(kafka.named("consumer"))?;
     tracing::info!("joining group `{}`: the first time takes some seconds", config.kafka.group);
 
     let (retention, batch) = (config.database.retention, config.database.purge_batch);
-    run(manager, {
+    manager.run({
         let totals = totals.clone();
         PollTask::new("purge", config.database.purge_interval, async move |ctx| {
             purge(&ctx, &database, &totals, retention, batch).await
@@ -76,17 +75,16 @@ pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> 
     run_generator(manager, config, totals, &settings)?;
 
     let progress = Progress::new(totals.clone());
-    run(
-        manager,
+    manager.run(
         PollTask::with_action("progress", config.watching.summary_interval, progress)?
             .first_run(FirstRun::OnSchedule)
             .in_phase(Phase::SUPPORT),
     )?;
     if let Some(limit) = config.ending.run_for {
-        admitted(manager.run_ephemeral(limits::after(limit)))?;
+        manager.run_ephemeral(limits::after(limit))?;
     }
     if let Some(limit) = config.ending.max_events {
-        admitted(manager.run_ephemeral(limits::at(limit, totals.clone())))?;
+        manager.run_ephemeral(limits::at(limit, totals.clone()))?;
     }
     Ok(())
 }
@@ -174,7 +172,8 @@ fn run_generator(
         totals: totals.clone(),
     };
     // Having made enough is no reason to stop.
-    admitted(manager.run_ephemeral(task)).map(drop)
+    manager.run_ephemeral(task)?;
+    Ok(())
 }
 
 /// Has the producer closed after the tasks. The clone kept here also makes it outlive them, so that none of them
@@ -183,17 +182,4 @@ fn clean_up(manager: &Manager, name: &'static str, producer: &Producer) -> anyho
     let producer = producer.clone();
     manager.cleanup(name, async move || producer.close(FLUSH_BUDGET).await)?;
     Ok(())
-}
-
-fn run<T: Task>(manager: &Manager, task: T) -> anyhow::Result<()> {
-    admitted(manager.run(task)).map(drop)
-}
-
-/// A task that comes after a stop is not needed any more, which is no failure of the setup.
-fn admitted<T: Task>(result: Result<TaskHandle, Refused<T>>) -> anyhow::Result<Option<TaskHandle>> {
-    match result {
-        Ok(handle) => Ok(Some(handle)),
-        Err(refused) if refused.is_too_late() => Ok(None),
-        Err(refused) => Err(refused.into()),
-    }
 }

@@ -1,6 +1,8 @@
-//! Atomics for loom, which takes a sequentially consistent access for an acquire-release one and would then report
-//! races that there are not. It does model sequentially consistent fences: an access between two of them is as strong
-//! as it says, where all accesses are made so.
+//! Atomics for loom.
+//!
+//! Loom treats a sequentially consistent access as an acquire-release one, and so reports races
+//! that do not exist. It does model sequentially consistent fences: an access between two of them
+//! is sequentially consistent, if all accesses are made in this way.
 
 use loom::sync::atomic::{self, Ordering, fence};
 

@@ -16,11 +16,11 @@ use crate::scope::Recorder;
 /// Far beyond what anything here takes.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Until the thread has let go of its hold, as seen through what the scope was told.
-fn calls_until_let_go(recorder: &Recorder) -> Vec<String> {
+/// Waits until the thread has released its hold, and returns all calls of the scope.
+fn calls_until_release(recorder: &Recorder) -> Vec<String> {
     let mut calls = recorder.calls();
     let limit = std::time::Instant::now() + LIMIT;
-    while calls.last().is_none_or(|call| call != "let go") {
+    while calls.last().is_none_or(|call| call != "release") {
         assert!(std::time::Instant::now() < limit, "{calls:?}");
         thread::yield_now();
         calls.extend(recorder.calls());
@@ -29,7 +29,7 @@ fn calls_until_let_go(recorder: &Recorder) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn its_result_is_the_tasks_and_its_thread_has_the_tasks_name() {
+async fn the_result_is_the_tasks_and_the_thread_has_its_name() {
     let (recorder, ctx) = Recorder::context();
     let task = blocking_task("a\0name", |ctx: Context| {
         bail!("{} on {:?}", ctx.name(), thread::current().name())
@@ -38,11 +38,11 @@ async fn its_result_is_the_tasks_and_its_thread_has_the_tasks_name() {
     let error = timeout(LIMIT, task.run(ctx)).await.unwrap().unwrap_err();
     assert_eq!(error.to_string(), "recorded on Some(\"aname\")");
     // The thread counts as a part of the task until it is gone, and runs within it.
-    assert_eq!(calls_until_let_go(&recorder), ["hold", "enter", "let go"]);
+    assert_eq!(calls_until_release(&recorder), ["hold", "enter", "release"]);
 }
 
 #[tokio::test]
-async fn it_sees_the_stop_on_its_thread() {
+async fn the_closure_observes_the_stop() {
     let (recorder, ctx) = Recorder::context();
     let task = blocking_task("waiting", |ctx: Context| {
         assert!(ctx.wait_cancelled(LIMIT));
@@ -55,14 +55,14 @@ async fn it_sees_the_stop_on_its_thread() {
 }
 
 #[tokio::test]
-async fn its_panic_goes_on_in_the_task_with_its_own_payload() {
+async fn a_panic_of_the_closure_is_the_tasks_with_its_payload() {
     let (_, ctx) = Recorder::context();
     let running = tokio::spawn(blocking_task("bad", |_: Context| panic_any(7_u8)).run(ctx));
     let panic = timeout(LIMIT, running).await.unwrap().unwrap_err().into_panic();
     assert_eq!(panic.downcast_ref::<u8>(), Some(&7));
 }
 
-/// What a thread tells its scope when its task is dropped before it has ended with `end`.
+/// Returns the calls of a thread when its task is dropped before it has ended with `end`.
 async fn dropped_before(end: fn() -> anyhow::Result<()>) -> Vec<String> {
     let (recorder, ctx) = Recorder::context();
     let (begun, has_begun) = mpsc::channel();
@@ -78,12 +78,12 @@ async fn dropped_before(end: fn() -> anyhow::Result<()>) -> Vec<String> {
     has_begun.recv().unwrap();
     drop(running);
     go.send(()).unwrap();
-    calls_until_let_go(&recorder)
+    calls_until_release(&recorder)
 }
 
 #[tokio::test]
-async fn what_goes_wrong_after_the_task_was_dropped_is_recorded() {
-    assert_eq!(dropped_before(|| Ok(())).await, ["hold", "enter", "let go"]);
+async fn a_failure_after_the_task_was_dropped_is_recorded() {
+    assert_eq!(dropped_before(|| Ok(())).await, ["hold", "enter", "release"]);
     let late = |end| async move { dropped_before(end).await.swap_remove(2) };
     assert_eq!(late(|| bail!("no")).await, "failure after the task was aborted: no");
     assert_eq!(
@@ -97,7 +97,7 @@ async fn what_goes_wrong_after_the_task_was_dropped_is_recorded() {
 }
 
 #[tokio::test]
-async fn what_went_wrong_before_the_task_was_dropped_and_that_nobody_looked_at_is_recorded() {
+async fn a_failure_before_the_task_was_dropped_and_not_polled_is_recorded() {
     let (recorder, ctx) = Recorder::context();
     let (go, may_go) = mpsc::channel::<()>();
     let task = blocking_task("done", move |_: Context| {
@@ -108,7 +108,7 @@ async fn what_went_wrong_before_the_task_was_dropped_and_that_nobody_looked_at_i
     // The first poll starts the thread, and there is no second one.
     assert!(timeout(Duration::ZERO, running.as_mut()).await.is_err());
     go.send(()).unwrap();
-    calls_until_let_go(&recorder);
+    calls_until_release(&recorder);
     drop(running);
     assert_eq!(recorder.calls(), ["failure after the task was aborted: no"]);
 }

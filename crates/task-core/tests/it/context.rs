@@ -1,4 +1,4 @@
-//! What a context passes on, and how one waits with it.
+//! What a context forwards to its scope, and its ways to wait.
 
 use std::{
     future::{pending, ready},
@@ -16,7 +16,7 @@ use task_core::{
 use crate::scope::Recorder;
 
 #[test]
-fn everything_a_task_says_reaches_its_scope() {
+fn everything_a_task_reports_reaches_its_scope() {
     let (recorder, ctx) = Recorder::context();
     ctx.set_ready(true);
     ctx.set_status("busy");
@@ -26,16 +26,16 @@ fn everything_a_task_says_reaches_its_scope() {
     ctx.record_restart();
     ctx.record_signal("SIGHUP", 2);
     drop(ctx.hold());
-    let said = ["ready true", "status busy", "stop enough", "escalate EndDrain", "failure bad"];
+    let first = ["ready true", "status busy", "stop enough", "escalate EndDrain", "failure bad"];
     assert_eq!(
         recorder.calls(),
-        [&said[..], &["restart", "signal SIGHUP 2", "hold", "let go"]].concat()
+        [&first[..], &["restart", "signal SIGHUP 2", "hold", "release"]].concat()
     );
     assert_eq!((ctx.name(), ctx.remaining()), ("recorded", Some(Duration::from_secs(7))));
 }
 
 #[test]
-fn a_scope_that_says_nothing_is_a_task_alone() {
+fn a_scope_with_only_a_stage_is_a_task_alone() {
     let ctx = Context::new(Arc::new(StageCell::new()));
     ctx.set_ready(true);
     ctx.set_status("busy");
@@ -57,7 +57,7 @@ fn a_scope_that_says_nothing_is_a_task_alone() {
 }
 
 #[test]
-fn a_body_that_is_entered_runs_once_and_its_result_comes_back() {
+fn enter_runs_the_body_once_and_returns_its_result() {
     let (recorder, ctx) = Recorder::context();
     let moved = String::from("once");
     assert_eq!(ctx.enter(move || moved), "once");
@@ -65,7 +65,7 @@ fn a_body_that_is_entered_runs_once_and_its_result_comes_back() {
 }
 
 #[test]
-fn a_scope_that_forgets_to_run_the_body_does_not_lose_it() {
+fn enter_runs_a_body_that_the_scope_did_not_run() {
     struct Forgetful(StageCell);
     impl Scope for Forgetful {
         fn stage(&self) -> &StageCell {
@@ -77,24 +77,24 @@ fn a_scope_that_forgets_to_run_the_body_does_not_lose_it() {
 }
 
 #[tokio::test]
-async fn each_stage_resolves_what_waits_for_it_and_nothing_later() {
+async fn each_stage_resolves_its_own_waits_and_no_later_ones() {
     let stage = Arc::new(StageCell::new());
     let ctx = Context::new(stage.clone());
-    let told = || (ctx.is_draining(), ctx.is_cancelled(), stage.get());
-    assert_eq!(told(), (false, false, Stage::Running));
+    let observed = || (ctx.is_draining(), ctx.is_cancelled(), stage.get());
+    assert_eq!(observed(), (false, false, Stage::Running));
     stage.advance(Stage::Draining);
     ctx.draining().await;
-    assert_eq!(told(), (true, false, Stage::Draining));
+    assert_eq!(observed(), (true, false, Stage::Draining));
     stage.advance(Stage::Cancelled);
     ctx.cancelled().await;
-    assert_eq!(told(), (true, true, Stage::Cancelled));
+    assert_eq!(observed(), (true, true, Stage::Cancelled));
     stage.advance(Stage::Ended);
     stage.advance(Stage::Draining);
-    assert_eq!(told(), (true, true, Stage::Ended));
+    assert_eq!(observed(), (true, true, Stage::Ended));
 }
 
 #[tokio::test]
-async fn a_tie_goes_to_the_cancellation_or_to_the_result_as_the_name_says() {
+async fn or_cancelled_prefers_the_stop_and_ready_or_cancelled_the_result() {
     let stage = Arc::new(StageCell::new());
     let ctx = Context::new(stage.clone());
     assert_eq!(ctx.or_cancelled(ready(1)).await, Ok(1));
@@ -106,12 +106,12 @@ async fn a_tie_goes_to_the_cancellation_or_to_the_result_as_the_name_says() {
 }
 
 #[tokio::test]
-async fn a_cancelled_task_still_takes_all_that_is_in_a_queue_however_much() {
+async fn ready_or_cancelled_empties_a_queue_beyond_the_cooperative_budget() {
     let stage = Arc::new(StageCell::new());
     let ctx = Context::new(stage.clone());
     stage.advance(Stage::Cancelled);
     let (sender, mut queue) = tokio::sync::mpsc::unbounded_channel();
-    // Many times what tokio gives out in one turn of a task.
+    // Many times Tokio's cooperative budget.
     (0..1_000).for_each(|number| sender.send(number).unwrap());
     let taking = tokio::spawn(async move {
         let mut taken = 0;
@@ -125,7 +125,7 @@ async fn a_cancelled_task_still_takes_all_that_is_in_a_queue_however_much() {
 }
 
 #[tokio::test]
-async fn a_stop_in_mid_await_ends_both_kinds_of_waiting() {
+async fn a_stop_in_mid_await_ends_both_kinds_of_wait() {
     for wins in [false, true] {
         let stage = Arc::new(StageCell::new());
         let ctx = Context::new(stage.clone());
@@ -143,7 +143,7 @@ async fn a_stop_in_mid_await_ends_both_kinds_of_waiting() {
 }
 
 #[test]
-fn a_thread_waits_for_the_stop_no_longer_than_it_is_told() {
+fn a_thread_waits_for_the_stop_until_its_timeout() {
     let stage = Arc::new(StageCell::new());
     let ctx = Context::new(stage.clone());
     let begun = Instant::now();
@@ -153,7 +153,7 @@ fn a_thread_waits_for_the_stop_no_longer_than_it_is_told() {
 
     let waiting = thread::spawn({
         let ctx = ctx.clone();
-        // Further away than any clock can tell.
+        // Beyond the clock's range.
         move || ctx.wait_cancelled(Duration::MAX)
     });
     stage.advance(Stage::Cancelled);
@@ -163,7 +163,7 @@ fn a_thread_waits_for_the_stop_no_longer_than_it_is_told() {
 
 #[cfg(feature = "token")]
 #[test]
-fn a_child_token_is_cancelled_with_the_task_and_takes_nobody_along() {
+fn a_child_token_is_cancelled_with_the_task_and_cancels_nothing_else() {
     let stage = Arc::new(StageCell::new());
     let ctx = Context::new(stage.clone());
     let (token, other) = (ctx.child_token(), ctx.child_token());

@@ -12,7 +12,7 @@ use task_core::{
     scope::{GroupView, Level},
 };
 
-/// A group that says what it is told to say.
+/// A group whose step the test sets.
 #[derive(Default)]
 struct Source {
     version: Level,
@@ -20,7 +20,7 @@ struct Source {
 }
 
 impl Source {
-    fn go_on(&self, step: Step) {
+    fn enter(&self, step: Step) {
         *self.step.lock().unwrap() = step;
         self.version.bump();
     }
@@ -45,33 +45,33 @@ fn is_changed(group: &mut Group) -> bool {
 }
 
 #[test]
-fn it_shows_what_its_source_says_also_in_part() {
+fn a_group_shows_its_source_as_a_whole_and_in_part() {
     let source = Arc::new(Source::default());
     let group = Group::new(source.clone());
-    source.go_on(Step::Stopping);
+    source.enter(Step::Stopping);
     assert_eq!((group.snapshot().name, group.step()), ("source".into(), Step::Stopping));
     assert_eq!(group.readiness().blockers, [Blocker::SettingUp]);
 }
 
 #[test]
-fn changed_resolves_once_for_what_happened_since_the_last_look() {
+fn changed_resolves_once_for_all_changes_since_the_last_call() {
     let source = Arc::new(Source::default());
-    source.go_on(Step::Draining);
+    source.enter(Step::Draining);
     let mut group = Group::new(source.clone());
-    // What happened before it was made is no change.
+    // A change before its creation does not count.
     assert!(!is_changed(&mut group));
-    source.go_on(Step::Stopping);
-    source.go_on(Step::CleaningUp);
+    source.enter(Step::Stopping);
+    source.enter(Step::CleaningUp);
     assert!(is_changed(&mut group));
     assert!(!is_changed(&mut group));
-    source.go_on(Step::Ended);
-    // Each clone looks for itself.
+    source.enter(Step::Ended);
+    // Each clone observes for itself.
     assert!(is_changed(&mut group.clone()) && is_changed(&mut group));
     assert!(!is_changed(&mut group));
 }
 
 #[test]
-fn a_task_alone_has_a_group_that_never_changes() {
+fn the_group_of_a_task_alone_never_changes() {
     let mut group = Group::alone();
     assert!(!is_changed(&mut group));
     assert!(group.snapshot().name.is_empty());

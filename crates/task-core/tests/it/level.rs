@@ -1,4 +1,4 @@
-//! The waiting primitive, where one thread shows it; `loom.rs` has the interleavings.
+//! The waiting primitive on one thread. `loom.rs` has the interleavings.
 
 use std::{
     future::Future as _,
@@ -46,44 +46,44 @@ fn it_only_grows() {
 }
 
 #[test]
-fn only_those_whose_threshold_is_reached_are_woken_each_once() {
+fn waits_whose_threshold_is_reached_are_woken_once_each() {
     let level = Level::new();
     let counts: Vec<_> = (1..=4).map(|_| count()).collect();
     let mut waits: Vec<_> = (1..=4).map(|threshold| Box::pin(level.reached(threshold))).collect();
     for (wait, (_, waker)) in waits.iter_mut().zip(&counts) {
         assert!(poll(wait.as_mut(), waker).is_pending());
     }
-    let told = || counts.iter().map(|(count, _)| woken(count)).collect::<Vec<_>>();
+    let counted = || counts.iter().map(|(count, _)| woken(count)).collect::<Vec<_>>();
     level.raise(2);
-    assert_eq!(told(), [1, 1, 0, 0]);
+    assert_eq!(counted(), [1, 1, 0, 0]);
     level.bump();
-    assert_eq!(told(), [1, 1, 1, 0]);
-    // Not above what it already is: nobody is woken.
+    assert_eq!(counted(), [1, 1, 1, 0]);
+    // Not above the value: no waker is called.
     level.raise(3);
-    assert_eq!(told(), [1, 1, 1, 0]);
+    assert_eq!(counted(), [1, 1, 1, 0]);
     let ready = waits.iter_mut().zip(&counts).map(|(wait, (_, waker))| poll(wait.as_mut(), waker));
     assert_eq!(ready.map(|poll| poll.is_ready()).collect::<Vec<_>>(), [true, true, true, false]);
 }
 
 #[test]
-fn a_wait_that_is_dropped_is_not_woken_and_takes_nobody_along() {
+fn a_wait_that_is_dropped_is_not_woken_and_the_others_are() {
     let level = Level::new();
     let counts: Vec<_> = (0..3).map(|_| count()).collect();
     let mut waits: Vec<_> = counts.iter().map(|_| Some(Box::pin(level.reached(1)))).collect();
     for (wait, (_, waker)) in waits.iter_mut().zip(&counts) {
         assert!(poll(wait.as_mut().unwrap().as_mut(), waker).is_pending());
     }
-    // The list holds them in two places, the first of them apart.
+    // The list stores its first waiter apart from the rest.
     waits[2] = None;
     waits[0] = None;
     level.raise(1);
     assert_eq!(counts.iter().map(|(count, _)| woken(count)).collect::<Vec<_>>(), [0, 1, 0]);
-    // A dropped wait leaves nothing behind: its waker is free.
+    // The dropped wait left no clone of its waker behind.
     assert_eq!(Arc::strong_count(&counts[0].0), 2);
 }
 
 #[test]
-fn polled_again_with_another_waker_it_wakes_that_one_alone() {
+fn a_wait_polled_with_another_waker_wakes_only_that_one() {
     let level = Level::new();
     let ((first, waker), (second, other)) = (count(), count());
     let mut wait = pin!(level.reached(1));
@@ -95,7 +95,7 @@ fn polled_again_with_another_waker_it_wakes_that_one_alone() {
 }
 
 #[test]
-fn a_waker_that_another_wait_has_left_does_not_stand_for_this_one() {
+fn a_wait_is_listed_even_if_another_wait_had_the_same_waker() {
     let level = Level::new();
     let ((first, waker), (second, other)) = (count(), count());
     let mut wait = pin!(level.reached(1));
@@ -110,7 +110,7 @@ fn a_waker_that_another_wait_has_left_does_not_stand_for_this_one() {
 }
 
 #[test]
-fn a_waker_left_behind_is_called_at_its_threshold_or_at_once() {
+fn wake_at_calls_the_waker_at_its_threshold_or_at_once() {
     let level = Level::new();
     let (later, waker) = count();
     level.wake_at(2, waker);
@@ -124,7 +124,7 @@ fn a_waker_left_behind_is_called_at_its_threshold_or_at_once() {
 }
 
 #[test]
-fn a_waker_that_panics_keeps_no_other_asleep() {
+fn a_waker_that_panics_does_not_keep_others_from_being_called() {
     struct Bad;
     impl Wake for Bad {
         fn wake(self: Arc<Self>) {
@@ -142,7 +142,7 @@ fn a_waker_that_panics_keeps_no_other_asleep() {
 }
 
 #[test]
-fn wakers_that_are_handed_out_can_be_put_together_and_woken_later() {
+fn wakers_that_were_returned_can_be_appended_and_called_later() {
     let (one, two) = (Level::new(), Level::new());
     let counts: Vec<_> = (0..3).map(|_| count()).collect();
     one.wake_at(1, counts[0].1.clone());

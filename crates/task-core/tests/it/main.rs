@@ -1,10 +1,12 @@
-//! The contract of task-core, a test per sentence. What is about managed tasks is tested with the manager.
+//! The contract of task-core, one test per sentence. What needs a manager is tested in
+//! task-manager.
 #![allow(clippy::unwrap_used)]
 
 mod blocking;
+mod bounded;
 mod context;
 mod group;
 mod level;
 mod properties;
 mod scope;
-mod words;
+mod values;

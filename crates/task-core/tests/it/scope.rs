@@ -1,4 +1,4 @@
-//! A scope that remembers what it was told.
+//! A scope that records its calls.
 
 use std::{
     borrow::Cow,
@@ -11,7 +11,7 @@ use task_core::{
     scope::{Scope, StageCell},
 };
 
-/// Remembers every call in words.
+/// Records every call as text.
 #[derive(Default)]
 pub(crate) struct Recorder {
     pub(crate) stage: StageCell,
@@ -24,12 +24,12 @@ impl Recorder {
         (recorder.clone(), Context::new(recorder))
     }
 
-    /// Takes out what was called so far.
+    /// Removes and returns the calls so far.
     pub(crate) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
 
-    fn note(&self, call: impl Into<String>) {
+    fn push(&self, call: impl Into<String>) {
         self.calls.lock().unwrap().push(call.into());
     }
 }
@@ -48,43 +48,43 @@ impl Scope for Recorder {
     }
 
     fn set_ready(&self, ready: bool) {
-        self.note(format!("ready {ready}"));
+        self.push(format!("ready {ready}"));
     }
 
     fn set_status(&self, status: Cow<'static, str>) {
-        self.note(format!("status {status}"));
+        self.push(format!("status {status}"));
     }
 
     fn request_stop(&self, reason: Cow<'static, str>) {
-        self.note(format!("stop {reason}"));
+        self.push(format!("stop {reason}"));
     }
 
     fn escalate(&self, level: Escalation) {
-        self.note(format!("escalate {level:?}"));
+        self.push(format!("escalate {level:?}"));
     }
 
     fn add_hold(&self) {
-        self.note("hold");
+        self.push("hold");
     }
 
     fn release_hold(self: Arc<Self>) {
-        self.note("let go");
+        self.push("release");
     }
 
     fn record_failure(&self, error: anyhow::Error) {
-        self.note(format!("failure {error:#}"));
+        self.push(format!("failure {error:#}"));
     }
 
     fn record_restart(&self) {
-        self.note("restart");
+        self.push("restart");
     }
 
     fn record_signal(&self, name: Cow<'static, str>, count: u64) {
-        self.note(format!("signal {name} {count}"));
+        self.push(format!("signal {name} {count}"));
     }
 
     fn enter(self: Arc<Self>, body: &mut dyn FnMut()) {
-        self.note("enter");
+        self.push("enter");
         body();
     }
 }

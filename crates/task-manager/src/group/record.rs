@@ -5,13 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use task_core::{Outcome, TaskId, TaskReport, Totals};
+use task_core::{CleanupReport, Outcome, TaskId, TaskReport, Totals};
 
 use super::Member;
 use crate::lifecycle::Tick;
-use crate::report::{
-    Cause, CauseKind, CleanupReport, Contents, Failure, Repeated, Report, StepTimes,
-};
+use crate::report::{Cause, CauseKind, Contents, Failure, Repeated, Report, StepTimes};
 
 /// How many first failures of a task, and how many of the last ones, are kept whole.
 const MAX_FAILURES: usize = 64;
@@ -138,12 +136,10 @@ impl Record {
             self.omitted_cleanups += 1;
             return;
         }
-        self.cleanups.push(CleanupReport {
-            name: String::from(name),
-            outcome,
-            began_at: began,
-            took,
-        });
+        let mut cleanup = CleanupReport::new(name.to_owned(), outcome);
+        cleanup.began_at = began;
+        cleanup.took = took;
+        self.cleanups.push(cleanup);
     }
 
     /// Makes the report of it; `None` if nothing was triggered.

@@ -113,7 +113,7 @@ impl Contents {
 
     fn cleanup_row(&self, cleanup: &CleanupReport) -> Row {
         Row {
-            label: cleanup.name.clone(),
+            label: cleanup.name.to_string(),
             bar: self.bar(cleanup.began_at, cleanup.began_at.saturating_add(cleanup.took)),
             outcome: cleanup.outcome.map_or("not run", |outcome| outcome.as_str()),
             took: Seconds(cleanup.took).to_string(),

@@ -27,7 +27,7 @@ use std::{
 ///
 /// let refused = manager.run(task_fn("late", async |_| Ok(()))).unwrap_err();
 /// assert!(refused.is_too_late());
-/// assert_eq!(refused.to_string(), "`late` was refused: the manager has ended");
+/// assert_eq!(refused.reason().to_string(), "the manager has ended");
 /// let task = refused.into_inner(); // to be run elsewhere
 /// assert_eq!(task.name(), "late");
 /// # Ok(())
@@ -37,8 +37,26 @@ pub struct Refused<T> {
     /// In a mutex only to be `Sync`: it is never locked.
     value: Mutex<T>,
     name: String,
-    reason: Reason,
+    reason: RefusedReason,
 }
+
+/// Why a task or a cleanup was refused, whatever its type: the [`source`](Error::source) of every
+/// [`Refused`].
+///
+/// It makes a refusal recognisable in an error of another type, where the type of the refused task
+/// is not known.
+///
+/// ```
+/// use task_manager::RefusedReason;
+///
+/// fn came_too_late(error: &anyhow::Error) -> bool {
+///     let mut reasons = error.chain().filter_map(|cause| cause.downcast_ref::<RefusedReason>());
+///     reasons.any(RefusedReason::is_too_late)
+/// }
+/// # assert!(!came_too_late(&anyhow::anyhow!("disk full")));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedReason(Reason);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
@@ -56,7 +74,7 @@ pub(crate) enum Reason {
 
 impl<T> Refused<T> {
     pub(crate) fn new(value: T, name: impl Into<String>, reason: Reason) -> Self {
-        Self { value: Mutex::new(value), name: name.into(), reason }
+        Self { value: Mutex::new(value), name: name.into(), reason: RefusedReason(reason) }
     }
 
     /// Returns what was refused. It was never polled.
@@ -64,35 +82,66 @@ impl<T> Refused<T> {
         self.value.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns whether it came too late: its phase has been stopped, cleanups have begun, or the
-    /// group has ended.
+    /// Returns why it was refused, in a type that does not depend on `T`.
+    pub fn reason(&self) -> &RefusedReason {
+        &self.reason
+    }
+
+    /// Returns whether it came too late; see [`RefusedReason::is_too_late`].
     pub fn is_too_late(&self) -> bool {
-        matches!(self.reason, Reason::Stopping | Reason::Ended)
+        self.reason.is_too_late()
+    }
+
+    /// Returns whether there is no runtime; see [`RefusedReason::is_no_runtime`].
+    pub fn is_no_runtime(&self) -> bool {
+        self.reason.is_no_runtime()
+    }
+
+    /// Returns whether there is no deadline thread; see [`RefusedReason::is_no_thread`].
+    pub fn is_no_thread(&self) -> bool {
+        self.reason.is_no_thread()
+    }
+
+    /// Returns whether the task's own code panicked; see [`RefusedReason::is_panicked`].
+    pub fn is_panicked(&self) -> bool {
+        self.reason.is_panicked()
+    }
+}
+
+impl RefusedReason {
+    /// Returns whether it came too late: its phase had been stopped, the cleanups had begun, or the
+    /// manager had ended.
+    pub fn is_too_late(&self) -> bool {
+        matches!(self.0, Reason::Stopping | Reason::Ended)
     }
 
     /// Returns whether there is no Tokio runtime with its time driver enabled to run it on.
     pub fn is_no_runtime(&self) -> bool {
-        self.reason == Reason::NoRuntime
+        self.0 == Reason::NoRuntime
     }
 
-    /// Returns whether the system refused the process a thread for its deadlines. A later call
-    /// tries again.
+    /// Returns whether the deadline thread could not be started. A later call tries again.
     pub fn is_no_thread(&self) -> bool {
-        self.reason == Reason::NoThread
+        self.0 == Reason::NoThread
     }
 
-    /// Returns whether asking the task for its name, phase or gate panicked. The message is in
-    /// `Display`.
+    /// Returns whether asking the task for its name, phase or gate panicked.
     pub fn is_panicked(&self) -> bool {
-        matches!(self.reason, Reason::Panicked(_))
+        matches!(self.0, Reason::Panicked(_))
     }
 }
 
+/// Names what was refused. The reason is the [`source`](Error::source), which `{:#}` prints under
+/// `anyhow`.
 impl<T> fmt::Display for Refused<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, reason, .. } = self;
-        write!(f, "`{name}` was refused: ")?;
-        match reason {
+        write!(f, "`{}` was refused", self.name)
+    }
+}
+
+impl fmt::Display for RefusedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
             Reason::Stopping => f.write_str("the manager is stopping"),
             Reason::Ended => f.write_str("the manager has ended"),
             Reason::NoRuntime => {
@@ -110,9 +159,15 @@ impl<T> fmt::Debug for Refused<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refused")
             .field("name", &self.name)
-            .field("reason", &self.reason)
+            .field("reason", &self.reason.0)
             .finish_non_exhaustive()
     }
 }
 
-impl<T> Error for Refused<T> {}
+impl<T> Error for Refused<T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.reason)
+    }
+}
+
+impl Error for RefusedReason {}

@@ -3,12 +3,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
-use task_core::{Outcome, TaskId, TaskReport, Totals};
+use task_core::{CleanupReport, Outcome, TaskId, TaskReport, Totals};
 
-use super::{
-    Cause, CauseKind, CleanupReport, Failure, FailureKind, FailureOrigin, Repeated, Report,
-    StepTimes,
-};
+use super::{Cause, CauseKind, Failure, FailureKind, FailureOrigin, Repeated, Report, StepTimes};
 use crate::threads::{catch, display_alone};
 
 /// How many causes of an error are written: a chain may be endless.

@@ -29,10 +29,8 @@ async fn a_panic_in_name_refuses_the_task_and_harms_nobody() {
     let manager = Manager::new();
     let refused = manager.run(Nameless).unwrap_err();
     assert!(!refused.is_too_late());
-    assert_eq!(
-        refused.to_string(),
-        "`a task` was refused: it panicked when asked for its properties: no name"
-    );
+    assert_eq!(refused.to_string(), "`a task` was refused");
+    assert_eq!(refused.reason().to_string(), "it panicked when asked for its properties: no name");
     let Nameless = refused.into_inner();
     manager.run(worker("other")).unwrap();
     assert_eq!(manager.shutdown().await.unwrap().totals().started, 1);
@@ -258,7 +256,8 @@ async fn its_phase_and_its_gate_are_asked_for_once_and_a_panic_in_either_refuses
     let manager = Manager::new();
     for answers in 0..2 {
         let refused = manager.run(Asked(Arc::default(), answers)).unwrap_err();
-        assert!(refused.to_string().ends_with("its properties: no answer"), "{refused}");
+        let reason = refused.reason().to_string();
+        assert!(reason.ends_with("its properties: no answer"), "{reason}");
         assert!(refused.is_panicked() && !refused.is_too_late());
     }
     let asked = Arc::new(AtomicUsize::new(0));

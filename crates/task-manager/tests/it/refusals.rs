@@ -1,7 +1,7 @@
 //! Why something was refused: each predicate is true of one reason, and of no other.
 
 use anyhow::anyhow;
-use task_manager::{Manager, Refused, ShutdownError, task_fn};
+use task_manager::{Manager, Refused, RefusedReason, ShutdownError, task_fn};
 use tokio::runtime::Builder;
 
 use crate::support::worker;
@@ -54,4 +54,18 @@ fn without_a_runtime_it_is_the_runtime_that_is_missing() {
     let runtime = Builder::new_current_thread().build().unwrap();
     let error = runtime.block_on(manager.wait()).unwrap_err();
     assert_eq!(why_no_wait(&error), ["no runtime"]);
+}
+
+#[tokio::test]
+async fn the_reason_is_found_below_any_context_without_the_type_of_what_was_refused() {
+    let manager = Manager::new();
+    manager.shutdown().await.unwrap();
+    let refused = manager.run(worker("late")).unwrap_err();
+    let error = anyhow::Error::new(refused).context("starting the consumer");
+    assert_eq!(
+        format!("{error:#}"),
+        "starting the consumer: `late` was refused: the manager has ended"
+    );
+    let found = error.chain().find_map(|cause| cause.downcast_ref::<RefusedReason>());
+    assert!(found.is_some_and(RefusedReason::is_too_late));
 }

@@ -39,13 +39,14 @@ async fn tasks_are_admitted_while_draining_and_refused_once_their_phase_is_stopp
     tokio::time::sleep(2 * SECOND).await;
     let refused = manager.run(worker("too late")).unwrap_err();
     assert!(refused.is_too_late());
-    assert_eq!(refused.to_string(), "`too late` was refused: the manager is stopping");
+    assert_eq!(refused.to_string(), "`too late` was refused");
+    assert_eq!(refused.reason().to_string(), "the manager is stopping");
     let support = manager.run(worker("probe").in_phase(Phase::SUPPORT)).unwrap();
     manager.wait().await.unwrap();
     assert_eq!(late.outcome(), Some(Outcome::Completed));
     assert_eq!(support.outcome(), Some(Outcome::Completed));
     let after = manager.run(refused.into_inner()).unwrap_err();
-    assert_eq!(after.to_string(), "`too late` was refused: the manager has ended");
+    assert_eq!(after.reason().to_string(), "the manager has ended");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) const SCENARIO: &str = "TASK_SERVICE_SCENARIO";
 
 /// How long a scenario may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CHILD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running scenario. It is killed, by its pid, when dropped.
 pub(crate) struct Child {
@@ -75,7 +75,7 @@ impl Child {
             if let Some(status) = self.process.try_wait().unwrap() {
                 break status;
             }
-            assert!(began.elapsed() < PATIENCE, "the child did not end");
+            assert!(began.elapsed() < CHILD_TIMEOUT, "the child did not end");
             thread::sleep(Duration::from_millis(5));
         };
         let took = began.elapsed();

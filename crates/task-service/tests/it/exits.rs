@@ -1,4 +1,4 @@
-//! Which code a service exits with, and what it says.
+//! The exit codes of a service, and what it writes.
 
 use crate::child::Child;
 
@@ -32,6 +32,14 @@ fn a_failed_setup_exits_with_3_after_stopping_what_it_had_started() {
 }
 
 #[test]
+fn a_refusal_without_a_stop_fails_the_setup() {
+    let ended = Child::start("is refused by another manager").end();
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    let failure = "failure: the setup failed: `worker` was refused: the manager has ended";
+    assert!(ended.stderr.contains(failure), "{}", ended.stderr);
+}
+
+#[test]
 fn a_setup_that_panics_counts_as_failed() {
     let ended = Child::start("the setup panics").end();
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
@@ -40,7 +48,7 @@ fn a_setup_that_panics_counts_as_failed() {
 }
 
 #[test]
-fn an_unasked_end_is_0_unless_it_is_to_fail() {
+fn an_end_without_a_stop_request_is_0_unless_set_to_fail() {
     assert_eq!(Child::start("ends unasked").end().code, Some(0));
     assert_eq!(Child::start("ends unasked and that fails").end().code, Some(1));
 }
@@ -55,7 +63,7 @@ fn an_exit_code_can_be_set_and_the_others_left() {
 fn settings_that_contradict_each_other_exit_with_3() {
     let ended = Child::start("contradicts itself").end();
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
-    assert!(ended.stderr.contains("the service could not begin: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the service failed to start: "), "{}", ended.stderr);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What the entry point promises, one child process per scenario: this test binary itself, told what to be.
+//! The contract of the entry point. Each scenario runs in a child process: this test binary, with
+//! the scenario in a variable.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stdout)]

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use task_manager::{Context, Manager, ManagerBuilder, task_fn};
 use task_service::{ExitCodes, ReportTo, Service};
 
@@ -16,12 +16,14 @@ fn an_unknown_scenario_is_refused() {
         assert!(run("no such thing").is_none());
         return;
     };
+    // On stdout, since tests compare what the service itself writes to stderr.
+    tracing_subscriber::fmt().with_writer(std::io::stdout).with_ansi(false).init();
     // The exit code is the scenario's, not the test harness's.
     let code = run(&scenario).unwrap();
     std::process::exit(number(code));
 }
 
-/// `ExitCode` does not tell its number, but its `Debug` does.
+/// Returns the number of an exit code, which only its `Debug` shows.
 fn number(code: ExitCode) -> i32 {
     let text = format!("{code:?}");
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -68,10 +70,39 @@ fn run(scenario: &str) -> Option<ExitCode> {
             println!("set up");
             Ok(())
         }),
-        "sets up late" => service.run(async |manager| {
+        "runs a task too late" => service.run(async |manager| {
             println!("ready");
             stopping(manager).await;
             manager.run(worker())?;
+            Ok(())
+        }),
+        "runs a task too late, with context" => service.run(async |manager| {
+            println!("ready");
+            stopping(manager).await;
+            manager.run(worker()).context("starting the worker").map(drop)
+        }),
+        "runs a task too late, in an error of its own" => service.run(async |manager| {
+            println!("ready");
+            stopping(manager).await;
+            manager.run(worker()).map_err(std::io::Error::other)?;
+            Ok(())
+        }),
+        "registers a cleanup too late" => service.run(async |manager| {
+            println!("ready");
+            while manager.group().step() < task_core::Step::Ended {
+                std::thread::sleep(Duration::from_millis(5)); // an await could be the setup's last
+            }
+            cleanup(manager)
+        }),
+        "fails its setup late" => service.run(async |manager| {
+            println!("ready");
+            stopping(manager).await;
+            Err(anyhow!("no database").context("connecting"))
+        }),
+        "is refused by another manager" => service.run(async |_| {
+            let other = Manager::new();
+            other.shutdown().await?;
+            other.run(worker())?;
             Ok(())
         }),
         "blocks its setup" => service.manager(short).run(async |_| {
@@ -88,7 +119,7 @@ fn run(scenario: &str) -> Option<ExitCode> {
         "ends unasked" => service.run(unasked),
         "ends unasked and that fails" => service.unasked_end_fails().run(unasked),
         "fails with a code of its own" => {
-            let codes = ExitCodes { setup_failed: 78, ..ExitCodes::default() };
+            let codes = ExitCodes::new().setup_failed(78);
             service.exit_codes(codes).run(async |_| Err(anyhow!("no database")))
         }
         "another hard exit of the manager" => {
@@ -101,7 +132,8 @@ fn run(scenario: &str) -> Option<ExitCode> {
         "panics late in its setup" => service.run(async |manager| {
             manager.run(task_fn("slow", async |ctx: Context| {
                 ctx.cancelled().await;
-                tokio::time::sleep(Duration::from_secs(1)).await; // the report is made after the panic
+                // The report is made after the panic.
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 Ok(())
             }))?;
             println!("ready");
@@ -131,7 +163,8 @@ fn cleanup(manager: &Manager) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns when the group has been stopped, with no await in between at which the setup could be dropped.
+/// Returns when the group has been stopped, with no await in between at which the setup could be
+/// dropped.
 async fn stopping(manager: &Manager) {
     let mut group = manager.group();
     while group.step() < task_core::Step::Draining {

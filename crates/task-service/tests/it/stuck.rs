@@ -1,4 +1,4 @@
-//! Code that blocks the runtime does not keep the process.
+//! Code that blocks the runtime does not keep the process alive.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The words for logs and metrics, and small values.
+//! Small values, and their names in logs and metrics.
 
 use anyhow::{Context as _, anyhow};
 use task_core::{
@@ -7,12 +7,12 @@ use task_core::{
 };
 
 #[test]
-fn every_word_is_told_and_keeps_the_width_that_is_asked_for() {
+fn every_value_has_a_name_and_respects_the_width_of_a_format() {
     let outcomes = Outcome::ALL.map(Outcome::as_str);
     assert_eq!(outcomes, ["completed", "cancelled", "failed", "panicked", "aborted", "abandoned"]);
     let steps = [Step::Running, Step::Draining, Step::Stopping, Step::CleaningUp, Step::Ended];
-    let words = ["running", "draining", "stopping", "cleaning up", "ended"];
-    assert_eq!(steps.map(Step::as_str), words);
+    let names = ["running", "draining", "stopping", "cleaning up", "ended"];
+    assert_eq!(steps.map(Step::as_str), names);
     let states =
         [TaskState::Running, TaskState::Stopping, TaskState::Aborting, TaskState::Abandoned];
     assert_eq!(states.map(TaskState::as_str), ["running", "stopping", "aborting", "abandoned"]);
@@ -42,7 +42,7 @@ fn totals_count_each_outcome_apart() {
 }
 
 #[test]
-fn the_ends_of_one_name_are_counted_by_outcome_and_in_all() {
+fn the_ends_of_one_name_are_counted_by_outcome_and_in_total() {
     let mut exits = Exits::new(Some("job".into()));
     for outcome in [Outcome::Completed, Outcome::Failed, Outcome::Failed] {
         exits.count(outcome);
@@ -52,7 +52,7 @@ fn the_ends_of_one_name_are_counted_by_outcome_and_in_all() {
 }
 
 #[test]
-fn readiness_is_the_absence_of_blockers_and_each_says_what_it_is() {
+fn readiness_is_the_absence_of_blockers_and_each_blocker_has_a_text() {
     let mut readiness = Readiness::default();
     assert!(readiness.is_ready());
     let blockers = [
@@ -63,9 +63,9 @@ fn readiness_is_the_absence_of_blockers_and_each_says_what_it_is() {
     ];
     readiness.blockers.extend(blockers);
     assert!(!readiness.is_ready());
-    let told: Vec<String> = readiness.blockers.iter().map(ToString::to_string).collect();
+    let texts: Vec<String> = readiness.blockers.iter().map(ToString::to_string).collect();
     let ended = "task `b` has ended (failed)";
-    assert_eq!(told, ["setting up", "shutting down (draining)", "task `a` is not ready", ended]);
+    assert_eq!(texts, ["setting up", "shutting down (draining)", "task `a` is not ready", ended]);
 }
 
 #[test]
