@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::payload::discard;
+use crate::panics::discard;
 
 /// Runs `job` on a thread of its own and waits at most `timeout` for its end. Returns whether it
 /// ended in time, without a panic.

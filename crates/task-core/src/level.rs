@@ -20,7 +20,7 @@ use std::{
 };
 
 use crate::{
-    payload::discard,
+    panics::discard,
     sync::{AtomicBool, AtomicU64, Mutex, Ordering, lock},
 };
 

@@ -187,7 +187,7 @@ mod timeout;
 // Waiting, and the handling of code that may panic or block.
 mod bounded;
 mod level;
-mod payload;
+mod panics;
 mod sync;
 
 pub use adjust::Adjusted;
@@ -216,3 +216,4 @@ pub use phase::Phase;
 pub use timeout::Timeout;
 
 pub use level::WaitFor;
+pub use panics::Panic;

@@ -67,7 +67,7 @@ pub use crate::{
     bounded::{run_with_timeout, write_stderr},
     group::GroupView,
     level::{Level, Wakers},
-    payload::{discard, panic_text},
+    panics::{catch, discard, guarded_text, install_hook, panic_text},
     stage::{Stage, StageCell},
 };
 

@@ -576,4 +576,3 @@ pub use self::report::{
     Cause, CauseKind, Failure, FailureKind, FailureOrigin, NotReadyError, Refused, RefusedReason,
     Report, ShutdownError, StepTimes,
 };
-pub use self::threads::Panic;

@@ -9,14 +9,8 @@ pub(crate) mod offload;
 mod alarm;
 mod clock;
 
-mod panics;
-
-pub use self::panics::Panic;
-#[cfg(feature = "serde")]
-pub(crate) use self::panics::display_alone;
 pub(crate) use self::{
     alarm::{Alarm, Times},
     clock::{CallerRuntime, Clock},
     deadline_thread::Deadlines,
-    panics::{Place, catch, discard, display, install_hook},
 };

@@ -1,6 +1,7 @@
 //! Admitting tasks and cleanups, or handing them back (invariant 4).
 
 use std::{borrow::Cow, sync::Arc};
+use task_core::{Panic, scope::catch};
 
 use task_core::{Context, Phase, Step, Task, scope::Stage};
 
@@ -8,7 +9,6 @@ use super::{Entry, Event, Hook, Identity, Managed, Role, Shared, UserFuture, in_
 use crate::lifecycle::Kind;
 use crate::report::{Reason, Refused};
 use crate::rt::Handle;
-use crate::threads::{Panic, catch};
 
 /// The properties that a task states.
 struct Properties {

@@ -1,13 +1,14 @@
 //! Binding a manager to the runtime of its first use.
 
 use std::{sync::Arc, time::Duration};
+use task_core::scope::{catch, install_hook};
 
 use super::{Shared, current};
 use crate::lifecycle::Tick;
 use crate::report::Reason;
 use crate::rt;
 use crate::rt::Handle;
-use crate::threads::{CallerRuntime, Clock, catch, deadline_thread, install_hook};
+use crate::threads::{CallerRuntime, Clock, deadline_thread};
 
 impl Shared {
     /// Binds the manager to the caller's runtime, if it has none yet, and starts what its deadlines

@@ -41,7 +41,7 @@ impl Entry {
 
     /// Keeps the end for the last holder, and takes the future off.
     pub(crate) fn release_with(self: &Arc<Self>, end: End) {
-        self.keep_end(end);
+        self.update(|details| details.end = Some(end));
         self.release();
     }
 

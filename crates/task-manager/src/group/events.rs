@@ -1,13 +1,17 @@
 //! What happens to a group: ends, failures, readiness.
 
 use std::sync::Arc;
+use task_core::{
+    Panic,
+    scope::{discard, guarded_text},
+};
 
 use task_core::{Outcome, Step, scope::Stage};
 
 use super::{Entry, Event, Garbage, Member, Role, Shared, Turn};
 use crate::lifecycle::{Kind, Trigger};
 use crate::report::{CauseKind, End, Failure, FailureKind, FailureOrigin};
-use crate::threads::{CallerRuntime, Panic, discard, display};
+use crate::threads::CallerRuntime;
 
 impl Shared {
     /// Records the end of a task or a cleanup. Invariant 1: every end comes here, but for
@@ -55,7 +59,8 @@ impl Shared {
             || matches!(end, End::Aborted) && entry.is_abort_asked()
             || entry.role == Role::Cleanup;
         if is_open {
-            entry.mark_future_ended(self.now());
+            let now = self.now();
+            entry.update(|details| details.future_ended = Some(now));
             entry.release_with(end);
             return self.cancel_one(entry);
         }
@@ -72,7 +77,7 @@ impl Shared {
         let step = turn.state.machine.step();
         turn.state.gates.ended(entry, outcome, step, false);
         turn.trigger(ended_by(entry, outcome), Trigger::Failure);
-        entry.mark_future_ended(now);
+        entry.update(|details| details.future_ended = Some(now));
         let events = turn.run();
         entry.release_with(End::Recorded(outcome));
         self.cancel_one(entry);
@@ -83,7 +88,8 @@ impl Shared {
     pub(crate) fn failure_survived(self: &Arc<Self>, entry: &Entry, error: anyhow::Error) {
         let error = Arc::new(error);
         self.record_failure(entry, FailureKind::Survived(Arc::clone(&error)));
-        Event::Survived { subject: entry.subject(), error: display(&*error) }.log(&self.name);
+        Event::Survived { subject: entry.subject(), error: guarded_text(|| format!("{error:#}")) }
+            .log(&self.name);
     }
 
     /// Records a panic beside another failure of the same task.
@@ -105,7 +111,7 @@ impl Shared {
 
     /// Records that the service could not be set up, and stops the group.
     pub(crate) fn setup_failed(self: &Arc<Self>, error: anyhow::Error) {
-        let text = display(&error);
+        let text = guarded_text(|| format!("{error:#}"));
         let (name, kind) = (self.name.to_string(), FailureKind::Error(Arc::new(error)));
         let mut turn = self.turn();
         if turn.state.machine.step() == Step::Ended {

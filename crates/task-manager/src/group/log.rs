@@ -4,6 +4,7 @@
 //! released, every waker called and every deadline set.
 
 use std::{borrow::Cow, time::Duration};
+use task_core::scope::catch;
 
 use task_core::{Outcome, Step, TaskId};
 use tracing::{debug, error, info, level_filters::LevelFilter, warn};
@@ -11,7 +12,6 @@ use tracing::{debug, error, info, level_filters::LevelFilter, warn};
 use super::{Member, Role, Shared};
 use crate::report::{CauseKind, Report};
 use crate::rt;
-use crate::threads::catch;
 
 /// The task or cleanup that an event is about.
 pub(crate) struct Subject {

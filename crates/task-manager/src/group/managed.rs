@@ -5,12 +5,16 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
+use task_core::{
+    Panic,
+    scope::{catch, discard},
+};
 
 use task_core::{Cancelled, scope::Stage};
 
 use super::{Entry, current};
 use crate::report::End;
-use crate::threads::{CallerRuntime, Panic, catch, discard};
+use crate::threads::CallerRuntime;
 
 /// The user's future, boxed once; the wrapper around it stays small, and tokio's task cell with it.
 pub(crate) type UserFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, OnceLock, PoisonError, Weak},
     time::Duration,
 };
+use task_core::Panic;
 
 use task_core::{
     Outcome, Phase, TaskId, TaskInfo, TaskState,
@@ -16,7 +17,7 @@ use crate::lifecycle::{Kind, Tick};
 use crate::report::{End, FailureOrigin};
 use crate::rt::JoinHandle;
 use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering};
-use crate::threads::{CallerRuntime, Panic, Place};
+use crate::threads::CallerRuntime;
 
 #[cfg(test)]
 mod tests;
@@ -82,18 +83,18 @@ pub(crate) struct Member {
 /// What most tasks never have, and so take no room for. A stop visits every member, and what that
 /// costs is the memory it touches.
 #[derive(Default)]
-struct Details {
-    status: Option<Arc<str>>,
-    restarts: u32,
-    failures: u32,
+pub(crate) struct Details {
+    pub(crate) status: Option<Arc<str>>,
+    pub(crate) restarts: u32,
+    pub(crate) failures: u32,
     /// How the future ended, while a hold keeps the task from having ended.
-    end: Option<End>,
+    pub(crate) end: Option<End>,
     /// When the future ended, if a hold was left then.
-    future_ended: Option<Tick>,
-    /// Where a thread of the task panicked.
-    place: Option<Place>,
+    pub(crate) future_ended: Option<Tick>,
+    /// A panic of a thread of the task, with its place.
+    pub(crate) panic: Option<Panic>,
     /// The groups that the task runs. Weak: they are only looked at.
-    nested: Vec<Weak<Shared>>,
+    pub(crate) nested: Vec<Weak<Shared>>,
 }
 
 /// The properties of a new member.
@@ -131,6 +132,11 @@ impl Member {
 
     fn details(&self) -> MutexGuard<'_, Option<Box<Details>>> {
         self.details.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what only some tasks have.
+    pub(crate) fn update<R>(&self, change: impl FnOnce(&mut Details) -> R) -> R {
+        change(self.details().get_or_insert_default())
     }
 
     fn set(&self, flag: u8) -> u8 {
@@ -225,32 +231,7 @@ impl Member {
         let mut ends = (0..=status.len().min(MAX_STATUS)).rev();
         let fits = ends.find(|end| status.is_char_boundary(*end)).unwrap_or(0);
         let status = Arc::from(&status[..fits]);
-        let before = self.details().get_or_insert_default().status.replace(status);
-        drop(before);
-    }
-
-    pub(crate) fn count_failure(&self) {
-        let mut details = self.details();
-        let failures = &mut details.get_or_insert_default().failures;
-        *failures = failures.saturating_add(1);
-    }
-
-    pub(crate) fn count_restart(&self) {
-        let mut details = self.details();
-        let restarts = &mut details.get_or_insert_default().restarts;
-        *restarts = restarts.saturating_add(1);
-    }
-
-    /// Records when the future ended while a hold was left. That cancels the context though nobody
-    /// asked the task to stop.
-    pub(crate) fn mark_future_ended(&self, now: Tick) {
-        self.details().get_or_insert_default().future_ended = Some(now);
-    }
-
-    /// Records where a thread of the task panicked. The panic surfaces in the task's future, on
-    /// another thread, which could not tell.
-    pub(crate) fn set_place(&self, place: Option<Place>) {
-        self.details().get_or_insert_default().place = place;
+        self.update(|details| details.status = Some(status));
     }
 
     /// Adds to a panic of the future what is known of the thread that it came from.
@@ -258,8 +239,7 @@ impl Member {
         if panic.location.is_some() {
             return panic;
         }
-        let place = self.details().as_mut().and_then(|details| details.place.take());
-        place.map_or_else(|| panic.clone(), |place| panic.clone().at(place))
+        panic.located_by(self.update(|details| details.panic.take()))
     }
 
     pub(crate) fn add_pending(&self) {
@@ -272,34 +252,13 @@ impl Member {
         self.pending.compare_exchange(1, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    /// Keeps how the future ended, for the last holder.
-    pub(crate) fn keep_end(&self, end: End) {
-        self.details().get_or_insert_default().end = Some(end);
-    }
-
     /// Takes off the future or a hold, and returns the end if it was the last. A hold that was taken
     /// after the end finds none.
     pub(crate) fn remove_pending(&self) -> Option<End> {
         if self.pending.fetch_sub(1, Ordering::SeqCst) != 1 {
             return None;
         }
-        self.details().as_mut().and_then(|details| details.end.take())
-    }
-
-    /// Adds a group to those that the task runs.
-    pub(crate) fn add_nested(&self, nested: Weak<Shared>) {
-        let mut details = self.details();
-        let list = &mut details.get_or_insert_default().nested;
-        // A task may run one group after the other.
-        list.retain(|nested| nested.strong_count() > 0);
-        list.push(nested);
-    }
-
-    /// Removes a group that has ended, and whose end the task's own code knows.
-    pub(crate) fn remove_nested(&self, nested: &Weak<Shared>) {
-        if let Some(details) = &mut *self.details() {
-            details.nested.retain(|other| !other.ptr_eq(nested));
-        }
+        self.details().as_mut()?.end.take()
     }
 
     /// Returns the groups that the task runs, as far as they exist. Each may be the last reference:

@@ -68,7 +68,11 @@ impl Nesting {
         let entry = current::entry();
         if let Some(entry) = &entry {
             inner.enclose_in(&entry.shared)?;
-            entry.add_nested(Arc::downgrade(inner));
+            entry.update(|details| {
+                // A task may run one group after the other.
+                details.nested.retain(|nested| nested.strong_count() > 0);
+                details.nested.push(Arc::downgrade(inner));
+            });
         }
         let link = OuterLink { entry: entry.clone(), hold: ctx.hold(), is_orphan: false };
         *inner.lock_outer() = Some(link);
@@ -83,7 +87,8 @@ impl Nesting {
     /// Unlinks a group that has ended, and whose result the task returns.
     pub(crate) fn unlink(mut self) {
         if let Some(entry) = self.entry.take() {
-            entry.remove_nested(&Arc::downgrade(&self.inner));
+            let inner = Arc::downgrade(&self.inner);
+            entry.update(|details| details.nested.retain(|nested| !nested.ptr_eq(&inner)));
         }
         std::mem::forget(self);
     }

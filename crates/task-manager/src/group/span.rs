@@ -1,11 +1,11 @@
 //! The spans that the log lines of tasks and cleanups carry.
 
 use std::sync::Arc;
+use task_core::scope::catch;
 
 use tracing::{Instrument, Span, level_filters::LevelFilter};
 
 use super::{Entry, Member, UserFuture};
-use crate::threads::catch;
 
 /// Puts a task's future into a span of the task's name, if a subscriber is interested. It is boxed
 /// once more then: that costs less than compiling the code of every kind of task twice.

@@ -10,6 +10,7 @@
 //! The order of what is done outside stands once, in [`Effects::carry_out`].
 
 use std::{cell::Cell, sync::Arc};
+use task_core::scope::discard;
 
 use task_core::{Outcome, scope::Wakers};
 
@@ -19,7 +20,7 @@ use super::{
 use crate::lifecycle::{Tick, Trigger};
 use crate::report::CauseKind;
 use crate::sync::{MutexGuard, thread_local};
-use crate::threads::{CallerRuntime, discard, offload};
+use crate::threads::{CallerRuntime, offload};
 
 /// One event. Dropping it releases the lock and does nothing else.
 #[must_use = "`finish` it, or what it decided is lost"]

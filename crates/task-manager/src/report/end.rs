@@ -1,8 +1,7 @@
 //! How a task's own future ended.
 
 use task_core::Outcome;
-
-use crate::threads::{Panic, display};
+use task_core::{Panic, scope::guarded_text};
 
 /// How a task's own future ended.
 pub(crate) enum End {
@@ -31,7 +30,7 @@ impl End {
     /// 9).
     pub(crate) fn detail(&self) -> Option<String> {
         match self {
-            Self::Failed(error) => Some(display(error)),
+            Self::Failed(error) => Some(guarded_text(|| format!("{error:#}"))),
             Self::Panicked(panic) => Some(panic.to_string()),
             Self::Completed | Self::Cancelled | Self::Aborted | Self::Recorded(_) => None,
         }

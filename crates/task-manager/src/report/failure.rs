@@ -7,11 +7,11 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use task_core::{Panic, scope::guarded_text};
 
 use task_core::TaskId;
 
 use super::Repeated;
-use crate::threads::{Panic, display};
 
 /// One thing that went wrong: where, what, and when.
 ///
@@ -170,7 +170,7 @@ impl Failure {
         let headline = self.headline(repeated);
         match &self.kind {
             FailureKind::Error(error) | FailureKind::Survived(error) => {
-                format!("{headline}: {}", display(error.as_ref()))
+                format!("{headline}: {}", guarded_text(|| format!("{error:#}")))
             }
             _ => headline,
         }

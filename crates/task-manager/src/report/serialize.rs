@@ -1,12 +1,12 @@
 //! The report as data: stable field names, times in seconds, errors as text with their causes.
 
 use std::time::{Duration, UNIX_EPOCH};
+use task_core::scope::{catch, guarded_text};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use task_core::{CleanupReport, Outcome, TaskId, TaskReport, Totals};
 
 use super::{Cause, CauseKind, Failure, FailureKind, FailureOrigin, Repeated, Report, StepTimes};
-use crate::threads::{catch, display_alone};
 
 /// How many causes of an error are written: a chain may be endless.
 const MOST_CAUSES: usize = 32;
@@ -149,7 +149,7 @@ fn causes(failure: &Failure) -> Vec<String> {
     let mut causes = Vec::new();
     let mut next = failure.error();
     while let Some(error) = next.filter(|_| causes.len() < MOST_CAUSES) {
-        causes.push(display_alone(&error));
+        causes.push(guarded_text(|| error.to_string()));
         next = catch(|| error.source()).unwrap_or(None);
     }
     causes

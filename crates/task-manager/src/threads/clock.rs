@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::catch;
 use crate::lifecycle::Tick;
 use crate::rt::{Handle, Instant};
+use task_core::scope::catch;
 
 /// A manager's runtime, and the instant from which its ticks count.
 pub(crate) struct Clock {

@@ -20,7 +20,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Alarm, discard, offload};
+use task_core::scope::discard;
+
+use super::{Alarm, offload};
 use crate::rt::HAS_OWN_THREADS;
 
 /// How much later than the timer the thread looks: the timer has first call.

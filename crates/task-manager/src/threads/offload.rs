@@ -15,7 +15,7 @@ use std::{
     thread,
 };
 
-use super::{catch, discard};
+use task_core::scope::{catch, discard};
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 

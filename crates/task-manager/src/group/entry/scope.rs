@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use task_core::Panic;
 
 use task_core::{
     Escalation, Group,
@@ -16,7 +17,6 @@ use super::Entry;
 use crate::group::{current, group_view, span};
 use crate::lifecycle::Trigger;
 use crate::report::CauseKind;
-use crate::threads::Place;
 
 impl Entry {
     fn requests(&self, reason: Cow<'static, str>) -> CauseKind {
@@ -66,12 +66,12 @@ impl Scope for Entry {
     }
 
     fn record_failure(&self, error: anyhow::Error) {
-        self.count_failure();
+        self.update(|details| details.failures = details.failures.saturating_add(1));
         self.shared.failure_survived(self, error);
     }
 
     fn record_restart(&self) {
-        self.count_restart();
+        self.update(|details| details.restarts = details.restarts.saturating_add(1));
         self.shared.changed();
     }
 
@@ -89,7 +89,8 @@ impl Scope for Entry {
         let _entered = span.enter();
         let mut entry = Some(Arc::clone(&self));
         if let Err(payload) = current::enter(&mut entry, || catch_unwind(AssertUnwindSafe(body))) {
-            self.set_place(Place::take());
+            // It surfaces in the task's future, on another thread, which could not tell where it was.
+            self.update(|details| details.panic = Panic::take_last());
             resume_unwind(payload);
         }
     }
