@@ -48,7 +48,7 @@ pub(crate) use self::{
     managed::{Managed, UserFuture},
     member::{Identity, Member, Role},
     names::names,
-    nesting::{Nesting, OuterLink, living_names},
+    nesting::{Nesting, OuterLink, add_living_names},
     record::{MAX_ENTRIES, Record},
     settings::Settings,
     shared::Shared,

@@ -1,6 +1,6 @@
 //! How a manager is configured.
 
-use std::{borrow::Cow, error::Error, fmt, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use crate::group::{Settings, Shared};
 use crate::lifecycle::Budgets;
@@ -347,15 +347,16 @@ impl ManagerBuilder {
     /// ```
     pub fn build(self) -> Result<Manager, BuildError> {
         let Budgets { total, drain, cleanup, short_cleanup } = self.0.budgets;
-        for (setter, value, can_be_never) in [
-            ("shutdown_timeout", total.limit(), true),
-            ("drain_delay", Some(drain), false),
-            ("cleanup_timeout", Some(cleanup), false),
-            ("escalated_cleanup_timeout", Some(short_cleanup), false),
-            ("start_timeout", self.0.start, true),
+        let or_never = "`Timeout::Never` or ";
+        for (setter, value, instead) in [
+            ("shutdown_timeout", total.limit(), or_never),
+            ("drain_delay", Some(drain), ""),
+            ("cleanup_timeout", Some(cleanup), ""),
+            ("escalated_cleanup_timeout", Some(short_cleanup), ""),
+            ("start_timeout", self.0.start, or_never),
         ] {
             if value.is_some_and(|value| value > LONGEST) {
-                return Err(BuildError(Problem::TooLong { setter, can_be_never }));
+                return Err(BuildError(Problem::TooLong { setter, instead }));
             }
         }
         if let Some(total) = total.limit()
@@ -370,13 +371,19 @@ impl ManagerBuilder {
 /// Why [`build`](ManagerBuilder::build) made no manager of the settings.
 ///
 /// `Display` names the setters, and the values that do not fit together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
 pub struct BuildError(Problem);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Problem {
+    #[error(
+        "`shutdown_timeout` of {total:?} must exceed `drain_delay` of {drain:?} plus \
+         `cleanup_timeout` of {cleanup:?} by at least {SHORTEST_STOP:?}"
+    )]
     NoTimeToStop { total: Duration, drain: Duration, cleanup: Duration },
-    TooLong { setter: &'static str, can_be_never: bool },
+    #[error("`{setter}` is over 100 years; use {instead}a shorter time")]
+    TooLong { setter: &'static str, instead: &'static str },
 }
 
 impl BuildError {
@@ -391,23 +398,3 @@ impl BuildError {
         matches!(self.0, Problem::TooLong { .. })
     }
 }
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Problem::NoTimeToStop { total, drain, cleanup } => write!(
-                f,
-                "`shutdown_timeout` of {total:?} must exceed `drain_delay` of {drain:?} plus \
-                 `cleanup_timeout` of {cleanup:?} by at least {SHORTEST_STOP:?}"
-            ),
-            Problem::TooLong { setter, can_be_never: true } => {
-                write!(f, "`{setter}` is over 100 years; use `Timeout::Never` or a shorter time")
-            }
-            Problem::TooLong { setter, can_be_never: false } => {
-                write!(f, "`{setter}` is over 100 years; use a shorter time")
-            }
-        }
-    }
-}
-
-impl Error for BuildError {}

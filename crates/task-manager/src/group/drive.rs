@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use task_core::{Phase, Step, scope::Stage};
 
-use super::{Entry, Event, Garbage, Identity, Role, Turn, names};
+use super::{Entry, Event, Identity, Role, Turn, names};
 use crate::lifecycle::{Action, Tick, Trigger};
 use crate::report::{CauseKind, Failure, FailureKind, FailureOrigin, StepTimes};
 use crate::threads::CallerRuntime;
@@ -109,7 +109,7 @@ impl Turn<'_> {
         let (origin, name) = (FailureOrigin::Cleanup, hook.name.to_string());
         self.state.record.cleanup(&name, None, now, Duration::ZERO);
         self.state.fail(None, Failure { origin, name, id: None, kind, at: now });
-        self.discard(Garbage::Hook(hook));
+        self.discard(hook);
     }
 
     fn start_cleanup(&mut self, now: Tick) {

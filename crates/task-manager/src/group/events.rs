@@ -8,7 +8,7 @@ use task_core::{
 
 use task_core::{Outcome, Step, scope::Stage};
 
-use super::{Entry, Event, Garbage, Member, Role, Shared, Turn};
+use super::{Entry, Event, Member, Role, Shared, Turn};
 use crate::lifecycle::{Kind, Trigger};
 use crate::report::{CauseKind, End, Failure, FailureKind, FailureOrigin};
 use crate::threads::CallerRuntime;
@@ -177,7 +177,7 @@ impl Turn<'_> {
     ) {
         self.state.abandoned.remove(&entry.id);
         if self.state.machine.step() == Step::Ended {
-            self.discard(Garbage::End(end));
+            self.discard(end);
         } else if !matches!(end, End::Aborted) {
             self.record_end(entry, end);
         }

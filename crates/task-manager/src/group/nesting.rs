@@ -10,16 +10,13 @@
 //! - When the future was dropped, nothing returns an error. The nested group then records its
 //!   failures with the outer one itself, once, when it ends.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, PoisonError},
-};
+use std::sync::{Arc, PoisonError};
 
 use task_core::{Context, Hold};
 
-use super::{Entry, Garbage, NESTINGS, Shared, State, Turn, current};
+use super::{Entry, NESTINGS, Shared, State, Turn, current};
 use crate::lifecycle::{Tick, Trigger};
-use crate::report::{End, Failure, FailureKind, Repeated, Report, ShutdownError};
+use crate::report::{Failure, FailureKind, Repeated, Report, ShutdownError};
 use crate::sync::{MutexGuard, Ordering};
 
 /// The most groups inside each other. The end of the innermost may end all of them, one inside the
@@ -192,7 +189,7 @@ impl Turn<'_> {
         let Some(report) = inner else { return Some(error) };
         let now = self.now();
         self.state.record_nested(entry, &report, now);
-        self.discard(Garbage::End(End::Failed(error)));
+        self.discard(error);
         None
     }
 }
@@ -221,16 +218,17 @@ impl State {
     /// it themselves in time.
     pub(crate) fn record_stuck_inside(&mut self, entry: &Entry, now: Tick) {
         for group in entry.nested() {
-            let inside = Inside::of(group, &entry.name, now);
-            self.record.known_nested.insert(entry.id, inside.known);
+            let mut inside = Inside { failures: Vec::new(), omitted: 0, groups: Vec::new() };
+            let known = inside.add(group, &entry.name, now);
+            self.record.known_nested.insert(entry.id, known);
             self.fail_nested(entry, inside.failures, inside.omitted);
-            self.garbage.extend(inside.groups.into_iter().map(Garbage::Group));
+            self.garbage.push(Box::new(inside.groups));
         }
     }
 
     fn fail_nested(&mut self, entry: &Entry, failures: Vec<Failure>, omitted: u64) {
         let evicted = self.record.fail_nested(entry, failures, omitted);
-        self.garbage.extend(evicted.into_iter().map(Garbage::Failure));
+        self.garbage.push(Box::new(evicted));
     }
 }
 
@@ -238,83 +236,68 @@ impl State {
 struct Inside {
     failures: Vec<Failure>,
     omitted: u64,
-    /// How many failures the group itself had.
-    known: u64,
     /// All groups that were looked at, to be dropped without a lock: each may be the last reference.
     groups: Vec<Arc<Shared>>,
 }
 
 impl Inside {
-    fn of(group: Arc<Shared>, name: &str, now: Tick) -> Self {
-        let mut inside = Self { failures: Vec::new(), omitted: 0, known: 0, groups: Vec::new() };
-        let mut is_outermost = true;
-        let groups = visit(group, String::from(name), |group, state, path, queue| {
-            let mut repeated = state.tally.repeated();
-            repeated.add(state.living().take(MAX_NAMED).map(|entry| &*entry.name));
-            let (failures, omitted) = match group.report.get() {
-                Some(report) => (report.failures().to_vec(), report.omitted_failures()),
-                None => (state.record.failures(&repeated), state.record.omitted_failures),
-            };
-            if std::mem::take(&mut is_outermost) {
-                inside.known = failures.len() as u64 + omitted;
+    /// Adds a group and those nested in it, and returns how many failures it had itself. Locks one
+    /// nested group at a time, below the outer lock that the caller holds.
+    fn add(&mut self, group: Arc<Shared>, path: &str, now: Tick) -> u64 {
+        let state = group.lock();
+        let mut repeated = state.tally.repeated();
+        repeated.add(state.living().take(MAX_NAMED).map(|entry| &*entry.name));
+        let label = |name: &str, id| format!("{path}/{}", repeated.label(name, id));
+        let (failures, omitted) = match group.report.get() {
+            Some(report) => (report.failures().to_vec(), report.omitted_failures()),
+            None => (state.record.failures(&repeated), state.record.omitted_failures),
+        };
+        let known = failures.len() as u64 + omitted;
+        self.omitted += omitted;
+        self.failures.extend(failures.into_iter().map(|failure| {
+            let name = label(&failure.name, failure.id);
+            Failure { name, id: None, at: now, ..failure }
+        }));
+        let mut nested = Vec::new();
+        for entry in state.living() {
+            if self.failures.len() >= MAX_NAMED {
+                self.omitted += 1;
+                continue;
             }
-            inside.omitted += omitted;
-            inside.failures.extend(failures.into_iter().map(|failure| {
-                let name = format!("{path}/{}", repeated.label(&failure.name, failure.id));
-                Failure { name, id: None, at: now, ..failure }
-            }));
-            for entry in state.living() {
-                if inside.failures.len() >= MAX_NAMED {
-                    inside.omitted += 1;
-                    continue;
-                }
-                let name = format!("{path}/{}", repeated.label(&entry.name, Some(entry.id)));
-                queue.extend(entry.nested().into_iter().map(|nested| (nested, name.clone())));
-                let kind = FailureKind::Abandoned { status: entry.status() };
-                let origin = entry.role.origin();
-                inside.failures.push(Failure { origin, name, id: None, kind, at: now });
-            }
-        });
-        inside.groups = groups;
-        inside
-    }
-}
-
-/// Calls `look` for a group, and then for each nested one that `look` adds, with its path. Locks one
-/// of them at a time. The caller may hold the lock of a group outside: outer locks come first.
-fn visit(
-    group: Arc<Shared>,
-    path: String,
-    mut look: impl FnMut(&Shared, &State, &str, &mut VecDeque<(Arc<Shared>, String)>),
-) -> Vec<Arc<Shared>> {
-    let mut groups = Vec::new();
-    let mut queue = VecDeque::from([(group, path)]);
-    while let Some((group, path)) = queue.pop_front() {
-        look(&group, &group.lock(), &path, &mut queue);
-        groups.push(group);
-    }
-    groups
-}
-
-/// Returns the names of what is alive in a group, and in those nested in it by path: 20 at most.
-pub(crate) fn living_names(group: &Arc<Shared>) -> Vec<String> {
-    let mut names = Vec::new();
-    let groups = visit(Arc::clone(group), String::new(), |_, state, path, queue| {
-        let living = state.living().chain(state.abandoned.values());
-        let living: Vec<_> = living.take(MAX_NAMED_AT_EXIT).collect();
-        let mut repeated = Repeated::default();
-        repeated.add(living.iter().map(|entry| &*entry.name));
-        for entry in living {
-            if names.len() == MAX_NAMED_AT_EXIT {
-                break;
-            }
-            let name = format!("{path}{}", repeated.label(&entry.name, Some(entry.id)));
-            let nested = entry.nested().into_iter();
-            queue.extend(nested.map(|nested| (nested, format!("{name}/"))));
-            names.push(name);
+            let name = label(&entry.name, Some(entry.id));
+            nested.extend(entry.nested().into_iter().map(|group| (group, name.clone())));
+            let kind = FailureKind::Abandoned { status: entry.status() };
+            let origin = entry.role.origin();
+            self.failures.push(Failure { origin, name, id: None, kind, at: now });
         }
-    });
-    // Each may be the last reference. The process is about to end, and must not wait for a drop.
-    std::mem::forget(groups);
-    names
+        drop(state);
+        self.groups.push(group);
+        for (group, path) in nested {
+            self.add(group, &path, now);
+        }
+        known
+    }
+}
+
+/// Adds the names of what is alive in a group, and in those nested in it by path, up to 20.
+pub(crate) fn add_living_names(names: &mut Vec<String>, group: &Arc<Shared>, path: &str) {
+    let state = group.lock();
+    let living = state.living().chain(state.abandoned.values());
+    let living: Vec<_> = living.take(MAX_NAMED_AT_EXIT - names.len()).cloned().collect();
+    drop(state);
+    let mut repeated = Repeated::default();
+    repeated.add(living.iter().map(|entry| &*entry.name));
+    for entry in &living {
+        if names.len() == MAX_NAMED_AT_EXIT {
+            break;
+        }
+        let name = format!("{path}{}", repeated.label(&entry.name, Some(entry.id)));
+        let path = format!("{name}/");
+        names.push(name);
+        for nested in entry.nested() {
+            add_living_names(names, &nested, &path);
+            // It may be the last reference. The process is about to end, and must not wait for it.
+            std::mem::forget(nested);
+        }
+    }
 }

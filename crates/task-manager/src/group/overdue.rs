@@ -1,16 +1,13 @@
 //! The deadlines that the deadline thread keeps, and the hard exit.
 
-use std::{
-    io::{self, Write},
-    process,
-    sync::{Arc, mpsc},
-    thread,
-    time::Duration,
+use std::{process, sync::Arc, time::Duration};
+
+use task_core::{
+    Step,
+    scope::{run_with_timeout, write_stderr},
 };
 
-use task_core::Step;
-
-use super::{Shared, Turn, living_names};
+use super::{Shared, Turn, add_living_names};
 use crate::threads::{Deadlines, Times};
 
 /// How long after the shutdown timeout the process ends, if it is to.
@@ -49,21 +46,16 @@ impl Shared {
     /// handlers block as well.
     fn hard_exit(self: &Arc<Self>) {
         let Some(code) = self.settings.hard_exit else { return };
-        let (name, names) = (&self.name, living_names(self));
+        let (name, mut names) = (&self.name, Vec::new());
+        add_living_names(&mut names, self, "");
         let alive = if names.is_empty() { "nobody".into() } else { names.join(", ") };
         let what = match self.report.get() {
             Some(_) => "nobody took the report of the shutdown in time",
             None => "the shutdown did not end in time",
         };
-        let line = format!("{name}: hard exit with code {code}: {what}; alive: {alive}\n");
-        let (written, is_written) = mpsc::channel();
-        let _ = thread::Builder::new().spawn(move || {
-            let _ = io::stderr().write_all(line.as_bytes());
-            written.send(())
-        });
-        let _ = is_written.recv_timeout(STDERR_TIMEOUT);
-        let _ = thread::Builder::new().spawn(move || process::exit(code.into()));
-        thread::sleep(EXIT_HANDLERS_TIMEOUT);
+        let line = format!("{name}: hard exit with code {code}: {what}; alive: {alive}");
+        run_with_timeout(STDERR_TIMEOUT, move || write_stderr(&line));
+        run_with_timeout(EXIT_HANDLERS_TIMEOUT, move || process::exit(code.into()));
         process::abort();
     }
 }

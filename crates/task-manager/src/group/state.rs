@@ -1,13 +1,13 @@
 //! What the manager's lock protects, and the bookkeeping of every end.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use slab::Slab;
 use task_core::{Outcome, Phase, Step, TaskId, Totals};
 
-use super::{Entry, Gates, Hook, Member, Record, Role, Shared, Tally};
+use super::{Entry, Gates, Hook, Member, Record, Role, Tally};
 use crate::lifecycle::{Machine, Tick};
-use crate::report::{End, Failure, FailureKind, Reason};
+use crate::report::{Failure, FailureKind, Reason};
 use crate::threads::Times;
 
 pub(crate) struct State {
@@ -32,12 +32,7 @@ pub(crate) struct State {
 }
 
 /// A value whose drop may run the user's code.
-pub(crate) enum Garbage {
-    Failure(#[expect(dead_code, reason = "held to be dropped")] Failure),
-    End(#[expect(dead_code, reason = "held to be dropped")] End),
-    Hook(#[expect(dead_code, reason = "held to be dropped")] Hook),
-    Group(#[expect(dead_code, reason = "held to be dropped")] Arc<Shared>),
-}
+pub(crate) type Garbage = Box<dyn Any + Send>;
 
 impl State {
     pub(crate) fn new(machine: Machine) -> Self {
@@ -145,6 +140,6 @@ impl State {
     /// Records a failure of `id`, or of something that can fail but once.
     pub(crate) fn fail(&mut self, id: Option<TaskId>, failure: Failure) {
         let evicted = self.record.fail(id, failure);
-        self.garbage.extend(evicted.map(Garbage::Failure));
+        self.garbage.extend(evicted.map(|failure| Box::new(failure) as Garbage));
     }
 }

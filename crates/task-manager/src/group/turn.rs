@@ -9,7 +9,7 @@
 //!
 //! The order of what is done outside stands once, in [`Effects::carry_out`].
 
-use std::{cell::Cell, sync::Arc};
+use std::{any::Any, cell::Cell, sync::Arc};
 use task_core::scope::discard;
 
 use task_core::{Outcome, scope::Wakers};
@@ -94,8 +94,8 @@ impl Turn<'_> {
         self.effects.events.push(event);
     }
 
-    pub(crate) fn discard(&mut self, garbage: Garbage) {
-        self.state.garbage.push(garbage);
+    pub(crate) fn discard(&mut self, garbage: impl Any + Send) {
+        self.state.garbage.push(Box::new(garbage));
     }
 
     /// Begins the shutdown, or records what would have.

@@ -45,7 +45,7 @@ impl Shared {
         if self.report.get().is_none()
             && let Err(reason) = self.bind()
         {
-            return Err(ShutdownError::unbound(&self.name, &reason));
+            return Err(ShutdownError::unbound(&self.name, reason));
         }
         self.wait_began();
         self.ended.reached(1).await;

@@ -92,7 +92,7 @@ impl CauseKind {
         Self::RequestedBy { task: String::from(task), id, reason }
     }
 
-    /// Returns the text of the cause; repeated names are followed by the id.
+    /// Returns the text, with the id behind a name that several tasks had.
     pub(crate) fn text(&self, repeated: &Repeated) -> String {
         match self {
             Self::TaskEnded { task, id, outcome, .. } => {
@@ -101,23 +101,19 @@ impl CauseKind {
             Self::RequestedBy { task, id, reason } => {
                 format!("{reason} (task `{}`)", repeated.label(task, Some(*id)))
             }
-            other => other.to_string(),
+            Self::Stopped => "stop was called".into(),
+            Self::Parent => "the parent was stopped".into(),
+            Self::Dropped => "the manager was dropped".into(),
+            Self::SetupFailed => "the setup failed".into(),
+            Self::StartTimeout => "the group was not ready in time".into(),
+            Self::Completed => "all work is done".into(),
         }
     }
 }
 
 impl fmt::Display for CauseKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TaskEnded { task, outcome, .. } => write!(f, "task `{task}` {outcome}"),
-            Self::Stopped => f.write_str("stop was called"),
-            Self::RequestedBy { task, reason, .. } => write!(f, "{reason} (task `{task}`)"),
-            Self::Parent => f.write_str("the parent was stopped"),
-            Self::Dropped => f.write_str("the manager was dropped"),
-            Self::SetupFailed => f.write_str("the setup failed"),
-            Self::StartTimeout => f.write_str("the group was not ready in time"),
-            Self::Completed => f.write_str("all work is done"),
-        }
+        f.write_str(&self.text(&Repeated::default()))
     }
 }
 

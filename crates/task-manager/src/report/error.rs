@@ -40,11 +40,15 @@ use super::{Failure, Reason, Report};
 #[derive(Clone)]
 pub struct ShutdownError(Kind);
 
-#[derive(Clone)]
+#[derive(Clone, Debug, thiserror::Error)]
 enum Kind {
+    #[error("{}", headline(.0))]
     Failed(Report),
+    #[error("cannot wait for manager `{manager}` from inside of it: it would wait for itself")]
     Inside { manager: String },
-    Unbound { manager: String, has_runtime: bool },
+    #[error("manager `{manager}` cannot run: {reason}")]
+    Unbound { manager: String, reason: Reason },
+    #[error("the manager no longer exists")]
     Gone,
 }
 
@@ -57,8 +61,8 @@ impl ShutdownError {
         Self(Kind::Inside { manager: manager.into() })
     }
 
-    pub(crate) fn unbound(manager: &str, reason: &Reason) -> Self {
-        Self(Kind::Unbound { manager: manager.into(), has_runtime: *reason != Reason::NoRuntime })
+    pub(crate) fn unbound(manager: &str, reason: Reason) -> Self {
+        Self(Kind::Unbound { manager: manager.into(), reason })
     }
 
     pub(crate) fn gone() -> Self {
@@ -91,13 +95,13 @@ impl ShutdownError {
     /// Returns whether the wait was refused because there is no Tokio runtime with its time driver
     /// enabled.
     pub fn is_no_runtime(&self) -> bool {
-        matches!(self.0, Kind::Unbound { has_runtime: false, .. })
+        matches!(self.0, Kind::Unbound { reason: Reason::NoRuntime, .. })
     }
 
     /// Returns whether the wait was refused because the system refused the process a thread for its
     /// deadlines. A later call tries again.
     pub fn is_no_thread(&self) -> bool {
-        matches!(self.0, Kind::Unbound { has_runtime: true, .. })
+        matches!(self.0, Kind::Unbound { reason: Reason::NoThread, .. })
     }
 
     /// Returns whether the manager behind a handle no longer exists, and its report with it.
@@ -126,32 +130,19 @@ impl ShutdownError {
     }
 }
 
+/// The root failure, and how many more there are.
+fn headline(report: &Report) -> String {
+    let Some(root) = report.failures().first() else { return String::from("failed") };
+    let headline = report.headline(root);
+    match report.failures().len() as u64 - 1 + report.omitted_failures() {
+        0 => headline,
+        more => format!("{headline} (+{more} more)"),
+    }
+}
+
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::Failed(report) => {
-                let Some(root) = report.failures().first() else { return f.write_str("failed") };
-                f.write_str(&report.headline(root))?;
-                match report.failures().len() as u64 - 1 + report.omitted_failures() {
-                    0 => Ok(()),
-                    more => write!(f, " (+{more} more)"),
-                }
-            }
-            Kind::Inside { manager } => {
-                write!(
-                    f,
-                    "cannot wait for manager `{manager}` from inside of it: \
-                     it would wait for itself"
-                )
-            }
-            Kind::Unbound { manager, has_runtime: true } => {
-                write!(f, "manager `{manager}` could not start its deadline thread")
-            }
-            Kind::Unbound { manager, has_runtime: false } => {
-                write!(f, "manager `{manager}` has no tokio runtime with its time driver enabled")
-            }
-            Kind::Gone => f.write_str("the manager no longer exists"),
-        }
+        self.0.fmt(f)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Why a group does not become ready.
 
-use std::{error::Error, fmt};
-
 use task_core::{Outcome, Step};
 
 /// Why [`ready`](crate::Manager::ready) will not succeed any more.
@@ -24,12 +22,15 @@ use task_core::{Outcome, Step};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
 pub struct NotReadyError(Why);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
 enum Why {
+    #[error("task `{0}`, which readiness waits for, {1}")]
     TaskEnded(String, Outcome),
+    #[error("the group is shutting down ({0})")]
     ShuttingDown(Step),
 }
 
@@ -51,16 +52,3 @@ impl NotReadyError {
         }
     }
 }
-
-impl fmt::Display for NotReadyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Why::TaskEnded(name, outcome) => {
-                write!(f, "task `{name}`, which readiness waits for, {outcome}")
-            }
-            Why::ShuttingDown(step) => write!(f, "the group is shutting down ({step})"),
-        }
-    }
-}
-
-impl Error for NotReadyError {}

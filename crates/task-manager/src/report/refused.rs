@@ -55,20 +55,26 @@ pub struct Refused<T> {
 /// }
 /// # assert!(!came_too_late(&anyhow::anyhow!("disk full")));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
 pub struct RefusedReason(Reason);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Reason {
     /// Its phase has been stopped, or the cleanups have begun.
+    #[error("the manager is stopping")]
     Stopping,
     /// The report is made, or the manager is gone.
+    #[error("the manager has ended")]
     Ended,
     /// There is no runtime to run on.
+    #[error("there is no tokio runtime with its time driver enabled")]
     NoRuntime,
     /// The deadline thread could not be started.
+    #[error("the deadline thread could not be started")]
     NoThread,
     /// Asking it for its properties panicked.
+    #[error("it panicked when asked for its properties: {0}")]
     Panicked(String),
 }
 
@@ -90,21 +96,6 @@ impl<T> Refused<T> {
     /// Returns whether it came too late; see [`RefusedReason::is_too_late`].
     pub fn is_too_late(&self) -> bool {
         self.reason.is_too_late()
-    }
-
-    /// Returns whether there is no runtime; see [`RefusedReason::is_no_runtime`].
-    pub fn is_no_runtime(&self) -> bool {
-        self.reason.is_no_runtime()
-    }
-
-    /// Returns whether there is no deadline thread; see [`RefusedReason::is_no_thread`].
-    pub fn is_no_thread(&self) -> bool {
-        self.reason.is_no_thread()
-    }
-
-    /// Returns whether the task's own code panicked; see [`RefusedReason::is_panicked`].
-    pub fn is_panicked(&self) -> bool {
-        self.reason.is_panicked()
     }
 }
 
@@ -139,22 +130,6 @@ impl<T> fmt::Display for Refused<T> {
     }
 }
 
-impl fmt::Display for RefusedReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Reason::Stopping => f.write_str("the manager is stopping"),
-            Reason::Ended => f.write_str("the manager has ended"),
-            Reason::NoRuntime => {
-                f.write_str("there is no tokio runtime with its time driver enabled")
-            }
-            Reason::NoThread => f.write_str("the deadline thread could not be started"),
-            Reason::Panicked(message) => {
-                write!(f, "it panicked when asked for its properties: {message}")
-            }
-        }
-    }
-}
-
 impl<T> fmt::Debug for Refused<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refused")
@@ -169,5 +144,3 @@ impl<T> Error for Refused<T> {
         Some(&self.reason)
     }
 }
-
-impl Error for RefusedReason {}

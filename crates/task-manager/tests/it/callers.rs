@@ -135,7 +135,7 @@ async fn a_handle_keeps_nothing_alive_and_is_refused_once_its_manager_is_gone() 
     assert!(handle.wait().await.unwrap_err().is_gone());
     assert_eq!(handle.ready().await.unwrap_err().to_string(), "the group is shutting down (ended)");
     let refused = handle.run(worker("late")).unwrap_err();
-    assert!(refused.is_too_late() && !refused.is_panicked());
+    assert!(refused.is_too_late() && !refused.reason().is_panicked());
     assert!(handle.run_ephemeral(worker("late")).unwrap_err().is_too_late());
     assert!(handle.cleanup("late", async || Ok(())).unwrap_err().is_too_late());
     handle.stop();

@@ -258,7 +258,7 @@ async fn its_phase_and_its_gate_are_asked_for_once_and_a_panic_in_either_refuses
         let refused = manager.run(Asked(Arc::default(), answers)).unwrap_err();
         let reason = refused.reason().to_string();
         assert!(reason.ends_with("its properties: no answer"), "{reason}");
-        assert!(refused.is_panicked() && !refused.is_too_late());
+        assert!(refused.reason().is_panicked() && !refused.is_too_late());
     }
     let asked = Arc::new(AtomicUsize::new(0));
     manager.run(Asked(asked.clone(), 2)).unwrap();

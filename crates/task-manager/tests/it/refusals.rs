@@ -19,8 +19,8 @@ fn why_no_wait(error: &ShutdownError) -> Vec<&'static str> {
 fn why_no_run<T>(refused: &Refused<T>) -> Vec<&'static str> {
     let reasons = [
         (refused.is_too_late(), "too late"),
-        (refused.is_no_runtime(), "no runtime"),
-        (refused.is_no_thread(), "no thread"),
+        (refused.reason().is_no_runtime(), "no runtime"),
+        (refused.reason().is_no_thread(), "no thread"),
     ];
     reasons.into_iter().filter_map(|(is_it, name)| is_it.then_some(name)).collect()
 }

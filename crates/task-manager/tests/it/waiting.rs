@@ -85,10 +85,13 @@ async fn waiting_from_inside_is_an_error_at_once() {
 fn outside_of_a_runtime_there_is_a_typed_error_and_no_panic() {
     let manager = Manager::new();
     let refused = manager.run(worker("work")).unwrap_err();
-    assert!(refused.is_no_runtime());
+    assert!(refused.reason().is_no_runtime());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        assert!(manager.run(refused.into_inner()).unwrap_err().is_no_runtime(), "no time driver");
+        assert!(
+            manager.run(refused.into_inner()).unwrap_err().reason().is_no_runtime(),
+            "no time driver"
+        );
         assert!(manager.wait().await.unwrap_err().is_no_runtime());
     });
 }

@@ -15,7 +15,11 @@ fn where_the_deadlines_get_no_thread_a_task_is_refused_and_so_is_the_wait() {
         current_thread().block_on(async {
             let manager = Manager::new();
             let refused = manager.run(worker("work")).unwrap_err();
-            assert!(refused.is_no_thread() && !refused.is_no_runtime() && !refused.is_too_late());
+            assert!(
+                refused.reason().is_no_thread()
+                    && !refused.reason().is_no_runtime()
+                    && !refused.is_too_late()
+            );
             let error = manager.wait().await.unwrap_err();
             assert!(error.is_no_thread() && !error.is_no_runtime(), "{error}");
             assert!(error.report().is_none());
