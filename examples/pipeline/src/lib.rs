@@ -1,6 +1,6 @@
 //! The flagship service: a Kafka pipeline with a database, metrics and probes, under one manager.
 //!
-//! [`service::start`] is where it all comes together.
+//! Start reading at [`service::start`], the setup.
 
 pub mod clock;
 pub mod config;
