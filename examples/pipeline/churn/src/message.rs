@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_found_again_in_its_payload() {
+    fn a_payload_contains_its_number() {
         let value: serde_json::Value = serde_json::from_str(&payload(4711)).unwrap();
         assert_eq!(number(value["id"].as_str().unwrap()), Some(4711));
         assert_eq!(value["customer"], key(4711));
