@@ -35,7 +35,7 @@ impl Collector for TotalsCollector {
             ("records_produced", "Records that the brokers acknowledged", counts.produced),
             ("messages_dead_lettered", "Messages sent as dead letters", counts.dead_lettered),
             ("messages_retried", "Repeated transformations of a message", counts.retried),
-            ("messages_settled", "Messages whose records and rows are stored", counts.settled),
+            ("messages_settled", "Messages whose offset is stored", counts.settled),
             ("rebalances", "Assignments and revocations of partitions", counts.rebalances),
             ("unclean_revocations", "Revocations that repeat messages", counts.unclean_revocations),
             ("commits", "Commits that the brokers acknowledged", counts.commits),
