@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{
-    CommandFactory as _, Parser, ValueEnum, builder::PossibleValuesParser, error::ErrorKind,
-};
+use clap::{CommandFactory as _, Parser, builder::PossibleValuesParser, error::ErrorKind};
 
-use crate::{scenario::Needs, scenarios::SCENARIOS};
+use crate::{broker::BrokerKind, database::DatabaseKind, scenario::Needs, scenarios::SCENARIOS};
 
 /// Tests the pipeline with the failures of production, and counts what is lost: SIGTERM and SIGKILL
 /// at random instants, members that join and leave, brokers and databases that are unavailable,
@@ -98,23 +96,4 @@ impl Arguments {
         }
         arguments
     }
-}
-
-/// The kinds of brokers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BrokerKind {
-    /// librdkafka's mock cluster of three brokers, inside churn; needs no installation.
-    Embedded,
-    /// A Kafka-compatible broker (Tansu 0.6) in a separate process, installed from PyPI below
-    /// target/; supports one member.
-    Separate,
-}
-
-/// The kinds of databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DatabaseKind {
-    /// A SQLite file.
-    Sqlite,
-    /// A server per scenario, on loopback; needs PostgreSQL (Debian: `apt-get install postgresql`).
-    Postgres,
 }

@@ -6,8 +6,8 @@ mod separate;
 use std::{path::Path, time::Duration};
 
 use anyhow::Result;
+use clap::ValueEnum;
 
-use crate::arguments::BrokerKind;
 use embedded::Embedded;
 use separate::Separate;
 
@@ -17,6 +17,16 @@ pub(crate) const OUTPUT: &str = "orders-enriched";
 pub(crate) const DEAD: &str = "orders-dead";
 /// Divisible by one, two, three and four members.
 pub(crate) const PARTITIONS: i32 = 12;
+
+/// The kinds of brokers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BrokerKind {
+    /// librdkafka's mock cluster of three brokers, inside churn; needs no installation.
+    Embedded,
+    /// A Kafka-compatible broker (Tansu 0.6) in a separate process, installed from PyPI below
+    /// target/; supports one member.
+    Separate,
+}
 
 #[derive(Debug)]
 pub(crate) enum Broker {

@@ -5,11 +5,21 @@ mod postgres;
 use std::{collections::HashSet, path::Path};
 
 use anyhow::{Context as _, Result};
+use clap::ValueEnum;
 use sqlx::{AnyConnection, Connection as _, Executor as _, any::install_default_drivers};
 use tokio::runtime::Runtime;
 
-use crate::{arguments::DatabaseKind, message};
+use crate::message;
 use postgres::Server;
+
+/// The kinds of databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DatabaseKind {
+    /// A SQLite file.
+    Sqlite,
+    /// A server per scenario, on loopback; needs PostgreSQL (Debian: `apt-get install postgresql`).
+    Postgres,
+}
 
 #[derive(Debug)]
 pub(crate) struct Database {

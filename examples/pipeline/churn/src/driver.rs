@@ -13,11 +13,12 @@ use anyhow::{Context as _, Result, ensure};
 use fastrand::Rng;
 
 use crate::{
-    arguments::{Arguments, BrokerKind},
+    arguments::Arguments,
+    broker::BrokerKind,
     judge::Tally,
     scenario::{Needs, Promise, Scenario},
     scenarios::SCENARIOS,
-    stage::{Outcome, Stage},
+    stage::{Outcome, Settings, Stage},
     table::{self, Line},
 };
 
@@ -104,6 +105,14 @@ fn play(arguments: &Arguments, paths: &Paths, seed: u64, job: &Job) -> Vec<Strin
 
 fn play_rounds(arguments: &Arguments, paths: &Paths, seed: u64, job: &Job) -> Result<Outcome> {
     let Job { scenario, rounds } = job;
+    let settings = Settings {
+        broker: arguments.broker,
+        database: arguments.database,
+        rate: arguments.rate,
+        program: &paths.program,
+        tools: &paths.tools,
+        may_fail: scenario.promise == Promise::NothingLost,
+    };
     let mut sum =
         Outcome { tally: Tally::default(), bound: 0, exits: Vec::new(), faults: Vec::new() };
     let mut left = *rounds;
@@ -112,9 +121,7 @@ fn play_rounds(arguments: &Arguments, paths: &Paths, seed: u64, job: &Job) -> Re
         // Seeded per scenario, so that the other scenarios do not influence it.
         let random = Rng::with_seed(mix(seed, scenario.name, number));
         let folder = paths.folder.join(format!("{}-{number}", scenario.name));
-        let may_fail = scenario.promise == Promise::NothingLost;
-        let mut stage =
-            Stage::open(arguments, &paths.program, &paths.tools, folder, random, may_fail)?;
+        let mut stage = Stage::open(&settings, folder, random)?;
         for _ in 0..left.min(ROUNDS_PER_STAGE) {
             (scenario.play)(&mut stage)?;
         }

@@ -9,25 +9,30 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod driver;
+mod table;
+
 mod arguments;
 
-mod broker;
-mod database;
-mod feeder;
-mod member;
-mod message;
-mod probe;
-mod program;
-mod reader;
+mod scenario;
+mod scenarios;
+
+mod stage;
 
 mod exits;
 mod judge;
-mod scenario;
-mod scenarios;
-mod stage;
 
-mod driver;
-mod table;
+mod member;
+mod probe;
+
+mod feeder;
+mod reader;
+
+mod broker;
+mod database;
+
+mod message;
+mod program;
 
 use std::process::ExitCode;
 

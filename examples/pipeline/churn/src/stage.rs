@@ -15,9 +15,8 @@ use fastrand::Rng;
 use rustix::process::Signal;
 
 use crate::{
-    arguments::Arguments,
-    broker::{Broker, DEAD, INPUT, OUTPUT, PARTITIONS},
-    database::Database,
+    broker::{Broker, BrokerKind, DEAD, INPUT, OUTPUT, PARTITIONS},
+    database::{Database, DatabaseKind},
     exits::{Exit, How, code},
     feeder::Feeder,
     judge::Tally,
@@ -36,6 +35,21 @@ const BRING_UP: Duration = Duration::from_secs(60);
 /// Members end by themselves if churn is killed.
 const LIFE: &str = "--run-for=15m";
 
+/// The settings of a stage.
+pub(crate) struct Settings<'a> {
+    pub(crate) broker: BrokerKind,
+    pub(crate) database: DatabaseKind,
+    /// Orders per second.
+    pub(crate) rate: u32,
+    /// The program of the members.
+    pub(crate) program: &'a Path,
+    /// The folder of installed tools.
+    pub(crate) tools: &'a Path,
+    /// Members may end by themselves with code 1, because what they depend on is unavailable for
+    /// too long.
+    pub(crate) may_fail: bool,
+}
+
 pub(crate) struct Stage {
     pub(crate) random: Rng,
     pub(crate) broker: Broker,
@@ -50,8 +64,6 @@ pub(crate) struct Stage {
     losses_ms: Vec<i64>,
     exits: Vec<Exit>,
     faults: Vec<String>,
-    /// Members may end by themselves with code 1, because what they depend on is unavailable for
-    /// too long.
     may_fail: bool,
     one_request: bool,
 }
@@ -73,34 +85,28 @@ pub(crate) struct Ending {
 }
 
 impl Stage {
-    pub(crate) fn open(
-        arguments: &Arguments,
-        program: &Path,
-        tools: &Path,
-        folder: PathBuf,
-        mut random: Rng,
-        may_fail: bool,
-    ) -> Result<Self> {
+    /// Starts the brokers, the database and the feeder. Logs go to `folder`, which is emptied first.
+    pub(crate) fn open(settings: &Settings<'_>, folder: PathBuf, mut random: Rng) -> Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let database = Database::start(arguments.database, &folder)?;
-        let broker = Broker::start(arguments.broker, tools, &folder)?;
-        let feeder = Feeder::start(broker.address(), arguments.rate, random.fork())?;
+        let database = Database::start(settings.database, &folder)?;
+        let broker = Broker::start(settings.broker, settings.tools, &folder)?;
+        let feeder = Feeder::start(broker.address(), settings.rate, random.fork())?;
         Ok(Self {
             random,
             broker,
             database,
             members: Vec::new(),
             feeder: Some(feeder),
-            program: program.to_owned(),
+            program: settings.program.to_owned(),
             folder,
             started: 0,
             losses_ms: Vec::new(),
             exits: Vec::new(),
             faults: Vec::new(),
-            may_fail,
+            may_fail: settings.may_fail,
             one_request: false,
         })
     }
