@@ -1,7 +1,8 @@
 //! One task, stopped from outside.
 //!
-//! A *task* is a named unit of work; a *manager* owns a group of them. Stopping is a request: the task's context is
-//! cancelled, and the task ends when it is ready to. `wait` returns when all is over, with a report of what happened.
+//! A *task* is a named unit of work, and a *manager* owns a group of them. A stop is a request: the
+//! manager cancels the task's context, and the task returns. `wait` returns once every task has
+//! ended, with a report.
 //!
 //! ```sh
 //! cargo run -p task-examples --example 01_one_task
@@ -17,24 +18,24 @@ use tokio::time::sleep;
 async fn main() -> anyhow::Result<()> {
     let manager = Manager::new();
 
-    // The shortest way to a task: a name, and an async closure that takes the task's context.
+    // A task from a name and an async closure, which receives the task's context.
     manager.run(task_fn("counter", async |ctx| count(ctx).await))?;
 
     sleep(Duration::from_millis(350)).await;
     println!("asking the group to stop");
-    manager.stop(); // only asks, and returns at once
+    manager.stop(); // requests the stop and returns at once
 
-    // `Ok` means that everything was clean. Exit code, failures, times: all is in the report.
+    // `Ok` means that everything was clean. The report has the exit code, failures and times.
     let report = manager.wait().await?;
     println!("{report}");
     Ok(())
 }
 
-/// Counts until it is asked to stop.
+/// Counts until the group stops.
 async fn count(ctx: Context) -> anyhow::Result<()> {
     for number in 1.. {
         println!("{number}");
-        // Gives up the sleep when the group stops, and ends the task with `Cancelled`: a clean end.
+        // When the group stops, this drops the sleep and returns `Cancelled`, which is a clean end.
         ctx.or_cancelled(sleep(Duration::from_millis(100))).await?;
     }
     Ok(())

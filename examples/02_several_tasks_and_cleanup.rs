@@ -1,10 +1,10 @@
-//! Several tasks, and what has to be closed after them.
+//! Several tasks, and the cleanups that run after them.
 //!
-//! - A task that is given to `run` is *critical*: when it ends, cleanly or not, the whole group stops. That is what a
-//!   service wants of its parts: half a service is worse than none.
-//! - A task that is given to `run_ephemeral` may end cleanly without further notice; its failure stops the group.
-//! - Cleanups run when all tasks have ended, in reverse order of their registration: what was opened last is closed
-//!   first.
+//! - `run` starts a *critical* task: when it ends, cleanly or not, the whole group stops. A service
+//!   that has lost one of its parts should restart as a whole.
+//! - `run_ephemeral` starts a job: its clean end changes nothing, its failure stops the group.
+//! - Cleanups run after the last task has ended, in reverse order of registration, so that what was
+//!   opened last is closed first.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::time::Duration;
@@ -16,17 +16,17 @@ use tokio::{sync::mpsc, time::sleep};
 async fn main() -> anyhow::Result<()> {
     let manager = Manager::new();
 
-    // Registered where the resource is opened, so that it cannot be forgotten.
+    // Register a cleanup where the resource is opened, so that it is never forgotten.
     manager.cleanup("database", async || {
         println!("cleanup: closing the database");
         Ok(())
     })?;
     manager.cleanup("statistics", async || {
-        println!("cleanup: writing statistics to the database, which is still open");
+        println!("cleanup: writing statistics; the database is still open");
         Ok(())
     })?;
 
-    // A one-off job that must be over before the rest begins.
+    // A job that has to end before the other tasks start.
     let migration = manager.run_ephemeral(task_fn("migration", async |_ctx| {
         println!("migration: done");
         Ok(())
@@ -35,10 +35,10 @@ async fn main() -> anyhow::Result<()> {
 
     let (orders, mut queue) = mpsc::channel::<u32>(10);
     manager.run(task_fn("consumer", async move |ctx| {
-        // Ready work wins over the stop: what is in the queue is still handled.
+        // A ready message takes precedence over the stop, so the queue is emptied first.
         while let Some(order) = ctx.ready_or_cancelled(queue.recv()).await? {
             println!("consumer: order {order}");
-            sleep(Duration::from_millis(20)).await; // never cut in half: no `or_cancelled` around it
+            sleep(Duration::from_millis(20)).await; // not cancelled: no `or_cancelled`
         }
         Ok(())
     }))?;
@@ -46,7 +46,7 @@ async fn main() -> anyhow::Result<()> {
         for order in 1..=5 {
             orders.send(order).await?;
         }
-        println!("producer: no more orders, so the group stops");
+        println!("producer: no more orders; its end stops the group");
         Ok(())
     }))?;
 

@@ -1,7 +1,7 @@
-//! What becomes of errors and panics.
+//! Errors and panics in the report.
 //!
-//! Every failure is in the report, in order; none replaces another, and a panic is a failure like any other. The
-//! error that `wait` returns names the root cause; the error itself is its source, so downcasts work.
+//! The report holds every failure in order. No failure replaces another, and a panic is a failure.
+//! The error that `wait` returns names the root cause and has it as its source, so downcasts work.
 //!
 //! Expected exit code: 1
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
@@ -20,9 +20,7 @@ struct LeaseLost {
 async fn main() -> anyhow::Result<ExitCode> {
     let manager = Manager::new();
 
-    // Fails, and thereby stops the group.
-    manager.run(task_fn("consumer", async |_ctx| Err(LeaseLost { partition: 7 }.into())))?;
-    // Panics on its way out: reported beside the root cause, not instead of it.
+    // Panics during the shutdown: reported after the root cause.
     manager.run(task_fn("uploader", async |ctx| {
         ctx.cancelled().await;
         panic!("nothing to upload");
@@ -32,8 +30,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         ctx.cancelled().await;
         Ok(())
     }))?;
-    // A cleanup runs however the tasks ended, and may fail as well.
+    // A cleanup runs after failures too, and its own failure is reported.
     manager.cleanup("spool", async || anyhow::bail!("disk is full"))?;
+    // Its failure stops the group and is the root cause. Last, since a stopped group refuses tasks.
+    manager.run(task_fn("consumer", async |_ctx| Err(LeaseLost { partition: 7 }.into())))?;
 
     let Err(error) = manager.wait().await else { unreachable!("the consumer fails") };
     println!("error:  {error}");
@@ -42,7 +42,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         println!("the partition was {partition}");
     }
 
-    let Some(report) = error.report() else { unreachable!("it was a shutdown that went wrong") };
+    let Some(report) = error.report() else { unreachable!("the error is of a shutdown") };
     for failure in report.failures() {
         match &failure.kind {
             FailureKind::Panic(panic) => {

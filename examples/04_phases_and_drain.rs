@@ -1,9 +1,10 @@
-//! The order of a shutdown: drain, then phase after phase.
+//! The order of a shutdown: the drain, then phase by phase.
 //!
-//! A load balancer goes on sending requests for some seconds after a pod was told to end. So a group first *drains*:
-//! it says that it is not ready any more, and works on. Then it stops its tasks phase by phase, and a phase begins when
-//! the one before has ended: what lets work in ([`Phase::INGRESS`]), what does the work ([`Phase::WORK`]), and what
-//! watches the others ([`Phase::SUPPORT`]: metrics, probes, signals), which is the last to go.
+//! A load balancer still sends requests for some seconds after a pod has received SIGTERM. The
+//! group therefore *drains* first: it is no longer ready, and its tasks still work. Then the
+//! manager stops the tasks by phase, each once the phase before it has ended: ingress
+//! ([`Phase::INGRESS`]), then workers ([`Phase::WORK`]), then support ([`Phase::SUPPORT`]: metrics,
+//! probes, signals).
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::time::Duration;
@@ -18,8 +19,8 @@ use tokio::{
 async fn main() -> anyhow::Result<()> {
     let manager = Manager::builder()
         .name("shop")
-        .drain_delay(Duration::from_millis(300)) // Kubernetes users set 5 to 15 s
-        .shutdown_timeout(Duration::from_secs(10)) // for everything: drain, stop and cleanups
+        .drain_delay(Duration::from_millis(300)) // on Kubernetes: 5 to 15 s
+        .shutdown_timeout(Duration::from_secs(10)) // drain, stop and cleanups together
         .cleanup_timeout(Duration::from_secs(1))
         .build()?;
 
@@ -32,11 +33,11 @@ async fn main() -> anyhow::Result<()> {
             println!("server: request {number} (draining: {})", ctx.is_draining());
             accepted.send(number).await?;
         }
-        println!("server: stopped, nothing comes in any more");
+        println!("server: stopped, no more requests");
         Ok(())
     });
     let worker = task_fn("worker", async move |ctx| {
-        // The server is gone when this task is stopped: what is in the queue is all there is.
+        // This task stops after the server, so the queue receives no more requests.
         while let Ok(Some(number)) = ctx.ready_or_cancelled(queue.recv()).await {
             sleep(Duration::from_millis(120)).await;
             println!("worker: request {number} is done");
@@ -58,7 +59,7 @@ async fn main() -> anyhow::Result<()> {
     manager.run(worker)?; // `Phase::WORK` is the default
     manager.run(watcher.in_phase(Phase::SUPPORT))?;
 
-    let handle = manager.handle(); // weak, and harmless to keep
+    let handle = manager.handle(); // weak: it does not keep the group alive
     tokio::spawn(async move {
         sleep(Duration::from_millis(250)).await;
         handle.stop();

@@ -1,8 +1,8 @@
-//! Signals: the end of a service, and a reload in its midst.
+//! Signals: a stop at SIGTERM, and a reload at SIGHUP.
 //!
-//! [`SignalTask`] stops the group at SIGINT, SIGTERM or SIGQUIT, and escalates if asked more than once.
-//! [`SignalTrigger`] runs an action at each SIGHUP. Both capture their signals when they are made, so nothing is lost
-//! before they run. This example sends the signals to itself.
+//! [`SignalTask`] stops the group at SIGINT, SIGTERM or SIGQUIT, and escalates when a signal is
+//! repeated. [`SignalTrigger`] runs an action at each SIGHUP. Both capture signals from their
+//! construction, so none is lost before they run. This example sends the signals to itself.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 #[cfg(unix)]
@@ -24,13 +24,13 @@ async fn main() -> anyhow::Result<()> {
         Ok(())
     })?)?;
     manager.run(task_fn("worker", async |ctx| {
-        println!("worker: at work");
+        println!("worker: running");
         ctx.cancelled().await;
-        println!("worker: stopped, with {:?} left to end", ctx.remaining());
+        println!("worker: stopped, {:?} before its deadline", ctx.remaining());
         Ok(())
     }))?;
 
-    // The operator.
+    // Stands in for the operator.
     tokio::spawn(async {
         sleep(Duration::from_millis(200)).await;
         raise(SIGHUP)?;
@@ -46,5 +46,5 @@ async fn main() -> anyhow::Result<()> {
 
 #[cfg(not(unix))]
 fn main() {
-    println!("there is no SIGHUP here, and nobody who sends signals to this process");
+    println!("this example needs Unix signals");
 }

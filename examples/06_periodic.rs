@@ -1,7 +1,7 @@
-//! Periodic work: a loop with a pause, a poll on a clock, and a cron schedule.
+//! Periodic work: a loop with a pause, a poll at a fixed rate, and a cron schedule.
 //!
-//! They survive a failed run, and back off after it; they never cut a run in half when the group stops; and their
-//! status tells how many runs there were and how the last one went.
+//! Periodic tasks survive a failed run and back off after it. A stop lets the current run finish.
+//! Their status shows the number of runs and the result of the last one.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::time::Duration;
@@ -14,11 +14,12 @@ use tokio::time::sleep;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // Survived failures are lines of the log.
+    // A failure that a task survives is an event in the log.
     tracing_subscriber::fmt().with_target(false).init();
     let manager = Manager::new();
 
-    // The next run begins some time after the last one ended. State from run to run: `stateful`, or a type of your own.
+    // The pause is between the end of a run and the start of the next. `stateful` keeps state from
+    // run to run; so does a type that implements `Action`.
     let sweep = stateful(0, async |swept: &mut u32, _ctx| {
         *swept += 10;
         println!("sweep: {swept} rows so far");
@@ -29,7 +30,7 @@ async fn main() -> anyhow::Result<()> {
             .first_run(FirstRun::OnSchedule),
     )?;
 
-    // One run per period. What the closure captures is cloned for each run.
+    // One run per period. Each run gets a clone of what the closure captures.
     let url = String::from("https://prices.example");
     manager.run(
         PollTask::new("prices", Duration::from_millis(150), async move |_ctx| fetch(&url).await)?
@@ -37,15 +38,15 @@ async fn main() -> anyhow::Result<()> {
             .on_failure(OnFailure::FailAfter(5))
             .backoff(Backoff::new(Duration::from_millis(50), Duration::from_secs(1))?)
             .jitter(Jitter::fraction(0.1)?)
-            .gating_readiness(), // not ready before the first good run
+            .gating_readiness(), // ready after the first successful run
     )?;
 
-    // At times of the day, in a time zone: the clock changes are taken care of.
+    // At times of day in a time zone, through changes to and from summer time.
     let schedule = CronSchedule::in_zone("30 3 * * MON-FRI", "Europe/Berlin")?;
     manager.run(CronTask::new("report", schedule, async |_ctx| Ok(())))?;
 
     manager.ready().await?;
-    println!("ready: there are prices");
+    println!("ready: prices are loaded");
     sleep(Duration::from_millis(700)).await;
     for task in manager.group().snapshot().tasks {
         println!("{}: {}", task.name, task.status.as_deref().unwrap_or("has not run yet"));

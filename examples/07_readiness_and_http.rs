@@ -1,8 +1,9 @@
 //! Probes, metrics and the task table over HTTP.
 //!
-//! Nothing is wired: the server asks the group that it runs in. The group is ready when every task that *gates
-//! readiness* has said so; it is not ready any more from the first instant of a shutdown, while the service still works
-//! and is still alive. This example asks itself what a load balancer would ask.
+//! The server reads the group that it runs in; the other tasks need no code for it. The group is
+//! ready when every task that *gates readiness* is ready. It is no longer ready from the first
+//! instant of a shutdown, while it is still alive and still works. This example requests what a
+//! load balancer would.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::{
@@ -19,14 +20,14 @@ use tokio::{task::spawn_blocking, time::sleep};
 async fn main() -> anyhow::Result<()> {
     let manager = Manager::builder().drain_delay(Duration::from_millis(300)).build()?;
 
-    // An address in use is an error here, and not when the server should be up. Port 0 takes any that is free.
+    // An address in use is an error here, before anything runs. Port 0 selects a free port.
     let http = HttpTask::bind("127.0.0.1:0")?
         .metrics(text_source(|| String::from("# TYPE orders counter\norders 42\n")))
         .check("database", async || Ok(()));
-    let address = http.local_addr().context("it listens on TCP")?;
-    manager.run(http)?; // a support task: it is there until the work is done
+    let address = http.local_addr().context("the server listens on TCP")?;
+    manager.run(http)?; // of phase `SUPPORT`: it serves until the other tasks have ended
 
-    // Loads its data before it is ready for requests.
+    // Ready once its data is loaded.
     let prices = task_fn("prices", async |ctx| {
         ctx.or_cancelled(sleep(Duration::from_millis(200))).await?;
         ctx.set_ready(true);
@@ -50,10 +51,10 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints the answer's status and the first lines of its body.
+/// Prints the status of the response and the first lines of its body.
 async fn show(address: SocketAddr, path: &'static str) -> anyhow::Result<()> {
-    let answer = spawn_blocking(move || get(address, path)).await??;
-    let (head, body) = answer.split_once("\r\n\r\n").context("an answer has a head")?;
+    let response = spawn_blocking(move || get(address, path)).await??;
+    let (head, body) = response.split_once("\r\n\r\n").context("the response has no head")?;
     println!("\nGET {path}: {}", head.lines().next().unwrap_or_default());
     let lines = body.lines().filter(|line| !line.starts_with('#'));
     for line in lines.take(6) {
@@ -66,7 +67,7 @@ fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
 }

@@ -1,8 +1,16 @@
-//! A group within a group.
+//! Nested managers: a group per tenant, inside the group of the service.
 //!
-//! A manager can be a task of another one. The inner group has its own phases, budgets and cleanups; the outer group
-//! sees one task. Its stop is the inner group's, and the inner failures are in the outer report, with their path.
-//! Here each tenant of a service is a group of its own.
+//! `into_task` turns a manager into a task, and another manager runs it. For the outer group it is
+//! one critical task. The nested group keeps its own phases, time limits and cleanups:
+//!
+//! - When the outer group stops the task, the nested group stops: drain, phases, cleanups.
+//! - When the nested group ends with failures, the task fails with them. The outer report names
+//!   each with its path, such as `south/worker`.
+//! - The cleanups of the outer group run after those of every nested group, so a resource that all
+//!   tenants share is closed last.
+//!
+//! Here the worker of tenant `south` fails: `south` stops, the outer group stops, and `north` stops
+//! with it.
 //!
 //! Expected exit code: 1
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
@@ -15,21 +23,21 @@ use tokio::time::sleep;
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let service = Manager::builder().name("service").build()?;
-    service.run(tenant("north")?.into_task())?;
-    service.run(tenant("south")?.into_task())?;
     service.cleanup("pool", async || {
         println!("pool: closed, after the cleanups of all tenants");
         Ok(())
     })?;
+    service.run(tenant("north")?.into_task())?;
+    service.run(tenant("south")?.into_task())?;
 
     let Err(error) = service.wait().await else { unreachable!("one tenant fails") };
-    println!("\n{error}"); // names the path: south/worker
-    let Some(report) = error.report() else { unreachable!("it was a shutdown that went wrong") };
+    println!("\n{error}"); // has the path: south/worker
+    let Some(report) = error.report() else { unreachable!("the error is of a shutdown") };
     println!("{report}");
     Ok(ExitCode::from(report.exit_code()))
 }
 
-/// Everything that works for one tenant.
+/// Returns the manager of one tenant. Its tasks start at once, before the outer group runs it.
 fn tenant(name: &'static str) -> anyhow::Result<Manager> {
     let manager = Manager::builder()
         .name(name)

@@ -1,8 +1,9 @@
-//! Work that blocks its thread, and futures that must not leave theirs.
+//! Work that blocks its thread, and futures that are not `Send`.
 //!
-//! [`blocking_task`] runs a synchronous closure on an OS thread of its own: a runtime waits for its blocking pool
-//! without limit, but not for a thread. It cannot be aborted, so it has to look at its context now and then. It is
-//! also the place for futures that are not `Send`: a current-thread runtime inside of it can run them.
+//! [`blocking_task`] runs a synchronous closure on its own OS thread, not on the runtime's blocking
+//! pool: a runtime that shuts down waits for that pool without limit. Such a task cannot be
+//! aborted, so it has to check its context. It can also run a current-thread runtime, for futures
+//! that are not `Send`.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::{cell::Cell, rc::Rc, time::Duration};
@@ -20,9 +21,9 @@ async fn main() -> anyhow::Result<()> {
 
     manager.run(blocking_task("compactor", |ctx: Context| {
         let mut segments = 0;
-        // An interruptible sleep: true once the task is cancelled.
+        // Sleeps, and returns early with `true` when the task is cancelled.
         while !ctx.wait_cancelled(Duration::from_millis(100)) {
-            segments += 1; // what blocks: file I/O, a C library, a long computation
+            segments += 1; // blocking work: file I/O, a C library, a computation
             ctx.set_status(format!("{segments} segments compacted"));
         }
         println!("compactor: stopped after {segments} segments");
@@ -44,10 +45,10 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps an `Rc` across awaits, and spawns a helper that shares it.
+/// Holds an `Rc` across awaits, and shares it with a spawned future.
 async fn interpret(ctx: Context) -> anyhow::Result<()> {
     let steps = Rc::new(Cell::new(0));
-    let helper = spawn_local({
+    let stepper = spawn_local({
         let steps = Rc::clone(&steps);
         async move {
             loop {
@@ -57,7 +58,7 @@ async fn interpret(ctx: Context) -> anyhow::Result<()> {
         }
     });
     ctx.cancelled().await;
-    helper.abort();
+    stepper.abort();
     println!("script: stopped after {} steps", steps.get());
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! A kind of task of one's own.
+//! A custom kind of task.
 //!
-//! A library that ships a task depends on `task-core` alone, and implements [`Task`]. Two habits make a good one: the
-//! constructor acquires (binds the socket, opens the file) and returns an error if it cannot, so that nothing fails
-//! later that could have failed at the start; and `run` consumes the task, so it cannot be run twice.
+//! A library that ships a task depends on `task-core` alone and implements [`Task`]. The
+//! constructor acquires what the task needs (it binds the socket, opens the file) and returns an
+//! error if it cannot: then the service fails at its start, not later. `run` consumes the task, so
+//! a task cannot run twice.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::{borrow::Cow, io, net::UdpSocket, time::Duration};
@@ -11,7 +12,7 @@ use task_core::{Context, Phase, Task};
 use taskkit::{Manager, task_fn};
 use tokio::time::sleep;
 
-/// Answers datagrams with their own content.
+/// Sends each datagram back to its sender.
 #[derive(Debug)]
 struct EchoTask {
     socket: UdpSocket,
@@ -19,15 +20,15 @@ struct EchoTask {
 }
 
 impl EchoTask {
-    /// Binds the socket. Port 0 takes any that is free; see [`port`](Self::port).
+    /// Binds the socket. Port 0 selects a free port; see [`port`](Self::port).
     fn bind(address: &str) -> io::Result<Self> {
         let socket = UdpSocket::bind(address)?;
-        // A thread that reads cannot be woken by a stop; one that looks up often enough can do without.
+        // A stop cannot wake a thread in `recv_from`, so the thread checks its context every 50 ms.
         socket.set_read_timeout(Some(Duration::from_millis(50)))?;
         Ok(Self { socket, largest: 1024 })
     }
 
-    /// The largest datagram that is answered whole. Default: 1 KiB.
+    /// Sets the largest datagram that is echoed whole, in bytes. Default: 1024.
     fn largest(mut self, bytes: usize) -> Self {
         self.largest = bytes;
         self
@@ -39,23 +40,23 @@ impl EchoTask {
 }
 
 impl Task for EchoTask {
-    // Without this, it would be named after its type.
+    // The default is the name of the type.
     fn name(&self) -> Cow<'static, str> {
         "echo".into()
     }
 
-    /// It lets work in, so it is stopped before what does the work.
+    // Ingress stops before the workers.
     fn phase(&self) -> Phase {
         Phase::INGRESS
     }
 
-    /// The group is not ready before this task says so.
+    // The group is not ready before this task calls `set_ready`.
     fn gates_readiness(&self) -> bool {
         true
     }
 
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
-        // A kind of task can be made of another one: this is the thread of `blocking_task`.
+        // Delegates to another kind of task, which brings the thread.
         task_core::blocking_task("echo", move |ctx: Context| self.serve(&ctx)).run(ctx).await
     }
 }
@@ -63,14 +64,14 @@ impl Task for EchoTask {
 impl EchoTask {
     fn serve(&self, ctx: &Context) -> anyhow::Result<()> {
         let mut buffer = vec![0; self.largest];
-        let mut answered = 0_u64;
+        let mut echoed = 0_u64;
         ctx.set_ready(true);
         while !ctx.is_cancelled() {
             match self.socket.recv_from(&mut buffer) {
                 Ok((length, sender)) => {
                     self.socket.send_to(&buffer[..length], sender)?;
-                    answered += 1;
-                    ctx.set_status(format!("{answered} datagrams answered"));
+                    echoed += 1;
+                    ctx.set_status(format!("{echoed} datagrams echoed"));
                 }
                 Err(error)
                     if matches!(
@@ -80,7 +81,7 @@ impl EchoTask {
                 Err(error) => return Err(error.into()),
             }
         }
-        println!("echo: stopped after {answered} datagrams");
+        println!("echo: stopped after {echoed} datagrams");
         Ok(())
     }
 }
@@ -94,16 +95,16 @@ async fn main() -> anyhow::Result<()> {
     manager.ready().await?;
 
     manager.run(task_fn("client", async move |_ctx| {
-        let socket = tokio::task::spawn_blocking(move || ask(port)).await??;
-        println!("client: got {socket:?}");
+        let reply = tokio::task::spawn_blocking(move || request(port)).await??;
+        println!("client: received {reply:?}");
         sleep(Duration::from_millis(10)).await;
-        Ok(()) // a critical task's end stops the group
+        Ok(()) // the end of a critical task stops the group
     }))?;
     println!("\n{}", manager.wait().await?);
     Ok(())
 }
 
-fn ask(port: u16) -> io::Result<String> {
+fn request(port: u16) -> io::Result<String> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.set_read_timeout(Some(Duration::from_secs(1)))?;
     socket.send_to(b"hello", ("127.0.0.1", port))?;

@@ -1,8 +1,14 @@
-//! The whole of a service's `main`.
+//! A complete `main`.
 //!
-//! `taskkit::main` makes the runtime, captures signals, runs this setup, waits for the group, prints the report, and
-//! returns the exit code. It keeps the deadlines where nobody else could: if the runtime itself is blocked, it ends the
-//! process one second after the budget. An error of the setup still stops what runs by then, and cleans up in order.
+//! `taskkit::main` takes a setup, an async closure that runs the tasks of the service. In order, it
+//!
+//! 1. creates the runtime and captures signals,
+//! 2. runs the setup; an error in it stops the tasks that already run, and runs the cleanups,
+//! 3. waits until the group has ended,
+//! 4. prints the report to stderr and returns the exit code.
+//!
+//! The deadlines hold when every worker of the runtime is blocked. If the main thread is blocked
+//! too, the process ends one second after the shutdown timeout, with code 4.
 //!
 //! [`Service`] is `taskkit::main` with settings.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
@@ -16,6 +22,7 @@ fn main() -> ExitCode {
     Service::new()
         .manager(|manager| manager.name("orders").shutdown_timeout(Duration::from_secs(10)))
         .run(async |manager| {
+            // The setup: each resource with its cleanup, then the tasks that use it.
             let database = Database::connect("localhost").await?;
             manager.cleanup("database", {
                 let database = database.clone();
@@ -24,9 +31,9 @@ fn main() -> ExitCode {
             manager.run(task_fn("consumer", async move |ctx| {
                 for order in 1..=3 {
                     ctx.or_cancelled(sleep(Duration::from_millis(100))).await?;
-                    println!("order {order} is in {}", database.0);
+                    println!("order {order} written to {}", database.0);
                 }
-                ctx.request_stop("the example is over"); // or a signal, or a failure
+                ctx.request_stop("the example is over"); // a signal or a failure stops it too
                 Ok(())
             }))?;
             Ok(())

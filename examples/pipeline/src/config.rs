@@ -1,4 +1,4 @@
-//! Everything that can be set: by flag, by environment variable, or in a TOML file, in this order of precedence.
+//! The settings, by flag, environment variable or TOML file, in this order of precedence.
 
 mod database;
 mod ending;
@@ -18,23 +18,27 @@ pub use generator::GeneratorConfig;
 pub use kafka::{KafkaConfig, KafkaSetting};
 pub use watching::{LogFormat, WatchingConfig};
 
-/// Reads orders from a Kafka topic, checks and enriches them, produces them to another topic, keeps them in a database
-/// for a while, and shows what it does.
+/// Reads orders from a Kafka topic, checks and enriches them, produces them to another topic,
+/// stores them in a database for a limited time, and serves metrics and probes.
 ///
-/// With no arguments it needs nothing: an embedded broker within the process, a SQLite file that it creates, and a
-/// generator that makes orders. Give --brokers for a real cluster and --database-url for PostgreSQL.
+/// Without arguments it needs no other service: it starts an embedded broker in the process,
+/// creates a SQLite file and generates orders. --brokers selects a real cluster, --database-url
+/// PostgreSQL.
 ///
-/// SIGTERM or Ctrl-C ends it: what was consumed is produced, written and committed, then it leaves the group.
+/// SIGTERM or Ctrl-C stops it: it produces, writes and commits what it has consumed, and then
+/// leaves the group.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "pipeline",
     version,
     args_override_self = true,
-    after_help = "Durations take a unit: 500ms, 30s, 5m, 2h. Every flag can also be given as an environment variable \
-                  (PIPELINE_ and its name) or in the file named by --config (its name without the dashes). A flag \
-                  beats a variable, which beats the file.\n\n\
-                  Exit codes: 0 clean, also after SIGTERM; 1 something failed; 2 bad arguments; 3 the setup failed; \
-                  4 the shutdown took longer than its budget and a second; 128+n ended by force with signal n."
+    after_help = "Durations take a unit: 500ms, 30s, 5m, 2h. Every flag can also be given as an \
+                  environment variable (PIPELINE_ and its name) or in the file named by --config \
+                  (its name without the dashes). A flag overrides a variable, and a variable \
+                  overrides the file.\n\n\
+                  Exit codes: 0 clean, also after SIGTERM; 1 something failed; 2 bad arguments; \
+                  3 the setup failed; 4 the shutdown exceeded its budget by a second; 128+n forced \
+                  by signal n."
 )]
 pub struct Config {
     /// A TOML file with any of these settings, such as `rate = 50` or `brokers = "kafka:9092"`
@@ -53,11 +57,11 @@ pub struct Config {
     #[command(flatten)]
     pub generator: GeneratorConfig,
 
-    /// How the service ends.
+    /// When the service stops, and how long that takes.
     #[command(flatten)]
     pub ending: EndingConfig,
 
-    /// How it shows what it does.
+    /// Metrics, probes and the log.
     #[command(flatten)]
     pub watching: WatchingConfig,
 }

@@ -1,4 +1,4 @@
-//! The database: SQLite or PostgreSQL, whichever the URL names, with the same statements.
+//! The database: SQLite or PostgreSQL, as the URL says, with the same statements.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -10,11 +10,11 @@ use sqlx::{
 };
 use tokio::time::sleep;
 
-/// Rows that one statement inserts at most.
+/// Maximum number of rows that one statement inserts.
 const MAX_ROWS: usize = 128;
 
-/// How often a migration that another instance may be making is tried, and the time between.
-const MIGRATION_TRIES: u32 = 5;
+/// Attempts at a migration, which another instance may be running too, and the pause between them.
+const MIGRATION_ATTEMPTS: u32 = 5;
 const MIGRATION_PAUSE: Duration = Duration::from_millis(125);
 const MIGRATION_FAILED: &str = "failed to migrate the database";
 
@@ -23,7 +23,7 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
     (2, "orders by age", include_str!("../migrations/2_orders_by_age.sql")),
 ];
 
-/// Where the database is. It shows itself without the password.
+/// The URL of a database. Its `Display` and `Debug` output hides the password.
 #[derive(Clone)]
 pub struct DatabaseUrl(String);
 
@@ -38,26 +38,26 @@ pub struct Database {
 /// One row of `orders`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The order's id.
+    /// The id of the order.
     pub id: String,
-    /// Who ordered.
+    /// The customer's id.
     pub customer: String,
-    /// Where.
+    /// The region of the customer's country.
     pub region: String,
-    /// For how much.
+    /// The total in euro cents.
     pub total_eur_cents: i64,
-    /// When, in milliseconds since 1970.
+    /// The time of the order, in milliseconds since 1970.
     pub placed_ms: i64,
-    /// When the row was made, in milliseconds since 1970.
+    /// The time at which the row was made, in milliseconds since 1970.
     pub stored_ms: i64,
 }
 
 impl Database {
-    /// Connects, which for SQLite creates the file if the URL says so (`?mode=rwc`).
+    /// Connects. SQLite creates the file if the URL says so (`?mode=rwc`).
     ///
     /// # Errors
     ///
-    /// If the first connection could not be made within 5 s.
+    /// Returns an error if the first connection could not be made within 5 s.
     pub async fn connect(url: &DatabaseUrl) -> anyhow::Result<Self> {
         install_default_drivers();
         let is_sqlite = url.is_sqlite();
@@ -67,7 +67,8 @@ impl Database {
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     if is_sqlite {
-                        // Readers and the one writer do not wait for each other, and a commit for no disk.
+                        // Readers and the writer do not block each other, and a commit does not
+                        // wait for the disk.
                         connection.execute("PRAGMA journal_mode = WAL").await?;
                         connection.execute("PRAGMA synchronous = NORMAL").await?;
                     }
@@ -81,19 +82,21 @@ impl Database {
         Ok(Self { pool, inserts })
     }
 
-    /// Brings the tables up to date. Instances that start at once wait for each other on PostgreSQL; on SQLite, which has
-    /// no lock for that, the later one fails, finds the tables there when it tries again, and goes on.
+    /// Migrates the tables to the current version. On PostgreSQL, instances that start at once wait
+    /// for each other. SQLite has no lock for that: the later instance fails, tries again and finds
+    /// the tables.
     ///
     /// # Errors
     ///
-    /// If a migration failed five times in half a second, or one that was applied has been changed since.
+    /// Returns an error if a migration failed five times in half a second, or if an applied
+    /// migration has changed.
     pub async fn migrate(&self) -> anyhow::Result<()> {
         let migrations = MIGRATIONS.map(|(version, description, sql)| {
             let sql = sql.into_sql_str();
             Migration::new(version, description.into(), MigrationType::Simple, sql, false)
         });
         let migrator = Migrator::with_migrations(migrations.into());
-        for _ in 1..MIGRATION_TRIES {
+        for _ in 1..MIGRATION_ATTEMPTS {
             match migrator.run(&self.pool).await {
                 Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
                     sleep(MIGRATION_PAUSE).await;
@@ -104,15 +107,17 @@ impl Database {
         migrator.run(&self.pool).await.context(MIGRATION_FAILED)
     }
 
-    /// Inserts rows, except those that are there already, and returns how many were new.
+    /// Inserts rows and returns how many were new. Rows that exist stay as they are.
     ///
     /// # Errors
     ///
-    /// If a statement failed; those before it have been committed, so do it again.
+    /// Returns an error if a statement failed. Earlier statements are committed; call it again with
+    /// the same rows.
     ///
     /// # Cancel safety
     ///
-    /// Every statement is a transaction of its own: what was begun is committed or not, and may be done again.
+    /// Each statement is a transaction. After a cancellation it is either committed or not; call it
+    /// again with the same rows.
     pub async fn insert(&self, mut rows: &[Row]) -> Result<u64, sqlx::Error> {
         let mut inserted = 0;
         while !rows.is_empty() {
@@ -135,15 +140,16 @@ impl Database {
         Ok(inserted)
     }
 
-    /// Deletes at most `limit` of the rows stored before `before_ms`, the oldest first, and returns how many.
+    /// Deletes at most `limit` of the rows stored before `before_ms`, the oldest first, and returns
+    /// the number deleted.
     ///
     /// # Errors
     ///
-    /// If the statement failed.
+    /// Returns an error if the statement failed.
     ///
     /// # Cancel safety
     ///
-    /// The statement is a transaction of its own: it is committed or not.
+    /// The statement is a transaction. After a cancellation it is either committed or not.
     pub async fn delete_oldest(&self, before_ms: i64, limit: u32) -> Result<u64, sqlx::Error> {
         let delete = "DELETE FROM orders WHERE id IN \
             (SELECT id FROM orders WHERE stored_ms < $1 ORDER BY stored_ms LIMIT $2)";
@@ -151,18 +157,18 @@ impl Database {
         Ok(deleted.execute(&self.pool).await?.rows_affected())
     }
 
-    /// Counts the rows.
+    /// Returns the number of rows.
     ///
     /// # Errors
     ///
-    /// If the statement failed.
+    /// Returns an error if the statement failed.
     pub async fn count(&self) -> Result<u64, sqlx::Error> {
         let count: i64 =
             sqlx::query_scalar("SELECT COUNT(*) FROM orders").fetch_one(&self.pool).await?;
         Ok(count.max(0).cast_unsigned())
     }
 
-    /// Closes the pool, of all clones: waits for the connections in use, then closes each in order.
+    /// Closes the pool of all clones: waits for the connections in use, then closes each one.
     pub async fn close(&self) {
         self.pool.close().await;
     }
@@ -205,7 +211,7 @@ impl FromStr for DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str(&self.0) };
-        // The query part may hold a password too.
+        // The query may hold a password too.
         let rest = rest.split('?').next().unwrap_or(rest);
         match rest.rsplit_once('@') {
             Some((user, place)) => {
@@ -230,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_not_shown() {
+    fn output_hides_the_password() {
         for (url, shown) in [
             ("postgres://me:hunter2@db:5432/shop", "postgres://me:***@db:5432/shop"),
             ("postgres://db/shop?password=hunter2", "postgres://db/shop"),
@@ -242,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn other_databases_are_refused() {
+    fn other_databases_are_rejected() {
         assert!("mysql://db/shop".parse::<DatabaseUrl>().is_err());
     }
 }

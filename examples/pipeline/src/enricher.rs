@@ -1,4 +1,4 @@
-//! The transform: an order in, an enriched order and a row out, or a dead letter.
+//! The transform: from an order to an enriched order and a row, or to a dead letter.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use taskkit::kafka::{Incoming, Output, Record, Transform, Verdict};
 
 use crate::{clock::now_ms, database::Row, order::enrich};
 
-/// Enriches orders, keyed by customer, so that each customer's stay in order.
+/// Enriches orders. The key is the customer, so the orders of a customer stay in order.
 #[derive(Debug)]
 pub struct Enricher {
     output_topic: Arc<str>,
 }
 
 impl Enricher {
-    /// Makes a transform that produces to this topic.
+    /// Creates a transform that produces to this topic.
     pub fn new(output_topic: &str) -> Self {
         Self { output_topic: output_topic.into() }
     }
@@ -21,7 +21,7 @@ impl Enricher {
     fn decide(&self, payload: Option<&[u8]>) -> anyhow::Result<Verdict<Row>> {
         let now_ms = now_ms();
         let Some(payload) = payload else {
-            return Ok(Verdict::DeadLetter(String::from("there is no payload")));
+            return Ok(Verdict::DeadLetter(String::from("the message has no payload")));
         };
         let enriched = match enrich(payload, now_ms) {
             Ok(enriched) => enriched,
@@ -57,13 +57,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sound_order_becomes_a_record_keyed_by_customer_and_a_row() {
+    fn a_valid_order_becomes_a_record_keyed_by_customer_and_a_row() {
         let payload = br#"{"id":"o-1","customer":"c-7","country":"DE","currency":"EUR",
             "items":[{"sku":"tea","quantity":2,"unit_cents":1250}],"placed_ms":1}"#;
         let Verdict::Forward(Output { records, effect }) =
             Enricher::new("out").decide(Some(payload)).unwrap()
         else {
-            panic!("refused");
+            panic!("the order was rejected");
         };
         let row = effect.unwrap();
         assert_eq!((row.id.as_str(), row.total_eur_cents, row.placed_ms), ("o-1", 2500, 1));
@@ -82,6 +82,6 @@ mod tests {
     #[test]
     fn a_tombstone_is_dead_lettered() {
         let verdict = Enricher::new("out").decide(None).unwrap();
-        assert_eq!(verdict, Verdict::DeadLetter("there is no payload".into()));
+        assert_eq!(verdict, Verdict::DeadLetter("the message has no payload".into()));
     }
 }

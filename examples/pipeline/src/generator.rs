@@ -1,4 +1,5 @@
-//! The generator: makes orders at a steady rate, a few of them bad, and never more than the broker can keep.
+//! The generator: produces orders at a steady rate, some of them bad, and pauses before the
+//! embedded broker would drop any.
 
 use std::{
     collections::VecDeque,
@@ -20,28 +21,32 @@ use crate::{
     totals::Totals,
 };
 
-/// How often a batch is made.
+/// The interval between batches.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Makes orders until it is stopped, or has made enough.
+/// The time limit for outstanding deliveries after the last order, unless the stop leaves less.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Generates orders until it is stopped or has reached its limit.
 ///
-/// It is a task of [`Phase::INGRESS`], so a stop ends it first.
+/// It is a task of [`Phase::INGRESS`], so it stops first.
 #[derive(Debug)]
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct Generator {
-    /// Where orders go.
+    /// Sends the orders.
     pub producer: Producer,
-    /// To this topic.
+    /// The topic of the orders.
     pub topic: Arc<str>,
-    /// Orders a second.
+    /// Orders per second.
     pub rate: u32,
-    /// How many of a hundred are bad.
+    /// Percentage of bad orders.
     pub bad_percent: u8,
-    /// It pauses while this many are not yet consumed by this process. `None` where others consume too.
+    /// It pauses while this process has this many orders left to consume. `None` if other processes
+    /// consume too.
     pub max_lag: Option<u64>,
-    /// It ends after this many.
+    /// It ends after this many orders.
     pub max_events: Option<u64>,
-    /// Where it counts, and sees what was consumed.
+    /// Counts the orders, and has the number consumed.
     pub totals: Arc<Totals>,
 }
 
@@ -56,40 +61,41 @@ impl Task for Generator {
 
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         let mut orders = Orders::new();
-        let mut on_the_way = VecDeque::new();
+        let mut pending = VecDeque::new();
         let mut made = 0;
-        let mut owed = 0.0;
+        let mut due = 0.0;
         let mut clock = interval(TICK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while ctx.or_cancelled(clock.tick()).await.is_ok() {
             let lag = made - self.totals.counts().consumed.min(made);
             let room = self.max_lag.map_or(u64::MAX, |max_lag| max_lag.saturating_sub(lag));
             let left = self.max_events.map_or(u64::MAX, |max| max - made);
-            // What could not be made in time is not made up for beyond a second's worth.
-            owed = (owed + f64::from(self.rate) * TICK.as_secs_f64()).min(f64::from(self.rate));
-            let batch = (owed as u64).min(room).min(left);
-            owed -= batch as f64;
+            // The backlog of a slow broker or a pause is at most a second's worth.
+            due = (due + f64::from(self.rate) * TICK.as_secs_f64()).min(f64::from(self.rate));
+            let batch = (due as u64).min(room).min(left);
+            due -= batch as f64;
             for _ in 0..batch {
                 match self.producer.send(&orders.next(&self.topic, self.bad_percent)) {
-                    Ok(delivery) => on_the_way.push_back(delivery),
+                    Ok(delivery) => pending.push_back(delivery),
                     Err(error) if error.is_queue_full() => break,
                     Err(error) => return Err(error.into()),
                 }
                 made += 1;
             }
-            self.acknowledge(&mut on_the_way).await?;
+            self.acknowledge(&mut pending).await?;
             if self.max_events == Some(made) {
                 break;
             }
         }
-        ctx.set_status(format!("awaiting {} reports", on_the_way.len()));
-        let patience = ctx.remaining().unwrap_or(Duration::MAX).min(Duration::from_secs(10)) / 2;
-        let deadline = Instant::now() + patience;
-        let mut left = on_the_way.len();
-        for delivery in on_the_way {
+        ctx.set_status(format!("waiting for {} deliveries", pending.len()));
+        let remaining = ctx.remaining().unwrap_or(Duration::MAX);
+        let timeout = (remaining / 2).min(DELIVERY_TIMEOUT);
+        let deadline = Instant::now() + timeout;
+        let mut left = pending.len();
+        for delivery in pending {
             let Ok(delivered) = timeout_at(deadline, delivery).await else {
-                self.producer.purge(); // nobody is left to wait for it
-                bail!("{left} orders were not delivered in {patience:?}");
+                self.producer.purge(); // no future waits for these orders any more
+                bail!("{left} orders were not delivered within {timeout:?}");
             };
             delivered?;
             left -= 1;
@@ -100,11 +106,11 @@ impl Task for Generator {
 }
 
 impl Generator {
-    /// Counts what has been delivered, without waiting for the rest.
-    async fn acknowledge(&self, on_the_way: &mut VecDeque<Delivery>) -> anyhow::Result<()> {
-        while let Some(first) = on_the_way.front_mut() {
+    /// Counts the orders that are delivered, without waiting for the others.
+    async fn acknowledge(&self, pending: &mut VecDeque<Delivery>) -> anyhow::Result<()> {
+        while let Some(first) = pending.front_mut() {
             let Some(delivered) = ready(first).await else { break };
-            on_the_way.pop_front();
+            pending.pop_front();
             delivered?;
             self.totals.generated.fetch_add(1, Relaxed);
         }
@@ -112,7 +118,7 @@ impl Generator {
     }
 }
 
-/// Polls once.
+/// Polls once, and returns the output if the future was ready.
 async fn ready<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|cx| {
         use std::task::Poll;
@@ -124,7 +130,7 @@ async fn ready<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     .await
 }
 
-/// Makes up orders.
+/// Random orders.
 struct Orders {
     random: Rng,
     prefix: String,
@@ -133,7 +139,7 @@ struct Orders {
 
 impl Orders {
     fn new() -> Self {
-        // Ids of one run never meet those of another, which the database may still hold.
+        // Ids are unique across runs, because the database may hold orders of an earlier run.
         Self { random: Rng::new(), prefix: format!("{:x}", now_ms()), count: 0 }
     }
 
@@ -177,7 +183,7 @@ impl Orders {
         }
     }
 
-    /// Makes one of the mistakes that shops make.
+    /// Returns the order with one of four mistakes.
     fn spoil(&mut self, mut order: Order) -> Vec<u8> {
         match self.random.u8(0..4) {
             0 => {
@@ -194,7 +200,7 @@ impl Orders {
 }
 
 fn to_json(order: &Order) -> Vec<u8> {
-    serde_json::to_vec(order).expect("an order has no maps and no floats, which alone can fail")
+    serde_json::to_vec(order).expect("only maps and floats can fail, and an order has neither")
 }
 
 #[cfg(test)]
@@ -203,7 +209,7 @@ mod tests {
     use crate::order::enrich;
 
     #[test]
-    fn good_orders_are_sound_and_bad_ones_are_not() {
+    fn good_orders_are_valid_and_bad_ones_are_not() {
         let mut orders = Orders::new();
         for _ in 0..500 {
             let order = orders.order();
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_do_not_repeat() {
+    fn ids_are_unique() {
         let mut orders = Orders::new();
         let topic = Arc::from("in");
         let ids: std::collections::HashSet<_> = (0..100)

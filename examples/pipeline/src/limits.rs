@@ -1,4 +1,4 @@
-//! What ends the service by itself: a time, or a number of messages.
+//! Limits that stop the service: a time, or a number of messages.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::totals::Totals;
 
-/// Makes a task that stops the group after `limit`.
+/// Returns a task that stops the group after `limit`.
 pub fn after(limit: Duration) -> impl Task {
     task_fn("run-for", async move |ctx: Context| {
         ctx.or_cancelled(sleep(limit)).await?;
@@ -17,7 +17,7 @@ pub fn after(limit: Duration) -> impl Task {
     .in_phase(Phase::SUPPORT)
 }
 
-/// Makes a task that stops the group once `limit` messages are settled.
+/// Returns a task that stops the group once `limit` messages are settled.
 pub fn at(limit: u64, totals: Arc<Totals>) -> impl Task {
     task_fn("max-events", async move |ctx: Context| {
         while totals.counts().settled < limit {

@@ -7,11 +7,11 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::LogFormat;
 
-/// Installs the log, once for the process.
+/// Installs the global `tracing` subscriber.
 ///
 /// # Errors
 ///
-/// If the filter is malformed, or a log is installed already.
+/// Returns an error if the filter is malformed or a subscriber is already installed.
 pub fn init(format: LogFormat, filter: &str) -> anyhow::Result<()> {
     let filter: EnvFilter = filter.parse().with_context(|| format!("bad log filter `{filter}`"))?;
     let log = fmt().with_env_filter(filter).with_writer(io::stderr);

@@ -1,4 +1,4 @@
-//! The pipeline: see `--help`, and this folder's README.
+//! The program: see `--help` and this folder's README.
 
 use std::{
     env,
@@ -15,7 +15,7 @@ use pipeline::{
 };
 use taskkit::Service;
 
-/// The exit code of bad arguments, as clap has it.
+/// The exit code of bad arguments, the same as clap's.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
                 .cleanup_timeout((shutdown_budget / 4).min(Duration::from_secs(5)))
         })
         .run(async |manager| service::start(manager, &config, &totals).await);
-    // For harnesses: the last line, and the only one on standard output.
+    // The only line on standard output, for programs that check the totals.
     let _ = writeln!(io::stdout(), "totals: {totals}");
     code
 }

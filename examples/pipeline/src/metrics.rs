@@ -1,4 +1,4 @@
-//! The service's own metrics, beside those that the HTTP task has anyway.
+//! The metrics of the service, in addition to those of the HTTP task.
 
 use std::{
     fmt,
@@ -14,53 +14,57 @@ use prometheus_client::{
 
 use crate::totals::Totals;
 
-/// Makes a registry that shows the totals.
+/// Returns a registry with the totals.
 pub fn registry(totals: Arc<Totals>) -> Registry {
     let mut registry = Registry::with_prefix("pipeline");
     registry.register_collector(Box::new(TotalsCollector(totals)));
     registry
 }
 
-/// Reads the totals at each scrape, so that nothing is counted twice.
+/// Reads the totals at each scrape, so that each number has one counter.
 #[derive(Debug)]
 struct TotalsCollector(Arc<Totals>);
 
 impl Collector for TotalsCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let counts = self.0.counts();
-        let own = [&self.0.generated, &self.0.rows, &self.0.purged];
-        let [generated, rows, purged] = own.map(|cell| cell.load(Relaxed));
+        let totals = [&self.0.generated, &self.0.rows, &self.0.purged];
+        let [generated, rows, purged] = totals.map(|total| total.load(Relaxed));
         for (name, help, value) in [
-            ("messages_consumed", "Messages taken over from the brokers", counts.consumed),
+            ("messages_consumed", "Messages received from the brokers", counts.consumed),
             ("records_produced", "Records that the brokers acknowledged", counts.produced),
-            ("messages_dead_lettered", "Messages that were refused", counts.dead_lettered),
-            ("messages_retried", "Times that a message was transformed again", counts.retried),
-            ("messages_settled", "Messages dealt with in full", counts.settled),
+            ("messages_dead_lettered", "Messages sent as dead letters", counts.dead_lettered),
+            ("messages_retried", "Repeated transformations of a message", counts.retried),
+            ("messages_settled", "Messages whose offset is stored", counts.settled),
             ("rebalances", "Assignments and revocations of partitions", counts.rebalances),
             ("unclean_revocations", "Revocations that repeat messages", counts.unclean_revocations),
             ("commits", "Commits that the brokers acknowledged", counts.commits),
             ("commit_failures", "Commits that failed", counts.commit_failures),
-            ("orders_generated", "Orders that the generator made", generated),
-            ("rows_written", "Rows that were not in the database before", rows),
+            ("orders_generated", "Orders delivered by the generator", generated),
+            ("rows_written", "Rows inserted into the database", rows),
             ("rows_purged", "Rows deleted because of their age", purged),
         ] {
-            show(&mut encoder, name, help, &ConstCounter::new(value))?;
+            encode(&mut encoder, name, help, &ConstCounter::new(value))?;
         }
         for (name, help, value) in [
-            ("messages_in_flight", "Messages between receipt and stored offset", counts.in_flight),
-            ("lag_messages", "Messages beyond the last stored offset", counts.lag),
-            ("partitions_assigned", "Partitions that this instance reads", counts.assigned),
+            (
+                "messages_in_flight",
+                "Messages received whose offset is not stored",
+                counts.in_flight,
+            ),
+            ("lag_messages", "Messages after the last stored offset", counts.lag),
+            ("partitions_assigned", "Partitions assigned to this instance", counts.assigned),
         ] {
             let value = i64::try_from(value).unwrap_or(i64::MAX);
-            show(&mut encoder, name, help, &ConstGauge::new(value))?;
+            encode(&mut encoder, name, help, &ConstGauge::new(value))?;
         }
         for (name, help, latency) in [
             (
                 "delivery",
-                "From the producer's queue to the acknowledgement",
+                "Time from the producer's queue to the acknowledgement",
                 counts.delivery_latency,
             ),
-            ("commit", "From the request of a commit to its answer", counts.commit_latency),
+            ("commit", "Time from the request of a commit to its response", counts.commit_latency),
         ] {
             let seconds = Unit::Seconds;
             let mut encoder =
@@ -76,7 +80,7 @@ impl Collector for TotalsCollector {
     }
 }
 
-fn show(
+fn encode(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -89,16 +93,16 @@ fn show(
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use prometheus_client::encoding::text::encode;
+    use prometheus_client::encoding::text;
 
     use super::*;
 
     #[test]
-    fn every_total_is_there_from_the_start() {
+    fn every_metric_exists_from_the_start() {
         let totals = Arc::new(Totals::default());
         totals.rows.store(7, Relaxed);
         let mut text = String::new();
-        encode(&mut text, &registry(totals)).unwrap();
+        text::encode(&mut text, &registry(totals)).unwrap();
         assert!(text.contains("\npipeline_rows_written_total 7\n"), "{text}");
         assert!(text.contains("\npipeline_messages_consumed_total 0\n"), "{text}");
         assert!(text.contains("# TYPE pipeline_lag_messages gauge\n"), "{text}");

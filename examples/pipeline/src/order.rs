@@ -1,25 +1,25 @@
-//! An order as it comes in, what is wrong with it, and what it looks like enriched.
+//! Orders: as received, validated, and enriched.
 
 use serde::{Deserialize, Serialize};
 
-/// Orders are refused whose clock is further ahead than this: 5 min, in milliseconds.
+/// An order whose time is further in the future is rejected. 5 min, in milliseconds.
 const MAX_AHEAD_MS: i64 = 5 * 60 * 1000;
 
-/// An order as shops send it.
+/// An order as received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
-    /// Unique among all orders, at most 64 bytes.
+    /// The id, unique among all orders, at most 64 bytes.
     pub id: String,
-    /// Who ordered.
+    /// The customer's id.
     pub customer: String,
-    /// Two letters.
+    /// The country, as two letters.
     pub country: String,
-    /// Three letters.
+    /// The currency, as three letters.
     pub currency: String,
-    /// What was ordered: 1 to 100 items.
+    /// 1 to 100 items.
     pub items: Vec<Item>,
-    /// When, in milliseconds since 1970.
+    /// The time of the order, in milliseconds since 1970.
     pub placed_ms: i64,
 }
 
@@ -27,41 +27,41 @@ pub struct Order {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
-    /// What.
+    /// The article.
     pub sku: String,
-    /// How many: 1 to 1000.
+    /// The quantity, 1 to 1000.
     pub quantity: u32,
-    /// The price of one, in cents of the order's currency: at least 1, at most ten million.
+    /// The price of one piece, in cents of the order's currency, 1 to ten million.
     pub unit_cents: i64,
 }
 
-/// An order that is known to be sound, with what was added to it.
+/// A valid order with additional data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnrichedOrder {
-    /// The order as it came.
+    /// The order as received.
     #[serde(flatten)]
     pub order: Order,
-    /// Where the country is.
+    /// The region of the country.
     pub region: String,
     /// The sum of all items, in cents of the order's currency.
     pub total_cents: i64,
-    /// The same in euro cents, rounded half up.
+    /// The sum in euro cents, rounded half up.
     pub total_eur_cents: i64,
     /// `small` below 50 EUR, `large` from 500 EUR on, `medium` between.
     pub size: String,
 }
 
-/// Parses, checks and enriches one payload. It depends on nothing but its arguments, so that an order that is read
-/// again becomes the same.
+/// Parses, validates and enriches one payload. It is a pure function: an order that is read again
+/// gives the same result.
 ///
 /// # Errors
 ///
-/// What is wrong with it, in words.
+/// Returns the reason why the order is invalid.
 pub fn enrich(payload: &[u8], now_ms: i64) -> Result<EnrichedOrder, String> {
     let order: Order = serde_json::from_slice(payload).map_err(|e| format!("not an order: {e}"))?;
     check(!order.id.is_empty() && order.id.len() <= 64, || "the id is empty or too long".into())?;
-    check(!order.customer.is_empty(), || "there is no customer".into())?;
-    check(order.placed_ms <= now_ms + MAX_AHEAD_MS, || "it was placed in the future".into())?;
+    check(!order.customer.is_empty(), || "the customer is empty".into())?;
+    check(order.placed_ms <= now_ms + MAX_AHEAD_MS, || "the order is from the future".into())?;
     check((1..=100).contains(&order.items.len()), || {
         format!("{} items are not between 1 and 100", order.items.len())
     })?;
@@ -98,7 +98,7 @@ fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> 
     if holds { Ok(()) } else { Err(otherwise()) }
 }
 
-/// Euros for 10,000 of the currency. A real service would look them up.
+/// Returns the euros for 10,000 units of the currency. A real service would request the rate.
 fn rate_to_euro(currency: &str) -> Option<i64> {
     Some(match currency {
         "EUR" => 10_000,
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_order_gets_region_totals_and_size() {
+    fn a_valid_order_gets_region_totals_and_size() {
         let enriched = enrich(&serde_json::to_vec(&order()).unwrap(), NOW).unwrap();
         assert_eq!(enriched.total_cents, 34_998);
         assert_eq!(enriched.total_eur_cents, 3_080); // 3079.824
@@ -172,12 +172,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_words() {
+    fn the_error_states_the_reason() {
         assert!(enrich(b"{\"id\": \"o-1\"", NOW).unwrap_err().starts_with("not an order: EOF"));
         assert!(enrich(b"{\"id\": \"o-1\"}", NOW).unwrap_err().contains("missing field"));
         assert_eq!(reason(|it| it.id.clear()), "the id is empty or too long");
         assert_eq!(reason(|it| it.id = "x".repeat(65)), "the id is empty or too long");
-        assert_eq!(reason(|it| it.customer.clear()), "there is no customer");
+        assert_eq!(reason(|it| it.customer.clear()), "the customer is empty");
         assert_eq!(reason(|it| it.items.clear()), "0 items are not between 1 and 100");
         assert_eq!(
             reason(|it| it.items[0].quantity = 0),
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(reason(|it| it.country = "XX".into()), "unknown country `XX`");
         assert_eq!(
             reason(|it| it.placed_ms = NOW + MAX_AHEAD_MS + 1),
-            "it was placed in the future"
+            "the order is from the future"
         );
     }
 

@@ -1,4 +1,4 @@
-//! The purge: one run of the job that deletes old rows.
+//! The purge: deletes old rows.
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
@@ -7,12 +7,13 @@ use taskkit::Context;
 
 use crate::{clock::now_ms, database::Database, totals::Totals};
 
-/// Deletes rows that are older than `retention`, in short statements of at most `batch` rows, and stops between two of
-/// them when the task is to end.
+/// Deletes rows older than `retention`, in statements of at most `batch` rows. A stop ends it
+/// between two statements.
 ///
 /// # Errors
 ///
-/// If a statement failed; what was deleted before it stays deleted, and the next run goes on from there.
+/// Returns an error if a statement failed. Earlier statements are committed, and the next run
+/// continues.
 pub async fn purge(
     ctx: &Context,
     database: &Database,
@@ -32,7 +33,7 @@ pub async fn purge(
         }
     }
     if purged > 0 {
-        tracing::debug!(purged, "old rows are gone");
+        tracing::debug!(purged, "old rows deleted");
     }
     Ok(())
 }

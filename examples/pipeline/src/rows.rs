@@ -1,4 +1,4 @@
-//! The sink: writes rows, and has patience with a database that is away.
+//! The sink: writes rows, and retries while the database is unavailable.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -13,10 +13,10 @@ use crate::{
     totals::Totals,
 };
 
-/// How long a batch is tried again before the service fails.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a batch is retried before the service fails.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Writes rows to the database, again and again until it takes them, for 15 s at most.
+/// Writes rows to the database, and retries for at most 15 s.
 #[derive(Debug)]
 pub struct Rows {
     database: Database,
@@ -24,7 +24,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Makes a sink that counts what it wrote.
+    /// Creates a sink that counts the inserted rows.
     pub fn new(database: Database, totals: Arc<Totals>) -> Self {
         Self { database, totals }
     }
@@ -40,8 +40,8 @@ impl Sink<Row> for Rows {
                     self.totals.rows.fetch_add(inserted, Relaxed);
                     return Ok(());
                 }
-                Err(error) if start.elapsed() < PATIENCE => {
-                    tracing::warn!(%error, "failed to write rows: trying again in {pause:?}");
+                Err(error) if start.elapsed() < RETRY_TIMEOUT => {
+                    tracing::warn!(%error, "failed to write rows, retrying in {pause:?}");
                     sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                 }

@@ -1,7 +1,8 @@
-//! The setup: everything that the service consists of, in the order in which it comes up.
+//! The setup: every part of the service, in the order in which it starts.
 //!
-//! Tasks stop by phase: the generator first, then the Kafka task and the purge, then metrics, probes and signals. After
-//! the last task cleanups run in reverse: the producers flush, the database closes, the embedded broker goes.
+//! Tasks stop by phase: the generator, then the Kafka task and the purge, then metrics, probes and
+//! signals. The cleanups follow in reverse order: producers flush, the database closes, the
+//! embedded broker stops.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,19 +20,20 @@ use crate::{
     totals::Totals,
 };
 
-/// How long a producer may flush. Of what the service itself sent nothing is left by then.
-const FLUSH_BUDGET: Duration = Duration::from_secs(1);
+/// How long a producer may flush. The tasks have already waited for their own records.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Partitions of each topic of the embedded broker.
 const PARTITIONS: i32 = 4;
 
-/// Runs all tasks of the service, and registers its cleanups.
+/// Runs all tasks of the service and registers its cleanups.
 ///
 /// # Errors
 ///
-/// If something could not be made or reached. What was set up until then is the manager's to stop.
+/// Returns an error if a part could not be created or reached. The manager stops the parts that run
+/// by then.
 pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> anyhow::Result<()> {
-    // First, so that probes answer while the rest comes up.
+    // First, so that probes respond during the rest of the setup.
     let http = HttpTask::bind(config.watching.http_address)?.metrics(registry(totals.clone()));
     if let Some(address) = http.local_addr() {
         tracing::info!("metrics and probes at http://{address}");
@@ -89,7 +91,7 @@ pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> 
     Ok(())
 }
 
-/// Settings for the brokers that were named, or for an embedded one.
+/// Returns the settings for the configured brokers, or starts an embedded one.
 async fn kafka_settings(
     manager: &Manager,
     config: &Config,
@@ -103,14 +105,15 @@ async fn kafka_settings(
             let broker = EmbeddedBroker::start(&topics, PARTITIONS).await?;
             let address = broker.bootstrap_servers().to_owned();
             tracing::warn!(
-                "embedded broker at {address}: it keeps 5 MB a partition, drops what is older, forgets all at exit, and fakes transactions"
+                "embedded broker at {address}: it keeps 5 MB a partition, drops what is older, \
+                 keeps nothing after the exit, and only imitates transactions"
             );
             let totals = totals.clone();
             manager.cleanup("embedded broker", async move || {
                 broker.stop().await;
                 tracing::info!(
                     unread = totals.unread(),
-                    "the embedded broker and all it held are gone"
+                    "embedded broker stopped, with all its messages"
                 );
                 Ok(())
             })?;
@@ -125,9 +128,9 @@ async fn kafka_settings(
         .commit_interval(kafka.commit_interval)
         .session_timeout(kafka.session_timeout)
         .message_timeout(kafka.message_timeout)
-        // By default up to 10 s, which can miss brokers that are back for a moment, until messages time out.
+        // The default of 10 s can miss brokers that are back only briefly, until messages time out.
         .setting("reconnect.backoff.max.ms", "2000")
-        // By default 60 s without an answer, three times as long as a message has.
+        // The default of 60 s without a response is three times the message timeout.
         .setting("socket.timeout.ms", "6000");
     Ok(kafka
         .kafka_setting
@@ -160,7 +163,7 @@ fn run_generator(
     if !wanted || generator.rate == 0 {
         return Ok(());
     }
-    let producer = Producer::new(settings).context("failed to make the generator's producer")?;
+    let producer = Producer::new(settings).context("failed to create the generator's producer")?;
     clean_up(manager, "generator's producer", &producer)?;
     let task = Generator {
         producer,
@@ -176,10 +179,10 @@ fn run_generator(
     Ok(())
 }
 
-/// Has the producer closed after the tasks. The clone kept here also makes it outlive them, so that none of them
-/// waits for librdkafka when it drops its own.
+/// Registers a cleanup that closes the producer. The clone in it also outlives the tasks, so that
+/// no task blocks in librdkafka when it drops its own.
 fn clean_up(manager: &Manager, name: &'static str, producer: &Producer) -> anyhow::Result<()> {
     let producer = producer.clone();
-    manager.cleanup(name, async move || producer.close(FLUSH_BUDGET).await)?;
+    manager.cleanup(name, async move || producer.close(FLUSH_TIMEOUT).await)?;
     Ok(())
 }

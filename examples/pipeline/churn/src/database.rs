@@ -1,22 +1,32 @@
-//! The database of one stage: what is in it, and how it is taken away.
+//! The database of one stage: its rows, and how it becomes unavailable.
 
 mod postgres;
 
 use std::{collections::HashSet, path::Path};
 
 use anyhow::{Context as _, Result};
+use clap::ValueEnum;
 use sqlx::{AnyConnection, Connection as _, Executor as _, any::install_default_drivers};
 use tokio::runtime::Runtime;
 
-use crate::{arguments::DatabaseKind, message};
+use crate::message;
 use postgres::Server;
+
+/// The kinds of databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DatabaseKind {
+    /// A SQLite file.
+    Sqlite,
+    /// A server per scenario, on loopback; needs PostgreSQL (Debian: `apt-get install postgresql`).
+    Postgres,
+}
 
 #[derive(Debug)]
 pub(crate) struct Database {
     url: String,
     server: Option<Server>,
     runtime: Runtime,
-    /// A transaction that keeps everybody else from writing.
+    /// A transaction that blocks all other writers.
     lock: Option<AnyConnection>,
     is_down: bool,
 }
@@ -47,7 +57,7 @@ impl Database {
         self.server.is_some()
     }
 
-    /// Writers hang, or are told that it is locked.
+    /// Locks the database: other writers block, or fail because it is locked.
     pub(crate) fn lock(&mut self) -> Result<()> {
         let begin: &[&str] = match self.server {
             None => &["BEGIN IMMEDIATE"],
@@ -64,17 +74,17 @@ impl Database {
         Ok(())
     }
 
-    /// Stops the server as a crash would.
+    /// Stops the server like a crash.
     pub(crate) fn crash(&mut self) -> Result<()> {
         let server = self.server.as_ref().context("there is no server to stop")?;
         self.is_down = true;
         server.crash()
     }
 
-    /// Everything works again.
+    /// Makes the database available again.
     pub(crate) fn bring_back(&mut self) -> Result<()> {
         if let Some(lock) = self.lock.take() {
-            // What was locked by a connection is free when it is gone.
+            // The end of a connection releases its locks.
             let _ = self.runtime.block_on(lock.close());
         }
         if self.is_down
@@ -86,7 +96,7 @@ impl Database {
         Ok(())
     }
 
-    /// The numbers of the orders in it; `None` for an id that nobody fed.
+    /// Returns the numbers of the orders in the database, `None` for an id that is not an order's.
     pub(crate) fn rows(&self) -> Result<HashSet<Option<u32>>> {
         let ids: Vec<String> = self.runtime.block_on(async {
             let mut connection = AnyConnection::connect(&self.url).await?;

@@ -1,4 +1,4 @@
-//! Plays what was asked for, several scenarios at once, and prints the table.
+//! Plays the selected scenarios, several at once, and prints the table.
 
 use std::{
     collections::VecDeque,
@@ -13,16 +13,18 @@ use anyhow::{Context as _, Result, ensure};
 use fastrand::Rng;
 
 use crate::{
-    arguments::{Arguments, BrokerKind},
+    arguments::Arguments,
+    broker::BrokerKind,
     judge::Tally,
     scenario::{Needs, Promise, Scenario},
     scenarios::SCENARIOS,
-    stage::{Outcome, Stage},
+    stage::{Outcome, Settings, Stage},
     table::{self, Line},
 };
 
-/// After so many rounds a scenario goes on with fresh brokers, which keep a limited number of messages.
-const ROUNDS_A_STAGE: u32 = 10;
+/// The maximum number of rounds on one stage, because the brokers keep a limited number of
+/// messages.
+const ROUNDS_PER_STAGE: u32 = 10;
 
 /// One scenario to play.
 struct Job {
@@ -30,8 +32,8 @@ struct Job {
     rounds: u32,
 }
 
-/// Where things are.
-struct Places {
+/// The paths of the service, the results and the tools.
+struct Paths {
     program: PathBuf,
     folder: PathBuf,
     tools: PathBuf,
@@ -45,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         }
         return Ok(true);
     }
-    let places = places(arguments)?;
+    let paths = paths(arguments)?;
     let jobs = jobs(arguments);
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
     println!(
@@ -54,10 +56,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         arguments.broker,
         arguments.database,
         arguments.rate,
-        places.folder.display(),
+        paths.folder.display(),
         table::head()
     );
-    let begun = Instant::now();
+    let start = Instant::now();
     let queue = Mutex::new(VecDeque::from(jobs));
     let broken = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -66,31 +68,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
                 loop {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some(job) = next else { break };
-                    let found = play(arguments, &places, seed, &job);
+                    let found = play(arguments, &paths, seed, &job);
                     broken.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
                 }
             });
         }
     });
     let broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
-    println!("\n{} s in all", begun.elapsed().as_secs());
+    println!("\n{} s in all", start.elapsed().as_secs());
     for what in &broken {
         println!("BROKEN {what}");
     }
     if !broken.is_empty() {
-        println!("again with: --seed {seed}");
+        println!("repeat with --seed {seed}");
     }
     Ok(broken.is_empty())
 }
 
-/// Plays one scenario and prints its line. Returns what was broken.
-fn play(arguments: &Arguments, places: &Places, seed: u64, job: &Job) -> Vec<String> {
-    let begun = Instant::now();
+/// Plays one scenario and prints its line. Returns the broken promises.
+fn play(arguments: &Arguments, paths: &Paths, seed: u64, job: &Job) -> Vec<String> {
+    let start = Instant::now();
     let named = |what: String| format!("{}: {what}", job.scenario.name);
-    match play_rounds(arguments, places, seed, job) {
+    match play_rounds(arguments, paths, seed, job) {
         Ok(outcome) => {
             let line =
-                Line { scenario: job.scenario, rounds: job.rounds, outcome, took: begun.elapsed() };
+                Line { scenario: job.scenario, rounds: job.rounds, outcome, took: start.elapsed() };
             println!("{}", table::line(&line));
             line.broken().into_iter().map(named).collect()
         }
@@ -101,20 +103,26 @@ fn play(arguments: &Arguments, places: &Places, seed: u64, job: &Job) -> Vec<Str
     }
 }
 
-fn play_rounds(arguments: &Arguments, places: &Places, seed: u64, job: &Job) -> Result<Outcome> {
+fn play_rounds(arguments: &Arguments, paths: &Paths, seed: u64, job: &Job) -> Result<Outcome> {
     let Job { scenario, rounds } = job;
+    let settings = Settings {
+        broker: arguments.broker,
+        database: arguments.database,
+        rate: arguments.rate,
+        program: &paths.program,
+        tools: &paths.tools,
+        may_fail: scenario.promise == Promise::NothingLost,
+    };
     let mut sum =
         Outcome { tally: Tally::default(), bound: 0, exits: Vec::new(), faults: Vec::new() };
     let mut left = *rounds;
     let mut number = 0;
     while left > 0 {
-        // Of its own, so that it does not matter which scenarios are played beside it.
+        // Seeded per scenario, so that the other scenarios do not influence it.
         let random = Rng::with_seed(mix(seed, scenario.name, number));
-        let folder = places.folder.join(format!("{}-{number}", scenario.name));
-        let may_fail = scenario.promise == Promise::NothingLost;
-        let mut stage =
-            Stage::open(arguments, &places.program, &places.tools, folder, random, may_fail)?;
-        for _ in 0..left.min(ROUNDS_A_STAGE) {
+        let folder = paths.folder.join(format!("{}-{number}", scenario.name));
+        let mut stage = Stage::open(&settings, folder, random)?;
+        for _ in 0..left.min(ROUNDS_PER_STAGE) {
             (scenario.play)(&mut stage)?;
         }
         let outcome = stage.close()?;
@@ -122,13 +130,13 @@ fn play_rounds(arguments: &Arguments, places: &Places, seed: u64, job: &Job) -> 
         sum.bound += outcome.bound;
         sum.exits.extend(outcome.exits);
         sum.faults.extend(outcome.faults);
-        left -= left.min(ROUNDS_A_STAGE);
+        left -= left.min(ROUNDS_PER_STAGE);
         number += 1;
     }
     Ok(sum)
 }
 
-/// Makes one number of the seed, a name and a number (FNV-1a).
+/// Hashes the seed, a name and a number (FNV-1a).
 fn mix(seed: u64, name: &str, number: u64) -> u64 {
     let bytes = [seed.to_le_bytes(), number.to_le_bytes()].concat().into_iter().chain(name.bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
@@ -152,13 +160,13 @@ fn jobs(arguments: &Arguments) -> Vec<Job> {
     jobs
 }
 
-fn places(arguments: &Arguments) -> Result<Places> {
+fn paths(arguments: &Arguments) -> Result<Paths> {
     let own = env::current_exe()?;
-    let beside = own.parent().context("this program is nowhere")?;
+    let beside = own.parent().context("this program has no folder")?;
     let program = arguments.program.clone().unwrap_or_else(|| beside.join("pipeline"));
     ensure!(program.is_file(), "no service at {}: `cargo build -p pipeline`", program.display());
     let target = beside.parent().unwrap_or(Path::new("."));
     let folder = arguments.folder.clone().unwrap_or_else(|| target.join("churn"));
     let tools = folder.join("tools");
-    Ok(Places { program, folder, tools })
+    Ok(Paths { program, folder, tools })
 }

@@ -1,10 +1,10 @@
-//! How members ended, and how long it took them.
+//! The exits of members: cause, code and time.
 
 use std::{collections::BTreeMap, process::ExitStatus, time::Duration};
 
 use std::os::unix::process::ExitStatusExt as _;
 
-/// What made a member end.
+/// Why a member ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
     Term,
@@ -12,13 +12,13 @@ pub(crate) enum How {
     Itself,
 }
 
-/// One end of one member.
+/// One exit of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exit {
     pub(crate) how: How,
-    /// The exit code; 128 and the signal if it was ended by one.
+    /// The exit code, or 128 plus the signal that ended the member.
     pub(crate) code: i32,
-    /// From the signal on.
+    /// The time since the signal.
     pub(crate) took: Duration,
 }
 
@@ -26,7 +26,8 @@ pub(crate) fn code(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
 }
 
-/// How often which exit code came: `0×12 1×3`. Those of SIGKILL say nothing and are left out.
+/// Returns the number of exits per code: `0×12 1×3`. Exits by SIGKILL have no meaningful code and
+/// are left out.
 pub(crate) fn codes(exits: &[Exit]) -> String {
     let mut counts = BTreeMap::new();
     for exit in exits.iter().filter(|exit| exit.how != How::Kill) {
@@ -36,10 +37,10 @@ pub(crate) fn codes(exits: &[Exit]) -> String {
     counts.join(" ")
 }
 
-/// Median and maximum of the time from SIGTERM to the end.
+/// Returns the median and the maximum of the time from SIGTERM to the exit.
 pub(crate) fn times(exits: &[Exit]) -> Option<(Duration, Duration)> {
-    let asked = exits.iter().filter(|exit| exit.how == How::Term);
-    let mut times: Vec<_> = asked.map(|exit| exit.took).collect();
+    let terminated = exits.iter().filter(|exit| exit.how == How::Term);
+    let mut times: Vec<_> = terminated.map(|exit| exit.took).collect();
     times.sort();
     Some((*times.get(times.len() / 2)?, *times.last()?))
 }

@@ -1,4 +1,4 @@
-//! The feeder: produces orders in bursts, until it is told to end.
+//! The feeder: produces orders in bursts until it is stopped.
 
 use std::{
     sync::{
@@ -19,11 +19,12 @@ use rdkafka::{
 
 use crate::{broker::INPUT, message};
 
-/// The embedded brokers keep 5 MB of each of 12 partitions, and an enriched order takes some 300 bytes.
-const MOST: u32 = 100_000;
+/// Maximum number of orders: the embedded brokers keep 5 MB of each of 12 partitions, and an
+/// enriched order takes about 300 bytes.
+const MAX_ORDERS: u32 = 100_000;
 const TICK: Duration = Duration::from_millis(20);
-/// How long the feeder may take to deliver what it has made, once the brokers are back.
-const FLUSH: Duration = Duration::from_secs(60);
+/// How long the feeder may take to deliver its orders after the brokers are back.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct Feeder {
@@ -32,20 +33,20 @@ pub(crate) struct Feeder {
 }
 
 impl Feeder {
-    /// Starts to feed so many orders a second on average.
+    /// Starts to feed `rate` orders per second, on average.
     pub(crate) fn start(address: &str, rate: u32, random: Rng) -> Result<Self> {
         let producer: ThreadedProducer<Reports> = ClientConfig::new()
             .set("bootstrap.servers", address)
             .set("enable.idempotence", "true")
             // See `Stage::one_request_at_a_time`.
             .set("max.in.flight.requests.per.connection", "1")
-            // It has all the time: brokers that are away are part of the game.
+            // No limit: the scenarios take brokers away.
             .set("message.timeout.ms", "0")
             .set("queue.buffering.max.messages", "1000000")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "5")
             .create_with_context(Reports)
-            .context("failed to make the feeder's producer")?;
+            .context("failed to create the feeder's producer")?;
         let ending = Arc::new(AtomicBool::new(false));
         let thread = thread::Builder::new().name(String::from("feeder")).spawn({
             let ending = Arc::clone(&ending);
@@ -54,7 +55,7 @@ impl Feeder {
         Ok(Self { thread: Some(thread), ending })
     }
 
-    /// Ends it, and returns how many orders it has delivered: numbers from 0 on.
+    /// Stops the feeder and returns the number of orders delivered, which are numbered from 0.
     pub(crate) fn end(mut self) -> Result<u32> {
         self.ending.store(true, Relaxed);
         let thread = self.thread.take().context("the feeder has ended already")?;
@@ -68,11 +69,11 @@ impl Drop for Feeder {
     }
 }
 
-/// Says what could not be delivered, which with all the time there is should be nothing.
+/// Prints failed deliveries. Without a message timeout there should be none.
 struct Reports;
 
 impl ClientContext for Reports {
-    // The brokers are away because churn took them: nothing to tell.
+    // Brokers are unavailable because of the scenario, which is not an error here.
     fn error(&self, _: KafkaError, _: &str) {}
 }
 
@@ -93,28 +94,28 @@ fn feed(
     ending: &AtomicBool,
 ) -> Result<u32> {
     let mut number = 0;
-    let mut owed = 0.0;
+    let mut due = 0.0;
     let mut burst = (1.0, Instant::now());
-    while !ending.load(Relaxed) && number < MOST {
+    while !ending.load(Relaxed) && number < MAX_ORDERS {
         if burst.1.elapsed() > Duration::from_secs(1) {
-            // A trickle, a steady stream or a flood, in the mean what was asked for.
+            // Low, normal or high rates, whose mean is the requested rate.
             burst = (random.choice([0.1, 0.5, 1.0, 1.0, 2.4]).unwrap_or(1.0), Instant::now());
         }
-        owed += f64::from(rate) * burst.0 * TICK.as_secs_f64();
-        while owed >= 1.0 && number < MOST {
+        due += f64::from(rate) * burst.0 * TICK.as_secs_f64();
+        while due >= 1.0 && number < MAX_ORDERS {
             let (key, payload) = (message::key(number), message::payload(number));
             match producer.send(BaseRecord::to(INPUT).key(&key).payload(&payload)) {
                 Ok(()) => number += 1,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => break,
                 Err((error, _)) => return Err(error).context("the feeder cannot send"),
             }
-            owed -= 1.0;
+            due -= 1.0;
         }
         sleep(TICK);
     }
     while !ending.load(Relaxed) {
         sleep(TICK);
     }
-    producer.flush(FLUSH).context("the feeder could not deliver all it had made")?;
+    producer.flush(FLUSH_TIMEOUT).context("the feeder could not deliver all orders")?;
     Ok(number)
 }

@@ -1,13 +1,13 @@
-//! The judge: compares what came out with what went in, id by id.
+//! The judge: compares the results with the orders that were fed, id by id.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::{message, reader::Seen};
 
-/// What is on the brokers and in the database when a stage is over.
+/// The contents of the brokers and the database at the end of a stage.
 #[derive(Debug)]
 pub(crate) struct Evidence<'a> {
-    /// How many orders the feeder has made: numbers from 0 on. What counts is what is in the input topic.
+    /// The number of orders of the feeder, numbered from 0. Those in the input topic count.
     pub(crate) fed: u32,
     pub(crate) input: &'a [Seen],
     pub(crate) output: &'a [Seen],
@@ -15,22 +15,22 @@ pub(crate) struct Evidence<'a> {
     pub(crate) rows: &'a HashSet<Option<u32>>,
 }
 
-/// What was found.
+/// The counts of a judgement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) fed: u64,
-    /// Orders that left no record in the topic where one belongs.
+    /// Orders without a record in the expected topic.
     pub(crate) lost: u64,
-    /// Good orders that left no row.
+    /// Good orders without a row.
     pub(crate) rows_lost: u64,
-    /// Records beyond the first of an order.
+    /// Further records of an order.
     pub(crate) duplicates: u64,
-    /// Orders whose first record comes after that of a later order of the same key.
+    /// Orders whose first record comes after that of a later order with the same key.
     pub(crate) misordered: u64,
-    /// Orders that are not in the input topic: the feeder, and not the service, could not deliver them.
+    /// Orders that are not in the input topic, because the feeder could not deliver them.
     pub(crate) unfed: u64,
-    /// Records and rows that nobody fed, or that are in the wrong place.
-    pub(crate) strange: u64,
+    /// Records and rows that are not of the feeder, or in the wrong topic.
+    pub(crate) unexpected: u64,
 }
 
 impl Tally {
@@ -41,28 +41,28 @@ impl Tally {
         self.duplicates += other.duplicates;
         self.misordered += other.misordered;
         self.unfed += other.unfed;
-        self.strange += other.strange;
+        self.unexpected += other.unexpected;
     }
 }
 
 pub(crate) fn judge(evidence: &Evidence<'_>) -> Tally {
     let Evidence { fed, input, output, dead, rows } = *evidence;
     let mut tally = Tally { fed: fed.into(), ..Tally::default() };
-    // Where an order is in the input is what its place in the order of its key is judged by.
+    // The position of an order in the input decides its position among the orders of its key.
     let mut places = HashMap::new();
-    // What is in the input twice comes out twice: the embedded brokers do not recognise what a producer sends again
-    // after they were away.
+    // An order that is in the input twice is in the output twice: the embedded brokers do not
+    // detect that a producer repeats a request after they were unavailable.
     let mut repeated = 0;
     for seen in input {
         match seen.number.filter(|number| *number < fed) {
-            None => tally.strange += 1,
+            None => tally.unexpected += 1,
             Some(number) if places.contains_key(&number) => repeated += 1,
             Some(number) => _ = places.insert(number, place(seen)),
         }
     }
     let mut found = HashSet::new();
     for (records, are_bad) in [(output, false), (dead, true)] {
-        // The last place of each key, and the partition it came out of.
+        // Per key: the output partition, and the input position of its last order.
         let mut last: HashMap<&str, (i32, (i32, i64))> = HashMap::new();
         for seen in records {
             let Some((number, place)) = seen
@@ -70,7 +70,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Tally {
                 .filter(|number| message::is_bad(*number) == are_bad)
                 .and_then(|number| Some((number, *places.get(&number)?)))
             else {
-                tally.strange += 1;
+                tally.unexpected += 1;
                 continue;
             };
             if !found.insert(number) {
@@ -92,8 +92,8 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Tally {
     let good = |number: &u32| !message::is_bad(*number);
     let rowless = |number: &&u32| good(number) && !rows.contains(&Some(**number));
     tally.rows_lost = places.keys().filter(rowless).count() as u64;
-    let strange = |row: &&Option<u32>| row.is_none_or(|number| number >= fed || !good(&number));
-    tally.strange += rows.iter().filter(strange).count() as u64;
+    let unexpected = |row: &&Option<u32>| row.is_none_or(|number| number >= fed || !good(&number));
+    tally.unexpected += rows.iter().filter(unexpected).count() as u64;
     tally
 }
 
@@ -101,8 +101,8 @@ fn place(seen: &Seen) -> (i32, i64) {
     (seen.partition, seen.offset)
 }
 
-/// How many duplicates are explained by losing a member at these instants: what was produced within one commit interval before each, and
-/// as many messages as may be in flight.
+/// Returns the maximum number of duplicates that the loss of a member at these instants explains:
+/// the records of one commit interval before each, and the messages in flight.
 pub(crate) fn bound(losses_ms: &[i64], commit_ms: i64, window: u64, records: &[&[Seen]]) -> u64 {
     let within = |loss: i64, seen: &Seen| (loss - commit_ms..=loss).contains(&seen.timestamp_ms);
     let produced = |loss: i64| {
@@ -126,7 +126,7 @@ mod tests {
         }
     }
 
-    /// One key only, so that its order can be judged.
+    /// Records of a single key, so that their order can be judged.
     fn topic(numbers: &[u32]) -> Vec<Seen> {
         let keyed = |(offset, number): (usize, &u32)| Seen {
             key: "k".into(),
@@ -150,43 +150,43 @@ mod tests {
     const GOOD: [u32; 7] = [0, 1, 2, 3, 4, 5, 6];
 
     #[test]
-    fn what_came_out_as_it_went_in_is_in_order() {
+    fn output_equal_to_the_input_is_in_order() {
         assert_eq!(tally(&GOOD, &[7], &GOOD), Tally { fed: 8, ..Tally::default() });
     }
 
     #[test]
-    fn what_is_missing_is_lost() {
+    fn missing_records_and_rows_are_lost() {
         let found = tally(&[0, 1, 2, 4, 5, 6], &[], &[0, 1, 2, 3, 4, 5]);
         assert_eq!(found, Tally { fed: 8, lost: 2, rows_lost: 1, ..Tally::default() });
     }
 
     #[test]
-    fn what_is_read_again_is_a_duplicate_and_not_out_of_order() {
+    fn a_repeated_record_is_a_duplicate_and_not_out_of_order() {
         let found = tally(&[0, 1, 2, 3, 1, 2, 3, 4, 5, 6], &[7, 7], &GOOD);
         assert_eq!(found, Tally { fed: 8, duplicates: 4, ..Tally::default() });
     }
 
     #[test]
-    fn what_comes_after_a_later_one_is_out_of_order() {
+    fn a_record_after_a_later_one_is_out_of_order() {
         let found = tally(&[0, 1, 3, 2, 4, 6, 5], &[7], &GOOD);
         assert_eq!(found, Tally { fed: 8, misordered: 2, ..Tally::default() });
     }
 
     #[test]
-    fn what_is_in_the_wrong_place_is_strange_and_lost() {
+    fn a_record_in_the_wrong_topic_is_unexpected_and_lost() {
         let found = tally(&[0, 1, 2, 3, 4, 5, 6, 7], &[], &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(found, Tally { fed: 8, lost: 1, strange: 3, ..Tally::default() });
+        assert_eq!(found, Tally { fed: 8, lost: 1, unexpected: 3, ..Tally::default() });
     }
 
     #[test]
-    fn what_never_reached_the_input_is_not_the_services_loss() {
+    fn an_order_that_never_reached_the_input_is_not_lost() {
         let (topic, rows) = (topic(&[0, 1, 2]), (0..3).map(Some).collect());
         let evidence = Evidence { fed: 5, input: &topic, output: &topic, dead: &[], rows: &rows };
         assert_eq!(judge(&evidence), Tally { fed: 5, unfed: 2, ..Tally::default() });
     }
 
     #[test]
-    fn a_lost_member_explains_what_was_produced_just_before_it_and_a_window() {
+    fn a_lost_member_explains_recent_records_and_its_window() {
         let records = topic(&[0, 1, 2, 3, 4, 5]);
         assert_eq!(bound(&[1003], 2, 10, &[&records]), 13);
         assert_eq!(bound(&[1003, 2000], 2, 10, &[&records]), 23);

@@ -1,38 +1,44 @@
-//! `churn`: does to the pipeline whatever production does to a service, and counts what is lost.
+//! `churn`: tests the pipeline with the failures of production, and counts what is lost.
 //!
-//! It starts members of one consumer group as processes, feeds them orders, ends them and takes from them what they
-//! rely on at random instants, and then judges by ids alone: an independent consumer reads every topic from the start,
-//! and the rows of the database are compared with them. Logs decide nothing.
+//! It starts members of one consumer group as processes and feeds them orders. At random instants
+//! it stops or kills members, brokers and the database. Then it compares order ids: an independent
+//! consumer reads every topic from the start, and the rows of the database are compared with them.
+//! Logs are not part of the judgement.
 
-// A program that talks to a person on a terminal.
+// A command-line program.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
-
-mod arguments;
-
-mod broker;
-mod database;
-mod feeder;
-mod member;
-mod message;
-mod probe;
-mod program;
-mod reader;
-
-mod exits;
-mod judge;
-mod scenario;
-mod scenarios;
-mod stage;
 
 mod driver;
 mod table;
 
+mod arguments;
+
+mod scenario;
+mod scenarios;
+
+mod stage;
+
+mod exits;
+mod judge;
+
+mod member;
+mod probe;
+
+mod feeder;
+mod reader;
+
+mod broker;
+mod database;
+
+mod message;
+mod program;
+
 use std::process::ExitCode;
 
-/// The exit code of a promise that was broken.
+/// The exit code if a promise was broken.
 const BROKEN: u8 = 1;
-/// The exit code when churn itself could not go on.
+/// The exit code if churn itself failed.
 const FAILED: u8 = 3;
 
 fn main() -> ExitCode {

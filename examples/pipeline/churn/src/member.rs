@@ -1,4 +1,4 @@
-//! One instance of the service: started as a process, signalled, and waited for.
+//! A member: one instance of the service as a process.
 
 use std::{
     fs::{self, File},
@@ -18,18 +18,19 @@ use rustix::{
 
 use crate::probe;
 
-/// How long a member may take to say where its probes are.
-const START: Duration = Duration::from_secs(20);
+/// How long a member may take to log the address of its probes.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_millis(5);
-/// As small as Linux makes a pipe, so that it is full soon.
+/// The smallest pipe of Linux, in bytes, which is soon full.
 const PIPE: usize = 4096;
 
-/// Where its log goes.
+/// The destination of a member's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Log {
     File,
-    /// A pipe that nobody reads once the member has come up: then the thread that logs next is stuck.
-    Stuck,
+    /// A pipe that is not read after the start of the member, so that it blocks the threads that
+    /// log.
+    Unread,
 }
 
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Starts it; its log goes to `log`.
+    /// Starts a member with the log file `log`.
     pub(crate) fn start(
         program: &Path,
         arguments: &[String],
@@ -51,24 +52,25 @@ impl Member {
         let file = File::create(&log)?;
         let stderr = match kind {
             Log::File => Stdio::from(file.try_clone()?),
-            Log::Stuck => Stdio::piped(),
+            Log::Unread => Stdio::piped(),
         };
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(file).stderr(stderr);
-        let own = |name: &str| name.starts_with("PIPELINE_");
-        for (name, _) in std::env::vars_os().filter(|(name, _)| own(&name.to_string_lossy())) {
+        let is_setting = |name: &str| name.starts_with("PIPELINE_");
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_setting(&name.to_string_lossy()))
+        {
             command.env_remove(name);
         }
         let child =
             command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let mut member = Self { child, log, address: None, started: Instant::now() };
-        if kind == Log::Stuck {
+        if kind == Log::Unread {
             member.read_address()?;
         }
         Ok(member)
     }
 
-    /// Where its probes are, once it has said so.
+    /// Returns the address of the probes, once the member has logged it.
     pub(crate) fn address(&mut self) -> Option<SocketAddr> {
         if self.address.is_none() {
             self.address = address(&fs::read_to_string(&self.log).unwrap_or_default());
@@ -80,7 +82,7 @@ impl Member {
         self.address().is_some_and(probe::is_ready)
     }
 
-    /// How many partitions it has.
+    /// Returns the number of partitions assigned to the member.
     pub(crate) fn partitions(&mut self) -> f64 {
         let assigned = |address| probe::metric(address, "partitions_assigned");
         self.address().and_then(assigned).unwrap_or_default()
@@ -91,12 +93,12 @@ impl Member {
             .with_context(|| format!("cannot signal the member of {}", self.log.display()))
     }
 
-    /// Tells how it ended, if it has.
+    /// Returns the exit status, if the member has ended.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
-    /// Waits for its end until `deadline`.
+    /// Waits for the exit until `deadline`.
     pub(crate) fn wait(&mut self, deadline: Instant) -> Result<Option<ExitStatus>> {
         loop {
             match self.ended()? {
@@ -110,15 +112,15 @@ impl Member {
         &self.log
     }
 
-    /// Reads its log from the pipe, a byte at a time, until it has told its address, and not a byte more.
+    /// Reads the log from the pipe, byte by byte, up to the end of the line with the address.
     fn read_address(&mut self) -> Result<()> {
         let pipe = self.child.stderr.as_mut().context("there is no pipe")?;
         fcntl_setpipe_size(&*pipe, PIPE)?;
         let mut text = Vec::new();
         loop {
             let mut byte = [0];
-            if pipe.read(&mut byte)? == 0 || self.started.elapsed() > START {
-                bail!("a member did not come up: {}", String::from_utf8_lossy(&text));
+            if pipe.read(&mut byte)? == 0 || self.started.elapsed() > START_TIMEOUT {
+                bail!("a member did not start: {}", String::from_utf8_lossy(&text));
             }
             text.push(byte[0]);
             if byte[0] == b'\n' {
@@ -133,13 +135,13 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        // Both fail only for one that is gone already.
+        // Both fail only if the member has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The address in the first whole line that has one.
+/// Returns the address in the first complete line that has one.
 fn address(log: &str) -> Option<SocketAddr> {
     let lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
     lines
@@ -152,7 +154,7 @@ mod tests {
     use super::address;
 
     #[test]
-    fn an_address_counts_once_its_line_is_whole() {
+    fn an_address_counts_once_its_line_is_complete() {
         assert_eq!(address("INFO probes at http://127.0.0.1:80"), None);
         let address = address("hello\nINFO probes at http://127.0.0.1:8080\n");
         assert_eq!(address, Some("127.0.0.1:8080".parse().unwrap()));

@@ -1,18 +1,18 @@
-//! What is fed: orders that are numbered, one in 25 of them bad.
+//! The orders that are fed: numbered, one in 25 bad.
 
-/// How many customers there are: each is a key, whose orders have to stay in order.
+/// The number of customers. Each is a key, whose orders have to stay in order.
 const CUSTOMERS: u32 = 400;
-/// One in so many is bad, and has to come out as a dead letter.
+/// One order in this many is bad and has to become a dead letter.
 const BAD: u32 = 25;
 
-/// Tells whether the order of this number has to be refused.
+/// Returns whether the order with this number is bad.
 pub(crate) fn is_bad(number: u32) -> bool {
     number % BAD == 7
 }
 
-/// The order's key. Numbers of one key are far enough from one another to meet in different batches.
+/// Returns the key of an order. Orders of one key are far enough apart to be in different batches.
 pub(crate) fn key(number: u32) -> String {
-    // A multiplication by an odd number keeps customers from coming in turns.
+    // Multiplying by an odd number prevents a fixed sequence of customers.
     format!("customer-{:03}", (number.wrapping_mul(2_654_435_761) >> 8) % CUSTOMERS)
 }
 
@@ -24,12 +24,12 @@ pub(crate) fn payload(number: u32) -> String {
     )
 }
 
-/// The order's id.
+/// Returns the id of an order.
 pub(crate) fn id(number: u32) -> String {
     format!("m{number:08}")
 }
 
-/// The number within an id.
+/// Returns the number in an id.
 pub(crate) fn number(id: &str) -> Option<u32> {
     id.strip_prefix('m')?.parse().ok()
 }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_found_again_in_its_payload() {
+    fn a_payload_contains_its_number() {
         let value: serde_json::Value = serde_json::from_str(&payload(4711)).unwrap();
         assert_eq!(number(value["id"].as_str().unwrap()), Some(4711));
         assert_eq!(value["customer"], key(4711));

@@ -1,4 +1,4 @@
-//! What a member says of itself over HTTP. It decides when something is done to it, never how it is judged.
+//! The probes and metrics of a member. They decide the time of a failure, never the judgement.
 
 use std::{
     io::{Read as _, Write as _},
@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Tells whether it is ready. One that does not answer is not.
+/// Returns whether the member is ready. It is not if it does not respond.
 pub(crate) fn is_ready(address: SocketAddr) -> bool {
     get(address, "/readyz").is_some_and(|(status, _)| status == 200)
 }
 
-/// Reads one number of `/metrics` by the end of its name.
+/// Reads the first metric whose name ends with `name`.
 pub(crate) fn metric(address: SocketAddr, name: &str) -> Option<f64> {
     let (_, body) = get(address, "/metrics")?;
     let samples = body.lines().filter(|line| !line.starts_with('#'));
@@ -24,13 +24,13 @@ pub(crate) fn metric(address: SocketAddr, name: &str) -> Option<f64> {
 }
 
 fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    stream.set_write_timeout(Some(PATIENCE)).ok()?;
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).ok()?;
+    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
+    stream.set_write_timeout(Some(TIMEOUT)).ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: churn\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).ok()?;
+    let (head, body) = response.split_once("\r\n\r\n")?;
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }

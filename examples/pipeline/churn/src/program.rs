@@ -1,4 +1,4 @@
-//! Programs that are run to their end.
+//! Runs other programs to completion.
 
 use std::{
     ffi::OsString,
@@ -7,18 +7,19 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-/// Runs it and returns what it wrote to stdout.
+/// Runs a program and returns its stdout.
 ///
 /// # Errors
 ///
-/// It could not be started, or ended with another code than 0; then what it wrote to stderr is in the message.
+/// Returns an error if the program could not be started, or did not exit with 0; the message then
+/// has its stderr.
 pub(crate) fn run(command: &mut Command) -> Result<String> {
     let shown: Vec<OsString> =
         [command.get_program()].into_iter().chain(command.get_args()).map(OsString::from).collect();
     let shown = shown.join(" ".as_ref()).to_string_lossy().into_owned();
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{shown}`"))?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`{shown}`: {}\n{told}", output.status);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "`{shown}`: {}\n{stderr}", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

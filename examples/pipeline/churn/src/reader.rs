@@ -1,4 +1,4 @@
-//! The independent consumer: reads topics from the start, in no group, and remembers what it saw.
+//! The independent consumer: reads topics from the start, outside any group, and keeps the records.
 
 use std::{
     collections::HashSet,
@@ -14,13 +14,13 @@ use rdkafka::{
 
 use crate::{broker::PARTITIONS, message};
 
-/// No topic of a stage takes longer than this to be read.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long reading one topic may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One record of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// The number of the order; `None` is something that nobody fed.
+    /// The number of the order, or `None` if the record is not an order of the feeder.
     pub(crate) number: Option<u32>,
     pub(crate) key: String,
     pub(crate) partition: i32,
@@ -29,7 +29,7 @@ pub(crate) struct Seen {
     pub(crate) timestamp_ms: i64,
 }
 
-/// Reads one topic on and on.
+/// Reads one topic continuously.
 pub(crate) struct Reader {
     consumer: BaseConsumer,
     topic: &'static str,
@@ -46,7 +46,7 @@ impl Reader {
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
             .create()
-            .context("failed to make the reader")?;
+            .context("failed to create the reader")?;
         let mut partitions = TopicPartitionList::new();
         for partition in 0..PARTITIONS {
             partitions.add_partition_offset(topic, partition, Offset::Beginning)?;
@@ -69,12 +69,12 @@ impl Reader {
         Ok(reader.seen)
     }
 
-    /// Reads until every partition's end was reached once, and nothing came for this long.
+    /// Reads until the end of every partition was reached once and no record arrived for `silence`.
     pub(crate) fn catch_up(&mut self, silence: Duration) -> Result<()> {
-        let begun = Instant::now();
+        let start = Instant::now();
         let mut last = Instant::now();
         while self.ends.len() < PARTITIONS as usize || last.elapsed() < silence {
-            ensure!(begun.elapsed() < LIMIT, "`{}` could not be read in {LIMIT:?}", self.topic);
+            ensure!(start.elapsed() < TIMEOUT, "`{}` could not be read in {TIMEOUT:?}", self.topic);
             match self.consumer.poll(Duration::from_millis(50)) {
                 Some(Ok(record)) => {
                     let number = record.payload().and_then(number);
@@ -91,7 +91,7 @@ impl Reader {
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     self.ends.insert(partition);
                 }
-                // Brokers that were away a moment ago: librdkafka deals with it.
+                // librdkafka recovers by itself from brokers that were unavailable.
                 Some(Err(_)) | None => {}
             }
         }

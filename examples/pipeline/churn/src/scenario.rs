@@ -1,38 +1,38 @@
-//! What a scenario is, and what it promises.
+//! A scenario and its promise.
 
 use anyhow::Result;
 
 use crate::stage::Stage;
 
-/// Something that is done to the service again and again.
+/// A failure of the service or of what it depends on, repeated for some rounds.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
     pub(crate) promise: Promise,
-    /// How often it is played if nobody says otherwise, and in a quick run; 0 leaves it out there.
+    /// Default numbers of rounds: of a full run, and of a quick one, where 0 skips the scenario.
     pub(crate) rounds: u32,
     pub(crate) quick: u32,
     pub(crate) needs: Needs,
     pub(crate) play: fn(&mut Stage) -> Result<()>,
 }
 
-/// What must not happen. Nothing is ever lost, nor is any exit late.
+/// What the service promises in a scenario. In each, no order is lost and no exit is late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Promise {
     /// Nothing is repeated and nothing is out of order.
     Exact,
-    /// What is repeated is explained by a member that was killed or cut off from the brokers: one commit interval, and
-    /// what it had in flight. Nothing is out of order.
+    /// A member that was killed or cut off from the brokers explains the repeated messages: those
+    /// of one commit interval, and those in flight. Nothing is out of order.
     Bounded,
-    /// What is repeated is counted, and members may end by themselves with code 1.
+    /// Repeated messages are counted, and members may end by themselves with code 1.
     NothingLost,
 }
 
-/// What it can be played on.
+/// The brokers that a scenario needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
     Anything,
-    /// Several members, one that leaves while it joins (either wedges the separate broker's group for good), or power
-    /// over single brokers.
+    /// Embedded brokers, because of several members, a member that leaves while it joins (either
+    /// wedges the group of the separate broker permanently), or failures of single brokers.
     Embedded,
 }

@@ -1,4 +1,4 @@
-//! The scenarios. Each is one round of something that is done to the service; the stage counts.
+//! The scenarios. Each function plays one round; the stage counts.
 
 mod brokers;
 mod database;
@@ -34,7 +34,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "clogged",
-        about: "one member; SIGKILL while records are refused, or rows cannot be written",
+        about: "one member; SIGKILL while records are rejected or rows cannot be written",
         promise: Bounded,
         rounds: 6,
         quick: 1,
@@ -79,7 +79,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "hasty",
-        about: "two members; SIGTERM in the middle of a rebalance",
+        about: "two members; SIGTERM during a rebalance",
         promise: NothingLost,
         rounds: 6,
         quick: 0,
@@ -88,7 +88,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "frozen",
-        about: "two members; one is stopped until its session is over, and wakes up",
+        about: "two members; one is suspended until its session times out, and resumed",
         promise: NothingLost,
         rounds: 4,
         quick: 0,
@@ -97,7 +97,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "brokers",
-        about: "all brokers away for some seconds, or one of them",
+        about: "all brokers, or one of them, unavailable for some seconds",
         promise: NothingLost,
         rounds: 5,
         quick: 0,
@@ -106,7 +106,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "cut-off",
-        about: "SIGTERM with all brokers away",
+        about: "SIGTERM with all brokers unavailable",
         promise: Bounded,
         rounds: 5,
         quick: 1,
@@ -115,7 +115,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "slow",
-        about: "brokers that take up to a second to answer; SIGTERM",
+        about: "brokers that take up to a second to respond; SIGTERM",
         promise: NothingLost,
         rounds: 5,
         quick: 0,
@@ -124,7 +124,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "refusals",
-        about: "brokers that refuse to take records for a while; SIGTERM",
+        about: "brokers that reject records for some time; SIGTERM",
         promise: Exact,
         rounds: 5,
         quick: 0,
@@ -133,7 +133,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "database",
-        about: "the database locked or crashed for some seconds; SIGTERM before or after it is back",
+        about: "the database locked or crashed for seconds; SIGTERM before or after its return",
         promise: Exact,
         rounds: 5,
         quick: 0,
@@ -151,16 +151,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "wedged",
-        about: "SIGTERM with threads stuck in a log that nobody reads",
+        about: "SIGTERM with threads blocked by a log that is not read",
         promise: NothingLost,
         rounds: 4,
         quick: 1,
         needs: Embedded,
-        play: wedges::stuck_log,
+        play: wedges::unread_log,
     },
     Scenario {
         name: "storm",
-        about: "two members; any of all this, one upon the other",
+        about: "two members; random scenarios in sequence",
         promise: NothingLost,
         rounds: 10,
         quick: 0,

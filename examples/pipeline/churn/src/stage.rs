@@ -1,4 +1,4 @@
-//! The stage of a scenario: brokers, a database, a feeder, and the members that come and go.
+//! The stage of a scenario: brokers, a database, a feeder, and the members.
 
 mod close;
 
@@ -15,26 +15,40 @@ use fastrand::Rng;
 use rustix::process::Signal;
 
 use crate::{
-    arguments::Arguments,
-    broker::{Broker, DEAD, INPUT, OUTPUT, PARTITIONS},
-    database::Database,
+    broker::{Broker, BrokerKind, DEAD, INPUT, OUTPUT, PARTITIONS},
+    database::{Database, DatabaseKind},
     exits::{Exit, How, code},
     feeder::Feeder,
     judge::Tally,
     member::{Log, Member},
 };
 
-/// What members are given for a shutdown, and the second more in which a hard exit comes.
+/// The shutdown budget of a member, and the time after it until the hard exit.
 const BUDGET: Duration = Duration::from_secs(15);
 const HARD_EXIT: Duration = Duration::from_secs(1);
-/// What a busy machine adds.
+/// Additional time for a busy machine.
 const SLACK: Duration = Duration::from_secs(1);
-/// What members may have in flight.
+/// Maximum number of messages in flight per member.
 const WINDOW: u64 = 1024;
-/// How long members may take until all of them are ready: a session has to time out, a group to be joined.
-const GATHER: Duration = Duration::from_secs(60);
-/// No member outlives its stage, should churn itself be killed.
+/// How long members may take to become ready: a session may have to time out first.
+const BRING_UP: Duration = Duration::from_secs(60);
+/// Members end by themselves if churn is killed.
 const LIFE: &str = "--run-for=15m";
+
+/// The settings of a stage.
+pub(crate) struct Settings<'a> {
+    pub(crate) broker: BrokerKind,
+    pub(crate) database: DatabaseKind,
+    /// Orders per second.
+    pub(crate) rate: u32,
+    /// The program of the members.
+    pub(crate) program: &'a Path,
+    /// The folder of installed tools.
+    pub(crate) tools: &'a Path,
+    /// Members may end by themselves with code 1, because what they depend on is unavailable for
+    /// too long.
+    pub(crate) may_fail: bool,
+}
 
 pub(crate) struct Stage {
     pub(crate) random: Rng,
@@ -45,69 +59,63 @@ pub(crate) struct Stage {
     program: PathBuf,
     folder: PathBuf,
     started: u32,
-    /// When members were killed or cut off, in milliseconds since 1970: what came just before is repeated.
+    /// When members were killed or cut off, in milliseconds since 1970. Messages from just before
+    /// may be repeated.
     losses_ms: Vec<i64>,
     exits: Vec<Exit>,
     faults: Vec<String>,
-    /// Members may end by themselves, with code 1: something is taken from them for too long.
     may_fail: bool,
     one_request: bool,
 }
 
-/// What a stage came to.
+/// The result of a stage.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) tally: Tally,
-    /// How many duplicates are explained by members that were killed or cut off.
+    /// The maximum number of duplicates that killed or cut-off members explain.
     pub(crate) bound: u64,
     pub(crate) exits: Vec<Exit>,
     pub(crate) faults: Vec<String>,
 }
 
-/// A member that was asked to end.
+/// A member that has received SIGTERM.
 pub(crate) struct Ending {
     member: Member,
-    asked: Instant,
+    since: Instant,
 }
 
 impl Stage {
-    pub(crate) fn open(
-        arguments: &Arguments,
-        program: &Path,
-        tools: &Path,
-        folder: PathBuf,
-        mut random: Rng,
-        may_fail: bool,
-    ) -> Result<Self> {
+    /// Starts the brokers, the database and the feeder. Logs go to `folder`, which is emptied first.
+    pub(crate) fn open(settings: &Settings<'_>, folder: PathBuf, mut random: Rng) -> Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let database = Database::start(arguments.database, &folder)?;
-        let broker = Broker::start(arguments.broker, tools, &folder)?;
-        let feeder = Feeder::start(broker.address(), arguments.rate, random.fork())?;
+        let database = Database::start(settings.database, &folder)?;
+        let broker = Broker::start(settings.broker, settings.tools, &folder)?;
+        let feeder = Feeder::start(broker.address(), settings.rate, random.fork())?;
         Ok(Self {
             random,
             broker,
             database,
             members: Vec::new(),
             feeder: Some(feeder),
-            program: program.to_owned(),
+            program: settings.program.to_owned(),
             folder,
             started: 0,
             losses_ms: Vec::new(),
             exits: Vec::new(),
             faults: Vec::new(),
-            may_fail,
+            may_fail: settings.may_fail,
             one_request: false,
         })
     }
 
-    /// Has members that start from now on produce one request at a time.
+    /// Makes later members produce one request at a time.
     ///
-    /// The embedded brokers check sequence numbers only for transactions. When they refuse one request of an idempotent
-    /// producer and take the one behind it, which real brokers do not, librdkafka takes that for a receipt of both, and
-    /// the first one is lost.
+    /// The embedded brokers check sequence numbers only for transactions. They may reject one
+    /// request of an idempotent producer and accept the next one, which real brokers do not.
+    /// librdkafka then counts both as acknowledged, and the first one is lost.
     pub(crate) fn one_request_at_a_time(&mut self) {
         self.one_request = true;
     }
@@ -116,17 +124,17 @@ impl Stage {
         self.members.len()
     }
 
-    /// A random index of a member.
+    /// Returns the index of a random member.
     pub(crate) fn any(&mut self) -> usize {
         self.random.usize(0..self.members.len())
     }
 
-    /// Waits for a random time, in milliseconds.
-    pub(crate) fn stray(&mut self, millis: Range<u64>) {
+    /// Sleeps for a random time, in milliseconds.
+    pub(crate) fn pause(&mut self, millis: Range<u64>) {
         sleep(Duration::from_millis(self.random.u64(millis)));
     }
 
-    /// Starts one more member.
+    /// Starts another member.
     pub(crate) fn start(&mut self) -> Result<()> {
         self.start_with(Log::File)
     }
@@ -146,7 +154,7 @@ impl Stage {
             String::from("--retention=1h"),
             String::from(LIFE),
         ];
-        if log == Log::Stuck {
+        if log == Log::Unread {
             arguments.push(String::from("--log=debug"));
         }
         if self.one_request {
@@ -158,28 +166,31 @@ impl Stage {
         Ok(())
     }
 
-    /// Starts what is missing until there are so many members, and waits until all of them are ready and have shared
-    /// the partitions among them.
-    pub(crate) fn gather(&mut self, count: usize) -> Result<()> {
-        let begun = Instant::now();
-        let mut quiet = 0;
-        while quiet < 3 {
-            self.tend()?;
+    /// Starts members until there are `count`, and waits until all are ready and share the
+    /// partitions.
+    pub(crate) fn bring_up(&mut self, count: usize) -> Result<()> {
+        let start = Instant::now();
+        let mut stable = 0;
+        while stable < 3 {
+            self.record_exits()?;
             while self.members.len() < count {
                 self.start()?;
             }
-            ensure!(begun.elapsed() < GATHER, "{count} members were not ready within {GATHER:?}");
+            ensure!(
+                start.elapsed() < BRING_UP,
+                "{count} members were not ready within {BRING_UP:?}"
+            );
             sleep(Duration::from_millis(150));
             let shared: f64 = self.members.iter_mut().map(Member::partitions).sum();
-            let is_quiet =
+            let is_stable =
                 shared == f64::from(PARTITIONS) && self.members.iter_mut().all(Member::is_ready);
-            quiet = if is_quiet { quiet + 1 } else { 0 };
+            stable = if is_stable { stable + 1 } else { 0 };
         }
         Ok(())
     }
 
-    /// Notes which members have ended unasked.
-    fn tend(&mut self) -> Result<()> {
+    /// Records the exits of members that ended by themselves.
+    fn record_exits(&mut self) -> Result<()> {
         let mut index = 0;
         while let Some(member) = self.members.get_mut(index) {
             let Some(status) = member.ended()? else {
@@ -197,22 +208,22 @@ impl Stage {
     }
 
     /// Sends SIGTERM to a member.
-    pub(crate) fn ask(&mut self, index: usize) -> Result<Ending> {
+    pub(crate) fn terminate(&mut self, index: usize) -> Result<Ending> {
         let member = self.members.remove(index);
         member.signal(Signal::TERM)?;
-        Ok(Ending { member, asked: Instant::now() })
+        Ok(Ending { member, since: Instant::now() })
     }
 
-    /// Waits for a member that was asked to end, whose exit code has to be one of these.
-    pub(crate) fn see_off(&mut self, ending: Ending, expected: &[i32]) -> Result<()> {
-        let Ending { mut member, asked } = ending;
+    /// Waits for the exit of a member, whose code has to be one of `expected`.
+    pub(crate) fn wait_end(&mut self, ending: Ending, expected: &[i32]) -> Result<()> {
+        let Ending { mut member, since } = ending;
         let limit = BUDGET + HARD_EXIT + SLACK;
         let log = member.log().display().to_string();
-        let Some(status) = member.wait(asked + limit)? else {
+        let Some(status) = member.wait(since + limit)? else {
             self.faults.push(format!("a member did not end within {limit:?}: {log}"));
             return self.record_kill(member);
         };
-        let exit = Exit { how: How::Term, code: code(status), took: asked.elapsed() };
+        let exit = Exit { how: How::Term, code: code(status), took: since.elapsed() };
         if !expected.contains(&exit.code) {
             self.faults.push(format!("a member ended with {}, not {expected:?}: {log}", exit.code));
         }
@@ -220,10 +231,10 @@ impl Stage {
         Ok(())
     }
 
-    /// Sends SIGTERM to a member and waits for its end.
+    /// Sends SIGTERM to a member and waits for its exit.
     pub(crate) fn end(&mut self, index: usize, expected: &[i32]) -> Result<()> {
-        let ending = self.ask(index)?;
-        self.see_off(ending, expected)
+        let ending = self.terminate(index)?;
+        self.wait_end(ending, expected)
     }
 
     /// Sends SIGKILL to a member.
@@ -234,20 +245,20 @@ impl Stage {
 
     fn record_kill(&mut self, mut member: Member) -> Result<()> {
         member.signal(Signal::KILL)?;
-        let asked = Instant::now();
-        let status = member.wait(asked + SLACK)?.context("a member outlived SIGKILL")?;
-        self.exits.push(Exit { how: How::Kill, code: code(status), took: asked.elapsed() });
-        self.excuse()
+        let since = Instant::now();
+        let status = member.wait(since + SLACK)?.context("a member outlived SIGKILL")?;
+        self.exits.push(Exit { how: How::Kill, code: code(status), took: since.elapsed() });
+        self.record_loss()
     }
 
-    /// Notes that from now on the last commits of the members may be missing.
-    pub(crate) fn excuse(&mut self) -> Result<()> {
+    /// Records that the last commits of the members may be missing from now on.
+    pub(crate) fn record_loss(&mut self) -> Result<()> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
         self.losses_ms.push(i64::try_from(now.as_millis())?);
         Ok(())
     }
 
-    /// Stops a member's threads where they are, or lets them go on.
+    /// Suspends or resumes the threads of a member.
     pub(crate) fn freeze(&mut self, index: usize, frozen: bool) -> Result<()> {
         self.members[index].signal(if frozen { Signal::STOP } else { Signal::CONT })
     }

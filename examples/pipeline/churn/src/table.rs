@@ -1,4 +1,4 @@
-//! The table at the end: a line for each scenario.
+//! The table of results, a line per scenario.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     stage::Outcome,
 };
 
-/// What all stages of one scenario came to.
+/// The results of all stages of one scenario.
 pub(crate) struct Line {
     pub(crate) scenario: &'static Scenario,
     pub(crate) rounds: u32,
@@ -18,7 +18,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Which promises were broken, in words.
+    /// Describes the broken promises.
     pub(crate) fn broken(&self) -> Vec<String> {
         let Outcome { tally, bound, faults, .. } = &self.outcome;
         let mut broken = faults.clone();
@@ -29,8 +29,8 @@ impl Line {
         };
         must_be_none(tally.lost, "lost");
         must_be_none(tally.rows_lost, "rows lost");
-        must_be_none(tally.unfed, "that churn itself could not deliver to the input topic");
-        must_be_none(tally.strange, "that nobody fed, or in the wrong place");
+        must_be_none(tally.unfed, "that churn could not deliver to the input topic");
+        must_be_none(tally.unexpected, "not fed, or in the wrong topic");
         match self.scenario.promise {
             Promise::Exact => {
                 must_be_none(tally.duplicates, "duplicates");
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_breaks_every_promise() {
+    fn a_loss_breaks_every_promise() {
         for scenario in SCENARIOS {
             let lost = Tally { lost: 1, ..Tally::default() };
             assert_eq!(broken(scenario.name, lost, 0, &[]), ["1 lost"]);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_break_what_they_were_promised_not_to() {
+    fn duplicates_break_promises_of_none_and_of_a_bound() {
         let tally = Tally { duplicates: 7, ..Tally::default() };
         assert_eq!(broken("sigterm", tally, 0, &[]), ["7 duplicates"]);
         assert_eq!(broken("sigkill", tally, 5, &[]), ["2 duplicates beyond the bound"]);

@@ -31,7 +31,7 @@ pub struct DatabaseConfig {
     )]
     pub retention: Duration,
 
-    /// How often older rows are purged
+    /// How often rows older than that are deleted
     #[arg(
         long,
         env = "PIPELINE_PURGE_INTERVAL",
@@ -41,7 +41,8 @@ pub struct DatabaseConfig {
     )]
     pub purge_interval: Duration,
 
-    /// Rows that one statement of the purge deletes at most; a stop is seen between two
+    /// Maximum number of rows that one statement of the purge deletes; a stop ends the purge
+    /// between statements
     #[arg(
         long,
         env = "PIPELINE_PURGE_BATCH",

@@ -1,19 +1,19 @@
-//! Settings of how the service ends.
+//! Settings of the stop.
 
 use std::time::Duration;
 
 use clap::Args;
 use humantime::parse_duration;
 
-/// Settings of how the service ends.
+/// Settings of the stop: when the service stops by itself, and how long a shutdown takes.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Ending")]
 pub struct EndingConfig {
-    /// Make this many orders, consume as many messages, and end
+    /// Generate this many orders, and stop when as many messages are settled
     #[arg(long, env = "PIPELINE_MAX_EVENTS", value_name = "ORDERS")]
     pub max_events: Option<u64>,
 
-    /// End after this time
+    /// Stop after this time
     #[arg(
         long,
         env = "PIPELINE_RUN_FOR",
@@ -22,7 +22,7 @@ pub struct EndingConfig {
     )]
     pub run_for: Option<Duration>,
 
-    /// How long the shutdown may take in all
+    /// How long the whole shutdown may take
     #[arg(
         long,
         env = "PIPELINE_SHUTDOWN_BUDGET",
@@ -32,7 +32,8 @@ pub struct EndingConfig {
     )]
     pub shutdown_budget: Duration,
 
-    /// How long the service goes on working after a signal, already not ready: on Kubernetes 5s to 15s
+    /// How long the service still works after a signal, while it is not ready: on Kubernetes 5s to
+    /// 15s
     #[arg(
         long,
         env = "PIPELINE_DRAIN_DELAY",

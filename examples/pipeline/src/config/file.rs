@@ -1,5 +1,5 @@
-//! The TOML file: its settings become flags in front of those that were given, so that they are checked by the same
-//! rules, and beaten by the same flags.
+//! The TOML file. Its settings become flags in front of the given ones, so that the same rules
+//! check them and the given flags override them.
 
 use std::{env, ffi::OsString, fs, path::Path};
 
@@ -10,11 +10,12 @@ use toml::{Table, Value};
 
 use super::Config;
 
-/// Makes the configuration of the command line, the environment, and the file that either of them names.
+/// Parses the command line, the environment, and the file that either of them names.
 ///
 /// # Errors
 ///
-/// `clap`'s, also for `--help`: let it [`exit`](clap::Error::exit). What is wrong in the file is said with its name.
+/// Returns clap's error, also for `--help`: call its [`exit`](clap::Error::exit). An error in the
+/// file names the file.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Config, clap::Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let config = Config::try_parse_from(&arguments)?;
@@ -25,7 +26,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Config, cl
         command.clone().error(ErrorKind::InvalidValue, message)
     })?;
     let program = arguments.first().cloned().unwrap_or_else(|| "pipeline".into());
-    // By itself first, so that a bad value in the file is not blamed on the command line.
+    // Alone first, so that an error in the file does not look like one of the command line.
     let alone = [program.clone()].into_iter().chain(from_file.clone());
     command.clone().try_get_matches_from(alone).map_err(|error| {
         let message = format!("{}: {}", path.display(), first_line(&error));
@@ -35,7 +36,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Config, cl
     Config::from_arg_matches(&command.try_get_matches_from(all)?)
 }
 
-/// Reads the file as flags, without those that a variable of the environment beats.
+/// Reads the file as flags, without those that an environment variable overrides.
 fn read(command: &Command, path: &Path) -> Result<Vec<OsString>, String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
@@ -74,7 +75,7 @@ fn flag(key: &str, value: &Value) -> Result<OsString, String> {
     Ok(format!("--{key}={value}").into())
 }
 
-/// What is wrong, without clap's usage below it.
+/// Returns clap's message without the usage below it.
 fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();
@@ -89,9 +90,9 @@ mod tests {
 
     use super::*;
 
-    /// Parses with a file of this text.
+    /// Parses arguments with a file of this text.
     fn parse_with(text: &str, arguments: &[&str]) -> Result<Config, clap::Error> {
-        // One name for each caller: tests may share a process.
+        // Tests share a process, so each text has its own file.
         let name = format!("pipeline-config-{}-{:p}.toml", std::process::id(), text.as_ptr());
         let path = env::temp_dir().join(name);
         fs::write(&path, text).unwrap();
@@ -102,12 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_clap_definition_is_valid() {
         Config::command().debug_assert();
     }
 
     #[test]
-    fn without_a_file_there_are_defaults() {
+    fn settings_have_defaults() {
         let config = parse(["pipeline".into()]).unwrap();
         assert_eq!((config.generator.rate, config.kafka.brokers), (500, None));
         assert_eq!(config.watching.http_address, "127.0.0.1:9090".parse().unwrap());
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_beats_the_default_and_a_flag_beats_the_file() {
+    fn the_file_overrides_defaults_and_a_flag_overrides_the_file() {
         let text =
             "rate = 7\ngenerate = true\nretention = \"2m\"\nkafka-setting = [\"a=b\", \"c=d\"]";
         let config = parse_with(text, &["--rate", "9"]).unwrap();
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_in_the_file_is_said_with_its_name() {
+    fn an_error_in_the_file_names_the_file() {
         for (text, expected) in [
             ("speed = 3", "unknown setting `speed`"),
             ("config = \"other.toml\"", "unknown setting `config`"),
@@ -140,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_an_error() {
+    fn a_missing_file_is_an_error() {
         let error = parse(["pipeline".into(), "--config=/no/such.toml".into()]).unwrap_err();
         assert!(error.to_string().contains("/no/such.toml: "), "{error}");
     }
 
     #[test]
-    fn a_secret_is_not_shown() {
+    fn debug_output_hides_secrets() {
         let setting = "--kafka-setting=sasl.password=hunter2".into();
         let config = parse(["pipeline".into(), setting]).unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));

@@ -6,11 +6,11 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Generator")]
 pub struct GeneratorConfig {
-    /// Make orders with --brokers too; with the embedded broker they are made anyway
+    /// Generate orders with --brokers too; with the embedded broker they are always generated
     #[arg(long, env = "PIPELINE_GENERATE")]
     pub generate: bool,
 
-    /// Orders made in a second; 0 makes none
+    /// Orders per second; 0 generates none
     #[arg(
         long,
         env = "PIPELINE_RATE",
@@ -20,7 +20,7 @@ pub struct GeneratorConfig {
     )]
     pub rate: u32,
 
-    /// How many of a hundred orders are bad
+    /// Percentage of bad orders
     #[arg(
         long,
         env = "PIPELINE_BAD_PERCENT",
@@ -30,8 +30,8 @@ pub struct GeneratorConfig {
     )]
     pub bad_percent: u8,
 
-    /// With the embedded broker, the generator pauses while this many orders are not yet consumed: it drops what exceeds
-    /// 5 MB a partition
+    /// With the embedded broker, which drops what exceeds 5 MB a partition, the generator pauses
+    /// while this many orders are not consumed
     #[arg(
         long,
         env = "PIPELINE_MAX_LAG",

@@ -9,12 +9,14 @@ use humantime::parse_duration;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Kafka")]
 pub struct KafkaConfig {
-    /// Brokers as HOST:PORT, separated by commas [default: an embedded broker, which forgets all when it ends]
+    /// Brokers as HOST:PORT, separated by commas [default: an embedded broker, which keeps nothing
+    /// after the exit]
     #[arg(long, env = "PIPELINE_BROKERS", value_name = "LIST")]
     pub brokers: Option<String>,
 
-    /// Use the embedded broker, even if PIPELINE_BROKERS or the file names others. It is for a first look: it keeps 5 MB a
-    /// partition and drops what is older, forgets all at exit, refuses commits while members join, and fakes transactions
+    /// Use the embedded broker, even if PIPELINE_BROKERS or the file names others. It is for
+    /// demonstrations: it keeps 5 MB a partition and drops what is older, keeps nothing after the
+    /// exit, refuses commits while members join, and only imitates transactions
     #[arg(long, env = "PIPELINE_EMBEDDED")]
     pub embedded: bool,
 
@@ -35,7 +37,7 @@ pub struct KafkaConfig {
     )]
     pub output_topic: String,
 
-    /// The topic for messages that are no sound orders, with the reason in a header
+    /// The topic for messages that are not valid orders, with the reason in a header
     #[arg(
         long,
         env = "PIPELINE_DEAD_LETTER_TOPIC",
@@ -44,7 +46,7 @@ pub struct KafkaConfig {
     )]
     pub dead_letter_topic: String,
 
-    /// Messages that may be in flight between receipt and stored offset
+    /// Maximum number of messages in flight, from receipt to stored offset
     #[arg(
         long,
         env = "PIPELINE_WINDOW",
@@ -54,8 +56,8 @@ pub struct KafkaConfig {
     )]
     pub window: u32,
 
-    /// How often offsets are committed: after a kill, what came since is read again. With transactions, how long one is
-    /// open
+    /// How often offsets are committed; after a kill, messages since the last commit are read
+    /// again. With transactions, how long one stays open
     #[arg(
         long,
         env = "PIPELINE_COMMIT_INTERVAL",
@@ -65,12 +67,12 @@ pub struct KafkaConfig {
     )]
     pub commit_interval: Duration,
 
-    /// Produce in transactions under this id, which is this instance's own and the same after a restart; rows are written
-    /// at least once all the same [default: no transactions]
+    /// Produce in transactions under this id, which is unique to this instance and the same after a
+    /// restart; rows are still written at least once [default: no transactions]
     #[arg(long, env = "PIPELINE_TRANSACTIONAL_ID", value_name = "ID")]
     pub transactional_id: Option<String>,
 
-    /// How long the group waits for an instance that has vanished (brokers accept 6s to 30m)
+    /// How long the group waits for an instance that no longer answers (brokers accept 6s to 30m)
     #[arg(
         long,
         env = "PIPELINE_SESSION_TIMEOUT",
@@ -80,7 +82,7 @@ pub struct KafkaConfig {
     )]
     pub session_timeout: Duration,
 
-    /// How long one record may take to be delivered, over all retries, before the service fails
+    /// How long the delivery of one record may take, with all retries, before the service fails
     #[arg(
         long,
         env = "PIPELINE_MESSAGE_TIMEOUT",
@@ -90,7 +92,8 @@ pub struct KafkaConfig {
     )]
     pub message_timeout: Duration,
 
-    /// Another setting of librdkafka, for both clients; several are repeated, or separated by semicolons
+    /// Another setting of librdkafka, for both clients; repeat the flag, or separate settings by
+    /// semicolons
     #[arg(
         long,
         env = "PIPELINE_KAFKA_SETTING",
@@ -102,18 +105,18 @@ pub struct KafkaConfig {
 }
 
 impl KafkaConfig {
-    /// The brokers that were named; `None` stands for the embedded one.
+    /// Returns the configured brokers, or `None` for the embedded one.
     pub fn external_brokers(&self) -> Option<&str> {
         self.brokers.as_deref().filter(|_| !self.embedded)
     }
 }
 
-/// One setting of librdkafka. It shows its name only, since it may be a password.
+/// One setting of librdkafka. Its `Debug` output hides the value, which may be a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSetting {
-    /// `sasl.username`
+    /// The name, such as `sasl.username`.
     pub name: String,
-    /// As librdkafka takes it.
+    /// The value, in librdkafka's syntax.
     pub value: String,
 }
 

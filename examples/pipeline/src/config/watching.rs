@@ -1,15 +1,15 @@
-//! Settings of how the service shows what it does.
+//! Settings of metrics, probes and the log.
 
 use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, ValueEnum};
 use humantime::parse_duration;
 
-/// Settings of how the service shows what it does.
+/// Settings of metrics, probes and the log.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Watching")]
 pub struct WatchingConfig {
-    /// Where metrics and probes are served; port 0 takes a free one
+    /// The address of metrics and probes; port 0 selects a free port
     #[arg(
         long,
         env = "PIPELINE_HTTP_ADDRESS",
@@ -18,7 +18,7 @@ pub struct WatchingConfig {
     )]
     pub http_address: SocketAddr,
 
-    /// How often a line of progress is logged
+    /// How often progress is logged
     #[arg(
         long,
         env = "PIPELINE_SUMMARY_INTERVAL",
@@ -28,7 +28,7 @@ pub struct WatchingConfig {
     )]
     pub summary_interval: Duration,
 
-    /// How log lines look, on standard error
+    /// Format of the log, on standard error
     #[arg(
         long,
         env = "PIPELINE_LOG_FORMAT",
@@ -38,15 +38,15 @@ pub struct WatchingConfig {
     )]
     pub log_format: LogFormat,
 
-    /// Which log lines there are, as in RUST_LOG: `debug`, or `info,pipeline=debug,librdkafka=warn`
+    /// Filter of the log, as in RUST_LOG: `debug`, or `info,pipeline=debug,librdkafka=warn`
     #[arg(long, env = "PIPELINE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
 }
 
-/// How log lines look.
+/// Formats of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
     /// One JSON object a line.
     Json,

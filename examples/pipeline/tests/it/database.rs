@@ -1,10 +1,11 @@
-//! The database: SQLite in a file, and PostgreSQL too if `PIPELINE_TEST_POSTGRES` holds the URL of an empty database.
+//! The database: SQLite in a file, and PostgreSQL too if `PIPELINE_TEST_POSTGRES` holds the URL of
+//! an empty database.
 
 use std::{env, fs, path::PathBuf};
 
 use pipeline::database::{Database, DatabaseUrl, Row};
 
-/// Runs a test on each database there is, with its tables made.
+/// Runs a test on each available database, with migrated tables.
 async fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(Database) -> F) {
     let file = TestFile::new(name);
     let url: DatabaseUrl = file.url().parse().unwrap();
@@ -22,7 +23,7 @@ async fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(Database) -> 
     }
 }
 
-/// A SQLite file that goes with the test.
+/// A SQLite file that is deleted after the test.
 pub struct TestFile(PathBuf);
 
 impl TestFile {
@@ -63,7 +64,7 @@ fn rows(ids: std::ops::Range<i64>) -> Vec<Row> {
 }
 
 #[tokio::test]
-async fn rows_that_come_again_are_not_written_again() {
+async fn existing_rows_are_not_written_again() {
     on_each("again", async |database| {
         assert_eq!(database.insert(&rows(0..300)).await.unwrap(), 300);
         assert_eq!(database.insert(&rows(200..501)).await.unwrap(), 201);
@@ -75,11 +76,11 @@ async fn rows_that_come_again_are_not_written_again() {
 }
 
 #[tokio::test]
-async fn the_oldest_rows_are_deleted_first_and_at_most_a_batch() {
+async fn a_purge_deletes_the_oldest_rows_up_to_its_limit() {
     on_each("oldest", async |database| {
         database.insert(&rows(0..100)).await.unwrap();
         assert_eq!(database.delete_oldest(50, 30).await.unwrap(), 30);
-        // The first 30 are gone: they are new again.
+        // The first 30 rows are deleted, so they are new again.
         assert_eq!(database.insert(&rows(0..100)).await.unwrap(), 30);
         assert_eq!(database.delete_oldest(50, 1_000).await.unwrap(), 50);
         assert_eq!(database.delete_oldest(50, 1_000).await.unwrap(), 0);
@@ -118,7 +119,7 @@ async fn instances_that_start_at_once_on_a_new_file_all_migrate() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_named_in_the_error_without_its_password() {
+async fn a_failed_connection_names_the_database_without_its_query() {
     let url: DatabaseUrl = "sqlite:///no/such/folder/x.db?mode=rwc".parse().unwrap();
     let error = Database::connect(&url).await.unwrap_err();
     assert_eq!(error.to_string(), "failed to connect to sqlite:///no/such/folder/x.db");

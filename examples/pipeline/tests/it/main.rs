@@ -1,4 +1,4 @@
-//! The pipeline from outside: its database, and the whole service as a process.
+//! Tests of the database, and of the service as a process.
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, missing_docs, unreachable_pub)]
 

@@ -1,4 +1,5 @@
-//! The whole service as a process: started, watched over HTTP, stopped by signals, judged by its exit code and totals.
+//! The service as a process: observed over HTTP, stopped by signals, checked by exit code and
+//! totals.
 
 use std::{
     io::{Read as _, Write as _},
@@ -9,7 +10,7 @@ use std::{
 
 use crate::database::TestFile;
 
-/// A running service with a database of its own.
+/// A running service with a new database.
 struct Service {
     child: Child,
     address: String,
@@ -18,7 +19,7 @@ struct Service {
     _file: TestFile,
 }
 
-/// How it ended.
+/// The result of a service that has ended.
 struct Ended {
     code: Option<i32>,
     log: String,
@@ -27,16 +28,16 @@ struct Ended {
 }
 
 impl Service {
-    /// Starts it and waits until it says where its probes are.
+    /// Starts the service and waits until its log has the address of the probes.
     fn start(name: &str, arguments: &[&str]) -> Self {
         let file = TestFile::new(name);
         let mut child = command(&file, arguments).spawn().unwrap();
         let mut log = String::new();
-        // A byte at a time, so that nothing is read beyond the line: the rest is for `wait_with_output`.
+        // Byte by byte, so that nothing beyond the line is read: `end` reads the rest.
         let address = loop {
             let mut byte = [0];
             let read = child.stderr.as_mut().unwrap().read(&mut byte).unwrap();
-            assert_eq!(read, 1, "it ended early: {log}");
+            assert_eq!(read, 1, "the service ended early: {log}");
             log.push(char::from(byte[0]));
             if byte[0] == b'\n'
                 && let Some((_, address)) = log.lines().last().unwrap().split_once("http://")
@@ -51,9 +52,9 @@ impl Service {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
@@ -65,8 +66,8 @@ impl Service {
         line.unwrap_or_else(|| panic!("no {name} in {body}")).parse().unwrap()
     }
 
-    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        while !holds(self) {
+    fn wait_until(&self, what: &str, is_true: impl Fn(&Self) -> bool) {
+        while !is_true(self) {
             assert!(self.started.elapsed() < Duration::from_secs(30), "not within 30 s: {what}");
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -95,8 +96,8 @@ impl Ended {
         pair.unwrap_or_else(|| panic!("no {name} in {}", self.totals)).parse().unwrap()
     }
 
-    /// Exit code 0, nothing in flight, and everything that was consumed produced or dead-lettered, and written.
-    fn assert_orderly(&self) {
+    /// Asserts exit code 0, nothing in flight, and a record and a row for all that was consumed.
+    fn assert_complete(&self) {
         assert_eq!(self.code, Some(0), "{}", self.log);
         assert_eq!(self.total("in_flight"), 0, "{}", self.totals);
         let [consumed, produced, dead] =
@@ -111,7 +112,7 @@ fn command(file: &TestFile, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
     command
         .args(["--http-address", "127.0.0.1:0", "--database-url", &file.url()])
-        // Bounds every test, should it fail to stop the service.
+        // The service ends by itself if a test fails to stop it.
         .args(["--run-for", "50s"])
         .args(arguments)
         .stdin(Stdio::null())
@@ -124,22 +125,22 @@ fn command(file: &TestFile, arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn it_flows_can_be_watched_and_ends_orderly_at_sigterm() {
+fn sigterm_stops_a_busy_service_without_loss() {
     let service = Service::start("sigterm", &["--retention=1s", "--purge-interval=500ms"]);
     assert_eq!(service.get("/livez").0, 200);
-    service.until("the consumer is what it waits for", |it| {
+    service.wait_until("not ready because of the consumer", |it| {
         let (status, reasons) = it.get("/readyz");
         status == 503 && reasons.contains("consumer")
     });
-    service.until("ready", |it| it.get("/readyz").0 == 200);
-    service.until("flows", |it| it.metric("pipeline_messages_consumed_total") > 1_000);
-    service.until("purges", |it| it.metric("pipeline_rows_purged_total") > 0);
+    service.wait_until("ready", |it| it.get("/readyz").0 == 200);
+    service.wait_until("flows", |it| it.metric("pipeline_messages_consumed_total") > 1_000);
+    service.wait_until("purges", |it| it.metric("pipeline_rows_purged_total") > 0);
     assert!(service.metric("pipeline_messages_dead_lettered_total") > 0);
     assert_eq!(service.metric("pipeline_partitions_assigned"), 4);
     assert!(service.get("/tasks").1.contains("consumer"));
     service.signal("TERM");
     let ended = service.end();
-    ended.assert_orderly();
+    ended.assert_complete();
     assert!(ended.took < Duration::from_secs(5), "took {:?}", ended.took);
     assert!(ended.log.contains("clean; cause: signal SIGTERM"), "{}", ended.log);
     for name in ["generator", "consumer", "purge", "http", "database", "embedded broker"] {
@@ -148,20 +149,20 @@ fn it_flows_can_be_watched_and_ends_orderly_at_sigterm() {
 }
 
 #[test]
-fn a_stop_while_it_joins_the_group_is_clean() {
+fn a_stop_during_the_join_of_the_group_is_clean() {
     let service = Service::start("early", &[]);
     service.signal("INT");
     let ended = service.end();
-    ended.assert_orderly();
+    ended.assert_complete();
     assert!(ended.took < Duration::from_secs(4), "took {:?}", ended.took);
     assert_eq!(ended.total("consumed"), 0);
 }
 
 #[test]
-fn it_ends_by_itself_after_so_many_events_and_logs_json() {
+fn it_stops_after_max_events_and_logs_json() {
     let arguments = ["--max-events=3000", "--rate=100000", "--log-format=json"];
     let ended = Service::start("limited", &arguments).end();
-    ended.assert_orderly();
+    ended.assert_complete();
     assert_eq!(ended.total("consumed"), 3_000);
     assert!(ended.log.contains("3000 messages are settled"), "{}", ended.log);
     let lines: Vec<_> = ended.log.lines().filter(|line| line.starts_with('{')).collect();
@@ -172,7 +173,7 @@ fn it_ends_by_itself_after_so_many_events_and_logs_json() {
 }
 
 #[test]
-fn with_brokers_that_are_not_there_it_lives_is_not_ready_and_ends_in_time() {
+fn without_brokers_it_is_live_and_not_ready_and_stops_in_time() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let brokers = free.local_addr().unwrap().to_string();
     drop(free);
@@ -183,11 +184,11 @@ fn with_brokers_that_are_not_there_it_lives_is_not_ready_and_ends_in_time() {
     service.signal("TERM");
     let ended = service.end();
     assert!(ended.took < Duration::from_secs(20), "took {:?}", ended.took);
-    ended.assert_orderly();
+    ended.assert_complete();
 }
 
 #[test]
-fn a_setup_that_fails_says_why_and_cleans_up() {
+fn a_failed_setup_reports_the_cause_and_cleans_up() {
     let file = TestFile::new("taken");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -205,9 +206,9 @@ fn a_setup_that_fails_says_why_and_cleans_up() {
 }
 
 #[test]
-fn bad_arguments_are_told_and_end_with_2() {
+fn bad_arguments_are_reported_with_exit_code_2() {
     let file = TestFile::new("arguments");
-    for (argument, said) in [
+    for (argument, message) in [
         ("--rate=fast", "invalid value 'fast' for '--rate <ORDERS>'"),
         ("--log=a=b=c", "bad log filter"),
         ("--database-url=mysql://x", "begins with sqlite:// or postgres://"),
@@ -216,12 +217,12 @@ fn bad_arguments_are_told_and_end_with_2() {
         let output = command(&file, &[argument]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{argument}");
         let log = String::from_utf8_lossy(&output.stderr);
-        assert!(log.contains(said), "{argument}: {log}");
+        assert!(log.contains(message), "{argument}: {log}");
     }
 }
 
 #[test]
-fn help_documents_every_flag_with_its_default() {
+fn help_documents_flags_with_defaults_and_variables() {
     let output = Command::new(env!("CARGO_BIN_EXE_pipeline")).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     for part in ["--brokers", "[default: 127.0.0.1:9090]", "[default: 25s]", "[env: PIPELINE_RATE="]

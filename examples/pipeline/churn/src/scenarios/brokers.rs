@@ -1,4 +1,4 @@
-//! Brokers that are away, slow or unwilling.
+//! Brokers that are unavailable or slow, or that reject records.
 
 use std::time::Duration;
 
@@ -7,36 +7,36 @@ use anyhow::Result;
 use crate::{broker::Broker, stage::Stage};
 
 pub(super) fn away(stage: &mut Stage) -> Result<()> {
-    stage.gather(stage.count().max(1))?;
-    stage.stray(50..1500);
+    stage.bring_up(stage.count().max(1))?;
+    stage.pause(50..1500);
     if stage.random.bool() && matches!(stage.broker, Broker::Embedded(_)) {
         let which = stage.random.i32(0..3);
         stage.broker.take_one_down(which)?;
     } else {
         stage.broker.take_down()?;
     }
-    stage.stray(500..8000);
+    stage.pause(500..8000);
     stage.broker.bring_back()?;
-    stage.stray(50..3000);
+    stage.pause(50..3000);
     Ok(())
 }
 
 pub(super) fn cut_off(stage: &mut Stage) -> Result<()> {
-    stage.gather(1)?;
-    stage.stray(50..1500);
+    stage.bring_up(1)?;
+    stage.pause(50..1500);
     stage.broker.take_down()?;
-    stage.excuse()?;
-    stage.stray(0..3000);
-    // 0 if it happened to have nothing in flight.
+    stage.record_loss()?;
+    stage.pause(0..3000);
+    // 0 if no message was in flight.
     stage.end(0, &[0, 1])?;
     stage.broker.bring_back()
 }
 
 pub(super) fn slow(stage: &mut Stage) -> Result<()> {
-    stage.gather(stage.count().max(1))?;
+    stage.bring_up(stage.count().max(1))?;
     let round_trip = Duration::from_millis(stage.random.u64(20..1000));
     stage.broker.slow_down(round_trip)?;
-    stage.stray(500..4000);
+    stage.pause(500..4000);
     let index = stage.any();
     stage.end(index, &[0, 1])?;
     stage.broker.bring_back()
@@ -44,11 +44,11 @@ pub(super) fn slow(stage: &mut Stage) -> Result<()> {
 
 pub(super) fn refusals(stage: &mut Stage) -> Result<()> {
     stage.one_request_at_a_time();
-    stage.gather(1)?;
-    stage.stray(50..1000);
+    stage.bring_up(1)?;
+    stage.pause(50..1000);
     let requests = stage.random.usize(1..30);
     stage.broker.refuse_records(requests)?;
-    stage.stray(0..1500);
+    stage.pause(0..1500);
     stage.end(0, &[0])?;
     stage.broker.bring_back()
 }

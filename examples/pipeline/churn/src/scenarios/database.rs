@@ -1,41 +1,42 @@
-//! A database that is away.
+//! A database that is unavailable.
 
 use anyhow::Result;
 
 use crate::stage::Stage;
 
-/// Less than the 15 s that the service is patient; and if it is being stopped, less than it may take to drain.
+/// The database is away for less than the 15 s of retries, and during a stop for less than the
+/// drain may take.
 pub(super) fn away(stage: &mut Stage) -> Result<()> {
-    stage.gather(stage.count().max(1))?;
-    stage.stray(50..1000);
+    stage.bring_up(stage.count().max(1))?;
+    stage.pause(50..1000);
     let index = stage.any();
-    take(stage)?;
+    take_away(stage)?;
     let ending = if stage.random.bool() {
-        stage.stray(200..3000);
-        let ending = stage.ask(index)?;
-        stage.stray(200..2000);
+        stage.pause(200..3000);
+        let ending = stage.terminate(index)?;
+        stage.pause(200..2000);
         stage.database.bring_back()?;
         ending
     } else {
-        stage.stray(200..7000);
+        stage.pause(200..7000);
         stage.database.bring_back()?;
-        stage.stray(0..2000);
-        stage.ask(index)?
+        stage.pause(0..2000);
+        stage.terminate(index)?
     };
-    stage.see_off(ending, &[0])
+    stage.wait_end(ending, &[0])
 }
 
 pub(super) fn cut_off(stage: &mut Stage) -> Result<()> {
-    stage.gather(1)?;
-    stage.stray(50..1000);
-    take(stage)?;
-    stage.excuse()?;
-    stage.stray(0..3000);
+    stage.bring_up(1)?;
+    stage.pause(50..1000);
+    take_away(stage)?;
+    stage.record_loss()?;
+    stage.pause(0..3000);
     stage.end(0, &[0, 1])?;
     stage.database.bring_back()
 }
 
-fn take(stage: &mut Stage) -> Result<()> {
+fn take_away(stage: &mut Stage) -> Result<()> {
     if stage.database.is_server() && stage.random.bool() {
         stage.database.crash()
     } else {

@@ -1,35 +1,36 @@
-//! Ends of a lone member.
+//! Exits of a single member.
 
 use anyhow::Result;
 
 use crate::{broker::Broker, stage::Stage};
 
-/// More requests than are made in some seconds.
+/// More requests than a member sends in some seconds.
 const MANY: usize = 5000;
 
 pub(super) fn sigterm(stage: &mut Stage) -> Result<()> {
-    stage.gather(1)?;
-    stage.stray(50..1500);
+    stage.bring_up(1)?;
+    stage.pause(50..1500);
     stage.end(0, &[0])
 }
 
 pub(super) fn sigkill(stage: &mut Stage) -> Result<()> {
-    stage.gather(1)?;
-    stage.stray(50..2500);
+    stage.bring_up(1)?;
+    stage.pause(50..2500);
     stage.kill(0)
 }
 
-/// Longer than a commit interval, so that a service that commits what it has only received loses it.
+/// Takes longer than a commit interval, so that a service that commits on receipt would lose
+/// messages.
 pub(super) fn clogged(stage: &mut Stage) -> Result<()> {
     stage.one_request_at_a_time();
-    stage.gather(1)?;
-    stage.stray(50..1000);
+    stage.bring_up(1)?;
+    stage.pause(50..1000);
     if matches!(stage.broker, Broker::Embedded(_)) && stage.random.bool() {
         stage.broker.refuse_records(MANY)?;
     } else {
         stage.database.lock()?;
     }
-    stage.stray(1800..4500);
+    stage.pause(1800..4500);
     stage.kill(0)?;
     stage.database.bring_back()?;
     stage.broker.bring_back()
@@ -37,8 +38,8 @@ pub(super) fn clogged(stage: &mut Stage) -> Result<()> {
 
 pub(super) fn start(stage: &mut Stage) -> Result<()> {
     stage.start()?;
-    // A member takes some 3 s until it has partitions. Within the first milliseconds no signal is caught yet: a process
-    // that is younger than its `main` ends at SIGTERM, with nothing to lose.
-    stage.stray(100..4500);
+    // A member takes about 3 s until it has partitions. In the first milliseconds, before `main`,
+    // SIGTERM ends the process by default, when there is nothing to lose.
+    stage.pause(100..4500);
     stage.end(0, &[0])
 }

@@ -1,4 +1,4 @@
-//! Members of one group that come and go.
+//! Members that join and leave a group.
 
 use std::{thread::sleep, time::Duration};
 
@@ -7,18 +7,18 @@ use anyhow::Result;
 use super::{brokers, database};
 use crate::stage::Stage;
 
-/// More than the 6 s after which the group no longer waits for a member.
+/// Longer than the session timeout of 6 s.
 const BEYOND_SESSION: Duration = Duration::from_secs(8);
 
 pub(super) fn rolling(stage: &mut Stage) -> Result<()> {
     for _ in 0..2 {
-        stage.gather(2)?;
-        stage.stray(50..1500);
-        // The oldest one.
+        stage.bring_up(2)?;
+        stage.pause(50..1500);
+        // The oldest member.
         stage.end(0, &[0])?;
         stage.start()?;
     }
-    stage.gather(2)
+    stage.bring_up(2)
 }
 
 pub(super) fn scale(stage: &mut Stage) -> Result<()> {
@@ -29,33 +29,33 @@ pub(super) fn scale(stage: &mut Stage) -> Result<()> {
     let mut endings = Vec::new();
     while stage.count() > goal {
         let index = stage.any();
-        endings.push(stage.ask(index)?);
+        endings.push(stage.terminate(index)?);
     }
-    // All at once, as an orchestrator does it.
+    // All at once, like an orchestrator.
     for ending in endings {
-        stage.see_off(ending, &[0, 1])?;
+        stage.wait_end(ending, &[0, 1])?;
     }
-    stage.gather(goal)?;
-    stage.stray(50..1500);
+    stage.bring_up(goal)?;
+    stage.pause(50..1500);
     Ok(())
 }
 
 pub(super) fn crashes(stage: &mut Stage) -> Result<()> {
-    stage.gather(2)?;
-    stage.stray(50..2500);
+    stage.bring_up(2)?;
+    stage.pause(50..2500);
     let index = stage.any();
     stage.kill(index)
 }
 
 pub(super) fn hasty(stage: &mut Stage) -> Result<()> {
-    stage.gather(2)?;
+    stage.bring_up(2)?;
     stage.start()?;
-    // The group takes some 5 s until the new one has its share.
-    stage.stray(50..7000);
+    // The group takes about 5 s until the new member has its partitions.
+    stage.pause(50..7000);
     let index = stage.any();
-    // It may be that its last commit is refused all the time.
+    // 1 if its last commit is rejected for the whole time.
     stage.end(index, &[0, 1])?;
-    stage.stray(0..500);
+    stage.pause(0..500);
     while stage.count() > 2 {
         stage.end(0, &[0, 1])?;
     }
@@ -63,13 +63,13 @@ pub(super) fn hasty(stage: &mut Stage) -> Result<()> {
 }
 
 pub(super) fn frozen(stage: &mut Stage) -> Result<()> {
-    stage.gather(2)?;
-    stage.stray(50..1500);
+    stage.bring_up(2)?;
+    stage.pause(50..1500);
     stage.freeze(0, true)?;
     sleep(BEYOND_SESSION);
-    stage.stray(0..2000);
+    stage.pause(0..2000);
     stage.freeze(0, false)?;
-    stage.stray(50..3000);
+    stage.pause(50..3000);
     let index = stage.any();
     stage.end(index, &[0, 1])
 }

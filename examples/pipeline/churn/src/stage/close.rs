@@ -1,4 +1,5 @@
-//! The end of a stage: what was fed is finished, the members are ended, and the judge looks at what is left.
+//! The end of a stage: the members finish the orders that were fed, exit, and the results are
+//! judged.
 
 use std::{
     collections::HashSet,
@@ -15,18 +16,18 @@ use crate::{
     reader::Reader,
 };
 
-/// The pipeline commits every second. Half a second more for the commit itself.
+/// The commit interval of the pipeline, and half a second for the commit itself.
 const COMMIT_MS: i64 = 1500;
-/// When nothing new has come out for so long, nothing will.
+/// After this time without a new record, the missing ones are lost.
 const SILENCE: Duration = Duration::from_secs(45);
 
 impl Stage {
-    /// Lets the members finish what was fed, ends them, and judges.
+    /// Waits until the members have finished the orders, stops them, and judges the results.
     pub(crate) fn close(mut self) -> Result<Outcome> {
         self.broker.bring_back()?;
         self.database.bring_back()?;
         let fed = self.feeder.take().context("the feeder has ended already")?.end()?;
-        self.gather(self.members.len().max(1))?;
+        self.bring_up(self.members.len().max(1))?;
         self.drain(fed)?;
         while !self.members.is_empty() {
             self.end(0, &[0])?;
@@ -45,7 +46,7 @@ impl Stage {
         })
     }
 
-    /// Waits until everything that was fed has come out, or nothing comes any more: what is missing then is lost.
+    /// Waits until every order has left a record, or no new record arrives for [`SILENCE`].
     fn drain(&mut self, fed: u32) -> Result<()> {
         let mut readers = [
             Reader::new(self.broker.address(), OUTPUT)?,
@@ -67,9 +68,9 @@ impl Stage {
             if last.1.elapsed() > SILENCE {
                 return Ok(());
             }
-            self.tend()?;
+            self.record_exits()?;
             if self.members.is_empty() {
-                bail!("no member is left to finish what was fed");
+                bail!("no member is left to finish the orders");
             }
             sleep(Duration::from_millis(200));
         }
