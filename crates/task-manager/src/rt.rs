@@ -1,6 +1,8 @@
-//! What the manager needs of a runtime, so that shuttle can stand in for tokio.
+//! What the manager needs of a runtime. In the schedule tests, shuttle stands in for Tokio.
 
+/// The stand-in lives with the tests that it is for.
 #[cfg(task_shuttle)]
+#[path = "../tests/shuttle/rt.rs"]
 mod modelled;
 
 #[cfg(task_shuttle)]
@@ -12,8 +14,8 @@ pub(crate) use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-/// Has whoever was woken last by this worker run elsewhere, should the caller block: tokio keeps that task for the
-/// worker itself, where no other can take it. Now it keeps one that does nothing.
+/// Moves the task that this worker woke last to where other workers can take it, in case the caller
+/// blocks. Tokio keeps that task for the worker itself; now it keeps one that does nothing.
 pub(crate) fn pass_on_last_woken() {
     #[cfg(not(task_shuttle))]
     if tokio::task::try_id().is_some()
@@ -23,6 +25,6 @@ pub(crate) fn pass_on_last_woken() {
     }
 }
 
-/// Whether there are threads beside the runtime. Shuttle knows only those that it schedules, so the deadline thread,
-/// which belongs to the process, is off there.
+/// Whether there are threads beside the runtime. Shuttle knows only those that it schedules, so the
+/// deadline thread, which belongs to the process, is off there.
 pub(crate) const HAS_OWN_THREADS: bool = cfg!(not(task_shuttle));

@@ -13,7 +13,7 @@ impl Turn<'_> {
     /// Carries out the part of an action that happens under the lock, and notes down the rest.
     pub(crate) fn apply(&mut self, action: Action, now: Tick) {
         match action {
-            Action::Complete => self.trigger(CauseKind::Completed, Trigger::Plain),
+            Action::Complete => self.trigger(CauseKind::Completed, Trigger::Plain, None),
             Action::StartTimeout => self.start_timeout(now),
             Action::Drain => self.drain(now),
             Action::Stop(phase) => self.stop_phase(phase, now),
@@ -60,7 +60,7 @@ impl Turn<'_> {
         let (origin, name) = (FailureOrigin::Start, self.group.name.to_string());
         let kind = FailureKind::NotReady { blockers };
         self.state.fail(None, Failure { origin, name, id: None, kind, at: now });
-        self.trigger(CauseKind::StartTimeout, Trigger::Failure);
+        self.trigger(CauseKind::StartTimeout, Trigger::Failure, None);
     }
 
     fn drain(&mut self, now: Tick) {
@@ -128,7 +128,7 @@ impl Turn<'_> {
         };
         let entry = Entry::new(Arc::clone(self.group), identity, now);
         self.state.cleanup = Some(Arc::clone(&entry));
-        self.spawn_cleanup(entry, hook);
+        self.effects.cleanups.push((entry, hook));
     }
 
     fn end(&mut self, now: Tick) {
@@ -145,6 +145,6 @@ impl Turn<'_> {
         self.log(Event::Report(report.clone()));
         let _ = self.group.report.set(report);
         self.wake(self.group.ended.raise_quietly(1));
-        self.release_outer(self.group.take_outer());
+        self.effects.outer = self.group.take_outer();
     }
 }

@@ -76,7 +76,7 @@ impl Shared {
         turn.record_end(entry, end);
         let step = turn.state.machine.step();
         turn.state.gates.ended(entry, outcome, step, false);
-        turn.trigger(ended_by(entry, outcome), Trigger::Failure);
+        turn.trigger(ended_by(entry, outcome), Trigger::Failure, None);
         entry.update(|details| details.future_ended = Some(now));
         let events = turn.run();
         entry.release_with(End::Recorded(outcome));
@@ -121,7 +121,7 @@ impl Shared {
         }
         let at = turn.now();
         turn.state.fail(None, Failure { origin: FailureOrigin::Setup, name, id: None, kind, at });
-        turn.trigger(CauseKind::SetupFailed, Trigger::Failure);
+        turn.trigger(CauseKind::SetupFailed, Trigger::Failure, None);
         turn.finish();
     }
 
@@ -162,7 +162,7 @@ impl Turn<'_> {
         // That a stopped task ends is no further trigger. A failure is, once.
         let counts = |trigger: &Trigger| is_first || *trigger == Trigger::Failure && !is_recorded;
         if let Some(trigger) = trigger.filter(counts) {
-            self.trigger(ended_by(entry, outcome), trigger);
+            self.trigger(ended_by(entry, outcome), trigger, None);
         }
     }
 

@@ -24,7 +24,7 @@ impl Shared {
         let mut turn = self.turn();
         let is_over = turn.state.machine.step() == task_core::Step::Ended;
         if !is_over && !turn.state.record.has(&CauseKind::Parent) {
-            turn.trigger(CauseKind::Parent, Trigger::Plain);
+            turn.trigger(CauseKind::Parent, Trigger::Plain, None);
             turn.finish();
         }
     }

@@ -13,7 +13,7 @@ impl Shared {
     pub(crate) fn trigger(self: &Arc<Self>, kind: CauseKind, trigger: Trigger) {
         let mut turn = self.turn();
         if turn.state.machine.step() < Step::Ended {
-            turn.trigger(kind, trigger);
+            turn.trigger(kind, trigger, None);
             turn.finish();
         }
     }
@@ -22,7 +22,7 @@ impl Shared {
     pub(crate) fn escalate(self: &Arc<Self>, level: Escalation, kind: CauseKind) {
         let mut turn = self.turn();
         if turn.state.machine.step() < Step::Ended {
-            turn.trigger(kind, Trigger::Request);
+            turn.trigger(kind, Trigger::Request, None);
             let now = turn.now();
             turn.state.machine.escalate(now, level);
             turn.finish();
@@ -45,7 +45,7 @@ impl Shared {
         if turn.state.record.has(&CauseKind::Parent) {
             turn.state.machine.trigger(now, trigger, limit);
         } else {
-            turn.trigger_within(CauseKind::Parent, trigger, limit);
+            turn.trigger(CauseKind::Parent, trigger, limit);
         }
         if let Some(level) = level {
             turn.state.machine.escalate(now, level);

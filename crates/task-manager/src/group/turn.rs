@@ -9,7 +9,7 @@
 //!
 //! The order of what is done outside stands once, in [`Effects::carry_out`].
 
-use std::{any::Any, cell::Cell, sync::Arc};
+use std::{any::Any, cell::Cell, sync::Arc, time::Duration};
 use task_core::scope::discard;
 
 use task_core::{Outcome, scope::Wakers};
@@ -40,8 +40,8 @@ pub(crate) struct Effects {
     aborts: Vec<Arc<Entry>>,
     /// At most one in practice. A second must not replace the first, which would be dropped under
     /// the lock.
-    cleanups: Vec<(Arc<Entry>, Hook)>,
-    outer: Option<OuterLink>,
+    pub(crate) cleanups: Vec<(Arc<Entry>, Hook)>,
+    pub(crate) outer: Option<OuterLink>,
     garbage: Vec<Garbage>,
     events: Vec<Event>,
     has_new_deadlines: bool,
@@ -82,14 +82,6 @@ impl Turn<'_> {
         self.effects.aborts.push(entry);
     }
 
-    pub(crate) fn spawn_cleanup(&mut self, entry: Arc<Entry>, hook: Hook) {
-        self.effects.cleanups.push((entry, hook));
-    }
-
-    pub(crate) fn release_outer(&mut self, outer: Option<OuterLink>) {
-        self.effects.outer = outer;
-    }
-
     pub(crate) fn log(&mut self, event: Event) {
         self.effects.events.push(event);
     }
@@ -98,18 +90,8 @@ impl Turn<'_> {
         self.state.garbage.push(Box::new(garbage));
     }
 
-    /// Begins the shutdown, or records what would have.
-    pub(crate) fn trigger(&mut self, kind: CauseKind, trigger: Trigger) {
-        self.trigger_within(kind, trigger, None);
-    }
-
-    /// As [`trigger`](Self::trigger), within a limit that the outer group sets.
-    pub(crate) fn trigger_within(
-        &mut self,
-        kind: CauseKind,
-        trigger: Trigger,
-        limit: Option<Tick>,
-    ) {
+    /// Begins the shutdown, or records what would have. `limit` is what an outer group has left.
+    pub(crate) fn trigger(&mut self, kind: CauseKind, trigger: Trigger, limit: Option<Duration>) {
         let now = self.now();
         let is_first = self.state.machine.trigger(now, trigger, limit);
         self.state.record.trigger(kind.clone(), now);

@@ -30,6 +30,9 @@ const AFTER_TIMER: Duration = Duration::from_millis(20);
 /// The least time between two looks at a deadline that stays due.
 const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
+/// How long the thread sleeps if there is no deadline. A clock can represent its end.
+const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 24 * 3_600);
+
 /// A group, as the deadline thread sees it.
 pub(crate) trait Deadlines: Send + Sync {
     /// Does what is due. It runs on the deadline thread, so it must not block, and must not drop
@@ -62,27 +65,8 @@ struct DeadlineThread {
 #[derive(Default)]
 struct List {
     managers: Vec<Watched>,
-    sleep: Sleep,
-}
-
-/// What the thread is doing.
-#[derive(Default)]
-enum Sleep {
-    /// It will look at every deadline before it sleeps.
-    #[default]
-    Awake,
-    Until(Instant),
-    Endless,
-}
-
-impl Sleep {
-    fn is_longer_than(&self, sleep: Duration) -> bool {
-        match self {
-            Self::Awake => false,
-            Self::Until(end) => end.saturating_duration_since(Instant::now()) > sleep,
-            Self::Endless => true,
-        }
-    }
+    /// Until when the thread sleeps. While it is awake, it will look at every deadline anyway.
+    sleeps_until: Option<Instant>,
 }
 
 static THREAD: OnceLock<DeadlineThread> = OnceLock::new();
@@ -124,7 +108,10 @@ pub(crate) fn nudge(alarm: &Alarm) {
     let Some(thread) = THREAD.get() else { return };
     // The lock orders this after the thread's look at the deadlines, or before its sleep.
     let list = thread.lock();
-    if alarm.sleeps(AFTER_TIMER).is_some_and(|sleep| list.sleep.is_longer_than(sleep)) {
+    let sleep = alarm.sleeps(AFTER_TIMER);
+    let left = |until: Instant| until.saturating_duration_since(Instant::now());
+    let is_sooner = |until| sleep.is_some_and(|sleep| sleep < left(until));
+    if list.sleeps_until.is_some_and(is_sooner) {
         drop(list);
         thread.changed.notify_one();
     }
@@ -138,7 +125,7 @@ impl DeadlineThread {
     fn run(&self) {
         let mut list = self.lock();
         loop {
-            let mut shortest = Duration::MAX;
+            let mut shortest = LONGEST_SLEEP;
             let mut due = Vec::new();
             let leaves = |watched: &mut Watched| {
                 let Some(sleep) = watched.alarm.sleeps_or_leaves(AFTER_TIMER) else { return true };
@@ -159,18 +146,10 @@ impl DeadlineThread {
                 list = self.lock();
                 continue;
             }
-            list = match Instant::now().checked_add(shortest) {
-                Some(end) => {
-                    list.sleep = Sleep::Until(end);
-                    let waited = self.changed.wait_timeout(list, shortest);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => {
-                    list.sleep = Sleep::Endless;
-                    self.changed.wait(list).unwrap_or_else(PoisonError::into_inner)
-                }
-            };
-            list.sleep = Sleep::Awake;
+            list.sleeps_until = Some(Instant::now() + shortest);
+            let waited = self.changed.wait_timeout(list, shortest);
+            list = waited.unwrap_or_else(PoisonError::into_inner).0;
+            list.sleeps_until = None;
         }
     }
 }

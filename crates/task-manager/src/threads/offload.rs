@@ -10,7 +10,6 @@
 
 use std::{
     collections::VecDeque,
-    io,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
@@ -68,8 +67,9 @@ impl Pool {
             return Some(job);
         }
         if state.idle <= state.queue.len() && state.threads < self.max_threads {
-            // If this is refused, the job waits for a thread that exists.
-            let _ = self.add_thread(&mut state);
+            let thread = thread::Builder::new().name(self.name.into());
+            // If it is refused, the job waits for a thread that exists.
+            state.threads += usize::from(thread.spawn(|| self.run()).is_ok());
         }
         if state.threads == 0 {
             return Some(job);
@@ -78,12 +78,6 @@ impl Pool {
         drop(state);
         self.arrived.notify_one();
         None
-    }
-
-    fn add_thread(&'static self, state: &mut State) -> io::Result<()> {
-        thread::Builder::new().name(self.name.into()).spawn(|| self.run())?;
-        state.threads += 1;
-        Ok(())
     }
 
     fn run(&self) {
