@@ -47,7 +47,7 @@ pub(crate) use self::{
     log::Event,
     managed::{Managed, UserFuture},
     member::{Identity, Member, Role},
-    names::names,
+    names::Names,
     nesting::{Nesting, OuterLink, add_living_names},
     record::{MAX_ENTRIES, Record},
     settings::Settings,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use task_core::{Phase, Step, scope::Stage};
 
-use super::{Entry, Event, Identity, Role, Turn, names};
+use super::{Entry, Event, Identity, Names, Role, Turn};
 use crate::lifecycle::{Action, Tick, Trigger};
 use crate::report::{CauseKind, Failure, FailureKind, FailureOrigin, StepTimes};
 use crate::threads::CallerRuntime;
@@ -19,8 +19,7 @@ impl Turn<'_> {
             Action::Stop(phase) => self.stop_phase(phase, now),
             Action::Abort(phase) => {
                 let entries: Vec<_> = self.state.in_phase(phase).cloned().collect();
-                let (names, more) = names(entries.iter().map(|entry| &***entry));
-                self.log(Event::Aborting { names, more });
+                self.log(Event::Aborting(Names::of(entries.iter().map(|entry| &***entry))));
                 entries.into_iter().for_each(|entry| self.abort(entry));
             }
             Action::Abandon(phase) => {
@@ -43,11 +42,10 @@ impl Turn<'_> {
                 let is_asked = |entry: &&Arc<Entry>| {
                     entry.stop_asked().is_some() || entry.role == Role::Cleanup
                 };
-                let (names, more) =
-                    names(self.state.living().filter(is_asked).map(|entry| &***entry));
+                let names = Names::of(self.state.living().filter(is_asked).map(|entry| &***entry));
                 let end = self.state.machine.plan().and_then(|plan| plan.end);
                 let left = end.map(|end| end.saturating_sub(now));
-                self.log(Event::Waiting { names, more, left });
+                self.log(Event::Waiting(names, left));
             }
             Action::End => self.end(now),
         }
@@ -91,8 +89,7 @@ impl Turn<'_> {
             self.state.abandon(entry, now);
             self.wake(entry.stage.advance_quietly(Stage::Ended));
         }
-        let (names, more) = names(entries.iter().map(|entry| &***entry));
-        self.log(Event::Abandoned { names, more });
+        self.log(Event::Abandoned(Names::of(entries.iter().map(|entry| &***entry))));
     }
 
     fn begin_cleaning_up(&mut self, now: Tick) {

@@ -31,7 +31,7 @@ impl Shared {
         }
         if !outcome.is_clean() || Event::logs_clean_tasks() {
             let ran = turn.now().saturating_sub(entry.began);
-            turn.log(Event::Ended { subject: entry.subject(), outcome, detail, ran });
+            turn.log(Event::Ended(entry.subject(), outcome, detail, ran));
         }
         turn.settle(entry, outcome);
         match entry.role {
@@ -72,7 +72,7 @@ impl Shared {
             return entry.release_with(end);
         }
         let ran = now.saturating_sub(entry.began);
-        turn.log(Event::Ended { subject: entry.subject(), outcome, detail, ran });
+        turn.log(Event::Ended(entry.subject(), outcome, detail, ran));
         turn.record_end(entry, end);
         let step = turn.state.machine.step();
         turn.state.gates.ended(entry, outcome, step, false);
@@ -88,8 +88,8 @@ impl Shared {
     pub(crate) fn failure_survived(self: &Arc<Self>, entry: &Entry, error: anyhow::Error) {
         let error = Arc::new(error);
         self.record_failure(entry, FailureKind::Survived(Arc::clone(&error)));
-        Event::Survived { subject: entry.subject(), error: guarded_text(|| format!("{error:#}")) }
-            .log(&self.name);
+        let text = guarded_text(|| format!("{error:#}"));
+        Event::Survived(entry.subject(), text).log(&self.name);
     }
 
     /// Records a panic beside another failure of the same task.
@@ -117,7 +117,7 @@ impl Shared {
         if turn.state.machine.step() == Step::Ended {
             drop(turn);
             discard(kind);
-            return Event::LateSetup { error: text }.log(&self.name);
+            return Event::LateSetup(text).log(&self.name);
         }
         let at = turn.now();
         turn.state.fail(None, Failure { origin: FailureOrigin::Setup, name, id: None, kind, at });
@@ -181,7 +181,7 @@ impl Turn<'_> {
         } else if !matches!(end, End::Aborted) {
             self.record_end(entry, end);
         }
-        self.log(Event::Late { subject: entry.subject(), outcome, detail });
+        self.log(Event::Late(entry.subject(), outcome, detail));
         self.release();
     }
 

@@ -6,23 +6,23 @@
 use std::{borrow::Cow, time::Duration};
 use task_core::scope::catch;
 
-use task_core::{Outcome, Step, TaskId};
+use task_core::{Outcome, Step};
 use tracing::{debug, error, info, level_filters::LevelFilter, warn};
 
-use super::{Member, Role, Shared};
+use super::{Member, Names, Role, Shared};
 use crate::report::{CauseKind, Report};
 use crate::rt;
 
 /// The task or cleanup that an event is about.
 pub(crate) struct Subject {
     name: Cow<'static, str>,
-    id: TaskId,
+    id: u64,
     role: Role,
 }
 
 impl Member {
     pub(crate) fn subject(&self) -> Subject {
-        Subject { name: self.name.clone(), id: self.id, role: self.role }
+        Subject { name: self.name.clone(), id: self.id.number(), role: self.role }
     }
 }
 
@@ -32,41 +32,19 @@ pub(crate) enum Event {
     Ready(Subject, bool),
     /// One task alone was asked to stop.
     StopAsked(Subject),
-    Ended {
-        subject: Subject,
-        outcome: Outcome,
-        detail: Option<String>,
-        ran: Duration,
-    },
+    /// With the error, and how long it ran.
+    Ended(Subject, Outcome, Option<String>, Duration),
     /// An abandoned task ended.
-    Late {
-        subject: Subject,
-        outcome: Outcome,
-        detail: Option<String>,
-    },
+    Late(Subject, Outcome, Option<String>),
     /// The setup failed when the report was made already.
-    LateSetup {
-        error: String,
-    },
-    Survived {
-        subject: Subject,
-        error: String,
-    },
+    LateSetup(String),
+    Survived(Subject, String),
     Triggered(CauseKind),
     Step(Step),
-    Aborting {
-        names: Vec<String>,
-        more: usize,
-    },
-    Abandoned {
-        names: Vec<String>,
-        more: usize,
-    },
-    Waiting {
-        names: Vec<String>,
-        more: usize,
-        left: Option<Duration>,
-    },
+    Aborting(Names),
+    Abandoned(Names),
+    /// With the time until the end of the shutdown.
+    Waiting(Names, Option<Duration>),
     Report(Report),
 }
 
@@ -89,21 +67,18 @@ impl Event {
 
     fn write(self, manager: &str) {
         match self {
-            Self::Started(subject) => {
-                debug!(target: "task", manager, task = &*subject.name, id = subject.id.number(), "task started");
+            Self::Started(Subject { name: task, id, .. }) => {
+                debug!(target: "task", manager, task = &*task, id, "task started");
             }
-            Self::Ready(subject, ready) => {
-                let (task, id) = (&*subject.name, subject.id.number());
-                debug!(target: "task", manager, task, id, ready, "task readiness changed");
+            Self::Ready(Subject { name: task, id, .. }, ready) => {
+                debug!(target: "task", manager, task = &*task, id, ready, "task readiness changed");
             }
-            Self::StopAsked(subject) => {
-                debug!(target: "task", manager, task = &*subject.name, id = subject.id.number(), "task asked to stop");
+            Self::StopAsked(Subject { name: task, id, .. }) => {
+                debug!(target: "task", manager, task = &*task, id, "task asked to stop");
             }
-            Self::Ended { subject, outcome, detail, ran } => {
-                let (task, id) = (&*subject.name, subject.id.number());
-                let ran = ran.as_secs_f64();
-                let outcome = outcome.as_str();
-                match (subject.role, detail) {
+            Self::Ended(Subject { name, id, role }, outcome, error, ran) => {
+                let (task, outcome, ran) = (&*name, outcome.as_str(), ran.as_secs_f64());
+                match (role, error) {
                     (Role::Task(_), Some(error)) => {
                         error!(target: "task", manager, task, id, outcome, ran, error, "task failed");
                     }
@@ -118,35 +93,29 @@ impl Event {
                     }
                 }
             }
-            Self::Late { subject, outcome, detail } => {
-                let (task, id) = (&*subject.name, subject.id.number());
-                let (outcome, error) = (outcome.as_str(), detail);
+            Self::Late(Subject { name, id, .. }, outcome, error) => {
+                let (task, outcome) = (&*name, outcome.as_str());
                 warn!(target: "task", manager, task, id, outcome, error, "abandoned task ended after all");
             }
-            Self::LateSetup { error } => {
+            Self::LateSetup(error) => {
                 error!(target: "task", manager, error, "setup failed after the end");
             }
-            Self::Survived { subject, error } => {
-                error!(target: "task", manager, task = &*subject.name, id = subject.id.number(), error, "task failed and went on");
+            Self::Survived(Subject { name: task, id, .. }, error) => {
+                error!(target: "task", manager, task = &*task, id, error, "task failed and went on");
             }
             Self::Triggered(cause) => {
-                let cause = cause.to_string();
-                info!(target: "task", manager, cause, "shutdown begins");
+                info!(target: "task", manager, cause = cause.to_string(), "shutdown begins");
             }
             Self::Step(step) => {
-                let step = step.as_str();
-                debug!(target: "task", manager, step, "shutdown goes on");
+                debug!(target: "task", manager, step = step.as_str(), "shutdown goes on");
             }
-            Self::Aborting { names, more } => {
-                let tasks = names.join(", ");
+            Self::Aborting(Names { tasks, more }) => {
                 warn!(target: "task", manager, tasks, more, "deadline passed, aborting");
             }
-            Self::Abandoned { names, more } => {
-                let tasks = names.join(", ");
+            Self::Abandoned(Names { tasks, more }) => {
                 error!(target: "task", manager, tasks, more, "still alive after the abort, abandoned");
             }
-            Self::Waiting { names, more, left } => {
-                let tasks = names.join(", ");
+            Self::Waiting(Names { tasks, more }, left) => {
                 let left = left.map_or(f64::INFINITY, |left| left.as_secs_f64());
                 warn!(target: "task", manager, tasks, more, left, "still waiting");
             }

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    ops::Deref,
     sync::{Arc, OnceLock, PoisonError, Weak},
     time::Duration,
 };
@@ -57,15 +58,7 @@ impl Role {
 }
 
 pub(crate) struct Member {
-    pub(crate) id: TaskId,
-    /// Its key in the slab of living tasks.
-    pub(crate) key: usize,
-    pub(crate) name: Cow<'static, str>,
-    pub(crate) phase: Phase,
-    pub(crate) role: Role,
-    pub(crate) gates_readiness: bool,
-    /// Where its future is polled.
-    pub(crate) runtime: CallerRuntime,
+    identity: Identity,
     pub(crate) began: Tick,
     pub(crate) stage: StageCell,
     flags: AtomicU8,
@@ -97,28 +90,31 @@ pub(crate) struct Details {
     pub(crate) nested: Vec<Weak<Shared>>,
 }
 
-/// The properties of a new member.
+/// What is fixed when a member is admitted.
 pub(crate) struct Identity {
     pub(crate) id: TaskId,
+    /// Its key in the slab of living tasks.
     pub(crate) key: usize,
     pub(crate) name: Cow<'static, str>,
     pub(crate) phase: Phase,
     pub(crate) role: Role,
     pub(crate) gates_readiness: bool,
+    /// Where its future is polled.
     pub(crate) runtime: CallerRuntime,
+}
+
+impl Deref for Member {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.identity
+    }
 }
 
 impl Member {
     pub(crate) fn new(identity: Identity, began: Tick) -> Self {
-        let Identity { id, key, name, phase, role, gates_readiness, runtime } = identity;
         Self {
-            id,
-            key,
-            name,
-            phase,
-            role,
-            gates_readiness,
-            runtime,
+            identity,
             began,
             stage: StageCell::new(),
             flags: AtomicU8::new(0),

@@ -6,17 +6,25 @@ use crate::report::Repeated;
 /// The most names in a line.
 const MAX_NAMES: usize = 20;
 
-/// Returns the first names, with what each is doing, and how many more there are.
-pub(crate) fn names<'a>(mut entries: impl Iterator<Item = &'a Member>) -> (Vec<String>, usize) {
-    let shown: Vec<_> = entries.by_ref().take(MAX_NAMES).collect();
-    let mut repeated = Repeated::default();
-    repeated.add(shown.iter().map(|entry| &*entry.name));
-    let names = shown.iter().map(|entry| {
-        let name = repeated.label(&entry.name, Some(entry.id));
-        match entry.status() {
-            Some(status) => format!("{name} ({status})"),
-            None => name,
-        }
-    });
-    (names.collect(), entries.count())
+/// The first names of a list, and how many more there are.
+pub(crate) struct Names {
+    pub(crate) tasks: String,
+    pub(crate) more: usize,
+}
+
+impl Names {
+    /// Takes the names, each with the status of the task.
+    pub(crate) fn of<'a>(mut members: impl Iterator<Item = &'a Member>) -> Self {
+        let shown: Vec<_> = members.by_ref().take(MAX_NAMES).collect();
+        let mut repeated = Repeated::default();
+        repeated.add(shown.iter().map(|member| &*member.name));
+        let names = shown.iter().map(|member| {
+            let name = repeated.label(&member.name, Some(member.id));
+            match member.status() {
+                Some(status) => format!("{name} ({status})"),
+                None => name,
+            }
+        });
+        Self { tasks: names.collect::<Vec<_>>().join(", "), more: members.count() }
+    }
 }

@@ -85,40 +85,34 @@ impl Contents {
         let tasks: Vec<_> = slowest.iter().map(|(_, task)| self.task_row(task)).collect();
         let cleanups = self.cleanups.iter().take(MOST_LINES);
         let cleanups: Vec<_> = cleanups.map(|cleanup| self.cleanup_row(cleanup)).collect();
-        let widths = tasks.iter().chain(&cleanups).map(|row| row.label.chars().count());
+        let widths = tasks.iter().chain(&cleanups).map(|(label, _)| label.chars().count());
         let width = widths.max().unwrap_or(0).min(WIDEST_NAME);
-        for row in &tasks {
-            row.write(f, width)?;
+        for (label, rest) in &tasks {
+            write!(f, "\n  {label:width$} {rest}")?;
         }
         write_omitted(f, beyond(&self.tasks) + self.omitted_tasks, "tasks")?;
-        for row in &cleanups {
-            row.write(f, width)?;
+        for (label, rest) in &cleanups {
+            write!(f, "\n  {label:width$} {rest}")?;
         }
         write_omitted(f, beyond(&self.cleanups) + self.omitted_cleanups, "cleanups")
     }
 
-    fn task_row(&self, task: &TaskReport) -> Row {
+    fn task_row(&self, task: &TaskReport) -> (String, String) {
+        let took =
+            task.stop_took.map_or_else(|| String::from("-"), |took| Seconds(took).to_string());
         let began = task.ended_at.saturating_sub(task.stop_took.unwrap_or_default());
+        let bar = self.bar(began, task.ended_at);
         let status = task.status.as_ref().filter(|_| !task.outcome.is_clean());
-        Row {
-            label: self.repeated.label(&task.name, Some(task.id)),
-            bar: self.bar(began, task.ended_at),
-            outcome: task.outcome.as_str(),
-            took: task
-                .stop_took
-                .map_or_else(|| String::from("-"), |took| Seconds(took).to_string()),
-            note: status.map_or_else(String::new, |status| format!("  ({status})")),
-        }
+        let status = status.map_or_else(String::new, |status| format!("  ({status})"));
+        let label = self.repeated.label(&task.name, Some(task.id));
+        (label, format!("|{bar}| {:9} {took:>8}{status}", task.outcome.as_str()))
     }
 
-    fn cleanup_row(&self, cleanup: &CleanupReport) -> Row {
-        Row {
-            label: cleanup.name.to_string(),
-            bar: self.bar(cleanup.began_at, cleanup.began_at.saturating_add(cleanup.took)),
-            outcome: cleanup.outcome.map_or("not run", |outcome| outcome.as_str()),
-            took: Seconds(cleanup.took).to_string(),
-            note: String::from("  cleanup"),
-        }
+    fn cleanup_row(&self, cleanup: &CleanupReport) -> (String, String) {
+        let outcome = cleanup.outcome.map_or("not run", |outcome| outcome.as_str());
+        let bar = self.bar(cleanup.began_at, cleanup.began_at.saturating_add(cleanup.took));
+        let took = Seconds(cleanup.took).to_string();
+        (cleanup.name.to_string(), format!("|{bar}| {outcome:9} {took:>8}  cleanup"))
     }
 
     /// Draws a length of time on the scale of the whole shutdown.
@@ -138,22 +132,6 @@ impl Contents {
     /// Returns how long the shutdown took.
     fn took(&self) -> Duration {
         self.steps.ended.saturating_sub(self.steps.triggered)
-    }
-}
-
-/// One line of the timeline.
-struct Row {
-    label: String,
-    bar: String,
-    outcome: &'static str,
-    took: String,
-    note: String,
-}
-
-impl Row {
-    fn write(&self, f: &mut fmt::Formatter<'_>, width: usize) -> fmt::Result {
-        let Self { label, bar, outcome, took, note } = self;
-        write!(f, "\n  {label:width$} |{bar}| {outcome:9} {took:>8}{note}")
     }
 }
 

@@ -25,8 +25,6 @@ pub(crate) struct Alarm {
     times: Mutex<Times>,
     /// Bumped when the timer has to look at `times` again.
     pub(crate) changed: Level,
-    /// Whether the change moved a deadline forward. The timer finds a later one when it wakes.
-    is_urgent: AtomicBool,
     has_timer: AtomicBool,
     /// Whether the deadline thread has this manager on its list.
     is_watched: AtomicBool,
@@ -50,11 +48,7 @@ impl Alarm {
     /// Sets the next deadlines. Called under the manager's lock, so that older deadlines never
     /// overwrite newer ones.
     pub(crate) fn set(&self, times: Times) {
-        let before = std::mem::replace(&mut *self.times(), times);
-        let is_sooner = times.next.is_some_and(|next| before.next.is_none_or(|old| next < old));
-        if is_sooner || times.is_over {
-            self.is_urgent.store(true, Ordering::SeqCst);
-        }
+        *self.times() = times;
     }
 
     /// Makes changed deadlines known to the timer and the deadline thread. Called without the
@@ -64,9 +58,7 @@ impl Alarm {
         let starts_timer = has_deadline
             && self.clock.get().is_some()
             && !self.has_timer.swap(true, Ordering::SeqCst);
-        if self.is_urgent.swap(false, Ordering::SeqCst) {
-            self.changed.bump();
-        }
+        self.changed.bump();
         // A shutdown may end in the very step that begins it, and leave a hard exit alone.
         let is_to_watch = has_deadline || self.hard_exit_at().is_some();
         if is_to_watch && self.clock.get().is_some() {
