@@ -41,7 +41,7 @@ impl Default for Settings {
             total: Timeout::After(Duration::from_secs(25)),
             drain: Duration::ZERO,
             cleanup: Duration::from_secs(5),
-            short_cleanup: Duration::from_secs(1),
+            escalated_cleanup: Duration::from_secs(1),
         };
         Self {
             name: Cow::Borrowed("manager"),
@@ -94,7 +94,7 @@ impl ManagerBuilder {
     /// Sets how long all cleanups together may take once the shutdown was
     /// [told to hurry](task_core::Escalation::Abort). Default: 1 s.
     pub fn escalated_cleanup_timeout(mut self, budget: Duration) -> Self {
-        self.0.budgets.short_cleanup = budget;
+        self.0.budgets.escalated_cleanup = budget;
         self
     }
 
@@ -148,13 +148,13 @@ impl ManagerBuilder {
     /// If the drain delay and the cleanup budget leave less than 100 ms of the total for stopping tasks, or if the total,
     /// the drain delay, the cleanup budget, the short cleanup budget or the start timeout is over 100 years.
     pub fn build(self) -> Result<Manager, BuildError> {
-        let Budgets { total, drain, cleanup, short_cleanup } = self.0.budgets;
+        let Budgets { total, drain, cleanup, escalated_cleanup } = self.0.budgets;
         let longest = Duration::from_secs(100 * 365 * 24 * 3_600);
         for (name, value, can_be_never) in [
             ("total", total.limit(), true),
             ("drain delay", Some(drain), false),
             ("cleanup budget", Some(cleanup), false),
-            ("short cleanup budget", Some(short_cleanup), false),
+            ("short cleanup budget", Some(escalated_cleanup), false),
             ("start timeout", self.0.start, true),
         ] {
             if value.is_some_and(|value| value > longest) {

@@ -63,7 +63,7 @@ impl Shared {
         let (handle, whereabouts) = clock.current_handle();
         let mut state = self.lock();
         let now = self.now_from(whereabouts);
-        if !state.machine.admit(phase, now) {
+        if !state.machine.admit(phase) {
             return Err((name, state.refusal()));
         }
         state.totals.started += 1;
