@@ -21,8 +21,8 @@
 //! | CleaningUp | no | outer group's: a limit | shortens the cleanups | of each cleanup: `Clean`, `AbortCleanup`, `AbandonCleanup`, or `SkipCleanup`; then `End` |
 //! | Ended | no | – | – | – |
 //!
-//! Aborting and abandoning are for what does not end by itself. `Remind` comes every five seconds in
-//! between. `Drain` and `Stop` follow each other at once where there is nothing to drain for.
+//! What ends by itself is neither aborted nor abandoned. `Remind` comes every five seconds in
+//! between. `Stop` follows `Drain` at once where there is nothing to drain for.
 //!
 //! The rest are questions. [`deadline`](Machine::deadline): until when may a phase take?
 //! [`next_due`](Machine::next_due): when must `advance` be called again, if nothing happens?
