@@ -188,6 +188,43 @@ fn phases_that_first_appear_at_the_last_moment_do_not_exceed_the_total() {
     live(budgets, false, None, events);
 }
 
+#[test]
+fn the_limit_of_an_outer_stop_reaches_a_cleanup_that_runs() {
+    let second = Duration::from_secs(1);
+    let budgets = Budgets {
+        total: Timeout::After(20 * second),
+        drain: Duration::ZERO,
+        cleanup: 10 * second,
+        escalated_cleanup: second,
+    };
+    let events = vec![
+        Event::AddCleanup,
+        Event::AddCleanup,
+        Event::Trigger(Trigger::Request, None),
+        Event::Pass(second),
+        Event::Trigger(Trigger::OuterStop, Some(second)),
+    ];
+    live(budgets, false, None, events);
+}
+
+#[test]
+fn the_limit_of_the_outer_drain_ends_a_longer_drain_in_time() {
+    let second = Duration::from_secs(1);
+    let budgets = Budgets {
+        total: Timeout::After(30 * second),
+        drain: 20 * second,
+        cleanup: second,
+        escalated_cleanup: second,
+    };
+    let events = vec![
+        Event::Admit(Phase::WORK, Kind::Critical),
+        Event::Trigger(Trigger::Request, None),
+        Event::Pass(second),
+        Event::Trigger(Trigger::OuterDrain, Some(4 * second)),
+    ];
+    live(budgets, false, None, events);
+}
+
 /// Calls `visit` with every order of what is behind `fixed`.
 fn permute(events: &mut [Event], fixed: usize, visit: &mut impl FnMut(&[Event])) {
     if fixed == events.len() {

@@ -48,6 +48,8 @@ pub(super) struct Model {
 #[derive(Debug)]
 struct Shutdown {
     end: Option<Tick>,
+    /// Until when the group drains if it has work, and the outer group does not say.
+    drain_end: Tick,
     /// Drains for as long as the outer group does, which has not stopped it yet.
     with_outer: bool,
     /// A limit came when it was under way.
@@ -178,9 +180,15 @@ impl Model {
             let total = own.into_iter().chain(limit).min().filter(|_| !with_outer);
             // Most of a limit that the builder could not check is kept for the tasks.
             let lent = total.filter(|total| own.is_none_or(|own| *total < own));
-            let cleanup = lent.map(|total| total / 4).into_iter().chain([self.budgets.cleanup]);
+            let most = |budget: Duration| lent.map_or(budget, |total| budget.min(total / 4));
+            let drain = match trigger {
+                Trigger::Request | Trigger::OuterDrain => self.budgets.drain,
+                Trigger::Failure if self.has_alive(Phase::INGRESS) => self.budgets.drain,
+                Trigger::Failure | Trigger::Plain | Trigger::OuterStop => Duration::ZERO,
+            };
             self.shutdown = Some(Shutdown {
-                cleanup: cleanup.min().unwrap_or_default(),
+                cleanup: most(self.budgets.cleanup),
+                drain_end: self.now + most(drain),
                 end: total.map(|total| self.now + total),
                 with_outer,
                 tightened: false,
@@ -190,7 +198,9 @@ impl Model {
                 phases_since_escalation: BTreeSet::new(),
             });
         } else if trigger == Trigger::OuterStop || with_outer && !self.drains_with_outer() {
-            self.begin_own();
+            if trigger == Trigger::OuterStop {
+                self.end_drain();
+            }
             if let Some(limit) = limit {
                 self.tighten(limit);
             }
@@ -198,11 +208,11 @@ impl Model {
     }
 
     /// The total of a group that drained with the outer one is counted from now on.
-    fn begin_own(&mut self) {
+    fn end_drain(&mut self) {
         let planned = self.living_phases();
-        if let Some(shutdown) = &mut self.shutdown
-            && std::mem::take(&mut shutdown.with_outer)
-        {
+        let Some(shutdown) = &mut self.shutdown else { return };
+        shutdown.drain_end = shutdown.drain_end.min(self.now);
+        if std::mem::take(&mut shutdown.with_outer) {
             shutdown.end = self.budgets.total.limit().map(|total| self.now + total);
             shutdown.planned = planned;
         }
@@ -216,6 +226,7 @@ impl Model {
         {
             shutdown.end = Some(end);
             shutdown.tightened = true;
+            shutdown.drain_end = shutdown.drain_end.min(self.now + limit / 4);
             if !is_cleaning {
                 shutdown.cleanup = shutdown.cleanup.min(limit / 4);
             }
@@ -225,7 +236,7 @@ impl Model {
     fn escalate(&mut self, level: Escalation) {
         self.trigger(Trigger::Request, None);
         self.machine.escalate(self.now, level);
-        self.begin_own();
+        self.end_drain();
         let phases = self.living_phases();
         if let Some(shutdown) = &mut self.shutdown
             && level == Escalation::Abort
@@ -259,6 +270,8 @@ impl Model {
         if self.drains_with_outer() {
             let is_draining = self.step == Step::Draining;
             assert_ne!(is_draining, self.alive.is_empty(), "while a task is alive: {self:?}");
+        } else if self.step == Step::Draining {
+            assert!(!self.is_drained(), "drains for nothing: {self:?}");
         }
         // Also of phases without tasks: a task of them may be admitted later.
         for (phase, deadline) in self.deadlines_shown() {
@@ -280,6 +293,12 @@ impl Model {
 
     fn is_complete(&self) -> bool {
         self.alive.iter().all(|(phase, _)| self.had_work && *phase >= Phase::SUPPORT)
+    }
+
+    /// Whether a drain of the group's own is over, or only support is left.
+    pub(super) fn is_drained(&self) -> bool {
+        let is_over = self.shutdown.as_ref().is_some_and(|shutdown| shutdown.drain_end <= self.now);
+        is_over || self.alive.iter().all(|(phase, _)| *phase >= Phase::SUPPORT)
     }
 
     fn has_alive(&self, phase: Phase) -> bool {

@@ -29,6 +29,8 @@ impl Model {
                     self.shutdown.as_ref().is_some_and(|shutdown| shutdown.drained),
                     "{self:?}"
                 );
+                assert!(!self.drains_with_outer(), "before the outer stop: {self:?}");
+                assert!(!self.stopped.is_empty() || self.is_drained(), "too early: {self:?}");
                 let lowest = self.alive.iter().map(|(phase, _)| *phase).min();
                 assert_eq!(lowest, Some(phase), "the lowest phase that has tasks");
                 assert!(self.stopped.last().is_none_or(|last| *last < phase), "{self:?}");
