@@ -109,8 +109,9 @@ impl Plan {
     /// Returns when the tasks of a phase are aborted.
     ///
     /// A phase that is not planned, since it first appeared during the shutdown, takes the deadline
-    /// of the next planned phase: it is stopped before that one, so it cannot have more time, and
-    /// the phases before it keep theirs.
+    /// of the next planned phase, or the last one. It is stopped before that phase, so it cannot
+    /// have more time, and the phases before it keep theirs. No time is reserved for it: if its
+    /// tasks are aborted at that deadline, those of the next phase are aborted at once, too.
     pub(crate) fn deadline(&self, phase: Phase) -> Option<Tick> {
         let next = self.deadlines.partition_point(|(planned, _)| *planned < phase);
         self.deadlines.get(next).map(|(_, deadline)| *deadline).or(self.last_deadline)

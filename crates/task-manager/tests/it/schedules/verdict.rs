@@ -50,10 +50,11 @@ fn check_tasks(books: &Books, report: &Report) {
         let Known { name, phase, is_late, behaviour, handle, traces } = task;
         let outcome = handle.outcome().unwrap_or_else(|| panic!("`{name}` has no outcome"));
         let is_allowed = allowed(*behaviour).contains(&outcome);
-        // The time of its phase may be used up when its turn comes, if it was admitted during the
-        // shutdown, or behind a phase that first appeared then and took the time up to the deadline.
+        // Its time may be used up when the turn of its phase comes, down to the time to be dropped,
+        // if it was admitted during the shutdown, or is behind a phase that first appeared then.
         let is_behind_late = || tasks.iter().any(|other| other.is_late && other.phase < *phase);
-        let is_cut_short = outcome == Outcome::Aborted && (*is_late || is_behind_late());
+        let is_cut_short = matches!(outcome, Outcome::Aborted | Outcome::Abandoned)
+            && (*is_late || is_behind_late());
         assert!(is_allowed || is_cut_short, "{behaviour:?} was {outcome}: {report}");
         assert_eq!(traces.polls.load(Ordering::SeqCst), 1, "`{name}` was admitted: {report}");
         let is_gone = traces.drops.load(Ordering::SeqCst) == 1;
