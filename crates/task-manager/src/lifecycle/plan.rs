@@ -12,8 +12,8 @@
 //! Invariant 3: deadlines are fixed at the trigger and then only move earlier. Three things move
 //! them: [`Plan::tighten`], [`Plan::escalate`] and, once the shutdown was escalated,
 //! [`Plan::stop`]; each takes the minimum of the old deadline and the new one. The admission of a
-//! task moves none: a phase that is not planned takes the deadline of its successor (see
-//! [`Plan::deadline`]). A shutdown that has no end at its trigger gets its deadlines with the first
+//! task moves none: a phase that is not planned has no time of its own (see [`Plan::deadline`]).
+//! A shutdown that has no end at its trigger gets its deadlines with the first
 //! limit, for the phases that are alive at that time.
 
 use std::time::Duration;
@@ -53,8 +53,8 @@ pub(crate) struct Plan {
     pub(crate) cleanup: Duration,
     /// The time for aborted tasks to be dropped.
     pub(crate) join: Duration,
-    /// The deadlines of the planned phases, in ascending order. Empty without a limit.
-    deadlines: Vec<(Phase, Tick)>,
+    /// In ascending order of the phases. Empty without a limit.
+    planned: Vec<Planned>,
     /// The deadline of the last phase, and of any phase behind it.
     last_deadline: Option<Tick>,
     /// The phase that was stopped last, and when.
@@ -62,6 +62,15 @@ pub(crate) struct Plan {
     /// Whether the group drains until the outer group stops it, and has no deadlines before.
     pub(crate) drains_with_outer: bool,
     is_escalated: bool,
+}
+
+/// A phase that had tasks when the deadlines were laid out.
+#[derive(Debug)]
+struct Planned {
+    phase: Phase,
+    deadline: Tick,
+    /// When the time begins that is reserved for it.
+    reserved_from: Tick,
 }
 
 impl Plan {
@@ -98,7 +107,7 @@ impl Plan {
             end: None,
             cleanup: budgets.cleanup,
             join: LONGEST_JOIN,
-            deadlines: Vec::new(),
+            planned: Vec::new(),
             last_deadline: None,
             stopped: None,
             drains_with_outer: false,
@@ -108,13 +117,16 @@ impl Plan {
 
     /// Returns when the tasks of a phase are aborted.
     ///
-    /// A phase that is not planned, since it first appeared during the shutdown, takes the deadline
-    /// of the next planned phase, or the last one. It is stopped before that phase, so it cannot
-    /// have more time, and the phases before it keep theirs. No time is reserved for it: if its
-    /// tasks are aborted at that deadline, those of the next phase are aborted at once, too.
+    /// A phase that is not planned, since it first appeared during the shutdown, has no time
+    /// reserved for it: it may take what the phases before it leave over, until the time begins
+    /// that is reserved for the next planned one. So a task that is admitted late and does not end
+    /// by itself takes no time from those that had their deadlines before.
     pub(crate) fn deadline(&self, phase: Phase) -> Option<Tick> {
-        let next = self.deadlines.partition_point(|(planned, _)| *planned < phase);
-        self.deadlines.get(next).map(|(_, deadline)| *deadline).or(self.last_deadline)
+        match self.planned.get(self.planned.partition_point(|planned| planned.phase < phase)) {
+            Some(planned) if planned.phase == phase => Some(planned.deadline),
+            Some(next) => Some(next.reserved_from),
+            None => self.last_deadline,
+        }
     }
 
     /// Returns the phase that was stopped last.
@@ -176,9 +188,11 @@ impl Plan {
     /// Moves the deadline of a phase to `latest` if it is later, and makes the phase a planned one.
     fn limit(&mut self, phase: Phase, latest: Tick) {
         let deadline = earlier(self.deadline(phase), latest);
-        match self.deadlines.binary_search_by_key(&phase, |(planned, _)| *planned) {
-            Ok(place) => self.deadlines[place].1 = deadline,
-            Err(place) => self.deadlines.insert(place, (phase, deadline)),
+        match self.planned.binary_search_by_key(&phase, |planned| planned.phase) {
+            Ok(place) => self.planned[place].deadline = deadline,
+            Err(place) => {
+                self.planned.insert(place, Planned { phase, deadline, reserved_from: deadline });
+            }
         }
     }
 
@@ -196,7 +210,7 @@ impl Plan {
         self.end = Some(end);
         let stop_begin = now.max(self.drain_end);
         let stop_end = end.saturating_sub(self.cleanup);
-        let count = u32::try_from(self.deadlines.len()).unwrap_or(u32::MAX).max(1);
+        let count = u32::try_from(self.planned.len()).unwrap_or(u32::MAX).max(1);
         // At most half of the time is reserved, however many phases there are. Half of a slice goes
         // to the join, so that a phase that is abandoned leaves the next one the other half.
         let slice = LONGEST_SLICE.min(stop_end.saturating_sub(stop_begin) / (2 * count));
@@ -206,9 +220,10 @@ impl Plan {
         // A last deadline that was earlier before leaves less than that: an equal part to each.
         let slice = slice.min(last_deadline.saturating_sub(stop_begin) / count);
         let mut latest = last_deadline;
-        for (_, deadline) in self.deadlines.iter_mut().rev() {
-            *deadline = latest.min(*deadline);
+        for planned in self.planned.iter_mut().rev() {
+            planned.deadline = planned.deadline.min(latest);
             latest = latest.saturating_sub(slice);
+            planned.reserved_from = planned.reserved_from.min(latest);
         }
     }
 }

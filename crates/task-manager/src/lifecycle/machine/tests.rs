@@ -189,6 +189,26 @@ fn phases_that_first_appear_at_the_last_moment_do_not_exceed_the_total() {
 }
 
 #[test]
+fn a_phase_that_first_appears_late_and_is_aborted_leaves_the_next_one_its_time() {
+    let budgets = Budgets {
+        total: Timeout::After(Duration::from_secs(4)),
+        drain: Duration::ZERO,
+        cleanup: Duration::ZERO,
+        escalated_cleanup: Duration::ZERO,
+    };
+    let events = vec![
+        Event::Admit(Phase::WORK, Kind::Critical),
+        Event::Admit(Phase::SUPPORT, Kind::Critical),
+        Event::Trigger(Trigger::Request, None),
+        Event::Admit(Phase::new(150), Kind::Critical),
+        Event::End(0, Outcome::Completed),
+        Event::PassToDue,
+        Event::End(0, Outcome::Aborted),
+    ];
+    live(budgets, false, None, events);
+}
+
+#[test]
 fn the_limit_of_an_outer_stop_reaches_a_cleanup_that_runs() {
     let second = Duration::from_secs(1);
     let budgets = Budgets {

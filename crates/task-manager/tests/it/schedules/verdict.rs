@@ -51,8 +51,13 @@ fn check_tasks(books: &Books, report: &Report) {
         let outcome = handle.outcome().unwrap_or_else(|| panic!("`{name}` has no outcome"));
         let is_allowed = allowed(*behaviour).contains(&outcome);
         // Its time may be used up when the turn of its phase comes, down to the time to be dropped,
-        // if it was admitted during the shutdown, or is behind a phase that first appeared then.
-        let is_behind_late = || tasks.iter().any(|other| other.is_late && other.phase < *phase);
+        // if it was admitted during the shutdown, or waited for the drop of one that was.
+        let is_behind_late = || {
+            tasks.iter().any(|other| {
+                let is_before = other.is_late && other.phase < *phase;
+                is_before && other.handle.outcome() == Some(Outcome::Abandoned)
+            })
+        };
         let is_cut_short = matches!(outcome, Outcome::Aborted | Outcome::Abandoned)
             && (*is_late || is_behind_late());
         assert!(is_allowed || is_cut_short, "{behaviour:?} was {outcome}: {report}");

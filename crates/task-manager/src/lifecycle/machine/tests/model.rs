@@ -59,6 +59,8 @@ struct Shutdown {
     drained: bool,
     /// The phases that had tasks when the deadlines were laid out.
     planned: BTreeSet<Phase>,
+    /// A phase that was not planned was abandoned.
+    abandoned_late: bool,
     escalated: Option<Tick>,
     phases_since_escalation: BTreeSet<Phase>,
 }
@@ -194,6 +196,7 @@ impl Model {
                 tightened: false,
                 drained: false,
                 planned: self.living_phases(),
+                abandoned_late: false,
                 escalated: None,
                 phases_since_escalation: BTreeSet::new(),
             });

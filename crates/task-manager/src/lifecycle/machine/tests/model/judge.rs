@@ -49,6 +49,8 @@ impl Model {
                 assert!(self.has_alive(phase), "no task to abandon: {self:?}");
                 assert!(!self.is_punctual || self.now <= *aborted + JOIN, "{self:?}");
                 self.alive.retain(|(other, _)| *other != phase);
+                let shutdown = self.shutdown.as_mut().expect("a trigger before the stop");
+                shutdown.abandoned_late |= !shutdown.planned.contains(&phase);
             }
             Action::Clean => {
                 assert!(self.alive.is_empty() && self.cleanup.is_none(), "{self:?}");
@@ -93,13 +95,14 @@ impl Model {
         self.check_budgets();
     }
 
-    /// A planned phase has time to end by itself, however long those before it took, as long as no
-    /// phase came in between and nothing made the shutdown shorter.
+    /// A planned phase has time to end by itself, however long those before it took, unless one
+    /// that was not planned could not even be dropped, or something made the shutdown shorter.
     fn check_time_to_end(&self, phase: Phase) {
         let Some(shutdown) = self.shutdown.as_ref().filter(|_| self.is_punctual) else { return };
         let is_as_planned = !shutdown.tightened
             && shutdown.escalated.is_none()
-            && self.stopped.is_subset(&shutdown.planned);
+            && shutdown.planned.contains(&phase)
+            && !shutdown.abandoned_late;
         if is_as_planned && let Some(deadline) = self.machine.deadline(phase) {
             let is_any_left = shutdown.end.is_none_or(|end| self.now < end);
             assert!(self.now < deadline || !is_any_left, "no time to end: {self:?}");
