@@ -121,7 +121,7 @@ proptest! {
             let alive: Vec<_> = alive.into_iter().filter(|phase| Some(*phase) > stopped).collect();
             match change {
                 Change::Tighten(limit) if plan.drains_with_outer => {
-                    // The outer group tells its limit when it stops this one.
+                    // The limit of the outer group comes with its stop.
                     plan.end_drain(now, own, alive.iter().copied());
                     plan.tighten(now, limit, alive.iter().copied());
                 }
