@@ -175,7 +175,7 @@ impl ManagerBuilder {
     ///
     /// If it is longer than [`cleanup_timeout`](Self::cleanup_timeout), that one holds.
     pub fn escalated_cleanup_timeout(mut self, budget: Duration) -> Self {
-        self.0.budgets.short_cleanup = budget;
+        self.0.budgets.escalated_cleanup = budget;
         self
     }
 
@@ -346,13 +346,13 @@ impl ManagerBuilder {
     /// # Ok::<(), task_manager::BuildError>(())
     /// ```
     pub fn build(self) -> Result<Manager, BuildError> {
-        let Budgets { total, drain, cleanup, short_cleanup } = self.0.budgets;
+        let Budgets { total, drain, cleanup, escalated_cleanup } = self.0.budgets;
         let or_never = "`Timeout::Never` or ";
         for (setter, value, instead) in [
             ("shutdown_timeout", total.limit(), or_never),
             ("drain_delay", Some(drain), ""),
             ("cleanup_timeout", Some(cleanup), ""),
-            ("escalated_cleanup_timeout", Some(short_cleanup), ""),
+            ("escalated_cleanup_timeout", Some(escalated_cleanup), ""),
             ("start_timeout", self.0.start, or_never),
         ] {
             if value.is_some_and(|value| value > LONGEST) {

@@ -55,7 +55,7 @@ impl Shared {
         let (handle, runtime) = clock.current_handle();
         let mut state = self.lock();
         let now = self.now_from(runtime);
-        if !state.machine.admit(phase, now) {
+        if !state.machine.admit(phase) {
             return Err((name, state.refusal()));
         }
         state.totals.started += 1;

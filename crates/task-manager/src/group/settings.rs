@@ -23,7 +23,7 @@ impl Default for Settings {
             total: Timeout::After(Duration::from_secs(25)),
             drain: Duration::ZERO,
             cleanup: Duration::from_secs(5),
-            short_cleanup: Duration::from_secs(1),
+            escalated_cleanup: Duration::from_secs(1),
         };
         Self {
             name: Cow::Borrowed("manager"),

@@ -1,28 +1,63 @@
-//! The life of a group as a pure state machine: no clock, no runtime, no lock, no user code.
+//! The life of a group as a pure state machine.
 //!
-//! The shell (`shared.rs`, `drive.rs`) tells it what happened and at which time, and asks [`Machine::advance`] what is
-//! due until nothing is. It is called under the manager's one lock by whoever is awake: a task that ends, a timer, the
-//! deadline thread. Since every step is decided here and carried out elsewhere, a caller that is stuck while carrying
-//! one out keeps nobody else from the next one.
+//! The steps follow each other in the order of [`Step`] and never go back:
+//!
+//! ```text
+//! Running ── trigger ──> Draining ──> Stopping, phase by phase ──> CleaningUp ──> Ended
+//! ```
+//!
+//! Each event has a method, which records it: [`admit`](Machine::admit),
+//! [`task_ended`](Machine::task_ended), [`trigger`](Machine::trigger),
+//! [`escalate`](Machine::escalate), [`add_cleanup`](Machine::add_cleanup),
+//! [`cleanup_ended`](Machine::cleanup_ended), [`wait_began`](Machine::wait_began),
+//! [`has_started`](Machine::has_started). What follows from it, or from the time that has passed,
+//! [`advance`](Machine::advance) returns afterwards, one [`Action`] at a time until there is none.
+//!
+//! | step | a task is admitted | a trigger | an escalation | actions, in this order |
+//! |---|---|---|---|---|
+//! | Running | yes | begins the shutdown | – | `Complete` or `StartTimeout` |
+//! | Draining | yes | outer group's: a limit | ends the drain | `Drain` |
+//! | Stopping | above the stopped phase | outer group's: a limit | shortens the grace | of each phase: `Stop`, `Abort`, `Abandon` |
+//! | CleaningUp | no | outer group's: a limit | shortens the cleanups | of each cleanup: `Clean`, `AbortCleanup`, `AbandonCleanup`, or `SkipCleanup`; then `End` |
+//! | Ended | no | – | – | – |
+//!
+//! What ends by itself is neither aborted nor abandoned. `Remind` comes every five seconds in
+//! between. `Stop` follows `Drain` at once where there is nothing to drain for.
+//!
+//! The rest are questions. [`deadline`](Machine::deadline): until when may a phase take?
+//! [`next_due`](Machine::next_due): when must `advance` be called again, if nothing happens?
+//! [`is_waiting`](Machine::is_waiting): need it be called now?
+//! [`lets_end`](Machine::lets_end): does the group go on without such a task?
+//! [`stopped_next`](Machine::stopped_next) and [`is_alive_beside`](Machine::is_alive_beside): which
+//! tasks need no notification of the drain?
+//!
+//! There is no supervisor task: the thread that observes an event advances the machine, under the
+//! manager's lock (Invariant 4), and carries out the actions after it has released the lock
+//! (Invariant 9). The machine has moved on by then, so a thread that blocks while it carries out
+//! one step does not delay the next (Invariant 3). The machine reads no clock: the instant is an
+//! argument, and one that comes late finds every step still due, in order.
 
 use std::time::Duration;
 
-use task_core::{Outcome, Phase, Step};
+use task_core::{Escalation, Outcome, Phase, Step};
 
 use crate::lifecycle::plan::{Budgets, Plan, Tick};
 
 pub(crate) use self::action::{Action, Kind, Trigger};
-use self::alive::Alive;
-use self::wait::{Overdue, Wait};
+use self::{
+    alive::Alive,
+    cleanups::Cleanups,
+    wait::{Overdue, Wait},
+};
 
 mod action;
 mod alive;
-mod hurry;
+mod cleanups;
 #[cfg(test)]
 mod tests;
 mod wait;
 
-/// How often those who are still there are named.
+/// How often the shutdown logs what it waits for.
 const REMINDER: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
@@ -30,24 +65,26 @@ pub(crate) struct Machine {
     budgets: Budgets,
     /// Whether a critical task's clean end leaves the group running too.
     only_failures_stop: bool,
+    /// Until when every gating task must have been ready; `None` once they were.
     start_deadline: Option<Tick>,
     step: Step,
     step_began: Tick,
     alive: Alive,
+    /// Whether any task was admitted that is not a support task.
     had_work: bool,
     waited: bool,
+    /// Exists from the trigger on.
     plan: Option<Plan>,
-    drain_told: bool,
-    /// The highest phase that was stopped: admission is closed up to it.
-    stopped: Option<Phase>,
-    /// The tasks of the phase being stopped, or the cleanup that runs.
-    wait: Option<Wait>,
-    cleanups: usize,
-    cleaning_end: Option<Tick>,
+    /// Whether [`Action::Drain`] was returned.
+    has_notified_drain: bool,
+    /// The phase being stopped.
+    wait: Option<(Phase, Wait)>,
+    cleanups: Cleanups,
     remind_at: Option<Tick>,
 }
 
 impl Machine {
+    /// Makes the machine of a group that is to be ready `start` after it was made.
     pub(crate) fn new(budgets: Budgets, only_failures_stop: bool, start: Option<Duration>) -> Self {
         Self {
             budgets,
@@ -59,11 +96,9 @@ impl Machine {
             had_work: false,
             waited: false,
             plan: None,
-            drain_told: false,
-            stopped: None,
+            has_notified_drain: false,
             wait: None,
-            cleanups: 0,
-            cleaning_end: None,
+            cleanups: Cleanups::default(),
             remind_at: None,
         }
     }
@@ -76,28 +111,34 @@ impl Machine {
         self.step_began
     }
 
+    /// Returns whether a `wait` was polled.
     pub(crate) fn waited(&self) -> bool {
         self.waited
     }
 
+    /// Returns the deadlines of the shutdown, once it has begun.
     pub(crate) fn plan(&self) -> Option<&Plan> {
         self.plan.as_ref()
     }
 
-    /// Invariant 4: decided under the same lock as the stop of the phase. Returns whether the task is admitted.
-    pub(crate) fn admit(&mut self, phase: Phase, now: Tick) -> bool {
-        if self.step > Step::Stopping || self.stopped.is_some_and(|stopped| phase <= stopped) {
+    /// Counts a task in, unless its phase is closed. Returns whether it is admitted.
+    ///
+    /// Invariant 4: this is decided under the same lock as the stop of the phase. A task is
+    /// admitted before that, and then stopped with its phase, or refused.
+    pub(crate) fn admit(&mut self, phase: Phase) -> bool {
+        let stopped = self.plan.as_ref().and_then(Plan::stopped);
+        // A phase below the one being stopped is closed too: its turn does not come again.
+        if self.step > Step::Stopping || stopped.is_some_and(|stopped| phase <= stopped) {
             return false;
         }
         self.alive.add(phase);
         self.had_work |= !phase.is_support();
-        if let Some(plan) = &mut self.plan {
-            plan.add_phase(phase, now, self.stopped);
-        }
+        // Invariant 3: the plan stays as it is, also for a phase that first appears now.
         true
     }
 
-    /// Takes note of the end of a task, and tells whether that triggers a shutdown. The caller records the cause.
+    /// Records the end of a task. Returns the trigger that it is, if any: the caller calls
+    /// [`trigger`](Self::trigger) with it and records the cause.
     pub(crate) fn task_ended(
         &mut self,
         phase: Phase,
@@ -105,191 +146,243 @@ impl Machine {
         outcome: Outcome,
     ) -> Option<Trigger> {
         self.alive.subtract(phase);
-        match kind {
-            _ if !outcome.is_clean() => Some(Trigger::Failure),
-            kind if self.lets_end(kind) => None,
-            _ => Some(Trigger::Request),
+        // Whether a shutdown is under way does not matter: then it is a later trigger.
+        if !outcome.is_clean() {
+            Some(Trigger::Failure)
+        } else if self.lets_end(kind) {
+            None
+        } else {
+            Some(Trigger::Request)
         }
     }
 
-    /// Tells whether the group goes on without tasks of this kind that end cleanly.
+    /// Returns whether the group goes on when a task of this kind ends cleanly.
     pub(crate) fn lets_end(&self, kind: Kind) -> bool {
         self.only_failures_stop || kind == Kind::Ephemeral
     }
 
-    /// Tells whether the drain is over, or there is nothing left to drain for.
-    fn is_drained(&self, now: Tick) -> bool {
-        let Some(plan) = &self.plan else { return true };
-        // Support tasks of a group that drains with the one around it may support that one.
-        let has_work = self.alive.any(|phase| plan.drains_with_outer || !phase.is_support());
-        plan.drain_end <= now || !has_work
-    }
-
-    /// Returns the phase that is stopped now, right after the drain was told of; `None` if the drain takes its time.
+    /// Returns the phase that is stopped `now`, at once after [`Action::Drain`]; `None` if the
+    /// drain takes its time. Tasks of that phase need no notification of the drain.
     pub(crate) fn stopped_next(&self, now: Tick) -> Option<Phase> {
         self.alive.phases().next().filter(|_| self.is_drained(now))
     }
 
-    /// Tells whether a task of any other phase is alive.
+    /// Returns whether a task of any other phase is alive.
     pub(crate) fn is_alive_beside(&self, phase: Phase) -> bool {
         self.alive.any(|other| other != phase)
     }
 
-    /// Begins the shutdown. Invariant 3: only the first call does, and it fixes the deadlines. Returns whether it was
-    /// the first.
+    /// Begins the shutdown, for a nested group within the outer one's `limit`. Returns whether it
+    /// was the first trigger.
+    ///
+    /// Invariant 3: only the first one fixes the deadlines. Later ones change nothing, except that
+    /// the outer group may have less time left than this one.
     pub(crate) fn trigger(&mut self, now: Tick, trigger: Trigger, limit: Option<Duration>) -> bool {
         if self.plan.is_some() {
             self.follow_outer(now, trigger, limit);
             return false;
         }
-        let drains = trigger == Trigger::Request
-            || trigger == Trigger::Failure && self.alive.any(|phase| phase <= Phase::INGRESS);
+        let (budgets, alive) = (&self.budgets, &self.alive);
         let plan = match trigger {
-            Trigger::OuterDrain => Plan::with_outer(now, &self.budgets, self.alive.phases()),
-            _ => Plan::new(now, &self.budgets, limit, drains, self.alive.phases()),
+            // The limit comes with the outer stop: what is left by then.
+            Trigger::OuterDrain => Plan::with_outer(now, budgets),
+            Trigger::Request => Plan::new(now, budgets, limit, true, alive.phases()),
+            Trigger::Failure => {
+                // While requests come in, load balancers need the drain to send them elsewhere.
+                let drains = alive.any(|phase| phase <= Phase::INGRESS);
+                Plan::new(now, budgets, limit, drains, alive.phases())
+            }
+            // The outer group's drain, which was this one's too, is over.
+            Trigger::Plain | Trigger::OuterStop => {
+                Plan::new(now, budgets, limit, false, alive.phases())
+            }
         };
         self.plan = Some(plan);
         self.enter(Step::Draining, now);
         true
     }
 
-    /// Takes note that somebody waits: from now on, completion is judged.
+    /// Keeps a shutdown that has begun within what the outer group has left.
+    fn follow_outer(&mut self, now: Tick, trigger: Trigger, limit: Option<Duration>) {
+        let Some(plan) = &mut self.plan else { return };
+        match trigger {
+            Trigger::OuterStop => {
+                plan.end_drain(now, self.budgets.total.limit(), self.alive.phases());
+            }
+            // Drains with the outer group already: nothing is due before the outer stop.
+            Trigger::OuterDrain if plan.drains_with_outer => return,
+            // This group's shutdown began by itself: it keeps its own course, within the limit.
+            Trigger::OuterDrain => {}
+            // Only the record knows of later triggers of the group's own.
+            Trigger::Request | Trigger::Failure | Trigger::Plain => return,
+        }
+        if let Some(limit) = limit {
+            plan.tighten(now, limit, self.alive.phases());
+        }
+        // Cleanups that run already have an end of their own, which the plan does not move.
+        if let Some(end) = plan.end {
+            self.cleanups.shorten(now, end, plan.join);
+        }
+    }
+
+    /// Makes a shutdown that has begun end sooner: without a drain and, from
+    /// [`Escalation::Abort`] on, with the shortest grace and the short budget for cleanups.
+    pub(crate) fn escalate(&mut self, now: Tick, level: Escalation) {
+        // The caller triggers the shutdown before it escalates.
+        let Some(plan) = &mut self.plan else { return };
+        plan.end_drain(now, self.budgets.total.limit(), self.alive.phases());
+        if level >= Escalation::Abort {
+            let cleanup = self.budgets.escalated_cleanup;
+            plan.escalate(cleanup);
+            self.cleanups.shorten(now, now.saturating_add(cleanup), plan.join);
+        }
+    }
+
+    /// Records that a caller waits: from now on, the group may be complete.
     pub(crate) fn wait_began(&mut self) {
         self.waited = true;
     }
 
-    /// Takes note that every gating task was ready once.
+    /// Records that every gating task was ready once.
     pub(crate) fn has_started(&mut self) {
         self.start_deadline = None;
     }
 
-    /// Takes note of a cleanup. Returns whether it will still be run.
+    /// Counts a cleanup in. Returns whether it will still run.
     pub(crate) fn add_cleanup(&mut self) -> bool {
-        let admitted = self.step < Step::Ended;
-        self.cleanups += usize::from(admitted);
-        admitted
+        // While others run too: a cleanup may register the next one (FAILURES 34).
+        let is_admitted = self.step < Step::Ended;
+        if is_admitted {
+            self.cleanups.add();
+        }
+        is_admitted
     }
 
+    /// Records that the running cleanup has ended.
     pub(crate) fn cleanup_ended(&mut self) {
-        self.wait = None;
+        self.cleanups.ended();
     }
 
     /// Returns what is due, one action at a time, until `None`.
     pub(crate) fn advance(&mut self, now: Tick) -> Option<Action> {
-        if matches!(self.step, Step::Stopping | Step::CleaningUp)
-            && self.remind_at.is_some_and(|at| at <= now)
-        {
+        // Before the step, which may be about to abandon what the reminder is to name.
+        if self.remind_at.is_some_and(|at| at <= now) {
             self.remind_at = Some(now.saturating_add(REMINDER));
             return Some(Action::Remind);
         }
         match self.step {
+            Step::Running if self.is_complete() => Some(Action::Complete),
+            // Taken, not read: it passes once.
             Step::Running => {
-                if self.is_complete() {
-                    Some(Action::Complete)
-                } else {
-                    self.start_deadline.take_if(|at| *at <= now).map(|_| Action::StartTimeout)
-                }
+                self.start_deadline.take_if(|at| *at <= now).map(|_| Action::StartTimeout)
             }
-            Step::Draining => {
-                if !std::mem::replace(&mut self.drain_told, true) {
-                    return Some(Action::Drain);
-                }
-                if !self.is_drained(now) {
-                    return None;
-                }
-                self.enter(Step::Stopping, now);
-                self.remind_at = Some(now.saturating_add(REMINDER));
-                self.advance(now)
-            }
+            Step::Draining => self.advance_drain(now),
             Step::Stopping => self.advance_stop(now),
             Step::CleaningUp => self.advance_cleanup(now),
-            // Ended: the machine makes no other steps.
+            // `Ended`, the last step. `Step` is `non_exhaustive`, so the compiler wants the rest.
             _ => None,
         }
     }
 
-    fn is_complete(&self) -> bool {
-        self.waited && !self.alive.any(|phase| !self.had_work || !phase.is_support())
+    fn advance_drain(&mut self, now: Tick) -> Option<Action> {
+        // Also without a delay: tasks of later phases are to know of the shutdown at its trigger.
+        if !std::mem::replace(&mut self.has_notified_drain, true) {
+            return Some(Action::Drain);
+        }
+        if !self.is_drained(now) {
+            return None;
+        }
+        self.enter(Step::Stopping, now);
+        self.remind_at = Some(now.saturating_add(REMINDER));
+        self.advance_stop(now)
     }
 
     fn advance_stop(&mut self, now: Tick) -> Option<Action> {
         let plan = self.plan.as_mut()?;
-        if let (Some(wait), Some(phase)) = (&mut self.wait, self.stopped) {
-            if self.alive.any(|alive| alive == phase) {
-                // It may have moved: for a phase that was added since, or in a hurry.
-                wait.deadline = plan.deadline(phase);
-                let overdue = wait.overdue(now, plan.end)?;
-                if overdue == Overdue::Deadline {
-                    return Some(Action::Abort(phase));
+        if let Some((phase, wait)) = &mut self.wait
+            && self.alive.any(|alive| alive == *phase)
+        {
+            let phase = *phase;
+            // Read anew each time: a limit or an escalation may have moved it earlier.
+            wait.deadline = plan.deadline(phase);
+            return match wait.overdue(now, plan.end)? {
+                Overdue::Deadline => Some(Action::Abort(phase)),
+                Overdue::Join => {
+                    // Invariant 7: the shutdown goes on without these, and the report names them.
+                    self.alive.forget(phase);
+                    self.wait = None;
+                    Some(Action::Abandon(phase))
                 }
-                self.alive.forget(phase);
-                self.wait = None;
-                return Some(Action::Abandon(phase));
-            }
-            self.wait = None;
+            };
         }
+        self.wait = None;
+        // The lowest, whichever it is by now: phases come and go until they are stopped.
         let Some(phase) = self.alive.phases().next() else {
+            // Invariant 8: no cleanup begins while a task is alive that was not abandoned.
             let latest = now.saturating_add(plan.cleanup);
-            self.cleaning_end = Some(plan.end.map_or(latest, |end| end.min(latest)));
+            self.cleanups.begin(plan.end.map_or(latest, |end| end.min(latest)));
             self.enter(Step::CleaningUp, now);
-            return self.advance(now);
+            return self.advance_cleanup(now);
         };
         plan.stop(phase, now);
-        self.wait = Some(Wait::new(plan.deadline(phase), plan.join));
-        self.stopped = Some(phase);
+        self.wait = Some((phase, Wait::new(plan.deadline(phase), plan.join)));
         Some(Action::Stop(phase))
     }
 
     fn advance_cleanup(&mut self, now: Tick) -> Option<Action> {
-        if let Some(wait) = &mut self.wait {
-            let overdue = wait.overdue(now, self.cleaning_end)?;
-            if overdue == Overdue::Deadline {
-                return Some(Action::AbortCleanup);
-            }
-            self.wait = None;
-            return Some(Action::AbandonCleanup);
-        }
-        if self.cleanups == 0 {
+        let join = self.plan.as_ref()?.join;
+        let action = self.cleanups.advance(now, join)?;
+        if action == Action::End {
             self.enter(Step::Ended, now);
-            return Some(Action::End);
+            self.remind_at = None;
         }
-        let left = self.cleaning_end.map_or(Duration::ZERO, |end| end.saturating_sub(now));
-        let join = self.plan.as_ref().map_or(Duration::ZERO, |plan| plan.join);
-        let wait = Wait::share(now, left, self.cleanups, join);
-        self.cleanups -= 1;
-        if left.is_zero() {
-            return Some(Action::SkipCleanup);
-        }
-        self.wait = Some(wait);
-        Some(Action::Clean)
+        Some(action)
     }
 
-    /// Tells whether the end of a task leaves [`advance`](Self::advance) with nothing to do before the next deadline:
-    /// cheaper to ask than to let it look, and nearly always so.
+    /// Returns whether the end of a task leaves [`advance`](Self::advance) with nothing to do
+    /// before the next deadline. That is nearly always so, and cheaper to ask than to find out.
     pub(crate) fn is_waiting(&self) -> bool {
         match self.step {
             Step::Running => !self.is_complete(),
             Step::Stopping => {
-                self.wait.is_some() && self.alive.any(|phase| Some(phase) == self.stopped)
+                self.wait.as_ref().is_some_and(|(phase, _)| self.alive.any(|alive| alive == *phase))
             }
+            // Draining: the last work may just have ended. Cleanups are few.
             _ => false,
         }
     }
 
-    /// Returns when the next call of [`advance`](Self::advance) is due, if nothing happens before.
+    /// Returns when [`advance`](Self::advance) is due next if nothing happens before.
     pub(crate) fn next_due(&self) -> Option<Tick> {
         let due = match self.step {
-            Step::Running => return self.start_deadline,
-            Step::Draining => return self.plan.as_ref().map(|plan| plan.drain_end),
-            Step::Stopping | Step::CleaningUp => self.wait.as_ref().and_then(Wait::due),
-            _ => return None,
+            Step::Running => self.start_deadline,
+            // `Tick::MAX` while it is the outer group's: nothing is due before its stop.
+            Step::Draining => self.plan.as_ref().map(|plan| plan.drain_end),
+            Step::Stopping => self.wait.as_ref().and_then(|(_, wait)| wait.due()),
+            Step::CleaningUp => self.cleanups.due(),
+            // `Ended`: nothing is due any more.
+            _ => None,
         };
         due.into_iter().chain(self.remind_at).min()
     }
 
-    /// Returns when the tasks of a phase, once a shutdown has begun, are aborted.
+    /// Returns when the tasks of a phase are aborted, once a shutdown has begun.
     pub(crate) fn deadline(&self, phase: Phase) -> Option<Tick> {
         self.plan.as_ref()?.deadline(phase)
+    }
+
+    /// Returns whether no work is left: a group that never had any other than support is complete
+    /// when that has ended, any other one when only support is left.
+    fn is_complete(&self) -> bool {
+        self.waited && !self.alive.any(|phase| !self.had_work || !phase.is_support())
+    }
+
+    /// Returns whether the drain is over, or nothing is left to drain for.
+    fn is_drained(&self, now: Tick) -> bool {
+        let Some(plan) = &self.plan else { return true };
+        // While the outer group drains, support tasks of this one may support that one.
+        let has_work = self.alive.any(|phase| plan.drains_with_outer || !phase.is_support());
+        plan.drain_end <= now || !has_work
     }
 
     fn enter(&mut self, step: Step, now: Tick) {

@@ -1,10 +1,24 @@
-//! The deadlines of one shutdown, computed at its trigger. Pure arithmetic on time since the manager was made.
+//! The deadlines of one shutdown: arithmetic on the time since the manager was made.
+//!
+//! ```text
+//! triggered        drain_end                                last_deadline            end
+//!     |---- drain ----|---- phase 1 ----|- 2 -|- 3 -|- … -|- n -|- join -|- cleanup -|
+//! ```
+//!
+//! The first phase may use all the time up to its deadline. Each of the later ones has a slice of
+//! at most one second reserved, so that a phase that does not end leaves time to those behind it.
+//! What one phase leaves over goes to the next.
+//!
+//! Invariant 3: deadlines are fixed at the trigger and then only move earlier. Three things move
+//! them: [`Plan::tighten`], [`Plan::escalate`] and, once the shutdown was escalated,
+//! [`Plan::stop`]; each takes the minimum of the old deadline and the new one. The admission of a
+//! task moves none: a phase that is not planned has no time of its own (see [`Plan::deadline`]).
+//! A shutdown that has no end at its trigger gets its deadlines with the first
+//! limit, for the phases that are alive at that time.
 
 use std::time::Duration;
 
-use task_core::Phase;
-
-use crate::Timeout;
+use task_core::{Phase, Timeout};
 
 #[cfg(test)]
 mod tests;
@@ -12,46 +26,56 @@ mod tests;
 /// An instant, as time since the manager was made.
 pub(crate) type Tick = Duration;
 
-/// The longest time for which aborted tasks are waited for, before they are given up.
+/// The longest time to wait for aborted tasks before they are abandoned.
 const LONGEST_JOIN: Duration = Duration::from_millis(250);
-/// The longest time that a phase leaves to the next one.
+/// The longest time that is reserved for a phase behind the first.
 const LONGEST_SLICE: Duration = Duration::from_secs(1);
 
-/// How long the parts of a shutdown may take. Checked by the builder: drain and cleanup leave some of the total.
+/// The time allotted to the parts of a shutdown. The builder checks that drain and cleanup leave
+/// some of the total.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budgets {
     pub(crate) total: Timeout,
     pub(crate) drain: Duration,
     pub(crate) cleanup: Duration,
-    /// What cleanups get once the shutdown was told to hurry.
-    pub(crate) short_cleanup: Duration,
+    /// What all cleanups together get once the shutdown is escalated to an abort.
+    pub(crate) escalated_cleanup: Duration,
 }
 
-/// When each part of the shutdown ends. Invariant 3: fixed at the trigger; afterwards an instant only moves earlier.
-/// `None` is "never".
+/// When each part of a shutdown ends; `None` is "never".
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) triggered: Tick,
     pub(crate) drain_end: Tick,
-    /// When the last phase must be over, the waiting for aborted tasks included.
-    stop_end: Option<Tick>,
+    /// When the report is due.
     pub(crate) end: Option<Tick>,
+    /// The time for all cleanups together.
     pub(crate) cleanup: Duration,
-    /// The time between the drain and the cleanups.
-    stop: Option<Duration>,
-    /// Time for aborted tasks to be dropped.
+    /// The time for aborted tasks to be dropped.
     pub(crate) join: Duration,
-    /// When the tasks of each phase are aborted, in the order of the phases, of which there are few.
-    phases: Vec<(Phase, Option<Tick>)>,
-    is_hurried: bool,
-    /// Drains until the group around this one stops it; only then are its own deadlines laid out.
+    /// In ascending order of the phases. Empty without a limit.
+    planned: Vec<Planned>,
+    /// The deadline of the last phase, and of any phase behind it.
+    last_deadline: Option<Tick>,
+    /// The phase that was stopped last, and when.
+    stopped: Option<(Phase, Tick)>,
+    /// Whether the group drains until the outer group stops it, and has no deadlines before.
     pub(crate) drains_with_outer: bool,
-    /// When the last phase was stopped.
-    stopped_at: Tick,
+    is_escalated: bool,
+}
+
+/// A phase that had tasks when the deadlines were laid out.
+#[derive(Debug)]
+struct Planned {
+    phase: Phase,
+    deadline: Tick,
+    /// When the time begins that is reserved for it.
+    reserved_from: Tick,
 }
 
 impl Plan {
-    /// Lays out the shutdown from `now` on, within the budgets and, for a nested manager, within `limit`.
+    /// Lays out a shutdown that begins `now`, within the budgets and, for a nested group, within
+    /// the `limit` of the outer one. `phases` are those that have tasks.
     pub(crate) fn new(
         now: Tick,
         budgets: &Budgets,
@@ -59,163 +83,151 @@ impl Plan {
         drains: bool,
         phases: impl Iterator<Item = Phase>,
     ) -> Self {
-        let Budgets { total, mut drain, mut cleanup, .. } = *budgets;
-        let own = total.limit();
-        let total = own.into_iter().chain(limit).min();
-        if let Some(total) = total.filter(|total| own.is_none_or(|own| *total < own)) {
-            // Somebody else's limit, which the builder could not check: keep most of it for the tasks.
-            drain = drain.min(total / 4);
-            cleanup = cleanup.min(total / 4);
+        // A drain that is skipped leaves its time to the tasks.
+        let drain = if drains { budgets.drain } else { Duration::ZERO };
+        let mut plan = Self::unlimited(now, now.saturating_add(drain), budgets);
+        let total = budgets.total.limit();
+        match limit.filter(|limit| total.is_none_or(|total| *limit < total)) {
+            Some(limit) => plan.tighten(now, limit, phases),
+            None => plan.lay_out(now, total, phases),
         }
-        let stop = total.map(|total| total.saturating_sub(drain + cleanup));
-        let end = total.map(|total| now.saturating_add(total));
-        let mut plan = Self {
-            triggered: now,
-            drain_end: if drains { now.saturating_add(drain) } else { now },
-            stop_end: end.map(|end| end.saturating_sub(cleanup)),
-            end,
-            cleanup,
-            stop,
-            join: LONGEST_JOIN,
-            phases: Vec::new(),
-            is_hurried: false,
-            drains_with_outer: false,
-            stopped_at: Tick::ZERO,
-        };
-        for phase in phases {
-            plan.insert(phase, None);
-        }
-        plan.lay_out();
         plan
     }
 
-    /// Drains until the group around this one stops it. That group may stop many others first, so until then nothing is
-    /// due.
-    pub(crate) fn with_outer(
-        now: Tick,
-        budgets: &Budgets,
-        phases: impl Iterator<Item = Phase>,
-    ) -> Self {
-        let budgets = Budgets { total: Timeout::Never, ..*budgets };
-        let plan = Self::new(now, &budgets, None, true, phases);
-        Self { drain_end: Tick::MAX, drains_with_outer: true, ..plan }
+    /// Plans to drain until the outer group stops this one. That group may stop many others first,
+    /// so the total of this one is counted from that stop on, and nothing is due before.
+    pub(crate) fn with_outer(now: Tick, budgets: &Budgets) -> Self {
+        Self { drains_with_outer: true, ..Self::unlimited(now, Tick::MAX, budgets) }
+    }
+
+    fn unlimited(now: Tick, drain_end: Tick, budgets: &Budgets) -> Self {
+        Self {
+            triggered: now,
+            drain_end,
+            end: None,
+            cleanup: budgets.cleanup,
+            join: LONGEST_JOIN,
+            planned: Vec::new(),
+            last_deadline: None,
+            stopped: None,
+            drains_with_outer: false,
+            is_escalated: false,
+        }
     }
 
     /// Returns when the tasks of a phase are aborted.
+    ///
+    /// A phase that is not planned, since it first appeared during the shutdown, has no time
+    /// reserved for it: it may take what the phases before it leave over, until the time begins
+    /// that is reserved for the next planned one. So a task that is admitted late and does not end
+    /// by itself takes no time from those that had their deadlines before.
     pub(crate) fn deadline(&self, phase: Phase) -> Option<Tick> {
-        self.find(phase).ok().and_then(|place| self.phases[place].1).or(self.stop_end)
-    }
-
-    /// Makes room for a phase that had no task at the trigger. The others keep their deadlines or get earlier ones: those
-    /// that are not `stopped` yet keep at least half of an equal part of the time that is left then.
-    pub(crate) fn add_phase(&mut self, phase: Phase, now: Tick, stopped: Option<Phase>) {
-        if self.find(phase).is_ok() {
-            return;
-        }
-        self.insert(phase, None);
-        let before = self.phases.clone();
-        self.lay_out();
-        let Some(stop_end) = self.stop_end else { return };
-        let first = self.phases.partition_point(|(own, _)| stopped.is_some_and(|at| *own <= at));
-        let over_by = first.checked_sub(1).and_then(|last| self.phases[last].1);
-        let begin = over_by.unwrap_or(self.drain_end).max(now).saturating_add(self.join);
-        let rest = (self.phases.len() - first).max(1);
-        let part = stop_end.saturating_sub(begin) / u32::try_from(2 * rest).unwrap_or(u32::MAX);
-        let mut least = begin;
-        for ((_, deadline), (_, before)) in self.phases.iter_mut().zip(before).skip(first) {
-            least += part;
-            let kept = deadline.map(|deadline| deadline.max(least));
-            *deadline = kept.into_iter().chain(before).min();
-        }
-        // The new one not after those that follow it, which may have had less already.
-        let mut latest = stop_end;
-        for (_, deadline) in self.phases[first..].iter_mut().rev() {
-            latest = deadline.map_or(latest, |deadline| deadline.min(latest));
-            *deadline = Some(latest);
+        match self.planned.get(self.planned.partition_point(|planned| planned.phase < phase)) {
+            Some(planned) if planned.phase == phase => Some(planned.deadline),
+            Some(next) => Some(next.reserved_from),
+            None => self.last_deadline,
         }
     }
 
-    /// Moves everything within `limit` from `now` on; what is earlier already stays. Of a limit that the builder could
-    /// not check, most is kept for the tasks.
-    pub(crate) fn tighten(&mut self, now: Tick, limit: Duration, is_own: bool) {
-        let end = now.saturating_add(limit);
-        if self.end.is_some_and(|own| own <= end) {
-            return;
-        }
-        self.end = Some(end);
-        if !is_own {
-            self.cleanup = self.cleanup.min(limit / 4);
-        }
-        let stop_end = end.saturating_sub(self.cleanup);
-        self.stop_end = Some(self.stop_end.map_or(stop_end, |own| own.min(stop_end)));
-        self.stop = Some(limit.saturating_sub(self.cleanup));
-        self.lay_out();
+    /// Returns the phase that was stopped last.
+    pub(crate) fn stopped(&self) -> Option<Phase> {
+        self.stopped.map(|(phase, _)| phase)
     }
 
-    /// Lays out the deadlines of a shutdown that had the drain of the group around it for its own.
-    pub(crate) fn begin_own(&mut self, now: Tick, total: Option<Duration>) {
-        if std::mem::take(&mut self.drains_with_outer)
-            && let Some(total) = total
-        {
-            self.tighten(now, total, true);
-        }
-    }
-
-    /// Ends the drain, and leaves phases that are not stopped yet, and the cleanups, only a short time.
-    pub(crate) fn hurry(&mut self, now: Tick, short_cleanup: Duration) {
-        self.end_drain(now);
-        self.is_hurried = true;
-        self.cleanup = self.cleanup.min(short_cleanup);
-    }
-
-    /// Takes note that the tasks of a phase are stopped `now`. In a hurry they get as long to end by themselves as they
-    /// then get to be dropped.
-    pub(crate) fn stop(&mut self, phase: Phase, now: Tick) {
-        self.stopped_at = now;
-        if self.is_hurried {
-            self.limit(phase, self.short_grace_end());
-        }
-    }
-
-    /// Returns until when the tasks of the phase that was stopped last may end by themselves in a hurry.
-    pub(crate) fn short_grace_end(&self) -> Tick {
-        self.stopped_at.saturating_add(self.join)
-    }
-
-    /// Has the tasks of a phase aborted at `latest`, if they are not before.
-    pub(crate) fn limit(&mut self, phase: Phase, latest: Tick) {
-        let deadline = self.deadline(phase).map_or(latest, |deadline| deadline.min(latest));
-        self.insert(phase, Some(deadline));
-    }
-
-    pub(crate) fn end_drain(&mut self, now: Tick) {
+    /// Ends the drain. If it was the outer group's, this group's own `total` begins now.
+    pub(crate) fn end_drain(
+        &mut self,
+        now: Tick,
+        total: Option<Duration>,
+        phases: impl Iterator<Item = Phase>,
+    ) {
         self.drain_end = self.drain_end.min(now);
-    }
-
-    fn insert(&mut self, phase: Phase, deadline: Option<Tick>) {
-        match self.find(phase) {
-            Ok(place) => self.phases[place].1 = deadline,
-            Err(place) => self.phases.insert(place, (phase, deadline)),
+        if std::mem::take(&mut self.drains_with_outer) {
+            self.lay_out(now, total, phases);
         }
     }
 
-    fn find(&self, phase: Phase) -> Result<usize, usize> {
-        self.phases.binary_search_by_key(&phase, |(own, _)| *own)
+    /// Moves everything within the outer group's `limit` from `now` on.
+    pub(crate) fn tighten(
+        &mut self,
+        now: Tick,
+        limit: Duration,
+        phases: impl Iterator<Item = Phase>,
+    ) {
+        if self.end.is_some_and(|end| end <= now.saturating_add(limit)) {
+            return;
+        }
+        // The builder could not check this limit against the budgets: without these bounds, drain
+        // and cleanup could leave the tasks no time at all.
+        self.drain_end = self.drain_end.min(now.saturating_add(limit / 4));
+        self.cleanup = self.cleanup.min(limit / 4);
+        self.lay_out(now, Some(limit), phases);
     }
 
-    /// The i-th of n phases must be over by `stop_end - (n - i) * slice`, and leaves the time to join before that. A
-    /// phase that is added moves those before it earlier, but never beyond the first half of the time.
-    fn lay_out(&mut self) {
-        let (Some(stop), Some(stop_end)) = (self.stop, self.stop_end) else { return };
-        let count = u32::try_from(self.phases.len()).unwrap_or(u32::MAX).max(1);
-        let slice = LONGEST_SLICE.min(stop / (2 * count));
+    /// Records that the tasks of a phase are stopped `now`.
+    pub(crate) fn stop(&mut self, phase: Phase, now: Tick) {
+        self.stopped = Some((phase, now));
+        self.limit_grace();
+    }
+
+    /// Shortens the grace of the phase being stopped and of those to come, and the cleanups.
+    pub(crate) fn escalate(&mut self, escalated_cleanup: Duration) {
+        self.is_escalated = true;
+        self.cleanup = self.cleanup.min(escalated_cleanup);
+        self.limit_grace();
+    }
+
+    /// Once escalated, tasks get as long to end by themselves as they then get to be dropped. Those
+    /// that were stopped just before the escalation get the same.
+    fn limit_grace(&mut self) {
+        if let Some((phase, since)) = self.stopped.filter(|_| self.is_escalated) {
+            self.limit(phase, since.saturating_add(self.join));
+        }
+    }
+
+    /// Moves the deadline of a phase to `latest` if it is later, and makes the phase a planned one.
+    fn limit(&mut self, phase: Phase, latest: Tick) {
+        let deadline = earlier(self.deadline(phase), latest);
+        match self.planned.binary_search_by_key(&phase, |planned| planned.phase) {
+            Ok(place) => self.planned[place].deadline = deadline,
+            Err(place) => {
+                self.planned.insert(place, Planned { phase, deadline, reserved_from: deadline });
+            }
+        }
+    }
+
+    /// Sets the end to `total` from `now` on, and the deadlines of the planned phases and of
+    /// `phases` accordingly: of n phases the i-th must be over by `stop_end - (n - i) * slice`,
+    /// less the time to join.
+    fn lay_out(&mut self, now: Tick, total: Option<Duration>, phases: impl Iterator<Item = Phase>) {
+        let Some(total) = total else { return };
+        for phase in phases {
+            // With the deadline that it had until now, which the loop below only moves earlier.
+            self.limit(phase, Tick::MAX);
+        }
+        // Saturating, as everywhere here: a hundred years are a valid total (FAILURES 42).
+        let end = now.saturating_add(total);
+        self.end = Some(end);
+        let stop_begin = now.max(self.drain_end);
+        let stop_end = end.saturating_sub(self.cleanup);
+        let count = u32::try_from(self.planned.len()).unwrap_or(u32::MAX).max(1);
+        // At most half of the time is reserved, however many phases there are. Half of a slice goes
+        // to the join, so that a phase that is abandoned leaves the next one the other half.
+        let slice = LONGEST_SLICE.min(stop_end.saturating_sub(stop_begin) / (2 * count));
         self.join = self.join.min(slice / 2);
-        let mut latest = stop_end.saturating_sub(self.join);
-        let earliest = stop_end.saturating_sub(stop / 2 + LONGEST_JOIN.min(stop / 4));
-        for (_, deadline) in self.phases.iter_mut().rev() {
-            let kept = deadline.map_or(latest, |deadline| deadline.min(latest));
-            *deadline = Some(kept);
-            latest = earliest.max(kept.saturating_sub(slice));
+        let last_deadline = earlier(self.last_deadline, stop_end.saturating_sub(self.join));
+        self.last_deadline = Some(last_deadline);
+        // A last deadline that was earlier before leaves less than that: an equal part to each.
+        let slice = slice.min(last_deadline.saturating_sub(stop_begin) / count);
+        let mut latest = last_deadline;
+        for planned in self.planned.iter_mut().rev() {
+            planned.deadline = planned.deadline.min(latest);
+            latest = latest.saturating_sub(slice);
+            planned.reserved_from = planned.reserved_from.min(latest);
         }
     }
+}
+
+fn earlier(instant: Option<Tick>, other: Tick) -> Tick {
+    instant.map_or(other, |instant| instant.min(other))
 }

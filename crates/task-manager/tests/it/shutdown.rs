@@ -106,13 +106,14 @@ async fn the_deadlines_of_earlier_phases_leave_time_to_later_ones() {
     assert_eq!(at, [("server", 17_750), ("work", 18_750), ("probes", 19_750)]);
 }
 
+/// Invariant 3. Behind the last phase there is the last deadline, and what is left until then.
 #[tokio::test(start_paused = true)]
-async fn a_phase_that_comes_up_late_moves_the_deadline_of_the_one_that_is_stopped() {
+async fn a_phase_that_first_appears_during_the_shutdown_moves_no_deadline() {
     let manager = Manager::new();
     manager.run(deaf("work")).unwrap();
     manager.stop();
     let late = async {
-        // After the last "still waiting" before the deadline, which would find it out.
+        // After the last reminder before the deadline, which would find it out.
         tokio::time::sleep(16 * SECOND).await;
         manager.run(deaf("late").in_phase(Phase::new(150))).unwrap();
     };
@@ -120,11 +121,45 @@ async fn a_phase_that_comes_up_late_moves_the_deadline_of_the_one_that_is_stoppe
     let error = result.unwrap_err();
     let tasks = error.report().unwrap().tasks().iter();
     let at: Vec<_> = tasks.map(|task| (&*task.name, task.ended_at.as_millis())).collect();
-    assert_eq!(at, [("work", 18_750), ("late", 19_750)]);
+    assert_eq!(at, [("work", 19_750), ("late", 19_750)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_phase_that_comes_up_late_leaves_those_before_it_time_to_end() {
+async fn a_phase_that_first_appears_during_the_shutdown_leaves_the_next_one_its_time() {
+    let manager = Manager::builder().drain_delay(SECOND).build().unwrap();
+    for (name, phase) in [("server", 0), ("work", 100), ("probes", 200)] {
+        manager.run(worker(name).in_phase(Phase::new(phase))).unwrap();
+    }
+    manager.stop();
+    for (name, phase) in [("late a", 50), ("late b", 150), ("late c", 250)] {
+        manager.run(worker(name).in_phase(Phase::new(phase))).unwrap();
+    }
+    let snapshot = manager.group().snapshot();
+    let remaining = snapshot.tasks.iter().map(|task| (&*task.name, task.remaining));
+    let millis = |millis| Some(Duration::from_millis(millis));
+    let expected = [
+        ("server", millis(17_750)),
+        ("work", millis(18_750)),
+        ("probes", millis(19_750)),
+        ("late a", millis(17_750)),
+        ("late b", millis(18_750)),
+        ("late c", millis(19_750)),
+    ];
+    assert_eq!(remaining.collect::<Vec<_>>(), expected);
+    manager.wait().await.unwrap();
+
+    let manager = Manager::new();
+    manager.run(deaf("work")).unwrap();
+    let probes =
+        manager.run(slow("probes", SECOND / 2, &Journal::default()).in_phase(Phase::SUPPORT));
+    manager.stop();
+    manager.run(deaf("late").in_phase(Phase::new(150))).unwrap();
+    manager.wait().await.unwrap_err();
+    assert_eq!(probes.unwrap().outcome(), Some(Outcome::Completed), "it had half a second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phase_that_first_appears_during_the_shutdown_leaves_earlier_ones_time_to_end() {
     let kept = Kept::default();
     let keeping = kept.clone();
     let manager = Manager::builder()
@@ -139,7 +174,7 @@ async fn a_phase_that_comes_up_late_leaves_those_before_it_time_to_end() {
     manager.run_ephemeral(held.in_phase(Phase::INGRESS)).unwrap();
     let work = manager.run(worker("work")).unwrap();
     manager.stop();
-    // The first phase was aborted after 8.75 s, and is given up after 9 s.
+    // The first phase was aborted after 8.75 s, and is abandoned after 9 s.
     tokio::time::sleep(Duration::from_millis(8_900)).await;
     let late = manager.run(worker("late").in_phase(Phase::new(150))).unwrap();
     manager.wait().await.unwrap_err();

@@ -1,37 +1,39 @@
-//! The machine's vocabulary: what tasks are, what triggers mean, and what is to be done.
+//! What goes into the machine and what comes out: kinds of tasks, triggers, actions.
 
 use task_core::Phase;
 
 /// Whether a clean end of a task leaves the group running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Any end stops the group.
     Critical,
+    /// Only a failure stops the group.
     Ephemeral,
 }
 
-/// What a shutdown's trigger means for its course.
+/// Why a shutdown begins, as far as its course depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trigger {
-    /// Somebody asked for it, or a critical task ended cleanly.
+    /// A caller asked for it, or a critical task ended cleanly.
     Request,
-    /// Something went wrong.
+    /// Something failed.
     Failure,
-    /// Nothing is left to drain for: completion, the parent, the drop.
+    /// Nothing is left to drain for: completion, the parent, the drop of the manager.
     Plain,
-    /// The group around this one drains, and will stop this one when it is done.
+    /// The outer group drains, and will stop this one afterwards.
     OuterDrain,
-    /// The group around this one stops it.
+    /// The outer group stops this one.
     OuterStop,
 }
 
-/// What the shell has to carry out.
+/// What the caller of [`advance`](super::Machine::advance) has to carry out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Judged complete: trigger the shutdown with that cause.
+    /// The group is complete: trigger the shutdown with that cause.
     Complete,
-    /// Not ready in time: trigger the shutdown with that cause.
+    /// The group was not ready in time: trigger the shutdown with that cause.
     StartTimeout,
-    /// Tell every task that the group drains.
+    /// Notify every task that the group drains.
     Drain,
     /// Cancel the tasks of this phase.
     Stop(Phase),
@@ -41,13 +43,13 @@ pub(crate) enum Action {
     Abandon(Phase),
     /// Run the next cleanup.
     Clean,
-    /// Report the next cleanup as not run: there is no time left for it.
+    /// Report the next cleanup as not run: no time is left for it.
     SkipCleanup,
     /// Drop the running cleanup.
     AbortCleanup,
     /// Go on without the running cleanup.
     AbandonCleanup,
-    /// Name those who are still there.
+    /// Log what is still waited for.
     Remind,
     /// Make the report.
     End,

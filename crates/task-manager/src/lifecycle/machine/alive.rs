@@ -2,8 +2,8 @@
 
 use task_core::Phase;
 
-/// The number of living tasks by phase, in ascending order. A list: there are few phases, and a map's code is many times
-/// that of a list.
+/// The number of living tasks by phase, in ascending order. A list: there are few phases, and a
+/// map's code is many times that of a list.
 #[derive(Debug, Default)]
 pub(super) struct Alive(Vec<(Phase, usize)>);
 
@@ -15,22 +15,20 @@ impl Alive {
         }
     }
 
+    /// Counts one task less. The phase stays listed with none: the next task needs no new place.
     pub(super) fn subtract(&mut self, phase: Phase) {
         if let Ok(index) = self.find(phase) {
             let (_, count) = &mut self.0[index];
+            // A miscount would end one wait early; a panic here would poison the manager's lock.
             *count = count.saturating_sub(1);
         }
     }
 
-    /// Counts the tasks of a phase no more: they were given up.
+    /// Counts the tasks of a phase no longer: they are abandoned.
     pub(super) fn forget(&mut self, phase: Phase) {
         if let Ok(index) = self.find(phase) {
             self.0.remove(index);
         }
-    }
-
-    fn find(&self, phase: Phase) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&phase, |(own, _)| *own)
     }
 
     /// Returns the phases that have living tasks, in ascending order.
@@ -40,5 +38,9 @@ impl Alive {
 
     pub(super) fn any(&self, matches: impl Fn(Phase) -> bool) -> bool {
         self.phases().any(matches)
+    }
+
+    fn find(&self, phase: Phase) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&phase, |(own, _)| *own)
     }
 }

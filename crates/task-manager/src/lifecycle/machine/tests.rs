@@ -1,18 +1,18 @@
-//! Random lives of a group against what the contract says of each: `model.rs` judges, these tests choose what happens.
-//! `PROPTEST_CASES` sets how many lives of each kind there are; 256 without it.
+//! Random lives of a group against what the contract says of each: `model.rs` judges, these tests
+//! choose what happens. `PROPTEST_CASES` sets the number of lives of each kind; 256 without it.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
-use task_core::{Escalation, Outcome, Phase, Step};
+use task_core::{Escalation, Outcome, Phase, Step, Timeout};
 
 use self::model::Model;
 use super::{Kind, Trigger};
-use crate::{Timeout, lifecycle::plan::Budgets};
+use crate::lifecycle::plan::Budgets;
 
 mod model;
 
-/// One thing that happens to a group. Indices choose among what is there at that time.
+/// One thing that happens to a group. An index chooses among the tasks that are alive then.
 #[derive(Clone, Debug)]
 enum Event {
     Admit(Phase, Kind),
@@ -27,7 +27,7 @@ enum Event {
     Pass(Duration),
     /// Time passes to the instant at which something is due.
     PassToDue,
-    /// Time passes, and whoever should have looked was late.
+    /// Time passes, and the machine is advanced late.
     Oversleep(Duration),
 }
 
@@ -74,11 +74,11 @@ fn event(oversleeps: bool) -> impl Strategy<Value = Event> {
 fn budgets() -> impl Strategy<Value = Budgets> {
     let never = prop_oneof![4 => Just(false), 1 => Just(true)];
     (never, 0..15_000_u64, 0..10_000_u64, 0..2_000_u64, 100..40_000_u64).prop_map(
-        |(never, drain, cleanup, short_cleanup, stop)| {
-            let [drain, cleanup, short_cleanup, stop] =
-                [drain, cleanup, short_cleanup, stop].map(Duration::from_millis);
+        |(never, drain, cleanup, escalated_cleanup, stop)| {
+            let [drain, cleanup, escalated_cleanup, stop] =
+                [drain, cleanup, escalated_cleanup, stop].map(Duration::from_millis);
             let total = if never { Timeout::Never } else { Timeout::After(drain + cleanup + stop) };
-            Budgets { total, drain, cleanup, short_cleanup }
+            Budgets { total, drain, cleanup, escalated_cleanup }
         },
     )
 }
@@ -91,7 +91,7 @@ fn events(oversleeps: bool) -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(event(oversleeps), 0..40)
 }
 
-/// Lets everything happen, and then nothing but time until the group has ended.
+/// Lets the events happen, and then nothing but time until the group has ended.
 fn live(budgets: Budgets, policy: bool, start: Option<Duration>, events: Vec<Event>) -> Model {
     let mut model = Model::new(budgets, policy, start);
     for event in events {
@@ -99,7 +99,7 @@ fn live(budgets: Budgets, policy: bool, start: Option<Duration>, events: Vec<Eve
     }
     model.happen(Event::Trigger(Trigger::Request, None));
     if model.drains_with_outer() {
-        // Sooner or later the group around it stops it.
+        // Sooner or later the outer group stops it.
         model.happen(Event::Trigger(Trigger::OuterStop, None));
     }
     for _ in 0..10_000 {
@@ -119,9 +119,9 @@ fn live(budgets: Budgets, policy: bool, start: Option<Duration>, events: Vec<Eve
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Invariants 3, 4, 7 and 8, with everybody punctual: then the budgets are kept to the instant.
+    /// Invariants 3, 4, 7 and 8; the budgets are kept to the instant.
     #[test]
-    fn a_group_whose_deadlines_are_looked_at_in_time_keeps_its_budgets_and_ends(
+    fn a_group_that_is_advanced_in_time_keeps_its_budgets_and_ends(
         budgets in budgets(),
         policy in any::<bool>(),
         start in start(),
@@ -130,9 +130,9 @@ proptest! {
         live(budgets, policy, start, events);
     }
 
-    /// The same but for the budgets: whoever comes late finds each step still due, in order, once.
+    /// The same but for the budgets: an advance that comes late finds each step still due.
     #[test]
-    fn a_group_whose_deadlines_are_overslept_still_does_every_step_once_and_in_order(
+    fn a_group_that_is_advanced_late_still_does_every_step_once_and_in_order(
         budgets in budgets(),
         policy in any::<bool>(),
         start in start(),
@@ -142,7 +142,7 @@ proptest! {
     }
 }
 
-/// Every order of a few events, rather than some of many: what a lock makes of threads that race for it.
+/// Every order of a few events, rather than some of many: what a lock makes of threads that race.
 #[test]
 fn every_order_of_the_events_of_a_small_group_keeps_the_contract() {
     let second = Duration::from_secs(1);
@@ -150,7 +150,7 @@ fn every_order_of_the_events_of_a_small_group_keeps_the_contract() {
         total: Timeout::After(6 * second),
         drain: second,
         cleanup: second,
-        short_cleanup: second / 2,
+        escalated_cleanup: second / 2,
     };
     let mut rest = vec![
         Event::Admit(Phase::WORK, Kind::Critical),
@@ -170,14 +170,14 @@ fn every_order_of_the_events_of_a_small_group_keeps_the_contract() {
     assert_eq!(orders, 40_320);
 }
 
-/// The room that `lay_out` makes for a new phase may be time that has passed already.
+/// Each of them has the last deadline, which has passed, and is waited for until it is dropped.
 #[test]
-fn phases_that_come_up_at_the_last_moment_do_not_take_the_shutdown_over_its_total() {
+fn phases_that_first_appear_at_the_last_moment_do_not_exceed_the_total() {
     let budgets = Budgets {
         total: Timeout::After(Duration::from_secs(2)),
         drain: Duration::ZERO,
         cleanup: Duration::ZERO,
-        short_cleanup: Duration::ZERO,
+        escalated_cleanup: Duration::ZERO,
     };
     let mut events = vec![
         Event::Admit(Phase::WORK, Kind::Critical),
@@ -185,6 +185,63 @@ fn phases_that_come_up_at_the_last_moment_do_not_take_the_shutdown_over_its_tota
         Event::PassToDue,
     ];
     events.extend((101..110).map(|number| Event::Admit(Phase::new(number), Kind::Critical)));
+    live(budgets, false, None, events);
+}
+
+#[test]
+fn a_phase_that_first_appears_late_and_is_aborted_leaves_the_next_one_its_time() {
+    let budgets = Budgets {
+        total: Timeout::After(Duration::from_secs(4)),
+        drain: Duration::ZERO,
+        cleanup: Duration::ZERO,
+        escalated_cleanup: Duration::ZERO,
+    };
+    let events = vec![
+        Event::Admit(Phase::WORK, Kind::Critical),
+        Event::Admit(Phase::SUPPORT, Kind::Critical),
+        Event::Trigger(Trigger::Request, None),
+        Event::Admit(Phase::new(150), Kind::Critical),
+        Event::End(0, Outcome::Completed),
+        Event::PassToDue,
+        Event::End(0, Outcome::Aborted),
+    ];
+    live(budgets, false, None, events);
+}
+
+#[test]
+fn the_limit_of_an_outer_stop_reaches_a_cleanup_that_runs() {
+    let second = Duration::from_secs(1);
+    let budgets = Budgets {
+        total: Timeout::After(20 * second),
+        drain: Duration::ZERO,
+        cleanup: 10 * second,
+        escalated_cleanup: second,
+    };
+    let events = vec![
+        Event::AddCleanup,
+        Event::AddCleanup,
+        Event::Trigger(Trigger::Request, None),
+        Event::Pass(second),
+        Event::Trigger(Trigger::OuterStop, Some(second)),
+    ];
+    live(budgets, false, None, events);
+}
+
+#[test]
+fn the_limit_of_the_outer_drain_ends_a_longer_drain_in_time() {
+    let second = Duration::from_secs(1);
+    let budgets = Budgets {
+        total: Timeout::After(30 * second),
+        drain: 20 * second,
+        cleanup: second,
+        escalated_cleanup: second,
+    };
+    let events = vec![
+        Event::Admit(Phase::WORK, Kind::Critical),
+        Event::Trigger(Trigger::Request, None),
+        Event::Pass(second),
+        Event::Trigger(Trigger::OuterDrain, Some(4 * second)),
+    ];
     live(budgets, false, None, events);
 }
 

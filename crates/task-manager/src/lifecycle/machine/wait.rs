@@ -1,21 +1,25 @@
-//! What is waited for: the tasks of a phase, or a cleanup, until a deadline and then a while for the abort.
+//! A wait for the tasks of a phase or for a cleanup: until a deadline, and then for the abort.
 
 use std::time::Duration;
 
 use crate::lifecycle::plan::Tick;
 
-/// What is waited for, until when, and what then.
+/// A wait with a deadline, at which what is waited for is aborted, and a time to join, after which
+/// it is abandoned.
 #[derive(Debug)]
 pub(super) struct Wait {
     pub(super) deadline: Option<Tick>,
     join: Duration,
-    /// Set once the deadline has passed: when to go on without.
+    /// Set once the deadline has passed.
     abandon_at: Option<Tick>,
 }
 
+/// What a wait has run out of.
 #[derive(PartialEq, Eq)]
 pub(super) enum Overdue {
+    /// The deadline has passed: abort.
     Deadline,
+    /// The time to join has passed too: abandon.
     Join,
 }
 
@@ -24,36 +28,40 @@ impl Wait {
         Self { deadline, join, abandon_at: None }
     }
 
-    /// A share of `left`, the time to join included, for one of `count` that run one by one.
+    /// Returns a wait for one of `count` that run one after another in `left`, join included.
     pub(super) fn share(now: Tick, left: Duration, count: usize, join: Duration) -> Self {
         let share = left / u32::try_from(count).unwrap_or(u32::MAX);
+        // Of a small share the join must not take the most.
         let join = join.min(share / 4);
         Self::new(Some(now.saturating_add(share - join)), join)
     }
 
-    /// Tells what has passed: the deadline, once, and then the time to join, which ends at `end` at the latest unless
-    /// that has passed before anybody looked.
+    /// Returns what has passed: the deadline, once, and then the time to join.
     pub(super) fn overdue(&mut self, now: Tick, end: Option<Tick>) -> Option<Overdue> {
-        match self.abandon_at {
-            Some(abandon_at) => (abandon_at <= now).then_some(Overdue::Join),
-            None if self.deadline.is_some_and(|deadline| deadline <= now) => {
-                let joined = now.saturating_add(self.join);
-                let end = end.filter(|end| now <= *end);
-                self.abandon_at = Some(end.map_or(joined, |end| end.min(joined)));
-                Some(Overdue::Deadline)
-            }
-            None => None,
+        if let Some(abandon_at) = self.abandon_at {
+            return (abandon_at <= now).then_some(Overdue::Join);
         }
+        if self.deadline.is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        // The join counts from the abort, which may come late, and ends with the shutdown. If even
+        // that was overslept, what was aborted only now still gets the time to be dropped.
+        let joined = now.saturating_add(self.join);
+        let end = end.filter(|end| now <= *end);
+        self.abandon_at = Some(end.map_or(joined, |end| end.min(joined)));
+        Some(Overdue::Deadline)
     }
 
-    /// Takes over what is earlier of another.
-    pub(super) fn hurry(&mut self, other: &Self) {
+    /// Takes over whatever is earlier in `other`.
+    pub(super) fn shorten(&mut self, other: &Self) {
         self.deadline = self.deadline.into_iter().chain(other.deadline).min();
         self.join = self.join.min(other.join);
         let abandon_at = other.deadline.map(|deadline| deadline.saturating_add(other.join));
+        // Only if it was aborted already: before, the time to join follows from the deadline.
         self.abandon_at = self.abandon_at.map(|at| abandon_at.map_or(at, |other| at.min(other)));
     }
 
+    /// Returns when [`overdue`](Self::overdue) next returns something.
     pub(super) fn due(&self) -> Option<Tick> {
         self.abandon_at.or(self.deadline)
     }

@@ -23,6 +23,9 @@ const FOR_EVER: Duration = Duration::from_secs(3_600);
 /// What the test knows of one task.
 pub(super) struct Known {
     pub(super) name: String,
+    pub(super) phase: Phase,
+    /// Whether it was admitted during the shutdown.
+    pub(super) is_late: bool,
     pub(super) behaviour: Behaviour,
     pub(super) handle: TaskHandle,
     pub(super) traces: Arc<Traces>,
@@ -172,10 +175,12 @@ fn run(
     let task = task.in_phase(phase);
     let gates = matches!(behaviour, Behaviour::Flickers(_));
     let task = if gates { task.gating_readiness().boxed() } else { task.boxed() };
+    let is_late = handle.group().is_none_or(|group| group.step() > Step::Running);
     let admitted = if critical { handle.run(task) } else { handle.run_ephemeral(task) };
     match admitted {
         Ok(handle) => {
-            books.tasks.lock().unwrap().push(Known { name, behaviour, handle, traces });
+            let known = Known { name, phase, is_late, behaviour, handle, traces };
+            books.tasks.lock().unwrap().push(known);
         }
         Err(refused) => {
             assert!(refused.is_too_late(), "{refused}");

@@ -3,8 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use task_manager::{
-    CauseKind, FailureKind, FailureOrigin, ManagerHandle, Outcome, Report, Step, Task, TaskId,
-    task_fn,
+    CauseKind, FailureKind, FailureOrigin, ManagerHandle, Outcome, Report, Step, Task, task_fn,
 };
 
 use super::{
@@ -48,11 +47,19 @@ fn check_tasks(books: &Books, report: &Report) {
         assert_eq!(totals.of(outcome), count as u64, "{outcome}: {report}");
     }
     for task in tasks.iter() {
-        let Known { name, behaviour, handle, traces } = task;
+        let Known { name, phase, is_late, behaviour, handle, traces } = task;
         let outcome = handle.outcome().unwrap_or_else(|| panic!("`{name}` has no outcome"));
         let is_allowed = allowed(*behaviour).contains(&outcome);
-        // The time of its phase may have been used up when the turn came to who was admitted that late.
-        let is_cut_short = outcome == Outcome::Aborted && is_late(handle.id(), report);
+        // Its time may be used up when the turn of its phase comes, down to the time to be dropped,
+        // if it was admitted during the shutdown, or waited for the drop of one that was.
+        let is_behind_late = || {
+            tasks.iter().any(|other| {
+                let is_before = other.is_late && other.phase < *phase;
+                is_before && other.handle.outcome() == Some(Outcome::Abandoned)
+            })
+        };
+        let is_cut_short = matches!(outcome, Outcome::Aborted | Outcome::Abandoned)
+            && (*is_late || is_behind_late());
         assert!(is_allowed || is_cut_short, "{behaviour:?} was {outcome}: {report}");
         assert_eq!(traces.polls.load(Ordering::SeqCst), 1, "`{name}` was admitted: {report}");
         let is_gone = traces.drops.load(Ordering::SeqCst) == 1;
@@ -60,12 +67,6 @@ fn check_tasks(books: &Books, report: &Report) {
         let listed = report.tasks().iter().filter(|listed| listed.id == handle.id()).count();
         assert!(listed <= 1 && (listed == 1 || outcome.is_clean()), "`{name}`: {report}");
     }
-}
-
-/// Tells whether a task was admitted after the trigger.
-fn is_late(id: TaskId, report: &Report) -> bool {
-    let listed = report.tasks().iter().find(|listed| listed.id == id);
-    listed.is_some_and(|task| task.ended_at.saturating_sub(task.ran) > report.cause().at)
 }
 
 const OUTCOMES: [Outcome; 6] = [

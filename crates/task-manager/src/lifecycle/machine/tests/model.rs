@@ -1,7 +1,8 @@
-//! What the contract says of a group, in the simplest words, beside the machine that has to keep it.
+//! What the contract says of a group, in the simplest words, beside the machine that keeps it.
 //!
-//! The model knows who is alive and what was asked of whom. It decides nothing: it judges each action of the machine
-//! by the invariants, and looks at what the machine shows after each event.
+//! The model knows which tasks are alive and what was done to each phase. It decides nothing: it
+//! judges each action of the machine by the invariants, and checks what the machine shows after
+//! each event.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,9 +12,9 @@ use std::{
 use task_core::{Escalation, Phase, Step};
 
 use super::Event;
-use crate::{
-    lifecycle::machine::{Kind, Machine, Trigger},
-    lifecycle::plan::{Budgets, Tick},
+use crate::lifecycle::{
+    machine::{Kind, Machine, Trigger},
+    plan::{Budgets, Tick},
 };
 
 mod judge;
@@ -27,7 +28,7 @@ pub(super) struct Model {
     budgets: Budgets,
     only_failures_stop: bool,
     now: Tick,
-    /// Whether each deadline was looked at in time so far: otherwise no budget can be kept.
+    /// Whether the machine was advanced at each deadline so far: otherwise no budget can be kept.
     is_punctual: bool,
     alive: Vec<(Phase, Kind)>,
     had_work: bool,
@@ -47,15 +48,21 @@ pub(super) struct Model {
 #[derive(Debug)]
 struct Shutdown {
     end: Option<Tick>,
-    /// Drains for as long as the group around it does, which has not stopped it yet.
+    /// Until when the group drains if it has work, and the outer group does not say.
+    drain_end: Tick,
+    /// Drains for as long as the outer group does, which has not stopped it yet.
     with_outer: bool,
     /// A limit came when it was under way.
     tightened: bool,
     /// How long cleanups may take.
     cleanup: Duration,
     drained: bool,
-    hurried: Option<Tick>,
-    phases_since_hurry: BTreeSet<Phase>,
+    /// The phases that had tasks when the deadlines were laid out.
+    planned: BTreeSet<Phase>,
+    /// A phase that was not planned was abandoned.
+    abandoned_late: bool,
+    escalated: Option<Tick>,
+    phases_since_escalation: BTreeSet<Phase>,
 }
 
 #[derive(Debug)]
@@ -98,7 +105,7 @@ impl Model {
         self.shutdown.as_ref().is_some_and(|shutdown| shutdown.with_outer)
     }
 
-    /// Lets one thing happen, and whatever is due because of it.
+    /// Lets one event happen, and everything that is due because of it.
     pub(super) fn happen(&mut self, event: Event) {
         match event {
             Event::Admit(phase, kind) => self.admit(phase, kind),
@@ -150,59 +157,71 @@ impl Model {
     fn admit(&mut self, phase: Phase, kind: Kind) {
         let is_closed = self.step() > Step::Stopping
             || self.stopped.last().is_some_and(|stopped| phase <= *stopped);
-        let is_admitted = self.machine.admit(phase, self.now);
+        let before = self.deadlines_shown();
+        let is_admitted = self.machine.admit(phase);
         assert_eq!(is_admitted, !is_closed, "closed when its phase is stopped, and not before");
+        assert_eq!(self.deadlines_shown(), before, "Invariant 3: an admission moves no deadline");
         if is_admitted {
             self.alive.push((phase, kind));
             self.had_work |= phase < Phase::SUPPORT;
             if let Some(shutdown) = &mut self.shutdown {
-                shutdown.phases_since_hurry.insert(phase);
+                shutdown.phases_since_escalation.insert(phase);
                 let deadline = self.machine.deadline(phase);
                 assert_eq!(deadline.is_some(), shutdown.end.is_some(), "it has its deadline");
             }
         }
     }
 
-    /// Invariant 3: the first counts, and of the others only what the group around it says.
+    /// Invariant 3: the first counts, and of the others only the limits of the outer group.
     fn trigger(&mut self, trigger: Trigger, limit: Option<Duration>) {
         let with_outer = trigger == Trigger::OuterDrain;
-        // What the outer group has left at its drain is over only after it has stopped this one, and that ends a drain.
-        let limit = limit.filter(|_| !with_outer || self.step() != Step::Draining);
         let is_first = self.machine.trigger(self.now, trigger, limit);
         assert_eq!(is_first, self.shutdown.is_none());
         if is_first {
             let own = self.budgets.total.limit();
             let total = own.into_iter().chain(limit).min().filter(|_| !with_outer);
-            // Somebody else's limit, which nobody could check, is kept for the tasks for the most part.
+            // Most of a limit that the builder could not check is kept for the tasks.
             let lent = total.filter(|total| own.is_none_or(|own| *total < own));
-            let cleanup = lent.map(|total| total / 4).into_iter().chain([self.budgets.cleanup]);
+            let most = |budget: Duration| lent.map_or(budget, |total| budget.min(total / 4));
+            let drain = match trigger {
+                Trigger::Request | Trigger::OuterDrain => self.budgets.drain,
+                Trigger::Failure if self.has_alive(Phase::INGRESS) => self.budgets.drain,
+                Trigger::Failure | Trigger::Plain | Trigger::OuterStop => Duration::ZERO,
+            };
             self.shutdown = Some(Shutdown {
-                cleanup: cleanup.min().unwrap_or_default(),
+                cleanup: most(self.budgets.cleanup),
+                drain_end: self.now + most(drain),
                 end: total.map(|total| self.now + total),
                 with_outer,
                 tightened: false,
                 drained: false,
-                hurried: None,
-                phases_since_hurry: BTreeSet::new(),
+                planned: self.living_phases(),
+                abandoned_late: false,
+                escalated: None,
+                phases_since_escalation: BTreeSet::new(),
             });
         } else if trigger == Trigger::OuterStop || with_outer && !self.drains_with_outer() {
-            self.begin_own();
+            if trigger == Trigger::OuterStop {
+                self.end_drain();
+            }
             if let Some(limit) = limit {
                 self.tighten(limit);
             }
         }
     }
 
-    /// The total of a group that drained with the one around it is counted from now on.
-    fn begin_own(&mut self) {
-        if let Some(shutdown) = &mut self.shutdown
-            && std::mem::take(&mut shutdown.with_outer)
-        {
+    /// The total of a group that drained with the outer one is counted from now on.
+    fn end_drain(&mut self) {
+        let planned = self.living_phases();
+        let Some(shutdown) = &mut self.shutdown else { return };
+        shutdown.drain_end = shutdown.drain_end.min(self.now);
+        if std::mem::take(&mut shutdown.with_outer) {
             shutdown.end = self.budgets.total.limit().map(|total| self.now + total);
+            shutdown.planned = planned;
         }
     }
 
-    /// What the group around it has left is a limit, if it is the smaller one.
+    /// What the outer group has left is a limit, if it is the smaller one.
     fn tighten(&mut self, limit: Duration) {
         let (end, is_cleaning) = (self.now + limit, self.cleaning_since.is_some());
         if let Some(shutdown) = &mut self.shutdown
@@ -210,6 +229,7 @@ impl Model {
         {
             shutdown.end = Some(end);
             shutdown.tightened = true;
+            shutdown.drain_end = shutdown.drain_end.min(self.now + limit / 4);
             if !is_cleaning {
                 shutdown.cleanup = shutdown.cleanup.min(limit / 4);
             }
@@ -219,27 +239,28 @@ impl Model {
     fn escalate(&mut self, level: Escalation) {
         self.trigger(Trigger::Request, None);
         self.machine.escalate(self.now, level);
-        self.begin_own();
+        self.end_drain();
+        let phases = self.living_phases();
         if let Some(shutdown) = &mut self.shutdown
             && level == Escalation::Abort
-            && shutdown.hurried.is_none()
+            && shutdown.escalated.is_none()
         {
-            shutdown.hurried = Some(self.now);
-            shutdown.phases_since_hurry = self.alive.iter().map(|(phase, _)| *phase).collect();
+            shutdown.escalated = Some(self.now);
+            shutdown.phases_since_escalation = phases;
         }
     }
 
-    /// Carries out what is due, as the shell does, and judges it.
+    /// Carries out what is due, as the manager does, and judges it.
     fn settle(&mut self) {
         for _ in 0..1_000 {
-            let Some(action) = self.machine.advance(self.now) else { return self.look() };
+            let Some(action) = self.machine.advance(self.now) else { return self.check() };
             self.judge(action);
         }
         panic!("it never settles: {self:?}");
     }
 
-    /// Looks at what the machine shows when nothing is due.
-    fn look(&mut self) {
+    /// Checks what the machine shows when nothing is due.
+    fn check(&mut self) {
         assert!(self.machine.step() >= self.step, "steps only go forward");
         self.step = self.machine.step();
         assert_eq!(self.step == Step::Running, self.shutdown.is_none());
@@ -251,22 +272,36 @@ impl Model {
         }
         if self.drains_with_outer() {
             let is_draining = self.step == Step::Draining;
-            assert_ne!(
-                is_draining,
-                self.alive.is_empty(),
-                "for as long as anybody lives: {self:?}"
-            );
+            assert_ne!(is_draining, self.alive.is_empty(), "while a task is alive: {self:?}");
+        } else if self.step == Step::Draining {
+            assert!(!self.is_drained(), "drains for nothing: {self:?}");
         }
-        for (phase, _) in &self.alive {
-            let Some(deadline) = self.machine.deadline(*phase) else { continue };
+        // Also of phases without tasks: a task of them may be admitted later.
+        for (phase, deadline) in self.deadlines_shown() {
             assert!(!self.drains_with_outer(), "a deadline before the outer stop: {self:?}");
-            let before = self.deadlines.insert(*phase, deadline).unwrap_or(deadline);
+            let before = self.deadlines.insert(phase, deadline).unwrap_or(deadline);
             assert!(deadline <= before, "the deadline of {phase:?} moved later: {self:?}");
         }
     }
 
+    fn deadlines_shown(&self) -> Vec<(Phase, Tick)> {
+        let fixed = [0, 50, 100, 150, 200, 255].map(Phase::new).into_iter();
+        let phases = fixed.chain(self.alive.iter().map(|(phase, _)| *phase));
+        phases.filter_map(|phase| Some((phase, self.machine.deadline(phase)?))).collect()
+    }
+
+    fn living_phases(&self) -> BTreeSet<Phase> {
+        self.alive.iter().map(|(phase, _)| *phase).collect()
+    }
+
     fn is_complete(&self) -> bool {
         self.alive.iter().all(|(phase, _)| self.had_work && *phase >= Phase::SUPPORT)
+    }
+
+    /// Whether a drain of the group's own is over, or only support is left.
+    pub(super) fn is_drained(&self) -> bool {
+        let is_over = self.shutdown.as_ref().is_some_and(|shutdown| shutdown.drain_end <= self.now);
+        is_over || self.alive.iter().all(|(phase, _)| *phase >= Phase::SUPPORT)
     }
 
     fn has_alive(&self, phase: Phase) -> bool {
