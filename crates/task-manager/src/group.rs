@@ -36,6 +36,7 @@ mod tally;
 mod bind;
 mod nesting;
 mod overdue;
+#[cfg(feature = "token")]
 mod parent;
 mod settings;
 mod timer;

@@ -2,10 +2,8 @@
 //!
 //! This room holds values only: it knows nothing of the group that fills them in.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use task_core::{CleanupReport, TaskReport, Totals};
 

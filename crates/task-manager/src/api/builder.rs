@@ -1,6 +1,7 @@
 //! How a manager is configured.
 
-use std::{borrow::Cow, time::Duration};
+use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::group::{Settings, Shared};
 use crate::lifecycle::Budgets;

@@ -1,10 +1,8 @@
 //! A weak handle to a manager.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    sync::{Arc, Weak},
-};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Weak};
 
 use task_core::{Group, Step, Task};
 
@@ -62,10 +60,10 @@ impl ManagerHandle {
     /// As [`Manager::run`](crate::Manager::run). If the manager no longer exists, the task is
     /// refused as [too late](Refused::is_too_late).
     pub fn run<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
-        match self.0.upgrade() {
-            Some(shared) => shared.admit(task, Kind::Critical).map(TaskHandle::new),
-            None => Err(Refused::new(task, "a task", Reason::Ended)),
-        }
+        let Some(shared) = self.0.upgrade() else {
+            return Err(Refused::new(task, "a task", Reason::Ended));
+        };
+        shared.admit(task, Kind::Critical).map(TaskHandle::new)
     }
 
     /// Runs an ephemeral task, as [`Manager::run_ephemeral`](crate::Manager::run_ephemeral) does.
@@ -74,10 +72,10 @@ impl ManagerHandle {
     ///
     /// As [`run`](Self::run).
     pub fn run_ephemeral<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
-        match self.0.upgrade() {
-            Some(shared) => shared.admit(task, Kind::Ephemeral).map(TaskHandle::new),
-            None => Err(Refused::new(task, "a task", Reason::Ended)),
-        }
+        let Some(shared) = self.0.upgrade() else {
+            return Err(Refused::new(task, "a task", Reason::Ended));
+        };
+        shared.admit(task, Kind::Ephemeral).map(TaskHandle::new)
     }
 
     /// Registers a cleanup, as [`Manager::cleanup`](crate::Manager::cleanup) does.
@@ -116,10 +114,10 @@ impl ManagerHandle {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        match self.0.upgrade() {
-            Some(shared) => shared.add_hook(name.into(), hook),
-            None => Err(Refused::new(hook, name.into(), Reason::Ended)),
-        }
+        let Some(shared) = self.0.upgrade() else {
+            return Err(Refused::new(hook, name.into(), Reason::Ended));
+        };
+        shared.add_hook(name.into(), hook)
     }
 
     /// Requests the group to stop, and returns at once. It does nothing if the group no longer
@@ -185,10 +183,8 @@ impl ManagerHandle {
     /// # }
     /// ```
     pub async fn wait(&self) -> Result<Report, ShutdownError> {
-        match self.0.upgrade() {
-            Some(shared) => shared.wait().await,
-            None => Err(ShutdownError::gone()),
-        }
+        let Some(shared) = self.0.upgrade() else { return Err(ShutdownError::gone()) };
+        shared.wait().await
     }
 
     /// Waits until every task that gates readiness is ready, as
@@ -202,10 +198,10 @@ impl ManagerHandle {
     ///
     /// This method is cancel safe.
     pub async fn ready(&self) -> Result<(), NotReadyError> {
-        match self.0.upgrade() {
-            Some(shared) => shared.ready().await,
-            None => Err(NotReadyError::shutting_down(Step::Ended)),
-        }
+        let Some(shared) = self.0.upgrade() else {
+            return Err(NotReadyError::shutting_down(Step::Ended));
+        };
+        shared.ready().await
     }
 
     /// Returns the read-only view of the group; `None` if it no longer exists.

@@ -1,6 +1,8 @@
 //! The owner of a group of tasks.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
 use task_core::{Group, Task};
 

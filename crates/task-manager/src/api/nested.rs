@@ -1,6 +1,10 @@
 //! A manager as a task of another.
 
-use std::{borrow::Cow, future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
 use task_core::{Context, Task};
 

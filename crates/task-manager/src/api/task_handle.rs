@@ -1,8 +1,11 @@
 //! A handle to one task.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
-use task_core::{Outcome, TaskId, TaskInfo, scope::Stage};
+use task_core::scope::Stage;
+use task_core::{Outcome, TaskId, TaskInfo};
 
 use crate::group::{Entry, Event};
 

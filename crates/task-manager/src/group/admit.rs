@@ -1,9 +1,12 @@
 //! Admitting tasks and cleanups, or handing them back (invariant 4).
 
-use std::{borrow::Cow, sync::Arc};
-use task_core::{Panic, scope::catch};
+use std::borrow::Cow;
+use std::sync::Arc;
+use task_core::Panic;
+use task_core::scope::catch;
 
-use task_core::{Context, Phase, Step, Task, scope::Stage};
+use task_core::scope::Stage;
+use task_core::{Context, Phase, Step, Task};
 
 use super::{Entry, Event, Hook, Identity, Managed, Role, Shared, UserFuture, in_span};
 use crate::lifecycle::Kind;
@@ -51,6 +54,7 @@ impl Shared {
             Ok(clock) => clock,
             Err(reason) => return Err((name, reason)),
         };
+        #[cfg(feature = "token")]
         self.check_parent();
         let (handle, runtime) = clock.current_handle();
         let mut state = self.lock();

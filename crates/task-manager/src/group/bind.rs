@@ -1,6 +1,7 @@
 //! Binding a manager to the runtime of its first use.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 use task_core::scope::{catch, install_hook};
 
 use super::{Shared, current};
@@ -24,12 +25,10 @@ impl Shared {
             install_hook(current::is_managed);
         }
         deadline_thread::start().map_err(|_| Reason::NoThread)?;
-        let mut is_new = false;
-        let clock = self.alarm.clock.get_or_init(|| {
-            is_new = true;
-            Clock::start(handle)
-        });
+        let is_new = self.alarm.clock.set(Clock::start(handle)).is_ok();
+        let clock = self.alarm.clock.get().ok_or(Reason::NoRuntime)?;
         if is_new {
+            #[cfg(feature = "token")]
             self.watch_parent(clock);
             // An event before this found no clock, and left its step to this line.
             self.turn().finish();

@@ -1,6 +1,7 @@
 //! A named hook that runs after the tasks.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
+use std::fmt;
 
 use super::UserFuture;
 

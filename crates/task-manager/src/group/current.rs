@@ -1,6 +1,7 @@
 //! Which task's code runs on this thread: for recognising a `wait` from inside, and a panic in managed code.
 
-use std::{cell::Cell, sync::Arc};
+use std::cell::Cell;
+use std::sync::Arc;
 
 use super::{Entry, Shared};
 use crate::sync::thread_local;

@@ -1,8 +1,10 @@
 //! What each action of the state machine means for the group.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use task_core::{Phase, Step, scope::Stage};
+use task_core::scope::Stage;
+use task_core::{Phase, Step};
 
 use super::{Entry, Event, Identity, Names, Role, Turn};
 use crate::lifecycle::{Action, Tick, Trigger};

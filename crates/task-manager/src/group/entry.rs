@@ -1,6 +1,7 @@
 //! A member of a group, with its group: what a task's context points to.
 
-use std::{ops::Deref, sync::Arc};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use super::{Identity, Member, Shared};
 use crate::lifecycle::Tick;

@@ -1,12 +1,11 @@
 //! What happens to a group: ends, failures, readiness.
 
 use std::sync::Arc;
-use task_core::{
-    Panic,
-    scope::{discard, guarded_text},
-};
+use task_core::Panic;
+use task_core::scope::{discard, guarded_text};
 
-use task_core::{Outcome, Step, scope::Stage};
+use task_core::scope::Stage;
+use task_core::{Outcome, Step};
 
 use super::{Entry, Event, Member, Role, Shared, Turn};
 use crate::lifecycle::{Kind, Trigger};
@@ -127,6 +126,7 @@ impl Shared {
 
     /// Records that something waits for the group. From now on, completion is judged.
     pub(crate) fn wait_began(self: &Arc<Self>) {
+        #[cfg(feature = "token")]
         self.check_parent();
         let mut turn = self.turn();
         if !turn.state.machine.waited() {

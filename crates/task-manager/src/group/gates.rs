@@ -1,6 +1,7 @@
 //! Which gating tasks the group's readiness waits for (invariant 12).
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use task_core::{Blocker, Outcome, Readiness, Step, TaskId};
 

@@ -3,7 +3,8 @@
 //! A log sink is foreign code and may block, so events are logged last: after every lock is
 //! released, every waker called and every deadline set.
 
-use std::{borrow::Cow, time::Duration};
+use std::borrow::Cow;
+use std::time::Duration;
 use task_core::scope::catch;
 
 use task_core::{Outcome, Step};

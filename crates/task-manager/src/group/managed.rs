@@ -1,16 +1,13 @@
 //! The future that is spawned for each task: the one choke point of invariant 1.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
-use task_core::{
-    Panic,
-    scope::{catch, discard},
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use task_core::Panic;
+use task_core::scope::{catch, discard};
 
-use task_core::{Cancelled, scope::Stage};
+use task_core::Cancelled;
+use task_core::scope::Stage;
 
 use super::{Entry, current};
 use crate::report::End;

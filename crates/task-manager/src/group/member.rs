@@ -1,17 +1,13 @@
 //! What the manager knows of one task or cleanup. Data alone: it does not know its group.
 
-use std::{
-    borrow::Cow,
-    ops::Deref,
-    sync::{Arc, OnceLock, PoisonError, Weak},
-    time::Duration,
-};
+use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 use task_core::Panic;
 
-use task_core::{
-    Outcome, Phase, TaskId, TaskInfo, TaskState,
-    scope::{Stage, StageCell},
-};
+use task_core::scope::{Stage, StageCell};
+use task_core::{Outcome, Phase, TaskId, TaskInfo, TaskState};
 
 use super::Shared;
 use crate::lifecycle::{Kind, Tick};

@@ -1,11 +1,11 @@
 //! The deadlines that the deadline thread keeps, and the hard exit.
 
-use std::{process, sync::Arc, time::Duration};
+use std::process;
+use std::sync::Arc;
+use std::time::Duration;
 
-use task_core::{
-    Step,
-    scope::{run_with_timeout, write_stderr},
-};
+use task_core::Step;
+use task_core::scope::{run_with_timeout, write_stderr};
 
 use super::{Shared, Turn, add_living_names};
 use crate::threads::{Deadlines, Times};

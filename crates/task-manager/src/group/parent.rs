@@ -5,14 +5,6 @@ use std::sync::Arc;
 use super::Shared;
 use crate::threads::Clock;
 
-#[cfg(not(feature = "token"))]
-impl Shared {
-    pub(crate) fn check_parent(self: &Arc<Self>) {}
-
-    pub(crate) fn watch_parent(self: &Arc<Self>, _clock: &Clock) {}
-}
-
-#[cfg(feature = "token")]
 impl Shared {
     /// Stops the group if the parent token is cancelled already, which admission must see at once.
     /// Once is enough.

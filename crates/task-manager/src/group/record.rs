@@ -1,9 +1,7 @@
 //! What a group remembers for its report, in bounded space (invariant 10).
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    time::{Duration, SystemTime},
-};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, SystemTime};
 
 use task_core::{CleanupReport, Outcome, TaskId, TaskReport, Totals};
 

@@ -1,6 +1,7 @@
 //! What a manager is configured with.
 
-use std::{borrow::Cow, time::Duration};
+use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::Timeout;
 use crate::lifecycle::Budgets;

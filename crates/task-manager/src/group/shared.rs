@@ -4,13 +4,12 @@
 //! under it, not even the drop of an error. An event takes the lock as a [`Turn`](super::turn::Turn),
 //! which carries what is to happen out of the critical section.
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, OnceLock, PoisonError, Weak},
-    time::Duration,
-};
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
-use task_core::{Readiness, scope::Level};
+use task_core::Readiness;
+use task_core::scope::Level;
 
 use super::{Entry, OuterLink, Settings, State, current};
 use crate::lifecycle::Machine;

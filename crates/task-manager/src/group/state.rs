@@ -1,6 +1,8 @@
 //! What the manager's lock protects, and the bookkeeping of every end.
 
-use std::{any::Any, collections::BTreeMap, sync::Arc};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use slab::Slab;
 use task_core::{Outcome, Phase, Step, TaskId, Totals};

@@ -1,8 +1,10 @@
 //! What stops a group, escalates its shutdown, or stops one task of it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use task_core::{Escalation, Step, scope::Stage};
+use task_core::scope::Stage;
+use task_core::{Escalation, Step};
 
 use super::{Entry, Member, Shared};
 use crate::lifecycle::Trigger;

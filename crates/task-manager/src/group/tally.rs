@@ -1,6 +1,7 @@
 //! What is counted for the group's view, in bounded space (invariant 10): ends by name, and signals.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use task_core::{Exits, Outcome, SignalCount};
 

@@ -1,11 +1,9 @@
 //! The Tokio timer of a group, which advances it at each deadline.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, Weak},
-    task::Poll,
-};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
 
 use super::Shared;
 use crate::rt;

@@ -9,10 +9,14 @@
 //!
 //! The order of what is done outside stands once, in [`Effects::carry_out`].
 
-use std::{any::Any, cell::Cell, sync::Arc, time::Duration};
+use std::any::Any;
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
 use task_core::scope::discard;
 
-use task_core::{Outcome, scope::Wakers};
+use task_core::Outcome;
+use task_core::scope::Wakers;
 
 use super::{
     Entry, Event, Garbage, Hook, Managed, Member, OuterLink, Shared, State, in_cleanup_span,

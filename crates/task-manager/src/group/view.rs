@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use task_core::{
-    CleanupInfo, CleanupState, Group, GroupSnapshot, Readiness, ShutdownInfo, Step,
-    scope::{GroupView, Level},
-};
+use task_core::scope::{GroupView, Level};
+use task_core::{CleanupInfo, CleanupState, Group, GroupSnapshot, Readiness, ShutdownInfo, Step};
 
 use super::{MAX_ENTRIES, Role, Shared, State};
 use crate::lifecycle::Tick;

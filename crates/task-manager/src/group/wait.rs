@@ -1,13 +1,12 @@
 //! Waiting for a group: for its report, or for its readiness.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, LazyLock},
-    task::Poll,
-};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
+use std::task::Poll;
 
-use task_core::{Group, Step, scope::Level};
+use task_core::scope::Level;
+use task_core::{Group, Step};
 
 use super::{Shared, current, group_view};
 use crate::report::{NotReadyError, Report, ShutdownError};

@@ -1,6 +1,8 @@
 //! What began a shutdown.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
 
 use task_core::{Outcome, TaskId};
 

@@ -1,6 +1,8 @@
 //! The report as text: one line with the result, then what went wrong, then where the time went.
 
-use std::{cmp::Reverse, fmt, time::Duration};
+use std::cmp::Reverse;
+use std::fmt;
+use std::time::Duration;
 
 use task_core::TaskReport;
 

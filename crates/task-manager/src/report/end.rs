@@ -1,7 +1,8 @@
 //! How a task's own future ended.
 
 use task_core::Outcome;
-use task_core::{Panic, scope::guarded_text};
+use task_core::Panic;
+use task_core::scope::guarded_text;
 
 /// How a task's own future ended.
 pub(crate) enum End {

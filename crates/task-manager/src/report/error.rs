@@ -1,6 +1,7 @@
 //! Why a wait returned no clean report.
 
-use std::{error::Error, fmt};
+use std::error::Error;
+use std::fmt;
 
 use super::{Failure, Reason, Report};
 
@@ -113,14 +114,7 @@ impl ShutdownError {
     ///
     /// To search other failures as well, go through [`Report::failures`].
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
-        let mut next = self.source();
-        while let Some(error) = next {
-            if let Some(found) = error.downcast_ref::<E>() {
-                return Some(found);
-            }
-            next = error.source();
-        }
-        None
+        anyhow::Chain::new(self.source()?).find_map(|error| error.downcast_ref())
     }
 
     /// Returns the exit code for the process: that of the [report](Report::exit_code), or 1 if the

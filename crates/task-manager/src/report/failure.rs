@@ -1,13 +1,12 @@
 //! One thing that went wrong.
 
-use std::{
-    backtrace::{Backtrace, BacktraceStatus},
-    error::Error,
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
-use task_core::{Panic, scope::guarded_text};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use task_core::Panic;
+use task_core::scope::guarded_text;
 
 use task_core::TaskId;
 
@@ -113,10 +112,7 @@ impl Failure {
     /// Use `downcast_ref` on it, and `source` for its causes.
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
         match &self.kind {
-            FailureKind::Error(error) | FailureKind::Survived(error) => {
-                let error: &(dyn Error + 'static) = error.as_ref().as_ref();
-                Some(error)
-            }
+            FailureKind::Error(error) | FailureKind::Survived(error) => Some((**error).as_ref()),
             _ => None,
         }
     }

@@ -1,10 +1,8 @@
 //! A task or cleanup that was not admitted, handed back.
 
-use std::{
-    error::Error,
-    fmt,
-    sync::{Mutex, PoisonError},
-};
+use std::error::Error;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 /// A task or a cleanup that was not admitted, with the reason.
 ///

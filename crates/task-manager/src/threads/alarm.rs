@@ -5,10 +5,8 @@
 //! blocked. The thread sees this and nothing of the group, so that no value of the user's is ever
 //! dropped there.
 
-use std::{
-    sync::{Arc, OnceLock, PoisonError, Weak},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use task_core::scope::Level;
 

@@ -13,12 +13,9 @@
 //! It runs no code that could block it. What a deadline asks for, and the drop of a clock that ends
 //! up here, goes to [`offload`].
 
-use std::{
-    io,
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
-    thread,
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use task_core::scope::discard;
 

@@ -8,11 +8,9 @@
 //! Log lines have a thread of their own. A sink that blocks does so for every line, and would
 //! otherwise take all threads.
 
-use std::{
-    collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
-};
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use task_core::scope::{catch, discard};
 

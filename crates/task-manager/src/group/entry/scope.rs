@@ -1,17 +1,13 @@
 //! The task's context, as the manager implements it.
 
-use std::{
-    borrow::Cow,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::Duration;
 use task_core::Panic;
 
-use task_core::{
-    Escalation, Group,
-    scope::{Scope, StageCell},
-};
+use task_core::scope::{Scope, StageCell};
+use task_core::{Escalation, Group};
 
 use super::Entry;
 use crate::group::{current, group_view, span};
