@@ -25,7 +25,9 @@ pub use self::{
     not_ready::NotReadyError,
     refused::{Refused, RefusedReason},
 };
-pub(crate) use self::{end::End, label::Repeated, refused::Reason};
+pub(crate) use self::{
+    end::End, error::ShutdownErrorKind, label::Repeated, not_ready::NotReady, refused::Reason,
+};
 
 /// A complete report of a shutdown: its cause, every failure, and how each task and cleanup ended.
 ///

@@ -1,7 +1,6 @@
 //! A weak handle to a manager.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::{Arc, Weak};
 
 use task_core::{Group, Step, Task};
@@ -9,7 +8,9 @@ use task_core::{Group, Step, Task};
 use super::TaskHandle;
 use crate::group::{Shared, group_view};
 use crate::lifecycle::{Kind, Trigger};
-use crate::report::{CauseKind, NotReadyError, Reason, Refused, Report, ShutdownError};
+use crate::report::{
+    CauseKind, NotReady, NotReadyError, Reason, Refused, Report, ShutdownError, ShutdownErrorKind,
+};
 
 /// Reaches a manager without owning it: cheap to clone, and safe to keep in a task, a cleanup or a
 /// request handler.
@@ -45,7 +46,7 @@ use crate::report::{CauseKind, NotReadyError, Reason, Refused, Report, ShutdownE
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct ManagerHandle(Weak<Shared>);
 
 impl ManagerHandle {
@@ -183,7 +184,9 @@ impl ManagerHandle {
     /// # }
     /// ```
     pub async fn wait(&self) -> Result<Report, ShutdownError> {
-        let Some(shared) = self.0.upgrade() else { return Err(ShutdownError::gone()) };
+        let Some(shared) = self.0.upgrade() else {
+            return Err(ShutdownError(ShutdownErrorKind::Gone));
+        };
         shared.wait().await
     }
 
@@ -199,7 +202,7 @@ impl ManagerHandle {
     /// This method is cancel safe.
     pub async fn ready(&self) -> Result<(), NotReadyError> {
         let Some(shared) = self.0.upgrade() else {
-            return Err(NotReadyError::shutting_down(Step::Ended));
+            return Err(NotReadyError(NotReady::ShuttingDown(Step::Ended)));
         };
         shared.ready().await
     }
@@ -207,14 +210,5 @@ impl ManagerHandle {
     /// Returns the read-only view of the group; `None` if it no longer exists.
     pub fn group(&self) -> Option<Group> {
         self.0.upgrade().map(|shared| group_view(&shared))
-    }
-}
-
-impl fmt::Debug for ManagerHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shared = self.0.upgrade();
-        f.debug_struct("ManagerHandle")
-            .field("name", &shared.as_ref().map(|shared| &shared.name))
-            .finish_non_exhaustive()
     }
 }

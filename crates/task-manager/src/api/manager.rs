@@ -1,7 +1,6 @@
 //! The owner of a group of tasks.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use task_core::{Group, Task};
@@ -91,6 +90,7 @@ use crate::report::{CauseKind, NotReadyError, Refused, Report, ShutdownError};
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 #[must_use = "dropping a manager stops its group; keep it and `wait`"]
 pub struct Manager {
     pub(crate) shared: Arc<Shared>,
@@ -502,11 +502,5 @@ impl Drop for Manager {
             self.shared.trigger(CauseKind::Dropped, Trigger::Plain);
         }
         self.shared.alarm.set_taken();
-    }
-}
-
-impl fmt::Debug for Manager {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Manager").field("name", &self.shared.name).finish_non_exhaustive()
     }
 }

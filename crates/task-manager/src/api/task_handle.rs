@@ -1,7 +1,6 @@
 //! A handle to one task.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use task_core::scope::Stage;
@@ -37,7 +36,7 @@ use crate::group::{Entry, Event};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct TaskHandle(Arc<Entry>);
 
 impl TaskHandle {
@@ -172,15 +171,5 @@ impl TaskHandle {
         self.0.stage.reached(Stage::Ended).await;
         // Set before the stage is, in every case.
         self.0.outcome().unwrap_or(Outcome::Abandoned)
-    }
-}
-
-impl fmt::Debug for TaskHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskHandle")
-            .field("name", &self.0.name)
-            .field("id", &self.0.id)
-            .field("outcome", &self.0.outcome())
-            .finish_non_exhaustive()
     }
 }

@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use task_core::Panic;
-use task_core::scope::catch;
 
-use task_core::scope::Stage;
-use task_core::{Context, Phase, Step, Task};
+use task_core::scope::{Stage, catch};
+use task_core::{Context, Panic, Phase, Step, Task};
 
 use super::{Entry, Event, Hook, Identity, Managed, Role, Shared, UserFuture, in_span};
 use crate::lifecycle::Kind;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+
 use task_core::scope::{catch, install_hook};
 
 use super::{Shared, current};

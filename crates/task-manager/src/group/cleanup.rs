@@ -1,7 +1,6 @@
 //! A named hook that runs after the tasks.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use super::UserFuture;
 
@@ -18,11 +17,5 @@ impl Hook {
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         Self { name, run: Box::new(move || Box::pin(hook())) }
-    }
-}
-
-impl fmt::Debug for Hook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Hook").field(&self.name).finish()
     }
 }

@@ -8,7 +8,7 @@ use task_core::{Phase, Step};
 
 use super::{Entry, Event, Identity, Names, Role, Turn};
 use crate::lifecycle::{Action, Tick, Trigger};
-use crate::report::{CauseKind, Failure, FailureKind, FailureOrigin, StepTimes};
+use crate::report::{CauseKind, FailureKind, FailureOrigin, StepTimes};
 use crate::threads::CallerRuntime;
 
 impl Turn<'_> {
@@ -57,9 +57,8 @@ impl Turn<'_> {
         let machine = &self.state.machine;
         let blockers = self.state.gates.readiness(machine.step(), machine.waited()).blockers;
         let blockers = blockers.iter().map(ToString::to_string).collect();
-        let (origin, name) = (FailureOrigin::Start, self.group.name.to_string());
         let kind = FailureKind::NotReady { blockers };
-        self.state.fail(None, Failure { origin, name, id: None, kind, at: now });
+        self.state.fail(FailureOrigin::Start, &self.group.name, kind, now);
         self.trigger(CauseKind::StartTimeout, Trigger::Failure, None);
     }
 
@@ -105,9 +104,8 @@ impl Turn<'_> {
         self.begin_cleaning_up(now);
         let Some(hook) = self.state.hooks.pop() else { return };
         let kind = FailureKind::NotRun { reason: "the budget for cleanups was used up" };
-        let (origin, name) = (FailureOrigin::Cleanup, hook.name.to_string());
-        self.state.record.cleanup(&name, None, now, Duration::ZERO);
-        self.state.fail(None, Failure { origin, name, id: None, kind, at: now });
+        self.state.record.cleanup(&hook.name, None, now, Duration::ZERO);
+        self.state.fail(FailureOrigin::Cleanup, &hook.name, kind, now);
         self.discard(hook);
     }
 

@@ -1,5 +1,6 @@
 //! A member of a group, with its group: what a task's context points to.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -50,5 +51,12 @@ impl Entry {
         if let Some(end) = self.remove_pending() {
             self.shared.entry_ended(self, end, CallerRuntime::Other);
         }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, id, outcome) = (&self.name, self.id, self.outcome());
+        write!(f, "{name:?} ({id}, {outcome:?})")
     }
 }

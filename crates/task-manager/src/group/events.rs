@@ -1,15 +1,13 @@
 //! What happens to a group: ends, failures, readiness.
 
 use std::sync::Arc;
-use task_core::Panic;
-use task_core::scope::{discard, guarded_text};
 
-use task_core::scope::Stage;
-use task_core::{Outcome, Step};
+use task_core::scope::{Stage, discard, guarded_text};
+use task_core::{Outcome, Panic, Step};
 
 use super::{Entry, Event, Member, Role, Shared, Turn};
 use crate::lifecycle::{Kind, Trigger};
-use crate::report::{CauseKind, End, Failure, FailureKind, FailureOrigin};
+use crate::report::{CauseKind, End, FailureKind, FailureOrigin};
 use crate::threads::CallerRuntime;
 
 impl Shared {
@@ -111,7 +109,7 @@ impl Shared {
     /// Records that the service could not be set up, and stops the group.
     pub(crate) fn setup_failed(self: &Arc<Self>, error: anyhow::Error) {
         let text = guarded_text(|| format!("{error:#}"));
-        let (name, kind) = (self.name.to_string(), FailureKind::Error(Arc::new(error)));
+        let kind = FailureKind::Error(Arc::new(error));
         let mut turn = self.turn();
         if turn.state.machine.step() == Step::Ended {
             drop(turn);
@@ -119,7 +117,7 @@ impl Shared {
             return Event::LateSetup(text).log(&self.name);
         }
         let at = turn.now();
-        turn.state.fail(None, Failure { origin: FailureOrigin::Setup, name, id: None, kind, at });
+        turn.state.fail(FailureOrigin::Setup, &self.name, kind, at);
         turn.trigger(CauseKind::SetupFailed, Trigger::Failure, None);
         turn.finish();
     }
@@ -207,5 +205,5 @@ impl Turn<'_> {
 
 fn ended_by(member: &Member, outcome: Outcome) -> CauseKind {
     let was_asked = member.stop_asked().is_some();
-    CauseKind::task_ended(&member.name, member.id, outcome, was_asked)
+    CauseKind::TaskEnded { task: member.name.to_string(), id: member.id, outcome, was_asked }
 }

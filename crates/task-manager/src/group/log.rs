@@ -5,10 +5,11 @@
 
 use std::borrow::Cow;
 use std::time::Duration;
-use task_core::scope::catch;
 
+use task_core::scope::catch;
 use task_core::{Outcome, Step};
-use tracing::{debug, error, info, level_filters::LevelFilter, warn};
+use tracing::level_filters::LevelFilter;
+use tracing::{debug, error, info, warn};
 
 use super::{Member, Names, Role, Shared};
 use crate::report::{CauseKind, Report};

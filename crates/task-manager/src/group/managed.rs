@@ -3,11 +3,9 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use task_core::Panic;
-use task_core::scope::{catch, discard};
 
-use task_core::Cancelled;
-use task_core::scope::Stage;
+use task_core::scope::{Stage, catch, discard};
+use task_core::{Cancelled, Panic};
 
 use super::{Entry, current};
 use crate::report::End;

@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
-use task_core::Panic;
 
 use task_core::scope::{Stage, StageCell};
-use task_core::{Outcome, Phase, TaskId, TaskInfo, TaskState};
+use task_core::{Outcome, Panic, Phase, TaskId, TaskInfo, TaskState};
 
 use super::Shared;
 use crate::lifecycle::{Kind, Tick};

@@ -16,7 +16,7 @@ use task_core::{Context, Hold};
 
 use super::{Entry, NESTINGS, Shared, State, Turn, current};
 use crate::lifecycle::{Tick, Trigger};
-use crate::report::{Failure, FailureKind, Repeated, Report, ShutdownError};
+use crate::report::{Failure, FailureKind, Repeated, Report, ShutdownError, ShutdownErrorKind};
 use crate::sync::{MutexGuard, Ordering};
 
 /// The most groups inside each other. The end of the innermost may end all of them, one inside the
@@ -141,7 +141,8 @@ impl Shared {
             };
             height += 1;
             if Arc::ptr_eq(&group, self) {
-                break ShutdownError::inside(&self.name).into();
+                break ShutdownError(ShutdownErrorKind::Inside { manager: self.name.to_string() })
+                    .into();
             }
             if height >= MAX_DEPTH {
                 let name = &self.name;

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::Shared;
+use crate::lifecycle::Trigger;
+use crate::report::CauseKind;
+use crate::rt;
 use crate::threads::Clock;
 
 impl Shared {
     /// Stops the group if the parent token is cancelled already, which admission must see at once.
     /// Once is enough.
     pub(crate) fn check_parent(self: &Arc<Self>) {
-        use crate::{lifecycle::Trigger, report::CauseKind};
         if !self.settings.parent.as_ref().is_some_and(|parent| parent.is_cancelled()) {
             return;
         }
@@ -23,19 +25,10 @@ impl Shared {
 
     /// Watches the parent token until the group has ended.
     pub(crate) fn watch_parent(self: &Arc<Self>, clock: &Clock) {
-        use std::{future::poll_fn, pin::pin, task::Poll};
         let Some(parent) = self.settings.parent.clone() else { return };
         let group = Arc::clone(self);
         clock.handle().spawn(async move {
-            let mut cancelled = pin!(parent.cancelled());
-            let mut ended = group.ended.reached(1);
-            poll_fn(|cx| {
-                if pin!(&mut ended).poll(cx).is_ready() {
-                    return Poll::Ready(());
-                }
-                cancelled.as_mut().poll(cx)
-            })
-            .await;
+            rt::first_or(group.ended.reached(1), parent.cancelled()).await;
             group.check_parent();
         });
     }

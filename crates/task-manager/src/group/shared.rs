@@ -5,6 +5,7 @@
 //! which carries what is to happen out of the critical section.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -75,5 +76,11 @@ impl Shared {
         let now = self.now();
         let state = self.lock();
         Some(state.machine.deadline(entry.phase)?.saturating_sub(now))
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group").field("name", &self.name).finish_non_exhaustive()
     }
 }

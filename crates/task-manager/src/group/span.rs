@@ -1,9 +1,10 @@
 //! The spans that the log lines of tasks and cleanups carry.
 
 use std::sync::Arc;
-use task_core::scope::catch;
 
-use tracing::{Instrument, Span, level_filters::LevelFilter};
+use task_core::scope::catch;
+use tracing::level_filters::LevelFilter;
+use tracing::{Instrument, Span};
 
 use super::{Entry, Member, UserFuture};
 

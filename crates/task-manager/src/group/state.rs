@@ -9,7 +9,7 @@ use task_core::{Outcome, Phase, Step, TaskId, Totals};
 
 use super::{Entry, Gates, Hook, Member, Record, Role, Tally};
 use crate::lifecycle::{Machine, Tick};
-use crate::report::{Failure, FailureKind, Reason};
+use crate::report::{Failure, FailureKind, FailureOrigin, Reason};
 use crate::threads::Times;
 
 pub(crate) struct State {
@@ -136,12 +136,16 @@ impl State {
     /// Records a failure of a member.
     pub(crate) fn fail_as(&mut self, member: &Member, kind: FailureKind, at: Tick) {
         let (origin, name) = (member.role.origin(), member.name.to_string());
-        self.fail(Some(member.id), Failure { origin, name, id: Some(member.id), kind, at });
+        self.keep(Failure { origin, name, id: Some(member.id), kind, at });
     }
 
-    /// Records a failure of `id`, or of something that can fail but once.
-    pub(crate) fn fail(&mut self, id: Option<TaskId>, failure: Failure) {
-        let evicted = self.record.fail(id, failure);
+    /// Records a failure of something that can fail but once.
+    pub(crate) fn fail(&mut self, origin: FailureOrigin, name: &str, kind: FailureKind, at: Tick) {
+        self.keep(Failure { origin, name: name.into(), id: None, kind, at });
+    }
+
+    fn keep(&mut self, failure: Failure) {
+        let evicted = self.record.fail(failure.id, failure);
         self.garbage.extend(evicted.map(|failure| Box::new(failure) as Garbage));
     }
 }

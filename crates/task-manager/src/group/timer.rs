@@ -1,9 +1,6 @@
 //! The Tokio timer of a group, which advances it at each deadline.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Arc, Weak};
-use std::task::Poll;
 
 use super::Shared;
 use crate::rt;
@@ -26,19 +23,15 @@ async fn run(group: Arc<Shared>) {
     let alarm = &group.alarm;
     let Some(clock) = alarm.clock.get() else { return };
     loop {
-        let mut changed = alarm.changed.reached(alarm.changed.get() + 1);
+        let changed = alarm.changed.reached(alarm.changed.get() + 1);
         let Times { next, is_over, .. } = *alarm.times();
         if is_over {
             return;
         }
-        let mut sleep = pin!(next.and_then(|next| clock.instant(next)).map(rt::sleep_until));
-        poll_fn(|cx| {
-            if pin!(&mut changed).poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
-        })
-        .await;
+        match next.and_then(|next| clock.instant(next)) {
+            Some(next) => drop(rt::first_or(changed, rt::sleep_until(next)).await),
+            None => changed.await,
+        }
         group.turn().finish();
     }
 }

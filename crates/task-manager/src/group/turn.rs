@@ -13,10 +13,9 @@ use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
-use task_core::scope::discard;
 
 use task_core::Outcome;
-use task_core::scope::Wakers;
+use task_core::scope::{Wakers, discard};
 
 use super::{
     Entry, Event, Garbage, Hook, Managed, Member, OuterLink, Shared, State, in_cleanup_span,

@@ -1,15 +1,14 @@
 //! Waiting for a group: for its report, or for its readiness.
 
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
-use std::task::Poll;
 
 use task_core::scope::Level;
 use task_core::{Group, Step};
 
 use super::{Shared, current, group_view};
-use crate::report::{NotReadyError, Report, ShutdownError};
+use crate::report::{NotReady, NotReadyError, Report, ShutdownError, ShutdownErrorKind};
+use crate::rt;
 
 /// Grows whenever a group is nested in another.
 pub(crate) static NESTINGS: LazyLock<Level> = LazyLock::new(Level::new);
@@ -23,15 +22,12 @@ impl Shared {
             return ended.await;
         }
         loop {
-            let mut nested = NESTINGS.reached(NESTINGS.get() + 1);
+            let nested = NESTINGS.reached(NESTINGS.get() + 1);
             if self.is_inside() {
-                return Err(ShutdownError::inside(&self.name));
+                let manager = self.name.to_string();
+                return Err(ShutdownError(ShutdownErrorKind::Inside { manager }));
             }
-            let result = poll_fn(|cx| match ended.as_mut().poll(cx) {
-                Poll::Ready(result) => Poll::Ready(Some(result)),
-                Poll::Pending => pin!(&mut nested).poll(cx).map(|()| None),
-            });
-            if let Some(result) = result.await {
+            if let Some(result) = rt::first_or(ended.as_mut(), nested).await {
                 return result;
             }
         }
@@ -44,16 +40,19 @@ impl Shared {
         if self.report.get().is_none()
             && let Err(reason) = self.bind()
         {
-            return Err(ShutdownError::unbound(&self.name, reason));
+            return Err(ShutdownError(ShutdownErrorKind::Unbound {
+                manager: self.name.to_string(),
+                reason,
+            }));
         }
         self.wait_began();
         self.ended.reached(1).await;
         self.alarm.set_taken();
         match self.report.get() {
             Some(report) if report.is_clean() => Ok(report.clone()),
-            Some(report) => Err(ShutdownError::failed(report.clone())),
+            Some(report) => Err(ShutdownError(ShutdownErrorKind::Failed(report.clone()))),
             // The level is raised after the report is set.
-            None => Err(ShutdownError::gone()),
+            None => Err(ShutdownError(ShutdownErrorKind::Gone)),
         }
     }
 
@@ -70,11 +69,11 @@ impl Shared {
     fn gate_state(&self) -> Option<Result<(), NotReadyError>> {
         let state = self.lock();
         if let Some((name, outcome)) = state.gates.broken() {
-            return Some(Err(NotReadyError::task_ended(name, outcome)));
+            return Some(Err(NotReadyError(NotReady::TaskEnded(name.into(), outcome))));
         }
         match state.machine.step() {
             Step::Running => state.gates.is_open().then_some(Ok(())),
-            step => Some(Err(NotReadyError::shutting_down(step))),
+            step => Some(Err(NotReadyError(NotReady::ShuttingDown(step)))),
         }
     }
 }

@@ -86,14 +86,6 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
-    pub(crate) fn task_ended(task: &str, id: TaskId, outcome: Outcome, was_asked: bool) -> Self {
-        Self::TaskEnded { task: String::from(task), id, outcome, was_asked }
-    }
-
-    pub(crate) fn requested_by(task: &str, id: TaskId, reason: Cow<'static, str>) -> Self {
-        Self::RequestedBy { task: String::from(task), id, reason }
-    }
-
     /// Returns the text, with the id behind a name that several tasks had.
     pub(crate) fn text(&self, repeated: &Repeated) -> String {
         match self {

@@ -1,8 +1,7 @@
 //! How a task's own future ended.
 
-use task_core::Outcome;
-use task_core::Panic;
 use task_core::scope::guarded_text;
+use task_core::{Outcome, Panic};
 
 /// How a task's own future ended.
 pub(crate) enum End {

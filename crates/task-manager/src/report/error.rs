@@ -29,20 +29,20 @@ use super::{Failure, Reason, Report};
 /// # async fn main() {
 /// let manager = Manager::new();
 /// manager.run(task_fn("server", async |_| {
-///     Err(io::Error::from(io::ErrorKind::AddrInUse).into())
+///     Err(io::Error::from(io::ErrorShutdownErrorKind::AddrInUse).into())
 /// })).unwrap();
 /// let error = manager.wait().await.unwrap_err();
 /// assert_eq!(error.to_string(), "task `server` failed");
 /// let io = error.downcast_ref::<io::Error>().unwrap();
-/// assert_eq!(io.kind(), io::ErrorKind::AddrInUse);
+/// assert_eq!(io.kind(), io::ErrorShutdownErrorKind::AddrInUse);
 /// assert_eq!(error.exit_code(), 1);
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct ShutdownError(Kind);
+pub struct ShutdownError(pub(crate) ShutdownErrorKind);
 
 #[derive(Clone, Debug, thiserror::Error)]
-enum Kind {
+pub(crate) enum ShutdownErrorKind {
     #[error("{}", headline(.0))]
     Failed(Report),
     #[error("cannot wait for manager `{manager}` from inside of it: it would wait for itself")]
@@ -54,26 +54,10 @@ enum Kind {
 }
 
 impl ShutdownError {
-    pub(crate) fn failed(report: Report) -> Self {
-        Self(Kind::Failed(report))
-    }
-
-    pub(crate) fn inside(manager: &str) -> Self {
-        Self(Kind::Inside { manager: manager.into() })
-    }
-
-    pub(crate) fn unbound(manager: &str, reason: Reason) -> Self {
-        Self(Kind::Unbound { manager: manager.into(), reason })
-    }
-
-    pub(crate) fn gone() -> Self {
-        Self(Kind::Gone)
-    }
-
     /// Returns the report; `None` if the wait itself was refused.
     pub fn report(&self) -> Option<&Report> {
         match &self.0 {
-            Kind::Failed(report) => Some(report),
+            ShutdownErrorKind::Failed(report) => Some(report),
             _ => None,
         }
     }
@@ -90,24 +74,24 @@ impl ShutdownError {
     /// one that is nested in it: a manager that a task of it runs, or that was made in one and is
     /// not run by a task of another.
     pub fn is_inside(&self) -> bool {
-        matches!(self.0, Kind::Inside { .. })
+        matches!(self.0, ShutdownErrorKind::Inside { .. })
     }
 
     /// Returns whether the wait was refused because there is no Tokio runtime with its time driver
     /// enabled.
     pub fn is_no_runtime(&self) -> bool {
-        matches!(self.0, Kind::Unbound { reason: Reason::NoRuntime, .. })
+        matches!(self.0, ShutdownErrorKind::Unbound { reason: Reason::NoRuntime, .. })
     }
 
     /// Returns whether the wait was refused because the system refused the process a thread for its
     /// deadlines. A later call tries again.
     pub fn is_no_thread(&self) -> bool {
-        matches!(self.0, Kind::Unbound { reason: Reason::NoThread, .. })
+        matches!(self.0, ShutdownErrorKind::Unbound { reason: Reason::NoThread, .. })
     }
 
     /// Returns whether the manager behind a handle no longer exists, and its report with it.
     pub fn is_gone(&self) -> bool {
-        matches!(self.0, Kind::Gone)
+        matches!(self.0, ShutdownErrorKind::Gone)
     }
 
     /// Returns the first error of type `E` among the root's error and its sources.
@@ -143,7 +127,7 @@ impl fmt::Display for ShutdownError {
 impl fmt::Debug for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Failed(report) => write!(f, "{self}\n{report:#}"),
+            ShutdownErrorKind::Failed(report) => write!(f, "{self}\n{report:#}"),
             _ => write!(f, "{self}"),
         }
     }

@@ -5,10 +5,9 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use task_core::Panic;
-use task_core::scope::guarded_text;
 
-use task_core::TaskId;
+use task_core::scope::guarded_text;
+use task_core::{Panic, TaskId};
 
 use super::Repeated;
 

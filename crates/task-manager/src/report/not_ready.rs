@@ -24,10 +24,10 @@ use task_core::{Outcome, Step};
 /// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct NotReadyError(Why);
+pub struct NotReadyError(pub(crate) NotReady);
 
 #[derive(Clone, Debug, thiserror::Error)]
-enum Why {
+pub(crate) enum NotReady {
     #[error("task `{0}`, which readiness waits for, {1}")]
     TaskEnded(String, Outcome),
     #[error("the group is shutting down ({0})")]
@@ -35,20 +35,12 @@ enum Why {
 }
 
 impl NotReadyError {
-    pub(crate) fn task_ended(name: &str, outcome: Outcome) -> Self {
-        Self(Why::TaskEnded(String::from(name), outcome))
-    }
-
-    pub(crate) fn shutting_down(step: Step) -> Self {
-        Self(Why::ShuttingDown(step))
-    }
-
     /// Returns the name of the gating task that ended and thereby ruled readiness out; `None` if
     /// the group is shutting down for another reason.
     pub fn task(&self) -> Option<&str> {
         match &self.0 {
-            Why::TaskEnded(name, _) => Some(name),
-            Why::ShuttingDown(_) => None,
+            NotReady::TaskEnded(name, _) => Some(name),
+            NotReady::ShuttingDown(_) => None,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The report as data: stable field names, times in seconds, errors as text with their causes.
 
 use std::time::{Duration, UNIX_EPOCH};
-use task_core::scope::{catch, guarded_text};
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use task_core::scope::{catch, guarded_text};
 use task_core::{CleanupReport, Outcome, TaskId, TaskReport, Totals};
 
 use super::{Cause, CauseKind, Failure, FailureKind, FailureOrigin, Repeated, Report, StepTimes};

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use task_core::scope::catch;
+
 use crate::lifecycle::Tick;
 use crate::rt::{Handle, Instant};
-use task_core::scope::catch;
 
 /// A manager's runtime, and the instant from which its ticks count.
 pub(crate) struct Clock {

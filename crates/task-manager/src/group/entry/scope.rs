@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
-use task_core::Panic;
 
 use task_core::scope::{Scope, StageCell};
-use task_core::{Escalation, Group};
+use task_core::{Escalation, Group, Panic};
 
 use super::Entry;
 use crate::group::{current, group_view, span};
@@ -16,7 +15,7 @@ use crate::report::CauseKind;
 
 impl Entry {
     fn requests(&self, reason: Cow<'static, str>) -> CauseKind {
-        CauseKind::requested_by(&self.name, self.id, reason)
+        CauseKind::RequestedBy { task: self.name.to_string(), id: self.id, reason }
     }
 }
 

@@ -4,9 +4,7 @@ use std::future::pending;
 
 use task_core::{Phase, TaskId};
 
-use super::Identity;
-use super::Member;
-use super::Role;
+use super::{Identity, Member, Role};
 use crate::lifecycle::{Kind, Tick};
 use crate::threads::CallerRuntime;
 

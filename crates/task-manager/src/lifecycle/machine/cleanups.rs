@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use super::{
-    action::Action,
-    wait::{Overdue, Wait},
-};
+use super::action::Action;
+use super::wait::{Overdue, Wait};
 use crate::lifecycle::plan::Tick;
 
 /// The cleanups, which run one at a time, each with an equal share of the time that is left.

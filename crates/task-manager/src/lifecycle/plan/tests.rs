@@ -1,6 +1,7 @@
 //! The formula of the deadlines in its own words, and what is true of any plan (Invariant 3).
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use task_core::{Phase, Timeout};

@@ -4,18 +4,14 @@
 //! judges each action of the machine by the invariants, and checks what the machine shows after
 //! each event.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use task_core::{Escalation, Phase, Step};
 
 use super::Event;
-use crate::lifecycle::{
-    machine::{Kind, Machine, Trigger},
-    plan::{Budgets, Tick},
-};
+use crate::lifecycle::machine::{Kind, Machine, Trigger};
+use crate::lifecycle::plan::{Budgets, Tick};
 
 mod judge;
 
