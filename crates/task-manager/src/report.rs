@@ -273,10 +273,12 @@ impl Report {
     /// Returns the exit code for the process: 0 if the report is clean, 3 if a failed setup began
     /// the shutdown, otherwise 1.
     pub fn exit_code(&self) -> u8 {
-        match self {
-            _ if self.is_clean() => 0,
-            _ if self.0.is_setup_failed => 3,
-            _ => 1,
+        if self.is_clean() {
+            0
+        } else if self.0.is_setup_failed {
+            3
+        } else {
+            1
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the manager synchronises with, so that shuttle can stand in for it. What is set once (`OnceLock`) or only
 //! counted (`Arc`) stays the standard library's: shuttle does not look into these.
 
+use std::sync::PoisonError;
+
 #[cfg(task_shuttle)]
 pub(crate) use shuttle::{
     sync::{
@@ -17,3 +19,8 @@ pub(crate) use std::{
     },
     thread_local,
 };
+
+/// Locks, and ignores poisoning: no critical section can leave the data inconsistent.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

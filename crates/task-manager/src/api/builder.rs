@@ -63,10 +63,6 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 pub struct ManagerBuilder(pub(crate) Settings);
 
 impl ManagerBuilder {
-    pub(crate) fn new() -> Self {
-        Self(Settings::default())
-    }
-
     /// Names the manager. Default: `"manager"`.
     ///
     /// The name is in every log event and at the head of the report. For a manager that becomes a
@@ -365,7 +361,7 @@ impl ManagerBuilder {
         {
             return Err(BuildError(Problem::NoTimeToStop { total, drain, cleanup }));
         }
-        Ok(Manager::from_shared(Shared::new(self.0)))
+        Ok(Manager { shared: Shared::new(self.0) })
     }
 }
 

@@ -1,7 +1,7 @@
 //! A weak handle to a manager.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use task_core::{Group, Step, Task};
 
@@ -47,13 +47,9 @@ use crate::report::{
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct ManagerHandle(Weak<Shared>);
+pub struct ManagerHandle(pub(crate) Weak<Shared>);
 
 impl ManagerHandle {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self(Arc::downgrade(shared))
-    }
-
     /// Runs a critical task, as [`Manager::run`](crate::Manager::run) does.
     ///
     /// # Errors
@@ -64,7 +60,7 @@ impl ManagerHandle {
         let Some(shared) = self.0.upgrade() else {
             return Err(Refused::new(task, "a task", Reason::Ended));
         };
-        shared.admit(task, Kind::Critical).map(TaskHandle::new)
+        shared.admit(task, Kind::Critical).map(TaskHandle)
     }
 
     /// Runs an ephemeral task, as [`Manager::run_ephemeral`](crate::Manager::run_ephemeral) does.
@@ -76,7 +72,7 @@ impl ManagerHandle {
         let Some(shared) = self.0.upgrade() else {
             return Err(Refused::new(task, "a task", Reason::Ended));
         };
-        shared.admit(task, Kind::Ephemeral).map(TaskHandle::new)
+        shared.admit(task, Kind::Ephemeral).map(TaskHandle)
     }
 
     /// Registers a cleanup, as [`Manager::cleanup`](crate::Manager::cleanup) does.

@@ -120,16 +120,12 @@ impl Manager {
     /// # }
     /// ```
     pub fn new() -> Self {
-        Self::from_shared(Shared::new(Settings::default()))
+        Self { shared: Shared::new(Settings::default()) }
     }
 
     /// Returns a builder, to configure a manager before it is made.
     pub fn builder() -> ManagerBuilder {
-        ManagerBuilder::new()
-    }
-
-    pub(crate) fn from_shared(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        ManagerBuilder(Settings::default())
     }
 
     /// Runs a critical task: any end of it, clean or not, stops the group.
@@ -189,7 +185,7 @@ impl Manager {
     /// # }
     /// ```
     pub fn run<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
-        self.shared.admit(task, Kind::Critical).map(TaskHandle::new)
+        self.shared.admit(task, Kind::Critical).map(TaskHandle)
     }
 
     /// Runs an ephemeral task: a clean end of it leaves the group running, a failure stops the
@@ -227,7 +223,7 @@ impl Manager {
     /// # }
     /// ```
     pub fn run_ephemeral<T: Task>(&self, task: T) -> Result<TaskHandle, Refused<T>> {
-        self.shared.admit(task, Kind::Ephemeral).map(TaskHandle::new)
+        self.shared.admit(task, Kind::Ephemeral).map(TaskHandle)
     }
 
     /// Registers a hook that runs after all tasks have ended or were abandoned.
@@ -458,7 +454,7 @@ impl Manager {
 
     /// Returns a weak handle to this manager, cheap to clone.
     pub fn handle(&self) -> ManagerHandle {
-        ManagerHandle::new(&self.shared)
+        ManagerHandle(Arc::downgrade(&self.shared))
     }
 
     /// Returns the read-only view of the group: its step, its readiness, every task.

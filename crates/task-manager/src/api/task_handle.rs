@@ -37,13 +37,9 @@ use crate::group::{Entry, Event};
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct TaskHandle(Arc<Entry>);
+pub struct TaskHandle(pub(crate) Arc<Entry>);
 
 impl TaskHandle {
-    pub(crate) fn new(entry: Arc<Entry>) -> Self {
-        Self(entry)
-    }
-
     /// Returns the task's name.
     pub fn name(&self) -> Cow<'static, str> {
         self.0.name.clone()

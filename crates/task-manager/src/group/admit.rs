@@ -58,7 +58,8 @@ impl Shared {
         let mut state = self.lock();
         let now = self.now_from(runtime);
         if !state.machine.admit(phase) {
-            return Err((name, state.refusal()));
+            let has_ended = state.machine.step() == Step::Ended;
+            return Err((name, if has_ended { Reason::Ended } else { Reason::Stopping }));
         }
         state.totals.started += 1;
         let (id, key, role) = (state.next_id(), state.tasks.vacant_key(), Role::Task(kind));

@@ -9,6 +9,7 @@ use task_core::{Phase, Step};
 use super::{Entry, Event, Identity, Names, Role, Turn};
 use crate::lifecycle::{Action, Tick, Trigger};
 use crate::report::{CauseKind, FailureKind, FailureOrigin, StepTimes};
+use crate::sync::lock;
 use crate::threads::CallerRuntime;
 
 impl Turn<'_> {
@@ -142,6 +143,6 @@ impl Turn<'_> {
         self.log(Event::Report(report.clone()));
         let _ = self.group.report.set(report);
         self.wake(self.group.ended.raise_quietly(1));
-        self.effects.outer = self.group.take_outer();
+        self.effects.outer = lock(&self.group.outer).take();
     }
 }

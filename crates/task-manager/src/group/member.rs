@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use task_core::scope::{Stage, StageCell};
@@ -12,7 +12,7 @@ use super::Shared;
 use crate::lifecycle::{Kind, Tick};
 use crate::report::{End, FailureOrigin};
 use crate::rt::JoinHandle;
-use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::threads::CallerRuntime;
 
 #[cfg(test)]
@@ -122,7 +122,7 @@ impl Member {
     }
 
     fn details(&self) -> MutexGuard<'_, Option<Box<Details>>> {
-        self.details.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.details)
     }
 
     /// Changes what only some tasks have.

@@ -10,14 +10,14 @@
 //! - When the future was dropped, nothing returns an error. The nested group then records its
 //!   failures with the outer one itself, once, when it ends.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use task_core::{Context, Hold};
 
 use super::{Entry, NESTINGS, Shared, State, Turn, current};
 use crate::lifecycle::{Tick, Trigger};
 use crate::report::{Failure, FailureKind, Repeated, Report, ShutdownError, ShutdownErrorKind};
-use crate::sync::{MutexGuard, Ordering};
+use crate::sync::{Ordering, lock};
 
 /// The most groups inside each other. The end of the innermost may end all of them, one inside the
 /// other on one stack.
@@ -34,16 +34,10 @@ pub(crate) struct OuterLink {
     /// Keeps the task from having ended while the group has not.
     hold: Hold,
     /// Whether the task's future was dropped before the group had ended.
-    is_orphan: bool,
+    pub(crate) is_orphan: bool,
 }
 
 impl OuterLink {
-    /// Lets the outer task end, or if its future was dropped, returns the link: the failures have
-    /// to be recorded first.
-    pub(crate) fn release(self) -> Option<Self> {
-        self.is_orphan.then_some(self)
-    }
-
     /// Records the failures of the nested group, and lets the outer task end.
     pub(crate) fn record(self, report: &Report) {
         if let Some(entry) = &self.entry {
@@ -72,11 +66,12 @@ impl Nesting {
             });
         }
         let link = OuterLink { entry: entry.clone(), hold: ctx.hold(), is_orphan: false };
-        *inner.lock_outer() = Some(link);
+        *lock(&inner.outer) = Some(link);
         let nesting = Self { inner: Arc::clone(inner), entry };
         if inner.report.get().is_some() {
             // It has ended before it was run, and nothing will release the hold.
-            drop(inner.take_outer());
+            let link = lock(&inner.outer).take();
+            drop(link);
         }
         Ok(nesting)
     }
@@ -94,7 +89,7 @@ impl Nesting {
 impl Drop for Nesting {
     fn drop(&mut self) {
         let Self { inner, entry } = self;
-        let is_over = match &mut *inner.lock_outer() {
+        let is_over = match &mut *lock(&inner.outer) {
             Some(link) => {
                 link.is_orphan = true;
                 false
@@ -110,27 +105,15 @@ impl Drop for Nesting {
 }
 
 impl Shared {
-    fn lock_outer(&self) -> MutexGuard<'_, Option<OuterLink>> {
-        self.outer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn take_outer(&self) -> Option<OuterLink> {
-        self.lock_outer().take()
-    }
-
-    fn lock_enclosing(&self) -> MutexGuard<'_, std::sync::Weak<Self>> {
-        self.enclosing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn enclosing(&self) -> Option<Arc<Self>> {
-        self.lock_enclosing().upgrade()
+        lock(&self.enclosing).upgrade()
     }
 
     /// Makes `outer` the group around this one, unless it would be nested too deeply or in itself.
     fn enclose_in(self: &Arc<Self>, outer: &Arc<Self>) -> anyhow::Result<()> {
         // Set first and checked then: of two groups that are made to run inside each other at the
         // same time, at least one sees the circle.
-        let before = std::mem::replace(&mut *self.lock_enclosing(), Arc::downgrade(outer));
+        let before = std::mem::replace(&mut *lock(&self.enclosing), Arc::downgrade(outer));
         let mut next = Some(Arc::clone(outer));
         let mut height = self.height.load(Ordering::SeqCst);
         let refusal = loop {
@@ -151,7 +134,7 @@ impl Shared {
             group.height.fetch_max(height, Ordering::SeqCst);
             next = group.enclosing();
         };
-        *self.lock_enclosing() = before;
+        *lock(&self.enclosing) = before;
         Err(refusal)
     }
 

@@ -4,22 +4,14 @@ use std::sync::Arc;
 
 use super::Shared;
 use crate::lifecycle::Trigger;
-use crate::report::CauseKind;
 use crate::rt;
 use crate::threads::Clock;
 
 impl Shared {
     /// Stops the group if the parent token is cancelled already, which admission must see at once.
-    /// Once is enough.
     pub(crate) fn check_parent(self: &Arc<Self>) {
-        if !self.settings.parent.as_ref().is_some_and(|parent| parent.is_cancelled()) {
-            return;
-        }
-        let mut turn = self.turn();
-        let is_over = turn.state.machine.step() == task_core::Step::Ended;
-        if !is_over && !turn.state.record.has(&CauseKind::Parent) {
-            turn.trigger(CauseKind::Parent, Trigger::Plain, None);
-            turn.finish();
+        if self.settings.parent.as_ref().is_some_and(|parent| parent.is_cancelled()) {
+            self.follow(Trigger::Plain, None, None);
         }
     }
 

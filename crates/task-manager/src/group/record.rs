@@ -66,13 +66,9 @@ impl Record {
         self.cause.iter().chain(&self.later).any(|cause| cause.kind == *kind)
     }
 
-    /// Records a failure of `id`, or of something that can fail but once. Returns one that had to
-    /// go for it, to be dropped without the lock.
-    pub(crate) fn fail(&mut self, id: Option<TaskId>, failure: Failure) -> Option<Failure> {
-        self.keep(id, failure, None)
-    }
-
-    fn keep(
+    /// Records a failure of `id`, or of something that can fail but once. `group` is for one from
+    /// inside a nested group. Returns one that had to go for it, to be dropped without the lock.
+    pub(crate) fn keep(
         &mut self,
         id: Option<TaskId>,
         failure: Failure,

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use task_core::Readiness;
@@ -15,7 +15,7 @@ use task_core::scope::Level;
 use super::{Entry, OuterLink, Settings, State, current};
 use crate::lifecycle::Machine;
 use crate::report::Report;
-use crate::sync::{AtomicU32, Mutex, MutexGuard};
+use crate::sync::{AtomicU32, Mutex, MutexGuard, lock};
 use crate::threads::Alarm;
 
 pub(crate) struct Shared {
@@ -58,7 +58,7 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Notifies the watchers of the group's view that something in it has changed.

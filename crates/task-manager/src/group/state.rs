@@ -9,7 +9,7 @@ use task_core::{Outcome, Phase, Step, TaskId, Totals};
 
 use super::{Entry, Gates, Hook, Member, Record, Role, Tally};
 use crate::lifecycle::{Machine, Tick};
-use crate::report::{Failure, FailureKind, FailureOrigin, Reason};
+use crate::report::{Failure, FailureKind, FailureOrigin};
 use crate::threads::Times;
 
 pub(crate) struct State {
@@ -59,10 +59,6 @@ impl State {
     pub(crate) fn next_id(&mut self) -> TaskId {
         self.last_id += 1;
         TaskId::new(self.last_id)
-    }
-
-    pub(crate) fn refusal(&self) -> Reason {
-        if self.machine.step() == Step::Ended { Reason::Ended } else { Reason::Stopping }
     }
 
     pub(crate) fn update_started(&mut self) {
@@ -145,7 +141,7 @@ impl State {
     }
 
     fn keep(&mut self, failure: Failure) {
-        let evicted = self.record.fail(failure.id, failure);
+        let evicted = self.record.keep(failure.id, failure, None);
         self.garbage.extend(evicted.map(|failure| Box::new(failure) as Garbage));
     }
 }

@@ -220,8 +220,9 @@ impl Effects {
             let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
             entry.set_join_handle(join);
         }
-        // Before the task that runs this group can see its end, so that it finds no hold.
-        let orphan = outer.and_then(OuterLink::release);
+        // Dropped before the task that runs this group can see its end, so that it finds no hold;
+        // unless the failures have to be recorded first, since that task's future was dropped.
+        let orphan = outer.filter(|outer| outer.is_orphan);
         wakers.wake();
         if let (Some(orphan), Some(report)) = (orphan, group.report.get()) {
             orphan.record(report);

@@ -139,18 +139,15 @@ impl Failure {
             FailureOrigin::Setup => String::from("the setup"),
             FailureOrigin::Start => String::from("the start"),
         };
+        let late = "did not end by its deadline and was";
         match kind {
             FailureKind::Error(_) => format!("{subject} failed"),
             FailureKind::Survived(_) => format!("{subject} failed and went on"),
             FailureKind::Panic(panic) => format!("{subject} {panic}"),
-            FailureKind::Aborted => {
-                format!("{subject} did not end by its deadline and was aborted")
-            }
-            FailureKind::Abandoned { status: None } => {
-                format!("{subject} did not end by its deadline and was abandoned")
-            }
+            FailureKind::Aborted => format!("{subject} {late} aborted"),
+            FailureKind::Abandoned { status: None } => format!("{subject} {late} abandoned"),
             FailureKind::Abandoned { status: Some(status) } => {
-                format!("{subject} did not end by its deadline and was abandoned ({status})")
+                format!("{subject} {late} abandoned ({status})")
             }
             FailureKind::RuntimeGone => format!("{subject} lost its runtime"),
             FailureKind::NotRun { reason } => format!("{subject} was not run: {reason}"),

@@ -5,14 +5,14 @@
 //! blocked. The thread sees this and nothing of the group, so that no value of the user's is ever
 //! dropped there.
 
-use std::sync::{Arc, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use task_core::scope::Level;
 
 use super::{CallerRuntime, Clock, Deadlines, deadline_thread};
 use crate::lifecycle::Tick;
-use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, lock};
 
 #[derive(Default)]
 pub(crate) struct Alarm {
@@ -40,7 +40,7 @@ pub(crate) struct Times {
 
 impl Alarm {
     pub(crate) fn times(&self) -> MutexGuard<'_, Times> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.times)
     }
 
     /// Sets the next deadlines. Called under the manager's lock, so that older deadlines never
