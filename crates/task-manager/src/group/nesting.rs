@@ -199,8 +199,11 @@ impl State {
     }
 
     /// Records what failed and what is alive in the groups that a task runs, which cannot report
-    /// it themselves in time.
+    /// it themselves in time; unless their failures are recorded already.
     pub(crate) fn record_stuck_inside(&mut self, entry: &Entry, now: Tick) {
+        if self.record.known_nested.contains_key(&entry.id) {
+            return;
+        }
         for group in entry.nested() {
             let mut inside = Inside { failures: Vec::new(), omitted: 0, groups: Vec::new() };
             let known = inside.add(group, &entry.name, now);
