@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 
+use task_core::scope::discard;
 use task_core::{Context, Hold};
 
 use super::{Entry, NESTINGS, Shared, State, Turn, current};
@@ -114,28 +115,34 @@ impl Shared {
         // Set first and checked then: of two groups that are made to run inside each other at the
         // same time, at least one sees the circle.
         let before = std::mem::replace(&mut *lock(&self.enclosing), Arc::downgrade(outer));
-        let mut next = Some(Arc::clone(outer));
+        // Each may be the last reference by now, and what it drops is the user's.
+        let mut passed = vec![Arc::clone(outer)];
         let mut height = self.height.load(Ordering::SeqCst);
         let refusal = loop {
-            let Some(group) = next else {
-                // Waits that have begun look again whether they are inside.
-                NESTINGS.bump();
-                return Ok(());
-            };
+            let Some(group) = passed.last() else { break None };
             height += 1;
-            if Arc::ptr_eq(&group, self) {
-                break ShutdownError(ShutdownErrorKind::Inside { manager: self.name.to_string() })
-                    .into();
+            let name = &self.name;
+            if Arc::ptr_eq(group, self) {
+                let manager = name.to_string();
+                break Some(ShutdownError(ShutdownErrorKind::Inside { manager }).into());
             }
             if height >= MAX_DEPTH {
-                let name = &self.name;
-                break anyhow::anyhow!("manager `{name}` is in a nest of over {MAX_DEPTH} groups");
+                break Some(anyhow::anyhow!(
+                    "groups are nested in each other over {MAX_DEPTH} levels deep, at manager `{name}`"
+                ));
             }
             group.height.fetch_max(height, Ordering::SeqCst);
-            next = group.enclosing();
+            let Some(next) = group.enclosing() else { break None };
+            passed.push(next);
         };
-        *lock(&self.enclosing) = before;
-        Err(refusal)
+        discard(passed);
+        if let Some(refusal) = refusal {
+            *lock(&self.enclosing) = before;
+            return Err(refusal);
+        }
+        // Waits that have begun look again whether they are inside.
+        NESTINGS.bump();
+        Ok(())
     }
 
     /// Invariant 6: returns whether the calling code is part of this group, or of one nested in it.
@@ -283,8 +290,10 @@ pub(crate) fn add_living_names(names: &mut Vec<String>, group: &Arc<Shared>, pat
         names.push(name);
         for nested in entry.nested() {
             add_living_names(names, &nested, &path);
-            // It may be the last reference. The process is about to end, and must not wait for it.
+            // Each may be the last reference. The process is about to end, and must not wait for
+            // what is dropped.
             std::mem::forget(nested);
         }
     }
+    std::mem::forget(living);
 }

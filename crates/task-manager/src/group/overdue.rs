@@ -7,8 +7,8 @@ use std::time::Duration;
 use task_core::Step;
 use task_core::scope::{run_with_timeout, write_stderr};
 
-use super::{Shared, Turn, add_living_names};
-use crate::threads::{Deadlines, Times};
+use super::{Event, Shared, Turn, add_living_names};
+use crate::threads::{Deadlines, Times, offload};
 
 /// How long after the shutdown timeout the process ends, if it is to.
 const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);
@@ -33,11 +33,26 @@ impl Turn<'_> {
 }
 
 impl Deadlines for Shared {
+    /// Decides under the lock what is due, and has it carried out on offload threads. Wakers are a
+    /// job of their own, so that one that blocks keeps no task from being aborted. The last job
+    /// takes the reference along, which must not be dropped on the deadline thread.
     fn deadline_passed(self: Arc<Self>) {
         if self.alarm.is_hard_exit_due() {
             self.hard_exit();
         }
-        self.turn().offload();
+        let mut effects = self.turn().decide();
+        let wakers = std::mem::take(&mut effects.wakers);
+        if !wakers.is_empty() {
+            offload::run(Box::new(|| wakers.wake()));
+        }
+        offload::run(Box::new(move || {
+            let mut events = std::mem::take(&mut effects.events);
+            effects.carry_out(&self);
+            events.extend(self.turn().run());
+            if !events.is_empty() {
+                offload::log(Box::new(move || Event::log_all(events, &self)));
+            }
+        }));
     }
 }
 

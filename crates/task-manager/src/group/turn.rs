@@ -23,7 +23,7 @@ use super::{
 use crate::lifecycle::{Tick, Trigger};
 use crate::report::CauseKind;
 use crate::sync::{MutexGuard, thread_local};
-use crate::threads::{CallerRuntime, offload};
+use crate::threads::CallerRuntime;
 
 /// One event. Dropping it releases the lock and does nothing else.
 #[must_use = "`finish` it, or what it decided is lost"]
@@ -46,7 +46,7 @@ pub(crate) struct Effects {
     pub(crate) cleanups: Vec<(Arc<Entry>, Hook)>,
     pub(crate) outer: Option<OuterLink>,
     garbage: Vec<Garbage>,
-    events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     has_new_deadlines: bool,
 }
 
@@ -122,29 +122,13 @@ impl Turn<'_> {
         Event::log_all(self.run(), group);
     }
 
-    /// Ends the event on the deadline thread, which must not block: everything outside the lock
-    /// runs on offload threads. Wakers and aborts are separate jobs, so that a waker that blocks
-    /// keeps no task alive.
-    pub(crate) fn offload(mut self) {
-        let group = Arc::clone(self.group);
-        if self.is_bound() {
-            self.advance();
+    /// Takes all steps that are due, and releases the lock. The caller carries out what is
+    /// returned.
+    pub(crate) fn decide(mut self) -> Effects {
+        if self.is_bound() && self.advance() {
+            self.effects.wakers.append(self.group.version.bump_quietly());
         }
-        let mut effects = self.unlock();
-        let mut wakers = std::mem::take(&mut effects.wakers);
-        wakers.append(group.version.bump_quietly());
-        if !wakers.is_empty() {
-            offload::run(Box::new(|| wakers.wake()));
-        }
-        // Also with nothing to do: the reference must not be dropped on the deadline thread.
-        offload::run(Box::new(move || {
-            let mut events = std::mem::take(&mut effects.events);
-            effects.carry_out(&group);
-            events.extend(group.turn().run());
-            if !events.is_empty() {
-                offload::log(Box::new(move || Event::log_all(events, &group)));
-            }
-        }));
+        self.unlock()
     }
 
     /// Advances until nothing is due, and returns the events to be logged.
@@ -206,7 +190,7 @@ impl Effects {
     /// thread keeps them even if something below blocks. What may block comes last: wakers before
     /// the drop of what is the user's. A waker that panics keeps no other from being called; one
     /// that blocks holds up those behind it.
-    fn carry_out(self, group: &Arc<Shared>) {
+    pub(crate) fn carry_out(self, group: &Arc<Shared>) {
         let Self { wakers, aborts, cleanups, outer, garbage, events: _, has_new_deadlines } = self;
         if has_new_deadlines {
             group.publish_deadlines();

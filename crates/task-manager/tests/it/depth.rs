@@ -132,7 +132,7 @@ async fn nesting_beyond_a_hundred_levels_is_an_error_that_says_so() {
     let manager = levels(100, innermost);
     let error = manager.wait().await.unwrap_err();
     let text = format!("{:#}", anyhow!(error));
-    assert!(text.contains("is in a nest of over 100 groups"), "{text}");
+    assert!(text.contains("over 100 levels deep"), "{text}");
 }
 
 /// With the runtime, the futures of all levels are dropped before the innermost task has ended. Its
