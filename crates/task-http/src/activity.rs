@@ -15,7 +15,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{Limits, limits::after};
+use crate::config::{Limits, limits::after};
 
 /// For how long, in microseconds, a connection keeps its place while its client does not read, or does not send
 /// the body of its request.

@@ -99,62 +99,38 @@
 //! [`MetricsSource`]; `tls` adds `Tls`, by rustls with the provider ring, which builds with a C compiler; `tower` adds
 //! `HttpTask::service`. Nothing is on by default.
 
-mod access;
-mod body;
-mod error;
-mod format;
-mod limits;
-mod listener;
-mod routes;
-mod source;
 mod task;
-#[cfg(feature = "tls")]
-mod tls;
 
-mod accept;
+mod serve;
+
+mod handlers;
+
+mod metrics;
+
+mod health;
+
+mod message;
+
 mod activity;
-mod caught;
-mod check;
-mod connection;
-mod connections;
-mod encode;
-mod escape;
-mod families;
-mod flight;
-mod gzip;
-#[cfg(feature = "tls")]
-mod handshake;
-mod heartbeat;
-mod join;
-mod negotiate;
-mod probes;
-mod query;
-mod reload;
-mod reply;
-mod route;
-mod run;
-mod scrape;
-mod server;
 mod stats;
-mod tasks;
-#[cfg(feature = "tower")]
-mod tower;
 
-pub use access::Access;
-pub use body::RequestBody;
+mod config;
+
+mod caught;
+mod flight;
+mod reload;
+
+pub use config::{
+    Access, AccessError, BindError, BodyError, BoundAddress, Endpoint, Format, Limits,
+    ListenOptions, Listener, PathError, PrefixError,
+};
 #[cfg(feature = "tls")]
-pub use error::TlsError;
-pub use error::{AccessError, BindError, BodyError, PathError, PrefixError};
-pub use format::Format;
+pub use config::{Tls, TlsError};
 /// The types of requests and answers, for [`HttpTask::route`].
 pub use http;
-pub use limits::Limits;
-pub use listener::{BoundAddress, ListenOptions, Listener};
-pub use routes::Endpoint;
-pub use source::{ClosureSource, MetricsSource, openmetrics_source, text_source};
+pub use message::body::RequestBody;
+pub use metrics::{ClosureSource, MetricsSource, openmetrics_source, text_source};
 pub use task::HttpTask;
-#[cfg(feature = "tls")]
-pub use tls::Tls;
 
 /// The example of the README, built with the documentation's tests.
 #[cfg(doctest)]

@@ -10,7 +10,7 @@ use std::{
 
 use hyper::StatusCode;
 
-use crate::{Endpoint, routes::Found};
+use crate::config::{Endpoint, Found};
 
 /// The status codes that this server gives, with the last one for those that only routes of the user's own give.
 const CODES: [&str; 9] = ["200", "204", "401", "403", "404", "405", "500", "503", "other"];

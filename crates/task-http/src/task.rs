@@ -9,13 +9,16 @@ use std::{
 use tokio::runtime::Handle;
 
 use crate::{
-    Access, BindError, BoundAddress, Limits, ListenOptions, Listener, MetricsSource, check::Check,
-    families::Shown, routes::Routes,
+    config::{Access, BindError, BoundAddress, Limits, ListenOptions, Listener},
+    handlers::routes::Routes,
+    health::check::Check,
+    metrics::{MetricsSource, families::Shown},
 };
 
 mod checks;
 mod metrics;
 mod paths;
+mod run;
 
 /// A task that serves metrics, probes and the task table over HTTP/1.1, and stops after the work: it is a
 /// [support](task_core::Phase::SUPPORT) task, named `http`.
@@ -30,7 +33,7 @@ pub struct HttpTask {
     pub(crate) routes: Routes,
     pub(crate) access: Access,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<Arc<crate::Tls>>,
+    pub(crate) tls: Option<Arc<crate::config::Tls>>,
     pub(crate) limits: Limits,
     pub(crate) sources: Vec<Box<dyn MetricsSource>>,
     pub(crate) shown: Shown,
@@ -132,7 +135,7 @@ impl HttpTask {
 
     /// Speaks TLS on the TCP listeners, all of them, and nothing else there. Default: none.
     #[cfg(feature = "tls")]
-    pub fn tls(self, tls: crate::Tls) -> Self {
+    pub fn tls(self, tls: crate::config::Tls) -> Self {
         Self { tls: Some(Arc::new(tls)), ..self }
     }
 

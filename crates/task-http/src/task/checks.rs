@@ -5,8 +5,8 @@ use std::{iter, sync::Arc};
 use tokio::runtime::Handle;
 
 use crate::{
-    HttpTask,
-    check::{Check, CheckFuture, Probe},
+    health::check::{Check, CheckFuture, Probe},
+    task::HttpTask,
 };
 
 impl HttpTask {

@@ -1,6 +1,6 @@
 //! Which metrics are served.
 
-use crate::{HttpTask, MetricsSource, PrefixError};
+use crate::{config::PrefixError, metrics::MetricsSource, task::HttpTask};
 
 impl HttpTask {
     /// Adds a source of metrics, such as a registry. See [`MetricsSource`] for the rules among several. Default: none

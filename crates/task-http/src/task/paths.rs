@@ -4,8 +4,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 #[cfg(feature = "tower")]
-use crate::route::BoxError;
-use crate::{Endpoint, HttpTask, PathError, route::Route};
+use crate::handlers::route::BoxError;
+use crate::{
+    config::{Endpoint, PathError},
+    handlers::route::Route,
+    task::HttpTask,
+};
 
 impl HttpTask {
     /// Moves an endpoint to another path; its other paths are gone. A slash at the end makes no difference. Default:
@@ -78,8 +82,10 @@ impl HttpTask {
     #[cfg(feature = "tower")]
     pub fn service<S, B>(mut self, path: impl AsRef<str>, service: S) -> Result<Self, PathError>
     where
-        S: tower_service::Service<Request<crate::RequestBody>, Response = Response<B>>
-            + Clone
+        S: tower_service::Service<
+                Request<crate::message::body::RequestBody>,
+                Response = Response<B>,
+            > + Clone
             + Send
             + 'static,
         S::Future: Send,
@@ -87,8 +93,9 @@ impl HttpTask {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.routes
-            .add_own(path.as_ref(), |path| Route::of_service(path, crate::tower::calls(service)))?;
+        self.routes.add_own(path.as_ref(), |path| {
+            Route::of_service(path, crate::handlers::tower::calls(service))
+        })?;
         Ok(self)
     }
 }

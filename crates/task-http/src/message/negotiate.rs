@@ -1,0 +1,105 @@
+//! What to answer with, by the request's `Accept` and `Accept-Encoding`.
+//!
+//! Lenient throughout: a header that makes no sense is as good as none, and nobody is ever refused. The worst that
+//! can happen is an answer in a format that was not asked for, under its true content type.
+
+use hyper::{
+    HeaderMap,
+    header::{ACCEPT, ACCEPT_ENCODING, HeaderName},
+};
+
+use crate::config::Format;
+
+mod list;
+use list::{Item, items};
+
+/// The format of a scrape's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Negotiated {
+    pub(crate) format: Format,
+    /// How names outside the classic alphabet are escaped, if the client asked: it wants to be told.
+    pub(crate) escaping: Option<&'static str>,
+}
+
+/// Chooses among the formats that the sources offer: the one with the highest quality; of several, the most specific;
+/// of several, the first. Without a match: the text format if there is one, else whatever there is.
+pub(crate) fn format(headers: &HeaderMap, offered: &[Format]) -> Negotiated {
+    let accept = joined(headers, &ACCEPT);
+    let mut best: Option<((u16, u8), Negotiated)> = None;
+    for item in items(&accept) {
+        let Some((specificity, candidate)) = metrics_candidate(&item, offered) else { continue };
+        let rank = (item.quality, specificity);
+        if item.quality > 0 && best.is_none_or(|(best, _)| rank > best) {
+            best = Some((rank, candidate));
+        }
+    }
+    let fallback = || Negotiated { format: fallback(offered), escaping: None };
+    best.map_or_else(fallback, |(_, negotiated)| negotiated)
+}
+
+fn fallback(offered: &[Format]) -> Format {
+    let preferred = [Format::Text, Format::OpenMetrics];
+    preferred.into_iter().find(|format| offered.contains(format)).unwrap_or(Format::Text)
+}
+
+fn metrics_candidate(item: &Item<'_>, offered: &[Format]) -> Option<(u8, Negotiated)> {
+    let version = item.parameter("version");
+    let (specificity, format) = match item.value.to_ascii_lowercase().as_str() {
+        "application/openmetrics-text" if matches!(version, None | Some("1.0.0" | "1.0")) => {
+            (2, Format::OpenMetrics)
+        }
+        "text/plain" if matches!(version, None | Some("0.0.4")) => (2, Format::Text),
+        "application/*" => (1, Format::OpenMetrics),
+        "text/*" => (1, Format::Text),
+        "*/*" | "*" => (0, fallback(offered)),
+        _ => return None,
+    };
+    if !offered.contains(&format) {
+        return None;
+    }
+    let known = ["allow-utf-8", "underscores", "dots", "values"];
+    let escaping = item
+        .parameter("escaping")
+        .and_then(|asked| known.into_iter().find(|known| known.eq_ignore_ascii_case(asked)))
+        // The text format has it from version 1.0.0 on only.
+        .filter(|_| format == Format::OpenMetrics);
+    Some((specificity, Negotiated { format, escaping }))
+}
+
+/// Tells whether the client would rather have JSON than another kind of text, `html` or `plain`.
+pub(crate) fn prefers_json(headers: &HeaderMap, other: &str) -> bool {
+    let accept = joined(headers, &ACCEPT);
+    let quality = |wanted: &str, range: &str| {
+        let exact = |known: &str| {
+            items(&accept)
+                .filter(|item| item.value.eq_ignore_ascii_case(known))
+                .map(|item| item.quality)
+                .max()
+        };
+        exact(wanted).or_else(|| exact(range)).or_else(|| exact("*/*")).unwrap_or(0)
+    };
+    quality("application/json", "application/*") > quality(&format!("text/{other}"), "text/*")
+}
+
+/// Tells whether the client takes gzip.
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let accept = joined(headers, &ACCEPT_ENCODING);
+    let quality = |names: &[&str]| {
+        let listed =
+            |item: &Item<'_>| names.iter().any(|name| item.value.eq_ignore_ascii_case(name));
+        items(&accept).filter(listed).map(|item| item.quality).max()
+    };
+    let gzip = quality(&["gzip", "x-gzip"]).or_else(|| quality(&["*"])).unwrap_or(0);
+    // A client that would rather have it plain gets it plain.
+    gzip > 0 && gzip >= quality(&["identity"]).unwrap_or(0)
+}
+
+/// All lines of a header as one list.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
+    let mut joined = String::new();
+    for value in headers.get_all(name) {
+        joined.push_str(&String::from_utf8_lossy(value.as_bytes()));
+        joined.push(',');
+    }
+    joined
+}

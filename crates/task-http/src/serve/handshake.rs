@@ -1,0 +1,57 @@
+//! The beginning of a TLS connection: bounded, and in the connection's own task, so that it holds up nobody else.
+
+use std::{
+    future::poll_fn,
+    net::IpAddr,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+};
+
+use tokio::{net::TcpStream, time::sleep_until};
+use tokio_rustls::server::TlsStream;
+
+use crate::{
+    config::Tls,
+    serve::{connection::serve, connections::Slot, server::Server},
+};
+
+/// Serves one connection after its handshake, until it ends. Dropping the future drops the connection.
+pub(crate) async fn serve_tls(
+    tls: Arc<Tls>,
+    stream: TcpStream,
+    client: IpAddr,
+    mut slot: Slot,
+    server: Arc<Server>,
+) {
+    if let Some(stream) = shake_hands(&tls, stream, &mut slot, &server).await {
+        serve(stream, Some(client), slot, server).await;
+    }
+}
+
+/// `None` if the connection is to be dropped: it is too slow, must make room, or speaks no TLS that we do.
+async fn shake_hands(
+    tls: &Tls,
+    stream: TcpStream,
+    slot: &mut Slot,
+    server: &Server,
+) -> Option<TlsStream<TcpStream>> {
+    let mut accepting = pin!(tls.accept(stream));
+    let mut stopping = server.stopping();
+    let mut stopping = pin!(stopping.wait_for(|stopping| *stopping));
+    let mut timer = pin!(sleep_until(slot.activity.deadline(&server.limits)));
+    let shaken = poll_fn(|cx| {
+        if pin!(&mut slot.evicted).poll(cx).is_ready() || stopping.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(shaken) = accepting.as_mut().poll(cx) {
+            return Poll::Ready(Some(shaken.ok()));
+        }
+        timer.as_mut().poll(cx).map(|()| Some(None))
+    })
+    .await?;
+    if shaken.is_none() {
+        server.stats.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+    shaken
+}
