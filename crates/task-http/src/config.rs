@@ -1,8 +1,12 @@
-//! The settings of a server, each checked where it is made.
+//! The settings of a server, and what is loaded from them.
+//!
+//! [`Access`], [`Limits`] and `Tls` are plain values: their setters return `Self`, and the builder
+//! of the task checks them, once. What a check yields is a value that cannot be wrong any more: a
+//! [`Gate`] from an `Access`, a `LoadedTls` from a `Tls`.
 
 mod access;
 mod endpoint;
-pub(crate) mod error;
+mod error;
 mod format;
 pub(crate) mod limits;
 pub(crate) mod listener;
@@ -10,13 +14,15 @@ pub(crate) mod listener;
 mod tls;
 
 pub use access::Access;
+pub(crate) use access::gate::{Gate, Refusal};
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::Found;
-#[cfg(feature = "tls")]
-pub use error::TlsError;
-pub use error::{AccessError, BindError, BodyError, PathError, PrefixError};
+pub(crate) use error::HttpErrorKind;
+pub use error::{BindError, HttpError};
 pub use format::Format;
 pub use limits::Limits;
 pub use listener::{BoundAddress, ListenOptions, Listener};
 #[cfg(feature = "tls")]
 pub use tls::Tls;
+#[cfg(feature = "tls")]
+pub(crate) use tls::loaded::LoadedTls;

@@ -1,4 +1,4 @@
-//! Requests and responses: bodies, replies, content negotiation, and text encodings.
+//! Requests and responses: their bodies, the negotiation of formats, and the encodings of text.
 
 pub(crate) mod body;
 pub(crate) mod escape;

@@ -47,15 +47,15 @@ fn simulation(builder: &mut Builder, port: &Arc<AtomicU16>) -> Sim<'static> {
 }
 
 fn http() -> HttpTask {
-    HttpTask::bind("127.0.0.1:0")
-        .unwrap()
+    HttpTask::builder()
         // The thread that watches lives in real time.
         .without_heartbeat()
-        .limits(Limits::default().connections(4).stop_time(3 * SECOND))
+        .limits(Limits::default().connections(4).stop_timeout(3 * SECOND))
         .route("/slow", async |_| {
             sleep(20 * SECOND).await;
             Ok(Response::new("done"))
         })
+        .bind("127.0.0.1:0")
         .unwrap()
 }
 

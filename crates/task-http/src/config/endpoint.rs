@@ -2,21 +2,37 @@
 
 use std::fmt;
 
-/// What the server answers, each at its path. See the [crate's documentation](crate#endpoints).
+/// An endpoint of the server.
+///
+/// Each has a default path, which [`HttpTaskBuilder::path`](crate::HttpTaskBuilder::path) changes.
+/// See the [crate's documentation](crate#endpoints) for what each one returns.
+///
+/// # Examples
+///
+/// ```
+/// use task_http::{Endpoint, HttpTask};
+///
+/// # fn main() -> Result<(), task_http::HttpError> {
+/// let http = HttpTask::builder()
+///     .path(Endpoint::Metrics, "/internal/metrics")
+///     .also_path(Endpoint::Readyz, "/ready")
+///     .bind("127.0.0.1:0")?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// The list of endpoints: `/`.
+    /// The list of endpoints. Default: `/`.
     Index,
-    /// `/metrics`.
+    /// Metrics. Default: `/metrics`.
     Metrics,
-    /// `/livez`, also at `/healthz`.
+    /// Liveness: whether the process works. Default: `/livez` and `/healthz`.
     Livez,
-    /// `/readyz`.
+    /// Readiness: whether the service should get traffic. Default: `/readyz`.
     Readyz,
-    /// `/startupz`.
+    /// Startup: whether the service has ever been ready. Default: `/startupz`.
     Startupz,
-    /// `/tasks`.
+    /// The task table. Default: `/tasks`.
     Tasks,
 }
 
@@ -24,7 +40,7 @@ impl Endpoint {
     pub(crate) const ALL: [Self; 6] =
         [Self::Index, Self::Metrics, Self::Livez, Self::Readyz, Self::Startupz, Self::Tasks];
 
-    /// Returns the word used in metrics.
+    /// Returns the name of the endpoint in metrics, such as `livez`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Index => "index",
@@ -36,20 +52,24 @@ impl Endpoint {
         }
     }
 
-    /// What it is for, in the list of endpoints.
+    /// Returns the line of the list of endpoints.
     pub(crate) const fn purpose(self) -> &'static str {
         match self {
             Self::Index => "this list",
             Self::Metrics => "metrics, for Prometheus",
-            Self::Livez => "liveness: does the process answer?",
+            Self::Livez => "liveness: does the process work?",
             Self::Readyz => "readiness: should it get traffic? (?verbose, ?exclude=NAME, /NAME)",
             Self::Startupz => "startup: has it ever been ready?",
             Self::Tasks => "the tasks, as a page or as JSON (?format=json)",
         }
     }
 
+    /// Returns whether the paths below the endpoint's belong to it: `/readyz/NAME`.
     pub(crate) const fn has_children(self) -> bool {
-        matches!(self, Self::Livez | Self::Readyz | Self::Startupz)
+        match self {
+            Self::Livez | Self::Readyz | Self::Startupz => true,
+            Self::Index | Self::Metrics | Self::Tasks => false,
+        }
     }
 }
 
@@ -59,13 +79,14 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Where a path leads.
+/// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found<'a> {
-    /// To an endpoint; with what follows its path: `NAME` of `/readyz/NAME`, still encoded.
+    /// An endpoint, with the rest of the path: `NAME` of `/readyz/NAME`, still percent-encoded.
     Endpoint(Endpoint, Option<&'a str>),
-    /// To a route of the user's own, by its number.
-    Own(usize),
+    /// A user route, by its index.
+    Route(usize),
+    /// Nothing.
     Nothing,
 }
 
@@ -73,7 +94,7 @@ impl Found<'_> {
     pub(crate) fn endpoint(self) -> Option<Endpoint> {
         match self {
             Self::Endpoint(endpoint, _) => Some(endpoint),
-            Self::Own(_) | Self::Nothing => None,
+            Self::Route(_) | Self::Nothing => None,
         }
     }
 }

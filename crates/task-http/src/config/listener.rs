@@ -1,4 +1,4 @@
-//! Bound listeners, before there is a runtime: what the constructors acquire.
+//! Listeners that are bound before the task runs, and before there is a runtime.
 
 use std::{
     fmt, io,
@@ -15,11 +15,28 @@ mod unix;
 #[cfg(unix)]
 pub(crate) use unix::UnixSocketFile;
 
-/// A bound listener, ready for [`HttpTask::from_listener`](crate::HttpTask::from_listener): clients can connect and
-/// wait from now on. Dropping it frees the address.
+/// A bound listener, for [`HttpTaskBuilder::listener`](crate::HttpTaskBuilder::listener).
 ///
-/// It is made with [`ListenOptions`], or of a listener of the standard library, for one that was inherited (systemd's
-/// socket activation) or that needs options which are not offered here.
+/// Clients can connect from now on; they are served once the task runs. Dropping the listener frees
+/// the address.
+///
+/// A listener is made with [`ListenOptions`], or converted from one of the standard library: one
+/// that was inherited (systemd's socket activation), or one with options that are not offered here.
+///
+/// # Examples
+///
+/// ```
+/// use task_http::{HttpTask, ListenOptions, Listener};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let inherited = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let http = HttpTask::builder()
+///     .listener(Listener::try_from(inherited)?)
+///     .listener(ListenOptions::default().backlog(16).bind("127.0.0.1:0")?)
+///     .build()?;
+/// assert_eq!(http.addresses().count(), 2);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it frees the address"]
 pub struct Listener {
@@ -34,13 +51,13 @@ pub(crate) enum BoundSocket {
     Unix(std::os::unix::net::UnixListener, Option<UnixSocketFile>),
 }
 
-/// Where a listener can be reached.
+/// The address of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BoundAddress {
-    /// An IP address with its real port.
+    /// An IP address and a port: the real one where port 0 was asked for.
     Tcp(SocketAddr),
-    /// The path of a Unix socket; empty if it has none.
+    /// The path of a Unix socket. Empty if the socket has none.
     Unix(PathBuf),
 }
 
@@ -54,7 +71,7 @@ impl fmt::Display for BoundAddress {
 }
 
 impl Listener {
-    /// Returns where it can be reached: with the real port, where port 0 was asked for.
+    /// Returns the address, with the real port where port 0 was asked for.
     pub fn address(&self) -> &BoundAddress {
         &self.address
     }
@@ -63,7 +80,11 @@ impl Listener {
 impl TryFrom<TcpListener> for Listener {
     type Error = BindError;
 
-    /// Takes over a listener, and makes it non-blocking.
+    /// Takes over a listener of the standard library, and makes it non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses that.
     fn try_from(listener: TcpListener) -> Result<Self, BindError> {
         let named = |source| BindError::new("take over", "a TCP listener", source);
         listener.set_nonblocking(true).map_err(named)?;
@@ -72,12 +93,16 @@ impl TryFrom<TcpListener> for Listener {
     }
 }
 
-/// How to bind a [`Listener`], where the defaults do not do.
+/// Options for binding a [`Listener`].
+///
+/// # Examples
 ///
 /// ```
-/// # use task_http::{HttpTask, ListenOptions};
-/// # fn main() -> Result<(), task_http::BindError> {
-/// let http = HttpTask::from_listener(ListenOptions::default().only_v6(true).bind("[::1]:0")?)?;
+/// use task_http::{HttpTask, ListenOptions};
+///
+/// # fn main() -> Result<(), task_http::HttpError> {
+/// let listener = ListenOptions::default().only_v6(true).bind("[::1]:0")?;
+/// let http = HttpTask::builder().listener(listener).build()?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
@@ -90,35 +115,44 @@ pub struct ListenOptions {
 }
 
 impl ListenOptions {
-    /// Whether a listener on `[::]` takes IPv6 only. If not, it also takes IPv4, and `0.0.0.0` with the same port
-    /// cannot be bound beside it. It is always set, since the system's own default is a setting. Default: `false`.
+    /// Sets whether a listener on `[::]` accepts IPv6 only. Default: `false`.
+    ///
+    /// If it is `false`, the listener accepts IPv4 too, and `0.0.0.0` cannot be bound with the same
+    /// port. The option is always set on the socket, so a setting of the system does not matter.
     pub fn only_v6(self, only_v6: bool) -> Self {
         Self { only_v6, ..self }
     }
 
-    /// Whether several sockets, of several processes even, may share the address (`SO_REUSEPORT`). It hides a service
-    /// that was started twice. Without effect outside Unix. Default: `false`.
+    /// Sets whether several sockets, also of several processes, may share the address
+    /// (`SO_REUSEPORT`). Default: `false`.
+    ///
+    /// If it is `true`, a service that is started twice by mistake is not noticed. It has no effect
+    /// outside Unix.
     pub fn reuse_port(self, reuse_port: bool) -> Self {
         Self { reuse_port, ..self }
     }
 
-    /// How many clients may wait to be accepted; the system may have a lower limit. Default: 1024.
+    /// Sets how many clients may wait to be accepted. The system may have a lower limit. Default:
+    /// 1024.
     pub fn backlog(self, backlog: u16) -> Self {
         Self { backlog, ..self }
     }
 
-    /// The permissions of a Unix socket's file, such as `0o660`, set before anyone can connect. Default: what the
-    /// process's umask leaves.
+    /// Sets the permissions of the file of a Unix socket, such as `0o660`. They are set before a
+    /// client can connect. Default: those that the umask of the process leaves.
     pub fn mode(self, mode: u32) -> Self {
         Self { mode: Some(mode), ..self }
     }
 
-    /// Binds a TCP address. A name is resolved first, which blocks; of several addresses the first that can be bound
-    /// is taken.
+    /// Binds a TCP address, such as `"0.0.0.0:9090"`, and listens.
+    ///
+    /// A name is resolved first, which blocks; of its addresses, the first that can be bound is
+    /// taken. This works outside of a runtime.
     ///
     /// # Errors
     ///
-    /// If the address cannot be resolved or bound; of several, the error is about the last one.
+    /// If the address cannot be resolved or bound. Of several addresses, the error is about the
+    /// last one.
     pub fn bind(&self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Listener, BindError> {
         let resolving = |source| BindError::new("resolve", plain(&address), source);
         let mut last = None;
@@ -136,7 +170,8 @@ impl ListenOptions {
         if address.is_ipv6() {
             socket.set_only_v6(self.only_v6)?;
         }
-        // As std does: on Unix a port in TIME_WAIT can be bound; on Windows the option means something else.
+        // As the standard library does: on Unix, a port in TIME_WAIT can be bound. On Windows the
+        // option has another meaning.
         #[cfg(unix)]
         {
             socket.set_reuse_address(true)?;
@@ -154,7 +189,7 @@ impl Default for ListenOptions {
     }
 }
 
-/// A string without the quotes of its `Debug`.
+/// Returns the text of an address, without the quotes that the `Debug` of a string has.
 fn plain(address: &impl fmt::Debug) -> String {
     format!("{address:?}").trim_matches('"').to_owned()
 }

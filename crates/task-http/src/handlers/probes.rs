@@ -1,139 +1,163 @@
 //! `/livez`, `/readyz` and `/startupz`.
 //!
-//! The body of a probe is `ok`, or one line for each thing that is looked at, in the form that Kubernetes' own servers
-//! use: `[+]NAME ok` or `[-]NAME failed: REASON`. Who prefers JSON gets everything as JSON.
+//! The body of a probe is `ok`, or one line for each item, in the form of the servers of Kubernetes:
+//! `[+]NAME ok` or `[-]NAME failed: REASON`. A client that prefers JSON gets all items as JSON.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt::{self, Write},
+};
 
 use hyper::{HeaderMap, StatusCode};
-use task_core::{Blocker, Readiness, TaskInfo};
-use tokio::time::{Instant, timeout_at};
+use task_core::{Blocker, Group, Readiness, TaskInfo};
 
 use crate::{
-    config::{Endpoint, limits::after},
-    health::check::{Probe, Verdict},
+    config::{Endpoint, Limits},
+    health::{
+        Health,
+        check::{CheckResult, Probe},
+    },
     message::{
         negotiate,
         query::{Query, decoded},
         reply::Reply,
     },
-    serve::server::Server,
 };
 
 mod json;
 
-/// What one line says: nothing is wrong, or what is.
-type Findings = BTreeMap<String, Option<Cow<'static, str>>>;
+/// The items of a probe by name, with the reason of each that failed.
+type Items = BTreeMap<String, Option<Cow<'static, str>>>;
 
-/// Answers a probe: about everything, or about `child` alone.
-pub(crate) async fn answer(
-    server: &Server,
-    endpoint: Endpoint,
-    child: Option<&str>,
-    headers: &HeaderMap,
-    query: Query<'_>,
-) -> Reply {
-    let is_json = match query.value("format").as_deref() {
-        Some("json") => true,
-        Some("text") => false,
-        _ => negotiate::prefers_json(headers, "plain"),
-    };
-    let child = child.map(decoded);
-    let excluded: Vec<_> = query.values("exclude").collect();
-    let is_verbose = query.has("verbose");
-    let in_full = is_json || is_verbose || child.is_some() || !excluded.is_empty();
-
-    let wanted = |name: &str| {
-        child.as_ref().is_none_or(|child| child == name)
-            && !excluded.iter().any(|excluded| excluded == name)
-    };
-    let mut findings = Findings::new();
-    // The checks take their time. What the rest looks like is looked at when they have ended: an answer that was begun
-    // before a drain says that the group drains.
-    match endpoint {
-        Endpoint::Livez => {
-            from_checks(server, Probe::Live, wanted, &mut findings).await;
-            from_runtimes(server, &mut findings);
-        }
-        Endpoint::Startupz => from_startup(server, in_full, &mut findings),
-        _ => {
-            from_checks(server, Probe::Ready, wanted, &mut findings).await;
-            from_group(server, in_full, &mut findings);
-        }
-    }
-    let unknown: Vec<_> =
-        excluded.iter().filter(|name| !is_known(server, endpoint, &findings, name)).collect();
-    findings.retain(|name, _| wanted(name));
-    if child.is_some() && findings.is_empty() {
-        return Reply::text(StatusCode::NOT_FOUND, "no such check\n");
-    }
-
-    let has_failed = findings.values().any(Option::is_some);
-    let status = if has_failed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let unknown: Vec<&str> = unknown.into_iter().map(AsRef::as_ref).collect();
-    let vary = Some("Accept");
-    if is_json {
-        let body = json::write(endpoint, &findings, &unknown);
-        let content_type = "application/json".into();
-        return Reply { content_type, vary, ..Reply::text(status, body) };
-    }
-    if !has_failed && !is_verbose {
-        return Reply { vary, ..Reply::text(status, "ok\n") };
-    }
-    // Writing to a string cannot fail.
-    let mut body = String::new();
-    for (name, reason) in &findings {
-        let name = OneLine(name);
-        match reason {
-            Some(reason) => _ = writeln!(body, "[-]{name} failed: {}", OneLine(reason)),
-            None if in_full => _ = writeln!(body, "[+]{name} ok"),
-            None => {}
-        }
-    }
-    for name in unknown {
-        let _ = writeln!(body, "warn: no check `{}` to exclude", OneLine(name));
-    }
-    let _ = writeln!(body, "{endpoint} check {}", if has_failed { "failed" } else { "passed" });
-    Reply { vary, ..Reply::text(status, body) }
+/// What a probe looks at.
+pub(crate) struct Probes<'a> {
+    pub(crate) health: &'a Health,
+    pub(crate) group: &'a Group,
+    pub(crate) limits: &'a Limits,
 }
 
-/// The runtime that answers this, and others that are watched.
-fn from_runtimes(server: &Server, findings: &mut Findings) {
-    findings.insert("runtime".to_owned(), None);
-    for pulse in &server.pulses {
-        let reason = |stalled| format!("has run nothing new for {stalled:.1?}").into();
-        findings.insert(pulse.name.clone(), pulse.stalled().map(reason));
-    }
-}
+impl Probes<'_> {
+    /// Responds to a probe: about all items, or about `child` alone.
+    pub(crate) async fn respond(
+        &self,
+        endpoint: Endpoint,
+        child: Option<&str>,
+        headers: &HeaderMap,
+        query: Query<'_>,
+    ) -> Reply {
+        let is_json = match query.value("format").as_deref() {
+            Some("json") => true,
+            Some("text") => false,
+            _ => negotiate::prefers_json(headers, "plain"),
+        };
+        let child = child.map(decoded);
+        let excluded: Vec<_> = query.values("exclude").collect();
+        let is_verbose = query.has("verbose");
+        let detailed = is_json || is_verbose || child.is_some() || !excluded.is_empty();
 
-/// The manager and every task that gates readiness; if not in full, only what is wrong with them.
-fn from_group(server: &Server, in_full: bool, findings: &mut Findings) {
-    let readiness = if in_full {
-        let snapshot = server.group.snapshot();
-        findings.insert("manager".to_owned(), None);
-        for TaskInfo { name, is_ready, .. } in
-            snapshot.tasks.into_iter().filter(|task| task.gates_readiness)
-        {
-            findings.insert(format!("task/{name}"), (!is_ready).then_some("not ready".into()));
+        let wanted = |name: &str| {
+            child.as_ref().is_none_or(|child| child == name)
+                && !excluded.iter().any(|excluded| excluded == name)
+        };
+        let mut items = Items::new();
+        // The group is read after the checks have ended, so that a drain that began meanwhile shows.
+        let probe = match endpoint {
+            Endpoint::Livez => {
+                self.add_checks(Probe::Live, wanted, &mut items).await;
+                self.add_runtimes(&mut items);
+                Some(Probe::Live)
+            }
+            Endpoint::Startupz => {
+                self.add_startup(detailed, &mut items);
+                None
+            }
+            Endpoint::Readyz | Endpoint::Index | Endpoint::Metrics | Endpoint::Tasks => {
+                self.add_checks(Probe::Ready, wanted, &mut items).await;
+                self.add_group(detailed, &mut items);
+                Some(Probe::Ready)
+            }
+        };
+        let is_known = |name: &str| {
+            let has_check = |probe| self.health.checks_of(probe).any(|check| check.name == name);
+            items.contains_key(name) || probe.is_some_and(has_check)
+        };
+        let unknown: Vec<&str> =
+            excluded.iter().map(AsRef::as_ref).filter(|name| !is_known(name)).collect();
+        items.retain(|name, _| wanted(name));
+        if child.is_some() && items.is_empty() {
+            return Reply::text(StatusCode::NOT_FOUND, "no such check\n");
         }
-        snapshot.readiness
-    } else {
-        server.group.readiness()
-    };
-    from_blockers(readiness, findings);
-}
 
-fn from_startup(server: &Server, in_full: bool, findings: &mut Findings) {
-    if server.group.readiness().has_started {
-        findings.insert("manager".to_owned(), None);
-    } else {
-        from_group(server, in_full, findings);
-        // Ready for the first time, this very instant.
-        findings.entry("manager".to_owned()).or_insert(None);
+        let has_failed = items.values().any(Option::is_some);
+        let status = if has_failed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        let vary = Some("Accept");
+        if is_json {
+            let body = json::write(endpoint, &items, &unknown);
+            let content_type = "application/json".into();
+            return Reply { content_type, vary, ..Reply::text(status, body) };
+        }
+        if !has_failed && !is_verbose {
+            return Reply { vary, ..Reply::text(status, "ok\n") };
+        }
+        let mut body = String::new();
+        // Writing to a string cannot fail.
+        let _ = write_text(&mut body, endpoint, &items, &unknown, detailed);
+        Reply { vary, ..Reply::text(status, body) }
+    }
+
+    /// Adds the checks that are wanted, after running them.
+    async fn add_checks(&self, probe: Probe, wanted: impl Fn(&str) -> bool, items: &mut Items) {
+        for (check, result) in self.health.run_checks(probe, self.limits, wanted).await {
+            let reason = match result {
+                CheckResult::Passed => None,
+                CheckResult::Failed(reason) if self.health.reveals_reasons => {
+                    Some(reason.to_string().into())
+                }
+                CheckResult::Failed(_) => Some("reason withheld".into()),
+                CheckResult::TimedOut => Some("timed out".into()),
+                CheckResult::Panicked => Some("panicked".into()),
+            };
+            items.insert(check.name.clone(), reason);
+        }
+    }
+
+    /// Adds the runtimes. The one that runs this code works, even if it has no monitor.
+    fn add_runtimes(&self, items: &mut Items) {
+        items.insert("runtime".to_owned(), None);
+        for monitor in &self.health.monitors {
+            let reason = |stalled| format!("no spawned task has run for {stalled:.1?}").into();
+            items.insert(monitor.name.clone(), monitor.stalled().map(reason));
+        }
+    }
+
+    /// Adds the manager and the tasks that gate readiness; unless `detailed`, only those that are
+    /// not ready.
+    fn add_group(&self, detailed: bool, items: &mut Items) {
+        if !detailed {
+            return add_blockers(self.group.readiness(), items);
+        }
+        let snapshot = self.group.snapshot();
+        items.insert("manager".to_owned(), None);
+        let gating = snapshot.tasks.into_iter().filter(|task| task.gates_readiness);
+        for TaskInfo { name, is_ready, .. } in gating {
+            items.insert(format!("task/{name}"), (!is_ready).then_some("not ready".into()));
+        }
+        add_blockers(snapshot.readiness, items);
+    }
+
+    fn add_startup(&self, detailed: bool, items: &mut Items) {
+        if self.group.readiness().has_started {
+            items.insert("manager".to_owned(), None);
+        } else {
+            self.add_group(detailed, items);
+            // It may have become ready for the first time between the two reads.
+            items.entry("manager".to_owned()).or_insert(None);
+        }
     }
 }
 
-fn from_blockers(readiness: Readiness, findings: &mut Findings) {
+fn add_blockers(readiness: Readiness, items: &mut Items) {
     for blocker in readiness.blockers {
         let (name, reason) = match blocker {
             Blocker::SettingUp => ("manager".to_owned(), "setting up".into()),
@@ -144,55 +168,43 @@ fn from_blockers(readiness: Readiness, findings: &mut Findings) {
             Blocker::HasEnded(name, outcome) => {
                 (format!("task/{name}"), format!("has ended ({outcome})").into())
             }
+            // The enum is non-exhaustive.
             other => ("manager".to_owned(), other.to_string().into()),
         };
-        findings.insert(name, Some(reason));
+        items.insert(name, Some(reason));
     }
 }
 
-/// Runs the checks that are wanted, together.
-async fn from_checks(
-    server: &Server,
-    probe: Probe,
-    wanted: impl Fn(&str) -> bool,
-    findings: &mut Findings,
-) {
-    let checks = server.checks.iter().filter(|check| check.probe == probe && wanted(&check.name));
-    let begun: Vec<_> =
-        checks.map(|check| (check, check.begin(&server.limits, &server.helpers))).collect();
-    // A check that blocks its thread does not see its own time limit.
-    let deadline = after(Instant::now(), server.limits.check_time);
-    for (check, boarded) in begun {
-        let verdict = match timeout_at(deadline, boarded.landed()).await {
-            Ok(verdict) => verdict.unwrap_or(Verdict::Panicked),
-            Err(_) => Verdict::TimedOut,
-        };
-        let reason = match verdict {
-            Verdict::Passed => None,
-            Verdict::Failed(reason) if server.reveals_reasons => Some(reason.to_string().into()),
-            Verdict::Failed(_) => Some("reason withheld".into()),
-            Verdict::TimedOut => Some("timed out".into()),
-            Verdict::Panicked => Some("panicked".into()),
-        };
-        findings.insert(check.name.clone(), reason);
+fn write_text(
+    out: &mut String,
+    endpoint: Endpoint,
+    items: &Items,
+    unknown: &[&str],
+    detailed: bool,
+) -> fmt::Result {
+    let mut has_failed = false;
+    for (name, reason) in items {
+        let name = OneLine(name);
+        match reason {
+            Some(reason) => {
+                has_failed = true;
+                writeln!(out, "[-]{name} failed: {}", OneLine(reason))?;
+            }
+            None if detailed => writeln!(out, "[+]{name} ok")?,
+            None => {}
+        }
     }
+    for name in unknown {
+        writeln!(out, "warn: no check `{}` to exclude", OneLine(name))?;
+    }
+    writeln!(out, "{endpoint} check {}", if has_failed { "failed" } else { "passed" })
 }
 
-fn is_known(server: &Server, endpoint: Endpoint, findings: &Findings, name: &str) -> bool {
-    let probe = match endpoint {
-        Endpoint::Livez => Some(Probe::Live),
-        Endpoint::Readyz => Some(Probe::Ready),
-        _ => None,
-    };
-    findings.contains_key(name)
-        || server.checks.iter().any(|check| Some(check.probe) == probe && check.name == name)
-}
-
-/// Shows a text without line breaks and other control characters, which would forge lines.
+/// Displays a text with its control characters as blanks, since a line break would forge a line.
 struct OneLine<'a>(&'a str);
 
-impl std::fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|character| {
             f.write_char(if character.is_control() { ' ' } else { character })
         })

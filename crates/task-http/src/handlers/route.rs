@@ -1,51 +1,41 @@
-//! Routes of the user's own: what answers there, and what becomes of its failures.
+//! User routes: a closure or a service, and the responses to its failures.
 
-use std::{error::Error, fmt, pin::Pin};
+use std::{fmt, pin::Pin};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body::Body;
 
 use crate::{
     activity::Activity,
-    caught::caught,
-    config::BodyError,
-    message::{body::RequestBody, reply::Reply},
+    catch_panic::catch_panic,
+    message::{
+        body::{BodyError, RequestBody, RouteBody},
+        reply::Reply,
+    },
 };
 
-/// The body of a route's answer.
-pub(crate) type RouteBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
-pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
-/// What a route makes of a request.
+/// The future of a handler.
 pub(crate) type RouteFuture =
-    Pin<Box<dyn Future<Output = anyhow::Result<Response<RouteAnswer>>> + Send>>;
+    Pin<Box<dyn Future<Output = anyhow::Result<Response<RouteBody>>> + Send>>;
 
-/// The body of an answer, in one piece or in many.
-pub(crate) enum RouteAnswer {
-    Whole(Bytes),
-    #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "only services stream"))]
-    Streamed(RouteBody),
-}
+/// A handler with the request that it gets.
+pub(crate) type RouteCall<'a> = Box<dyn FnOnce() -> RouteFuture + Send + 'a>;
 
-/// One route.
+/// A route that the user has added.
 pub(crate) struct Route {
     pub(crate) path: String,
-    /// Whether everything below the path is its own too.
+    /// Whether the paths below this one belong to the route, too.
     pub(crate) has_children: bool,
     handler: Handler,
 }
 
-/// What answers.
 enum Handler {
-    /// It gets the whole body at once.
+    /// Gets the whole body at once.
     Closure(Box<dyn Fn(Request<Bytes>) -> RouteFuture + Send + Sync>),
-    /// It gets the body as it comes.
+    /// Gets the body as a stream.
     #[cfg(feature = "tower")]
     Service(Box<dyn Fn(Request<RequestBody>) -> RouteFuture + Send + Sync>),
 }
-
-/// A handler with all that it needs to begin.
-pub(crate) type RouteCall<'a> = Box<dyn FnOnce() -> RouteFuture + Send + 'a>;
 
 impl Route {
     /// Makes a route of a closure.
@@ -56,14 +46,14 @@ impl Route {
         B: Into<Bytes>,
     {
         let call = move |request| {
-            let answer = handler(request);
-            Box::pin(async move { Ok(answer.await?.map(|body| RouteAnswer::Whole(body.into()))) })
+            let response = handler(request);
+            Box::pin(async move { Ok(response.await?.map(|body| RouteBody::Whole(body.into()))) })
                 as RouteFuture
         };
         Self { path, has_children: false, handler: Handler::Closure(Box::new(call)) }
     }
 
-    /// Makes a route of a service, which gets everything below the path.
+    /// Makes a route of a service. The paths below `path` belong to it.
     #[cfg(feature = "tower")]
     pub(crate) fn of_service(
         path: String,
@@ -72,7 +62,8 @@ impl Route {
         Self { path, has_children: true, handler: Handler::Service(Box::new(call)) }
     }
 
-    /// Waits for as much of a request as the handler gets at once.
+    /// Waits for the part of a request that the handler needs to begin: all of it for a closure,
+    /// the header for a service.
     pub(crate) async fn receive(
         &self,
         request: Request<RequestBody>,
@@ -81,10 +72,11 @@ impl Route {
         match &self.handler {
             Handler::Closure(call) => {
                 let (parts, body) = request.into_parts();
-                activity.awaits_body();
+                activity.body_awaited();
                 let body = body.collect().await;
-                activity.has_body();
-                let request = Request::from_parts(parts, body.map_err(|error| refused(&error))?);
+                activity.body_received();
+                let request =
+                    Request::from_parts(parts, body.map_err(|error| Reply::from(&error))?);
                 Ok(Box::new(move || call(request)))
             }
             #[cfg(feature = "tower")]
@@ -92,34 +84,32 @@ impl Route {
         }
     }
 
-    /// Answers what was received. An error or a panic is logged, and the client is told no more than that.
-    pub(crate) async fn answer(&self, call: RouteCall<'_>) -> Result<Response<RouteAnswer>, Reply> {
-        let answered = caught(|| {
-            let answer = call();
-            // What an error says is the user's code too.
-            async move { answer.await.map_err(|error| self.failed(&error)) }
+    /// Calls the handler. An error or a panic is logged; the client gets no detail of it.
+    pub(crate) async fn respond(&self, call: RouteCall<'_>) -> Result<Response<RouteBody>, Reply> {
+        let called = catch_panic(|| {
+            let response = call();
+            // Formatting the error is user code, so it happens where a panic is caught.
+            async move { response.await.map_err(|error| self.error_reply(&error)) }
         });
-        answered.await.unwrap_or_else(|_| {
+        called.await.unwrap_or_else(|_| {
             tracing::warn!(route = self.path.as_str(), "a route panicked");
-            Err(Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "the route failed\n"))
+            Err(failed())
         })
     }
 
-    fn failed(&self, error: &anyhow::Error) -> Reply {
-        if let Some(error) = error.downcast_ref() {
-            return refused(error);
+    fn error_reply(&self, error: &anyhow::Error) -> Reply {
+        // A service that passes on the error of the request's body gets the response to it.
+        if let Some(error) = error.downcast_ref::<BodyError>() {
+            return Reply::from(error);
         }
         let route = self.path.as_str();
         tracing::warn!(route, error = format!("{error:#}"), "a route failed");
-        Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "the route failed\n")
+        failed()
     }
 }
 
-/// The answer to a request whose body did not come as a whole.
-fn refused(error: &BodyError) -> Reply {
-    let is_too_large = error.is_too_large();
-    let status = if is_too_large { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
-    Reply::text(status, format!("{error}\n"))
+fn failed() -> Reply {
+    Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "the route failed\n")
 }
 
 impl fmt::Debug for Route {

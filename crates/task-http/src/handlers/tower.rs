@@ -1,4 +1,4 @@
-//! A `tower::Service` as what answers at a route.
+//! A `tower::Service` as the handler of a route.
 
 use std::{
     future::poll_fn,
@@ -13,12 +13,14 @@ use http_body::{Body, Frame, SizeHint};
 use tower_service::Service;
 
 use crate::{
-    handlers::route::{BoxError, RouteAnswer, RouteFuture},
-    message::body::RequestBody,
+    handlers::route::RouteFuture,
+    message::body::{BoxError, RequestBody, RouteBody},
 };
 
-/// Makes a route's function of a service.
-pub(crate) fn calls<S, B>(service: S) -> impl Fn(Request<RequestBody>) -> RouteFuture + Send + Sync
+/// Makes the handler of a route from a service.
+pub(crate) fn handler<S, B>(
+    service: S,
+) -> impl Fn(Request<RequestBody>) -> RouteFuture + Send + Sync
 where
     S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
@@ -26,7 +28,7 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    // Services that are not `Sync` are common. The lock is held for the time of a clone.
+    // A lock, since many services are not `Sync`. It is held while the service is cloned.
     let service = Mutex::new(service);
     move |request| {
         let mut service = service.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -34,12 +36,12 @@ where
             let failed = |error: S::Error| anyhow::Error::from_boxed(error.into());
             poll_fn(|cx| service.poll_ready(cx)).await.map_err(failed)?;
             let response = service.call(request).await.map_err(failed)?;
-            Ok(response.map(|body| RouteAnswer::Streamed(Box::pin(Boxed(Box::pin(body))))))
+            Ok(response.map(|body| RouteBody::Streamed(Box::pin(Boxed(Box::pin(body))))))
         })
     }
 }
 
-/// A body with an error of any type.
+/// A body whose error is boxed.
 struct Boxed<B>(Pin<Box<B>>);
 
 impl<B> Body for Boxed<B>

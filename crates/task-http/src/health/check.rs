@@ -1,4 +1,4 @@
-//! Named health checks: run with a time limit, together, and no more often than needed.
+//! Named checks, run with a timeout and no more often than needed.
 
 use std::{
     fmt,
@@ -9,15 +9,15 @@ use std::{
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    caught::caught,
+    catch_panic::catch_panic,
     config::Limits,
-    flight::{Boarded, Flight},
+    single_flight::{Pending, SingleFlight},
 };
 
 pub(crate) type CheckFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 type CheckFn = Box<dyn Fn() -> CheckFuture + Send + Sync>;
 
-/// Which probe a check belongs to.
+/// The probe that a check belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
     Live,
@@ -29,13 +29,14 @@ pub(crate) struct Check {
     pub(crate) name: String,
     pub(crate) probe: Probe,
     run: CheckFn,
-    flight: Flight<Verdict>,
+    flight: SingleFlight<CheckResult>,
 }
 
-/// What came out of a check.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum CheckResult {
     Passed,
+    /// With the error and its causes.
     Failed(Arc<str>),
     TimedOut,
     Panicked,
@@ -43,31 +44,38 @@ pub(crate) enum Verdict {
 
 impl Check {
     pub(crate) fn new(name: String, probe: Probe, run: CheckFn) -> Self {
-        Self { name, probe, run, flight: Flight::default() }
+        Self { name, probe, run, flight: SingleFlight::default() }
     }
 
-    /// Begins the check, or joins the run in progress, or takes the last result while it is fresh.
-    pub(crate) fn begin(self: &Arc<Self>, limits: &Limits, helpers: &Helpers) -> Boarded<Verdict> {
-        let limit = limits.check_time;
-        self.flight.join(limits.check_age, |landing| {
+    /// Begins the check, unless it runs already or its last result is fresh.
+    ///
+    /// The check runs in a task of its own, so that the result is there for the next probe even if
+    /// the client of this one goes away.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        limits: &Limits,
+        runs: &CheckRuns,
+    ) -> Pending<CheckResult> {
+        let limit = limits.check_timeout;
+        self.flight.join(limits.check_age, |completer| {
             let check = Arc::clone(self);
-            helpers.spawn(async move {
-                let verdict = timeout(limit, check.verdict()).await;
-                landing.land(verdict.unwrap_or(Verdict::TimedOut));
+            runs.spawn(async move {
+                let result = timeout(limit, check.result()).await;
+                completer.complete(result.unwrap_or(CheckResult::TimedOut));
             });
         })
     }
 
-    /// Returns the last verdict, however old.
-    pub(crate) fn last(&self) -> Option<Verdict> {
+    /// Returns the last result, whatever its age.
+    pub(crate) fn last(&self) -> Option<CheckResult> {
         self.flight.last()
     }
 
-    async fn verdict(&self) -> Verdict {
-        match caught(|| (self.run)()).await {
-            Ok(Ok(())) => Verdict::Passed,
-            Ok(Err(error)) => Verdict::Failed(format!("{error:#}").into()),
-            Err(_) => Verdict::Panicked,
+    async fn result(&self) -> CheckResult {
+        match catch_panic(|| (self.run)()).await {
+            Ok(Ok(())) => CheckResult::Passed,
+            Ok(Err(error)) => CheckResult::Failed(format!("{error:#}").into()),
+            Err(_) => CheckResult::Panicked,
         }
     }
 }
@@ -78,18 +86,18 @@ impl fmt::Debug for Check {
     }
 }
 
-/// Tasks that run beside the connections, and end with the server.
+/// The tasks of the checks that run.
 #[derive(Debug, Default)]
-pub(crate) struct Helpers(Mutex<JoinSet<()>>);
+pub(crate) struct CheckRuns(Mutex<JoinSet<()>>);
 
-impl Helpers {
-    pub(crate) fn spawn(&self, helper: impl Future<Output = ()> + Send + 'static) {
-        let mut helpers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while helpers.try_join_next().is_some() {}
-        helpers.spawn(helper);
+impl CheckRuns {
+    fn spawn(&self, run: impl Future<Output = ()> + Send + 'static) {
+        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while runs.try_join_next().is_some() {}
+        runs.spawn(run);
     }
 
-    pub(crate) fn abort(&self) {
+    pub(super) fn abort(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 }

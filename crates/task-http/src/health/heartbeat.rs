@@ -1,7 +1,9 @@
-//! The pulse of runtimes: how long each takes to run a task that was just spawned, measured from a plain thread.
+//! The heartbeat: a plain thread measures how long runtimes take to run a task that was just
+//! spawned.
 //!
-//! A runtime that is wedged cannot say so. Where it is the server's own, it cannot answer either; the thread still logs
-//! what happens, and counts it for the time after. Where it is another one, its silence is seen in `/livez` at once.
+//! A runtime whose threads are all blocked cannot report that. If it is the server's own, the
+//! server cannot respond either; the thread still logs the stall, and counts it for later scrapes.
+//! If it is another one, `/livez` reports the stall while it lasts.
 
 use std::{
     io,
@@ -15,76 +17,79 @@ use std::{
 
 use tokio::runtime::Handle;
 
-/// The longest time between two beats.
-const INTERVAL: Duration = Duration::from_secs(1);
-const SHORTEST: Duration = Duration::from_millis(5);
+/// The bounds of the time between two beats.
+const MAX_INTERVAL: Duration = Duration::from_secs(1);
+const MIN_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What is known of one runtime.
+/// The measurements of one runtime.
 #[derive(Debug)]
-pub(crate) struct Pulse {
-    /// How its silence is called in `/livez`.
+pub(crate) struct RuntimeMonitor {
+    /// The name of the line in `/livez`, and of the label in metrics.
     pub(crate) name: String,
-    threshold: Duration,
+    stall_timeout: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// How long the beat that was sent has not been run. The thread's own sleeps count for no more than they should
-    /// have lasted: a process that was stopped, or a machine that was asleep, has not stalled.
+    /// How long the current beat has waited to be run; `None` if there is none.
+    ///
+    /// It is a sum of the thread's sleeps, each counted for no more than about its intended length:
+    /// while the process was stopped, or the machine suspended, the runtime has not stalled.
     waiting: Option<Duration>,
-    /// How long the last beat took.
+    /// How long the last beat waited.
     delay: Duration,
     stalls: u64,
 }
 
-impl Pulse {
-    pub(crate) fn new(name: String, threshold: Duration) -> Self {
-        Self { name, threshold, state: Mutex::default() }
+impl RuntimeMonitor {
+    pub(crate) fn new(name: String, stall_timeout: Duration) -> Self {
+        Self { name, stall_timeout, state: Mutex::default() }
     }
 
-    /// Returns for how long the runtime has stalled, if it has.
+    /// Returns how long the runtime has stalled, if it has.
     pub(crate) fn stalled(&self) -> Option<Duration> {
-        self.lock().waiting.filter(|waiting| *waiting >= self.threshold)
+        self.lock().waiting.filter(|waiting| *waiting >= self.stall_timeout)
     }
 
-    /// Returns how long it takes to run a task that was just spawned, and how often that was too long.
+    /// Returns how long the runtime takes to run a task that was just spawned, and the number of
+    /// stalls.
     pub(crate) fn figures(&self) -> (Duration, u64) {
         let state = self.lock();
         (state.waiting.unwrap_or_default().max(state.delay), state.stalls)
     }
 
-    /// Sends a beat, unless the last one is still on its way; that has now waited `slept` longer.
+    /// Spawns a beat, unless the last one has not been run. That one has now waited `slept` longer.
     fn tick(self: &Arc<Self>, runtime: &Handle, slept: Duration) {
         let mut state = self.lock();
         let Some(waited) = state.waiting else {
             state.waiting = Some(Duration::ZERO);
             drop(state);
-            // A runtime that is gone drops it at once, and so never stalls.
-            let beat = Beat { pulse: Arc::clone(self), sent: Instant::now() };
+            // A runtime that was shut down drops the task at once, so it never stalls.
+            let beat = Beat { monitor: Arc::clone(self), spawned: Instant::now() };
             runtime.spawn(async move { drop(beat) });
             return;
         };
         let waiting = waited + slept;
         state.waiting = Some(waiting);
-        let has_stalled = waited < self.threshold && waiting >= self.threshold;
+        let has_stalled = waited < self.stall_timeout && waiting >= self.stall_timeout;
         state.stalls += u64::from(has_stalled);
         drop(state);
         if has_stalled {
             tracing::error!(
                 runtime = self.name,
-                "for {waiting:.1?}, no task that was spawned has been run: threads are blocked, or there is too much to do"
+                "no spawned task has run for {waiting:.1?}: threads are blocked or overloaded"
             );
         }
     }
 
-    fn arrived(&self, delay: Duration) {
+    fn beat_ended(&self, delay: Duration) {
         let mut state = self.lock();
         let waited = state.waiting.take();
         state.delay = delay;
         drop(state);
-        if let Some(waited) = waited.filter(|waited| *waited >= self.threshold) {
-            tracing::warn!(runtime = self.name, "spawned tasks are run again after {waited:.1?}");
+        if let Some(waited) = waited.filter(|waited| *waited >= self.stall_timeout) {
+            tracing::warn!(runtime = self.name, "spawned tasks run again after {waited:.1?}");
         }
     }
 
@@ -93,19 +98,20 @@ impl Pulse {
     }
 }
 
-/// A task that does nothing but arrive: run, or dropped.
+/// The content of a spawned task that does nothing. Its drop ends the beat, whether the task was
+/// run or dropped unpolled.
 struct Beat {
-    pulse: Arc<Pulse>,
-    sent: Instant,
+    monitor: Arc<RuntimeMonitor>,
+    spawned: Instant,
 }
 
 impl Drop for Beat {
     fn drop(&mut self) {
-        self.pulse.arrived(self.sent.elapsed());
+        self.monitor.beat_ended(self.spawned.elapsed());
     }
 }
 
-/// The thread that sends the beats, until this is dropped.
+/// The thread of the heartbeat. Dropping this stops the thread.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     stop: Arc<AtomicBool>,
@@ -119,30 +125,30 @@ impl Heartbeat {
     ///
     /// If the system refuses a thread.
     pub(crate) fn start(
-        watched: Vec<(Handle, Arc<Pulse>)>,
-        threshold: Duration,
+        monitored: Vec<(Handle, Arc<RuntimeMonitor>)>,
+        stall_timeout: Duration,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let interval = (threshold / 4).clamp(SHORTEST, INTERVAL);
+        let interval = (stall_timeout / 4).clamp(MIN_INTERVAL, MAX_INTERVAL);
         let run = move || {
             let mut slept = Duration::ZERO;
             while !stopped.load(Ordering::Acquire) {
-                for (runtime, pulse) in &watched {
-                    pulse.tick(runtime, slept);
+                for (runtime, monitor) in &monitored {
+                    monitor.tick(runtime, slept);
                 }
                 let begun = Instant::now();
                 thread::park_timeout(interval);
                 slept = begun.elapsed().min(2 * interval);
             }
         };
-        let thread = thread::Builder::new().name("task-http-pulse".to_owned()).spawn(run)?;
+        let thread = thread::Builder::new().name("task-http-beat".to_owned()).spawn(run)?;
         Ok(Self { stop, thread: thread.thread().clone() })
     }
 }
 
 impl Drop for Heartbeat {
-    /// Does not wait for the thread: it may be writing a log line.
+    /// Does not join the thread, which may be blocked in a log sink.
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         self.thread.unpark();

@@ -1,8 +1,8 @@
-//! Text inside HTML and JSON, and the little more that writing JSON takes.
+//! Escaping for HTML and JSON, and the rest of what writing JSON takes.
 
 use std::fmt::{self, Write};
 
-/// Shows a text so that it is only text, in HTML's elements and quoted attributes.
+/// Displays a text escaped for HTML elements and quoted attributes.
 pub(crate) struct Html<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Html<'_> {
@@ -21,7 +21,7 @@ impl fmt::Display for Html<'_> {
     }
 }
 
-/// Shows a text as a JSON string, with its quotes.
+/// Displays a text as a JSON string, with its quotes.
 pub(crate) struct Json<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Json<'_> {
@@ -40,7 +40,7 @@ impl fmt::Display for Json<'_> {
     }
 }
 
-/// Shows what is there, or `null`.
+/// Displays a value, or `null`.
 pub(crate) struct OrNull<T>(pub(crate) Option<T>);
 
 impl<T: fmt::Display> fmt::Display for OrNull<T> {

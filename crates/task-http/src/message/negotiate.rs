@@ -1,7 +1,7 @@
-//! What to answer with, by the request's `Accept` and `Accept-Encoding`.
+//! Content negotiation by `Accept` and `Accept-Encoding`.
 //!
-//! Lenient throughout: a header that makes no sense is as good as none, and nobody is ever refused. The worst that
-//! can happen is an answer in a format that was not asked for, under its true content type.
+//! The negotiation is lenient: a header that is malformed counts as absent, and no client is ever
+//! refused. At worst, a response has a format that was not asked for, under its true content type.
 
 use hyper::{
     HeaderMap,
@@ -13,16 +13,18 @@ use crate::config::Format;
 mod list;
 use list::{Item, items};
 
-/// The format of a scrape's answer.
+/// The format of the response to a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Negotiated {
     pub(crate) format: Format,
-    /// How names outside the classic alphabet are escaped, if the client asked: it wants to be told.
+    /// The escaping of names outside of the classic alphabet, if the client asked for one. It is
+    /// repeated in the response.
     pub(crate) escaping: Option<&'static str>,
 }
 
-/// Chooses among the formats that the sources offer: the one with the highest quality; of several, the most specific;
-/// of several, the first. Without a match: the text format if there is one, else whatever there is.
+/// Chooses one of the formats that the sources offer: that with the highest quality, then the most
+/// specific, then the first. Without a match it is the text format if it is offered, and another one
+/// otherwise.
 pub(crate) fn format(headers: &HeaderMap, offered: &[Format]) -> Negotiated {
     let accept = joined(headers, &ACCEPT);
     let mut best: Option<((u16, u8), Negotiated)> = None;
@@ -61,12 +63,12 @@ fn metrics_candidate(item: &Item<'_>, offered: &[Format]) -> Option<(u8, Negotia
     let escaping = item
         .parameter("escaping")
         .and_then(|asked| known.into_iter().find(|known| known.eq_ignore_ascii_case(asked)))
-        // The text format has it from version 1.0.0 on only.
+        // The text format has this parameter from version 1.0.0 on, which is not offered.
         .filter(|_| format == Format::OpenMetrics);
     Some((specificity, Negotiated { format, escaping }))
 }
 
-/// Tells whether the client would rather have JSON than another kind of text, `html` or `plain`.
+/// Returns whether the client prefers JSON to another kind of text, `html` or `plain`.
 pub(crate) fn prefers_json(headers: &HeaderMap, other: &str) -> bool {
     let accept = joined(headers, &ACCEPT);
     let quality = |wanted: &str, range: &str| {
@@ -81,7 +83,7 @@ pub(crate) fn prefers_json(headers: &HeaderMap, other: &str) -> bool {
     quality("application/json", "application/*") > quality(&format!("text/{other}"), "text/*")
 }
 
-/// Tells whether the client takes gzip.
+/// Returns whether the client accepts gzip, and does not prefer the plain body.
 pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     let accept = joined(headers, &ACCEPT_ENCODING);
     let quality = |names: &[&str]| {
@@ -90,11 +92,10 @@ pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
         items(&accept).filter(listed).map(|item| item.quality).max()
     };
     let gzip = quality(&["gzip", "x-gzip"]).or_else(|| quality(&["*"])).unwrap_or(0);
-    // A client that would rather have it plain gets it plain.
     gzip > 0 && gzip >= quality(&["identity"]).unwrap_or(0)
 }
 
-/// All lines of a header as one list.
+/// Returns all lines of a header field as one list.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
     let mut joined = String::new();
     for value in headers.get_all(name) {

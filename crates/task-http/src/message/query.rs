@@ -1,15 +1,15 @@
-//! The query of a request.
+//! The query of a request URI.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// A query string, taken apart on demand. Names and values are percent-decoded.
+/// A query string, parsed on demand. Names and values are percent-decoded.
 #[derive(Clone, Copy)]
 pub(crate) struct Query<'a>(pub(crate) &'a str);
 
 impl<'a> Query<'a> {
-    /// Tells whether `name` is there, with or without a value.
+    /// Returns whether `name` is present, with or without a value.
     pub(crate) fn has(self, name: &str) -> bool {
         self.pairs().any(|(known, _)| known == name)
     }
@@ -32,7 +32,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Undoes percent-encoding. What is no UTF-8 then becomes replacement characters.
+/// Decodes percent-encoding. Bytes that are not UTF-8 become replacement characters.
 pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }

@@ -1,42 +1,43 @@
-//! An answer, and the headers that every answer has.
+//! The responses of the server itself, and the header fields that all of them have.
 
-use std::{
-    borrow::Cow,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{borrow::Cow, sync::Arc};
 
 use hyper::{
     Response, StatusCode,
-    body::{Body, Bytes, Frame, SizeHint},
+    body::Bytes,
     header::{
         ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
-        CONTENT_TYPE, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+        CONTENT_TYPE, HeaderName, HeaderValue, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
 use crate::{
     activity::Activity,
-    handlers::route::{BoxError, RouteAnswer, RouteBody},
-    stats::Scraping,
+    config::Refusal,
+    message::{
+        body::{BodyError, ResponseBody},
+        gzip::gzip,
+    },
 };
 
-/// What an endpoint answers.
+/// A response of an endpoint, or an error response, before it is completed with header fields.
+///
+/// The response of a user route that succeeds is not a `Reply`: it goes to the client as the
+/// handler returned it.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) content_type: Cow<'static, str>,
     pub(crate) body: Bytes,
     pub(crate) is_gzip: bool,
-    /// The request headers that the answer depends on.
+    /// The request headers that the response depends on.
     pub(crate) vary: Option<&'static str>,
-    /// Further headers of the answer.
+    /// Further header fields.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Reply {
-    /// Makes an answer of plain text.
+    /// Makes a reply of plain text.
     pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self {
             status,
@@ -48,17 +49,27 @@ impl Reply {
         }
     }
 
-    /// Completes the answer. The answer to `HEAD` says how long its body would be, and has none.
+    /// Makes the reply to a request above the [limit of scrapes](crate::Limits::scrapes).
+    pub(crate) fn too_many_requests() -> Self {
+        Self::text(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once\n")
+    }
+
+    /// Replaces the body by `plain`, compressed if the client accepts gzip and it saves bytes.
+    pub(crate) fn negotiated_body(self, plain: Vec<u8>, accepts_gzip: bool) -> Self {
+        let (body, is_gzip) = if accepts_gzip { gzip(plain) } else { (plain, false) };
+        Self { body: body.into(), is_gzip, vary: Some("Accept, Accept-Encoding"), ..self }
+    }
+
+    /// Completes the response. The response to `HEAD` has the length of the body, and no body.
     pub(crate) fn into_response(
         self,
         is_head: bool,
         activity: Arc<Activity>,
-    ) -> Response<ReplyBody> {
+    ) -> Response<ResponseBody> {
         let Self { status, content_type, body, is_gzip, vary, headers: further } = self;
         let length = body.len();
-        let bytes = (!is_head && length > 0).then_some(body);
-        let content = Content::Whole(bytes);
-        let mut response = Response::new(ReplyBody { content, activity, _scraping: None });
+        let sent = if is_head { Bytes::new() } else { body };
+        let mut response = Response::new(ResponseBody::whole(sent, activity));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         let fixed = HeaderValue::from_static;
@@ -89,71 +100,27 @@ impl Reply {
     }
 }
 
-/// A body. Its drop tells that hyper has taken it over, to the last byte.
-pub(crate) struct ReplyBody {
-    content: Content,
-    activity: Arc<Activity>,
-    /// A body that comes in pieces counts until its end.
-    _scraping: Option<Scraping>,
-}
-
-enum Content {
-    Whole(Option<Bytes>),
-    Streamed(RouteBody),
-}
-
-impl ReplyBody {
-    /// Makes the body of a route's answer.
-    pub(crate) fn of_route(
-        answer: RouteAnswer,
-        scraping: Scraping,
-        activity: Arc<Activity>,
-    ) -> Self {
-        match answer {
-            RouteAnswer::Whole(bytes) => {
-                let content = Content::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()));
-                Self { content, activity, _scraping: None }
-            }
-            RouteAnswer::Streamed(body) => {
-                Self { content: Content::Streamed(body), activity, _scraping: Some(scraping) }
+/// The reply to a request that may not be read by its client.
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Forbidden => Self::text(StatusCode::FORBIDDEN, "forbidden\n"),
+            Refusal::Unauthorized { challenges } => {
+                let challenge = |text| (WWW_AUTHENTICATE, HeaderValue::from_static(text));
+                let headers = challenges.into_iter().map(challenge).collect();
+                Self { headers, ..Self::text(StatusCode::UNAUTHORIZED, "unauthorized\n") }
             }
         }
     }
 }
 
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.content {
-            Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Streamed(body) => body.as_mut().poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Whole(bytes) => bytes.is_none(),
-            Content::Streamed(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Whole(bytes) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
-            Content::Streamed(body) => body.size_hint(),
-        }
-    }
-}
-
-impl Drop for ReplyBody {
-    fn drop(&mut self) {
-        self.activity.handed_over();
+/// The reply to a request whose body could not be read.
+impl From<&BodyError> for Reply {
+    fn from(error: &BodyError) -> Self {
+        let status = match error.is_too_large() {
+            true => StatusCode::PAYLOAD_TOO_LARGE,
+            false => StatusCode::BAD_REQUEST,
+        };
+        Self::text(status, format!("{error}\n"))
     }
 }

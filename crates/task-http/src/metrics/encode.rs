@@ -1,13 +1,14 @@
-//! The encoder of this library's own metrics, in both formats.
+//! The encoder of the built-in families, in both formats.
 //!
-//! The formats differ in little: the family name of a counter has no `_total` in OpenMetrics, which also has `# UNIT`
-//! lines and quotes to escape in a help text. Everything else is written alike, and so that both accept it.
+//! The formats differ in three points: in OpenMetrics, the family name of a counter has no `_total`,
+//! there are `# UNIT` lines, and quotes in a help text are escaped. All else is written in a form
+//! that both formats accept.
 
 use std::fmt::Write;
 
 use crate::config::Format;
 
-/// What a family measures.
+/// The type of a family.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Counter,
@@ -19,11 +20,11 @@ pub(crate) enum Kind {
 pub(crate) struct Encoder<'a> {
     out: &'a mut String,
     format: Format,
-    /// What our own families begin with, instead of [`PREFIX`].
+    /// Replaces [`PREFIX`].
     prefix: &'a str,
 }
 
-/// What our own families begin with, unless told otherwise.
+/// The default prefix of the built-in families.
 pub(crate) const PREFIX: &str = "task_";
 
 impl<'a> Encoder<'a> {
@@ -31,8 +32,10 @@ impl<'a> Encoder<'a> {
         Self { out, format, prefix }
     }
 
-    /// Begins a family. `name` has no `_total`; its unit, if it ends in one, is told from it. If it begins with
-    /// [`PREFIX`], that is replaced. Nothing is written before the first sample.
+    /// Begins a family. Nothing is written before its first sample.
+    ///
+    /// `name` has no `_total`. A prefix that is [`PREFIX`] is replaced. If the name ends in a unit,
+    /// the family has that unit.
     pub(crate) fn family<'b>(
         &'b mut self,
         name: &'b str,
@@ -52,10 +55,10 @@ pub(crate) struct FamilyEncoder<'a> {
     out: &'a mut String,
     format: Format,
     prefix: &'a str,
-    /// What follows the prefix.
+    /// The name without the prefix.
     name: &'a str,
     kind: Kind,
-    /// Taken when the head is written.
+    /// `None` once the head of the family is written.
     help: Option<&'a str>,
 }
 
@@ -66,7 +69,7 @@ impl FamilyEncoder<'_> {
         self.line(suffix, labels, None, value.into());
     }
 
-    /// Writes a histogram of cumulative `(upper bound, count)` pairs, the last of which is infinite.
+    /// Writes a histogram of cumulative `(upper bound, count)` pairs. The last bound is infinite.
     pub(crate) fn histogram(&mut self, labels: &[(&str, &str)], buckets: &[(f64, u64)], sum: f64) {
         for &(bound, count) in buckets {
             self.line("_bucket", labels, Some(bound), count.into());
@@ -163,7 +166,7 @@ impl From<f64> for Number {
     }
 }
 
-/// Always with a decimal point or an exponent, which is the canonical form of a bucket's bound.
+/// Writes a float with a decimal point or an exponent: the canonical form of a bucket's bound.
 fn push_float(out: &mut String, value: f64) {
     if value.is_infinite() {
         out.push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
@@ -172,7 +175,10 @@ fn push_float(out: &mut String, value: f64) {
     }
 }
 
-/// A carriage return is legal in neither format's lines: it becomes the two characters that stand for it.
+/// Writes a text with the escapes of both formats.
+///
+/// Neither format has an escape for a carriage return, or allows it within a line: it is written as
+/// a backslash and an `r`.
 fn push_escaped(out: &mut String, text: &str, quotes: bool) {
     for character in text.chars() {
         match character {

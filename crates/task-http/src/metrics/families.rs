@@ -1,4 +1,7 @@
-//! The metrics that need no registry: the group's, the process's, the runtime's and the server's own.
+//! The built-in families, which need no registry: of the group, the process, the runtime and the
+//! server.
+//!
+//! User sources take precedence over built-in families.
 
 use std::{
     borrow::Cow,
@@ -11,9 +14,8 @@ use tokio::runtime::Handle;
 
 use crate::{
     config::Format,
-    health::{check::Check, heartbeat::Pulse},
+    health::Health,
     metrics::encode::{Encoder, PREFIX},
-    serve::connections::Connections,
     stats::Stats,
 };
 
@@ -24,9 +26,9 @@ mod server;
 
 use group::StartTimes;
 
-/// Which of them are shown.
+/// Which families are served, and under which prefix.
 #[derive(Clone, Debug)]
-pub(crate) struct Shown {
+pub(crate) struct FamilyOptions {
     pub(crate) prefix: Cow<'static, str>,
     pub(crate) group: bool,
     pub(crate) process: bool,
@@ -34,57 +36,55 @@ pub(crate) struct Shown {
     pub(crate) server: bool,
 }
 
-impl Default for Shown {
+impl Default for FamilyOptions {
     fn default() -> Self {
         Self { prefix: PREFIX.into(), group: true, process: true, runtime: true, server: true }
     }
 }
 
-/// Encodes them all.
-pub(crate) struct OwnFamilies {
-    shown: Shown,
+/// The built-in families of one server.
+pub(crate) struct BuiltInFamilies {
+    options: FamilyOptions,
     group: Group,
     starts: Mutex<StartTimes>,
-    connections: Arc<Connections>,
-    checks: Vec<Arc<Check>>,
-    pulses: Vec<Arc<Pulse>>,
+    health: Arc<Health>,
+    stats: Arc<Stats>,
 }
 
-impl OwnFamilies {
+impl BuiltInFamilies {
     pub(crate) fn new(
-        shown: Shown,
+        options: FamilyOptions,
         group: Group,
-        connections: Arc<Connections>,
-        checks: Vec<Arc<Check>>,
-        pulses: Vec<Arc<Pulse>>,
+        health: Arc<Health>,
+        stats: Arc<Stats>,
     ) -> Self {
-        Self { shown, group, starts: Mutex::default(), connections, checks, pulses }
+        Self { options, group, starts: Mutex::default(), health, stats }
     }
 
-    /// Returns everything, without an end mark.
-    pub(crate) fn encode(&self, format: Format, runtime: &Handle, stats: &Stats) -> String {
+    /// Returns the families as text, without `# EOF`.
+    pub(crate) fn encode(&self, format: Format, runtime: &Handle) -> String {
         let mut out = String::with_capacity(8 * 1024);
-        let mut encoder = Encoder::new(&mut out, format, &self.shown.prefix);
-        if self.shown.group {
+        let mut encoder = Encoder::new(&mut out, format, &self.options.prefix);
+        if self.options.group {
             let snapshot = self.group.snapshot();
             let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
             group::encode(&snapshot, &mut starts, &mut encoder);
         }
-        if self.shown.process {
+        if self.options.process {
             process::encode(&mut encoder);
         }
-        if self.shown.runtime {
-            runtime::encode(&runtime.metrics(), &self.pulses, &mut encoder);
+        if self.options.runtime {
+            runtime::encode(&runtime.metrics(), &self.health.monitors, &mut encoder);
         }
-        if self.shown.server {
-            server::encode(stats, &self.connections, &self.checks, &mut encoder);
+        if self.options.server {
+            server::encode(&self.stats, &self.health.checks, &mut encoder);
         }
         out
     }
 }
 
-impl fmt::Debug for OwnFamilies {
+impl fmt::Debug for BuiltInFamilies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnFamilies").field("shown", &self.shown).finish_non_exhaustive()
+        f.debug_struct("BuiltInFamilies").field("options", &self.options).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The loop of one listener: it accepts until the task is cancelled, and then sees its connections off.
+//! The accept loop of one listener, and the end of its connections.
 
 use std::{
     io,
@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use task_core::Context;
 #[cfg(not(task_turmoil))]
 use tokio::net::{TcpListener, TcpStream};
@@ -19,25 +20,23 @@ use tokio::{
 #[cfg(task_turmoil)]
 use turmoil::net::{TcpListener, TcpStream};
 
-use crate::{
-    config::listener::{BoundSocket, Listener},
-    serve::{
-        connection::serve,
-        connections::{Connections, Slot},
-        server::Server,
-    },
+use super::{
+    Server,
+    connection::serve,
+    connections::{Connections, Slot},
 };
+use crate::config::listener::{BoundSocket, Listener};
 
-/// The first wait after an error that is not one connection's alone, such as too many open files. It doubles up to
-/// [`LONGEST_PAUSE`] and begins anew after a success.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The waits after an error that is not about one connection, such as too many open files. The wait
+/// doubles with each error in a row.
+const MIN_ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
 
-/// How long connections that are dropped by force may take to be gone.
-const ABORT_TIME: Duration = Duration::from_millis(100);
+/// How long to wait for the end of connections that were aborted.
+const ABORT_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A listener that the runtime knows.
-pub(crate) enum Attached {
+/// A listener that is registered with the runtime.
+pub(super) enum AsyncListener {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix {
@@ -53,9 +52,20 @@ enum Accepted {
     Unix(tokio::net::UnixStream),
 }
 
-impl Attached {
-    /// Attaches a listener to the runtime of the calling task.
-    pub(crate) async fn new(listener: Listener) -> io::Result<Self> {
+impl AsyncListener {
+    /// Registers listeners with the runtime of the calling task.
+    pub(super) async fn attach_all(listeners: Vec<Listener>) -> anyhow::Result<Vec<Self>> {
+        let mut attached = Vec::with_capacity(listeners.len());
+        for listener in listeners {
+            let address = listener.address.clone();
+            tracing::info!(%address, "serving metrics and probes");
+            let named = || format!("failed to listen on {address}");
+            attached.push(Self::attach(listener).await.with_context(named)?);
+        }
+        Ok(attached)
+    }
+
+    async fn attach(listener: Listener) -> io::Result<Self> {
         Ok(match listener.socket {
             #[cfg(not(task_turmoil))]
             BoundSocket::Tcp(listener) => Self::Tcp(TcpListener::from_std(listener)?),
@@ -76,7 +86,7 @@ impl Attached {
         match self {
             Self::Tcp(listener) => {
                 let (stream, client) = listener.accept().await?;
-                // Only costs latency if it fails.
+                // A failure costs latency alone.
                 let _ = stream.set_nodelay(true);
                 Ok(Accepted::Tcp(stream, client.ip()))
             }
@@ -86,29 +96,36 @@ impl Attached {
     }
 }
 
-/// Accepts and serves until the task is cancelled and every connection of this listener has ended, which is bounded.
-pub(crate) async fn accept(listener: Attached, connections: Arc<Connections>, server: Arc<Server>) {
+/// Accepts and serves until the task is cancelled and every connection of this listener has ended.
+///
+/// The end is bounded by the [stop timeout](crate::Limits::stop_timeout) and by what the shutdown
+/// leaves to the task. Dropping the future closes the listener and aborts its connections.
+pub(super) async fn accept(
+    ctx: Context,
+    listener: AsyncListener,
+    connections: Arc<Connections>,
+    server: Arc<Server>,
+) {
     let mut serving = JoinSet::new();
-    let ctx = server.ctx.clone();
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = MIN_ACCEPT_BACKOFF;
     while let Ok(accepted) = ctx.or_cancelled(listener.accept()).await {
         while let Some(ended) = serving.try_join_next() {
             log_panic(ended);
         }
         let stream = match accepted {
             Ok(stream) => stream,
-            Err(error) if is_of_one_connection(&error) => continue,
+            Err(error) if is_about_one_connection(&error) => continue,
             Err(error) => {
-                connections.accept_errors.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(%error, ?pause, "failed to accept a connection");
-                if ctx.or_cancelled(sleep(pause)).await.is_err() {
+                server.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%error, ?backoff, "failed to accept a connection");
+                if ctx.or_cancelled(sleep(backoff)).await.is_err() {
                     break;
                 }
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                backoff = (backoff * 2).min(MAX_ACCEPT_BACKOFF);
                 continue;
             }
         };
-        pause = FIRST_PAUSE;
+        backoff = MIN_ACCEPT_BACKOFF;
         let Ok(slot) = ctx.or_cancelled(connections.admit()).await else { break };
         let server = Arc::clone(&server);
         match stream {
@@ -117,36 +134,38 @@ pub(crate) async fn accept(listener: Attached, connections: Arc<Connections>, se
             Accepted::Unix(stream) => serving.spawn(serve(stream, None, slot, server)),
         };
     }
-    // From here on, connecting is refused, and the path of a Unix socket is gone.
+    // From here on, connects are refused, and the file of a Unix socket is gone.
     drop(listener);
     server.stop.send_replace(true);
-    see_off(serving, stop_time(&ctx, server.limits.stop_time)).await;
+    finish(serving, stop_timeout(&ctx, server.limits.stop_timeout)).await;
 }
 
 async fn serve_tcp(stream: TcpStream, client: IpAddr, slot: Slot, server: Arc<Server>) {
     #[cfg(feature = "tls")]
     if let Some(tls) = server.tls.clone() {
-        return crate::serve::handshake::serve_tls(tls, stream, client, slot, server).await;
+        return super::handshake::serve_tls(tls, stream, client, slot, server).await;
     }
     serve(stream, Some(client), slot, server).await;
 }
 
-/// How long connections may take to end: not so long that the task itself would be aborted.
-fn stop_time(ctx: &Context, limit: Duration) -> Duration {
+/// Returns how long connections may take to end, so that the task itself ends before the shutdown
+/// would abort it.
+fn stop_timeout(ctx: &Context, limit: Duration) -> Duration {
     let remaining = ctx.remaining().unwrap_or(Duration::MAX);
-    limit.min(remaining.saturating_sub(ABORT_TIME.min(remaining / 4)))
+    limit.min(remaining.saturating_sub(ABORT_TIMEOUT.min(remaining / 4)))
 }
 
-async fn see_off(mut serving: JoinSet<()>, stop_time: Duration) {
-    let all_ended = timeout(stop_time, join_all(&mut serving)).await.is_ok();
+/// Waits for the end of the connections, and aborts those that do not end in time.
+async fn finish(mut serving: JoinSet<()>, stop_timeout: Duration) {
+    let all_ended = timeout(stop_timeout, join_all(&mut serving)).await.is_ok();
     if !all_ended {
         tracing::debug!(
             connections = serving.len(),
             "dropping connections that did not end in time"
         );
         serving.abort_all();
-        // A connection that does not even get polled is left to the runtime.
-        let _ = timeout(ABORT_TIME, join_all(&mut serving)).await;
+        // A connection whose poll blocks cannot be waited for; the runtime drops it later.
+        let _ = timeout(ABORT_TIMEOUT, join_all(&mut serving)).await;
     }
 }
 
@@ -162,8 +181,9 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Tells errors that concern the one connection that was about to be accepted.
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// Returns whether an error of `accept` is about the connection that was to be accepted, and not
+/// about the listener or the process.
+fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

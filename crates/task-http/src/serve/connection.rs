@@ -1,7 +1,8 @@
 //! One connection, from its first byte to its end.
 //!
-//! hyper speaks HTTP; the time limits are ours, for it has one for the header only, which it also applies to idle
-//! connections. They need no more than one timer a connection, set to the deadline of what it is doing.
+//! hyper speaks HTTP. The timeouts are enforced here: hyper has one for the header alone, and applies
+//! it to idle connections, too. One timer per connection is enough, set to the deadline of its
+//! current state ([`Activity::deadline`](crate::activity::Activity::deadline)).
 
 use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::pin, sync::Arc, task::Poll};
 
@@ -12,27 +13,26 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{
-    config::{Limits, limits::after},
-    serve::{connections::Slot, server::Server},
-};
+use super::{Server, connections::Slot};
+use crate::config::{Limits, limits::after};
 
 mod observed;
-use observed::Observed;
+use observed::ObservedIo;
 
-/// Serves one connection until it ends, by itself or by a limit. `client` is where it comes from, unless from a Unix
-/// socket. Dropping the future drops the connection.
-pub(crate) async fn serve<IO>(io: IO, client: Option<IpAddr>, mut slot: Slot, server: Arc<Server>)
+/// Serves one connection until it ends, by itself or by a limit. `client` is `None` on a Unix socket.
+///
+/// Dropping the future drops the connection.
+pub(super) async fn serve<IO>(io: IO, client: Option<IpAddr>, mut slot: Slot, server: Arc<Server>)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Arc::clone(&slot.activity);
     let service = service_fn(|request| {
-        activity.requested();
-        let answer = Arc::clone(&server).answer(request, client, Arc::clone(&activity));
-        async move { Ok::<_, Infallible>(answer.await) }
+        activity.header_completed();
+        let (server, activity) = (Arc::clone(&server), Arc::clone(&activity));
+        async move { Ok::<_, Infallible>(server.router.respond(request, client, activity).await) }
     });
-    let io = TokioIo::new(Observed::new(io, Arc::clone(&activity)));
+    let io = TokioIo::new(ObservedIo::new(io, Arc::clone(&activity)));
     let mut connection = pin!(http1_builder(&server.limits).serve_connection(io, service));
 
     let mut stopping = server.stopping();
@@ -45,28 +45,28 @@ where
         if pin!(&mut slot.evicted).poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        // A sender that is gone means the same: the server is.
         if !is_stopping && stopping.as_mut().poll(cx).is_ready() {
             is_stopping = true;
             connection.as_mut().graceful_shutdown();
         }
         loop {
-            // What went wrong on the wire is the client's affair.
+            // An I/O or protocol error is the client's, and not logged.
             if connection.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            // A request whose header is not complete by now is not begun.
-            if is_stopping && activity.is_waiting() {
+            // After the stop, no further request is begun.
+            if is_stopping && activity.awaits_request() {
                 return Poll::Ready(());
             }
             let limit = activity.deadline(&server.limits);
             let deadline = retire_at.map_or(limit, |retire_at| retire_at.min(limit));
-            // A deadline that moved away is looked at again when the timer fires: most never do.
+            // A deadline that moved later does not reset the timer. When the timer fires, the deadline
+            // is checked again; most timers never fire.
             if deadline < timer.deadline() {
                 timer.as_mut().reset(deadline);
             }
-            // A connection that used up the budget that Tokio gives a task leaves none to its timer, which is pending
-            // then, elapsed or not.
+            // Tokio's cooperative budget makes an elapsed timer return `Pending` when the connection has
+            // used the budget up. `is_elapsed` is asked so that this does not postpone the deadline.
             if timer.as_mut().poll(cx).is_pending() && !timer.is_elapsed() {
                 return Poll::Pending;
             }
@@ -87,15 +87,15 @@ where
 }
 
 fn http1_builder(limits: &Limits) -> http1::Builder {
-    const HYPERS_DEFAULT: usize = 100;
+    const HYPER_DEFAULT: usize = 100;
     let mut builder = http1::Builder::new();
     builder
         .header_read_timeout(None)
         .max_buf_size(limits.header_bytes)
-        // A client may close its sending half as soon as it has sent its request.
+        // A client may shut down its sending half as soon as it has sent its request.
         .half_close(true);
-    if limits.headers != HYPERS_DEFAULT {
-        // Setting it, to the default even, costs an allocation for each request.
+    if limits.headers != HYPER_DEFAULT {
+        // Setting it, even to the default, costs an allocation for each request.
         builder.max_headers(limits.headers);
     }
     builder

@@ -1,4 +1,4 @@
-//! All open connections: how many there may be, and who makes room when there are too many.
+//! The table of open connections: how many there are, and which is evicted for a new one.
 
 use std::{
     collections::HashMap,
@@ -14,20 +14,22 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::activity::Activity;
+use crate::{activity::Activity, stats::Stats};
 
-/// How long one that needs a slot waits before it looks anew for somebody to give one up.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// How often a connection that waits for a slot tries to evict another one.
+const EVICTION_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The open connections of one server, over all its listeners.
+///
+/// A semaphore counts the slots, since a connection waits for one; the map has what is needed to
+/// evict the holder of a slot.
 #[derive(Debug)]
-pub(crate) struct Connections {
+pub(super) struct Connections {
     slots: Arc<Semaphore>,
     open: Mutex<HashMap<u64, Open>>,
     epoch: Instant,
     last_id: AtomicU64,
-    pub(crate) evicted: AtomicU64,
-    pub(crate) accept_errors: AtomicU64,
+    stats: Arc<Stats>,
 }
 
 #[derive(Debug)]
@@ -37,20 +39,26 @@ struct Open {
 }
 
 impl Connections {
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize, stats: Arc<Stats>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
             open: Mutex::default(),
             epoch: Instant::now(),
             last_id: AtomicU64::new(0),
-            evicted: AtomicU64::new(0),
-            accept_errors: AtomicU64::new(0),
+            stats,
         }
     }
 
-    /// Finds a slot for a connection that was just accepted. If there is none, the most dispensable connection gives up
-    /// its own; if none is, this waits for the first that is done, or becomes dispensable.
-    pub(crate) async fn admit(self: &Arc<Self>) -> Slot {
+    /// Waits for the slot of a connection that was just accepted.
+    ///
+    /// If all slots are taken, the connection with the lowest
+    /// [eviction rank](Activity::eviction_rank) is evicted. If none can be evicted, this waits until
+    /// one ends or can be.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves no slot behind. An eviction that it caused stays.
+    pub(super) async fn admit(self: &Arc<Self>) -> Slot {
         let permit = match Arc::clone(&self.slots).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => self.make_room().await,
@@ -58,20 +66,19 @@ impl Connections {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
         let activity = Arc::new(Activity::new(self.epoch));
         let (evict, evicted) = oneshot::channel();
-        self.lock().insert(id, Open { activity: Arc::clone(&activity), evict });
+        let mut open = self.lock();
+        open.insert(id, Open { activity: Arc::clone(&activity), evict });
+        self.publish_count(&open);
+        drop(open);
         Slot { activity, evicted, id, connections: Arc::clone(self), _permit: permit }
-    }
-
-    /// Returns how many are open.
-    pub(crate) fn count(&self) -> usize {
-        self.lock().len()
     }
 
     async fn make_room(&self) -> OwnedSemaphorePermit {
         loop {
             self.evict_one();
-            // Again after a while: what is not dispensable now may be then.
-            let permit = timeout(LOOK_AGAIN, Arc::clone(&self.slots).acquire_owned()).await;
+            // With a retry, since a connection that cannot be evicted now may stall later.
+            let permit =
+                timeout(EVICTION_RETRY_INTERVAL, Arc::clone(&self.slots).acquire_owned()).await;
             // The semaphore is never closed.
             if let Ok(Ok(permit)) = permit {
                 return permit;
@@ -81,13 +88,20 @@ impl Connections {
 
     fn evict_one(&self) {
         let mut open = self.lock();
-        let dispensable = |(id, open): (&u64, &Open)| Some((open.activity.dispensable()?, *id));
-        let first = open.iter().filter_map(dispensable).min();
-        if let Some(open) = first.and_then(|(_, id)| open.remove(&id)) {
-            self.evicted.fetch_add(1, Ordering::Relaxed);
-            // It may just be ending by itself, which is as good.
-            let _ = open.evict.send(());
+        let rank = |(id, open): (&u64, &Open)| Some((open.activity.eviction_rank()?, *id));
+        let first = open.iter().filter_map(rank).min();
+        if let Some(evicted) = first.and_then(|(_, id)| open.remove(&id)) {
+            self.publish_count(&open);
+            self.stats.evicted.fetch_add(1, Ordering::Relaxed);
+            // An error means that the connection has just ended by itself.
+            let _ = evicted.evict.send(());
         }
+    }
+
+    /// Sets the count in the statistics. It is called under the lock, so that the last value is the
+    /// right one.
+    fn publish_count(&self, open: &HashMap<u64, Open>) {
+        self.stats.connections.store(open.len(), Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
@@ -95,12 +109,12 @@ impl Connections {
     }
 }
 
-/// The place of one open connection, given back when dropped.
+/// The slot of one open connection. The drop returns it.
 #[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) activity: Arc<Activity>,
-    /// Resolves when the connection must make room.
-    pub(crate) evicted: oneshot::Receiver<()>,
+pub(super) struct Slot {
+    pub(super) activity: Arc<Activity>,
+    /// Resolves when the connection is evicted.
+    pub(super) evicted: oneshot::Receiver<()>,
     id: u64,
     connections: Arc<Connections>,
     _permit: OwnedSemaphorePermit,
@@ -108,7 +122,8 @@ pub(crate) struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let gone = self.connections.lock().remove(&self.id);
-        drop(gone);
+        let mut open = self.connections.lock();
+        open.remove(&self.id);
+        self.connections.publish_count(&open);
     }
 }

@@ -1,4 +1,5 @@
-//! The beginning of a TLS connection: bounded, and in the connection's own task, so that it holds up nobody else.
+//! The TLS handshake of a connection. It runs in the connection's own task, so that it does not delay
+//! other clients, and within the header timeout.
 
 use std::{
     future::poll_fn,
@@ -11,14 +12,12 @@ use std::{
 use tokio::{net::TcpStream, time::sleep_until};
 use tokio_rustls::server::TlsStream;
 
-use crate::{
-    config::Tls,
-    serve::{connection::serve, connections::Slot, server::Server},
-};
+use super::{Server, connection::serve, connections::Slot};
+use crate::config::LoadedTls;
 
 /// Serves one connection after its handshake, until it ends. Dropping the future drops the connection.
-pub(crate) async fn serve_tls(
-    tls: Arc<Tls>,
+pub(super) async fn serve_tls(
+    tls: Arc<LoadedTls>,
     stream: TcpStream,
     client: IpAddr,
     mut slot: Slot,
@@ -29,9 +28,10 @@ pub(crate) async fn serve_tls(
     }
 }
 
-/// `None` if the connection is to be dropped: it is too slow, must make room, or speaks no TLS that we do.
+/// Does the handshake. Returns `None` if the connection has to be dropped: it is too slow, is evicted,
+/// has no TLS parameters in common with the server, or the server stops.
 async fn shake_hands(
-    tls: &Tls,
+    tls: &LoadedTls,
     stream: TcpStream,
     slot: &mut Slot,
     server: &Server,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use task_core::{Context, Task, scope::StageCell};
-use task_http::HttpTask;
+use task_http::{HttpTask, HttpTaskBuilder};
 
 /// Longer than anything takes here; what takes longer is a failure.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -36,8 +36,8 @@ impl Answer {
 }
 
 impl Server {
-    pub(crate) fn start(configure: impl FnOnce(HttpTask) -> HttpTask) -> Self {
-        let http = configure(HttpTask::bind("127.0.0.1:0").unwrap());
+    pub(crate) fn start(configure: impl FnOnce(HttpTaskBuilder) -> HttpTaskBuilder) -> Self {
+        let http = configure(HttpTask::builder()).bind("127.0.0.1:0").unwrap();
         let address = http.local_addr().unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

@@ -30,7 +30,7 @@ fn file(name: &str, content: &str) -> PathBuf {
 
 #[tokio::test]
 async fn everything_but_the_probes_asks_for_the_token() {
-    let service = guarded(Access::default().bearer("s3cret").unwrap());
+    let service = guarded(Access::default().bearer("s3cret"));
     for path in ["/", "/metrics", "/tasks", "/nothing"] {
         let answer = service.get(path).await;
         assert_eq!(answer.status, 401, "{path}");
@@ -48,7 +48,7 @@ async fn everything_but_the_probes_asks_for_the_token() {
 
 #[tokio::test]
 async fn only_the_very_secret_in_the_right_scheme_is_taken() {
-    let access = Access::default().bearer("s3cret").unwrap().basic("ann", "open sesame").unwrap();
+    let access = Access::default().bearer("s3cret").basic("ann", "open sesame");
     let service = guarded(access);
     for good in ["Bearer s3cret", "bearer  s3cret", ANN, &ANN.replace("Basic", "BASIC")] {
         assert_eq!(with(&service, "/metrics", good).await.status, 200, "{good}");
@@ -75,7 +75,7 @@ async fn only_the_very_secret_in_the_right_scheme_is_taken() {
         assert_eq!(challenges.len(), 2, "{bad}");
     }
     // Padding or none.
-    let short = guarded(Access::default().basic("a", "bc").unwrap());
+    let short = guarded(Access::default().basic("a", "bc"));
     for encoded in ["Basic YTpiYw==", "Basic YTpiYw"] {
         assert_eq!(with(&short, "/metrics", encoded).await.status, 200, "{encoded}");
     }
@@ -85,7 +85,7 @@ async fn only_the_very_secret_in_the_right_scheme_is_taken() {
 
 #[tokio::test]
 async fn what_is_open_can_be_chosen() {
-    let access = Access::default().bearer("s3cret").unwrap().open([Endpoint::Metrics]);
+    let access = Access::default().bearer("s3cret").open([Endpoint::Metrics]);
     let service = guarded(access);
     assert_eq!(service.get("/metrics").await.status, 200);
     assert_eq!(service.get("/livez").await.status, 401);
@@ -99,27 +99,27 @@ async fn what_is_open_can_be_chosen() {
 
 #[tokio::test]
 async fn a_client_from_elsewhere_is_forbidden_whatever_it_presents() {
-    let elsewhere = Access::default().network("192.0.2.0/24").unwrap().bearer("s3cret").unwrap();
+    let elsewhere = Access::default().network("192.0.2.0/24").bearer("s3cret");
     let service = guarded(elsewhere);
     assert_eq!(with(&service, "/metrics", "Bearer s3cret").await.status, 403);
     assert_eq!(service.get("/readyz").await.status, 200);
     service.stop().await;
 
-    let here = || Access::default().network("192.0.2.7").unwrap().network("127.0.0.0/8").unwrap();
+    let here = || Access::default().network("192.0.2.7").network("127.0.0.0/8");
     let service = guarded(here());
     assert_eq!(service.get("/metrics").await.status, 200);
     service.stop().await;
-    let service = guarded(here().bearer("s3cret").unwrap());
+    let service = guarded(here().bearer("s3cret"));
     assert_eq!(service.get("/metrics").await.status, 401, "both are asked for");
     service.stop().await;
 }
 
 #[tokio::test]
 async fn an_ipv4_client_of_an_ipv6_listener_is_one_of_ipv4() {
-    let http = HttpTask::bind("[::]:0").unwrap();
+    let inside = Access::default().network("127.0.0.1");
+    let http = HttpTask::builder().access(inside).bind("[::]:0").unwrap();
     let port = http.local_addr().unwrap().port();
-    let here = Access::default().network("127.0.0.1").unwrap();
-    let service = Service::run(http.access(here), crate::group::TestGroup::new());
+    let service = Service::run(http, crate::group::TestGroup::new());
     assert_eq!(crate::client::get(([127, 0, 0, 1], port).into(), "/metrics").await.status, 200);
     let six = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, port));
     assert_eq!(crate::client::get(six, "/metrics").await.status, 403);
@@ -130,7 +130,7 @@ async fn an_ipv4_client_of_an_ipv6_listener_is_one_of_ipv4() {
 async fn a_token_file_is_read_again_and_a_bad_one_changes_nothing() {
     let path = file("token", "first\n");
     let service = Service::start(|http| {
-        let access = Access::default().bearer_file(&path).unwrap().open([Endpoint::Metrics]);
+        let access = Access::default().bearer_file(&path).open([Endpoint::Metrics]);
         http.access(access).limits(Limits::default().reload_interval(Duration::from_millis(10)))
     });
     let status = async |token: &str| with(&service, "/tasks", token).await.status;
@@ -168,8 +168,8 @@ async fn a_token_file_is_read_again_and_a_bad_one_changes_nothing() {
 #[tokio::test]
 async fn a_client_of_a_unix_socket_is_in_no_network_and_admitted() {
     let path = std::env::temp_dir().join(format!("task-http-access-{}", std::process::id()));
-    let here = Access::default().network("192.0.2.7").unwrap();
-    let http = HttpTask::bind_unix(&path).unwrap().access(here);
+    let elsewhere = Access::default().network("192.0.2.7");
+    let http = HttpTask::builder().access(elsewhere).bind_unix(&path).unwrap();
     let service = Service::run(http, crate::group::TestGroup::new());
     let stream = tokio::net::UnixStream::connect(&path).await.unwrap();
     assert_eq!(Client::new(stream).get("/metrics").await.status, 200);
@@ -178,28 +178,34 @@ async fn a_client_of_a_unix_socket_is_in_no_network_and_admitted() {
 
 #[test]
 fn what_cannot_be_presented_is_an_error_without_the_secret() {
-    let token = Access::default().bearer("s3cret word").unwrap_err();
-    assert_eq!(token.to_string(), "the token is not visible ASCII");
-    assert!(Access::default().bearer("").is_err());
-    assert!(Access::default().basic("a:b", "c").is_err());
-    assert!(Access::default().basic("ann", "").is_err());
-    assert!(Access::default().basic("ann", "a\nb").is_err());
+    let error =
+        |access: Access| HttpTask::builder().access(access).bind("127.0.0.1:0").unwrap_err();
+    for (access, message) in [
+        (Access::default().bearer("s3cret word"), "the token is not visible ASCII"),
+        (Access::default().bearer(""), "the token is empty"),
+        (Access::default().basic("a:b", "c"), "user \"a:b\" has a colon or control characters"),
+        (Access::default().basic("ann", ""), "the password is empty"),
+        (Access::default().basic("ann", "a\nb"), "the password has control characters"),
+    ] {
+        assert_eq!(error(access).to_string(), message);
+    }
     for network in ["", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0/8", "::/129", "host", "10.0.0.0/"] {
-        let error = Access::default().network(network).unwrap_err();
+        let error = error(Access::default().network(network));
         assert!(error.to_string().contains(&format!("{network:?}")), "{error}");
     }
-    let missing = Access::default().bearer_file("/nowhere/token").unwrap_err();
+    let missing = error(Access::default().bearer_file("/nowhere/token"));
     assert!(missing.is_unreadable());
-    assert_eq!(missing.to_string(), "failed to read the secret in /nowhere/token");
+    assert_eq!(missing.to_string(), "failed to read /nowhere/token");
 }
 
 #[test]
 fn no_secret_is_in_a_debug() {
     let path = file("debug", "t0ken");
-    let access = Access::default().bearer("s3cret").unwrap().basic("ann", "s3cret").unwrap();
-    let access = access.bearer_file(&path).unwrap();
-    let http = HttpTask::bind("127.0.0.1:0").unwrap().access(access.clone());
-    let shown = format!("{access:?} {http:?}");
+    let access = Access::default().bearer("s3cret").basic("ann", "s3cret");
+    let access = access.bearer_file(&path);
+    let builder = HttpTask::builder().access(access.clone());
+    let mut shown = format!("{access:?} {builder:?}");
+    shown += &format!("{:?}", builder.bind("127.0.0.1:0").unwrap());
     assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
     fs::remove_file(path).unwrap();
 }

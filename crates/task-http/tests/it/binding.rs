@@ -16,9 +16,9 @@ fn an_address_in_use_is_an_error_of_the_constructor_that_names_it() {
     let first = HttpTask::bind("127.0.0.1:0").unwrap();
     let address = first.local_addr().unwrap();
     let error = HttpTask::bind(address).unwrap_err();
-    assert!(error.is_in_use());
+    assert!(error.is_address_in_use());
     assert_eq!(error.to_string(), format!("failed to bind {address}"));
-    assert_eq!(error.address(), address.to_string());
+    assert_eq!(error.address(), Some(address.to_string().as_str()));
     assert!(std::error::Error::source(&error).is_some());
 }
 
@@ -46,6 +46,21 @@ fn a_task_that_is_dropped_without_having_run_frees_its_address() {
 }
 
 #[test]
+fn a_task_without_a_listener_is_an_error() {
+    let error = HttpTask::builder().build().unwrap_err();
+    assert_eq!(error.to_string(), "there is no listener to serve on");
+    assert_eq!(error.address(), None);
+}
+
+#[test]
+fn a_fault_in_the_settings_binds_no_address() {
+    let address = HttpTask::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _owner = TcpListener::bind(address).unwrap();
+    let error = HttpTask::builder().metrics_prefix("9").bind(address).unwrap_err();
+    assert!(!error.is_address_in_use(), "{error}");
+}
+
+#[test]
 fn it_is_a_support_task_named_http() {
     let http = HttpTask::bind("127.0.0.1:0").unwrap();
     assert_eq!((http.name().as_ref(), http.phase()), ("http", Phase::SUPPORT));
@@ -65,7 +80,10 @@ async fn a_client_that_connected_before_the_task_ran_is_answered_once_it_runs() 
 #[tokio::test]
 async fn several_addresses_are_served() {
     watchdog();
-    let http = HttpTask::bind("127.0.0.1:0").unwrap().also_bind("127.0.0.1:0").unwrap();
+    let http = HttpTask::builder()
+        .listener(ListenOptions::default().bind("127.0.0.1:0").unwrap())
+        .bind("127.0.0.1:0")
+        .unwrap();
     let addresses: Vec<BoundAddress> = http.addresses().cloned().collect();
     let service = Service::run(http, TestGroup::new());
     assert_eq!(addresses.len(), 2);
@@ -80,7 +98,8 @@ async fn several_addresses_are_served() {
 async fn a_blocking_listener_of_the_standard_library_is_taken_over() {
     watchdog();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let service = Service::run(HttpTask::from_listener(listener).unwrap(), TestGroup::new());
+    let http = HttpTask::builder().listener(listener.try_into().unwrap()).build().unwrap();
+    let service = Service::run(http, TestGroup::new());
     // Two at once: a listener that blocks would hold up everything, on this one thread.
     assert_eq!(service.get("/livez").await.status, 200);
     assert_eq!(service.get("/livez").await.status, 200);
@@ -105,12 +124,11 @@ fn ipv6_takes_ipv4_too_unless_told_otherwise() {
     let both = HttpTask::bind("[::]:0").unwrap();
     let port = both.local_addr().unwrap().port();
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-    assert!(HttpTask::bind(("0.0.0.0", port)).unwrap_err().is_in_use());
+    assert!(HttpTask::bind(("0.0.0.0", port)).unwrap_err().is_address_in_use());
 
-    let only_v6 =
-        HttpTask::from_listener(ListenOptions::default().only_v6(true).bind("[::1]:0").unwrap())
-            .unwrap();
-    let port = only_v6.local_addr().unwrap().port();
+    let only_v6 = ListenOptions::default().only_v6(true).bind("[::1]:0").unwrap();
+    let BoundAddress::Tcp(address) = only_v6.address() else { panic!("not a TCP address") };
+    let port = address.port();
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap_err();
 }
 

@@ -59,7 +59,7 @@ impl Authority {
 
     fn tls(&self, host: &str) -> Tls {
         let (certificate, key) = self.sign(host);
-        Tls::from_files(certificate, key).unwrap()
+        Tls::from_files(certificate, key)
     }
 
     /// What a client trusts; with a certificate, what it presents.
@@ -203,8 +203,7 @@ async fn a_stop_does_not_wait_for_a_handshake() {
 #[tokio::test]
 async fn clients_without_a_certificate_are_refused_where_one_is_asked_for() {
     let authority = Authority::new("clients");
-    let tls =
-        authority.tls("one.test").client_authorities(authority.folder.join("ca.pem")).unwrap();
+    let tls = authority.tls("one.test").client_authorities(authority.folder.join("ca.pem"));
     let service = Service::start(|http| http.tls(tls));
     let name = || ServerName::try_from("one.test").unwrap();
     let stream = TcpStream::connect(service.address).await.unwrap();
@@ -222,13 +221,13 @@ async fn clients_without_a_certificate_are_refused_where_one_is_asked_for() {
 fn files_that_cannot_be_used_are_an_error_that_names_them() {
     let authority = Authority::new("errors");
     let (certificate, key) = authority.sign("one.test");
-    let missing = Tls::from_files("/nowhere/tls.crt", &key).unwrap_err();
+    let build = |tls: Tls| HttpTask::builder().tls(tls).bind("127.0.0.1:0");
+    let missing = build(Tls::from_files("/nowhere/tls.crt", &key)).unwrap_err();
     assert!(missing.is_unreadable());
     assert_eq!(missing.to_string(), "failed to read /nowhere/tls.crt");
-    let swapped = Tls::from_files(&key, &certificate).unwrap_err();
+    let swapped = build(Tls::from_files(&key, &certificate)).unwrap_err();
     assert!(swapped.to_string().ends_with("tls.key has no certificate in it"), "{swapped}");
-    let tls = Tls::from_files(&certificate, &key).unwrap();
-    let tls = tls.client_authorities(&certificate).unwrap();
-    let shown = format!("{tls:?} {:?}", HttpTask::bind("127.0.0.1:0").unwrap());
+    let tls = Tls::from_files(&certificate, &key).client_authorities(&certificate);
+    let shown = format!("{tls:?} {:?}", build(tls.clone()).unwrap());
     assert!(!shown.contains("PRIVATE KEY"), "{shown}");
 }

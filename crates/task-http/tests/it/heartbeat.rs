@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_http::{HttpTask, Limits};
+use task_http::{HttpTaskBuilder, Limits};
 use tokio::{runtime, sync::oneshot};
 
 use crate::service::{Service, value};
 
-fn soon(http: HttpTask) -> HttpTask {
-    http.limits(Limits::default().stall_time(Duration::from_millis(100)))
+fn soon(http: HttpTaskBuilder) -> HttpTaskBuilder {
+    http.limits(Limits::default().stall_timeout(Duration::from_millis(100)))
 }
 
 /// A runtime on a thread of its own, which is blocked until told otherwise.
@@ -48,7 +48,7 @@ async fn a_wedged_runtime_fails_livez_by_name_until_it_runs_again() {
             break answer.text();
         }
     };
-    assert!(failed.starts_with("[-]runtime/main failed: has run nothing new for "), "{failed}");
+    assert!(failed.starts_with("[-]runtime/main failed: no spawned task has run for "), "{failed}");
     assert_eq!(service.get("/livez?exclude=runtime/main").await.status, 200);
     assert_eq!(service.get("/readyz").await.status, 200);
     let scrape = service.get("/metrics").await.text();
@@ -91,12 +91,12 @@ async fn the_watching_thread_ends_with_the_server_and_can_be_left_out() {
         let name = |task: std::io::Result<std::fs::DirEntry>| {
             std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
         };
-        tasks.filter_map(name).filter(|name| name.trim() == "task-http-pulse").count()
+        tasks.filter_map(name).filter(|name| name.trim() == "task-http-beat").count()
     };
     if std::env::var_os("NEXTEST").is_none() {
         return;
     }
-    let without = Service::start(HttpTask::without_heartbeat);
+    let without = Service::start(HttpTaskBuilder::without_heartbeat);
     assert_eq!(without.get("/livez?verbose").await.text(), "[+]runtime ok\nlivez check passed\n");
     assert!(!without.get("/metrics").await.text().contains("tokio_stalls"));
     assert_eq!(threads(), 0);

@@ -202,15 +202,14 @@ async fn a_thousand_silent_clients_do_not_keep_a_probe_out() {
 
 #[tokio::test(start_paused = true)]
 async fn when_all_are_being_answered_the_next_waits_for_the_first_that_is_done() {
-    let service = Service::start(|http| {
-        http.limits(Limits::default().connections(2).check_time(Duration::from_secs(8))).check(
-            "slow",
-            || async {
-                sleep(Duration::from_secs(7)).await;
-                Ok(())
-            },
-        )
-    });
+    let service =
+        Service::start(|http| {
+            http.limits(Limits::default().connections(2).check_timeout(Duration::from_secs(8)))
+                .check("slow", || async {
+                    sleep(Duration::from_secs(7)).await;
+                    Ok(())
+                })
+        });
     let mut busy = Vec::new();
     for _ in 0..2 {
         let mut client = Client::connect(service.address).await;
@@ -238,7 +237,6 @@ async fn what_counts_as_a_scrape_takes_no_more_than_half_of_the_connections() {
         let service = Service::start(|http| {
             http.limits(Limits::default().connections(connections))
                 .route("/waits", |_| pending::<anyhow::Result<Response<&str>>>())
-                .unwrap()
         });
         let mut waiting = Vec::new();
         for _ in 0..at_once {

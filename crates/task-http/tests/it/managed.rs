@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde_json::Value;
 use task_core::{Context, Outcome, Task, task_fn};
-use task_http::{HttpTask, Limits};
+use task_http::{HttpTask, HttpTaskBuilder, Limits};
 use task_manager::{Manager, Report};
 use tokio::{
     net::TcpStream,
@@ -19,9 +19,9 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn bound() -> (HttpTask, SocketAddr) {
+fn bind(http: HttpTaskBuilder) -> (HttpTask, SocketAddr) {
     watchdog();
-    let http = HttpTask::bind("127.0.0.1:0").unwrap();
+    let http = http.bind("127.0.0.1:0").unwrap();
     let address = http.local_addr().unwrap();
     (http, address)
 }
@@ -32,7 +32,7 @@ fn waiting(manager: Manager) -> JoinHandle<Report> {
 
 #[tokio::test(start_paused = true)]
 async fn a_life_as_its_probes_see_it() {
-    let (http, address) = bound();
+    let (http, address) = bind(HttpTask::builder());
     let manager =
         Manager::builder().shutdown_timeout(20 * SECOND).drain_delay(5 * SECOND).build().unwrap();
     manager.run(http).unwrap();
@@ -105,10 +105,10 @@ async fn a_life_as_its_probes_see_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_gets_its_answer_does_not_make_it_late() {
-    let (http, address) = bound();
-    let http = http
-        .limits(Limits::default().check_time(100 * SECOND).stop_time(100 * SECOND))
+    let http = HttpTask::builder()
+        .limits(Limits::default().check_timeout(100 * SECOND).stop_timeout(100 * SECOND))
         .check("stuck", std::future::pending);
+    let (http, address) = bind(http);
     let manager =
         Manager::builder().shutdown_timeout(4 * SECOND).cleanup_timeout(SECOND).build().unwrap();
     manager.run(http).unwrap();

@@ -6,7 +6,7 @@ use task_core::{
     CleanupInfo, CleanupState, Exits, Outcome, ShutdownInfo, SignalCount, Step, TaskId, TaskReport,
     TaskState,
 };
-use task_http::HttpTask;
+use task_http::{HttpTask, HttpTaskBuilder};
 
 use crate::{
     client::get_with,
@@ -57,7 +57,7 @@ pub(crate) fn fill(group: &TestGroup) {
     });
 }
 
-fn only_the_group(http: HttpTask) -> HttpTask {
+fn only_the_group(http: HttpTaskBuilder) -> HttpTaskBuilder {
     http.without_process_metrics().without_runtime_metrics().without_server_metrics()
 }
 
@@ -187,7 +187,7 @@ async fn many_tasks_of_one_name_have_one_series() {
 
 #[tokio::test]
 async fn the_prefix_can_be_another_in_both_formats() {
-    let service = Service::start(|http| http.metrics_prefix("orders_").unwrap());
+    let service = Service::start(|http| http.metrics_prefix("orders_"));
     fill(&service.group);
     for headers in [&[][..], &OPENMETRICS[..]] {
         let scrape = get_with(service.address, "/metrics", headers).await.text();
@@ -202,12 +202,12 @@ async fn the_prefix_can_be_another_in_both_formats() {
 
 #[test]
 fn a_prefix_that_no_name_can_have_is_an_error() {
-    let http = || HttpTask::bind("127.0.0.1:0").unwrap();
+    let build = |prefix| HttpTask::builder().metrics_prefix(prefix).bind("127.0.0.1:0");
     for prefix in ["", "9_", "a-b", "a b", "\u{e4}_"] {
-        let error = http().metrics_prefix(prefix).unwrap_err();
+        let error = build(prefix).unwrap_err();
         assert_eq!(error.to_string(), format!("{prefix:?} cannot begin the name of a metric"));
     }
-    let _ = http().metrics_prefix("_a:b").unwrap();
+    drop(build("_a:b").unwrap());
 }
 
 #[tokio::test]
@@ -269,11 +269,14 @@ async fn requests_are_counted_by_route_and_code_and_timed() {
 #[tokio::test]
 async fn each_part_can_be_left_out() {
     for (prefix, configure) in [
-        ("task_manager_", HttpTask::without_group_metrics as fn(HttpTask) -> HttpTask),
-        ("tokio_", HttpTask::without_runtime_metrics),
-        ("task_http_", HttpTask::without_server_metrics),
+        (
+            "task_manager_",
+            HttpTaskBuilder::without_group_metrics as fn(HttpTaskBuilder) -> HttpTaskBuilder,
+        ),
+        ("tokio_", HttpTaskBuilder::without_runtime_metrics),
+        ("task_http_", HttpTaskBuilder::without_server_metrics),
         #[cfg(target_os = "linux")]
-        ("process_", HttpTask::without_process_metrics),
+        ("process_", HttpTaskBuilder::without_process_metrics),
     ] {
         let with = Service::start(|http| http);
         let without = Service::start(configure);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use task_http::{
-    Endpoint, HttpTask, Limits,
+    Endpoint, HttpError, HttpTask, HttpTaskBuilder, Limits,
     http::{Method, Response},
 };
 use tokio::{
@@ -27,14 +27,14 @@ use crate::{
 #[tokio::test]
 async fn a_route_answers_with_what_its_handler_returns() {
     let service = Service::start(|http| {
-        http.route("/version/", async |_| Ok(Response::new("1.2.3\n")))
-            .unwrap()
-            .route("/level", async |request| {
+        http.route("/version/", async |_| Ok(Response::new("1.2.3\n"))).route(
+            "/level",
+            async |request| {
                 let said = String::from_utf8_lossy(request.body()).into_owned();
                 let answer = Response::builder().status(202).header("x-was", "info");
                 Ok(answer.body(format!("{} {said}", request.method()))?)
-            })
-            .unwrap()
+            },
+        )
     });
     let mut client = Client::connect(service.address).await;
     assert_eq!(client.get("/version?x").await.text(), "1.2.3\n");
@@ -79,7 +79,6 @@ async fn a_handler_that_fails_or_panics_costs_a_500_and_says_nothing_to_the_clie
             anyhow::ensure!(false, "the password is wrong");
             Ok(Response::new(""))
         })
-        .unwrap()
         .route("/unspeakable", async |_| {
             struct Unspeakable;
             impl fmt::Debug for Unspeakable {
@@ -95,12 +94,10 @@ async fn a_handler_that_fails_or_panics_costs_a_500_and_says_nothing_to_the_clie
             let failed = Err(anyhow::Error::msg(Unspeakable));
             failed.map(|()| Response::new(""))
         })
-        .unwrap()
         .route("/panics", async |request| match *request.method() {
             Method::GET => panic!("the password is wrong"),
             _ => Ok(Response::new("")),
         })
-        .unwrap()
     });
     let mut client = Client::connect(service.address).await;
     for path in ["/fails", "/unspeakable", "/panics", "/panics"] {
@@ -113,10 +110,8 @@ async fn a_handler_that_fails_or_panics_costs_a_500_and_says_nothing_to_the_clie
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_and_one_that_never_comes_is_not_waited_for_long() {
     let service = Service::start(|http| {
-        let limits = Limits::default().body_bytes(10).response_time(Duration::from_millis(200));
-        http.limits(limits)
-            .route("/echo", async |request| Ok(Response::new(request.into_body())))
-            .unwrap()
+        let limits = Limits::default().body_bytes(10).response_timeout(Duration::from_millis(200));
+        http.limits(limits).route("/echo", async |request| Ok(Response::new(request.into_body())))
     });
     let post = |length: usize| {
         format!("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n")
@@ -143,15 +138,13 @@ async fn routes_count_against_the_limit_of_scrapes_and_leave_probes_alone() {
     let gate = Arc::new(Semaphore::new(0));
     let opened = Arc::clone(&gate);
     let service = Service::start(|http| {
-        http.limits(Limits::default().scrapes(2))
-            .route("/waits", move |_| {
-                let gate = Arc::clone(&gate);
-                async move {
-                    drop(gate.acquire().await);
-                    Ok(Response::new("done"))
-                }
-            })
-            .unwrap()
+        http.limits(Limits::default().scrapes(2)).route("/waits", move |_| {
+            let gate = Arc::clone(&gate);
+            async move {
+                drop(gate.acquire().await);
+                Ok(Response::new("done"))
+            }
+        })
     });
     let mut waiting = Vec::new();
     for _ in 0..2 {
@@ -175,7 +168,6 @@ async fn clients_that_do_not_send_their_bodies_keep_neither_scrapes_nor_for_long
     let service = Service::start(|http| {
         http.limits(Limits::default().connections(4).scrapes(1))
             .route("/echo", async |request| Ok(Response::new(request.into_body())))
-            .unwrap()
     });
     let head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n";
     let mut slow = Vec::new();
@@ -219,7 +211,6 @@ async fn a_handler_that_never_ends_is_dropped_with_its_connection_and_the_stop_i
                 Ok(Response::new(""))
             }
         })
-        .unwrap()
     });
     let mut client = Client::connect(service.address).await;
     client.send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -229,36 +220,46 @@ async fn a_handler_that_never_ends_is_dropped_with_its_connection_and_the_stop_i
     assert!(seen.load(Ordering::SeqCst));
 }
 
-#[test]
-fn a_path_is_only_given_once() {
-    let http = || HttpTask::bind("127.0.0.1:0").unwrap();
-    let handler = async |_| Ok(Response::new(""));
-    assert!(http().route("/metrics/", handler).unwrap_err().is_taken());
-    let twice = http().route("/a", handler).unwrap().route("/a/", handler).unwrap_err();
-    assert_eq!(twice.to_string(), "path `/a` already belongs to another route");
-    assert!(
-        http().route("/a", handler).unwrap().path(Endpoint::Metrics, "/a").unwrap_err().is_taken()
-    );
-    assert!(!http().route("a b", handler).unwrap_err().is_taken());
+/// Builds, and returns the error.
+fn error(http: HttpTaskBuilder) -> HttpError {
+    http.bind("127.0.0.1:0").unwrap_err()
 }
 
 #[test]
-fn a_path_below_a_probe_is_the_probes() {
-    let http = || HttpTask::bind("127.0.0.1:0").unwrap();
+fn a_path_belongs_to_one_endpoint_or_route() {
+    let http = HttpTask::builder;
     let handler = async |_| Ok(Response::new(""));
-    let error = http().route("/healthz/db", handler).unwrap_err();
-    assert_eq!(error.to_string(), "path `/healthz/db` already belongs to livez");
-    assert!(http().route("/readyz/deep/er/", handler).unwrap_err().is_taken());
+    assert!(error(http().route("/metrics/", handler)).is_path_taken());
+    let twice = error(http().route("/a", handler).route("/a/", handler));
+    assert_eq!(twice.to_string(), "path `/a` already belongs to another route");
+    assert!(error(http().route("/a", handler).path(Endpoint::Metrics, "/a")).is_path_taken());
+    assert!(!error(http().route("a b", handler)).is_path_taken());
+}
+
+#[test]
+fn the_first_fault_of_the_paths_is_reported() {
+    let handler = async |_| Ok(Response::new(""));
+    let http = HttpTask::builder().route("/metrics", handler).route("no path", handler);
+    assert!(error(http.path(Endpoint::Readyz, "/tasks")).to_string().contains("`/metrics`"));
+}
+
+#[test]
+fn a_path_below_a_probe_belongs_to_the_probe() {
+    let http = HttpTask::builder;
+    let handler = async |_| Ok(Response::new(""));
+    let below = error(http().route("/healthz/db", handler));
+    assert_eq!(below.to_string(), "path `/healthz/db` already belongs to livez");
+    assert!(error(http().route("/readyz/deep/er/", handler)).is_path_taken());
     #[cfg(feature = "tower")]
-    assert!(http().service("/startupz/x", crate::services::Echo("x")).unwrap_err().is_taken());
-    // As little may a probe be put above a route.
-    let own = || http().route("/app/ready", handler).unwrap();
-    let error = own().path(Endpoint::Readyz, "/app").unwrap_err();
-    assert_eq!(error.to_string(), "path `/app/ready` already belongs to another route");
-    assert!(own().also_path(Endpoint::Livez, "/app/").unwrap_err().is_taken());
-    // What is next to a probe is nobody's, nor is what is below other endpoints, or was below a probe that moved.
-    let http = own().path(Endpoint::Metrics, "/app").unwrap();
-    let http = http.route("/metrics/own", handler).unwrap().route("/livezz", handler).unwrap();
-    let http = http.path(Endpoint::Livez, "/alive").unwrap();
-    let _ = http.route("/healthz/db", handler).unwrap();
+    assert!(error(http().service("/startupz/x", crate::services::Echo("x"))).is_path_taken());
+    // A probe cannot be moved above a route, either.
+    let own = || http().route("/app/ready", handler);
+    let above = error(own().path(Endpoint::Readyz, "/app"));
+    assert_eq!(above.to_string(), "path `/app/ready` already belongs to another route");
+    assert!(error(own().also_path(Endpoint::Livez, "/app/")).is_path_taken());
+    // Paths beside a probe, below other endpoints, or below the old path of a probe are free.
+    let http = own().path(Endpoint::Metrics, "/app");
+    let http = http.route("/metrics/own", handler).route("/livezz", handler);
+    let http = http.path(Endpoint::Livez, "/alive");
+    drop(http.route("/healthz/db", handler).bind("127.0.0.1:0").unwrap());
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use task_core::Outcome;
-use task_http::HttpTask;
+use task_http::HttpTaskBuilder;
 
 use crate::{
     client::get_with,
@@ -57,7 +57,7 @@ fn is_there(what: &str, probe: &[&str]) -> bool {
 
 /// Bodies with everything that we write, in a format.
 async fn bodies(headers: &[(&str, &str)]) -> Vec<String> {
-    let service = Service::start(|http: HttpTask| {
+    let service = Service::start(|http: HttpTaskBuilder| {
         http.check("a \"check\" of \\ many\nlines", || async { Ok(()) })
             .check("bad", || async { anyhow::bail!("no") })
     });

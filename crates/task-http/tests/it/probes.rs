@@ -162,7 +162,7 @@ async fn a_check_that_panics_has_failed_and_the_server_lives() {
 #[tokio::test(start_paused = true)]
 async fn checks_run_together_and_each_no_longer_than_its_time() {
     let service = Service::start(|mut http| {
-        http = http.limits(Limits::default().check_time(Duration::from_secs(3)));
+        http = http.limits(Limits::default().check_timeout(Duration::from_secs(3)));
         for number in 0..1000 {
             http = http.check(format!("slow-{number}"), pending);
         }

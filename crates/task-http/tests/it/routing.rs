@@ -1,6 +1,6 @@
 //! Paths, methods, and the headers that every answer has.
 
-use task_http::{Endpoint, HttpTask};
+use task_http::{Endpoint, HttpTask, HttpTaskBuilder};
 
 use crate::{client::Client, service::Service};
 
@@ -108,8 +108,7 @@ async fn the_list_of_endpoints_names_every_path() {
 #[tokio::test]
 async fn endpoints_move_and_get_more_paths() {
     let service = Service::start(|http| {
-        let http = http.path(Endpoint::Metrics, "/internal/metrics/").unwrap();
-        http.also_path(Endpoint::Readyz, "/ready").unwrap()
+        http.path(Endpoint::Metrics, "/internal/metrics/").also_path(Endpoint::Readyz, "/ready")
     });
     for (path, status) in [
         ("/internal/metrics", 200),
@@ -125,12 +124,12 @@ async fn endpoints_move_and_get_more_paths() {
 
 #[test]
 fn a_path_that_is_taken_or_none_is_an_error() {
-    let http = || HttpTask::bind("127.0.0.1:0").unwrap();
-    let error = http().path(Endpoint::Metrics, "/livez/").unwrap_err();
-    assert!(error.is_taken());
-    assert_eq!(error.to_string(), "path `/livez` already belongs to livez");
+    let error = |http: HttpTaskBuilder| http.bind("127.0.0.1:0").unwrap_err();
+    let taken = error(HttpTask::builder().path(Endpoint::Metrics, "/livez/"));
+    assert!(taken.is_path_taken());
+    assert_eq!(taken.to_string(), "path `/livez` already belongs to livez");
     for path in ["", "metrics", "/me trics", "/metrics?all", "/m\u{e4}"] {
-        let error = http().also_path(Endpoint::Metrics, path).unwrap_err();
-        assert!(!error.is_taken(), "{path}: {error}");
+        let error = error(HttpTask::builder().also_path(Endpoint::Metrics, path));
+        assert!(!error.is_path_taken(), "{path}: {error}");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use task_core::Task;
-use task_http::HttpTask;
+use task_http::{HttpTask, HttpTaskBuilder};
 use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
@@ -25,9 +25,10 @@ pub(crate) struct Service {
 
 impl Service {
     /// Starts a server on a free port of loopback.
-    pub(crate) fn start(configure: impl FnOnce(HttpTask) -> HttpTask) -> Self {
+    pub(crate) fn start(configure: impl FnOnce(HttpTaskBuilder) -> HttpTaskBuilder) -> Self {
         watchdog();
-        Self::run(configure(HttpTask::bind("127.0.0.1:0").unwrap()), TestGroup::new())
+        let http = configure(HttpTask::builder()).bind("127.0.0.1:0").unwrap();
+        Self::run(http, TestGroup::new())
     }
 
     pub(crate) fn run(http: HttpTask, group: Arc<TestGroup>) -> Self {

@@ -8,18 +8,18 @@ use std::{
     time::Duration,
 };
 
-use task_core::Task;
-use task_http::{Format, HttpTask, Limits, MetricsSource, openmetrics_source, text_source};
+use task_http::{
+    Format, HttpTask, HttpTaskBuilder, Limits, MetricsSource, openmetrics_source, text_source,
+};
 use tokio::time::Instant;
 
 use crate::{
     client::{Client, get_with},
-    group::TestGroup,
     service::{Service, value, watchdog},
 };
 
 /// Nothing but what the sources write.
-pub(crate) fn bare(http: HttpTask) -> HttpTask {
+pub(crate) fn bare(http: HttpTaskBuilder) -> HttpTaskBuilder {
     http.without_group_metrics()
         .without_process_metrics()
         .without_runtime_metrics()
@@ -141,11 +141,12 @@ async fn a_sources_family_takes_the_place_of_ours_and_is_no_error() {
     service.stop().await;
 }
 
-#[tokio::test]
-async fn sources_with_no_format_in_common_are_an_error_at_once() {
-    let http = HttpTask::bind("127.0.0.1:0").unwrap();
-    let http = http.metrics(text_source(String::new)).metrics(openmetrics_source(String::new));
-    let error = http.run(TestGroup::new().context()).await.unwrap_err();
+#[test]
+fn sources_without_a_common_format_are_an_error_of_the_build() {
+    let http = HttpTask::builder()
+        .metrics(text_source(String::new))
+        .metrics(openmetrics_source(String::new));
+    let error = http.bind("127.0.0.1:0").unwrap_err();
     assert_eq!(error.to_string(), "the metrics sources have no format in common");
 }
 
@@ -236,7 +237,7 @@ async fn more_scrapes_than_the_limit_are_turned_away_and_probes_are_not() {
 async fn a_scrape_waits_no_longer_than_our_limit_or_the_scrapers_own() {
     watchdog();
     let gate = Gate::default();
-    let limits = Limits::default().scrape_time(Duration::from_millis(300));
+    let limits = Limits::default().scrape_timeout(Duration::from_millis(300));
     let service = Service::start(|http| http.limits(limits).metrics(gate.clone()));
     for (header, longest) in
         [("0.08", 0.29), ("60", 5.0), ("-1", 5.0), ("soon", 5.0), ("NaN", 5.0), ("1e300", 5.0)]

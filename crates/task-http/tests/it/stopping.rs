@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use task_http::{HttpTask, Limits};
+use task_http::{HttpTask, HttpTaskBuilder, Limits};
 use tokio::{
     net::TcpStream,
     runtime::Handle,
@@ -19,9 +19,9 @@ use tokio::{
 use crate::{client::Client, group::TestGroup, service::Service};
 
 /// A check that takes this long, and a limit that lets it.
-fn slow(seconds: u64) -> impl FnOnce(HttpTask) -> HttpTask {
+fn slow(seconds: u64) -> impl FnOnce(HttpTaskBuilder) -> HttpTaskBuilder {
     move |http| {
-        http.limits(Limits::default().check_time(Duration::from_secs(100))).check(
+        http.limits(Limits::default().check_timeout(Duration::from_secs(100))).check(
             "slow",
             move || async move {
                 sleep(Duration::from_secs(seconds)).await;
@@ -136,7 +136,7 @@ async fn nothing_is_left_when_it_has_ended() {
     let service = Service::start({
         let is_dropped = Arc::clone(&is_dropped);
         move |http| {
-            http.limits(Limits::default().check_time(Duration::from_secs(1000))).check(
+            http.limits(Limits::default().check_timeout(Duration::from_secs(1000))).check(
                 "stuck",
                 move || {
                     let guard = SetOnDrop(Arc::clone(&is_dropped));

@@ -137,7 +137,7 @@ async fn the_page_shows_the_shutdown_and_lets_no_markup_through() {
         "<span class=\"dim\">, 4.5s left</span>",
         // The timeline: from half a second to a second after the trigger, of 20.25 s.
         "&lt;b&gt;producer <span class=\"dim\">work</span>",
-        "<i class=\"ill\" style=\"left:2.47%;width:2.47%\">",
+        "<i class=\"unclean\" style=\"left:2.47%;width:2.47%\">",
         "<i class=\"alive\" style=\"left:2.47%;width:7.41%\">",
         "0.5s <span class=\"dim\">failed",
         "4 tasks started · 1 completed",

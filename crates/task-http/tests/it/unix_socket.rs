@@ -66,7 +66,7 @@ fn a_living_owner_is_respected() {
     let path = TempPath::new();
     let _owner = UnixListener::bind(&path.0).unwrap();
     let error = HttpTask::bind_unix(&path.0).unwrap_err();
-    assert!(error.is_in_use());
+    assert!(error.is_address_in_use());
     assert_eq!(error.to_string(), format!("failed to bind unix:{}", path.0.display()));
     assert!(path.0.exists());
 }
@@ -90,7 +90,7 @@ fn a_living_owner_that_accepts_nobody_is_respected_at_once() {
     let other = path.0.clone();
     thread::spawn(move || drop(tell.send(HttpTask::bind_unix(other))));
     let bound = told.recv_timeout(Duration::from_secs(10)).expect("it waits for its turn");
-    assert!(bound.unwrap_err().is_in_use());
+    assert!(bound.unwrap_err().is_address_in_use());
     assert!(path.0.exists());
 }
 
@@ -98,7 +98,7 @@ fn a_living_owner_that_accepts_nobody_is_respected_at_once() {
 fn a_file_that_is_no_socket_is_left_alone() {
     let path = TempPath::new();
     fs::write(&path.0, "precious").unwrap();
-    assert!(HttpTask::bind_unix(&path.0).unwrap_err().is_in_use());
+    assert!(HttpTask::bind_unix(&path.0).unwrap_err().is_address_in_use());
     assert_eq!(fs::read_to_string(&path.0).unwrap(), "precious");
 }
 

@@ -1,8 +1,7 @@
-//! What a client may present, and what it did present.
+//! The credentials that are admitted, and the credential that a client presents.
 
 use std::{
     fmt,
-    path::{Path, PathBuf},
     sync::{PoisonError, RwLock},
 };
 
@@ -14,63 +13,70 @@ use base64::{
 use hyper::{HeaderMap, header::AUTHORIZATION};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::secret::Secret;
+use super::{Scheme, SecretSource, secret::Secret};
 use crate::{
-    config::error::AccessError,
+    config::{HttpError, HttpErrorKind},
     reload::{self, Reload, Reloaded},
 };
 
-/// Some clients leave the padding out.
+/// Accepts padding and its absence, since some clients leave it out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A secret that admits whoever presents it in the right way.
+/// A secret, and how a client presents it.
 pub(super) struct Credential {
     scheme: Scheme,
+    source: SecretSource,
     secret: RwLock<Secret>,
-    file: Option<PathBuf>,
-}
-
-/// How it is presented.
-pub(super) enum Scheme {
-    Bearer,
-    Basic { user: String },
 }
 
 impl Scheme {
-    pub(super) fn basic(user: &str) -> Result<Self, AccessError> {
-        if user.contains(':') || user.chars().any(char::is_control) {
-            return Err(AccessError::user(user));
+    fn check(&self) -> Result<(), HttpError> {
+        match self {
+            Self::Basic { user } if user.contains(':') || user.chars().any(char::is_control) => {
+                Err(HttpErrorKind::User(user.clone()).into())
+            }
+            Self::Basic { .. } | Self::Bearer => Ok(()),
         }
-        Ok(Self::Basic { user: user.to_owned() })
     }
 
-    fn parse(&self, bytes: &[u8]) -> Result<Secret, &'static str> {
-        match self {
-            Self::Bearer => Secret::token(bytes),
-            Self::Basic { .. } => Secret::password(bytes),
-        }
+    /// Reads the secret, and checks that a client can present it under this scheme.
+    fn read(&self, source: &SecretSource) -> Result<Secret, HttpError> {
+        let bytes = match source {
+            SecretSource::Text(text) => text.clone().into_bytes(),
+            SecretSource::File(path) => {
+                reload::read(path).map_err(|error| HttpError::unreadable(path, error))?
+            }
+        };
+        let (parsed, what) = match self {
+            Self::Bearer => (Secret::token(&bytes), "the token"),
+            Self::Basic { .. } => (Secret::password(&bytes), "the password"),
+        };
+        parsed.map_err(|fault| {
+            let what = match source {
+                SecretSource::Text(_) => what.to_owned(),
+                SecretSource::File(path) => format!("{what} in {}", path.display()),
+            };
+            HttpErrorKind::Secret { what, fault }.into()
+        })
     }
 }
 
 impl Credential {
-    pub(super) fn fixed(scheme: Scheme, secret: Secret) -> Self {
-        Self { scheme, secret: RwLock::new(secret), file: None }
+    pub(super) fn load(scheme: Scheme, source: SecretSource) -> Result<Self, HttpError> {
+        scheme.check()?;
+        let secret = RwLock::new(scheme.read(&source)?);
+        Ok(Self { scheme, source, secret })
     }
 
-    pub(super) fn of_file(scheme: Scheme, path: &Path) -> Result<Self, AccessError> {
-        let bytes = reload::read(path).map_err(|error| AccessError::unreadable(path, error))?;
-        let secret = scheme.parse(&bytes).map_err(|fault| AccessError::unfit(path, fault))?;
-        Ok(Self { scheme, secret: RwLock::new(secret), file: Some(path.to_owned()) })
-    }
-
+    /// Returns whether the secret is read again from time to time.
     pub(super) fn has_file(&self) -> bool {
-        self.file.is_some()
+        matches!(self.source, SecretSource::File(_))
     }
 
-    /// What asks a client for it.
+    /// Returns the challenge of a 401 response.
     pub(super) fn challenge(&self) -> &'static str {
         match self.scheme {
             Scheme::Bearer => "Bearer realm=\"task\"",
@@ -78,6 +84,7 @@ impl Credential {
         }
     }
 
+    /// Compares in constant time.
     pub(super) fn matches(&self, presented: &Presented) -> Choice {
         let secret = self.secret.read().unwrap_or_else(PoisonError::into_inner);
         match (&self.scheme, presented) {
@@ -85,7 +92,8 @@ impl Credential {
             (Scheme::Basic { user }, Presented::Basic { user: name, password }) => {
                 user.as_bytes().ct_eq(name) & secret.matches(password)
             }
-            _ => Choice::from(0),
+            (Scheme::Bearer, Presented::Basic { .. })
+            | (Scheme::Basic { .. }, Presented::Bearer(_)) => Choice::from(0),
         }
     }
 }
@@ -96,11 +104,9 @@ impl Reload for Credential {
     }
 
     fn reload(&self) -> anyhow::Result<Reloaded> {
-        let Some(path) = &self.file else { return Ok(Reloaded::Same) };
-        let bytes = reload::read(path).map_err(|error| AccessError::unreadable(path, error))?;
-        let secret = self.scheme.parse(&bytes).map_err(|fault| AccessError::unfit(path, fault))?;
+        let secret = self.scheme.read(&self.source)?;
         let mut current = self.secret.write().unwrap_or_else(PoisonError::into_inner);
-        if current.is(&secret) {
+        if current.equals(&secret) {
             return Ok(Reloaded::Same);
         }
         *current = secret;
@@ -108,21 +114,22 @@ impl Reload for Credential {
     }
 }
 
+/// Without the secret.
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("Credential").field("challenge", &self.challenge()).finish_non_exhaustive()
     }
 }
 
-/// What a client presents.
+/// The credential that a request presents.
 pub(super) enum Presented {
     Bearer(Vec<u8>),
     Basic { user: Vec<u8>, password: Vec<u8> },
 }
 
 impl Presented {
-    /// Takes it from a request: `None` if there is nothing, or nothing that makes sense.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+    /// Returns the credential in `Authorization`; `None` if it is missing or malformed.
+    pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(AUTHORIZATION)?.as_bytes();
         let blank = value.iter().position(|byte| *byte == b' ')?;
         let (scheme, rest) = (&value[..blank], value[blank..].trim_ascii());

@@ -1,8 +1,10 @@
-//! A range of IP addresses.
+//! Ranges of IP addresses.
 
 use std::{fmt, net::IpAddr};
 
-/// All addresses that begin with the same bits.
+use crate::config::{HttpError, HttpErrorKind};
+
+/// All addresses that begin with the same `bits` bits.
 #[derive(Clone, Copy)]
 pub(super) struct Network {
     address: IpAddr,
@@ -11,14 +13,18 @@ pub(super) struct Network {
 
 impl Network {
     /// Parses `10.0.0.0/8`, `fd00::/8`, or an address alone. Bits after the prefix are ignored.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Result<Self, HttpError> {
+        Self::try_parse(text).ok_or_else(|| HttpErrorKind::Network(text.to_owned()).into())
+    }
+
+    fn try_parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
             None => (text, None),
         };
         let address: IpAddr = address.parse().ok()?;
         let most = if address.is_ipv4() { 32 } else { 128 };
-        // `parse` would take a sign too.
+        // `parse` accepts a sign, too, which a prefix length cannot have.
         let is_plain = |bits: &str| bits.bytes().all(|byte| byte.is_ascii_digit());
         let bits = match bits {
             Some(bits) if is_plain(bits) => bits.parse().ok().filter(|bits| *bits <= most)?,
@@ -28,7 +34,8 @@ impl Network {
         Some(Self { address, bits })
     }
 
-    /// Tells whether an address is one of them. One of IPv4 that came through an IPv6 listener is one of IPv4.
+    /// Returns whether an address is in the network. An IPv4 address that an IPv6 listener reports in
+    /// its mapped form counts as the IPv4 address.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
@@ -39,7 +46,7 @@ impl Network {
                 let differs = network.to_bits() ^ address.to_bits();
                 differs.checked_shr(128 - self.bits).unwrap_or(0) == 0
             }
-            _ => false,
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
     }
 }

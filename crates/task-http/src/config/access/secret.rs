@@ -1,4 +1,4 @@
-//! A text that is in no log line and in no `Debug`.
+//! Secrets: texts that are in no log line and in no `Debug` output.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use subtle::{Choice, ConstantTimeEq};
 pub(super) struct Secret(Box<[u8]>);
 
 impl Secret {
-    /// Makes a token of its bytes, without the white space around them. The error says what is wrong.
+    /// Makes a token. White space around it is removed. The error completes "the token ...".
     pub(super) fn token(bytes: &[u8]) -> Result<Self, &'static str> {
         let token = bytes.trim_ascii();
         match token {
@@ -18,7 +18,8 @@ impl Secret {
         }
     }
 
-    /// Makes a password of its bytes, without line breaks at their end. The error says what is wrong.
+    /// Makes a password. Line breaks at its end are removed. The error completes "the password
+    /// ...".
     pub(super) fn password(bytes: &[u8]) -> Result<Self, &'static str> {
         let end = bytes.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |last| last + 1);
         match &bytes[..end] {
@@ -28,11 +29,13 @@ impl Secret {
         }
     }
 
-    pub(super) fn is(&self, other: &Self) -> bool {
+    /// Compares with another secret of the process, to see whether a file changed.
+    pub(super) fn equals(&self, other: &Self) -> bool {
         self.0 == other.0
     }
 
-    /// Compares; for texts of one length, in the same time wherever they differ.
+    /// Compares with the text of a client. For texts of the same length, the time does not depend on
+    /// where they differ.
     pub(super) fn matches(&self, presented: &[u8]) -> Choice {
         self.0.ct_eq(presented)
     }

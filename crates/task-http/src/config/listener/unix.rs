@@ -1,4 +1,4 @@
-//! Unix sockets: a stale file is replaced, a live one is respected, our own is removed.
+//! Unix sockets: a stale file is replaced, a live one is not, and the own file is removed.
 
 use std::{
     fs, io,
@@ -15,12 +15,15 @@ use super::{BoundAddress, BoundSocket, ListenOptions, Listener};
 use crate::config::BindError;
 
 impl ListenOptions {
-    /// Binds a Unix socket. A socket file that nobody listens on (its owner was killed) is replaced. The file is
-    /// removed when the listener is closed, unless it was replaced in the meantime.
+    /// Binds a Unix socket, and listens.
+    ///
+    /// A socket file without a listener, whose owner was killed, is replaced. The new file is
+    /// removed when the listener is closed, unless another one has replaced it by then. Two
+    /// services that start on the same path at the same instant are not told apart.
     ///
     /// # Errors
     ///
-    /// If the path is in use by a living listener, is a file of another kind, or cannot be bound.
+    /// If another listener uses the path, if it is a file of another kind, or if it cannot be bound.
     pub fn bind_unix(&self, path: impl AsRef<Path>) -> Result<Listener, BindError> {
         let path = path.as_ref();
         let named = |source| BindError::new("bind", format!("unix:{}", path.display()), source);
@@ -43,7 +46,7 @@ impl ListenOptions {
             bound => bound?,
         }
         let file = UnixSocketFile::new(path)?;
-        // Before `listen`: nobody can connect until then.
+        // Before `listen`, since no client can connect until then.
         if let Some(mode) = self.mode {
             fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
         }
@@ -52,11 +55,11 @@ impl ListenOptions {
     }
 }
 
-/// A socket whose owner is gone refuses connections. One that is bound and not yet listened on does so too: two
-/// services that start on one path in the same instant are not told apart.
+/// Returns whether the path is a socket whose owner has gone: it refuses connections. A socket that
+/// is bound and not yet listened on refuses them too.
 fn is_stale(path: &Path, address: &SockAddr) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
-    // A living owner whose queue is full would let us wait in it.
+    // Non-blocking, since the connect would wait if the queue of a live listener is full.
     let connected = || {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -65,7 +68,7 @@ fn is_stale(path: &Path, address: &SockAddr) -> bool {
     is_socket && connected().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// The file of a Unix socket that we bound: removed when dropped, if it is still the same one.
+/// The file of a Unix socket that was bound here. The drop removes it if it is still the same file.
 #[derive(Debug)]
 pub(crate) struct UnixSocketFile {
     path: PathBuf,
@@ -76,7 +79,7 @@ pub(crate) struct UnixSocketFile {
 impl UnixSocketFile {
     fn new(path: &Path) -> io::Result<Self> {
         let meta = fs::symlink_metadata(path)?;
-        // The path as it is now: the process may change its directory.
+        // Absolute, since the process may change its working directory.
         let path = std::path::absolute(path)?;
         Ok(Self { path, device: meta.dev(), inode: meta.ino() })
     }
@@ -95,7 +98,12 @@ impl Drop for UnixSocketFile {
 impl TryFrom<UnixListener> for Listener {
     type Error = BindError;
 
-    /// Takes over a listener, and makes it non-blocking. Its file is left where it is.
+    /// Takes over a listener of the standard library, and makes it non-blocking. Its file is not
+    /// removed when the listener is closed.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses that.
     fn try_from(listener: UnixListener) -> Result<Self, BindError> {
         let named = |source| BindError::new("take over", "a Unix listener", source);
         listener.set_nonblocking(true).map_err(named)?;

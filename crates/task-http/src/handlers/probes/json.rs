@@ -1,24 +1,34 @@
-//! A probe's answer as JSON, for programs that want to know more than a status.
+//! The response of a probe as JSON.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-use super::Findings;
+use super::Items;
 use crate::{
     config::Endpoint,
     message::escape::{Json, OrNull, separated},
 };
 
-pub(super) fn write(endpoint: Endpoint, findings: &Findings, unknown: &[&str]) -> String {
-    let has_passed = findings.values().all(Option::is_none);
+pub(super) fn write(endpoint: Endpoint, items: &Items, unknown: &[&str]) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ = write!(out, "{{\"probe\":\"{endpoint}\",\"passed\":{has_passed},\"checks\":[");
-    let _ = separated(&mut out, findings, |out, (name, reason)| {
+    let _ = write_probe(endpoint, items, unknown, &mut out);
+    out
+}
+
+fn write_probe(
+    endpoint: Endpoint,
+    items: &Items,
+    unknown: &[&str],
+    out: &mut String,
+) -> fmt::Result {
+    let has_passed = items.values().all(Option::is_none);
+    write!(out, "{{\"probe\":\"{endpoint}\",\"passed\":{has_passed},\"checks\":[")?;
+    separated(out, items, |out, (name, reason)| {
         write!(out, "{{\"name\":{},\"passed\":{}", Json(name), reason.is_none())?;
         write!(out, ",\"reason\":{}}}", OrNull(reason.as_deref().map(Json)))
-    });
+    })?;
     out.push_str("],\"unknown\":[");
-    let _ = separated(&mut out, unknown, |out, name| write!(out, "{}", Json(name)));
+    separated(out, unknown, |out, name| write!(out, "{}", Json(name)))?;
     out.push_str("]}\n");
-    out
+    Ok(())
 }

@@ -1,4 +1,5 @@
-//! The group as JSON. Times are seconds; what is not known is `null`. Fields may be added, and are never removed.
+//! The group as JSON. Times are in seconds; an unknown value is `null`. Fields may be added in later
+//! versions, and are not removed.
 
 use std::{
     fmt::{self, Display, Write},
@@ -68,7 +69,7 @@ fn write_task(out: &mut String, task: &TaskInfo) -> fmt::Result {
     write!(out, ",\"restarts\":{},\"failures\":{}}}", task.restarts, task.failures)
 }
 
-/// To the millisecond.
+/// Displays a duration in seconds, to the millisecond.
 struct Seconds(Duration);
 
 impl Display for Seconds {

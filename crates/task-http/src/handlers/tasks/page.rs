@@ -1,4 +1,4 @@
-//! The group as a page: self-contained, without scripts, for a phone as well as a desk, dark or light.
+//! The group as a page: self-contained, without scripts, for narrow and wide screens, dark or light.
 
 use std::fmt::{self, Write};
 
@@ -6,21 +6,21 @@ use task_core::{GroupSnapshot, Outcome, Step, TaskInfo, TaskState};
 
 use crate::message::escape::Html;
 
+mod human;
 mod shutdown;
 mod timeline;
-mod words;
 
-use words::{Count, PhaseName, Span};
+use human::{HumanDuration, NonZero, PhaseName};
 
 const STYLE: &str = include_str!("page.css");
-/// More rows than a person reads; JSON has them all.
-const ROWS: usize = 500;
-/// How often the page loads itself anew: in a shutdown there is more to see.
+/// The number of rows of the table. JSON has all tasks.
+const MAX_ROWS: usize = 500;
+/// How often the page refreshes itself: more often in a shutdown.
 const REFRESH_SECONDS: u32 = 2;
 const REFRESH_SECONDS_SHUTTING_DOWN: u32 = 1;
 
 pub(super) fn write(snapshot: &GroupSnapshot, is_still: bool) -> String {
-    let mut out = String::with_capacity(8 * 1024 + 512 * snapshot.tasks.len().min(ROWS));
+    let mut out = String::with_capacity(8 * 1024 + 512 * snapshot.tasks.len().min(MAX_ROWS));
     // Writing to a string cannot fail.
     let _ = write_page(snapshot, is_still, &mut out);
     out
@@ -48,7 +48,7 @@ fn write_page(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt
         shutdown::write(snapshot, out)?;
         timeline::write(snapshot, out)?;
     }
-    // In a shutdown that is the one reason, and the box above has it.
+    // In a shutdown, that is the only blocker, and the box above shows it.
     if snapshot.step == Step::Running && !snapshot.readiness.is_ready() {
         out.push_str("<div class=\"box\">Not ready:<ul>");
         for blocker in &snapshot.readiness.blockers {
@@ -70,7 +70,7 @@ fn write_head(snapshot: &GroupSnapshot, name: &str, out: &mut String) -> fmt::Re
          <span class=\"dim\">for {}</span></header>",
         Html(name),
         snapshot.step,
-        Span(snapshot.in_step),
+        HumanDuration(snapshot.in_step),
     )
 }
 
@@ -89,11 +89,11 @@ fn write_table(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
         write!(out, "<th{class}>{title}</th>")?;
     }
     out.push_str("</tr></thead>\n<tbody>\n");
-    for task in snapshot.tasks.iter().take(ROWS) {
+    for task in snapshot.tasks.iter().take(MAX_ROWS) {
         write_row(task, out)?;
     }
     out.push_str("</tbody></table>\n");
-    if let Some(more) = snapshot.tasks.len().checked_sub(ROWS).filter(|more| *more > 0) {
+    if let Some(more) = snapshot.tasks.len().checked_sub(MAX_ROWS).filter(|more| *more > 0) {
         writeln!(
             out,
             "<p class=\"dim\">and {more} more: <a href=\"?format=json\">all as JSON</a></p>"
@@ -115,9 +115,9 @@ fn write_row(task: &TaskInfo, out: &mut String) -> fmt::Result {
     };
     write!(out, "<span class=\"tag {class}\">{}</span>", task.state)?;
     if task.state != TaskState::Running {
-        write!(out, " <span class=\"dim\">for {}</span>", Span(task.in_state))?;
+        write!(out, " <span class=\"dim\">for {}</span>", HumanDuration(task.in_state))?;
         if let Some(remaining) = task.remaining {
-            write!(out, "<span class=\"dim\">, {} left</span>", Span(remaining))?;
+            write!(out, "<span class=\"dim\">, {} left</span>", HumanDuration(remaining))?;
             let spent = task.in_state.as_secs_f64();
             let share = spent / (spent + remaining.as_secs_f64()).max(f64::MIN_POSITIVE) * 100.0;
             write!(out, "<span class=\"bar\"><i style=\"width:{share:.0}%\"></i></span>")?;
@@ -141,9 +141,9 @@ fn write_row(task: &TaskInfo, out: &mut String) -> fmt::Result {
         out,
         "<td class=\"number\" data-is=\"Uptime\">{}</td><td class=\"number\" data-is=\"Restarts\">{}</td>\
          <td class=\"number\" data-is=\"Failures\">{}</td></tr>",
-        Span(task.uptime),
-        Count(task.restarts),
-        Count(task.failures),
+        HumanDuration(task.uptime),
+        NonZero(task.restarts),
+        NonZero(task.failures),
     )
 }
 
@@ -153,7 +153,7 @@ fn write_foot(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt
     for outcome in Outcome::ALL.into_iter().filter(|outcome| totals.of(*outcome) > 0) {
         write!(out, " · {} {outcome}", totals.of(outcome))?;
     }
-    let (href, word) = if is_still { ("?", "refresh by itself") } else { ("?still", "hold still") };
+    let (href, word) = if is_still { ("?", "resume refresh") } else { ("?still", "pause refresh") };
     writeln!(
         out,
         "</p><p><a href=\"{href}\">{word}</a> · <a href=\"?format=json\">JSON</a></p></footer></body></html>"

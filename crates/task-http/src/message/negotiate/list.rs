@@ -1,15 +1,15 @@
-//! Lists with parameters and qualities, as `Accept` and its kin have them.
+//! Lists with parameters and qualities: the syntax of `Accept` and `Accept-Encoding`.
 
-/// One item: `text/plain;version=0.0.4;q=0.5`.
+/// An item, such as `text/plain;version=0.0.4;q=0.5`.
 pub(super) struct Item<'a> {
     pub(super) value: &'a str,
     parameters: &'a str,
-    /// From 0, "not this", to 1000, which also is the default.
+    /// From 0, "not acceptable", to 1000, the default.
     pub(super) quality: u16,
 }
 
 impl<'a> Item<'a> {
-    /// Returns the value of a parameter, without the quotes.
+    /// Returns the value of a parameter, without quotes.
     pub(super) fn parameter(&self, name: &str) -> Option<&'a str> {
         parameters(self.parameters)
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
@@ -17,7 +17,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Splits a list into its items. What is empty is left out.
+/// Splits a list into its items, without empty ones.
 pub(super) fn items(list: &str) -> impl Iterator<Item = Item<'_>> {
     split_unquoted(list, ',').filter_map(|text| {
         let (value, parameters) = text.split_once(';').unwrap_or((text, ""));
@@ -30,7 +30,7 @@ pub(super) fn items(list: &str) -> impl Iterator<Item = Item<'_>> {
 fn quality(text: &str) -> u16 {
     let listed = parameters(text).find(|(name, _)| name.eq_ignore_ascii_case("q"));
     let parsed = listed.and_then(|(_, value)| value.parse::<f32>().ok()).filter(|q| q.is_finite());
-    // What cannot be read counts as not said. The cast saturates, and the value is in range anyway.
+    // A malformed quality counts as absent. The cast saturates, and the value is in range anyway.
     parsed.map_or(1000, |q| (q.clamp(0.0, 1.0) * 1000.0).round() as u16)
 }
 

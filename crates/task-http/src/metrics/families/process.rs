@@ -1,9 +1,11 @@
-//! `process_*`, as every Prometheus client library names them. Linux only; what cannot be read is left out.
+//! `process_*`, under the names that all Prometheus client libraries use. Linux only. A value that
+//! cannot be read is left out.
 
 use std::fs;
 
 use crate::metrics::encode::{Encoder, Kind, Number};
 
+/// Writes the families.
 pub(super) fn encode(encoder: &mut Encoder<'_>) {
     let Some(stat) = fs::read_to_string("/proc/self/stat").ok().and_then(|text| Stat::parse(&text))
     else {
@@ -31,21 +33,21 @@ pub(super) fn encode(encoder: &mut Encoder<'_>) {
     let open = fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count().saturating_sub(1));
     gauge("process_open_fds", "Open file descriptors.", open.map(Number::from));
     let files = soft_limit(&limits, "Max open files").map(Number::from);
-    gauge("process_max_fds", "Most file descriptors that may be open.", files);
+    gauge("process_max_fds", "Maximum number of open file descriptors.", files);
     let size = Some(Number::from(stat.virtual_bytes));
-    gauge("process_virtual_memory_bytes", "Size of the virtual memory.", size);
+    gauge("process_virtual_memory_bytes", "Virtual memory size.", size);
     let most = soft_limit(&limits, "Max address space").map(Number::from);
-    gauge("process_virtual_memory_max_bytes", "Most virtual memory that may be used.", most);
+    gauge("process_virtual_memory_max_bytes", "Maximum amount of virtual memory available.", most);
     let resident = page.and_then(|page| page.checked_mul(stat.resident_pages)).map(Number::from);
-    gauge("process_resident_memory_bytes", "Size of the resident memory.", resident);
+    gauge("process_resident_memory_bytes", "Resident memory size.", resident);
     let start =
         booted.zip(ticks).map(|(booted, ticks)| booted as f64 + stat.start_ticks as f64 / ticks);
-    let help = "When the process started, in seconds since 1970.";
+    let help = "Start time of the process since the Unix epoch.";
     gauge("process_start_time_seconds", help, start.map(Number::from));
     gauge("process_threads", "Threads of the operating system.", Some(Number::from(stat.threads)));
 }
 
-/// What we need of `/proc/self/stat`.
+/// The fields of `/proc/self/stat` that are used.
 struct Stat {
     cpu_ticks: u64,
     threads: u64,
@@ -56,7 +58,8 @@ struct Stat {
 
 impl Stat {
     fn parse(text: &str) -> Option<Self> {
-        // The second field is the program's name in parentheses, which may hold blanks and parentheses.
+        // The second field is the program's name in parentheses, which may itself contain blanks and
+        // parentheses.
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         // Numbered from 1 in proc(5); the first after the name is number 3.
@@ -71,12 +74,12 @@ impl Stat {
     }
 }
 
-/// Keys of the auxiliary vector, where the kernel tells each process its page size and ticks a second. `sysconf` has
-/// them too, but not without `unsafe`.
+/// Keys of the auxiliary vector, in which the kernel passes the page size and the clock ticks per
+/// second to each process. `sysconf` has them too, but takes `unsafe`.
 const AT_PAGESZ: u64 = 6;
 const AT_CLKTCK: u64 = 17;
 
-/// Finds a value in the auxiliary vector: pairs of native words.
+/// Returns a value from the auxiliary vector, which consists of pairs of native words.
 fn auxiliary(vector: &[u8], key: u64) -> Option<u64> {
     const WORD: usize = size_of::<usize>();
     let word = |bytes: &[u8]| Some(usize::from_ne_bytes(bytes.try_into().ok()?) as u64);
@@ -87,12 +90,13 @@ fn auxiliary(vector: &[u8], key: u64) -> Option<u64> {
     pairs.find(|(known, _)| *known == key).map(|(_, value)| value).filter(|value| *value > 0)
 }
 
-/// The soft limit of a line of `/proc/self/limits`: `Max open files   1024   4096   files`.
+/// Returns the soft limit in a line of `/proc/self/limits`: `Max open files   1024   4096   files`.
 fn soft_limit(limits: &str, name: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
+/// Returns the boot time in `/proc/stat`, in seconds since the Unix epoch.
 fn boot_time(stat: &str) -> Option<u64> {
     stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }

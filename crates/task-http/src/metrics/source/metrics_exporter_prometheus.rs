@@ -4,7 +4,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::{config::Format, metrics::MetricsSource};
 
-/// Writes [`Format::Text`]. Its upkeep is not run from here: see `PrometheusHandle::run_upkeep`.
+/// Writes [`Format::Text`]. The upkeep is left to the service: see `PrometheusHandle::run_upkeep`.
 impl MetricsSource for PrometheusHandle {
     fn formats(&self) -> &'static [Format] {
         &[Format::Text]

@@ -1,4 +1,4 @@
-//! The registry of `prometheus`, which is also the one behind `opentelemetry-prometheus`.
+//! The registry of `prometheus`, on which `opentelemetry-prometheus` is built, too.
 
 use prometheus::{Encoder, Registry, TextEncoder};
 

@@ -1,10 +1,12 @@
-//! The registry of `prometheus-client`. It writes OpenMetrics only.
+//! The registry of `prometheus-client`.
 
 use prometheus_client::{encoding::text::encode_registry, registry::Registry};
 
 use crate::{config::Format, metrics::MetricsSource};
 
-/// Writes [`Format::OpenMetrics`]. That crate (0.25) does not escape help texts: keep `\` and line breaks out of them.
+/// Writes [`Format::OpenMetrics`].
+///
+/// Version 0.25 of that crate does not escape help texts: they must not have `\` or line breaks.
 impl MetricsSource for Registry {
     fn formats(&self) -> &'static [Format] {
         &[Format::OpenMetrics]
@@ -12,7 +14,7 @@ impl MetricsSource for Registry {
 
     fn encode(&self, _format: Format, out: &mut Vec<u8>) -> anyhow::Result<()> {
         let mut text = String::new();
-        // Without its `# EOF`: more may follow.
+        // `encode_registry` leaves out the `# EOF`, which follows the last source.
         encode_registry(&mut text, self)?;
         out.extend_from_slice(text.as_bytes());
         Ok(())

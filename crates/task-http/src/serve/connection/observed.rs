@@ -1,4 +1,4 @@
-//! A stream that tells a connection's [`Activity`] what passes through it.
+//! A stream that records in the connection's [`Activity`] what passes through it.
 
 use std::{
     io,
@@ -11,18 +11,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::activity::Activity;
 
-pub(super) struct Observed<IO> {
+/// The stream of a connection.
+pub(super) struct ObservedIo<IO> {
     io: IO,
     activity: Arc<Activity>,
 }
 
-impl<IO> Observed<IO> {
+impl<IO> ObservedIo<IO> {
     pub(super) fn new(io: IO, activity: Arc<Activity>) -> Self {
         Self { io, activity }
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Observed<IO> {
+impl<IO: AsyncRead + Unpin> AsyncRead for ObservedIo<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -31,13 +32,13 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Observed<IO> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
-            self.activity.received();
+            self.activity.bytes_received();
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Observed<IO> {
+impl<IO: AsyncWrite + Unpin> AsyncWrite for ObservedIo<IO> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -58,7 +59,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Observed<IO> {
         self.io.is_write_vectored()
     }
 
-    /// hyper flushes only when its own buffer is empty: whatever it was given by then is on its way.
+    /// hyper flushes when its own buffer is empty, so that all of the response is with the system.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
         self.activity.flushed();

@@ -1,10 +1,10 @@
-//! The box about a shutdown: how far it is, and how long it may still take.
+//! The box about a shutdown: its step, and the time that is left.
 
 use std::fmt::{self, Write};
 
 use task_core::{GroupSnapshot, Step, TaskState};
 
-use super::words::Span;
+use super::human::HumanDuration;
 use crate::message::escape::Html;
 
 const STEPS: [Step; 4] = [Step::Draining, Step::Stopping, Step::CleaningUp, Step::Ended];
@@ -40,14 +40,18 @@ fn write_countdown(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     let took = snapshot.shutdown.as_ref().map(|shutdown| shutdown.took);
     if snapshot.step == Step::Ended {
         return match took {
-            Some(took) => write!(out, "<p>Shut down in <b>{}</b></p>", Span(took)),
+            Some(took) => write!(out, "<p>Shut down in <b>{}</b></p>", HumanDuration(took)),
             None => out.write_str("<p>Shut down</p>"),
         };
     }
     let Some(remaining) = snapshot.remaining else {
         return out.write_str("<p>Shutting down, without a time limit</p>");
     };
-    write!(out, "<p><span class=\"left\">{}</span> left to shut down</p>", Span(remaining))?;
+    write!(
+        out,
+        "<p><span class=\"left\">{}</span> left to shut down</p>",
+        HumanDuration(remaining)
+    )?;
     if let Some(took) = took {
         let (spent, left) = (took.as_secs_f64(), remaining.as_secs_f64());
         let share = spent / (spent + left).max(f64::MIN_POSITIVE) * 100.0;

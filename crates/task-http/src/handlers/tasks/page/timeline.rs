@@ -1,5 +1,5 @@
-//! The timeline of a shutdown: a bar for each task that was asked to stop and for each cleanup that has begun, from the
-//! trigger on the left to the end of the budget on the right.
+//! The timeline of a shutdown: a bar for each task that was asked to stop and for each cleanup that has
+//! begun, from the trigger on the left to the deadline on the right.
 
 use std::{
     fmt::{self, Write},
@@ -8,20 +8,20 @@ use std::{
 
 use task_core::{CleanupState, GroupSnapshot, Outcome, ShutdownInfo, TaskState};
 
-use super::words::{PhaseName, Span};
+use super::human::{HumanDuration, PhaseName};
 use crate::message::escape::Html;
 
-/// More bars than a person compares: those that took longest are shown.
-const BARS: usize = 60;
+/// The number of bars: those of the longest durations are shown.
+const MAX_BARS: usize = 60;
 
-/// One row. Times count from the trigger.
+/// A bar. Times count from the trigger.
 struct Bar<'a> {
     name: &'a str,
     kind: String,
     from: Duration,
     to: Duration,
-    /// How it ended, or what it is doing.
-    word: &'static str,
+    /// The outcome, or the state.
+    state: &'static str,
     class: &'static str,
 }
 
@@ -32,8 +32,8 @@ pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
         return Ok(());
     }
     bars.sort_by_key(|bar| std::cmp::Reverse(bar.to.saturating_sub(bar.from)));
-    let more = (bars.len().saturating_sub(BARS)) as u64 + shutdown.omitted;
-    bars.truncate(BARS);
+    let more = (bars.len().saturating_sub(MAX_BARS)) as u64 + shutdown.omitted;
+    bars.truncate(MAX_BARS);
     bars.sort_by_key(|bar| (bar.from, bar.to));
 
     let whole = shutdown.budget.unwrap_or_default().max(shutdown.took).as_secs_f64();
@@ -43,7 +43,7 @@ pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
         let (left, right) = (percent(bar.from).min(100.0), percent(bar.to).min(100.0));
         write!(
             out,
-            "<div class=\"time\"><span class=\"who\">{} <span class=\"dim\">{}</span></span>",
+            "<div class=\"time\"><span class=\"label\">{} <span class=\"dim\">{}</span></span>",
             Html(bar.name),
             bar.kind
         )?;
@@ -55,11 +55,11 @@ pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
         )?;
         let now = percent(shutdown.took).min(100.0);
         write!(out, "<b style=\"left:{now:.2}%\"></b></span>")?;
-        let took = Span(bar.to.saturating_sub(bar.from));
+        let took = HumanDuration(bar.to.saturating_sub(bar.from));
         writeln!(
             out,
             "<span class=\"took\">{took} <span class=\"dim\">{}</span></span></div>",
-            bar.word
+            bar.state
         )?;
     }
     if more > 0 {
@@ -68,7 +68,7 @@ pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
             "<p class=\"dim\">and {more} more, which took less: <a href=\"?format=json\">as JSON</a></p>"
         )?;
     }
-    let end = Span(shutdown.budget.unwrap_or(shutdown.took));
+    let end = HumanDuration(shutdown.budget.unwrap_or(shutdown.took));
     writeln!(
         out,
         "<div class=\"time dim\"><span class=\"scale\"><span>0</span><span>{end}</span></span></div></section>"
@@ -82,11 +82,11 @@ fn bars<'a>(snapshot: &'a GroupSnapshot, shutdown: &'a ShutdownInfo) -> Vec<Bar<
         kind: PhaseName(task.phase).to_string(),
         from: since_trigger(task.ended_at.saturating_sub(task.stop_took.unwrap_or_default())),
         to: since_trigger(task.ended_at),
-        word: task.outcome.as_str(),
+        state: task.outcome.as_str(),
         class: class(task.outcome),
     });
     let living = snapshot.tasks.iter().filter(|task| {
-        // One that was abandoned has its bar already.
+        // A task that was abandoned has its bar already, among those that have ended.
         matches!(task.state, TaskState::Stopping | TaskState::Aborting)
     });
     let living = living.map(|task| Bar {
@@ -94,7 +94,7 @@ fn bars<'a>(snapshot: &'a GroupSnapshot, shutdown: &'a ShutdownInfo) -> Vec<Bar<
         kind: PhaseName(task.phase).to_string(),
         from: since_trigger(snapshot.uptime.saturating_sub(task.in_state)),
         to: since_trigger(snapshot.uptime),
-        word: task.state.as_str(),
+        state: task.state.as_str(),
         class: "alive",
     });
     let cleanups = snapshot.cleanups.iter().filter_map(|cleanup| {
@@ -104,15 +104,16 @@ fn bars<'a>(snapshot: &'a GroupSnapshot, shutdown: &'a ShutdownInfo) -> Vec<Bar<
             _ => "alive",
         };
         let kind = "cleanup".to_owned();
-        let word = cleanup.state.as_str();
-        Some(Bar { name: &cleanup.name, kind, from, to: from + cleanup.took, word, class })
+        let state = cleanup.state.as_str();
+        Some(Bar { name: &cleanup.name, kind, from, to: from + cleanup.took, state, class })
     });
     ended.chain(living).chain(cleanups).collect()
 }
 
 const fn class(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Completed | Outcome::Cancelled => "well",
-        _ => "ill",
+        Outcome::Completed | Outcome::Cancelled => "clean",
+        // The enum is non-exhaustive.
+        _ => "unclean",
     }
 }

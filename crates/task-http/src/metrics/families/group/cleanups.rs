@@ -9,7 +9,7 @@ pub(super) fn encode(cleanups: &[CleanupInfo], encoder: &mut Encoder<'_>) {
     let count = |wanted: CleanupState| {
         cleanups.iter().filter(|cleanup| cleanup.state == wanted).count() as u64
     };
-    let help = "Cleanups that are over, by how they ended.";
+    let help = "Cleanups that have ended, by outcome.";
     let mut family = encoder.family("task_cleanups", Kind::Counter, help);
     for (outcome, word) in outcomes() {
         family.sample(&[("outcome", word)], count(CleanupState::Ended(outcome)));
@@ -20,7 +20,7 @@ pub(super) fn encode(cleanups: &[CleanupInfo], encoder: &mut Encoder<'_>) {
     for cleanup in cleanups.iter().filter(|cleanup| cleanup.began_at.is_some()) {
         *labels.entry(&cleanup.name) += cleanup.took.as_secs_f64();
     }
-    let help = "Time that the cleanups of a name took, or have taken so far.";
+    let help = "Time that the cleanups of a name have taken.";
     let mut family = encoder.family("task_cleanup_duration_seconds", Kind::Gauge, help);
     for (label, seconds) in labels.sorted() {
         family.sample(&[("cleanup", label)], seconds);

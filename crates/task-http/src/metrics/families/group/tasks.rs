@@ -1,7 +1,8 @@
-//! `task_*{task}`: what each task does, and how those ended that were called so.
+//! `task_*{task}`: the families with a series for each task name.
 //!
-//! The number of series is bounded: at most 200 names, those of living critical tasks first, then those of tasks that
-//! have ended, then those of living ephemeral ones; the rest is added up as `other`.
+//! The number of series is bounded. At most 200 names have series of their own: those of living
+//! critical tasks first, then those of tasks that have ended, then those of living ephemeral tasks.
+//! The others are summed up as `other`.
 
 use std::collections::HashMap;
 
@@ -10,22 +11,22 @@ use task_core::{GroupSnapshot, Outcome, TaskId, TaskInfo, TaskState};
 use super::{labels::Labels, outcomes, unix_time};
 use crate::metrics::encode::{Encoder, Kind};
 
-/// When each task was started, as it was first computed: computed anew each time it would wander by the clock's
-/// corrections.
+/// The start time of each living task, as it was first computed. Computed anew for each scrape, it
+/// would vary with the corrections of the wall clock.
 pub(in super::super) type StartTimes = HashMap<TaskId, f64>;
 
 /// All tasks of one label.
 #[derive(Default)]
 struct Row {
     running: u64,
-    /// Of those that gate readiness, or said that they are ready.
+    /// Of the tasks that gate readiness or are ready.
     ready: Option<u64>,
     restarts: u64,
     failures: u64,
-    /// Of the first one that is alive.
+    /// Of the first task that is alive.
     start: Option<f64>,
     exits: [u64; Outcome::ALL.len()],
-    /// Of the last one that was stopped, in seconds.
+    /// Of the last task that was stopped, in seconds.
     stop: Option<f64>,
 }
 
@@ -39,19 +40,18 @@ pub(super) fn encode(snapshot: &GroupSnapshot, starts: &mut StartTimes, encoder:
             }
         }
     };
-    let help = "Whether a task is at work and not asked to stop.";
+    let help = "Running tasks, which were not asked to stop.";
     gauge("task_running", help, |row| Some(row.running));
-    let help =
-        "Whether a task says that it is ready: all that gate readiness, and others while they do.";
+    let help = "Ready tasks, of those that gate readiness or have set themselves ready.";
     gauge("task_ready", help, |row| row.ready);
 
-    // No counters: what a task that has ended adds to its name's sum is gone with it.
-    let help = "How often the living tasks of a name were run again.";
+    // Gauges and not counters, since the sum of a name decreases when one of its tasks ends.
+    let help = "Restarts of the living tasks.";
     gauge("task_restarts", help, |row| row.is_alive().then_some(row.restarts));
-    let help = "Failures that the living tasks of a name survived.";
+    let help = "Failures that the living tasks survived.";
     gauge("task_failures", help, |row| row.is_alive().then_some(row.failures));
 
-    let help = "Tasks that ended, by how they did.";
+    let help = "Tasks that have ended, by outcome.";
     let mut family = encoder.family("task_exits", Kind::Counter, help);
     for (label, row) in &rows {
         for ((_, outcome), count) in outcomes().zip(row.exits) {
@@ -67,9 +67,9 @@ pub(super) fn encode(snapshot: &GroupSnapshot, starts: &mut StartTimes, encoder:
             }
         }
     };
-    let help = "When a task was started, in seconds since 1970.";
+    let help = "Start time of the task since the Unix epoch.";
     seconds("task_start_time_seconds", help, |row| row.start);
-    let help = "Time from asking a task to stop to its end, of the last one in this shutdown.";
+    let help = "Time from the stop of a task to its end, of the last one in this shutdown.";
     seconds("task_stop_duration_seconds", help, |row| row.stop);
 }
 

@@ -1,7 +1,7 @@
-//! Several sources' metrics as one answer: each family once, and one end.
+//! The texts of several sources as one exposition: each family once, and one end.
 //!
-//! Families are told apart by their names alone, which is all that a scraper rejects an answer for. The text is not
-//! otherwise understood or checked.
+//! Families are compared by name, since a scraper rejects a body in which a family comes twice. Apart
+//! from that, the text is not parsed or checked.
 
 use std::collections::HashMap;
 
@@ -9,17 +9,17 @@ use memchr::memchr;
 
 use crate::config::Format;
 
-/// The answer so far.
-pub(crate) struct Joined {
+/// The body of a scrape while it is put together.
+pub(crate) struct Exposition {
     out: Vec<u8>,
     format: Format,
-    /// Which source, by its place, has a family.
+    /// The index of the source that has a family.
     owners: HashMap<Box<[u8]>, usize>,
     sources: usize,
 }
 
-impl Joined {
-    /// Begins an answer that will have about `length` bytes.
+impl Exposition {
+    /// Begins a body that will have about `length` bytes.
     pub(crate) fn new(format: Format, length: usize) -> Self {
         Self {
             out: Vec::with_capacity(length + length / 8),
@@ -29,17 +29,18 @@ impl Joined {
         }
     }
 
-    /// Appends what one source wrote, but for the families that an earlier one has. Returns how many those are.
+    /// Appends the text of one source, without the families that an earlier source has. Returns the
+    /// number of families that were left out.
     pub(crate) fn add(&mut self, body: &[u8]) -> u64 {
         let source = self.sources;
         self.sources += 1;
 
         let is_open = self.format == Format::OpenMetrics;
-        let (mut family, mut is_ours, mut left_out): (&[u8], _, _) = (b"", true, 0);
-        // Where the lines began that are yet to be copied: in long runs, which is faster.
+        let (mut family, mut is_first, mut left_out): (&[u8], _, _) = (b"", true, 0);
+        // The start of the lines that are to be copied: long runs are faster than single lines.
         let mut run = None;
         let mut end = 0;
-        // The name of the sample before: nearly every line is another of its series, and need not be looked into.
+        // The name of the previous sample. Nearly every line has the same one, and needs no parsing.
         let mut last: &[u8] = b"";
         while end < body.len() {
             let start = end;
@@ -50,26 +51,26 @@ impl Joined {
                 && matches!(line.get(last.len()), Some(b'{' | b' '));
             let parsed = if is_same { Line::Sample(last) } else { Line::of(line.trim_ascii_end()) };
             let keep = match parsed {
-                Line::Sample(_) if is_same => is_ours,
-                // Nothing may follow it, in this format.
+                Line::Sample(_) if is_same => is_first,
+                // In OpenMetrics, nothing may follow it.
                 Line::End if is_open => {
                     self.copy(body, run, start);
                     return left_out;
                 }
-                // Comments and empty lines are legal in the text format only.
-                Line::Other | Line::End => is_ours && !is_open,
-                Line::Head(name) if name == family => is_ours,
+                // Comments and empty lines are legal in the text format alone.
+                Line::Other | Line::End => is_first && !is_open,
+                Line::Head(name) if name == family => is_first,
                 Line::Sample(name) if belongs(name, family) => {
                     last = if line.starts_with(name) { name } else { b"" };
-                    is_ours
+                    is_first
                 }
                 Line::Head(name) | Line::Sample(name) => {
-                    // It may still be a sample of the family before.
+                    // The next line may still be a sample of the previous family.
                     last = b"";
                     family = name;
-                    is_ours = self.owner(name, source) == source;
-                    left_out += u64::from(!is_ours);
-                    is_ours
+                    is_first = self.owner(name, source) == source;
+                    left_out += u64::from(!is_first);
+                    is_first
                 }
             };
             if keep {
@@ -82,7 +83,7 @@ impl Joined {
         left_out
     }
 
-    /// Returns the whole answer.
+    /// Returns the whole body.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         if self.format == Format::OpenMetrics {
             self.out.extend_from_slice(b"# EOF\n");
@@ -107,7 +108,7 @@ impl Joined {
     }
 }
 
-/// What a line is about.
+/// The kind of a line.
 enum Line<'a> {
     /// `# TYPE`, `# HELP` or `# UNIT` of a family.
     Head(&'a [u8]),
@@ -115,7 +116,7 @@ enum Line<'a> {
     Sample(&'a [u8]),
     /// `# EOF`.
     End,
-    /// A comment, or nothing.
+    /// A comment or an empty line.
     Other,
 }
 
@@ -136,14 +137,14 @@ impl<'a> Line<'a> {
         }
         match line.trim_ascii_start() {
             [] => Self::Other,
-            // `{"a.name",label="value"} 1`: names outside the classic alphabet.
+            // `{"a.name",label="value"} 1`: the syntax of names outside of the classic alphabet.
             [b'{', rest @ ..] => Self::Sample(leading_name(rest.trim_ascii_start())),
             sample => Self::Sample(leading_name(sample)),
         }
     }
 }
 
-/// The name that `text` begins with, in quotes or not, without them.
+/// Returns the name at the start of `text`, without its quotes if it has some.
 fn leading_name(text: &[u8]) -> &[u8] {
     if let Some(quoted) = text.strip_prefix(b"\"") {
         let mut is_escaped = false;
@@ -158,7 +159,7 @@ fn leading_name(text: &[u8]) -> &[u8] {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// Tells whether a sample of this name belongs to the family that is being read.
+/// Returns whether a sample with this name belongs to the family.
 fn belongs(sample: &[u8], family: &[u8]) -> bool {
     const SUFFIXES: [&[u8]; 9] = [
         b"",

@@ -1,10 +1,10 @@
-//! How phases, counts and time spans are written for people.
+//! Phases, counts and durations as people read them.
 
 use std::{fmt, time::Duration};
 
 use task_core::Phase;
 
-/// The name of a named phase, the number of another.
+/// Displays the name of a phase, or its number if it has no name.
 pub(super) struct PhaseName(pub(super) Phase);
 
 impl fmt::Display for PhaseName {
@@ -18,19 +18,19 @@ impl fmt::Display for PhaseName {
     }
 }
 
-/// A count, of which none is not worth a word.
-pub(super) struct Count(pub(super) u32);
+/// Displays a count, and nothing for zero.
+pub(super) struct NonZero(pub(super) u32);
 
-impl fmt::Display for Count {
+impl fmt::Display for NonZero {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 > 0 { self.0.fmt(f) } else { Ok(()) }
     }
 }
 
-/// A time span with two units at most: `3d 4h`, `2m 5s`, `1.2s`.
-pub(super) struct Span(pub(super) Duration);
+/// Displays a duration with at most two units: `3d 4h`, `2m 5s`, `1.2s`.
+pub(super) struct HumanDuration(pub(super) Duration);
 
-impl fmt::Display for Span {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
         let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);

@@ -1,20 +1,23 @@
-//! User code whose panic is a result, and no more.
+//! User code whose panic becomes a value.
 
 use std::{
     any::Any,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
+    task::Poll,
 };
 
-/// Makes a future and runs it to its end, or to the panic of either. The panic hook has said where.
-pub(crate) async fn caught<Fut: Future>(
+/// Calls `make`, runs the future that it returns to its end, and catches a panic of either.
+///
+/// The payload is returned as it is. The panic hook has already reported where the panic was.
+pub(crate) async fn catch_panic<Fut: Future>(
     make: impl FnOnce() -> Fut,
 ) -> Result<Fut::Output, Box<dyn Any + Send>> {
     let mut future = pin!(catch_unwind(AssertUnwindSafe(make))?);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(poll) => poll.map(Ok),
-        Err(panic) => std::task::Poll::Ready(Err(panic)),
+        Err(panic) => Poll::Ready(Err(panic)),
     })
     .await
 }
