@@ -20,9 +20,10 @@ async fn main() -> anyhow::Result<()> {
     let manager = Manager::builder().drain_delay(Duration::from_millis(300)).build()?;
 
     // An address in use is an error here, and not when the server should be up. Port 0 takes any that is free.
-    let http = HttpTask::bind("127.0.0.1:0")?
+    let http = HttpTask::builder()
         .metrics(text_source(|| String::from("# TYPE orders counter\norders 42\n")))
-        .check("database", async || Ok(()));
+        .check("database", async || Ok(()))
+        .bind("127.0.0.1:0")?;
     let address = http.local_addr().context("it listens on TCP")?;
     manager.run(http)?; // a support task: it is there until the work is done
 
