@@ -91,7 +91,7 @@
 //!
 //! A [`MetricsSource`], such as a registry, adds the families of the service. Sources are encoded on
 //! a blocking thread, once for all clients that ask at the same time. A source that fails or panics
-//! costs a 500, one that takes too long a 503, and the next scrape begins anew. A family that two
+//! costs a 500, one that takes too long a 503, and the next scrape starts over. A family that two
 //! sources have is taken from the first; user sources take precedence over built-in families.
 //!
 //! # Limits

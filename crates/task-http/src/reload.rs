@@ -13,7 +13,7 @@ use std::{
 /// More bytes than any certificate chain or token has.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// A value that was made from files, and can be made anew.
+/// A value that is made from files, and made again when they change.
 pub(crate) trait Reload: Send + Sync + 'static {
     /// Returns the word for the files in metrics and logs.
     fn what(&self) -> &'static str;

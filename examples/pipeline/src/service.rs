@@ -32,9 +32,8 @@ const PARTITIONS: i32 = 4;
 /// If something could not be made or reached. What was set up until then is the manager's to stop.
 pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> anyhow::Result<()> {
     // First, so that probes answer while the rest comes up.
-    let http = HttpTask::builder()
-        .metrics(registry(totals.clone()))
-        .bind(config.watching.http_address)?;
+    let http =
+        HttpTask::builder().metrics(registry(totals.clone())).bind(config.watching.http_address)?;
     if let Some(address) = http.local_addr() {
         tracing::info!("metrics and probes at http://{address}");
     }

@@ -108,7 +108,7 @@ impl Limits {
     }
 
     /// Sets how old a connection may become before it is closed after the response in progress, so
-    /// that a load balancer spreads its connections anew. Default: 15 min.
+    /// that a load balancer can spread its connections again. Default: 15 min.
     pub fn connection_age(self, age: Duration) -> Self {
         Self { connection_age: age, ..self }
     }

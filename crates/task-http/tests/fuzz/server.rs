@@ -1,4 +1,4 @@
-//! A server on threads of its own, and a client that blocks.
+//! A server on its own threads, and a blocking client.
 
 use std::{
     io::{Read, Write},
@@ -11,7 +11,7 @@ use std::{
 use task_core::{Context, Task, scope::StageCell};
 use task_http::{HttpTask, HttpTaskBuilder};
 
-/// Longer than anything takes here; what takes longer is a failure.
+/// The timeout of each read.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A running server, which ends with the process.
@@ -20,7 +20,7 @@ pub(crate) struct Server {
     address: SocketAddr,
 }
 
-/// An answer. Header names are in lower case.
+/// A response. Header names are in lower case.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -29,7 +29,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// A header's value, empty if there is none.
+    /// Returns the value of a header field; empty if there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
@@ -46,7 +46,7 @@ impl Server {
         Self { address }
     }
 
-    /// Sends bytes and no more, and reads all that comes back. The server may close in the middle of either.
+    /// Sends bytes, and reads until the server closes. It may close before all bytes are sent.
     pub(crate) fn send(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -58,7 +58,11 @@ impl Server {
                 error.kind(),
                 std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
             );
-            assert!(!is_late, "neither an answer nor an end: {:?}", String::from_utf8_lossy(bytes));
+            assert!(
+                !is_late,
+                "neither a response nor an end: {:?}",
+                String::from_utf8_lossy(bytes)
+            );
         }
         answer
     }

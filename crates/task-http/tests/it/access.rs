@@ -1,4 +1,4 @@
-//! Who may read what: tokens, passwords, networks, and what stays open.
+//! Access control: tokens, passwords, networks, and the open endpoints.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -21,7 +21,7 @@ async fn with(service: &Service, target: &str, authorization: &str) -> Answer {
     get_with(service.address, target, &[("Authorization", authorization)]).await
 }
 
-/// A file of this test's own.
+/// Writes a file for one test.
 fn file(name: &str, content: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("task-http-{name}-{}", std::process::id()));
     fs::write(&path, content).unwrap();
@@ -29,7 +29,7 @@ fn file(name: &str, content: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn everything_but_the_probes_asks_for_the_token() {
+async fn all_paths_but_the_probes_require_the_token() {
     let service = guarded(Access::default().bearer("s3cret"));
     for path in ["/", "/metrics", "/tasks", "/nothing"] {
         let answer = service.get(path).await;
@@ -47,7 +47,7 @@ async fn everything_but_the_probes_asks_for_the_token() {
 }
 
 #[tokio::test]
-async fn only_the_very_secret_in_the_right_scheme_is_taken() {
+async fn only_the_exact_secret_in_the_right_scheme_is_accepted() {
     let access = Access::default().bearer("s3cret").basic("ann", "open sesame");
     let service = guarded(access);
     for good in ["Bearer s3cret", "bearer  s3cret", ANN, &ANN.replace("Basic", "BASIC")] {
@@ -74,7 +74,7 @@ async fn only_the_very_secret_in_the_right_scheme_is_taken() {
             answer.headers.iter().filter(|(name, _)| name == "www-authenticate").collect();
         assert_eq!(challenges.len(), 2, "{bad}");
     }
-    // Padding or none.
+    // With padding, and without.
     let short = guarded(Access::default().basic("a", "bc"));
     for encoded in ["Basic YTpiYw==", "Basic YTpiYw"] {
         assert_eq!(with(&short, "/metrics", encoded).await.status, 200, "{encoded}");
@@ -84,7 +84,7 @@ async fn only_the_very_secret_in_the_right_scheme_is_taken() {
 }
 
 #[tokio::test]
-async fn what_is_open_can_be_chosen() {
+async fn the_open_endpoints_can_be_changed() {
     let access = Access::default().bearer("s3cret").open([Endpoint::Metrics]);
     let service = guarded(access);
     assert_eq!(service.get("/metrics").await.status, 200);
@@ -98,24 +98,24 @@ async fn what_is_open_can_be_chosen() {
 }
 
 #[tokio::test]
-async fn a_client_from_elsewhere_is_forbidden_whatever_it_presents() {
+async fn a_client_outside_the_networks_is_forbidden_despite_a_valid_token() {
     let elsewhere = Access::default().network("192.0.2.0/24").bearer("s3cret");
     let service = guarded(elsewhere);
     assert_eq!(with(&service, "/metrics", "Bearer s3cret").await.status, 403);
     assert_eq!(service.get("/readyz").await.status, 200);
     service.stop().await;
 
-    let here = || Access::default().network("192.0.2.7").network("127.0.0.0/8");
-    let service = guarded(here());
+    let inside = || Access::default().network("192.0.2.7").network("127.0.0.0/8");
+    let service = guarded(inside());
     assert_eq!(service.get("/metrics").await.status, 200);
     service.stop().await;
-    let service = guarded(here().bearer("s3cret"));
-    assert_eq!(service.get("/metrics").await.status, 401, "both are asked for");
+    let service = guarded(inside().bearer("s3cret"));
+    assert_eq!(service.get("/metrics").await.status, 401, "both are required");
     service.stop().await;
 }
 
 #[tokio::test]
-async fn an_ipv4_client_of_an_ipv6_listener_is_one_of_ipv4() {
+async fn an_ipv4_client_of_an_ipv6_listener_counts_as_ipv4() {
     let inside = Access::default().network("127.0.0.1");
     let http = HttpTask::builder().access(inside).bind("[::]:0").unwrap();
     let port = http.local_addr().unwrap().port();
@@ -127,7 +127,7 @@ async fn an_ipv4_client_of_an_ipv6_listener_is_one_of_ipv4() {
 }
 
 #[tokio::test]
-async fn a_token_file_is_read_again_and_a_bad_one_changes_nothing() {
+async fn a_token_file_is_read_again_and_an_invalid_one_keeps_the_last_token() {
     let path = file("token", "first\n");
     let service = Service::start(|http| {
         let access = Access::default().bearer_file(&path).open([Endpoint::Metrics]);
@@ -136,7 +136,7 @@ async fn a_token_file_is_read_again_and_a_bad_one_changes_nothing() {
     let status = async |token: &str| with(&service, "/tasks", token).await.status;
     assert_eq!((status("Bearer first").await, status("Bearer second").await), (200, 401));
 
-    // In one step, so that nothing half-written is ever read.
+    // By a rename, so that the file is never read half-written.
     let replace = |content: &str| fs::rename(file("next-token", content), &path).unwrap();
     let reloads = async |outcome: &str| {
         let series =
@@ -148,7 +148,7 @@ async fn a_token_file_is_read_again_and_a_bad_one_changes_nothing() {
     assert_eq!(status("Bearer first").await, 401);
 
     let mut faults = 0.0;
-    // None has the fault of the one before it, which would not be counted again.
+    // Each has another fault than the one before, since a fault that persists is counted once.
     for bad in [Some(""), Some("two words"), Some(&"x".repeat(70_000)), Some("caf\u{e9}"), None] {
         match bad {
             Some(content) => replace(content),
@@ -159,14 +159,14 @@ async fn a_token_file_is_read_again_and_a_bad_one_changes_nothing() {
         assert_eq!(status("Bearer second").await, 200, "{:.20}", bad.unwrap_or("no file"));
     }
     sleep(Duration::from_millis(50)).await;
-    assert_eq!(reloads("failed").await, faults, "once each, however often they are read");
+    assert_eq!(reloads("failed").await, faults, "a fault that persists is counted once");
     assert_eq!(reloads("changed").await, 1.0);
     service.stop().await;
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_client_of_a_unix_socket_is_in_no_network_and_admitted() {
+async fn a_client_of_a_unix_socket_is_admitted_despite_the_networks() {
     let path = std::env::temp_dir().join(format!("task-http-access-{}", std::process::id()));
     let elsewhere = Access::default().network("192.0.2.7");
     let http = HttpTask::builder().access(elsewhere).bind_unix(&path).unwrap();
@@ -177,7 +177,7 @@ async fn a_client_of_a_unix_socket_is_in_no_network_and_admitted() {
 }
 
 #[test]
-fn what_cannot_be_presented_is_an_error_without_the_secret() {
+fn invalid_credentials_and_networks_are_errors_without_the_secret() {
     let error =
         |access: Access| HttpTask::builder().access(access).bind("127.0.0.1:0").unwrap_err();
     for (access, message) in [
@@ -199,7 +199,7 @@ fn what_cannot_be_presented_is_an_error_without_the_secret() {
 }
 
 #[test]
-fn no_secret_is_in_a_debug() {
+fn debug_output_has_no_secret() {
     let path = file("debug", "t0ken");
     let access = Access::default().bearer("s3cret").basic("ann", "s3cret");
     let access = access.bearer_file(&path);

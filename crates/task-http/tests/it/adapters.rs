@@ -1,4 +1,4 @@
-//! The registries of other crates, each behind its feature.
+//! The registries of other crates as sources, each with its feature.
 
 #![cfg(any(
     feature = "prometheus-client",

@@ -1,4 +1,4 @@
-//! Constructors bind, and say what went wrong.
+//! Constructors bind, and their errors name the address.
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[test]
-fn an_address_in_use_is_an_error_of_the_constructor_that_names_it() {
+fn an_address_in_use_is_an_error_that_names_it() {
     let first = HttpTask::bind("127.0.0.1:0").unwrap();
     let address = first.local_addr().unwrap();
     let error = HttpTask::bind(address).unwrap_err();
@@ -23,22 +23,22 @@ fn an_address_in_use_is_an_error_of_the_constructor_that_names_it() {
 }
 
 #[test]
-fn an_address_that_makes_no_sense_is_an_error_that_names_it() {
+fn a_malformed_address_is_an_error_that_names_it() {
     let error = HttpTask::bind("127.0.0.1:http-port").unwrap_err();
     assert_eq!(error.to_string(), "failed to resolve 127.0.0.1:http-port");
 }
 
 #[test]
-fn port_zero_has_become_a_real_one_before_the_task_runs_and_without_a_runtime() {
+fn port_zero_becomes_a_real_port_without_a_runtime() {
     let http = HttpTask::bind(("127.0.0.1", 0)).unwrap();
     let address = http.local_addr().unwrap();
     assert_ne!(address.port(), 0);
-    // The system accepts for us already.
+    // The system accepts connections from the bind on.
     std::net::TcpStream::connect(address).unwrap();
 }
 
 #[test]
-fn a_task_that_is_dropped_without_having_run_frees_its_address() {
+fn a_task_that_is_dropped_before_its_run_frees_its_address() {
     let http = HttpTask::bind("127.0.0.1:0").unwrap();
     let address = http.local_addr().unwrap();
     drop(http);
@@ -61,13 +61,13 @@ fn a_fault_in_the_settings_binds_no_address() {
 }
 
 #[test]
-fn it_is_a_support_task_named_http() {
+fn the_task_is_a_support_task_named_http() {
     let http = HttpTask::bind("127.0.0.1:0").unwrap();
     assert_eq!((http.name().as_ref(), http.phase()), ("http", Phase::SUPPORT));
 }
 
 #[tokio::test]
-async fn a_client_that_connected_before_the_task_ran_is_answered_once_it_runs() {
+async fn a_client_that_connects_before_the_run_is_served_once_the_task_runs() {
     watchdog();
     let http = HttpTask::bind("127.0.0.1:0").unwrap();
     let mut early = crate::client::Client::connect(http.local_addr().unwrap()).await;
@@ -88,7 +88,7 @@ async fn several_addresses_are_served() {
     let service = Service::run(http, TestGroup::new());
     assert_eq!(addresses.len(), 2);
     for address in addresses {
-        let BoundAddress::Tcp(address) = address else { panic!("{address} is no TCP address") };
+        let BoundAddress::Tcp(address) = address else { panic!("{address} is not a TCP address") };
         assert_eq!(get(address, "/livez").await.status, 200);
     }
     service.stop().await;
@@ -100,14 +100,14 @@ async fn a_blocking_listener_of_the_standard_library_is_taken_over() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let http = HttpTask::builder().listener(listener.try_into().unwrap()).build().unwrap();
     let service = Service::run(http, TestGroup::new());
-    // Two at once: a listener that blocks would hold up everything, on this one thread.
+    // A listener that blocks would block this single thread.
     assert_eq!(service.get("/livez").await.status, 200);
     assert_eq!(service.get("/livez").await.status, 200);
     service.stop().await;
 }
 
 #[tokio::test]
-async fn two_servers_of_one_process_stop_apart() {
+async fn two_servers_of_one_process_stop_independently() {
     let one = Service::start(|http| http);
     let other = Service::start(|http| http);
     one.stop().await;
@@ -116,7 +116,7 @@ async fn two_servers_of_one_process_stop_apart() {
 }
 
 #[test]
-fn ipv6_takes_ipv4_too_unless_told_otherwise() {
+fn an_ipv6_listener_accepts_ipv4_unless_only_v6_is_set() {
     if TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_err() {
         eprintln!("skipped: this machine has no IPv6");
         return;
@@ -133,14 +133,14 @@ fn ipv6_takes_ipv4_too_unless_told_otherwise() {
 }
 
 #[test]
-fn sharing_a_port_must_be_asked_for() {
+fn a_port_is_shared_only_with_reuse_port() {
     if !cfg!(unix) {
         eprintln!("skipped: only Unix has SO_REUSEPORT");
         return;
     }
     let sharing = ListenOptions::default().reuse_port(true);
     let first = sharing.bind("127.0.0.1:0").unwrap();
-    let BoundAddress::Tcp(address) = first.address().clone() else { panic!("no TCP address") };
+    let BoundAddress::Tcp(address) = first.address().clone() else { panic!("not a TCP address") };
     let second: SocketAddr = address;
     let _shared = sharing.bind(second).unwrap();
     assert!(ListenOptions::default().bind(second).unwrap_err().is_in_use());

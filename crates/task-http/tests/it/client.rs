@@ -1,4 +1,4 @@
-//! A client that says exactly what it is told to, and takes the answer apart.
+//! A client that sends exact bytes, and parses the response.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-/// An answer. Header names are in lower case.
+/// A response. Header names are in lower case.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -48,7 +48,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
         self.stream.write_all(text.as_ref()).await.unwrap();
     }
 
-    /// Sends a request with no body, and waits for the answer.
+    /// Sends a request without a body, and waits for the response.
     pub(crate) async fn request(
         &mut self,
         method: &str,
@@ -67,7 +67,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
         self.request("GET", target, &[]).await
     }
 
-    /// Reads one answer, whose body, if it is to have one, is as long as the header says.
+    /// Reads one response. Its body, if it has one, is as long as `Content-Length`.
     pub(crate) async fn answer(&mut self, has_body: bool) -> Answer {
         let end = loop {
             if let Some(end) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -100,12 +100,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
         String::from_utf8(std::mem::take(&mut self.unread)).unwrap()
     }
 
-    /// Waits for the server to close the connection; whatever it still sends is thrown away.
+    /// Waits until the server closes the connection. What it still sends is discarded.
     pub(crate) async fn closed(&mut self) {
         while matches!(self.read_some().await, Ok(read) if read > 0) {}
     }
 
-    /// Reads what comes within a millisecond, and tells whether the connection is still open.
+    /// Returns whether the connection is still open, after reading for a millisecond.
     pub(crate) async fn is_open(&mut self) -> bool {
         match timeout(Duration::from_millis(1), self.read_some()).await {
             Err(_) => true,

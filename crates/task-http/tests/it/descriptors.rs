@@ -1,4 +1,4 @@
-//! Running out of file descriptors: in a process of its own, since the limit is the process's.
+//! A process without free file descriptors: a child, since the limit belongs to the process.
 
 use std::{
     env, fs,
@@ -31,7 +31,7 @@ fn child_with_few_descriptors() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn without_descriptors_it_neither_spins_nor_ends_and_recovers_when_there_are_some() {
+fn without_free_descriptors_the_server_neither_spins_nor_ends_and_recovers() {
     watchdog();
     let mut child = Command::new("sh")
         .args(["-c", "ulimit -n 40 && exec \"$0\" --ignored --exact --nocapture \"$1\""])

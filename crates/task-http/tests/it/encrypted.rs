@@ -105,7 +105,7 @@ fn quick() -> Limits {
 }
 
 #[tokio::test]
-async fn everything_is_answered_over_tls_and_nothing_in_clear() {
+async fn requests_are_served_over_tls_and_not_in_clear_text() {
     let authority = Authority::new("clear");
     let service = Service::start(|http| http.tls(authority.tls("one.test")));
     let mut client = authority.connect(service.address, "one.test").await.unwrap();
@@ -115,7 +115,7 @@ async fn everything_is_answered_over_tls_and_nothing_in_clear() {
     let mut clear = Client::connect(service.address).await;
     clear.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
     clear.closed().await;
-    // A client that wants somebody else.
+    // A client that expects another host.
     assert!(authority.connect(service.address, "two.test").await.is_err());
     let scrape = client.get("/metrics").await.text();
     let failed = value(&scrape, "task_http_connections_rejected_total{reason=\"handshake\"}");
@@ -125,7 +125,7 @@ async fn everything_is_answered_over_tls_and_nothing_in_clear() {
 }
 
 #[tokio::test]
-async fn a_new_certificate_serves_new_connections_and_open_ones_go_on() {
+async fn a_new_certificate_serves_new_connections_and_open_ones_continue() {
     let authority = Authority::new("reload");
     let service = Service::start(|http| http.tls(authority.tls("one.test")).limits(quick()));
     let mut old = authority.connect(service.address, "one.test").await.unwrap();
@@ -139,7 +139,7 @@ async fn a_new_certificate_serves_new_connections_and_open_ones_go_on() {
 }
 
 #[tokio::test]
-async fn files_that_do_not_fit_leave_the_last_good_ones_in_use() {
+async fn invalid_files_leave_the_last_good_ones_in_use() {
     let authority = Authority::new("bad");
     let service = Service::start(|http| http.tls(authority.tls("one.test")).limits(quick()));
     let (certificate, key) = authority.paths();
@@ -163,7 +163,7 @@ async fn files_that_do_not_fit_leave_the_last_good_ones_in_use() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_has_the_header_time_and_keeps_nobody_waiting() {
+async fn a_handshake_has_the_header_timeout_and_does_not_delay_others() {
     let authority = Authority::new("slow");
     let service = Service::start(|http| http.tls(authority.tls("one.test")));
     for half in [&b""[..], b"\x16\x03\x01\x02\x00\x01\x00"] {
@@ -201,7 +201,7 @@ async fn a_stop_does_not_wait_for_a_handshake() {
 }
 
 #[tokio::test]
-async fn clients_without_a_certificate_are_refused_where_one_is_asked_for() {
+async fn clients_without_a_certificate_are_refused_where_one_is_required() {
     let authority = Authority::new("clients");
     let tls = authority.tls("one.test").client_authorities(authority.folder.join("ca.pem"));
     let service = Service::start(|http| http.tls(tls));
@@ -218,7 +218,7 @@ async fn clients_without_a_certificate_are_refused_where_one_is_asked_for() {
 }
 
 #[test]
-fn files_that_cannot_be_used_are_an_error_that_names_them() {
+fn invalid_files_are_an_error_that_names_them() {
     let authority = Authority::new("errors");
     let (certificate, key) = authority.sign("one.test");
     let build = |tls: Tls| HttpTask::builder().tls(tls).bind("127.0.0.1:0");

@@ -1,4 +1,4 @@
-//! Runtimes that are wedged, as `/livez` and the counters see it.
+//! Blocked runtimes, in `/livez` and in the counters.
 
 use std::{
     sync::mpsc,
@@ -15,7 +15,7 @@ fn soon(http: HttpTaskBuilder) -> HttpTaskBuilder {
     http.limits(Limits::default().stall_timeout(Duration::from_millis(100)))
 }
 
-/// A runtime on a thread of its own, which is blocked until told otherwise.
+/// A runtime on a thread of its own, which is blocked until a message arrives.
 struct Blocked {
     handle: runtime::Handle,
     unblock: mpsc::Sender<()>,
@@ -39,7 +39,7 @@ impl Blocked {
 }
 
 #[tokio::test]
-async fn a_wedged_runtime_fails_livez_by_name_until_it_runs_again() {
+async fn a_blocked_runtime_fails_livez_by_name_until_it_runs_again() {
     let other = Blocked::new();
     let service = Service::start(|http| soon(http).watch_runtime("main", other.handle.clone()));
     let failed = loop {
@@ -59,7 +59,7 @@ async fn a_wedged_runtime_fails_livez_by_name_until_it_runs_again() {
 
     other.unblock.send(()).unwrap();
     while service.get("/livez").await.status != 200 {}
-    // A runtime that is gone has not stalled.
+    // A runtime that was shut down has not stalled.
     other.end.send(()).unwrap();
     other.thread.join().unwrap();
     let begun = Instant::now();
@@ -70,7 +70,7 @@ async fn a_wedged_runtime_fails_livez_by_name_until_it_runs_again() {
 }
 
 #[tokio::test]
-async fn a_stall_of_the_servers_own_runtime_is_counted_for_the_time_after() {
+async fn a_stall_of_the_servers_own_runtime_is_counted_afterwards() {
     let service = Service::start(soon);
     for _ in 0..50 {
         thread::sleep(Duration::from_millis(300));
@@ -79,13 +79,13 @@ async fn a_stall_of_the_servers_own_runtime_is_counted_for_the_time_after() {
             return service.stop().await;
         }
     }
-    panic!("never noticed");
+    panic!("no stall was counted");
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_watching_thread_ends_with_the_server_and_can_be_left_out() {
-    // One process for all tests would have others' threads.
+async fn the_heartbeat_thread_ends_with_the_server_and_is_optional() {
+    // Only under nextest is there one process for each test; others would count foreign threads.
     let threads = || {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap();
         let name = |task: std::io::Result<std::fs::DirEntry>| {

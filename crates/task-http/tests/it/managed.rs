@@ -1,4 +1,4 @@
-//! Under a real manager: what it shows of a whole life, from set-up to the end of the work.
+//! Under a real manager: what the server shows from the setup to the end of the work.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -31,7 +31,7 @@ fn waiting(manager: Manager) -> JoinHandle<Report> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_life_as_its_probes_see_it() {
+async fn the_probes_follow_a_service_from_setup_to_shutdown() {
     let (http, address) = bind(HttpTask::builder());
     let manager =
         Manager::builder().shutdown_timeout(20 * SECOND).drain_delay(5 * SECOND).build().unwrap();
@@ -104,7 +104,7 @@ async fn a_life_as_its_probes_see_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_never_gets_its_answer_does_not_make_it_late() {
+async fn a_client_without_a_response_does_not_delay_the_stop() {
     let http = HttpTask::builder()
         .limits(Limits::default().check_timeout(100 * SECOND).stop_timeout(100 * SECOND))
         .check("stuck", std::future::pending);

@@ -1,4 +1,4 @@
-//! A running server.
+//! A running server for a test.
 
 use std::{
     net::SocketAddr,
@@ -16,7 +16,7 @@ use crate::{
     group::TestGroup,
 };
 
-/// A server, run by a task of its own.
+/// A server that runs in a spawned task.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     pub(crate) group: Arc<TestGroup>,
@@ -41,14 +41,14 @@ impl Service {
         client::get(self.address, target).await
     }
 
-    /// Stops the server, which must be as fast as it says.
+    /// Stops the server, and checks that it ends in time.
     pub(crate) async fn stop(self) {
         self.group.cancel(Duration::from_secs(10));
         timeout(Duration::from_secs(10), self.ended).await.unwrap().unwrap().unwrap();
     }
 }
 
-/// Ends the process if the tests hang: on a plain thread, since some hang with their runtime.
+/// Aborts the process if the tests hang. It is a plain thread, since a test may block its runtime.
 pub(crate) fn watchdog() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -60,7 +60,7 @@ pub(crate) fn watchdog() {
     });
 }
 
-/// The value of a series in a scrape, by its exact text up to the blank.
+/// Returns the value of a series in a scrape, by its exact text up to the blank.
 pub(crate) fn value(scrape: &str, series: &str) -> Option<f64> {
     scrape
         .lines()

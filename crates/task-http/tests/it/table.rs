@@ -1,4 +1,4 @@
-//! `/tasks`: as JSON and as a page.
+//! `/tasks` as JSON and as a page.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ use crate::{
     service::Service,
 };
 
-/// A group in the middle of its shutdown, with names that try to be more than text.
+/// Shows a group in its shutdown, with markup in its names.
 fn shutting_down(group: &TestGroup) {
     group.change(|snapshot| {
         snapshot.step = Step::Stopping;
@@ -57,7 +57,7 @@ fn shutting_down(group: &TestGroup) {
 }
 
 #[tokio::test]
-async fn as_json_it_has_everything() {
+async fn the_json_has_every_field() {
     let service = Service::start(|http| http);
     shutting_down(&service.group);
     let answer = service.get("/tasks?format=json").await;
@@ -95,7 +95,7 @@ async fn as_json_it_has_everything() {
 }
 
 #[tokio::test]
-async fn who_gets_json_and_who_the_page() {
+async fn the_client_chooses_between_json_and_the_page() {
     let service = Service::start(|http| http);
     for (target, accept, is_json) in [
         ("/tasks", "application/json", true),
@@ -118,7 +118,7 @@ async fn who_gets_json_and_who_the_page() {
 }
 
 #[tokio::test]
-async fn the_page_shows_the_shutdown_and_lets_no_markup_through() {
+async fn the_page_shows_the_shutdown_and_escapes_markup() {
     let service = Service::start(|http| http);
     shutting_down(&service.group);
     let answer = service.get("/tasks").await;
@@ -144,7 +144,7 @@ async fn the_page_shows_the_shutdown_and_lets_no_markup_through() {
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
-    // Nothing is loaded from anywhere, and nothing may be.
+    // The page loads nothing, and its policy forbids it.
     assert!(
         !page.contains("src=")
             && !page.contains("url(")
@@ -156,7 +156,7 @@ async fn the_page_shows_the_shutdown_and_lets_no_markup_through() {
 }
 
 #[tokio::test]
-async fn the_page_loads_itself_anew_unless_it_is_to_hold_still() {
+async fn the_page_refreshes_itself_unless_it_is_paused() {
     let service = Service::start(|http| http);
     assert!(service.get("/tasks").await.text().contains("http-equiv=\"refresh\""));
     assert!(!service.get("/tasks?still").await.text().contains("http-equiv=\"refresh\""));
@@ -164,7 +164,7 @@ async fn the_page_loads_itself_anew_unless_it_is_to_hold_still() {
 }
 
 #[tokio::test]
-async fn the_page_of_ten_thousand_tasks_stays_a_page_and_json_has_them_all() {
+async fn the_page_of_ten_thousand_tasks_is_bounded_and_json_has_them_all() {
     let service = Service::start(|http| http);
     service.group.change(|snapshot| {
         snapshot.tasks = (1..=10_000).map(|id| task(id, &format!("job-{id}"), |_| ())).collect();
@@ -179,7 +179,7 @@ async fn the_page_of_ten_thousand_tasks_stays_a_page_and_json_has_them_all() {
 }
 
 #[tokio::test]
-async fn a_timeline_shows_the_bars_that_took_longest_and_counts_the_others() {
+async fn the_timeline_shows_the_longest_bars_and_counts_the_others() {
     let service = Service::start(|http| http);
     service.group.change(|snapshot| {
         snapshot.step = Step::CleaningUp;

@@ -1,4 +1,4 @@
-//! The TLS configuration that was made from the files, and is made anew when they change.
+//! The TLS configuration that is made from the files, and made again when they change.
 
 use std::{
     fmt,

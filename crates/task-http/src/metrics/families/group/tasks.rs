@@ -11,7 +11,7 @@ use task_core::{GroupSnapshot, Outcome, TaskId, TaskInfo, TaskState};
 use super::{labels::Labels, outcomes, unix_time};
 use crate::metrics::encode::{Encoder, Kind};
 
-/// The start time of each living task, as it was first computed. Computed anew for each scrape, it
+/// The start time of each living task, as it was first computed. Computed again for each scrape, it
 /// would vary with the corrections of the wall clock.
 pub(in super::super) type StartTimes = HashMap<TaskId, f64>;
 

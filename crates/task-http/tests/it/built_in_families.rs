@@ -1,4 +1,4 @@
-//! The metrics that need no registry, in both formats.
+//! The built-in families, in both formats.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) const OPENMETRICS: [(&str, &str); 1] =
     [("Accept", "application/openmetrics-text;version=1.0.0")];
 
-/// Everything that can be shown about a group, and names that need care.
+/// Fills in everything that can be shown of a group, with names that need escapes.
 pub(crate) fn fill(group: &TestGroup) {
     group.change(|snapshot| {
         snapshot.step = Step::Stopping;
@@ -61,7 +61,7 @@ fn only_the_group(http: HttpTaskBuilder) -> HttpTaskBuilder {
     http.without_process_metrics().without_runtime_metrics().without_server_metrics()
 }
 
-/// Without the times of start, which are never the same.
+/// Returns the body without the start times, which differ in each run.
 fn without_start_times(body: &str) -> String {
     body.lines()
         .filter(|line| !line.starts_with("task_start_time"))
@@ -70,7 +70,7 @@ fn without_start_times(body: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_groups_metrics_are_as_the_golden_files_have_them() {
+async fn the_metrics_of_the_group_match_the_golden_files() {
     let service = Service::start(only_the_group);
     fill(&service.group);
     let text = service.get("/metrics").await.text();
@@ -85,13 +85,13 @@ async fn the_groups_metrics_are_as_the_golden_files_have_them() {
             let path = format!("{}/tests/it/golden/{name}", env!("CARGO_MANIFEST_DIR"));
             std::fs::write(path, &body).unwrap();
         } else {
-            assert_eq!(body, golden, "{name}: if it is meant, run again with TASK_BLESS=1");
+            assert_eq!(body, golden, "{name}: run with TASK_BLESS=1 to accept the change");
         }
     }
 }
 
 #[tokio::test]
-async fn no_total_goes_down_when_one_of_two_tasks_of_a_name_ends() {
+async fn no_counter_decreases_when_one_of_two_tasks_of_a_name_ends() {
     let service = Service::start(only_the_group);
     let show = |ids: &[u64]| {
         let described =
@@ -115,7 +115,7 @@ async fn no_total_goes_down_when_one_of_two_tasks_of_a_name_ends() {
 }
 
 #[tokio::test]
-async fn a_tasks_time_of_start_does_not_wander() {
+async fn the_start_time_of_a_task_is_constant() {
     let service = Service::start(only_the_group);
     let mut seen = Vec::new();
     for uptime in [100, 101, 250] {
@@ -131,15 +131,15 @@ async fn a_tasks_time_of_start_does_not_wander() {
 }
 
 #[tokio::test]
-async fn no_more_than_200_names_have_series_and_the_rest_is_added_up() {
+async fn at_most_200_names_have_series_and_the_others_are_summed_up() {
     let service = Service::start(only_the_group);
     service.group.change(|snapshot| {
         snapshot.tasks = (1..=500)
             .map(|id| task(id, &format!("job-{id}"), |task| task.is_ephemeral = true))
             .collect();
-        // Critical tasks come first, however late they were admitted.
+        // Critical tasks come first, even if they were admitted last.
         snapshot.tasks.push(task(501, "consumer", |task| task.restarts = 1));
-        // Whatever it is called, no series is there twice.
+        // A task named `other` must not add a second series.
         snapshot.tasks.push(task(502, "other", |_| ()));
     });
     let scrape = service.get("/metrics").await.text();
@@ -152,7 +152,7 @@ async fn no_more_than_200_names_have_series_and_the_rest_is_added_up() {
 }
 
 #[tokio::test]
-async fn critical_names_come_first_then_those_that_ended_then_ephemeral_ones() {
+async fn critical_names_come_first_then_ended_then_ephemeral_ones() {
     let service = Service::start(only_the_group);
     service.group.change(|snapshot| {
         let ended = |id| Exits::new(Some(format!("ended-{id}").into()));
@@ -174,7 +174,7 @@ async fn critical_names_come_first_then_those_that_ended_then_ephemeral_ones() {
 }
 
 #[tokio::test]
-async fn many_tasks_of_one_name_have_one_series() {
+async fn many_tasks_of_one_name_share_one_series() {
     let service = Service::start(only_the_group);
     service.group.change(|snapshot| {
         snapshot.tasks = (1..=1000).map(|id| task(id, "job", |_| ())).collect();
@@ -186,7 +186,7 @@ async fn many_tasks_of_one_name_have_one_series() {
 }
 
 #[tokio::test]
-async fn the_prefix_can_be_another_in_both_formats() {
+async fn the_prefix_can_be_changed_in_both_formats() {
     let service = Service::start(|http| http.metrics_prefix("orders_"));
     fill(&service.group);
     for headers in [&[][..], &OPENMETRICS[..]] {
@@ -201,7 +201,7 @@ async fn the_prefix_can_be_another_in_both_formats() {
 }
 
 #[test]
-fn a_prefix_that_no_name_can_have_is_an_error() {
+fn an_invalid_prefix_is_an_error() {
     let build = |prefix| HttpTask::builder().metrics_prefix(prefix).bind("127.0.0.1:0");
     for prefix in ["", "9_", "a-b", "a b", "\u{e4}_"] {
         let error = build(prefix).unwrap_err();
@@ -211,7 +211,7 @@ fn a_prefix_that_no_name_can_have_is_an_error() {
 }
 
 #[tokio::test]
-async fn names_that_are_the_same_once_cut_share_one_series() {
+async fn names_that_are_equal_once_cut_share_one_series() {
     let service = Service::start(only_the_group);
     service.group.change(|snapshot| {
         snapshot.tasks =
@@ -224,7 +224,7 @@ async fn names_that_are_the_same_once_cut_share_one_series() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_process_and_the_runtime_are_shown_with_plausible_numbers() {
+async fn the_metrics_of_process_and_runtime_are_plausible() {
     let service = Service::start(|http| http);
     let scrape = service.get("/metrics").await.text();
     let at =
@@ -267,7 +267,7 @@ async fn requests_are_counted_by_route_and_code_and_timed() {
 }
 
 #[tokio::test]
-async fn each_part_can_be_left_out() {
+async fn each_group_of_families_can_be_left_out() {
     for (prefix, configure) in [
         (
             "task_manager_",

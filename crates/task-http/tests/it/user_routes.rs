@@ -1,4 +1,4 @@
-//! Routes of the user's own, and services below a path.
+//! User routes: closures.
 
 use std::{
     fmt,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_route_answers_with_what_its_handler_returns() {
+async fn a_route_responds_with_what_its_handler_returns() {
     let service = Service::start(|http| {
         http.route("/version/", async |_| Ok(Response::new("1.2.3\n"))).route(
             "/level",
@@ -52,7 +52,7 @@ async fn a_route_answers_with_what_its_handler_returns() {
     service.stop().await;
 }
 
-/// Makes log lines of everything, so that what they say is written out.
+/// Enables all log events, so that their fields are formatted.
 struct Log;
 
 impl Subscriber for Log {
@@ -72,7 +72,7 @@ impl Subscriber for Log {
 }
 
 #[tokio::test]
-async fn a_handler_that_fails_or_panics_costs_a_500_and_says_nothing_to_the_client() {
+async fn a_handler_that_fails_or_panics_gets_500_without_details() {
     let _log = tracing::subscriber::set_default(Log);
     let service = Service::start(|http| {
         http.route("/fails", async |_| {
@@ -108,7 +108,7 @@ async fn a_handler_that_fails_or_panics_costs_a_500_and_says_nothing_to_the_clie
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused_and_one_that_never_comes_is_not_waited_for_long() {
+async fn a_body_that_is_too_large_or_incomplete_is_refused() {
     let service = Service::start(|http| {
         let limits = Limits::default().body_bytes(10).response_timeout(Duration::from_millis(200));
         http.limits(limits).route("/echo", async |request| Ok(Response::new(request.into_body())))
@@ -134,7 +134,7 @@ async fn a_body_that_is_too_large_is_refused_and_one_that_never_comes_is_not_wai
 }
 
 #[tokio::test]
-async fn routes_count_against_the_limit_of_scrapes_and_leave_probes_alone() {
+async fn routes_count_as_scrapes_and_do_not_affect_probes() {
     let gate = Arc::new(Semaphore::new(0));
     let opened = Arc::clone(&gate);
     let service = Service::start(|http| {
@@ -152,7 +152,7 @@ async fn routes_count_against_the_limit_of_scrapes_and_leave_probes_alone() {
         client.send("GET /waits HTTP/1.1\r\nHost: x\r\n\r\n").await;
         waiting.push(client);
     }
-    // From the moment on that both are in.
+    // Until both requests are in the handler.
     while service.get("/metrics").await.status != 503 {}
     assert_eq!(service.get("/waits").await.status, 503);
     assert_eq!(service.get("/readyz").await.status, 200);
@@ -164,7 +164,7 @@ async fn routes_count_against_the_limit_of_scrapes_and_leave_probes_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_that_do_not_send_their_bodies_keep_neither_scrapes_nor_for_long_probes_out() {
+async fn clients_that_do_not_send_their_bodies_block_neither_scrapes_nor_probes() {
     let service = Service::start(|http| {
         http.limits(Limits::default().connections(4).scrapes(1))
             .route("/echo", async |request| Ok(Response::new(request.into_body())))
@@ -183,7 +183,7 @@ async fn clients_that_do_not_send_their_bodies_keep_neither_scrapes_nor_for_long
     let asked = Instant::now();
     assert_eq!(service.get("/readyz").await.status, 200);
     assert!((800..1200).contains(&asked.elapsed().as_millis()), "{:?}", asked.elapsed());
-    // The first of them made room; the others may still send theirs.
+    // The first was evicted; the others may still send their bodies.
     assert!(!slow.remove(0).is_open().await);
     for client in slow.iter_mut().chain([&mut last]) {
         client.send("ok").await;
@@ -193,9 +193,9 @@ async fn clients_that_do_not_send_their_bodies_keep_neither_scrapes_nor_for_long
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_never_ends_is_dropped_with_its_connection_and_the_stop_is_bounded() {
-    struct Gone(Arc<AtomicBool>);
-    impl Drop for Gone {
+async fn a_handler_that_never_ends_is_dropped_at_the_stop_timeout() {
+    struct SetOnDrop(Arc<AtomicBool>);
+    impl Drop for SetOnDrop {
         fn drop(&mut self) {
             self.0.store(true, Ordering::SeqCst);
         }
@@ -204,7 +204,7 @@ async fn a_handler_that_never_ends_is_dropped_with_its_connection_and_the_stop_i
     let seen = Arc::clone(&gone);
     let service = Service::start(|http| {
         http.route("/never", move |_| {
-            let guard = Gone(Arc::clone(&gone));
+            let guard = SetOnDrop(Arc::clone(&gone));
             async move {
                 let _guard = guard;
                 std::future::pending::<()>().await;
