@@ -19,7 +19,7 @@ use crate::{
         check::{CheckResult, Probe},
     },
     message::{
-        negotiate,
+        negotiate::{self, Alternative},
         query::{Query, decoded},
         reply::Reply,
     },
@@ -46,11 +46,7 @@ impl Probes<'_> {
         headers: &HeaderMap,
         query: Query<'_>,
     ) -> Reply {
-        let is_json = match query.value("format").as_deref() {
-            Some("json") => true,
-            Some("text") => false,
-            _ => negotiate::prefers_json(headers, "plain"),
-        };
+        let is_json = negotiate::wants_json(headers, query, Alternative::Text);
         let child = child.map(decoded);
         let excluded: Vec<_> = query.values("exclude").collect();
         let is_verbose = query.has("verbose");

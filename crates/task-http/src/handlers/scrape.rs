@@ -11,13 +11,12 @@ use std::{
     time::Duration,
 };
 
-use hyper::{HeaderMap, StatusCode, body::Bytes};
+use hyper::{HeaderMap, StatusCode};
 use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
     config::{Format, Limits},
     message::{
-        gzip::gzip,
         negotiate::{self, Negotiated},
         reply::Reply,
     },
@@ -43,12 +42,8 @@ pub(crate) struct Scraper {
     flights: [[SingleFlight<Scraped>; 2]; 2],
 }
 
-/// The result of an encoding.
-#[derive(Clone)]
-enum Scraped {
-    Body { bytes: Bytes, is_gzip: bool },
-    Failed,
-}
+/// The reply of an encoding, without its content type; `None` if a source failed.
+type Scraped = Option<Reply>;
 
 impl Scraper {
     /// Makes the scraper of a server that runs on the current runtime.
@@ -80,22 +75,18 @@ impl Scraper {
                 let text = "the metrics sources take too long\n";
                 Reply::text(StatusCode::SERVICE_UNAVAILABLE, text)
             }
-            Ok(Some(Scraped::Body { bytes, is_gzip })) => {
+            Ok(Some(Some(reply))) => {
+                // Clients that share an encoding may have asked for different escapings.
                 let content_type = match escaping {
                     Some(escaping) => {
                         format!("{}; escaping={escaping}", format.content_type()).into()
                     }
                     None => format.content_type().into(),
                 };
-                Reply {
-                    content_type,
-                    is_gzip,
-                    vary: Some("Accept, Accept-Encoding"),
-                    ..Reply::text(StatusCode::OK, bytes)
-                }
+                Reply { content_type, ..reply }
             }
             // There is no result if the runtime is shutting down.
-            Ok(Some(Scraped::Failed) | None) => {
+            Ok(Some(None) | None) => {
                 Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "a metrics source failed\n")
             }
         }
@@ -105,19 +96,18 @@ impl Scraper {
         let encoded = catch_unwind(AssertUnwindSafe(|| self.encode(format)));
         let scraped = match encoded {
             Ok(Ok(plain)) => {
-                let (body, is_gzip) = if compresses { gzip(plain) } else { (plain, false) };
-                Scraped::Body { bytes: body.into(), is_gzip }
+                Some(Reply::text(StatusCode::OK, "").negotiated_body(plain, compresses))
             }
             Ok(Err(error)) => {
                 tracing::warn!(error = format!("{error:#}"), "a metrics source failed");
                 self.stats.count_scrape_errors(ScrapeError::Encode, 1);
-                Scraped::Failed
+                None
             }
             Err(_) => {
                 // The panic hook has reported where.
                 tracing::warn!("a metrics source panicked");
                 self.stats.count_scrape_errors(ScrapeError::Panic, 1);
-                Scraped::Failed
+                None
             }
         };
         completer.complete(scraped);

@@ -7,7 +7,11 @@ use task_core::Group;
 use tokio::task::spawn_blocking;
 
 use crate::{
-    message::{negotiate, query::Query, reply::Reply},
+    message::{
+        negotiate::{self, Alternative},
+        query::Query,
+        reply::Reply,
+    },
     stats::Stats,
 };
 
@@ -31,12 +35,9 @@ pub(crate) async fn respond(
 ) -> Reply {
     // As much work as a scrape, so it counts as one.
     let Some(_permit) = stats.begin_scrape() else { return Reply::too_many_requests() };
-    let page = Representation::Page { is_still: query.has("still") };
-    let representation = match query.value("format").as_deref() {
-        Some("json") => Representation::Json,
-        Some("html") => page,
-        _ if negotiate::prefers_json(headers, "html") => Representation::Json,
-        _ => page,
+    let representation = match negotiate::wants_json(headers, query, Alternative::Html) {
+        true => Representation::Json,
+        false => Representation::Page { is_still: query.has("still") },
     };
     let accepts_gzip = negotiate::accepts_gzip(headers);
     let group = group.clone();

@@ -8,7 +8,7 @@ use hyper::{
     header::{ACCEPT, ACCEPT_ENCODING, HeaderName},
 };
 
-use crate::config::Format;
+use crate::{config::Format, message::query::Query};
 
 mod list;
 use list::{Item, items};
@@ -68,19 +68,40 @@ fn metrics_candidate(item: &Item<'_>, offered: &[Format]) -> Option<(u8, Negotia
     Some((specificity, Negotiated { format, escaping }))
 }
 
-/// Returns whether the client prefers JSON to another kind of text, `html` or `plain`.
-pub(crate) fn prefers_json(headers: &HeaderMap, other: &str) -> bool {
+/// The alternative to JSON at an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alternative {
+    Text,
+    Html,
+}
+
+/// Returns whether the client wants JSON: by `?format=json`, or by an `Accept` that prefers it to the
+/// alternative. `?format=text` or `?format=html` asks for the alternative, whatever `Accept` is.
+pub(crate) fn wants_json(headers: &HeaderMap, query: Query<'_>, alternative: Alternative) -> bool {
+    let (format, media_type) = match alternative {
+        Alternative::Text => ("text", "text/plain"),
+        Alternative::Html => ("html", "text/html"),
+    };
+    match query.value("format").as_deref() {
+        Some("json") => true,
+        Some(asked) if asked == format => false,
+        // An unknown format counts as absent.
+        Some(_) | None => prefers_json(headers, media_type),
+    }
+}
+
+fn prefers_json(headers: &HeaderMap, alternative: &str) -> bool {
     let accept = joined(headers, &ACCEPT);
-    let quality = |wanted: &str, range: &str| {
-        let exact = |known: &str| {
+    let quality = |media_type: &str, range: &str| {
+        let listed = |known: &str| {
             items(&accept)
                 .filter(|item| item.value.eq_ignore_ascii_case(known))
                 .map(|item| item.quality)
                 .max()
         };
-        exact(wanted).or_else(|| exact(range)).or_else(|| exact("*/*")).unwrap_or(0)
+        listed(media_type).or_else(|| listed(range)).or_else(|| listed("*/*")).unwrap_or(0)
     };
-    quality("application/json", "application/*") > quality(&format!("text/{other}"), "text/*")
+    quality("application/json", "application/*") > quality(alternative, "text/*")
 }
 
 /// Returns whether the client accepts gzip, and does not prefer the plain body.
