@@ -27,8 +27,8 @@
 //! A task is made by a builder, since the addresses are bound after the settings are known to be
 //! good. The setters of [`HttpTaskBuilder`], [`Access`], [`Limits`], `Tls` and [`ListenOptions`]
 //! return `Self`. All checks are in [`HttpTaskBuilder::bind`] and its siblings, which return one
-//! opaque [`HttpError`]. A task that was built can only fail at its start, for reasons that need the
-//! runtime.
+//! opaque [`HttpError`]. A task that was built can only fail at its start, for reasons that need
+//! the runtime.
 //!
 //! # Endpoints
 //!
@@ -41,8 +41,8 @@
 //! | `/tasks` | every living task, and in a shutdown what it waits for and how long: as a page, or as JSON if the client prefers it by `Accept` or asks for it by `?format=json` |
 //! | `/` | the list of paths |
 //!
-//! The methods are `GET` and `HEAD`: others get 405 with `Allow`. Other paths get 404. The paths can
-//! be [changed](HttpTaskBuilder::path).
+//! The methods are `GET` and `HEAD`: others get 405 with `Allow`. Other paths get 404. The paths
+//! can be [changed](HttpTaskBuilder::path).
 //!
 //! A probe responds with `ok`, or with 503 and one line for each item that fails, by its name:
 //! `[-]task/consumer failed: not ready`. The query refines it:
@@ -53,7 +53,28 @@
 //! - `?format=json`, or an `Accept` that prefers JSON, returns all items as JSON, with the same
 //!   status.
 //!
-//! The reason why a check failed is withheld unless it is [revealed](HttpTaskBuilder::reveal_reasons).
+//! The reason why a check failed is withheld unless it is
+//! [revealed](HttpTaskBuilder::reveal_reasons).
+//!
+//! ## In Kubernetes
+//!
+//! The names of the probes are those of Kubernetes' own servers. A pod uses them like this:
+//!
+//! ```yaml
+//! startupProbe:
+//!   httpGet: { path: /startupz, port: 9090 }
+//!   failureThreshold: 30 # ten seconds apart: five minutes to become ready for the first time
+//! livenessProbe:
+//!   httpGet: { path: /livez, port: 9090 }
+//! readinessProbe:
+//!   httpGet: { path: /readyz, port: 9090 }
+//!   periodSeconds: 2
+//! ```
+//!
+//! The readiness turns false at the start of a shutdown, and the load balancer needs a moment to
+//! notice: give the manager a drain delay of about two periods of the readiness probe.
+//!
+//! ## User routes
 //!
 //! User routes stand beside the endpoints: [`HttpTaskBuilder::route`] for a closure,
 //! `HttpTaskBuilder::service` (feature `tower`) for a service such as an axum router. They have the
@@ -62,8 +83,29 @@
 //! # Access control
 //!
 //! By default, every client that reaches the address may read everything. [`Access`] requires a
-//! token, a password or a network for everything but the probes, and `Tls` (feature `tls`) encrypts.
-//! Tokens, passwords and certificates in files are read again when they change.
+//! token, a password or a network for everything but the probes, and `Tls` (feature `tls`)
+//! encrypts. Tokens, passwords and certificates in files are read again when they change.
+//!
+//! ```no_run
+//! use task_http::{Access, HttpTask};
+//!
+//! # fn main() -> Result<(), task_http::HttpError> {
+//! let access = Access::default()
+//!     .bearer_file("/etc/orders/metrics-token") // for Prometheus
+//!     .basic_file("admin", "/etc/orders/admin-password") // for a browser
+//!     .network("10.0.0.0/8"); // and, for both, from inside alone
+//! let http = HttpTask::builder().access(access).bind("0.0.0.0:9090")?;
+//! # Ok(()) }
+//! ```
+//!
+//! On the other side, this is the scrape configuration of Prometheus:
+//!
+//! ```yaml
+//! scrape_configs:
+//!   - job_name: orders
+//!     authorization: { credentials_file: /etc/prometheus/orders-token }
+//!     static_configs: [{ targets: ["orders:9090"] }]
+//! ```
 //!
 //! # Metrics
 //!
@@ -89,10 +131,11 @@
 //! tasks. The others are summed up as `other`. The prefix `task_` can be
 //! [changed](HttpTaskBuilder::metrics_prefix).
 //!
-//! A [`MetricsSource`], such as a registry, adds the families of the service. Sources are encoded on
-//! a blocking thread, once for all clients that ask at the same time. A source that fails or panics
-//! costs a 500, one that takes too long a 503, and the next scrape starts over. A family that two
-//! sources have is taken from the first; user sources take precedence over built-in families.
+//! A [`MetricsSource`], such as a registry, adds the families of the service. Sources are encoded
+//! on a blocking thread, once for all clients that ask at the same time. A source that fails or
+//! panics costs a 500, one that takes too long a 503, and the next scrape starts over. A family
+//! that two sources have is taken from the first; user sources take precedence over built-in
+//! families.
 //!
 //! # Limits
 //!
@@ -118,11 +161,89 @@
 //! - A source that does not return keeps a thread of the runtime's blocking pool: one for each
 //!   format, plain and compressed, so four at most. A check that does not end is aborted with the
 //!   task.
-//! - If all threads of its runtime are blocked, the server cannot respond, not even at `/livez`. The
-//!   probe then times out, which is a failure, too; a plain thread logs an error and counts the
+//! - If all threads of its runtime are blocked, the server cannot respond, not even at `/livez`.
+//!   The probe then times out, which is a failure, too; a plain thread logs an error and counts the
 //!   stall. To get a response in this state, run the server on a runtime of its own and
 //!   [watch](HttpTaskBuilder::watch_runtime) that of the service. If some threads are blocked and
 //!   others still run what is spawned, no stall is reported.
+//!
+//! # A runtime for the server
+//!
+//! A server on the runtime of the service cannot respond while all threads of that runtime are
+//! blocked. This task runs the server on a runtime of its own, and watches the one of the service:
+//!
+//! ```
+//! use task_core::{Context, Phase, Task, task_fn};
+//! use task_http::HttpTask;
+//! use tokio::runtime::{Builder, Handle};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let http = HttpTask::builder().watch_runtime("main", Handle::current()).bind("127.0.0.1:0")?;
+//! let probes = task_fn("http", async move |ctx: Context| {
+//!     let serve = move || {
+//!         let runtime = Builder::new_current_thread().enable_all().build()?;
+//!         runtime.block_on(http.run(ctx))
+//!     };
+//!     tokio::task::spawn_blocking(serve).await?
+//! });
+//! let probes = probes.in_phase(Phase::SUPPORT);
+//! // In a service: manager.run(probes)?;
+//! # let stage = std::sync::Arc::new(task_core::scope::StageCell::new());
+//! # stage.advance(task_core::scope::Stage::Cancelled);
+//! # probes.run(Context::new(stage)).await
+//! # }
+//! ```
+//!
+//! # Testing
+//!
+//! A test needs no manager: a [`StageCell`](task_core::scope::StageCell) stands in for it.
+//!
+//! ```
+//! use std::{
+//!     io::{Read, Write},
+//!     net::TcpStream,
+//!     sync::Arc,
+//! };
+//!
+//! use task_core::{
+//!     Context, Task,
+//!     scope::{Stage, StageCell},
+//! };
+//! use task_http::HttpTask;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> anyhow::Result<()> {
+//! let http = HttpTask::builder().check("database", async || Ok(())).bind("127.0.0.1:0")?;
+//! let address = http.local_addr().expect("it listens on TCP");
+//! let stage = Arc::new(StageCell::new());
+//! let running = tokio::spawn(http.run(Context::new(stage.clone())));
+//!
+//! let response = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
+//!     let mut stream = TcpStream::connect(address)?;
+//!     stream.write_all(b"GET /readyz/database HTTP/1.0\r\n\r\n")?;
+//!     let mut response = String::new();
+//!     stream.read_to_string(&mut response)?;
+//!     Ok(response)
+//! });
+//! assert!(response.await??.starts_with("HTTP/1.0 200 OK"));
+//!
+//! stage.advance(Stage::Cancelled);
+//! running.await??;
+//! # Ok(()) }
+//! ```
+//!
+//! # Log events
+//!
+//! The events are those of `tracing`. None of them contains a secret, a query or a header of a
+//! request.
+//!
+//! | level | event |
+//! |---|---|
+//! | error | a runtime has stalled; a connection panicked, which is a bug |
+//! | warn | a source or a route failed or panicked; files could not be reloaded; a connection could not be accepted; a runtime runs again after a stall |
+//! | info | an address is served; files were reloaded |
+//! | debug | connections were dropped at the stop timeout |
 //!
 //! # Features
 //!

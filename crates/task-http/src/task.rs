@@ -19,20 +19,20 @@ pub use builder::HttpTaskBuilder;
 
 /// A task that serves metrics, probes and the task table over HTTP/1.1.
 ///
-/// It is a [support task](task_core::Phase::SUPPORT), named `http`: it stops after the work, so that
-/// the whole shutdown can be observed through it.
+/// It is a [support task](task_core::Phase::SUPPORT), named `http`: it stops after the work, so
+/// that the whole shutdown can be observed through it.
 ///
 /// [`bind`](Self::bind) makes one with default settings; [`builder`](Self::builder) makes one with
-/// others. Both check the settings and bind the addresses, so a task that exists can be run. Clients
-/// can connect from then on, and get their responses once the task runs. Dropping a task that has
-/// not run frees its addresses.
+/// others. Both check the settings and bind the addresses, so a task that exists can be run.
+/// Clients can connect from then on, and get their responses once the task runs. Dropping a task
+/// that has not run frees its addresses.
 ///
 /// See the [crate's documentation](crate) for the endpoints, the metrics and how the task stops.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future of [`run`](Task::run) closes the listeners and drops all connections at once.
-/// Cancelling the task through its context instead lets responses in progress end.
+/// Dropping the future of [`run`](Task::run) closes the listeners and drops all connections at
+/// once. Cancelling the task through its context instead lets responses in progress end.
 ///
 /// # Examples
 ///

@@ -1,8 +1,8 @@
 //! Slow and partitioned clients, in a network that turmoil simulates, in virtual time: `cargo xtask
 //! deep turmoil`.
 //!
-//! Built with `--cfg task_turmoil`, the server listens in that network. `TURMOIL_RUNS` sets the number
-//! of random networks. Default: 20.
+//! Built with `--cfg task_turmoil`, the server listens in that network. `TURMOIL_RUNS` sets the
+//! number of random networks. Default: 20.
 
 #![cfg(task_turmoil)]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]

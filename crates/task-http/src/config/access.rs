@@ -81,7 +81,18 @@ impl Access {
     /// Admits requests with this token: `Authorization: Bearer TOKEN`. Default: none.
     ///
     /// The token must be visible ASCII and not empty, or building the task fails. White space
-    /// around it is removed. May be called several times: each token is admitted.
+    /// around it is removed. May be called several times: each token is admitted, so that a client
+    /// can change from one to another without a gap.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::{Access, HttpTask};
+    ///
+    /// let access = Access::default().bearer("two words");
+    /// let error = HttpTask::builder().access(access).bind("127.0.0.1:0").unwrap_err();
+    /// assert_eq!(error.to_string(), "the token is not visible ASCII");
+    /// ```
     pub fn bearer(self, token: impl Into<String>) -> Self {
         self.with(Scheme::Bearer, SecretSource::Text(token.into()))
     }
@@ -126,6 +137,16 @@ impl Access {
 
     /// Sets the endpoints that are exempt from access control. User routes never are. Default:
     /// `Livez`, `Readyz` and `Startupz`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::{Access, Endpoint};
+    ///
+    /// // The probes and the metrics for all clients; the task table for those with the token.
+    /// let open = [Endpoint::Livez, Endpoint::Readyz, Endpoint::Startupz, Endpoint::Metrics];
+    /// let access = Access::default().bearer("s3cret").open(open);
+    /// ```
     pub fn open(self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         Self { open: endpoints.into_iter().collect(), ..self }
     }

@@ -8,6 +8,16 @@ use std::{convert::Infallible, io, path::Path};
 ///
 /// The message names the address; the source is the error of the system. It converts into an
 /// [`HttpError`] and into an [`io::Error`] of the same kind.
+///
+/// # Examples
+///
+/// ```
+/// use task_http::ListenOptions;
+///
+/// let error = ListenOptions::default().bind("127.0.0.1:no-port").unwrap_err();
+/// assert_eq!(error.to_string(), "failed to resolve 127.0.0.1:no-port");
+/// assert!(!error.is_in_use());
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {attempt} {address}")]
 pub struct BindError {

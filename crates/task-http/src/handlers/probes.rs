@@ -1,7 +1,8 @@
 //! `/livez`, `/readyz` and `/startupz`.
 //!
-//! The body of a probe is `ok`, or one line for each item, in the form of the servers of Kubernetes:
-//! `[+]NAME ok` or `[-]NAME failed: REASON`. A client that prefers JSON gets all items as JSON.
+//! The body of a probe is `ok`, or one line for each item, in the form of the servers of
+//! Kubernetes: `[+]NAME ok` or `[-]NAME failed: REASON`. A client that prefers JSON gets all items
+//! as JSON.
 
 use std::{
     borrow::Cow,
@@ -57,7 +58,8 @@ impl Probes<'_> {
                 && !excluded.iter().any(|excluded| excluded == name)
         };
         let mut items = Items::new();
-        // The group is read after the checks have ended, so that a drain that began meanwhile shows.
+        // The group is read after the checks have ended, so that a drain that began meanwhile
+        // shows.
         let probe = match endpoint {
             Endpoint::Livez => {
                 self.add_checks(Probe::Live, wanted, &mut items).await;

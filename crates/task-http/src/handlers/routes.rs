@@ -13,8 +13,8 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    /// Finds what a path leads to, in this order: the endpoint with this path, the probe with a path
-    /// above it, the route with this path, and the service with the longest path above it.
+    /// Finds what a path leads to, in this order: the endpoint with this path, the probe with a
+    /// path above it, the route with this path, and the service with the longest path above it.
     pub(crate) fn find<'a>(&self, path: &'a str) -> Found<'a> {
         let path = without_trailing_slash(path);
         if let Some((_, endpoint)) = self.endpoints.iter().find(|(known, _)| known == path) {

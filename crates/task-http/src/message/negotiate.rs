@@ -23,8 +23,8 @@ pub(crate) struct Negotiated {
 }
 
 /// Chooses one of the formats that the sources offer: that with the highest quality, then the most
-/// specific, then the first. Without a match it is the text format if it is offered, and another one
-/// otherwise.
+/// specific, then the first. Without a match it is the text format if it is offered, and another
+/// one otherwise.
 pub(crate) fn format(headers: &HeaderMap, offered: &[Format]) -> Negotiated {
     let accept = joined(headers, &ACCEPT);
     let mut best: Option<((u16, u8), Negotiated)> = None;
@@ -75,8 +75,9 @@ pub(crate) enum Alternative {
     Html,
 }
 
-/// Returns whether the client wants JSON: by `?format=json`, or by an `Accept` that prefers it to the
-/// alternative. `?format=text` or `?format=html` asks for the alternative, whatever `Accept` is.
+/// Returns whether the client wants JSON: by `?format=json`, or by an `Accept` that prefers it to
+/// the alternative. `?format=text` or `?format=html` asks for the alternative, whatever `Accept`
+/// is.
 pub(crate) fn wants_json(headers: &HeaderMap, query: Query<'_>, alternative: Alternative) -> bool {
     let (format, media_type) = match alternative {
         Alternative::Text => ("text", "text/plain"),

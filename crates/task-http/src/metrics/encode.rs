@@ -1,8 +1,8 @@
 //! The encoder of the built-in families, in both formats.
 //!
-//! The formats differ in three points: in OpenMetrics, the family name of a counter has no `_total`,
-//! there are `# UNIT` lines, and quotes in a help text are escaped. All else is written in a form
-//! that both formats accept.
+//! The formats differ in three points: in OpenMetrics, the family name of a counter has no
+//! `_total`, there are `# UNIT` lines, and quotes in a help text are escaped. All else is written
+//! in a form that both formats accept.
 
 use std::fmt::Write;
 

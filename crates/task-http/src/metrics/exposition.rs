@@ -1,7 +1,7 @@
 //! The texts of several sources as one exposition: each family once, and one end.
 //!
-//! Families are compared by name, since a scraper rejects a body in which a family comes twice. Apart
-//! from that, the text is not parsed or checked.
+//! Families are compared by name, since a scraper rejects a body in which a family comes twice.
+//! Apart from that, the text is not parsed or checked.
 
 use std::collections::HashMap;
 
@@ -40,7 +40,8 @@ impl Exposition {
         // The start of the lines that are to be copied: long runs are faster than single lines.
         let mut run = None;
         let mut end = 0;
-        // The name of the previous sample. Nearly every line has the same one, and needs no parsing.
+        // The name of the previous sample. Nearly every line has the same one, and needs no
+        // parsing.
         let mut last: &[u8] = b"";
         while end < body.len() {
             let start = end;

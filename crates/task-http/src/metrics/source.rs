@@ -58,8 +58,8 @@ mod prometheus_client;
 /// # Ok(()) }
 /// ```
 pub trait MetricsSource: Send + Sync + 'static {
-    /// Returns the formats that [`encode`](Self::encode) can write. It is called once, when the task
-    /// is built.
+    /// Returns the formats that [`encode`](Self::encode) can write. It is called once, when the
+    /// task is built.
     fn formats(&self) -> &'static [Format];
 
     /// Appends all metrics to `out` in `format`, which is one of [`formats`](Self::formats).
@@ -72,8 +72,8 @@ pub trait MetricsSource: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If an error is returned, the scrape gets 500, what was written is discarded, and the error is
-    /// logged. A panic counts as an error.
+    /// If an error is returned, the scrape gets 500, what was written is discarded, and the error
+    /// is logged. A panic counts as an error.
     ///
     /// [`Limits::scrape_timeout`]: crate::Limits::scrape_timeout
     fn encode(&self, format: Format, out: &mut Vec<u8>) -> anyhow::Result<()>;

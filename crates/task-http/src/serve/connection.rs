@@ -1,8 +1,8 @@
 //! One connection, from its first byte to its end.
 //!
-//! hyper speaks HTTP. The timeouts are enforced here: hyper has one for the header alone, and applies
-//! it to idle connections, too. One timer per connection is enough, set to the deadline of its
-//! current state ([`Activity::deadline`](crate::activity::Activity::deadline)).
+//! hyper speaks HTTP. The timeouts are enforced here: hyper has one for the header alone, and
+//! applies it to idle connections, too. One timer per connection is enough, set to the deadline of
+//! its current state ([`Activity::deadline`](crate::activity::Activity::deadline)).
 
 use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::pin, sync::Arc, task::Poll};
 
@@ -19,7 +19,8 @@ use crate::config::{Limits, limits::after};
 mod observed;
 use observed::ObservedIo;
 
-/// Serves one connection until it ends, by itself or by a limit. `client` is `None` on a Unix socket.
+/// Serves one connection until it ends, by itself or by a limit. `client` is `None` on a Unix
+/// socket.
 ///
 /// Dropping the future drops the connection.
 pub(super) async fn serve<IO>(io: IO, client: Option<IpAddr>, mut slot: Slot, server: Arc<Server>)
@@ -60,13 +61,14 @@ where
             }
             let limit = activity.deadline(&server.limits);
             let deadline = retire_at.map_or(limit, |retire_at| retire_at.min(limit));
-            // A deadline that moved later does not reset the timer. When the timer fires, the deadline
-            // is checked again; most timers never fire.
+            // A deadline that moved later does not reset the timer. When the timer fires, the
+            // deadline is checked again; most timers never fire.
             if deadline < timer.deadline() {
                 timer.as_mut().reset(deadline);
             }
-            // Tokio's cooperative budget makes an elapsed timer return `Pending` when the connection has
-            // used the budget up. `is_elapsed` is asked so that this does not postpone the deadline.
+            // Tokio's cooperative budget makes an elapsed timer return `Pending` when the
+            // connection has used the budget up. `is_elapsed` is asked so that this does not
+            // postpone the deadline.
             if timer.as_mut().poll(cx).is_pending() && !timer.is_elapsed() {
                 return Poll::Pending;
             }

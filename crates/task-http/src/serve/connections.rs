@@ -51,9 +51,9 @@ impl Connections {
 
     /// Waits for the slot of a connection that was just accepted.
     ///
-    /// If all slots are taken, the connection with the lowest
-    /// [eviction rank](Activity::eviction_rank) is evicted. If none can be evicted, this waits until
-    /// one ends or can be.
+    /// If all slots are taken, the connection with the lowest [eviction
+    /// rank](Activity::eviction_rank) is evicted. If none can be evicted, this waits until one ends
+    /// or can be.
     ///
     /// # Cancel safety
     ///

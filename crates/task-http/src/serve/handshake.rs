@@ -1,5 +1,5 @@
-//! The TLS handshake of a connection. It runs in the connection's own task, so that it does not delay
-//! other clients, and within the header timeout.
+//! The TLS handshake of a connection. It runs in the connection's own task, so that it does not
+//! delay other clients, and within the header timeout.
 
 use std::{
     future::poll_fn,
@@ -15,7 +15,8 @@ use tokio_rustls::server::TlsStream;
 use super::{Server, connection::serve, connections::Slot};
 use crate::config::LoadedTls;
 
-/// Serves one connection after its handshake, until it ends. Dropping the future drops the connection.
+/// Serves one connection after its handshake, until it ends. Dropping the future drops the
+/// connection.
 pub(super) async fn serve_tls(
     tls: Arc<LoadedTls>,
     stream: TcpStream,
@@ -28,8 +29,8 @@ pub(super) async fn serve_tls(
     }
 }
 
-/// Does the handshake. Returns `None` if the connection has to be dropped: it is too slow, is evicted,
-/// has no TLS parameters in common with the server, or the server stops.
+/// Does the handshake. Returns `None` if the connection has to be dropped: it is too slow, is
+/// evicted, has no TLS parameters in common with the server, or the server stops.
 async fn shake_hands(
     tls: &LoadedTls,
     stream: TcpStream,

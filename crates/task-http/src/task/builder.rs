@@ -22,9 +22,9 @@ mod paths;
 /// A builder of an [`HttpTask`], made by [`HttpTask::builder`].
 ///
 /// The setters return the builder and do not fail. [`bind`](Self::bind),
-/// [`bind_unix`](Self::bind_unix) and [`build`](Self::build) check all settings, read the files that
-/// they name, bind, and return an [`HttpError`] if one of these fails. They block while they read
-/// files and resolve names, and work outside of a runtime.
+/// [`bind_unix`](Self::bind_unix) and [`build`](Self::build) check all settings, read the files
+/// that they name, bind, and return an [`HttpError`] if one of these fails. They block while they
+/// read files and resolve names, and work outside of a runtime.
 ///
 /// # Examples
 ///
@@ -81,20 +81,37 @@ impl HttpTaskBuilder {
         }
     }
 
-    /// Builds a task that serves on a TCP address, such as `"0.0.0.0:9090"`, `"[::]:9090"` (IPv6 and
-    /// IPv4) or `"127.0.0.1:0"` (a free port), and on the [listeners](Self::listener) before it.
+    /// Builds a task that serves on a TCP address, such as `"0.0.0.0:9090"`, `"[::]:9090"` (IPv6
+    /// and IPv4) or `"127.0.0.1:0"` (a free port), and on the [listeners](Self::listener) before
+    /// it.
     ///
     /// A name is resolved first, which blocks; of its addresses, the first that can be bound is
     /// taken. For other options of the socket, see [`ListenOptions`].
     ///
     /// # Errors
     ///
-    /// If a setting is not valid, a file cannot be read, or the address cannot be resolved or bound.
+    /// If a setting is not valid, a file cannot be read, or the address cannot be resolved or
+    /// bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::HttpTask;
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// let first = HttpTask::builder().bind("127.0.0.1:0")?;
+    /// let address = first.local_addr().expect("it listens on TCP");
+    /// let error = HttpTask::builder().bind(address).unwrap_err();
+    /// assert!(error.is_address_in_use());
+    /// assert_eq!(error.address(), Some(address.to_string().as_str()));
+    /// # Ok(()) }
+    /// ```
     pub fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<HttpTask, HttpError> {
         self.finish(|| Ok(Some(ListenOptions::default().bind(address)?)))
     }
 
-    /// Builds a task that serves on a Unix socket, and on the [listeners](Self::listener) before it.
+    /// Builds a task that serves on a Unix socket, and on the [listeners](Self::listener) before
+    /// it.
     ///
     /// See [`ListenOptions::bind_unix`] for what happens to the file of the socket.
     ///
@@ -108,6 +125,15 @@ impl HttpTaskBuilder {
 
     /// Builds a task that serves on the [listeners](Self::listener) alone.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::HttpTask;
+    ///
+    /// let error = HttpTask::builder().build().unwrap_err();
+    /// assert_eq!(error.to_string(), "there is no listener to serve on");
+    /// ```
+    ///
     /// # Errors
     ///
     /// If there is no listener, a setting is not valid, or a file cannot be read.
@@ -117,19 +143,50 @@ impl HttpTaskBuilder {
 
     /// Adds a listener that is bound already. Default: none.
     ///
-    /// It comes from [`ListenOptions`], or is converted from a listener of the standard library. May
-    /// be called several times.
+    /// It comes from [`ListenOptions`], or is converted from a listener of the standard library.
+    /// May be called several times; all listeners serve the same endpoints under the same limits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::{HttpTask, Listener};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let inherited = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let http = HttpTask::builder().listener(Listener::try_from(inherited)?).build()?;
+    /// # Ok(()) }
+    /// ```
     pub fn listener(mut self, listener: Listener) -> Self {
         self.listeners.push(listener);
         self
     }
 
     /// Sets which clients may read what. Default: every client, everything.
+    ///
+    /// The files that it names are read when the task is built.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::{Access, HttpTask};
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// let access = Access::default().bearer("s3cret");
+    /// let http = HttpTask::builder().access(access).bind("127.0.0.1:0")?;
+    ///
+    /// let access = Access::default().network("10.0.0.0/33");
+    /// let error = HttpTask::builder().access(access).bind("127.0.0.1:0").unwrap_err();
+    /// assert_eq!(error.to_string(), "\"10.0.0.0/33\" is neither an IP address nor a network");
+    /// # Ok(()) }
+    /// ```
     pub fn access(self, access: Access) -> Self {
         Self { access, ..self }
     }
 
     /// Enables TLS on all TCP listeners. Default: no TLS.
+    ///
+    /// The listeners then accept nothing else: a request in clear text is closed. The files are
+    /// read when the task is built.
     #[cfg(feature = "tls")]
     pub fn tls(self, tls: Tls) -> Self {
         Self { tls: Some(tls), ..self }

@@ -41,8 +41,8 @@ impl Gate {
 }
 
 impl Drop for Gate {
-    /// Opens the gate if the test fails, since the runtime waits for its blocking threads when it is
-    /// dropped.
+    /// Opens the gate if the test fails, since the runtime waits for its blocking threads when it
+    /// is dropped.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.open();
@@ -232,7 +232,8 @@ async fn scrapes_beyond_the_limit_get_503_and_probes_do_not() {
     service.stop().await;
 }
 
-/// The timeout is in real time, since the paused clock of Tokio stops while a blocking thread works.
+/// The timeout is in real time, since the paused clock of Tokio stops while a blocking thread
+/// works.
 #[tokio::test]
 async fn a_scrape_ends_at_the_limit_or_at_the_scrapers_own_timeout() {
     watchdog();

@@ -34,8 +34,8 @@ impl Network {
         Some(Self { address, bits })
     }
 
-    /// Returns whether an address is in the network. An IPv4 address that an IPv6 listener reports in
-    /// its mapped form counts as the IPv4 address.
+    /// Returns whether an address is in the network. An IPv4 address that an IPv6 listener reports
+    /// in its mapped form counts as the IPv4 address.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {

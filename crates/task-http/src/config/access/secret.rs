@@ -34,8 +34,8 @@ impl Secret {
         self.0 == other.0
     }
 
-    /// Compares with the text of a client. For texts of the same length, the time does not depend on
-    /// where they differ.
+    /// Compares with the text of a client. For texts of the same length, the time does not depend
+    /// on where they differ.
     pub(super) fn matches(&self, presented: &[u8]) -> Choice {
         self.0.ct_eq(presented)
     }

@@ -23,7 +23,8 @@ impl ListenOptions {
     ///
     /// # Errors
     ///
-    /// If another listener uses the path, if it is a file of another kind, or if it cannot be bound.
+    /// If another listener uses the path, if it is a file of another kind, or if it cannot be
+    /// bound.
     pub fn bind_unix(&self, path: impl AsRef<Path>) -> Result<Listener, BindError> {
         let path = path.as_ref();
         let named = |source| BindError::new("bind", format!("unix:{}", path.display()), source);

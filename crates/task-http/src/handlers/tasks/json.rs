@@ -1,5 +1,5 @@
-//! The group as JSON. Times are in seconds; an unknown value is `null`. Fields may be added in later
-//! versions, and are not removed.
+//! The group as JSON. Times are in seconds; an unknown value is `null`. Fields may be added in
+//! later versions, and are not removed.
 
 use std::{
     fmt::{self, Display, Write},

@@ -1,4 +1,5 @@
-//! The group as a page: self-contained, without scripts, for narrow and wide screens, dark or light.
+//! The group as a page: self-contained, without scripts, for narrow and wide screens, dark or
+//! light.
 
 use std::fmt::{self, Write};
 

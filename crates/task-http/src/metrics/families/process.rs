@@ -58,8 +58,8 @@ struct Stat {
 
 impl Stat {
     fn parse(text: &str) -> Option<Self> {
-        // The second field is the program's name in parentheses, which may itself contain blanks and
-        // parentheses.
+        // The second field is the program's name in parentheses, which may itself contain blanks
+        // and parentheses.
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         // Numbered from 1 in proc(5); the first after the name is number 3.

@@ -13,8 +13,8 @@ impl HttpTaskBuilder {
     /// A check runs when a probe asks for it, concurrently with the others, and not again while its
     /// last result is fresh ([`Limits::check_age`](crate::Limits::check_age), 1 s). It fails if it
     /// returns an error, panics, or takes longer than
-    /// [`Limits::check_timeout`](crate::Limits::check_timeout) (1 s). Probes that arrive at the same
-    /// time share one run, which ends with the task.
+    /// [`Limits::check_timeout`](crate::Limits::check_timeout) (1 s). Probes that arrive at the
+    /// same time share one run, which ends with the task.
     ///
     /// It must not block its thread: a blocked worker can hold the timers and sockets of the
     /// runtime, and the probes with them.
@@ -45,6 +45,33 @@ impl HttpTaskBuilder {
     /// The platform restarts the process then, so the check must not depend on anything outside of
     /// the process: a database that is down is no reason to restart its clients. All else is as for
     /// [`check`](Self::check).
+    ///
+    /// # Examples
+    ///
+    /// A loop that must come round at least once a minute:
+    ///
+    /// ```
+    /// use std::{
+    ///     sync::{Arc, Mutex},
+    ///     time::{Duration, Instant},
+    /// };
+    ///
+    /// use task_http::HttpTask;
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// let last_round = Arc::new(Mutex::new(Instant::now())); // set by the loop
+    /// let http = HttpTask::builder()
+    ///     .liveness_check("loop", move || {
+    ///         let works =
+    ///             last_round.lock().is_ok_and(|at| at.elapsed() < Duration::from_secs(60));
+    ///         async move {
+    ///             anyhow::ensure!(works, "no round for a minute");
+    ///             Ok(())
+    ///         }
+    ///     })
+    ///     .bind("127.0.0.1:0")?;
+    /// # Ok(()) }
+    /// ```
     pub fn liveness_check<F, Fut>(self, name: impl Into<String>, check: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -56,6 +83,7 @@ impl HttpTaskBuilder {
     /// Shows the errors of checks in the responses of the probes. Default: `reason withheld`.
     ///
     /// An error may contain what not every client should read, such as addresses and user names.
+    /// The text is that of the error and its causes, `{:#}`, with control characters as blanks.
     pub fn reveal_reasons(self) -> Self {
         Self { reveals_reasons: true, ..self }
     }
@@ -69,6 +97,8 @@ impl HttpTaskBuilder {
     /// even if the runtime of the service is blocked. A runtime that was shut down has not stalled.
     ///
     /// A name that is taken gets a suffix: `#2`, `#3` and so on.
+    ///
+    /// See [the crate's documentation](crate#a-runtime-for-the-server) for an example.
     pub fn watch_runtime(mut self, name: impl AsRef<str>, runtime: Handle) -> Self {
         let is_taken = |name: &str| self.runtimes.iter().any(|(known, _)| known == name);
         let name = unique(&format!("runtime/{}", name.as_ref()), is_taken);
@@ -78,7 +108,10 @@ impl HttpTaskBuilder {
 
     /// Watches no runtime, and starts no thread for that. Default: watched.
     ///
-    /// The line `runtime` of `/livez` then means no more than that the server responds.
+    /// The line `runtime` of `/livez` then means no more than that the server responds, and the
+    /// families `tokio_spawn_delay_seconds` and `tokio_stalls_total` are not served. The heartbeat
+    /// wakes the process once a second, or more often with a short
+    /// [stall timeout](crate::Limits::stall_timeout): leave it out where that counts.
     pub fn without_heartbeat(self) -> Self {
         Self { has_heartbeat: false, ..self }
     }

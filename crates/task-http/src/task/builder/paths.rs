@@ -14,6 +14,19 @@ impl HttpTaskBuilder {
     /// A path begins with `/`, and has no query and no character that would have to be encoded. A
     /// slash at its end makes no difference. Building the task fails if the path is malformed, if
     /// another endpoint or a route has it, or if a route would come to lie below a probe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::{Endpoint, HttpTask};
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// let http = HttpTask::builder()
+    ///     .path(Endpoint::Metrics, "/internal/metrics")
+    ///     .path(Endpoint::Index, "/internal")
+    ///     .bind("127.0.0.1:0")?;
+    /// # Ok(()) }
+    /// ```
     pub fn path(mut self, endpoint: Endpoint, path: impl AsRef<str>) -> Self {
         let result = self.routes.replace(endpoint, path.as_ref());
         self.record(result);
@@ -22,6 +35,18 @@ impl HttpTaskBuilder {
 
     /// Adds a path to an endpoint, under the rules of [`path`](Self::path). Default: `/healthz` for
     /// [`Endpoint::Livez`].
+    ///
+    /// In metrics, all paths of an endpoint have the same label.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::{Endpoint, HttpTask};
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// let http = HttpTask::builder().also_path(Endpoint::Readyz, "/ready").bind("127.0.0.1:0")?;
+    /// # Ok(()) }
+    /// ```
     pub fn also_path(mut self, endpoint: Endpoint, path: impl AsRef<str>) -> Self {
         let result = self.routes.add(endpoint, path.as_ref());
         self.record(result);
@@ -58,6 +83,7 @@ impl HttpTaskBuilder {
     /// # fn main() -> Result<(), task_http::HttpError> {
     /// let http = HttpTask::builder()
     ///     .route("/version", async |_| Ok(Response::new(env!("CARGO_PKG_VERSION"))))
+    ///     .route("/echo", async |request| Ok(Response::new(request.into_body())))
     ///     .bind("127.0.0.1:0")?;
     /// # Ok(()) }
     /// ```
@@ -77,10 +103,49 @@ impl HttpTaskBuilder {
     /// nothing else. Default: none.
     ///
     /// The service sees the whole path. At `/`, it gets the requests that would not be found
-    /// otherwise; the list of endpoints stays at `/` itself. Bodies are streamed in both directions.
-    /// All else is as for a [`route`](Self::route), with the same rules and limits.
+    /// otherwise; the list of endpoints stays at `/` itself. Bodies are streamed in both
+    /// directions. All else is as for a [`route`](Self::route), with the same rules and limits.
     ///
-    /// The service is cloned for each request, and the clone is called once it is ready.
+    /// The service is cloned for each request, and the clone is called once it is ready. An error
+    /// of the service gets 500 without details; if it is the [`BodyError`](crate::BodyError) of the
+    /// request, 413 or 400.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{
+    ///     convert::Infallible,
+    ///     future::{Ready, ready},
+    ///     task::{Context, Poll},
+    /// };
+    ///
+    /// use task_http::{
+    ///     HttpTask, RequestBody,
+    ///     http::{Request, Response},
+    /// };
+    ///
+    /// // In practice an `axum::Router`; here by hand.
+    /// #[derive(Clone)]
+    /// struct Admin;
+    ///
+    /// impl tower_service::Service<Request<RequestBody>> for Admin {
+    ///     type Response = Response<RequestBody>;
+    ///     type Error = Infallible;
+    ///     type Future = Ready<Result<Self::Response, Infallible>>;
+    ///
+    ///     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    ///         Poll::Ready(Ok(()))
+    ///     }
+    ///
+    ///     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+    ///         ready(Ok(Response::new(request.into_body())))
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// let http = HttpTask::builder().service("/admin", Admin).bind("127.0.0.1:0")?;
+    /// # Ok(()) }
+    /// ```
     #[cfg(feature = "tower")]
     pub fn service<S, B>(mut self, path: impl AsRef<str>, service: S) -> Self
     where

@@ -1,5 +1,5 @@
-//! The shutdown, the tasks that ended in it and the cleanups, as JSON. A field `..._at_seconds` counts
-//! from the creation of the manager.
+//! The shutdown, the tasks that ended in it and the cleanups, as JSON. A field `..._at_seconds`
+//! counts from the creation of the manager.
 
 use std::{
     fmt::{self, Write},

@@ -1,5 +1,5 @@
-//! The timeline of a shutdown: a bar for each task that was asked to stop and for each cleanup that has
-//! begun, from the trigger on the left to the deadline on the right.
+//! The timeline of a shutdown: a bar for each task that was asked to stop and for each cleanup that
+//! has begun, from the trigger on the left to the deadline on the right.
 
 use std::{
     fmt::{self, Write},

@@ -21,8 +21,8 @@ impl<'a, T: Default> Labels<'a, T> {
         Self { places: HashMap::new(), rows: Vec::new(), other: None }
     }
 
-    /// Returns the `T` of a name. Names that are equal once cut share one; a name beyond the limit has
-    /// that of the others.
+    /// Returns the `T` of a name. Names that are equal once cut share one; a name beyond the limit
+    /// has that of the others.
     pub(super) fn entry(&mut self, name: &'a str) -> &mut T {
         let label = cut(name);
         if let Some(place) = self.places.get(label) {
