@@ -35,6 +35,7 @@ pub(crate) struct Activity {
     epoch: Instant,
 }
 
+/// What a connection is doing. The discriminants are those that [`Activity::state`] reads back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum State {
@@ -137,11 +138,15 @@ impl Activity {
         }
     }
 
+    /// Enters a state whose deadline begins to run now.
     fn enter(&self, state: State) {
+        // Another thread may see the new time with the old state, and then evicts too late or too
+        // early by one state: see the module.
         self.since.store(self.now(), Ordering::Relaxed);
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
+    /// Returns the time since `epoch`, in microseconds.
     fn now(&self) -> u64 {
         // A u64 of microseconds is half a million years.
         self.epoch.elapsed().as_micros() as u64

@@ -1,4 +1,9 @@
 //! The health of the service, as the probes report it: checks, and the monitors of runtimes.
+//!
+//! A check is asked: it runs when a probe wants it, in a task of its own, and its result is shared
+//! by the probes that come while it runs or is fresh. A monitor is not asked: the thread of the
+//! [`heartbeat`] measures all the time, since a blocked runtime could not run a check. The
+//! readiness of the group is not here: the probes read it from the group itself.
 
 use std::sync::Arc;
 
@@ -23,6 +28,7 @@ pub(crate) struct Health {
 }
 
 impl Health {
+    /// Makes the health of a server in which no check has run yet.
     pub(crate) fn new(
         checks: Vec<Arc<Check>>,
         monitors: Vec<Arc<RuntimeMonitor>>,
@@ -43,6 +49,7 @@ impl Health {
         limits: &Limits,
         wanted: impl Fn(&str) -> bool,
     ) -> Vec<(&Check, CheckResult)> {
+        // All are begun before the first one is waited for, so that they run concurrently.
         let begun: Vec<_> = self
             .checks_of(probe)
             .filter(|check| wanted(&check.name))

@@ -56,6 +56,35 @@
 //! The reason why a check failed is withheld unless it is
 //! [revealed](HttpTaskBuilder::reveal_reasons).
 //!
+//! ## Responses as JSON
+//!
+//! Fields may be added in later versions, and are not removed. Times are in seconds, with a
+//! fraction; a value that is not known is `null`.
+//!
+//! A probe returns this object:
+//!
+//! ```json
+//! {"probe": "readyz", "passed": false, "checks": [
+//!     {"name": "database", "passed": false, "reason": "timed out"},
+//!     {"name": "manager", "passed": true, "reason": null}
+//!   ], "unknown": ["a name to exclude that is not known"]}
+//! ```
+//!
+//! `/tasks` returns an object with these fields:
+//!
+//! | field | value |
+//! |---|---|
+//! | `name`, `step`, `cause` | the name of the manager, its step, and the cause of the shutdown |
+//! | `uptime_seconds`, `in_step_seconds`, `remaining_seconds` | since when it exists, since when it is in this step, and the time that the shutdown has left |
+//! | `ready`, `started`, `blockers` | whether the group is ready, whether it has ever been, and why it is not |
+//! | `totals`, `exits` | the number of tasks that have started, and that have ended by outcome; the latter also by name |
+//! | `signals` | the number of signals by name |
+//! | `tasks` | for each living task: `id`, `name`, `phase`, `ephemeral`, `state`, `in_state_seconds`, `uptime_seconds`, `remaining_seconds`, `gates_readiness`, `ready`, `status`, `restarts`, `failures` |
+//! | `cleanups` | for each cleanup: `name`, `state`, `began_at_seconds`, `took_seconds` |
+//! | `shutdown` | from the trigger on: `began_unix_seconds`, `began_at_seconds`, `took_seconds`, `budget_seconds`, `ended` (the tasks that have ended in it, with their outcomes), `omitted` (how many of them are left out) |
+//!
+//! A field `..._at_seconds` counts from the creation of the manager.
+//!
 //! ## In Kubernetes
 //!
 //! The names of the probes are those of Kubernetes' own servers. A pod uses them like this:
@@ -254,6 +283,8 @@
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | the registry of that crate as a [`MetricsSource`] |
 //! | `tls` | `Tls`, by rustls with the provider ring, which takes a C compiler to build |
 //! | `tower` | `HttpTaskBuilder::service` |
+
+// Each paragraph is a room. A module imports from its own room and from the rooms below it.
 
 mod task;
 

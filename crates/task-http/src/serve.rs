@@ -3,7 +3,18 @@
 //! [`run`] makes a [`Server`] from the [`Settings`] and polls one accept loop for each listener.
 //! Each accepted connection gets a slot ([`connections`]) and a task of its own, which does the TLS
 //! handshake if there is one ([`handshake`]) and then speaks HTTP ([`connection`]). Each request
-//! goes through the [`Router`](router::Router), which leads to a handler.
+//! goes through the [`Router`], which leads to a handler.
+//!
+//! # The end
+//!
+//! The cancellation of the task travels in one direction. The accept loops see it in their context,
+//! close their listeners, and set [`Server::stop`]. The connections see that: those without a
+//! complete request close, the others close after their response. The accept loops wait for their
+//! connections, for a bounded time, and abort the rest; then `run` ends, and with it the reloads,
+//! the heartbeat and the checks.
+//!
+//! If the future of `run` is dropped instead, all of this is dropped with it: the loops are polled
+//! by it, and the connections are in their `JoinSet`s.
 
 use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
@@ -63,6 +74,7 @@ pub(crate) async fn run(
     ctx: Context,
 ) -> anyhow::Result<()> {
     let listeners = AsyncListener::attach_all(listeners).await?;
+    // The heartbeat stops when this future ends or is dropped.
     let (_heartbeat, monitors) = settings.watch_runtimes()?;
     let Settings {
         routes,
@@ -116,6 +128,7 @@ pub(crate) async fn run(
         stats,
         stop: watch::Sender::new(false),
     });
+    // From here on, nothing can fail.
     ctx.set_ready(true);
 
     // The loops are polled by this future and not spawned, so that its drop closes the listeners.

@@ -3,6 +3,10 @@
 //! This is what Go calls single flight, with an age: a result may also be used again while it is
 //! fresh. The run belongs to none of its callers, so a caller can go away without an effect on the
 //! others.
+//!
+//! A run is a `watch` channel. Its sender is with the run: the value is set once, when the run
+//! ends, and a sender that is dropped without a value shows that the run has failed. Its receivers
+//! are with the waiters, and one is kept here for those that come later.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -38,6 +42,7 @@ impl<T: Clone> SingleFlight<T> {
         }
         let (sender, run) = watch::channel(None);
         *current = Some(run.clone());
+        // `start` is called without the lock, since it takes locks of its own.
         drop(current);
         start(Completer(sender));
         Pending(run)

@@ -1,4 +1,8 @@
 //! The counters of the server: connections, requests, scrapes and reloads.
+//!
+//! The rooms above count, and the built-in families read. All counters are relaxed atomics: a
+//! scrape may see one of two related counters before the other, which no query over time notices.
+//! The number of series is fixed when the server starts, so no client can make it grow.
 
 use std::{
     sync::{
@@ -44,6 +48,7 @@ pub(crate) struct Stats {
     reloads: [[AtomicU64; 2]; RELOADED.len()],
 }
 
+/// The requests of one route: by code, and as a histogram of their durations.
 #[derive(Debug, Default)]
 struct RouteStats {
     name: Box<str>,
@@ -69,9 +74,11 @@ pub(crate) enum ScrapeError {
 }
 
 impl ScrapeError {
+    /// All errors, in the order of their discriminants.
     pub(crate) const ALL: [Self; 5] =
         [Self::Encode, Self::Panic, Self::Timeout, Self::Limit, Self::Duplicate];
 
+    /// Returns the value of the label `cause`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Encode => "encode",
@@ -115,6 +122,7 @@ impl Stats {
             CODES.iter().position(|code| *code == status.as_str()).unwrap_or(CODES.len() - 1);
         let seconds = took.as_secs_f64();
         let bucket = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
+        // The buckets are made cumulative when they are read, which happens less often.
         route.codes[code].fetch_add(1, Ordering::Relaxed);
         route.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         route.micros.fetch_add(took.as_micros() as u64, Ordering::Relaxed);
@@ -122,6 +130,8 @@ impl Stats {
 
     /// Returns a permit for one more scrape. Above the limit, counts the error and returns `None`.
     pub(crate) fn begin_scrape(self: &Arc<Self>) -> Option<ScrapePermit> {
+        // Counted before it is compared, so that two requests cannot both take the last permit.
+        // Above the limit, the drop of the permit takes the count back.
         let before = self.scrapes_in_flight.fetch_add(1, Ordering::Relaxed);
         let permit = ScrapePermit(Arc::clone(self));
         if before >= self.scrape_limit {

@@ -37,6 +37,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// All endpoints, in the order of the counters in `stats`.
     pub(crate) const ALL: [Self; 6] =
         [Self::Index, Self::Metrics, Self::Livez, Self::Readyz, Self::Startupz, Self::Tasks];
 
@@ -91,6 +92,7 @@ pub(crate) enum Found<'a> {
 }
 
 impl Found<'_> {
+    /// Returns the endpoint; `None` for a user route and for nothing.
     pub(crate) fn endpoint(self) -> Option<Endpoint> {
         match self {
             Self::Endpoint(endpoint, _) => Some(endpoint),

@@ -27,6 +27,7 @@ pub struct BindError {
 }
 
 impl BindError {
+    /// Makes an error that reads "failed to ATTEMPT ADDRESS".
     pub(crate) fn new(
         attempt: &'static str,
         address: impl Into<String>,
@@ -112,10 +113,12 @@ impl HttpError {
         matches!(self.0, HttpErrorKind::Unreadable { .. })
     }
 
+    /// Makes the error of a file that cannot be read.
     pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
         HttpErrorKind::Unreadable { path: path.display().to_string(), source }.into()
     }
 
+    /// Makes the error of a file that can be read, but not be used for TLS.
     #[cfg(feature = "tls")]
     pub(crate) fn unfit_for_tls(path: &Path, source: impl Error + Send + Sync + 'static) -> Self {
         HttpErrorKind::Tls { path: path.display().to_string(), source: source.into() }.into()

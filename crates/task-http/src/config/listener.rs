@@ -44,6 +44,7 @@ pub struct Listener {
     pub(crate) address: BoundAddress,
 }
 
+/// The socket of a [`Listener`], still without a runtime.
 #[derive(Debug)]
 pub(crate) enum BoundSocket {
     Tcp(TcpListener),
@@ -165,6 +166,7 @@ impl ListenOptions {
         Err(last.unwrap_or_else(|| resolving(io::ErrorKind::NotFound.into())))
     }
 
+    /// Binds one address, with all options set before the bind.
     fn bind_resolved(&self, address: SocketAddr) -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         if address.is_ipv6() {

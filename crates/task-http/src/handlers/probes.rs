@@ -3,6 +3,15 @@
 //! The body of a probe is `ok`, or one line for each item, in the form of the servers of
 //! Kubernetes: `[+]NAME ok` or `[-]NAME failed: REASON`. A client that prefers JSON gets all items
 //! as JSON.
+//!
+//! | probe | items |
+//! |---|---|
+//! | `/livez` | the liveness checks, `runtime`, and `runtime/NAME` for each other runtime that is watched |
+//! | `/readyz` | the readiness checks, `manager`, and `task/NAME` for each task that gates readiness |
+//! | `/startupz` | those of `/readyz` without the checks until the group was ready once, then `manager` |
+//!
+//! Without a query, a probe takes no snapshot of the group, which would cost time in proportion to
+//! the number of tasks.
 
 use std::{
     borrow::Cow,
@@ -80,6 +89,7 @@ impl Probes<'_> {
             let has_check = |probe| self.health.checks_of(probe).any(|check| check.name == name);
             items.contains_key(name) || probe.is_some_and(has_check)
         };
+        // A name that is excluded is reported as unknown before the excluded items are removed.
         let unknown: Vec<&str> =
             excluded.iter().map(AsRef::as_ref).filter(|name| !is_known(name)).collect();
         items.retain(|name, _| wanted(name));
@@ -144,6 +154,8 @@ impl Probes<'_> {
         add_blockers(snapshot.readiness, items);
     }
 
+    /// Adds the manager as passed once the group has been ready, and what
+    /// [`add_group`](Self::add_group) adds before.
     fn add_startup(&self, detailed: bool, items: &mut Items) {
         if self.group.readiness().has_started {
             items.insert("manager".to_owned(), None);
@@ -155,6 +167,7 @@ impl Probes<'_> {
     }
 }
 
+/// Adds the reasons why the group is not ready, under the names of their items.
 fn add_blockers(readiness: Readiness, items: &mut Items) {
     for blocker in readiness.blockers {
         let (name, reason) = match blocker {
@@ -173,6 +186,7 @@ fn add_blockers(readiness: Readiness, items: &mut Items) {
     }
 }
 
+/// Writes one line for each item that failed, or for all if `detailed`, and the result.
 fn write_text(
     out: &mut String,
     endpoint: Endpoint,

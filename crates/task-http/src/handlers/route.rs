@@ -29,6 +29,7 @@ pub(crate) struct Route {
     handler: Handler,
 }
 
+/// The function of a route, in the form that fits how it gets the body.
 enum Handler {
     /// Gets the whole body at once.
     Closure(Box<dyn Fn(Request<Bytes>) -> RouteFuture + Send + Sync>),
@@ -97,6 +98,7 @@ impl Route {
         })
     }
 
+    /// Returns the reply to an error of the handler, after logging it.
     fn error_reply(&self, error: &anyhow::Error) -> Reply {
         // A service that passes on the error of the request's body gets the response to it.
         if let Some(error) = error.downcast_ref::<BodyError>() {
@@ -108,6 +110,7 @@ impl Route {
     }
 }
 
+/// Returns the reply that tells the client no details.
 fn failed() -> Reply {
     Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "the route failed\n")
 }

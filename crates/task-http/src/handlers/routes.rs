@@ -121,6 +121,8 @@ impl Default for Routes {
     }
 }
 
+/// Removes slashes at the end of a path, except for the root. Paths are stored and looked up in
+/// this form.
 fn without_trailing_slash(path: &str) -> &str {
     let trimmed = path.trim_end_matches('/');
     if trimmed.is_empty() { "/" } else { trimmed }

@@ -92,6 +92,7 @@ impl Scraper {
         }
     }
 
+    /// Encodes on a blocking thread, and completes the run even if a source panics.
     fn encode_caught(&self, format: Format, compresses: bool, completer: Completer<Scraped>) {
         let encoded = catch_unwind(AssertUnwindSafe(|| self.encode(format)));
         let scraped = match encoded {
@@ -113,6 +114,11 @@ impl Scraper {
         completer.complete(scraped);
     }
 
+    /// Encodes the sources one after the other into one body.
+    ///
+    /// # Errors
+    ///
+    /// That of the first source that fails. The other sources are then not called.
     fn encode(&self, format: Format) -> anyhow::Result<Vec<u8>> {
         let mut exposition = Exposition::new(format, self.length.load(Ordering::Relaxed));
         let mut buffer = Vec::new();

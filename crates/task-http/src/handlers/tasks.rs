@@ -47,6 +47,7 @@ pub(crate) async fn respond(
     written.unwrap_or_else(|_| Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "stopping\n"))
 }
 
+/// Writes a snapshot of the group, on a blocking thread.
 fn write(group: &Group, representation: Representation, accepts_gzip: bool) -> Reply {
     let snapshot = group.snapshot();
     let (text, content_type) = match representation {

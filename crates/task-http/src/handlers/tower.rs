@@ -1,4 +1,8 @@
 //! A `tower::Service` as the handler of a route.
+//!
+//! A service is driven as tower requires: a clone for each request, `poll_ready` until it is ready,
+//! then one `call`. Its error becomes an `anyhow::Error`, and the error of its response body a
+//! boxed one, so that the router needs no type parameters.
 
 use std::{
     future::poll_fn,

@@ -14,7 +14,9 @@ use crate::{
     single_flight::{Pending, SingleFlight},
 };
 
+/// The future of one run of a check.
 pub(crate) type CheckFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+/// The function that the user has added.
 type CheckFn = Box<dyn Fn() -> CheckFuture + Send + Sync>;
 
 /// The probe that a check belongs to.
@@ -43,6 +45,7 @@ pub(crate) enum CheckResult {
 }
 
 impl Check {
+    /// Makes a check that has not run yet.
     pub(crate) fn new(name: String, probe: Probe, run: CheckFn) -> Self {
         Self { name, probe, run, flight: SingleFlight::default() }
     }
@@ -71,6 +74,7 @@ impl Check {
         self.flight.last()
     }
 
+    /// Runs the check once. A panic of the function or of its future is a result.
     async fn result(&self) -> CheckResult {
         match catch_panic(|| (self.run)()).await {
             Ok(Ok(())) => CheckResult::Passed,
@@ -91,12 +95,14 @@ impl fmt::Debug for Check {
 pub(crate) struct CheckRuns(Mutex<JoinSet<()>>);
 
 impl CheckRuns {
+    /// Spawns a run, and removes those that have ended.
     fn spawn(&self, run: impl Future<Output = ()> + Send + 'static) {
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while runs.try_join_next().is_some() {}
         runs.spawn(run);
     }
 
+    /// Aborts all runs. The runtime drops their futures when it polls them next.
     pub(super) fn abort(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }

@@ -30,6 +30,7 @@ pub(crate) struct RuntimeMonitor {
     state: Mutex<State>,
 }
 
+/// The state of the current beat and the results of earlier ones.
 #[derive(Debug, Default)]
 struct State {
     /// How long the current beat has waited to be run; `None` if there is none.
@@ -74,6 +75,7 @@ impl RuntimeMonitor {
         state.waiting = Some(waiting);
         let has_stalled = waited < self.stall_timeout && waiting >= self.stall_timeout;
         state.stalls += u64::from(has_stalled);
+        // Logged without the lock, since a log sink may block, and `/livez` takes the lock.
         drop(state);
         if has_stalled {
             tracing::error!(
@@ -83,6 +85,7 @@ impl RuntimeMonitor {
         }
     }
 
+    /// Ends the current beat, on the monitored runtime.
     fn beat_ended(&self, delay: Duration) {
         let mut state = self.lock();
         let waited = state.waiting.take();
@@ -139,6 +142,7 @@ impl Heartbeat {
                 }
                 let begun = Instant::now();
                 thread::park_timeout(interval);
+                // A longer sleep means that the process was stopped or the machine suspended.
                 slept = begun.elapsed().min(2 * interval);
             }
         };

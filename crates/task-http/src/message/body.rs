@@ -38,6 +38,7 @@ pub struct RequestBody {
 }
 
 impl RequestBody {
+    /// Makes a body that fails once more than `limit` bytes were read.
     pub(crate) fn new(incoming: Incoming, limit: usize) -> Self {
         Self { incoming, limit, read: 0 }
     }
@@ -116,6 +117,7 @@ impl BodyError {
     }
 }
 
+/// The kinds of a [`BodyError`], each with its message.
 #[derive(Debug, thiserror::Error)]
 enum BodyErrorKind {
     #[error("the request body has more than {0} bytes")]
@@ -148,6 +150,7 @@ pub(crate) struct ResponseBody {
     _permit: Option<ScrapePermit>,
 }
 
+/// The bytes of a response.
 enum Content {
     /// `None` if the body is empty, or its bytes were taken.
     Whole(Option<Bytes>),

@@ -39,11 +39,14 @@ pub(crate) fn format(headers: &HeaderMap, offered: &[Format]) -> Negotiated {
     best.map_or_else(fallback, |(_, negotiated)| negotiated)
 }
 
+/// Returns the format for a client that accepts any, or none of the offered ones.
 fn fallback(offered: &[Format]) -> Format {
     let preferred = [Format::Text, Format::OpenMetrics];
     preferred.into_iter().find(|format| offered.contains(format)).unwrap_or(Format::Text)
 }
 
+/// Returns the format that an item asks for, with its specificity (a media type is 2, a range of a
+/// type is 1, any type is 0); `None` if the item is about no offered format.
 fn metrics_candidate(item: &Item<'_>, offered: &[Format]) -> Option<(u8, Negotiated)> {
     let version = item.parameter("version");
     let (specificity, format) = match item.value.to_ascii_lowercase().as_str() {
@@ -91,6 +94,8 @@ pub(crate) fn wants_json(headers: &HeaderMap, query: Query<'_>, alternative: Alt
     }
 }
 
+/// Compares the qualities of JSON and of the alternative, each by the most specific item about it.
+/// JSON must be strictly higher, so `*/*` means the alternative.
 fn prefers_json(headers: &HeaderMap, alternative: &str) -> bool {
     let accept = joined(headers, &ACCEPT);
     let quality = |media_type: &str, range: &str| {

@@ -24,6 +24,7 @@ impl<'a> Query<'a> {
         self.pairs().filter(move |(known, _)| known == name).map(|(_, value)| value)
     }
 
+    /// Returns all names with their values; a name without `=` has an empty value.
     fn pairs(self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
         self.0.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -76,8 +76,10 @@ impl Reply {
         if status != StatusCode::NO_CONTENT {
             headers.insert(CONTENT_LENGTH, length.into());
             let text = fixed("text/plain; charset=utf-8");
+            // An escaping is one of four words, so the content type is always a valid value.
             headers.insert(CONTENT_TYPE, HeaderValue::from_str(&content_type).unwrap_or(text));
         }
+        // Every response is about this instant, and may be about one client.
         headers.insert(CACHE_CONTROL, fixed("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
         if content_type.starts_with("text/html") {

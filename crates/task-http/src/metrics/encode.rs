@@ -28,6 +28,7 @@ pub(crate) struct Encoder<'a> {
 pub(crate) const PREFIX: &str = "task_";
 
 impl<'a> Encoder<'a> {
+    /// Makes an encoder that appends to `out`.
     pub(crate) fn new(out: &'a mut String, format: Format, prefix: &'a str) -> Self {
         Self { out, format, prefix }
     }
@@ -79,6 +80,8 @@ impl FamilyEncoder<'_> {
         self.line("_count", labels, None, count.into());
     }
 
+    /// Writes one line, after the head of the family if it is the first. `bound` is the label `le`
+    /// of a bucket.
     fn line(&mut self, suffix: &str, labels: &[(&str, &str)], bound: Option<f64>, value: Number) {
         self.head();
         self.out.push_str(self.prefix);
@@ -112,6 +115,7 @@ impl FamilyEncoder<'_> {
         self.out.push('\n');
     }
 
+    /// Writes `# TYPE`, `# UNIT` and `# HELP`, once.
     fn head(&mut self) {
         let Some(help) = self.help.take() else { return };
         let is_open = self.format == Format::OpenMetrics;

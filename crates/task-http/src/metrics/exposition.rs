@@ -2,6 +2,11 @@
 //!
 //! Families are compared by name, since a scraper rejects a body in which a family comes twice.
 //! Apart from that, the text is not parsed or checked.
+//!
+//! A source can have thousands of series, so the common case is fast: a line that has the same name
+//! as the line before is not parsed, and consecutive lines are copied at once. Families that come
+//! in several pieces within a source stay as they are; only a family of an earlier source is left
+//! out.
 
 use std::collections::HashMap;
 
@@ -92,6 +97,7 @@ impl Exposition {
         self.out
     }
 
+    /// Returns the source that has a family, which is `source` if no earlier one has it.
     fn owner(&mut self, name: &[u8], source: usize) -> usize {
         if let Some(owner) = self.owners.get(name) {
             return *owner;
@@ -100,6 +106,7 @@ impl Exposition {
         source
     }
 
+    /// Copies lines of a source, and ends the last one if the source did not.
     fn copy(&mut self, body: &[u8], start: Option<usize>, end: usize) {
         let run = start.map_or(&b""[..], |start| &body[start..end]);
         self.out.extend_from_slice(run);
@@ -122,6 +129,7 @@ enum Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// Parses as much of a line as it takes to know its family.
     fn of(line: &'a [u8]) -> Self {
         if line == b"# EOF" {
             return Self::End;

@@ -2,6 +2,10 @@
 //! server.
 //!
 //! User sources take precedence over built-in families.
+//!
+//! A counter is named here without its `_total`, which the encoder adds where the format wants it.
+//! Every family has the prefix `task_`, which can be replaced, except `process_*` and `tokio_*`,
+//! whose names are known to dashboards.
 
 use std::{
     borrow::Cow,
@@ -52,6 +56,7 @@ pub(crate) struct BuiltInFamilies {
 }
 
 impl BuiltInFamilies {
+    /// Makes the families of a server.
     pub(crate) fn new(
         options: FamilyOptions,
         group: Group,

@@ -184,6 +184,7 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
+    /// Checks that the sources have a format in common. No source at all has both.
     pub(crate) fn new(sources: Vec<Box<dyn MetricsSource>>) -> Result<Self, HttpErrorKind> {
         let mut formats = vec![Format::Text, Format::OpenMetrics];
         for source in &sources {
@@ -201,6 +202,7 @@ impl Sources {
         &self.formats
     }
 
+    /// Returns the sources in the order in which they were added.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn MetricsSource> {
         self.sources.iter().map(AsRef::as_ref)
     }

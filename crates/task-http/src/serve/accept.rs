@@ -65,6 +65,7 @@ impl AsyncListener {
         Ok(attached)
     }
 
+    /// Registers one listener with the runtime of the calling task.
     async fn attach(listener: Listener) -> io::Result<Self> {
         Ok(match listener.socket {
             #[cfg(not(task_turmoil))]
@@ -82,6 +83,11 @@ impl AsyncListener {
         })
     }
 
+    /// Accepts one connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// No connection is lost if the future is dropped.
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => {
@@ -109,6 +115,7 @@ pub(super) async fn accept(
     let mut serving = JoinSet::new();
     let mut backoff = MIN_ACCEPT_BACKOFF;
     while let Ok(accepted) = ctx.or_cancelled(listener.accept()).await {
+        // Here, so that the set does not grow with connections that have ended.
         while let Some(ended) = serving.try_join_next() {
             log_panic(ended);
         }
@@ -126,6 +133,8 @@ pub(super) async fn accept(
             }
         };
         backoff = MIN_ACCEPT_BACKOFF;
+        // While this waits, further clients wait in the backlog of the listener, so that the
+        // process holds one connection per listener beyond the limit.
         let Ok(slot) = ctx.or_cancelled(connections.admit()).await else { break };
         let server = Arc::clone(&server);
         match stream {
@@ -140,6 +149,7 @@ pub(super) async fn accept(
     finish(serving, stop_timeout(&ctx, server.limits.stop_timeout)).await;
 }
 
+/// Serves a TCP connection, after a handshake if the server speaks TLS.
 async fn serve_tcp(stream: TcpStream, client: IpAddr, slot: Slot, server: Arc<Server>) {
     #[cfg(feature = "tls")]
     if let Some(tls) = server.tls.clone() {
@@ -151,6 +161,7 @@ async fn serve_tcp(stream: TcpStream, client: IpAddr, slot: Slot, server: Arc<Se
 /// Returns how long connections may take to end, so that the task itself ends before the shutdown
 /// would abort it.
 fn stop_timeout(ctx: &Context, limit: Duration) -> Duration {
+    // `None` means that the shutdown has no time limit.
     let remaining = ctx.remaining().unwrap_or(Duration::MAX);
     limit.min(remaining.saturating_sub(ABORT_TIMEOUT.min(remaining / 4)))
 }
@@ -169,12 +180,14 @@ async fn finish(mut serving: JoinSet<()>, stop_timeout: Duration) {
     }
 }
 
+/// Waits until every connection has ended.
 async fn join_all(serving: &mut JoinSet<()>) {
     while let Some(ended) = serving.join_next().await {
         log_panic(ended);
     }
 }
 
+/// Logs a panic of a connection. User code is caught before it gets here, so it is a bug.
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     if ended.is_err_and(|error| error.is_panic()) {
         tracing::error!("a connection panicked");

@@ -39,10 +39,12 @@ where
     let mut stopping = server.stopping();
     let mut stopping = pin!(stopping.wait_for(|stopping| *stopping));
     let mut is_stopping = false;
+    // `None` once the connection was asked to close because of its age.
     let mut retire_at = Some(after(Instant::now(), server.limits.connection_age));
     let mut timer = pin!(sleep_until(activity.deadline(&server.limits)));
 
     poll_fn(|cx| {
+        // First, since another connection waits for the slot.
         if pin!(&mut slot.evicted).poll(cx).is_ready() {
             return Poll::Ready(());
         }
@@ -80,6 +82,7 @@ where
                 timer.as_mut().reset(deadline);
                 continue;
             }
+            // The response in progress still has the time of its own deadline.
             retire_at = None;
             timer.as_mut().reset(limit);
             connection.as_mut().graceful_shutdown();
@@ -88,6 +91,7 @@ where
     .await;
 }
 
+/// Returns the settings of hyper, without its own timeout.
 fn http1_builder(limits: &Limits) -> http1::Builder {
     const HYPER_DEFAULT: usize = 100;
     let mut builder = http1::Builder::new();

@@ -32,6 +32,7 @@ pub(super) struct Connections {
     stats: Arc<Stats>,
 }
 
+/// The holder of a slot, as the table sees it.
 #[derive(Debug)]
 struct Open {
     activity: Arc<Activity>,
@@ -39,6 +40,7 @@ struct Open {
 }
 
 impl Connections {
+    /// Makes a table with `limit` slots.
     pub(super) fn new(limit: usize, stats: Arc<Stats>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
@@ -73,6 +75,7 @@ impl Connections {
         Slot { activity, evicted, id, connections: Arc::clone(self), _permit: permit }
     }
 
+    /// Evicts a connection, and waits for its permit, until there is one.
     async fn make_room(&self) -> OwnedSemaphorePermit {
         loop {
             self.evict_one();
@@ -86,6 +89,7 @@ impl Connections {
         }
     }
 
+    /// Evicts the connection that is first in the order of eviction, if one can be evicted.
     fn evict_one(&self) {
         let mut open = self.lock();
         let rank = |(id, open): (&u64, &Open)| Some((open.activity.eviction_rank()?, *id));
@@ -122,6 +126,7 @@ pub(super) struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        // An evicted connection is not in the table any more.
         let mut open = self.connections.lock();
         open.remove(&self.id);
         self.connections.publish_count(&open);

@@ -48,9 +48,11 @@ async fn shake_hands(
         if let Poll::Ready(shaken) = accepting.as_mut().poll(cx) {
             return Poll::Ready(Some(shaken.ok()));
         }
+        // The header timeout runs from the connect, and is not given again for the header.
         timer.as_mut().poll(cx).map(|()| Some(None))
     })
     .await?;
+    // Evictions and stops, which returned above, are not failures of the handshake.
     if shaken.is_none() {
         server.stats.handshakes_failed.fetch_add(1, Ordering::Relaxed);
     }

@@ -50,6 +50,8 @@ impl Router {
         let found = self.routes.find(uri.path());
         let is_head = request.method() == Method::HEAD;
         let admitted = self.gate.check(found.endpoint(), client, request.headers());
+        // Replies are the `Err` here, those of success too: only they are completed with header
+        // fields, and the response of a user route is not.
         let result = match (admitted, found) {
             (Err(refusal), _) => Err(refusal.into()),
             (Ok(()), Found::Route(index)) => self.route(index, request, &activity).await,
@@ -93,6 +95,7 @@ impl Router {
         endpoint: Endpoint,
         child: Option<&str>,
     ) -> Reply {
+        // hyper has checked that the method is well-formed; its name can be any.
         match *request.method() {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return Reply::text(StatusCode::NO_CONTENT, ""),

@@ -63,6 +63,7 @@ pub struct HttpTaskBuilder {
 }
 
 impl HttpTaskBuilder {
+    /// Makes a builder with default settings and no listener.
     pub(super) fn new() -> Self {
         Self {
             listeners: Vec::new(),
@@ -233,6 +234,7 @@ impl HttpTaskBuilder {
             runtimes,
             has_heartbeat,
         };
+        // In this order, `addresses` returns those of `listener` first.
         listeners.extend(bind()?);
         if listeners.is_empty() {
             return Err(HttpErrorKind::NoListener.into());

@@ -33,6 +33,7 @@ pub(super) struct Credential {
 }
 
 impl Scheme {
+    /// Checks what does not depend on the secret: a colon would end the user in `user:password`.
     fn check(&self) -> Result<(), HttpError> {
         match self {
             Self::Basic { user } if user.contains(':') || user.chars().any(char::is_control) => {
@@ -65,6 +66,7 @@ impl Scheme {
 }
 
 impl Credential {
+    /// Checks the scheme, and reads the secret from its source.
     pub(super) fn load(scheme: Scheme, source: SecretSource) -> Result<Self, HttpError> {
         scheme.check()?;
         let secret = RwLock::new(scheme.read(&source)?);
@@ -90,6 +92,7 @@ impl Credential {
         match (&self.scheme, presented) {
             (Scheme::Bearer, Presented::Bearer(token)) => secret.matches(token),
             (Scheme::Basic { user }, Presented::Basic { user: name, password }) => {
+                // `&` and not `&&`, which would skip the password of an unknown user.
                 user.as_bytes().ct_eq(name) & secret.matches(password)
             }
             (Scheme::Bearer, Presented::Basic { .. })

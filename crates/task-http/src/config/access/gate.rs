@@ -1,4 +1,7 @@
 //! The check of each request against the settings of an [`Access`].
+//!
+//! The networks are checked before the credentials, so that a client outside of them learns nothing
+//! about the validity of what it presents.
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 

@@ -17,6 +17,7 @@ impl Network {
         Self::try_parse(text).ok_or_else(|| HttpErrorKind::Network(text.to_owned()).into())
     }
 
+    /// Parses; `None` if the text is neither an address nor a network.
     fn try_parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),

@@ -36,6 +36,7 @@ impl ListenOptions {
         })
     }
 
+    /// Binds a path, after removing a stale file, and remembers the new file.
     fn bind_path(&self, path: &Path) -> io::Result<(UnixListener, UnixSocketFile)> {
         let address = SockAddr::unix(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -78,6 +79,7 @@ pub(crate) struct UnixSocketFile {
 }
 
 impl UnixSocketFile {
+    /// Remembers the file by device and inode, since its path can be taken by another file.
     fn new(path: &Path) -> io::Result<Self> {
         let meta = fs::symlink_metadata(path)?;
         // Absolute, since the process may change its working directory.

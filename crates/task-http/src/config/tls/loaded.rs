@@ -27,6 +27,7 @@ pub(crate) struct LoadedTls {
     current: Mutex<Current>,
 }
 
+/// The configuration that new connections get, with the files that it was made from.
 struct Current {
     contents: Contents,
     config: Arc<ServerConfig>,
@@ -59,6 +60,8 @@ impl LoadedTls {
 }
 
 impl Contents {
+    /// Reads all files. If they are replaced between two reads, they do not fit together, and the
+    /// next reload reads all of them again.
     fn read(files: &Tls) -> Result<Self, HttpError> {
         let read =
             |path: &Path| reload::read(path).map_err(|error| HttpError::unreadable(path, error));
@@ -120,6 +123,7 @@ impl Reload for LoadedTls {
     }
 }
 
+/// Parses the certificates in a file, of which there must be one at least.
 fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, HttpError> {
     let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let parsed = parsed.map_err(|error| HttpError::unfit_for_tls(path, error))?;

@@ -8,6 +8,7 @@ use crate::{
     message::escape::{Json, OrNull, separated},
 };
 
+/// Returns the items, and the names to exclude that are not known, as one JSON object.
 pub(super) fn write(endpoint: Endpoint, items: &Items, unknown: &[&str]) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.

@@ -12,6 +12,7 @@ use crate::message::escape::{Json, OrNull, separated};
 
 mod shutdown;
 
+/// Returns the snapshot as one JSON object.
 pub(super) fn write(snapshot: &GroupSnapshot) -> String {
     let mut out = String::with_capacity(512 + 256 * snapshot.tasks.len());
     // Writing to a string cannot fail.
@@ -19,6 +20,7 @@ pub(super) fn write(snapshot: &GroupSnapshot) -> String {
     out
 }
 
+/// Writes all fields, by destructuring, so that it is seen here which fields there are.
 fn write_group(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     let GroupSnapshot { name, step, cause, in_step, remaining, readiness, tasks, totals, .. } =
         snapshot;
@@ -57,6 +59,7 @@ fn write_group(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
+/// Writes a living task.
 fn write_task(out: &mut String, task: &TaskInfo) -> fmt::Result {
     write!(out, "{{\"id\":{},\"name\":{}", task.id, Json(&task.name))?;
     write!(out, ",\"phase\":{},\"ephemeral\":{}", task.phase.number(), task.is_ephemeral)?;

@@ -1,5 +1,10 @@
 //! The group as a page: self-contained, without scripts, for narrow and wide screens, dark or
 //! light.
+//!
+//! The page refreshes by `<meta http-equiv="refresh">`, since it has no scripts. All texts that
+//! come from the service are escaped where they are written, by [`Html`]; the response has a policy
+//! that forbids scripts and requests in any case. Rows and bars are bounded, so that ten thousand
+//! tasks do not make a page that no browser shows.
 
 use std::fmt::{self, Write};
 
@@ -13,6 +18,7 @@ mod timeline;
 
 use human::{HumanDuration, NonZero, PhaseName};
 
+/// The style sheet, which is part of the page: the policy of the response forbids to load one.
 const STYLE: &str = include_str!("page.css");
 /// The number of rows of the table. JSON has all tasks.
 const MAX_ROWS: usize = 500;
@@ -20,6 +26,7 @@ const MAX_ROWS: usize = 500;
 const REFRESH_SECONDS: u32 = 2;
 const REFRESH_SECONDS_SHUTTING_DOWN: u32 = 1;
 
+/// Returns the page. If `is_still`, it does not refresh itself.
 pub(super) fn write(snapshot: &GroupSnapshot, is_still: bool) -> String {
     let mut out = String::with_capacity(8 * 1024 + 512 * snapshot.tasks.len().min(MAX_ROWS));
     // Writing to a string cannot fail.
@@ -27,6 +34,7 @@ pub(super) fn write(snapshot: &GroupSnapshot, is_still: bool) -> String {
     out
 }
 
+/// Writes the parts in their order: head, shutdown, blockers, table, foot.
 fn write_page(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt::Result {
     let name = if snapshot.name.is_empty() { "tasks" } else { snapshot.name.as_ref() };
     out.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
@@ -61,6 +69,7 @@ fn write_page(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt
     write_foot(snapshot, is_still, out)
 }
 
+/// Writes the name of the group, its step, and whether it is ready.
 fn write_head(snapshot: &GroupSnapshot, name: &str, out: &mut String) -> fmt::Result {
     let step_class = if snapshot.step == Step::Running { "good" } else { "warn" };
     let (ready_class, ready) =
@@ -75,6 +84,7 @@ fn write_head(snapshot: &GroupSnapshot, name: &str, out: &mut String) -> fmt::Re
     )
 }
 
+/// Writes the table of living tasks, with at most [`MAX_ROWS`] rows.
 fn write_table(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     out.push_str("<table><thead><tr>");
     for (title, class) in [
@@ -103,6 +113,8 @@ fn write_table(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
+/// Writes the row of a task. `data-is` has the title of the column for narrow screens, on which
+/// each cell is a line of its own.
 fn write_row(task: &TaskInfo, out: &mut String) -> fmt::Result {
     write!(
         out,
@@ -148,6 +160,7 @@ fn write_row(task: &TaskInfo, out: &mut String) -> fmt::Result {
     )
 }
 
+/// Writes the totals and the links.
 fn write_foot(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt::Result {
     let totals = &snapshot.totals;
     write!(out, "<footer class=\"dim\"><p>{} tasks started", totals.started)?;

@@ -27,6 +27,7 @@ pub(super) fn items(list: &str) -> impl Iterator<Item = Item<'_>> {
     })
 }
 
+/// Returns the quality among the parameters of an item, in thousandths.
 fn quality(text: &str) -> u16 {
     let listed = parameters(text).find(|(name, _)| name.eq_ignore_ascii_case("q"));
     let parsed = listed.and_then(|(_, value)| value.parse::<f32>().ok()).filter(|q| q.is_finite());
@@ -34,6 +35,7 @@ fn quality(text: &str) -> u16 {
     parsed.map_or(1000, |q| (q.clamp(0.0, 1.0) * 1000.0).round() as u16)
 }
 
+/// Splits the parameters of an item. Parameters without a value are left out.
 fn parameters(text: &str) -> impl Iterator<Item = (&str, &str)> {
     split_unquoted(text, ';').filter_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -41,6 +43,7 @@ fn parameters(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// Splits at a separator, except within quotes.
 fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
     text.split(move |character| {

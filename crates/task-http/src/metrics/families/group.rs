@@ -29,6 +29,7 @@ pub(super) fn encode(snapshot: &GroupSnapshot, starts: &mut StartTimes, encoder:
     }
 }
 
+/// Writes the state and the readiness of the manager.
 fn encode_manager(snapshot: &GroupSnapshot, encoder: &mut Encoder<'_>) {
     let help = "Lifecycle step of the manager: 1 for the current one.";
     let mut family = encoder.family("task_manager_state", Kind::Gauge, help);

@@ -57,6 +57,7 @@ struct Stat {
 }
 
 impl Stat {
+    /// Parses the one line of `/proc/self/stat`; `None` if it has another form than expected.
     fn parse(text: &str) -> Option<Self> {
         // The second field is the program's name in parentheses, which may itself contain blanks
         // and parentheses.

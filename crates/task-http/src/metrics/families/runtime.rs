@@ -9,6 +9,7 @@ use crate::{
     metrics::encode::{Encoder, Kind},
 };
 
+/// Writes the families of the server's runtime and of the monitored ones.
 pub(super) fn encode(
     metrics: &RuntimeMetrics,
     monitors: &[Arc<RuntimeMonitor>],

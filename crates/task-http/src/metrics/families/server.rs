@@ -8,6 +8,7 @@ use crate::{
     stats::{ScrapeError, Stats},
 };
 
+/// Writes the families.
 pub(super) fn encode(stats: &Stats, checks: &[Arc<Check>], encoder: &mut Encoder<'_>) {
     let mut family =
         encoder.family("task_http_requests", Kind::Counter, "Requests that got a response.");

@@ -18,6 +18,7 @@ pub(super) struct ObservedIo<IO> {
 }
 
 impl<IO> ObservedIo<IO> {
+    /// Wraps a stream.
     pub(super) fn new(io: IO, activity: Arc<Activity>) -> Self {
         Self { io, activity }
     }

@@ -116,6 +116,7 @@ impl HttpTaskBuilder {
         Self { has_heartbeat: false, ..self }
     }
 
+    /// Adds a check under a name that no other check of the probe has.
     fn with_check<F, Fut>(mut self, name: String, probe: Probe, check: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -134,6 +135,7 @@ impl HttpTaskBuilder {
     }
 }
 
+/// Returns the name, or the first of `NAME#2`, `NAME#3`, ... that is not taken.
 fn unique(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let suffixed = (2_u64..).map(|number| format!("{name}#{number}"));
     let mut candidates = iter::once(name.to_owned()).chain(suffixed);

@@ -11,6 +11,7 @@ use task_core::{CleanupInfo, ShutdownInfo, TaskReport};
 use super::Seconds;
 use crate::message::escape::{Json, OrNull, separated};
 
+/// Writes the shutdown; `null` before its trigger.
 pub(super) fn write(out: &mut String, shutdown: Option<&ShutdownInfo>) -> fmt::Result {
     let Some(shutdown) = shutdown else { return out.write_str("null") };
     let began = shutdown.began.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -23,6 +24,7 @@ pub(super) fn write(out: &mut String, shutdown: Option<&ShutdownInfo>) -> fmt::R
     write!(out, "],\"omitted\":{}}}", shutdown.omitted)
 }
 
+/// Writes a task that ended during the shutdown.
 fn write_ended(out: &mut String, task: &TaskReport) -> fmt::Result {
     write!(out, "{{\"id\":{},\"name\":{}", task.id, Json(&task.name))?;
     write!(out, ",\"phase\":{}", task.phase.number())?;
@@ -33,6 +35,7 @@ fn write_ended(out: &mut String, task: &TaskReport) -> fmt::Result {
     write!(out, ",\"status\":{}}}", OrNull(task.status.as_deref().map(Json)))
 }
 
+/// Writes a cleanup, whether it has begun or not.
 pub(super) fn write_cleanup(out: &mut String, cleanup: &CleanupInfo) -> fmt::Result {
     write!(out, "{{\"name\":{}", Json(&cleanup.name))?;
     write!(out, ",\"state\":{}", Json(cleanup.state.as_str()))?;

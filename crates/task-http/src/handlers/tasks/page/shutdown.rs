@@ -7,8 +7,10 @@ use task_core::{GroupSnapshot, Step, TaskState};
 use super::human::HumanDuration;
 use crate::message::escape::Html;
 
+/// The steps after the trigger, in their order.
 const STEPS: [Step; 4] = [Step::Draining, Step::Stopping, Step::CleaningUp, Step::Ended];
 
+/// Writes the box.
 pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     out.push_str("<div class=\"box\">");
     write_countdown(snapshot, out)?;
@@ -36,6 +38,7 @@ pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
+/// Writes the time that is left, with a bar of the time that has passed.
 fn write_countdown(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     let took = snapshot.shutdown.as_ref().map(|shutdown| shutdown.took);
     if snapshot.step == Step::Ended {

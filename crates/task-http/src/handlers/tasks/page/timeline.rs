@@ -25,6 +25,7 @@ struct Bar<'a> {
     class: &'static str,
 }
 
+/// Writes the timeline, unless there is no bar to show yet.
 pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     let Some(shutdown) = &snapshot.shutdown else { return Ok(()) };
     let mut bars = bars(snapshot, shutdown);
@@ -75,6 +76,7 @@ pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     )
 }
 
+/// Returns the bars of tasks that ended, of tasks that are stopping, and of cleanups.
 fn bars<'a>(snapshot: &'a GroupSnapshot, shutdown: &'a ShutdownInfo) -> Vec<Bar<'a>> {
     let since_trigger = |at: Duration| at.saturating_sub(shutdown.began_at);
     let ended = shutdown.ended.iter().map(|task| Bar {
@@ -110,6 +112,7 @@ fn bars<'a>(snapshot: &'a GroupSnapshot, shutdown: &'a ShutdownInfo) -> Vec<Bar<
     ended.chain(living).chain(cleanups).collect()
 }
 
+/// Returns the style of a bar by its outcome.
 const fn class(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Completed | Outcome::Cancelled => "clean",

@@ -5,6 +5,7 @@ use task_core::{CleanupInfo, CleanupState};
 use super::{labels::Labels, outcomes};
 use crate::metrics::encode::{Encoder, Kind};
 
+/// Writes the families. Cleanups of the same name share one series.
 pub(super) fn encode(cleanups: &[CleanupInfo], encoder: &mut Encoder<'_>) {
     let count = |wanted: CleanupState| {
         cleanups.iter().filter(|cleanup| cleanup.state == wanted).count() as u64

@@ -17,6 +17,7 @@ pub(super) struct Labels<'a, T> {
 }
 
 impl<'a, T: Default> Labels<'a, T> {
+    /// Makes an empty collection.
     pub(super) fn new() -> Self {
         Self { places: HashMap::new(), rows: Vec::new(), other: None }
     }

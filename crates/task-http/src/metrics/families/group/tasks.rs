@@ -30,6 +30,7 @@ struct Row {
     stop: Option<f64>,
 }
 
+/// Writes the families, each with the rows that have a value for it.
 pub(super) fn encode(snapshot: &GroupSnapshot, starts: &mut StartTimes, encoder: &mut Encoder<'_>) {
     let rows = rows(snapshot, starts);
     let mut gauge = |name, help, value: fn(&Row) -> Option<u64>| {
@@ -74,11 +75,14 @@ pub(super) fn encode(snapshot: &GroupSnapshot, starts: &mut StartTimes, encoder:
 }
 
 impl Row {
+    /// Returns whether a task with this label is alive.
     fn is_alive(&self) -> bool {
         self.start.is_some()
     }
 }
 
+/// Collects the rows in the order in which names get series of their own, and updates `starts` to
+/// the living tasks, so that it does not grow with tasks that have ended.
 fn rows<'a>(snapshot: &'a GroupSnapshot, starts: &mut StartTimes) -> Vec<(&'a str, Row)> {
     let mut labels = Labels::<Row>::new();
     let mut known = StartTimes::new();
@@ -113,6 +117,7 @@ fn rows<'a>(snapshot: &'a GroupSnapshot, starts: &mut StartTimes) -> Vec<(&'a st
     labels.sorted()
 }
 
+/// Adds a living task to its row.
 fn add(row: &mut Row, task: &TaskInfo) {
     row.running += u64::from(task.state == TaskState::Running);
     if task.gates_readiness || task.is_ready {
