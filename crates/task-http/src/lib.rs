@@ -269,7 +269,7 @@
 //!
 //! | level | event |
 //! |---|---|
-//! | error | a runtime has stalled; a connection panicked, which is a bug |
+//! | error | a runtime has stalled; a connection panicked, for example in the body that a service streams |
 //! | warn | a source or a route failed or panicked; files could not be reloaded; a connection could not be accepted; a runtime runs again after a stall |
 //! | info | an address is served; files were reloaded |
 //! | debug | connections were dropped at the stop timeout |

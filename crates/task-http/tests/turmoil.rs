@@ -72,9 +72,9 @@ async fn ask(port: &AtomicU16, path: &str) -> io::Result<String> {
     let mut stream = connect(port).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer.lines().next().unwrap_or_default().to_owned())
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    Ok(response.lines().next().unwrap_or_default().to_owned())
 }
 
 #[test]
@@ -167,19 +167,19 @@ fn after_any_network_fault_the_server_responds_again() {
             .min_message_latency(Duration::from_millis(1))
             .max_message_latency(Duration::from_millis(300));
         let mut sim = simulation(&mut builder, &port);
-        let answered = Arc::new(AtomicU32::new(0));
+        let served = Arc::new(AtomicU32::new(0));
         for client in 0..6 {
-            let (port, answered) = (Arc::clone(&port), Arc::clone(&answered));
+            let (port, served) = (Arc::clone(&port), Arc::clone(&served));
             sim.client(format!("client-{client}"), async move {
                 for _ in 0..20 {
                     let path = if client % 2 == 0 { "/readyz" } else { "/" };
                     let asked = timeout(8 * SECOND, ask(&port, path)).await;
-                    // An answer is whole and right, however the network was.
+                    // An response is whole and right, however the network was.
                     if let Ok(Ok(line)) = asked
                         && !line.is_empty()
                     {
                         assert_eq!(line, "HTTP/1.1 200 OK");
-                        answered.fetch_add(1, Ordering::SeqCst);
+                        served.fetch_add(1, Ordering::SeqCst);
                     }
                     sleep(Duration::from_millis(200)).await;
                 }
@@ -190,6 +190,6 @@ fn after_any_network_fault_the_server_responds_again() {
             });
         }
         sim.run().unwrap();
-        assert!(answered.load(Ordering::SeqCst) > 0, "seed {seed}: not one answer");
+        assert!(served.load(Ordering::SeqCst) > 0, "seed {seed}: not one response");
     }
 }

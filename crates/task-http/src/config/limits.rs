@@ -125,7 +125,7 @@ impl Limits {
         Self { scrapes, ..self }
     }
 
-    /// Sets how long the sources may take before a scrape is answered with 503. A client can
+    /// Sets how long the sources may take before a scrape gets 503. A client can
     /// shorten it for its request by `X-Prometheus-Scrape-Timeout-Seconds`. Default: 10 s.
     pub fn scrape_timeout(self, timeout: Duration) -> Self {
         Self { scrape_timeout: timeout, ..self }

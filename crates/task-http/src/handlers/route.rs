@@ -110,7 +110,7 @@ impl Route {
     }
 }
 
-/// Returns the reply that tells the client no details.
+/// Returns the reply to a failure, without details.
 fn failed() -> Reply {
     Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "the route failed\n")
 }

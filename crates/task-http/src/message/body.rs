@@ -96,7 +96,7 @@ impl fmt::Debug for RequestBody {
 
 /// The error of a [`RequestBody`]: it has too many bytes, or did not arrive in full.
 ///
-/// The kind is private; [`is_too_large`](Self::is_too_large) tells the two cases apart. In the
+/// The kind is private; [`is_too_large`](Self::is_too_large) distinguishes the two cases. In the
 /// second case, the source is the error of the connection.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]

@@ -187,7 +187,8 @@ async fn join_all(serving: &mut JoinSet<()>) {
     }
 }
 
-/// Logs a panic of a connection. User code is caught before it gets here, so it is a bug.
+/// Logs a panic of a connection. Panics of handlers are caught earlier; that of a body which a
+/// service streams gets here.
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     if ended.is_err_and(|error| error.is_panic()) {
         tracing::error!("a connection panicked");

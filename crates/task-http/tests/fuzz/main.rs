@@ -80,8 +80,8 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
 fn random_bytes_get_an_http_response_or_none() {
     let server = Server::start(|http| http);
     try_all(pieces(), |bytes| {
-        let answer = server.send(&bytes);
-        prop_assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."), "{:?}", answer);
+        let response = server.send(&bytes);
+        prop_assert!(response.is_empty() || response.starts_with(b"HTTP/1."), "{:?}", response);
         prop_assert_eq!(server.get("/livez", &[]).status, 200);
         Ok(())
     });
@@ -160,11 +160,11 @@ fn a_well_formed_accept_gets_the_format_that_it_asks_for() {
     let server = Server::start(|http| http);
     try_all(vec(Range::any(), 0..6), |ranges| {
         let accept = ranges.iter().map(Range::write).collect::<Vec<_>>().join(", ");
-        let answer = server.get("/metrics", &[("Accept", &accept)]);
+        let response = server.get("/metrics", &[("Accept", &accept)]);
         let is_open = means_openmetrics(&ranges);
-        let content_type = answer.header("content-type");
+        let content_type = response.header("content-type");
         prop_assert_eq!(content_type.starts_with("application/openmetrics-text"), is_open);
-        prop_assert_eq!(answer.body.ends_with(b"# EOF\n"), is_open, "{}", accept);
+        prop_assert_eq!(response.body.ends_with(b"# EOF\n"), is_open, "{}", accept);
         Ok(())
     });
 }
@@ -179,15 +179,15 @@ fn the_body_is_gzip_exactly_if_the_client_accepts_it() {
             format!("{coding};q={}", f64::from(*quality) / 1000.0)
         };
         let accept = codings.iter().map(write).collect::<Vec<_>>().join(",");
-        let answer = server.get("/metrics", &[("Accept-Encoding", &accept)]);
+        let response = server.get("/metrics", &[("Accept-Encoding", &accept)]);
         let best = |names: &[&str]| {
             let known = |coding: &str| names.contains(&coding.to_ascii_lowercase().as_str());
             codings.iter().filter(|(coding, _)| known(coding)).map(|(_, quality)| *quality).max()
         };
         let gzip = best(&["gzip", "x-gzip"]).unwrap_or(0);
         let accepts = gzip > 0 && gzip >= best(&["identity"]).unwrap_or(0);
-        prop_assert_eq!(answer.header("content-encoding") == "gzip", accepts, "{}", accept);
-        prop_assert_eq!(answer.body.starts_with(&[0x1f, 0x8b]), accepts);
+        prop_assert_eq!(response.header("content-encoding") == "gzip", accepts, "{}", accept);
+        prop_assert_eq!(response.body.starts_with(&[0x1f, 0x8b]), accepts);
         Ok(())
     });
 }
@@ -207,8 +207,8 @@ fn only_the_secret_gives_access() {
             .split_once(' ')
             .map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest.trim()));
         let is_right = parsed.is_some_and(|(scheme, rest)| scheme == "bearer" && rest == "s3cret");
-        let answer = server.get("/metrics", &[("Authorization", &value)]);
-        prop_assert_eq!(answer.status, if is_right { 200 } else { 401 }, "{:?}", value);
+        let response = server.get("/metrics", &[("Authorization", &value)]);
+        prop_assert_eq!(response.status, if is_right { 200 } else { 401 }, "{:?}", value);
         Ok(())
     });
 }

@@ -22,13 +22,13 @@ pub(crate) struct Server {
 
 /// A response. Header names are in lower case.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpResponse {
     /// Returns the value of a header field; empty if there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
@@ -52,8 +52,8 @@ impl Server {
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(Shutdown::Write);
-        let mut answer = Vec::new();
-        if let Err(error) = stream.read_to_end(&mut answer) {
+        let mut response = Vec::new();
+        if let Err(error) = stream.read_to_end(&mut response) {
             let is_late = matches!(
                 error.kind(),
                 std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
@@ -64,22 +64,22 @@ impl Server {
                 String::from_utf8_lossy(bytes)
             );
         }
-        answer
+        response
     }
 
-    pub(crate) fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn get(&self, target: &str, headers: &[(&str, &str)]) -> HttpResponse {
         let mut text = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
         for (name, value) in headers {
             text += &format!("{name}: {value}\r\n");
         }
-        let answer = self.send((text + "\r\n").as_bytes());
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        let response = self.send((text + "\r\n").as_bytes());
+        let end = response.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(response[..end].to_vec()).unwrap();
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.filter_map(|line| line.split_once(": "));
         let headers =
             headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        Answer { status, headers, body: answer[end + 4..].to_vec() }
+        HttpResponse { status, headers, body: response[end + 4..].to_vec() }
     }
 }

@@ -6,7 +6,7 @@ use task_http::{Access, Endpoint, HttpTask, Limits};
 use tokio::time::sleep;
 
 use crate::{
-    client::{Answer, Client, get_with},
+    client::{Client, HttpResponse, get_with},
     service::{Service, value},
 };
 
@@ -17,7 +17,7 @@ fn guarded(access: Access) -> Service {
     Service::start(|http| http.access(access))
 }
 
-async fn with(service: &Service, target: &str, authorization: &str) -> Answer {
+async fn with(service: &Service, target: &str, authorization: &str) -> HttpResponse {
     get_with(service.address, target, &[("Authorization", authorization)]).await
 }
 
@@ -32,10 +32,10 @@ fn file(name: &str, content: &str) -> PathBuf {
 async fn all_paths_but_the_probes_require_the_token() {
     let service = guarded(Access::default().bearer("s3cret"));
     for path in ["/", "/metrics", "/tasks", "/nothing"] {
-        let answer = service.get(path).await;
-        assert_eq!(answer.status, 401, "{path}");
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"task\""), "{path}");
-        assert_eq!(answer.text(), "unauthorized\n");
+        let response = service.get(path).await;
+        assert_eq!(response.status, 401, "{path}");
+        assert_eq!(response.header("www-authenticate"), Some("Bearer realm=\"task\""), "{path}");
+        assert_eq!(response.text(), "unauthorized\n");
     }
     for path in ["/livez", "/healthz", "/readyz", "/readyz/manager", "/startupz"] {
         assert_eq!(service.get(path).await.status, 200, "{path}");
@@ -68,10 +68,10 @@ async fn only_the_exact_secret_in_the_right_scheme_is_accepted() {
         "Digest s3cret",
         "Bearer s3cret, Bearer s3cret",
     ] {
-        let answer = with(&service, "/metrics", bad).await;
-        assert_eq!(answer.status, 401, "{bad}");
+        let response = with(&service, "/metrics", bad).await;
+        assert_eq!(response.status, 401, "{bad}");
         let challenges: Vec<_> =
-            answer.headers.iter().filter(|(name, _)| name == "www-authenticate").collect();
+            response.headers.iter().filter(|(name, _)| name == "www-authenticate").collect();
         assert_eq!(challenges.len(), 2, "{bad}");
     }
     // With padding, and without.

@@ -73,7 +73,7 @@ async fn a_client_that_connects_before_the_run_is_served_once_the_task_runs() {
     let mut early = crate::client::Client::connect(http.local_addr().unwrap()).await;
     early.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let service = Service::run(http, TestGroup::new());
-    assert_eq!(early.answer(true).await.status, 200);
+    assert_eq!(early.response(true).await.status, 200);
     service.stop().await;
 }
 

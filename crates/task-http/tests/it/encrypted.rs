@@ -23,7 +23,7 @@ use crate::{
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-/// An authority, and a folder for what it signs.
+/// An authority, and a folder for the certificates that it signs.
 struct Authority {
     issuer: Issuer,
     folder: PathBuf,
@@ -62,7 +62,7 @@ impl Authority {
         Tls::from_files(certificate, key)
     }
 
-    /// What a client trusts; with a certificate, what it presents.
+    /// Returns a client that trusts the authority, and that presents a certificate if `presents`.
     fn client(&self, presents: bool) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
@@ -176,7 +176,7 @@ async fn a_handshake_has_the_header_timeout_and_does_not_delay_others() {
         silent.closed().await;
         assert_eq!(connected.elapsed().as_secs(), 5);
     }
-    // The time of the handshake is not given back for the header.
+    // The header has only what the handshake has left of the timeout.
     let stream = TcpStream::connect(service.address).await.unwrap();
     let connected = Instant::now();
     sleep(Duration::from_secs(3)).await;
@@ -209,7 +209,7 @@ async fn clients_without_a_certificate_are_refused_where_one_is_required() {
     let stream = TcpStream::connect(service.address).await.unwrap();
     let mut known = Client::new(authority.client(true).connect(name(), stream).await.unwrap());
     assert_eq!(known.get("/metrics").await.status, 200);
-    // In TLS 1.3 a client learns of it after its own part of the handshake.
+    // In TLS 1.3, the client sees the refusal after its own part of the handshake.
     let stream = TcpStream::connect(service.address).await.unwrap();
     if let Ok(stream) = authority.client(false).connect(name(), stream).await {
         Client::new(stream).closed().await;

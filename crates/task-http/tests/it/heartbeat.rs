@@ -43,9 +43,9 @@ async fn a_blocked_runtime_fails_livez_by_name_until_it_runs_again() {
     let other = Blocked::new();
     let service = Service::start(|http| soon(http).watch_runtime("main", other.handle.clone()));
     let failed = loop {
-        let answer = service.get("/livez").await;
-        if answer.status == 503 {
-            break answer.text();
+        let response = service.get("/livez").await;
+        if response.status == 503 {
+            break response.text();
         }
     };
     assert!(failed.starts_with("[-]runtime/main failed: no spawned task has run for "), "{failed}");

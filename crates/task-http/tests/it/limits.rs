@@ -64,9 +64,9 @@ async fn the_idle_timeout_ends_with_the_first_byte_of_the_next_header() {
 
     let mut client = Client::connect(service.address).await;
     client.get("/livez").await;
-    let answered = Instant::now();
+    let served = Instant::now();
     client.closed().await;
-    assert_eq!(answered.elapsed().as_secs(), 90);
+    assert_eq!(served.elapsed().as_secs(), 90);
     service.stop().await;
 }
 
@@ -91,12 +91,12 @@ async fn a_header_that_is_too_large_or_has_too_many_fields_is_refused() {
     let service = Service::start(|http| http.limits(Limits::default().headers(20)));
     let mut client = Client::connect(service.address).await;
     client.send(format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {}", "x".repeat(20_000))).await;
-    assert_eq!(client.answer(true).await.status, 431);
+    assert_eq!(client.response(true).await.status, 431);
     client.closed().await;
 
     let mut client = Client::connect(service.address).await;
     client.send(format!("GET /livez HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(21))).await;
-    assert_eq!(client.answer(true).await.status, 431);
+    assert_eq!(client.response(true).await.status, 431);
 
     // 1 MiB, of which the server may not read all before it closes.
     let mut stream = TcpStream::connect(service.address).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_header_that_is_too_large_or_has_too_many_fields_is_refused() {
     client
         .send(format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(15_000)))
         .await;
-    assert_eq!(client.answer(true).await.status, 200);
+    assert_eq!(client.response(true).await.status, 200);
     service.stop().await;
 }
 
@@ -120,8 +120,8 @@ async fn a_malformed_request_gets_400_and_is_closed() {
     {
         let mut client = Client::connect(service.address).await;
         client.send(garbage).await;
-        let answer = client.answer(true).await;
-        assert_eq!(answer.status, 400, "{garbage:?}");
+        let response = client.response(true).await;
+        assert_eq!(response.status, 400, "{garbage:?}");
         client.closed().await;
     }
     service.stop().await;
@@ -224,7 +224,7 @@ async fn when_all_connections_are_busy_the_next_waits_for_the_first_to_end() {
     // Both clients would keep their connections, but one was evicted once it had its response.
     let mut closed = 0;
     for client in &mut busy {
-        assert_eq!(client.answer(true).await.status, 200);
+        assert_eq!(client.response(true).await.status, 200);
         closed += u32::from(!client.is_open().await);
     }
     assert_eq!(closed, 1);
@@ -269,8 +269,8 @@ async fn three_thousand_checks_run_concurrently_and_each_has_its_line() {
         })
     });
     let asked = std::time::Instant::now();
-    let answer = service.get("/readyz?verbose").await;
-    assert_eq!((answer.status, answer.text().matches("[+]check-").count()), (200, 3000));
+    let response = service.get("/readyz?verbose").await;
+    assert_eq!((response.status, response.text().matches("[+]check-").count()), (200, 3000));
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     service.stop().await;
 }

@@ -3,7 +3,7 @@
 //! Tests of timeouts run on a paused clock, which advances when client and server both wait.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(clippy::print_stderr, reason = "a skipped test says why")]
+#![allow(clippy::print_stderr, reason = "a skipped test prints the reason")]
 
 mod client;
 mod group;

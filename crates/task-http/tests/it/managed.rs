@@ -49,7 +49,7 @@ async fn the_probes_follow_a_service_from_setup_to_shutdown() {
     manager.run_ephemeral(migrate).unwrap().ended().await;
     let handle = manager.handle();
 
-    // Nobody waits for the manager yet: setting up.
+    // `wait` has not been called, so the group is still setting up.
     let probe = async |path: &str| get(address, path).await.status;
     assert_eq!(
         (probe("/livez").await, probe("/readyz").await, probe("/startupz").await),

@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use task_http::{openmetrics_source, text_source};
 
 use crate::{
-    client::{Answer, get_with},
+    client::{HttpResponse, get_with},
     service::Service,
 };
 
@@ -89,10 +89,10 @@ async fn the_format_is_the_best_acceptable_one_and_never_an_error() {
     for (accept, expected) in ACCEPTS {
         // hyper refuses 0x7f in a header.
         let accept = accept.replace('\u{7f}', "");
-        let answer = get_with(service.address, "/metrics", &[("Accept", &accept)]).await;
-        assert_eq!(answer.status, 200, "{accept}");
-        assert_eq!(answer.header("content-type"), Some(*expected), "{accept}");
-        assert_eq!(answer.text().ends_with("# EOF\n"), *expected != TEXT, "{accept}");
+        let response = get_with(service.address, "/metrics", &[("Accept", &accept)]).await;
+        assert_eq!(response.status, 200, "{accept}");
+        assert_eq!(response.header("content-type"), Some(*expected), "{accept}");
+        assert_eq!(response.text().ends_with("# EOF\n"), *expected != TEXT, "{accept}");
     }
     assert_eq!(service.get("/metrics").await.header("content-type"), Some(TEXT));
     service.stop().await;
@@ -102,8 +102,8 @@ async fn the_format_is_the_best_acceptable_one_and_never_an_error() {
 async fn several_accept_lines_are_one_list() {
     let service = Service::start(|http| http);
     let lines = [("Accept", "text/plain;q=0.2"), ("Accept", "application/openmetrics-text;q=0.3")];
-    let answer = get_with(service.address, "/metrics", &lines).await;
-    assert_eq!(answer.header("content-type"), Some(OPEN));
+    let response = get_with(service.address, "/metrics", &lines).await;
+    assert_eq!(response.header("content-type"), Some(OPEN));
     service.stop().await;
 }
 
@@ -114,8 +114,8 @@ async fn a_source_with_one_format_is_never_served_as_the_other() {
     for (accept, _) in ACCEPTS {
         let accept = accept.replace('\u{7f}', "");
         for (service, expected) in [(&text, TEXT), (&open, OPEN)] {
-            let answer = get_with(service.address, "/metrics", &[("Accept", &accept)]).await;
-            let got = answer.header("content-type").unwrap();
+            let response = get_with(service.address, "/metrics", &[("Accept", &accept)]).await;
+            let got = response.header("content-type").unwrap();
             assert!(got.starts_with(expected), "{accept}: {got}");
         }
     }
@@ -148,10 +148,11 @@ async fn gzip_is_sent_only_if_accepted_and_unpacks_to_the_same() {
         ("", false),
         (";;,=", false),
     ] {
-        let answer = get_with(service.address, "/metrics", &[("Accept-Encoding", accepted)]).await;
-        assert_eq!(answer.header("content-encoding"), is_gzip.then_some("gzip"), "{accepted}");
-        assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding"), "{accepted}");
-        assert_eq!(unpacked(&answer), plain.text(), "{accepted}");
+        let response =
+            get_with(service.address, "/metrics", &[("Accept-Encoding", accepted)]).await;
+        assert_eq!(response.header("content-encoding"), is_gzip.then_some("gzip"), "{accepted}");
+        assert_eq!(response.header("vary"), Some("Accept, Accept-Encoding"), "{accepted}");
+        assert_eq!(unpacked(&response), plain.text(), "{accepted}");
     }
     service.stop().await;
 }
@@ -165,17 +166,17 @@ async fn a_short_body_is_not_compressed() {
             .without_group_metrics()
             .metrics(text_source(|| "a 1\n".into()))
     });
-    let answer = get_with(service.address, "/metrics", &[("Accept-Encoding", "gzip")]).await;
-    assert_eq!((answer.header("content-encoding"), answer.text().as_str()), (None, "a 1\n"));
+    let response = get_with(service.address, "/metrics", &[("Accept-Encoding", "gzip")]).await;
+    assert_eq!((response.header("content-encoding"), response.text().as_str()), (None, "a 1\n"));
     service.stop().await;
 }
 
-fn unpacked(answer: &Answer) -> String {
+fn unpacked(response: &HttpResponse) -> String {
     let mut text = String::new();
-    if answer.header("content-encoding").is_some() {
-        GzDecoder::new(answer.body.as_slice()).read_to_string(&mut text).unwrap();
+    if response.header("content-encoding").is_some() {
+        GzDecoder::new(response.body.as_slice()).read_to_string(&mut text).unwrap();
     } else {
-        text = answer.text();
+        text = response.text();
     }
     text
 }

@@ -1,6 +1,6 @@
 //! The parsers of others: `promtool` of Prometheus, and the two parsers of the Python client.
 //!
-//! If a tool is missing, its test is skipped and says so, unless `TASK_REQUIRE_PARSERS` is set.
+//! If a tool is missing, its test is skipped with a message, unless `TASK_REQUIRE_PARSERS` is set.
 
 use std::{
     io::Write,

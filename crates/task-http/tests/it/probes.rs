@@ -37,9 +37,9 @@ async fn before_readiness_livez_passes_and_readyz_names_the_blockers() {
     for (path, end) in
         [("/readyz", "readyz check failed\n"), ("/startupz", "startupz check failed\n")]
     {
-        let answer = service.get(path).await;
-        assert_eq!((answer.status, answer.text()), (503, format!("{expected}{end}")));
-        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+        let response = service.get(path).await;
+        assert_eq!((response.status, response.text()), (503, format!("{expected}{end}")));
+        assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
     }
     service.stop().await;
 }
@@ -60,9 +60,9 @@ async fn during_a_drain_livez_passes_and_readyz_fails() {
     let service = Service::start(|http| http);
     assert_eq!(service.get("/readyz").await.status, 200);
     service.group.drain();
-    let answer = service.get("/readyz").await;
+    let response = service.get("/readyz").await;
     let expected = "[-]manager failed: shutting down (draining)\nreadyz check failed\n";
-    assert_eq!((answer.status, answer.text().as_str()), (503, expected));
+    assert_eq!((response.status, response.text().as_str()), (503, expected));
     assert_eq!(service.get("/livez").await.status, 200);
     assert_eq!(service.get("/startupz").await.status, 200);
     service.group.change(|snapshot| {
@@ -169,10 +169,10 @@ async fn checks_run_concurrently_within_the_check_timeout() {
         http.check("quick", || async { Ok(()) })
     });
     let asked = Instant::now();
-    let answer = service.get("/readyz").await;
-    assert_eq!(answer.status, 503);
+    let response = service.get("/readyz").await;
+    assert_eq!(response.status, 503);
     assert_eq!(asked.elapsed().as_secs(), 3);
-    assert_eq!(answer.text().matches("failed: timed out\n").count(), 1000);
+    assert_eq!(response.text().matches("failed: timed out\n").count(), 1000);
     service.stop().await;
 }
 
@@ -245,7 +245,7 @@ async fn concurrent_probes_share_one_run_of_a_check() {
         clients.push(client);
     }
     for client in &mut clients {
-        assert_eq!(client.answer(true).await.status, 200);
+        assert_eq!(client.response(true).await.status, 200);
     }
     assert_eq!(runs.load(Ordering::SeqCst), 1);
     service.stop().await;

@@ -63,8 +63,8 @@ async fn no_accept_header_is_ever_refused() {
         let (accept, encoding) = (random.text(&pieces, 12), random.text(&pieces, 8));
         let headers = [("Accept", accept.as_str()), ("Accept-Encoding", &encoding)];
         for target in ["/metrics", "/tasks"] {
-            let answer = client.request("GET", target, &headers).await;
-            assert_eq!(answer.status, 200, "{headers:?}");
+            let response = client.request("GET", target, &headers).await;
+            assert_eq!(response.status, 200, "{headers:?}");
         }
     }
     service.stop().await;
@@ -81,8 +81,8 @@ async fn no_path_or_query_stops_the_server() {
     let mut client = Client::connect(service.address).await;
     for _ in 0..2000 {
         let target = format!("/{}", random.text(&pieces, 12));
-        let answer = client.get(&target).await;
-        assert!([200, 404].contains(&answer.status), "{target}: {}", answer.status);
+        let response = client.get(&target).await;
+        assert!([200, 404].contains(&response.status), "{target}: {}", response.status);
     }
     service.stop().await;
 }

@@ -10,10 +10,10 @@ const PATHS: [&str; 7] = ["/", "/metrics", "/livez", "/healthz", "/readyz", "/st
 async fn every_endpoint_responds_to_get_and_forbids_storing_and_sniffing() {
     let service = Service::start(|http| http);
     for path in PATHS {
-        let answer = service.get(path).await;
-        assert_eq!(answer.status, 200, "{path}");
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
-        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        let response = service.get(path).await;
+        assert_eq!(response.status, 200, "{path}");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{path}");
     }
     service.stop().await;
 }
@@ -42,11 +42,15 @@ async fn other_methods_are_refused_with_the_allowed_ones() {
     let service = Service::start(|http| http);
     let mut client = Client::connect(service.address).await;
     for method in ["POST", "PUT", "DELETE", "PATCH", "BREW"] {
-        let answer = client.request(method, "/metrics", &[]).await;
-        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method}");
+        let response = client.request(method, "/metrics", &[]).await;
+        assert_eq!(
+            (response.status, response.header("allow")),
+            (405, Some("GET, HEAD")),
+            "{method}"
+        );
     }
-    let answer = client.request("OPTIONS", "/metrics", &[]).await;
-    assert_eq!((answer.status, answer.header("allow")), (204, Some("GET, HEAD")));
+    let response = client.request("OPTIONS", "/metrics", &[]).await;
+    assert_eq!((response.status, response.header("allow")), (204, Some("GET, HEAD")));
     service.stop().await;
 }
 
@@ -75,11 +79,11 @@ async fn the_body_of_a_request_to_an_endpoint_is_ignored() {
     let service = Service::start(|http| http);
     let mut client = Client::connect(service.address).await;
     client.send("GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello").await;
-    assert_eq!(client.answer(true).await.status, 200);
+    assert_eq!(client.response(true).await.status, 200);
     // A body that never arrives does not delay the response.
     let mut client = Client::connect(service.address).await;
     client.send("POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n").await;
-    assert_eq!(client.answer(true).await.status, 405);
+    assert_eq!(client.response(true).await.status, 405);
     service.stop().await;
 }
 
@@ -90,7 +94,7 @@ async fn pipelined_requests_get_their_responses_in_order() {
     let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     client.send(request("/livez") + &request("/nothing") + &request("/livez")).await;
     for status in [200, 404, 200] {
-        assert_eq!(client.answer(true).await.status, status);
+        assert_eq!(client.response(true).await.status, status);
     }
     service.stop().await;
 }

@@ -12,7 +12,7 @@ use task_http::{HttpTask, HttpTaskBuilder};
 use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
-    client::{self, Answer},
+    client::{self, HttpResponse},
     group::TestGroup,
 };
 
@@ -37,7 +37,7 @@ impl Service {
         Self { address, group, ended }
     }
 
-    pub(crate) async fn get(&self, target: &str) -> Answer {
+    pub(crate) async fn get(&self, target: &str) -> HttpResponse {
         client::get(self.address, target).await
     }
 

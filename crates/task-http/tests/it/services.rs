@@ -95,7 +95,7 @@ impl Body for Talking {
 async fn ask(service: &Service, path: &str) -> (u16, String) {
     let mut client = Client::connect(service.address).await;
     client.send(format!("GET {path} HTTP/1.0\r\nHost: x\r\n\r\n")).await;
-    let head = client.answer(false).await;
+    let head = client.response(false).await;
     (head.status, client.rest().await)
 }
 
@@ -134,7 +134,7 @@ async fn a_response_body_without_end_is_cut_off_at_the_response_timeout() {
     let service = Service::start(|http| http.limits(limits).service("/talk", Talk));
     let mut client = Client::connect(service.address).await;
     client.send("GET /talk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
-    assert_eq!(client.answer(false).await.status, 200);
+    assert_eq!(client.response(false).await.status, 200);
     assert!(!client.rest().await.ends_with("0\r\n\r\n"), "the body was sent to its end");
     service.stop().await;
 }

@@ -168,8 +168,8 @@ async fn a_source_that_fails_or_panics_fails_one_scrape_and_is_counted() {
     }
     let service = Service::start(|http| http.metrics(Unstable(AtomicU32::new(0))));
     for _ in 0..2 {
-        let answer = service.get("/metrics").await;
-        assert_eq!((answer.status, answer.text().as_str()), (500, "a metrics source failed\n"));
+        let response = service.get("/metrics").await;
+        assert_eq!((response.status, response.text().as_str()), (500, "a metrics source failed\n"));
         assert_eq!(service.get("/livez").await.status, 200);
     }
     let body = service.get("/metrics").await.text();
@@ -196,7 +196,7 @@ async fn concurrent_scrapes_share_one_encoding_and_do_not_block_probes() {
     // On this single thread, the requests sent before have been received by now.
     gate.open();
     for client in &mut clients {
-        assert_eq!(client.answer(true).await.text(), "# TYPE gated gauge\ngated 1\n");
+        assert_eq!(client.response(true).await.text(), "# TYPE gated gauge\ngated 1\n");
     }
     assert_eq!(gate.encodings.load(Ordering::SeqCst), 1);
     // The next scrape begins a new encoding.
@@ -225,7 +225,7 @@ async fn scrapes_beyond_the_limit_get_503_and_probes_do_not() {
     }
     gate.open();
     for client in &mut waiting {
-        assert_eq!(client.answer(true).await.status, 200);
+        assert_eq!(client.response(true).await.status, 200);
     }
     let body = service.get("/metrics").await.text();
     assert_eq!(value(&body, "task_http_scrape_errors_total{cause=\"limit\"}"), Some(2.0));
@@ -245,17 +245,17 @@ async fn a_scrape_ends_at_the_limit_or_at_the_scrapers_own_timeout() {
     {
         let asked = Instant::now();
         let headers = [("X-Prometheus-Scrape-Timeout-Seconds", header)];
-        let answer = get_with(service.address, "/metrics", &headers).await;
-        assert_eq!(answer.status, 503, "{header}");
+        let response = get_with(service.address, "/metrics", &headers).await;
+        assert_eq!(response.status, 503, "{header}");
         assert!(asked.elapsed().as_secs_f64() < longest, "{header}");
     }
     // All have waited for the same encoding: a source that hangs takes one thread.
     assert_eq!(gate.encodings.load(Ordering::SeqCst), 1);
     gate.open();
     let body = loop {
-        let answer = service.get("/metrics").await;
-        if answer.status == 200 {
-            break answer.text();
+        let response = service.get("/metrics").await;
+        if response.status == 200 {
+            break response.text();
         }
     };
     assert!(value(&body, "task_http_scrape_errors_total{cause=\"timeout\"}").unwrap() >= 6.0);

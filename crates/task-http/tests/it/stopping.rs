@@ -39,13 +39,17 @@ async fn from_the_drain_on_responses_close_their_connections() {
     service.group.drain();
     for (path, status) in [("/livez", 200), ("/readyz", 503), ("/metrics", 200), ("/tasks", 200)] {
         let mut client = Client::connect(service.address).await;
-        let answer = client.get(path).await;
-        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{path}");
+        let response = client.get(path).await;
+        assert_eq!(
+            (response.status, response.header("connection")),
+            (status, Some("close")),
+            "{path}"
+        );
         client.closed().await;
     }
     // A connection that was open before serves one more request.
-    let answer = client.get("/livez").await;
-    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    let response = client.get("/livez").await;
+    assert_eq!((response.status, response.header("connection")), (200, Some("close")));
     client.closed().await;
     service.stop().await;
 }
@@ -59,9 +63,13 @@ async fn readyz_reports_a_drain_that_began_during_its_checks() {
         client.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
         sleep(Duration::from_secs(1)).await;
         service.group.drain();
-        let answer = client.answer(true).await;
-        assert_eq!((answer.status, answer.header("connection")), (503, Some("close")), "{path}");
-        assert!(answer.text().starts_with("[-]manager failed: shutting down (draining)\n"));
+        let response = client.response(true).await;
+        assert_eq!(
+            (response.status, response.header("connection")),
+            (503, Some("close")),
+            "{path}"
+        );
+        assert!(response.text().starts_with("[-]manager failed: shutting down (draining)\n"));
         // Until the result of the check is no longer fresh.
         sleep(Duration::from_secs(2)).await;
     }
@@ -88,8 +96,8 @@ async fn a_stop_refuses_new_clients_and_lets_responses_end() {
     assert!(cancelled.elapsed() < Duration::from_millis(50), "{:?}", cancelled.elapsed());
     TcpStream::connect(service.address).await.unwrap_err();
 
-    let answer = busy.answer(true).await;
-    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    let response = busy.response(true).await;
+    assert_eq!((response.status, response.header("connection")), (200, Some("close")));
     busy.closed().await;
     service.ended.await.unwrap().unwrap();
     assert_eq!(cancelled.elapsed().as_secs(), 2);

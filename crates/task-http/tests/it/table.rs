@@ -60,9 +60,9 @@ fn shutting_down(group: &TestGroup) {
 async fn the_json_has_every_field() {
     let service = Service::start(|http| http);
     shutting_down(&service.group);
-    let answer = service.get("/tasks?format=json").await;
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    let mut value: Value = serde_json::from_slice(&answer.body).unwrap();
+    let response = service.get("/tasks?format=json").await;
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    let mut value: Value = serde_json::from_slice(&response.body).unwrap();
     let tasks = value["tasks"].take();
     assert_eq!(
         value,
@@ -109,10 +109,10 @@ async fn the_client_chooses_between_json_and_the_page() {
         ("/tasks", "*/*", false),
         ("/tasks", "", false),
     ] {
-        let answer = get_with(service.address, target, &[("Accept", accept)]).await;
+        let response = get_with(service.address, target, &[("Accept", accept)]).await;
         let expected = if is_json { "application/json" } else { "text/html; charset=utf-8" };
-        assert_eq!(answer.header("content-type"), Some(expected), "{target} {accept}");
-        assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding"));
+        assert_eq!(response.header("content-type"), Some(expected), "{target} {accept}");
+        assert_eq!(response.header("vary"), Some("Accept, Accept-Encoding"));
     }
     service.stop().await;
 }
@@ -121,8 +121,8 @@ async fn the_client_chooses_between_json_and_the_page() {
 async fn the_page_shows_the_shutdown_and_escapes_markup() {
     let service = Service::start(|http| http);
     shutting_down(&service.group);
-    let answer = service.get("/tasks").await;
-    let page = answer.text();
+    let response = service.get("/tasks").await;
+    let page = response.text();
     assert!(!page.contains("<script"), "{page}");
     for part in [
         "con&quot;sumer&lt;script&gt;alert(1)&lt;/script&gt;",
@@ -151,7 +151,7 @@ async fn the_page_shows_the_shutdown_and_escapes_markup() {
             && !page.contains("http://")
             && !page.contains("https://")
     );
-    assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+    assert!(response.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
     service.stop().await;
 }
 

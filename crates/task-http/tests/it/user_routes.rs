@@ -30,9 +30,9 @@ async fn a_route_responds_with_what_its_handler_returns() {
         http.route("/version/", async |_| Ok(Response::new("1.2.3\n"))).route(
             "/level",
             async |request| {
-                let said = String::from_utf8_lossy(request.body()).into_owned();
-                let answer = Response::builder().status(202).header("x-was", "info");
-                Ok(answer.body(format!("{} {said}", request.method()))?)
+                let body = String::from_utf8_lossy(request.body()).into_owned();
+                let response = Response::builder().status(202).header("x-was", "info");
+                Ok(response.body(format!("{} {body}", request.method()))?)
             },
         )
     });
@@ -41,9 +41,9 @@ async fn a_route_responds_with_what_its_handler_returns() {
     let head = client.request("HEAD", "/version", &[]).await;
     assert_eq!((head.status, head.header("content-length")), (200, Some("6")));
     client.send("PUT /level HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\ndebug").await;
-    let answer = client.answer(true).await;
-    assert_eq!((answer.status, answer.header("x-was")), (202, Some("info")));
-    assert_eq!(answer.text(), "PUT debug");
+    let response = client.response(true).await;
+    assert_eq!((response.status, response.header("x-was")), (202, Some("info")));
+    assert_eq!(response.text(), "PUT debug");
     assert_eq!(client.get("/version/below").await.status, 404);
     assert!(service.get("/").await.text().contains("/level "));
     let scrape = service.get("/metrics").await.text();
@@ -101,8 +101,12 @@ async fn a_handler_that_fails_or_panics_gets_500_without_details() {
     });
     let mut client = Client::connect(service.address).await;
     for path in ["/fails", "/unspeakable", "/panics", "/panics"] {
-        let answer = client.get(path).await;
-        assert_eq!((answer.status, answer.text().as_str()), (500, "the route failed\n"), "{path}");
+        let response = client.get(path).await;
+        assert_eq!(
+            (response.status, response.text().as_str()),
+            (500, "the route failed\n"),
+            "{path}"
+        );
     }
     service.stop().await;
 }
@@ -118,14 +122,14 @@ async fn a_body_that_is_too_large_or_incomplete_is_refused() {
     };
     let mut client = Client::connect(service.address).await;
     client.send(post(10) + "0123456789").await;
-    assert_eq!(client.answer(true).await.text(), "0123456789");
+    assert_eq!(client.response(true).await.text(), "0123456789");
     client.send(post(11)).await;
-    assert_eq!(client.answer(true).await.status, 413);
+    assert_eq!(client.response(true).await.status, 413);
 
     let mut client = Client::connect(service.address).await;
     let chunks = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n012345\r\n5\r\n67890\r\n0\r\n\r\n";
     client.send(chunks).await;
-    assert_eq!(client.answer(true).await.status, 413);
+    assert_eq!(client.response(true).await.status, 413);
 
     let mut client = Client::connect(service.address).await;
     client.send(post(10) + "012").await;
@@ -158,7 +162,7 @@ async fn routes_count_as_scrapes_and_do_not_affect_probes() {
     assert_eq!(service.get("/readyz").await.status, 200);
     opened.add_permits(2);
     for client in &mut waiting {
-        assert_eq!(client.answer(true).await.text(), "done");
+        assert_eq!(client.response(true).await.text(), "done");
     }
     service.stop().await;
 }
@@ -187,7 +191,7 @@ async fn clients_that_do_not_send_their_bodies_block_neither_scrapes_nor_probes(
     assert!(!slow.remove(0).is_open().await);
     for client in slow.iter_mut().chain([&mut last]) {
         client.send("ok").await;
-        assert_eq!(client.answer(true).await.text(), "ok");
+        assert_eq!(client.response(true).await.text(), "ok");
     }
     service.stop().await;
 }

@@ -19,7 +19,7 @@ impl ListenOptions {
     ///
     /// A socket file without a listener, whose owner was killed, is replaced. The new file is
     /// removed when the listener is closed, unless another one has replaced it by then. Two
-    /// services that start on the same path at the same instant are not told apart.
+    /// services that start on the same path at the same instant are not distinguished.
     ///
     /// # Errors
     ///
