@@ -2,7 +2,7 @@
 
 #[cfg(feature = "tls")]
 use std::error::Error;
-use std::{convert::Infallible, io, path::Path};
+use std::{io, path::Path};
 
 /// The error of binding a [`Listener`](crate::Listener).
 ///
@@ -55,12 +55,6 @@ impl BindError {
 impl From<BindError> for io::Error {
     fn from(error: BindError) -> Self {
         Self::new(error.source.kind(), error)
-    }
-}
-
-impl From<Infallible> for BindError {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

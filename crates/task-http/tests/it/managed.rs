@@ -67,7 +67,7 @@ async fn the_probes_follow_a_service_from_setup_to_shutdown() {
         (200, 200, 200)
     );
 
-    // Draining: at work, and no longer ready.
+    // Draining: the consumer works on, and is no longer ready.
     handle.stop();
     assert_eq!(
         (probe("/livez").await, probe("/readyz").await, probe("/startupz").await),
@@ -84,7 +84,7 @@ async fn the_probes_follow_a_service_from_setup_to_shutdown() {
     let began = value(&scrape.text(), "task_manager_shutdown_start_time_seconds").unwrap();
     assert!(began > 1.6e9, "{began}");
 
-    // Stopping: the consumer takes its time, and can be watched.
+    // Stopping: the consumer has not ended, and its status shows why.
     sleep(6 * SECOND).await;
     let tasks: Value =
         serde_json::from_slice(&get(address, "/tasks?format=json").await.body).unwrap();

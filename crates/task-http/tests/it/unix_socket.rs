@@ -22,7 +22,7 @@ use crate::{
     service::{Service, watchdog},
 };
 
-/// A path that is no one else's, removed at the end.
+/// A path that no other test uses. The drop removes the file.
 struct TempPath(PathBuf);
 
 impl TempPath {
