@@ -66,6 +66,17 @@ impl HttpTask {
     /// # Errors
     ///
     /// If the address cannot be resolved or bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::HttpTask;
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// let http = HttpTask::bind("127.0.0.1:0")?;
+    /// println!("serving on {:?}", http.local_addr());
+    /// # Ok(()) }
+    /// ```
     pub fn bind(address: impl ToSocketAddrs + fmt::Debug) -> Result<Self, HttpError> {
         Self::builder().bind(address)
     }
@@ -77,6 +88,20 @@ impl HttpTask {
     /// # Errors
     ///
     /// If the path is in use, or cannot be bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::HttpTask;
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// # let path = std::env::temp_dir().join(format!("task-http-bind-{}.sock", std::process::id()));
+    /// let http = HttpTask::bind_unix(&path)?;
+    /// assert!(path.exists());
+    /// drop(http);
+    /// assert!(!path.exists());
+    /// # Ok(()) }
+    /// ```
     #[cfg(unix)]
     pub fn bind_unix(path: impl AsRef<std::path::Path>) -> Result<Self, HttpError> {
         Self::builder().bind_unix(path)

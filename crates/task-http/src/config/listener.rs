@@ -53,6 +53,17 @@ pub(crate) enum BoundSocket {
 }
 
 /// The address of a listener.
+///
+/// It displays as the address that a client would use: `127.0.0.1:9090`, or `unix:` and the path.
+///
+/// # Examples
+///
+/// ```
+/// use task_http::BoundAddress;
+///
+/// let address = BoundAddress::Unix("/run/orders/http.sock".into());
+/// assert_eq!(address.to_string(), "unix:/run/orders/http.sock");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BoundAddress {
@@ -154,6 +165,17 @@ impl ListenOptions {
     ///
     /// If the address cannot be resolved or bound. Of several addresses, the error is about the
     /// last one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::{BoundAddress, ListenOptions};
+    ///
+    /// # fn main() -> Result<(), task_http::BindError> {
+    /// let listener = ListenOptions::default().backlog(64).bind("127.0.0.1:0")?;
+    /// assert!(matches!(listener.address(), BoundAddress::Tcp(address) if address.port() != 0));
+    /// # Ok(()) }
+    /// ```
     pub fn bind(&self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Listener, BindError> {
         let resolving = |source| BindError::new("resolve", plain(&address), source);
         let mut last = None;

@@ -31,6 +31,25 @@ use crate::{activity::Activity, stats::ScrapePermit};
 /// # Cancel safety
 ///
 /// Polling for a frame is cancel safe: a frame that was not returned is returned by the next poll.
+///
+/// # Examples
+///
+/// A handler that counts the bytes of a body without collecting them:
+///
+/// ```
+/// use std::{future::poll_fn, pin::Pin};
+///
+/// use http_body::Body;
+/// use task_http::{BodyError, RequestBody};
+///
+/// async fn length(mut body: RequestBody) -> Result<usize, BodyError> {
+///     let mut length = 0;
+///     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+///         length += frame?.data_ref().map_or(0, |data| data.len());
+///     }
+///     Ok(length)
+/// }
+/// ```
 pub struct RequestBody {
     incoming: Incoming,
     limit: usize,

@@ -25,6 +25,19 @@ impl ListenOptions {
     ///
     /// If another listener uses the path, if it is a file of another kind, or if it cannot be
     /// bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::ListenOptions;
+    ///
+    /// # fn main() -> Result<(), task_http::BindError> {
+    /// # let path = std::env::temp_dir().join(format!("task-http-mode-{}.sock", std::process::id()));
+    /// // Readable and writable for the group of the process alone.
+    /// let listener = ListenOptions::default().mode(0o660).bind_unix(&path)?;
+    /// assert!(ListenOptions::default().bind_unix(&path).unwrap_err().is_in_use());
+    /// # Ok(()) }
+    /// ```
     pub fn bind_unix(&self, path: impl AsRef<Path>) -> Result<Listener, BindError> {
         let path = path.as_ref();
         let named = |source| BindError::new("bind", format!("unix:{}", path.display()), source);
