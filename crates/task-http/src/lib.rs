@@ -193,36 +193,8 @@
 //! - If all threads of its runtime are blocked, the server cannot respond, not even at `/livez`.
 //!   The probe then times out, which is a failure, too; a plain thread logs an error and counts the
 //!   stall. To get a response in this state, run the server on a runtime of its own and
-//!   [watch](HttpTaskBuilder::watch_runtime) that of the service. If some threads are blocked and
-//!   others still run what is spawned, no stall is reported.
-//!
-//! # A runtime for the server
-//!
-//! A server on the runtime of the service cannot respond while all threads of that runtime are
-//! blocked. This task runs the server on a runtime of its own, and watches the one of the service:
-//!
-//! ```
-//! use task_core::{Context, Phase, Task, task_fn};
-//! use task_http::HttpTask;
-//! use tokio::runtime::{Builder, Handle};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> anyhow::Result<()> {
-//! let http = HttpTask::builder().watch_runtime("main", Handle::current()).bind("127.0.0.1:0")?;
-//! let probes = task_fn("http", async move |ctx: Context| {
-//!     let serve = move || {
-//!         let runtime = Builder::new_current_thread().enable_all().build()?;
-//!         runtime.block_on(http.run(ctx))
-//!     };
-//!     tokio::task::spawn_blocking(serve).await?
-//! });
-//! let probes = probes.in_phase(Phase::SUPPORT);
-//! // In a service: manager.run(probes)?;
-//! # let stage = std::sync::Arc::new(task_core::scope::StageCell::new());
-//! # stage.advance(task_core::scope::Stage::Cancelled);
-//! # probes.run(Context::new(stage)).await
-//! # }
-//! ```
+//!   [watch](HttpTaskBuilder::watch_runtime) that of the service. If some threads are
+//!   blocked and others still run what is spawned, no stall is reported.
 //!
 //! # Testing
 //!

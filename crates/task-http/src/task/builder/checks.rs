@@ -98,7 +98,32 @@ impl HttpTaskBuilder {
     ///
     /// A name that is taken gets a suffix: `#2`, `#3` and so on.
     ///
-    /// See [the crate's documentation](crate#a-runtime-for-the-server) for an example.
+    /// # Examples
+    ///
+    /// A task that runs the server on a runtime of its own:
+    ///
+    /// ```
+    /// use task_core::{Context, Phase, Task, task_fn};
+    /// use task_http::HttpTask;
+    /// use tokio::runtime::{Builder, Handle};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let http = HttpTask::builder().watch_runtime("main", Handle::current()).bind("127.0.0.1:0")?;
+    /// let probes = task_fn("http", async move |ctx: Context| {
+    ///     let serve = move || {
+    ///         let runtime = Builder::new_current_thread().enable_all().build()?;
+    ///         runtime.block_on(http.run(ctx))
+    ///     };
+    ///     tokio::task::spawn_blocking(serve).await?
+    /// });
+    /// let probes = probes.in_phase(Phase::SUPPORT);
+    /// // In a service: manager.run(probes)?;
+    /// # let stage = std::sync::Arc::new(task_core::scope::StageCell::new());
+    /// # stage.advance(task_core::scope::Stage::Cancelled);
+    /// # probes.run(Context::new(stage)).await
+    /// # }
+    /// ```
     pub fn watch_runtime(mut self, name: impl AsRef<str>, runtime: Handle) -> Self {
         let is_taken = |name: &str| self.runtimes.iter().any(|(known, _)| known == name);
         let name = unique(&format!("runtime/{}", name.as_ref()), is_taken);
