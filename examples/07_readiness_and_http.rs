@@ -21,9 +21,10 @@ async fn main() -> anyhow::Result<()> {
     let manager = Manager::builder().drain_delay(Duration::from_millis(300)).build()?;
 
     // An address in use is an error here, before anything runs. Port 0 selects a free port.
-    let http = HttpTask::bind("127.0.0.1:0")?
+    let http = HttpTask::builder()
         .metrics(text_source(|| String::from("# TYPE orders counter\norders 42\n")))
-        .check("database", async || Ok(()));
+        .check("database", async || Ok(()))
+        .bind("127.0.0.1:0")?;
     let address = http.local_addr().context("the server listens on TCP")?;
     manager.run(http)?; // of phase `SUPPORT`: it serves until the other tasks have ended
 

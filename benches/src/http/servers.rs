@@ -139,12 +139,13 @@ async fn with_exporter() -> Result<()> {
 }
 
 async fn with_task() -> Result<()> {
-    let http = HttpTask::bind("127.0.0.1:0")?
+    let http = HttpTask::builder()
         .metrics(registry())
         .without_group_metrics()
         .without_process_metrics()
         .without_runtime_metrics()
-        .without_server_metrics();
+        .without_server_metrics()
+        .bind("127.0.0.1:0")?;
     println!("{}", http.local_addr().unwrap_or_else(|| ([0; 4], 0).into()));
     http.run(Context::new(Arc::new(StageCell::new()))).await
 }

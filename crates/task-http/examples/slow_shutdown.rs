@@ -1,6 +1,6 @@
-//! A service whose shutdown takes its time, to be looked at: open the page it prints, then stop it with Ctrl-C.
+//! A service with a slow shutdown: open the page that it prints, then stop it with Ctrl-C.
 //!
-//! `cargo xtask deep` has browsers, scrapers and slow clients look at it too.
+//! `cargo xtask deep` runs it, too, with browsers, scrapers and slow clients.
 //!
 //! Stopped with: SIGTERM after it printed `listening on`
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
@@ -21,10 +21,11 @@ async fn main() -> anyhow::Result<()> {
         .drain_delay(Duration::from_secs(2))
         .build()?;
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
-    let http = HttpTask::bind(address)?
+    let http = HttpTask::builder()
         .metrics(text_source(series))
         .check("database", async || Ok(()))
-        .route("/version", async |_| Ok(Response::new(env!("CARGO_PKG_VERSION"))))?;
+        .route("/version", async |_| Ok(Response::new(env!("CARGO_PKG_VERSION"))))
+        .bind(address)?;
     println!("listening on http://{}/tasks", http.local_addr().expect("it is bound to TCP"));
     manager.run(SignalTask::new()?)?;
     manager.run(http)?;
@@ -38,11 +39,11 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A task that takes so many milliseconds to end, and says what it is doing.
+/// A task that takes `millis` milliseconds to end, and sets its status meanwhile.
 fn ending(name: &'static str, millis: u64) -> impl Task {
     task_fn(name, async move |ctx: Context| {
         ctx.set_ready(true);
-        ctx.set_status("at work");
+        ctx.set_status("working");
         ctx.cancelled().await;
         for left in (0..=4_u32).rev() {
             ctx.set_status(format!("flushing, {left} batches left"));
@@ -52,10 +53,10 @@ fn ending(name: &'static str, millis: u64) -> impl Task {
     })
 }
 
-/// A task that survives a failure while it runs, and is run again.
+/// A task that survives a failure, and restarts.
 fn failing(name: &'static str) -> impl Task {
     task_fn(name, async |ctx: Context| {
-        ctx.record_failure(anyhow::anyhow!("the price list is not there"));
+        ctx.record_failure(anyhow::anyhow!("the price list is missing"));
         ctx.record_restart();
         ctx.cancelled().await;
         sleep(Duration::from_millis(400)).await;
@@ -63,7 +64,7 @@ fn failing(name: &'static str) -> impl Task {
     })
 }
 
-/// As many series as a service of some size has.
+/// Returns as many series as a service of medium size has.
 fn series() -> String {
     let mut text = String::from("# HELP orders_total Orders taken.\n# TYPE orders_total counter\n");
     for shop in 0..1000 {

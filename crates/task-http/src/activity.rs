@@ -1,12 +1,17 @@
-//! What one connection is doing, as seen by its own future (deadlines) and from outside (making room).
+//! The state of one connection, as its own future sees it (deadlines) and as the table of
+//! connections sees it (which one to evict).
 //!
 //! ```text
-//! Fresh ── header complete ──▶ Answering ── body handed over ──▶ Sending ── flushed ──▶ Idle
-//!                                  ▲                                                     │
-//!                                  └────── header complete ────── Header ◀── first byte ─┘
+//! Fresh ── header complete ──▶ Responding ── body buffered ──▶ Sending ── flushed ──▶ Idle
+//!                                  ▲                                                   │
+//!                                  └────── header complete ────── Header ◀─ first byte ┘
 //! ```
 //!
-//! While a request's body is awaited, `Answering` is `Receiving`.
+//! While a handler waits for the body of the request, `Responding` is `Receiving`.
+//!
+//! All writes come from the connection's own task, so relaxed atomics are enough: an outside reader
+//! may see a state that has just ended, and at worst evicts a connection that was about to become
+//! busy.
 
 use std::{
     sync::atomic::{AtomicU8, AtomicU64, Ordering},
@@ -15,121 +20,133 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{Limits, limits::after};
+use crate::config::{Limits, limits::after};
 
-/// For how long, in microseconds, a connection keeps its place while its client does not read, or does not send
-/// the body of its request.
-const PATIENCE: u64 = 1_000_000;
+/// How long, in microseconds, a client may not read its response, or not send the body of its
+/// request, before its connection can be evicted.
+const STALLED_CLIENT_TIMEOUT: u64 = 1_000_000;
 
-/// The state of one connection. All changes are made by the connection's own task; others only read.
+/// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    doing: AtomicU8,
-    /// When its deadline began to run, in microseconds since `epoch`.
+    state: AtomicU8,
+    /// When the deadline of the state began to run, in microseconds since `epoch`.
     since: AtomicU64,
     epoch: Instant,
 }
 
+/// What a connection is doing. The discriminants are those that [`Activity::state`] reads back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum Doing {
+enum State {
+    /// Accepted; no request yet. A TLS handshake is part of it.
     Fresh,
+    /// Between two requests.
     Idle,
+    /// A header has begun after an earlier request.
     Header,
+    /// A handler waits for the body of the request.
     Receiving,
-    Answering,
+    /// A handler prepares the response.
+    Responding,
+    /// The response is in the write buffer, and the client has not taken all of it.
     Sending,
 }
 
 impl Activity {
-    /// Makes the state of a connection that was just accepted, by a server that runs since `epoch`.
+    /// Makes the state of a new connection. `epoch` is when the server started.
     pub(crate) fn new(epoch: Instant) -> Self {
-        let activity = Self { doing: AtomicU8::new(0), since: AtomicU64::new(0), epoch };
-        activity.enter(Doing::Fresh);
+        let activity = Self { state: AtomicU8::new(0), since: AtomicU64::new(0), epoch };
+        activity.enter(State::Fresh);
         activity
     }
 
-    /// Bytes came in.
-    pub(crate) fn received(&self) {
-        if self.doing() == Doing::Idle {
-            self.enter(Doing::Header);
+    /// Records that the client has sent bytes.
+    pub(crate) fn bytes_received(&self) {
+        if self.state() == State::Idle {
+            self.enter(State::Header);
         }
     }
 
-    /// A request is complete, as far as its header goes.
-    pub(crate) fn requested(&self) {
-        self.enter(Doing::Answering);
+    /// Records that the header of a request is complete.
+    pub(crate) fn header_completed(&self) {
+        self.enter(State::Responding);
     }
 
-    /// The body of the request is awaited, whole. The deadline runs on.
-    pub(crate) fn awaits_body(&self) {
-        self.doing.store(Doing::Receiving as u8, Ordering::Relaxed);
+    /// Records that a handler waits for the body of the request. The deadline stays.
+    pub(crate) fn body_awaited(&self) {
+        self.state.store(State::Receiving as u8, Ordering::Relaxed);
     }
 
-    /// The body of the request is there. The deadline runs on.
-    pub(crate) fn has_body(&self) {
-        self.doing.store(Doing::Answering as u8, Ordering::Relaxed);
+    /// Records that the wait for the body has ended. The deadline stays.
+    pub(crate) fn body_received(&self) {
+        self.state.store(State::Responding as u8, Ordering::Relaxed);
     }
 
-    /// The answer is in the connection's buffer, whole. The deadline runs on.
-    pub(crate) fn handed_over(&self) {
-        if self.doing() == Doing::Answering {
-            self.doing.store(Doing::Sending as u8, Ordering::Relaxed);
+    /// Records that the whole response is in the write buffer. The deadline stays.
+    pub(crate) fn response_buffered(&self) {
+        if self.state() == State::Responding {
+            self.state.store(State::Sending as u8, Ordering::Relaxed);
         }
     }
 
-    /// The connection's buffer is empty.
+    /// Records that the write buffer is empty.
     pub(crate) fn flushed(&self) {
-        if self.doing() == Doing::Sending {
-            self.enter(Doing::Idle);
+        if self.state() == State::Sending {
+            self.enter(State::Idle);
         }
     }
 
-    /// Tells whether nobody waits for an answer.
-    pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self.doing(), Doing::Fresh | Doing::Idle | Doing::Header)
+    /// Returns whether the connection has no complete request.
+    pub(crate) fn awaits_request(&self) -> bool {
+        matches!(self.state(), State::Fresh | State::Idle | State::Header)
     }
 
-    /// Returns how soon this connection should make room for another, lowest first: the one that has gone longest
-    /// without a request, and then the one whose client takes longest to send its body or to read its answer. `None`: not
-    /// at all.
-    pub(crate) fn dispensable(&self) -> Option<(u8, u64)> {
+    /// Returns the place of the connection in the order of eviction, lowest first; `None` if it
+    /// cannot be evicted now.
+    ///
+    /// First come the connections without a request, oldest first; then those whose client has
+    /// stalled in the body of its request or in its response.
+    pub(crate) fn eviction_rank(&self) -> Option<(u8, u64)> {
         let since = self.since.load(Ordering::Relaxed);
-        match self.doing() {
-            Doing::Fresh | Doing::Idle | Doing::Header => Some((0, since)),
-            Doing::Receiving | Doing::Sending if self.now().saturating_sub(since) >= PATIENCE => {
-                Some((1, since))
-            }
-            Doing::Receiving | Doing::Answering | Doing::Sending => None,
+        let has_stalled = || self.now().saturating_sub(since) >= STALLED_CLIENT_TIMEOUT;
+        match self.state() {
+            State::Fresh | State::Idle | State::Header => Some((0, since)),
+            State::Receiving | State::Sending if has_stalled() => Some((1, since)),
+            State::Receiving | State::Responding | State::Sending => None,
         }
     }
 
-    /// Returns when the connection must have moved on.
+    /// Returns when the connection is closed if its state does not change.
     pub(crate) fn deadline(&self, limits: &Limits) -> Instant {
-        let time = match self.doing() {
-            Doing::Fresh | Doing::Header => limits.header_time,
-            Doing::Idle => limits.idle_time,
-            Doing::Receiving | Doing::Answering | Doing::Sending => limits.response_time,
+        let timeout = match self.state() {
+            State::Fresh | State::Header => limits.header_timeout,
+            State::Idle => limits.idle_timeout,
+            State::Receiving | State::Responding | State::Sending => limits.response_timeout,
         };
-        after(self.epoch + Duration::from_micros(self.since.load(Ordering::Relaxed)), time)
+        after(self.epoch + Duration::from_micros(self.since.load(Ordering::Relaxed)), timeout)
     }
 
-    fn doing(&self) -> Doing {
-        match self.doing.load(Ordering::Relaxed) {
-            0 => Doing::Fresh,
-            1 => Doing::Idle,
-            2 => Doing::Header,
-            3 => Doing::Receiving,
-            4 => Doing::Answering,
-            _ => Doing::Sending,
+    fn state(&self) -> State {
+        match self.state.load(Ordering::Relaxed) {
+            0 => State::Fresh,
+            1 => State::Idle,
+            2 => State::Header,
+            3 => State::Receiving,
+            4 => State::Responding,
+            _ => State::Sending,
         }
     }
 
-    fn enter(&self, doing: Doing) {
+    /// Enters a state whose deadline begins to run now.
+    fn enter(&self, state: State) {
+        // Another thread may see the new time with the old state, and then evicts too late or too
+        // early by one state: see the module.
         self.since.store(self.now(), Ordering::Relaxed);
-        self.doing.store(doing as u8, Ordering::Relaxed);
+        self.state.store(state as u8, Ordering::Relaxed);
     }
 
+    /// Returns the time since `epoch`, in microseconds.
     fn now(&self) -> u64 {
         // A u64 of microseconds is half a million years.
         self.epoch.elapsed().as_micros() as u64

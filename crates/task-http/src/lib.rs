@@ -1,5 +1,11 @@
-//! A task that serves metrics, probes and the task table over HTTP, with no wiring: what it shows of the service, it
-//! takes from the group that it runs in.
+//! A task that serves metrics, probes and the task table over HTTP/1.1.
+//!
+//! [`HttpTask`] shows the group that it runs in: which tasks there are, whether they are ready, how
+//! they ended, and how far a shutdown is. It takes all of this from its
+//! [`Context`](task_core::Context), so there is nothing to wire. A service adds its own metrics,
+//! checks and routes.
+//!
+//! # Examples
 //!
 //! ```no_run
 //! # use task_core::{Context, Task};
@@ -8,153 +14,281 @@
 //! # fn setup(manager: &Manager) -> anyhow::Result<()> {
 //! use task_http::{HttpTask, text_source};
 //!
-//! let http = HttpTask::bind("0.0.0.0:9090")?             // an address in use is an error here, not later
+//! let http = HttpTask::builder()
 //!     .metrics(text_source(|| String::from("jobs 3\n"))) // or a registry: see the features
-//!     .check("database", || ping());
+//!     .check("database", || ping())
+//!     .bind("0.0.0.0:9090")?; // an address in use is an error here, not later
 //! manager.run(http)?;
 //! # Ok(()) }
 //! ```
 //!
+//! # Configuration
+//!
+//! A task is made by a builder, since the addresses are bound after the settings are known to be
+//! good. The setters of [`HttpTaskBuilder`], [`Access`], [`Limits`], `Tls` and [`ListenOptions`]
+//! return `Self`. All checks are in [`HttpTaskBuilder::bind`] and its siblings, which return one
+//! opaque [`HttpError`]. A task that was built can only fail at its start, for reasons that need
+//! the runtime.
+//!
 //! # Endpoints
 //!
-//! | path | answers |
+//! | path | response |
 //! |---|---|
 //! | `/metrics` | metrics, in the Prometheus text format 0.0.4 or OpenMetrics 1.0, as negotiated; gzip |
-//! | `/livez`, `/healthz` | 200 if the runtime runs what it is given and every [liveness check](HttpTask::liveness_check) passes; also while the service shuts down |
-//! | `/readyz` | 200 if the group is ready and every [check](HttpTask::check) passes; 503 from the first instant of a shutdown on |
+//! | `/livez`, `/healthz` | 200 if the runtime runs spawned tasks and every [liveness check](HttpTaskBuilder::liveness_check) passes; also during a shutdown |
+//! | `/readyz` | 200 if the group is ready and every [check](HttpTaskBuilder::check) passes; 503 from the start of a shutdown on |
 //! | `/startupz` | 503 until the group has been ready once, 200 from then on |
-//! | `/tasks` | every living task, and in a shutdown what it waits for and for how long: JSON for who prefers it by `Accept` or `?format=json`, else a page |
-//! | `/` | this list |
+//! | `/tasks` | every living task, and in a shutdown what it waits for and how long: as a page, or as JSON if the client prefers it by `Accept` or asks for it by `?format=json` |
+//! | `/` | the list of paths |
 //!
-//! `GET` and `HEAD` only: other methods get 405 with `Allow`, other paths 404. A probe answers `ok`, or 503 with one
-//! line for each culprit, by name: `[-]task/consumer failed: not ready`. `?verbose` shows what is well too;
-//! `?exclude=NAME`, any number of times, leaves something out; `/readyz/NAME` looks at one thing alone. Why a check
-//! failed is withheld unless [asked for](HttpTask::reveal_reasons). By `Accept` or `?format=json`, a probe tells all that
-//! it looked at as JSON, with the same status. Paths can be [changed](HttpTask::path).
+//! The methods are `GET` and `HEAD`: others get 405 with `Allow`. Other paths get 404. The paths
+//! can be [changed](HttpTaskBuilder::path).
 //!
-//! Routes of your own stand beside these: [`HttpTask::route`] for a closure, `HttpTask::service` (feature `tower`) for a
-//! service such as an axum router. They are under the same limits, and end with the same stop.
+//! A probe responds with `ok`, or with 503 and one line for each item that fails, by its name:
+//! `[-]task/consumer failed: not ready`. The query refines it:
 //!
-//! # Who may read it
+//! - `?verbose` lists the items that pass, too.
+//! - `?exclude=NAME`, any number of times, leaves an item out.
+//! - `/readyz/NAME` is about one item alone.
+//! - `?format=json`, or an `Accept` that prefers JSON, returns all items as JSON, with the same
+//!   status.
 //!
-//! Everybody who reaches the address, unless told otherwise: [`Access`] asks for a token, a password or a network for
-//! everything but the probes, and `Tls` (feature `tls`) encrypts. Tokens, passwords and certificates in files are read
-//! again when they change.
+//! The reason why a check failed is withheld unless it is
+//! [revealed](HttpTaskBuilder::reveal_reasons).
+//!
+//! ## Responses as JSON
+//!
+//! Fields may be added in later versions, and are not removed. Times are in seconds, with a
+//! fraction; a value that is not known is `null`.
+//!
+//! A probe returns this object:
+//!
+//! ```json
+//! {"probe": "readyz", "passed": false, "checks": [
+//!     {"name": "database", "passed": false, "reason": "timed out"},
+//!     {"name": "manager", "passed": true, "reason": null}
+//!   ], "unknown": ["a name to exclude that is not known"]}
+//! ```
+//!
+//! `/tasks` returns an object with these fields:
+//!
+//! | field | value |
+//! |---|---|
+//! | `name`, `step`, `cause` | the name of the manager, its step, and the cause of the shutdown |
+//! | `uptime_seconds`, `in_step_seconds`, `remaining_seconds` | since when it exists, since when it is in this step, and the time that the shutdown has left |
+//! | `ready`, `started`, `blockers` | whether the group is ready, whether it has ever been, and why it is not |
+//! | `totals`, `exits` | the number of tasks that have started, and that have ended by outcome; the latter also by name |
+//! | `signals` | the number of signals by name |
+//! | `tasks` | for each living task: `id`, `name`, `phase`, `ephemeral`, `state`, `in_state_seconds`, `uptime_seconds`, `remaining_seconds`, `gates_readiness`, `ready`, `status`, `restarts`, `failures` |
+//! | `cleanups` | for each cleanup: `name`, `state`, `began_at_seconds`, `took_seconds` |
+//! | `shutdown` | from the trigger on: `began_unix_seconds`, `began_at_seconds`, `took_seconds`, `budget_seconds`, `ended` (the tasks that have ended in it, with their outcomes), `omitted` (how many of them are left out) |
+//!
+//! A field `..._at_seconds` counts from the creation of the manager.
+//!
+//! ## In Kubernetes
+//!
+//! The names of the probes are those of Kubernetes' own servers. A pod uses them like this:
+//!
+//! ```yaml
+//! startupProbe:
+//!   httpGet: { path: /startupz, port: 9090 }
+//!   failureThreshold: 30 # ten seconds apart: five minutes to become ready for the first time
+//! livenessProbe:
+//!   httpGet: { path: /livez, port: 9090 }
+//! readinessProbe:
+//!   httpGet: { path: /readyz, port: 9090 }
+//!   periodSeconds: 2
+//! ```
+//!
+//! The readiness turns false at the start of a shutdown, and the load balancer needs a moment to
+//! notice: give the manager a drain delay of about two periods of the readiness probe.
+//!
+//! ## User routes
+//!
+//! User routes stand beside the endpoints: [`HttpTaskBuilder::route`] for a closure,
+//! `HttpTaskBuilder::service` (feature `tower`) for a service such as an axum router. They have the
+//! same limits, and end with the same stop.
+//!
+//! # Access control
+//!
+//! By default, every client that reaches the address may read everything. [`Access`] requires a
+//! token, a password or a network for everything but the probes, and `Tls` (feature `tls`)
+//! encrypts. Tokens, passwords and certificates in files are read again when they change.
+//!
+//! ```no_run
+//! use task_http::{Access, HttpTask};
+//!
+//! # fn main() -> Result<(), task_http::HttpError> {
+//! let access = Access::default()
+//!     .bearer_file("/etc/orders/metrics-token") // for Prometheus
+//!     .basic_file("admin", "/etc/orders/admin-password") // for a browser
+//!     .network("10.0.0.0/8"); // and, for both, from inside alone
+//! let http = HttpTask::builder().access(access).bind("0.0.0.0:9090")?;
+//! # Ok(()) }
+//! ```
+//!
+//! On the other side, this is the scrape configuration of Prometheus:
+//!
+//! ```yaml
+//! scrape_configs:
+//!   - job_name: orders
+//!     authorization: { credentials_file: /etc/prometheus/orders-token }
+//!     static_configs: [{ targets: ["orders:9090"] }]
+//! ```
 //!
 //! # Metrics
 //!
-//! Beside those of any [`MetricsSource`], with no registry:
+//! The built-in families need no registry:
 //!
 //! | families | about |
 //! |---|---|
 //! | `task_manager_state{state}`, `task_manager_ready`, `task_manager_started` | the group: its step and its readiness |
-//! | `task_manager_shutdown_start_time_seconds`, `task_manager_shutdown_timeout_seconds`, `task_manager_shutdown_remaining_seconds` | the shutdown, from its trigger on; the latter two if it has a limit |
-//! | `task_alive`, `task_starts_total` | all its tasks |
+//! | `task_manager_shutdown_start_time_seconds`, `task_manager_shutdown_timeout_seconds`, `task_manager_shutdown_remaining_seconds` | the shutdown, from its trigger on; the latter two if it has a time limit |
+//! | `task_alive`, `task_starts_total` | all tasks |
 //! | `task_running{task}`, `task_exits_total{task,outcome}` | the tasks of a name, also after the last one has ended |
 //! | `task_ready{task}`, `task_restarts{task}`, `task_failures{task}`, `task_start_time_seconds{task}` | the living tasks of a name |
 //! | `task_stop_duration_seconds{task}` | in a shutdown, how long the last task of a name took to stop |
-//! | `task_cleanups_total{outcome}`, `task_cleanup_duration_seconds{cleanup}` | the cleanups; a group's own server ends before they run, and shows zero |
-//! | `task_signals_received_total{signal}` | the signals that tasks said they received |
-//! | `task_http_requests_total{route,code}`, `task_http_request_duration_seconds{route}`, `task_http_connections`, `task_http_connections_rejected_total{reason}`, `task_http_scrapes_in_flight`, `task_http_scrape_errors_total{cause}`, `task_http_reloads_total{what,outcome}` | this server |
-//! | `task_health_check_status{probe,check}` | each check's last result |
-//! | `process_*` | the process, as every Prometheus client has it; Linux only |
-//! | `tokio_*` | the runtime, as far as Tokio's stable API goes; and how long it takes to run what is spawned |
+//! | `task_cleanups_total{outcome}`, `task_cleanup_duration_seconds{cleanup}` | the cleanups; the server of the group itself ends before they run, and shows zero |
+//! | `task_signals_received_total{signal}` | the signals that tasks have recorded |
+//! | `task_http_requests_total{route,code}`, `task_http_request_duration_seconds{route}`, `task_http_connections`, `task_http_connections_rejected_total{reason}`, `task_http_scrapes_in_flight`, `task_http_scrape_errors_total{cause}`, `task_http_reloads_total{what,outcome}` | the server |
+//! | `task_health_check_status{probe,check}` | the last result of each check |
+//! | `process_*` | the process, as in every Prometheus client library; Linux only |
+//! | `tokio_*` | the runtime, as far as the stable API of Tokio goes, and how long it takes to run a spawned task |
 //!
-//! A name is its first 64 bytes. At most 200 names have series of their own: those of living critical tasks first, then
-//! those of tasks that have ended, then those of living ephemeral ones; the rest is added up as `other`. The prefix
-//! `task_` can be [another](HttpTask::metrics_prefix).
+//! The label of a name is its first 64 bytes. At most 200 names have series of their own: those of
+//! living critical tasks first, then those of tasks that have ended, then those of living ephemeral
+//! tasks. The others are summed up as `other`. The prefix `task_` can be
+//! [changed](HttpTaskBuilder::metrics_prefix).
 //!
-//! Sources are encoded on a blocking thread, once for all who ask at the same time. One that fails or panics costs a
-//! 500, one that takes too long a 503, and the next scrape starts afresh. A family that two sources have is taken from
-//! the first; one of ours gives way.
+//! A [`MetricsSource`], such as a registry, adds the families of the service. Sources are encoded
+//! on a blocking thread, once for all clients that ask at the same time. A source that fails or
+//! panics costs a 500, one that takes too long a 503, and the next scrape starts over. A family
+//! that two sources have is taken from the first; user sources take precedence over built-in
+//! families.
 //!
 //! # Limits
 //!
-//! Every resource that a client can take has one: see [`Limits`]. Slow, silent or many clients are closed to make room,
-//! and probes have nothing in common with scrapes but the connections, of which scrapes leave them half.
+//! Every resource that a client can take has a limit: see [`Limits`]. Idle and slow clients are
+//! evicted when there are too many connections. Scrapes use at most half of the connections, and
+//! share nothing else with probes, so that probes get their responses under any load of scrapes.
 //!
-//! # Stopping
+//! # Shutdown
 //!
-//! It is a [support task](task_core::Phase::SUPPORT): it outlives the work, so that the whole shutdown can be watched
-//! through it. From the drain on, every answer closes its connection. Once cancelled, it
+//! It is a [support task](task_core::Phase::SUPPORT): it stops after the work, so that the whole
+//! shutdown can be observed through it. From the drain on, every response closes its connection.
+//! Once cancelled, the task
 //!
-//! 1. closes its listeners: new connections are refused, and the file of a Unix socket is gone;
-//! 2. closes connections that wait for a request, or for the rest of one's header;
-//! 3. lets answers in progress end, for [`Limits::stop_time`], or for what the shutdown leaves if that is less;
-//! 4. drops the rest, and ends.
+//! 1. closes its listeners: new connections are refused, and the file of a Unix socket is removed;
+//! 2. closes connections without a complete request;
+//! 3. lets responses in progress end, for [`Limits::stop_timeout`] or what the shutdown leaves to
+//!    the task, if that is less;
+//! 4. drops the other connections, and ends.
 //!
 //! # Limitations
 //!
 //! - HTTP/1.1 only.
-//! - A source or check that never ends is left behind: a check is aborted with the task, but a source blocks one
-//!   thread of the runtime's pool (never more than four: one for each format, plain and compressed).
-//! - A runtime whose threads are all blocked answers nothing, not even `/livez`: the probe times out, which is a failure
-//!   too. A plain thread notices, logs an error and counts it. To be told by an answer, run the server on a runtime of
-//!   its own and [watch](HttpTask::watch_runtime) the service's. One blocked thread of several is not noticed, as long
-//!   as the others run what is spawned.
+//! - A source that does not return keeps a thread of the runtime's blocking pool: one for each
+//!   format, plain and compressed, so four at most. A check that does not end is aborted with the
+//!   task.
+//! - If all threads of its runtime are blocked, the server cannot respond, not even at `/livez`.
+//!   The probe then times out, which is a failure, too; a plain thread logs an error and counts the
+//!   stall. To get a response in this state, run the server on a runtime of its own and
+//!   [watch](HttpTaskBuilder::watch_runtime) that of the service. If some threads are
+//!   blocked and others still run what is spawned, no stall is reported.
+//!
+//! # Testing
+//!
+//! A test needs no manager: a [`StageCell`](task_core::scope::StageCell) stands in for it.
+//!
+//! ```
+//! use std::{
+//!     io::{Read, Write},
+//!     net::TcpStream,
+//!     sync::Arc,
+//! };
+//!
+//! use task_core::{
+//!     Context, Task,
+//!     scope::{Stage, StageCell},
+//! };
+//! use task_http::HttpTask;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> anyhow::Result<()> {
+//! let http = HttpTask::builder().check("database", async || Ok(())).bind("127.0.0.1:0")?;
+//! let address = http.local_addr().expect("it listens on TCP");
+//! let stage = Arc::new(StageCell::new());
+//! let running = tokio::spawn(http.run(Context::new(stage.clone())));
+//!
+//! let response = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
+//!     let mut stream = TcpStream::connect(address)?;
+//!     stream.write_all(b"GET /readyz/database HTTP/1.0\r\n\r\n")?;
+//!     let mut response = String::new();
+//!     stream.read_to_string(&mut response)?;
+//!     Ok(response)
+//! });
+//! assert!(response.await??.starts_with("HTTP/1.0 200 OK"));
+//!
+//! stage.advance(Stage::Cancelled);
+//! running.await??;
+//! # Ok(()) }
+//! ```
+//!
+//! # Log events
+//!
+//! The events are those of `tracing`. None of them contains a secret, a query or a header of a
+//! request.
+//!
+//! | level | event |
+//! |---|---|
+//! | error | a runtime has stalled; a connection panicked, for example in the body that a service streams |
+//! | warn | a source or a route failed or panicked; files could not be reloaded; a connection could not be accepted; a runtime runs again after a stall |
+//! | info | an address is served; files were reloaded |
+//! | debug | connections were dropped at the stop timeout |
 //!
 //! # Features
 //!
-//! `prometheus-client`, `prometheus` and `metrics-exporter-prometheus` make the registry of that crate a
-//! [`MetricsSource`]; `tls` adds `Tls`, by rustls with the provider ring, which builds with a C compiler; `tower` adds
-//! `HttpTask::service`. Nothing is on by default.
+//! Nothing is enabled by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | the registry of that crate as a [`MetricsSource`] |
+//! | `tls` | `Tls`, by rustls with the provider ring, which takes a C compiler to build |
+//! | `tower` | `HttpTaskBuilder::service` |
 
-mod access;
-mod body;
-mod error;
-mod format;
-mod limits;
-mod listener;
-mod routes;
-mod source;
+// Each paragraph is a room. A module imports from its own room and from the rooms below it.
+
 mod task;
-#[cfg(feature = "tls")]
-mod tls;
 
-mod accept;
+mod serve;
+
+mod handlers;
+
+mod metrics;
+
+mod health;
+
+mod message;
+
 mod activity;
-mod caught;
-mod check;
-mod connection;
-mod connections;
-mod encode;
-mod escape;
-mod families;
-mod flight;
-mod gzip;
-#[cfg(feature = "tls")]
-mod handshake;
-mod heartbeat;
-mod join;
-mod negotiate;
-mod probes;
-mod query;
-mod reload;
-mod reply;
-mod route;
-mod run;
-mod scrape;
-mod server;
 mod stats;
-mod tasks;
-#[cfg(feature = "tower")]
-mod tower;
 
-pub use access::Access;
-pub use body::RequestBody;
+mod config;
+
+mod catch_panic;
+mod reload;
+mod single_flight;
+
 #[cfg(feature = "tls")]
-pub use error::TlsError;
-pub use error::{AccessError, BindError, BodyError, PathError, PrefixError};
-pub use format::Format;
-/// The types of requests and answers, for [`HttpTask::route`].
+pub use config::Tls;
+pub use config::{
+    Access, BindError, BoundAddress, Endpoint, Format, HttpError, Limits, ListenOptions, Listener,
+};
+/// The types of requests and responses, for [`HttpTaskBuilder::route`].
 pub use http;
-pub use limits::Limits;
-pub use listener::{BoundAddress, ListenOptions, Listener};
-pub use routes::Endpoint;
-pub use source::{ClosureSource, MetricsSource, openmetrics_source, text_source};
-pub use task::HttpTask;
-#[cfg(feature = "tls")]
-pub use tls::Tls;
+pub use message::body::{BodyError, RequestBody};
+pub use metrics::{ClosureSource, MetricsSource, openmetrics_source, text_source};
+pub use task::{HttpTask, HttpTaskBuilder};
 
 /// The example of the README, built with the documentation's tests.
 #[cfg(doctest)]

@@ -1,4 +1,8 @@
-//! What the server counts about itself.
+//! The counters of the server: connections, requests, scrapes and reloads.
+//!
+//! The rooms above count, and the built-in families read. All counters are relaxed atomics: a
+//! scrape may see one of two related counters before the other, which no query over time notices.
+//! The number of series is fixed when the server starts, so no client can make it grow.
 
 use std::{
     sync::{
@@ -10,29 +14,41 @@ use std::{
 
 use hyper::StatusCode;
 
-use crate::{Endpoint, routes::Found};
+use crate::config::{Endpoint, Found};
 
-/// The status codes that this server gives, with the last one for those that only routes of the user's own give.
+/// The status codes that the server itself sends; the last entry stands for all other codes,
+/// which only user routes send.
 const CODES: [&str; 9] = ["200", "204", "401", "403", "404", "405", "500", "503", "other"];
-/// The upper bounds of the histogram's buckets, in seconds; one more has none.
-const BOUNDS: [f64; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0];
-/// The route of what is not found.
-const OTHER: &str = "other";
-/// What has files that are read again.
-pub(crate) const RELOADED: [&str; 2] = ["certificate", "credentials"];
 
-/// Counters of requests and of what went wrong with scrapes.
+/// The upper bounds of the histogram's buckets, in seconds. The last bucket has no bound.
+const BOUNDS: [f64; 8] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 10.0];
+
+/// The route label of paths that are not found.
+const OTHER: &str = "other";
+
+/// The kinds of files that are read again, as label values.
+const RELOADED: [&str; 2] = ["certificate", "credentials"];
+
+/// The counters of one server.
 #[derive(Debug)]
 pub(crate) struct Stats {
-    /// Of the endpoints, of the user's own routes, and of what is not found.
+    /// One for each endpoint, then for each user route, then one for paths that are not found.
     routes: Vec<RouteStats>,
-    pub(crate) scrapes_in_flight: AtomicUsize,
-    causes: [AtomicU64; ScrapeProblem::ALL.len()],
+    /// Open connections.
+    pub(crate) connections: AtomicUsize,
+    /// Connections that were closed to make room for another.
+    pub(crate) evicted: AtomicU64,
+    pub(crate) accept_errors: AtomicU64,
     pub(crate) handshakes_failed: AtomicU64,
+    pub(crate) scrapes_in_flight: AtomicUsize,
+    /// How many scrapes may be in flight.
+    scrape_limit: usize,
+    scrape_errors: [AtomicU64; ScrapeError::ALL.len()],
     /// For each of [`RELOADED`]: failed, changed.
     reloads: [[AtomicU64; 2]; RELOADED.len()],
 }
 
+/// The requests of one route: by code, and as a histogram of their durations.
 #[derive(Debug, Default)]
 struct RouteStats {
     name: Box<str>,
@@ -44,7 +60,7 @@ struct RouteStats {
 
 /// What can go wrong with a scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ScrapeProblem {
+pub(crate) enum ScrapeError {
     /// A source returned an error.
     Encode,
     /// A source panicked.
@@ -57,10 +73,12 @@ pub(crate) enum ScrapeProblem {
     Duplicate,
 }
 
-impl ScrapeProblem {
+impl ScrapeError {
+    /// All errors, in the order of their discriminants.
     pub(crate) const ALL: [Self; 5] =
         [Self::Encode, Self::Panic, Self::Timeout, Self::Limit, Self::Duplicate];
 
+    /// Returns the value of the label `cause`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Encode => "encode",
@@ -73,25 +91,30 @@ impl ScrapeProblem {
 }
 
 impl Stats {
-    /// Makes them for a server that has these routes beside its endpoints.
-    pub(crate) fn new<'a>(own: impl Iterator<Item = &'a str>) -> Self {
+    /// Makes the counters of a server with these user routes, which allows `scrape_limit` scrapes
+    /// at once.
+    pub(crate) fn new<'a>(user_routes: impl Iterator<Item = &'a str>, scrape_limit: usize) -> Self {
         let endpoints = Endpoint::ALL.iter().map(|endpoint| endpoint.as_str());
-        let names = endpoints.chain(own).chain([OTHER]);
+        let names = endpoints.chain(user_routes).chain([OTHER]);
         let with_name = |name: &str| RouteStats { name: name.into(), ..RouteStats::default() };
         Self {
             routes: names.map(with_name).collect(),
-            scrapes_in_flight: AtomicUsize::new(0),
-            causes: Default::default(),
+            connections: AtomicUsize::new(0),
+            evicted: AtomicU64::new(0),
+            accept_errors: AtomicU64::new(0),
             handshakes_failed: AtomicU64::new(0),
+            scrapes_in_flight: AtomicUsize::new(0),
+            scrape_limit,
+            scrape_errors: Default::default(),
             reloads: Default::default(),
         }
     }
 
-    /// Counts one answered request.
-    pub(crate) fn answered(&self, found: Found<'_>, status: StatusCode, took: Duration) {
+    /// Counts one request and its response.
+    pub(crate) fn count_request(&self, found: Found<'_>, status: StatusCode, took: Duration) {
         let index = match found {
             Found::Endpoint(wanted, _) => Endpoint::ALL.iter().position(|known| *known == wanted),
-            Found::Own(number) => Some(Endpoint::ALL.len() + number),
+            Found::Route(number) => Some(Endpoint::ALL.len() + number),
             Found::Nothing => None,
         };
         let route = &self.routes[index.unwrap_or(self.routes.len() - 1)];
@@ -99,37 +122,53 @@ impl Stats {
             CODES.iter().position(|code| *code == status.as_str()).unwrap_or(CODES.len() - 1);
         let seconds = took.as_secs_f64();
         let bucket = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
+        // The buckets are made cumulative when they are read, which happens less often.
         route.codes[code].fetch_add(1, Ordering::Relaxed);
         route.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         route.micros.fetch_add(took.as_micros() as u64, Ordering::Relaxed);
     }
 
-    /// Counts problems with scrapes.
-    pub(crate) fn problem(&self, problem: ScrapeProblem, times: u64) {
-        self.causes[problem as usize].fetch_add(times, Ordering::Relaxed);
+    /// Returns a permit for one more scrape. Above the limit, counts the error and returns `None`.
+    pub(crate) fn begin_scrape(self: &Arc<Self>) -> Option<ScrapePermit> {
+        // Counted before it is compared, so that two requests cannot both take the last permit.
+        // Above the limit, the drop of the permit takes the count back.
+        let before = self.scrapes_in_flight.fetch_add(1, Ordering::Relaxed);
+        let permit = ScrapePermit(Arc::clone(self));
+        if before >= self.scrape_limit {
+            self.count_scrape_errors(ScrapeError::Limit, 1);
+            return None;
+        }
+        Some(permit)
     }
 
-    /// Returns how often a problem was met.
-    pub(crate) fn problems(&self, problem: ScrapeProblem) -> u64 {
-        self.causes[problem as usize].load(Ordering::Relaxed)
+    /// Counts errors of scrapes.
+    pub(crate) fn count_scrape_errors(&self, error: ScrapeError, count: u64) {
+        self.scrape_errors[error as usize].fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Counts files that were read again: good and changed, or not good.
-    pub(crate) fn reloaded(&self, what: &str, is_good: bool) {
+    /// Returns how often an error occurred.
+    pub(crate) fn scrape_errors(&self, error: ScrapeError) -> u64 {
+        self.scrape_errors[error as usize].load(Ordering::Relaxed)
+    }
+
+    /// Counts a reload of files that changed: they were taken, or could not be used.
+    pub(crate) fn count_reload(&self, what: &str, was_taken: bool) {
         if let Some(index) = RELOADED.iter().position(|known| *known == what) {
-            self.reloads[index][usize::from(is_good)].fetch_add(1, Ordering::Relaxed);
+            self.reloads[index][usize::from(was_taken)].fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Returns how often something changed, and how often what changed was not good.
+    /// Returns the kind of file, the number of changes, and the number of failed reloads.
     pub(crate) fn reloads(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
         RELOADED.into_iter().zip(&self.reloads).map(|(what, [failed, changed])| {
             (what, changed.load(Ordering::Relaxed), failed.load(Ordering::Relaxed))
         })
     }
 
-    /// Calls `visit` with the route, the code and the count of each series of requests: those that were met, and the
-    /// good ones of every route from the start.
+    /// Calls `visit` with the route, the code and the count of each series of requests.
+    ///
+    /// Code 200 of each route has a series from the start, so that a rate over it has a beginning;
+    /// another code gets its series with its first response.
     pub(crate) fn requests(&self, mut visit: impl FnMut(&str, &'static str, u64)) {
         for stats in &self.routes {
             for (code, count) in CODES.into_iter().zip(&stats.codes) {
@@ -155,19 +194,10 @@ impl Stats {
     }
 }
 
-/// One of the requests that count against the limit of scrapes, for as long as it lives.
-pub(crate) struct Scraping(Arc<Stats>);
+/// A scrape in flight, or another request that counts as one. The drop ends it.
+pub(crate) struct ScrapePermit(Arc<Stats>);
 
-impl Scraping {
-    /// Counts one more, unless there are `limit` already.
-    pub(crate) fn begin(stats: &Arc<Stats>, limit: usize) -> Option<Self> {
-        let before = stats.scrapes_in_flight.fetch_add(1, Ordering::Relaxed);
-        let scraping = Self(Arc::clone(stats));
-        (before < limit).then_some(scraping)
-    }
-}
-
-impl Drop for Scraping {
+impl Drop for ScrapePermit {
     fn drop(&mut self) {
         self.0.scrapes_in_flight.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,118 +1,119 @@
-//! The task, and how it is configured.
+//! The task, and its `run`.
 
 use std::{
+    borrow::Cow,
     fmt,
     net::{SocketAddr, ToSocketAddrs},
-    sync::Arc,
 };
 
-use tokio::runtime::Handle;
+use task_core::{Context, Phase, Task};
 
 use crate::{
-    Access, BindError, BoundAddress, Limits, ListenOptions, Listener, MetricsSource, check::Check,
-    families::Shown, routes::Routes,
+    config::{BoundAddress, HttpError, Listener},
+    serve::{self, Settings},
 };
 
-mod checks;
-mod metrics;
-mod paths;
+mod builder;
 
-/// A task that serves metrics, probes and the task table over HTTP/1.1, and stops after the work: it is a
-/// [support](task_core::Phase::SUPPORT) task, named `http`.
+pub use builder::HttpTaskBuilder;
+
+/// A task that serves metrics, probes and the task table over HTTP/1.1.
 ///
-/// The constructors bind, and return an error that names the address. From then on clients can connect; they are
-/// answered once the task runs. A task that is dropped without having run frees its addresses.
+/// It is a [support task](task_core::Phase::SUPPORT), named `http`: it stops after the work, so
+/// that the whole shutdown can be observed through it.
 ///
-/// See the [crate's documentation](crate) for the endpoints, the metrics and how it stops.
+/// [`bind`](Self::bind) makes one with default settings; [`builder`](Self::builder) makes one with
+/// others. Both check the settings and bind the addresses, so a task that exists can be run.
+/// Clients can connect from then on, and get their responses once the task runs. Dropping a task
+/// that has not run frees its addresses.
+///
+/// See the [crate's documentation](crate) for the endpoints, the metrics and how the task stops.
+///
+/// # Cancel safety
+///
+/// Dropping the future of [`run`](Task::run) closes the listeners and drops all connections at
+/// once. Cancelling the task through its context instead lets responses in progress end.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use task_http::{HttpTask, Limits, text_source};
+///
+/// # async fn ping() -> anyhow::Result<()> { Ok(()) }
+/// # fn main() -> Result<(), task_http::HttpError> {
+/// let http = HttpTask::builder()
+///     .metrics(text_source(|| String::from("# TYPE jobs gauge\njobs 3\n")))
+///     .check("database", || ping())
+///     .limits(Limits::default().check_timeout(Duration::from_millis(500)))
+///     .bind("127.0.0.1:0")?;
+/// assert_ne!(http.local_addr().expect("it listens on TCP").port(), 0);
+/// # Ok(()) }
+/// ```
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct HttpTask {
-    pub(crate) listeners: Vec<Listener>,
-    pub(crate) routes: Routes,
-    pub(crate) access: Access,
-    #[cfg(feature = "tls")]
-    pub(crate) tls: Option<Arc<crate::Tls>>,
-    pub(crate) limits: Limits,
-    pub(crate) sources: Vec<Box<dyn MetricsSource>>,
-    pub(crate) shown: Shown,
-    pub(crate) checks: Vec<Arc<Check>>,
-    pub(crate) reveals_reasons: bool,
-    /// The runtimes to watch beside the own one, by name.
-    pub(crate) runtimes: Vec<(String, Handle)>,
-    pub(crate) has_heartbeat: bool,
+    listeners: Vec<Listener>,
+    settings: Settings,
 }
 
 impl HttpTask {
-    /// Binds a TCP address, such as `"0.0.0.0:9090"`, `"[::]:9090"` (IPv6 and IPv4) or `"127.0.0.1:0"` (any port that
-    /// is free). Works outside a runtime too. A name is resolved first, which blocks; of its addresses the first that
-    /// can be bound is taken. For other options, see [`ListenOptions`].
+    /// Makes a task with default settings on a TCP address, such as `"0.0.0.0:9090"`,
+    /// `"[::]:9090"` (IPv6 and IPv4) or `"127.0.0.1:0"` (a free port).
+    ///
+    /// It is short for [`HttpTask::builder().bind(address)`](HttpTaskBuilder::bind).
     ///
     /// # Errors
     ///
     /// If the address cannot be resolved or bound.
-    pub fn bind(address: impl ToSocketAddrs + fmt::Debug) -> Result<Self, BindError> {
-        Self::from_listener(ListenOptions::default().bind(address)?)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::HttpTask;
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// let http = HttpTask::bind("127.0.0.1:0")?;
+    /// println!("serving on {:?}", http.local_addr());
+    /// # Ok(()) }
+    /// ```
+    pub fn bind(address: impl ToSocketAddrs + fmt::Debug) -> Result<Self, HttpError> {
+        Self::builder().bind(address)
     }
 
-    /// Binds a Unix socket. See [`ListenOptions::bind_unix`] for what happens to its file.
+    /// Makes a task with default settings on a Unix socket.
+    ///
+    /// It is short for [`HttpTask::builder().bind_unix(path)`](HttpTaskBuilder::bind_unix).
     ///
     /// # Errors
     ///
     /// If the path is in use, or cannot be bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::HttpTask;
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// # let path = std::env::temp_dir().join(format!("task-http-bind-{}.sock", std::process::id()));
+    /// let http = HttpTask::bind_unix(&path)?;
+    /// assert!(path.exists());
+    /// drop(http);
+    /// assert!(!path.exists());
+    /// # Ok(()) }
+    /// ```
     #[cfg(unix)]
-    pub fn bind_unix(path: impl AsRef<std::path::Path>) -> Result<Self, BindError> {
-        Self::from_listener(ListenOptions::default().bind_unix(path)?)
+    pub fn bind_unix(path: impl AsRef<std::path::Path>) -> Result<Self, HttpError> {
+        Self::builder().bind_unix(path)
     }
 
-    /// Serves on a listener that is bound already: one of [`ListenOptions`], or of the standard library.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses to make it non-blocking.
-    pub fn from_listener<L>(listener: L) -> Result<Self, BindError>
-    where
-        L: TryInto<Listener>,
-        BindError: From<L::Error>,
-    {
-        Ok(Self {
-            listeners: vec![listener.try_into()?],
-            routes: Routes::default(),
-            access: Access::default(),
-            #[cfg(feature = "tls")]
-            tls: None,
-            limits: Limits::default(),
-            sources: Vec::new(),
-            shown: Shown::default(),
-            checks: Vec::new(),
-            reveals_reasons: false,
-            runtimes: Vec::new(),
-            has_heartbeat: true,
-        })
+    /// Returns a builder with default settings.
+    pub fn builder() -> HttpTaskBuilder {
+        HttpTaskBuilder::new()
     }
 
-    /// Binds one more TCP address, as [`bind`](Self::bind) does.
-    ///
-    /// # Errors
-    ///
-    /// If the address cannot be resolved or bound.
-    pub fn also_bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Self, BindError> {
-        self.also_listen(ListenOptions::default().bind(address)?)
-    }
-
-    /// Serves on one more listener, as [`from_listener`](Self::from_listener) does.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses to make it non-blocking.
-    pub fn also_listen<L>(mut self, listener: L) -> Result<Self, BindError>
-    where
-        L: TryInto<Listener>,
-        BindError: From<L::Error>,
-    {
-        self.listeners.push(listener.try_into()?);
-        Ok(self)
-    }
-
-    /// Returns the address of the first TCP listener, with its real port: `None` if all are Unix sockets.
+    /// Returns the address of the first TCP listener, with its real port; `None` if all listeners
+    /// are Unix sockets.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.addresses().find_map(|address| match address {
             BoundAddress::Tcp(address) => Some(*address),
@@ -120,25 +121,35 @@ impl HttpTask {
         })
     }
 
-    /// Returns all addresses, in the order in which they were bound.
+    /// Returns the addresses of all listeners, in the order in which they were added.
     pub fn addresses(&self) -> impl Iterator<Item = &BoundAddress> {
         self.listeners.iter().map(Listener::address)
     }
+}
 
-    /// Says who may read what is shown. Default: everybody, everything.
-    pub fn access(self, access: Access) -> Self {
-        Self { access, ..self }
+impl Task for HttpTask {
+    fn name(&self) -> Cow<'static, str> {
+        Cow::Borrowed("http")
     }
 
-    /// Speaks TLS on the TCP listeners, all of them, and nothing else there. Default: none.
-    #[cfg(feature = "tls")]
-    pub fn tls(self, tls: crate::Tls) -> Self {
-        Self { tls: Some(Arc::new(tls)), ..self }
+    fn phase(&self) -> Phase {
+        Phase::SUPPORT
     }
 
-    /// Sets the limits. Default: those of [`Limits`].
-    pub fn limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+    /// Serves until cancelled, closes the listeners, lets responses in progress end for a bounded
+    /// time, and returns `Ok(())`.
+    ///
+    /// # Errors
+    ///
+    /// At the start, if the runtime does not accept the listeners, or the system refuses the thread
+    /// that watches the runtime.
+    ///
+    /// # Panics
+    ///
+    /// If the runtime has no I/O driver or no time driver.
+    async fn run(self, ctx: Context) -> anyhow::Result<()> {
+        let Self { listeners, settings } = self;
+        serve::run(listeners, settings, ctx).await
     }
 }
 

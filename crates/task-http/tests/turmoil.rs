@@ -1,10 +1,11 @@
-//! Slow and partitioned clients, in a network of turmoil's, in virtual time: `cargo xtask deep turmoil`.
+//! Slow and partitioned clients, in a network that turmoil simulates, in virtual time: `cargo xtask
+//! deep turmoil`.
 //!
-//! Built with `--cfg task_turmoil`, the server listens in that network. `TURMOIL_RUNS` says how many random ones are
-//! tried, 20 if it says nothing.
+//! Built with `--cfg task_turmoil`, the server listens in that network. `TURMOIL_RUNS` sets the
+//! number of random networks. Default: 20.
 
 #![cfg(task_turmoil)]
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     io,
@@ -27,11 +28,11 @@ use tokio::{
 use turmoil::{Builder, Sim, net::TcpStream};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How finely time moves on.
+/// The step of the virtual time.
 const TICK: Duration = Duration::from_millis(10);
 const SERVER: &str = "server";
 
-/// A simulation with the server in it, of which few may be connected.
+/// Makes a simulation with the server in it, which accepts few connections.
 fn simulation(builder: &mut Builder, port: &Arc<AtomicU16>) -> Sim<'static> {
     let mut sim = builder.simulation_duration(600 * SECOND).tick_duration(TICK).build();
     let port = Arc::clone(port);
@@ -47,15 +48,15 @@ fn simulation(builder: &mut Builder, port: &Arc<AtomicU16>) -> Sim<'static> {
 }
 
 fn http() -> HttpTask {
-    HttpTask::bind("127.0.0.1:0")
-        .unwrap()
-        // The thread that watches lives in real time.
+    HttpTask::builder()
+        // The heartbeat measures real time.
         .without_heartbeat()
-        .limits(Limits::default().connections(4).stop_time(3 * SECOND))
+        .limits(Limits::default().connections(4).stop_timeout(3 * SECOND))
         .route("/slow", async |_| {
             sleep(20 * SECOND).await;
             Ok(Response::new("done"))
         })
+        .bind("127.0.0.1:0")
         .unwrap()
 }
 
@@ -66,18 +67,18 @@ async fn connect(port: &AtomicU16) -> io::Result<TcpStream> {
     TcpStream::connect((SERVER, port.load(Ordering::SeqCst))).await
 }
 
-/// Asks once, and returns the first line of the answer.
+/// Sends one request, and returns the first line of the response.
 async fn ask(port: &AtomicU16, path: &str) -> io::Result<String> {
     let mut stream = connect(port).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer.lines().next().unwrap_or_default().to_owned())
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    Ok(response.lines().next().unwrap_or_default().to_owned())
 }
 
 #[test]
-fn a_slow_network_is_no_slow_client() {
+fn a_slow_network_is_not_taken_for_a_slow_client() {
     let port = Arc::new(AtomicU16::new(0));
     let mut builder = Builder::new();
     builder.min_message_latency(500 * SECOND / 1000).max_message_latency(SECOND);
@@ -92,7 +93,7 @@ fn a_slow_network_is_no_slow_client() {
 }
 
 #[test]
-fn clients_that_are_cut_off_in_any_state_make_room_for_the_others() {
+fn partitioned_clients_in_any_state_are_evicted_for_others() {
     let port = Arc::new(AtomicU16::new(0));
     let mut sim = simulation(&mut Builder::new(), &port);
     let requests = ["", "GET /rea", "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"];
@@ -125,13 +126,13 @@ fn clients_that_are_cut_off_in_any_state_make_room_for_the_others() {
 }
 
 #[test]
-fn a_client_that_is_cut_off_before_its_answer_does_not_make_the_stop_late() {
+fn a_partitioned_client_does_not_delay_the_stop() {
     let port = Arc::new(AtomicU16::new(0));
-    let told = Arc::clone(&port);
+    let bound = Arc::clone(&port);
     let mut sim = Builder::new().simulation_duration(600 * SECOND).tick_duration(TICK).build();
     sim.client(SERVER, async move {
         let http = http();
-        told.store(http.local_addr().unwrap().port(), Ordering::SeqCst);
+        bound.store(http.local_addr().unwrap().port(), Ordering::SeqCst);
         let stage = Arc::new(StageCell::new());
         let running = tokio::spawn(http.run(Context::new(Arc::clone(&stage) as Arc<dyn Scope>)));
         sleep(5 * SECOND).await;
@@ -154,7 +155,7 @@ fn a_client_that_is_cut_off_before_its_answer_does_not_make_the_stop_late() {
 }
 
 #[test]
-fn after_any_storm_the_server_answers_again() {
+fn after_any_network_fault_the_server_responds_again() {
     let runs = std::env::var("TURMOIL_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(20);
     for seed in 0..runs {
         let port = Arc::new(AtomicU16::new(0));
@@ -166,19 +167,19 @@ fn after_any_storm_the_server_answers_again() {
             .min_message_latency(Duration::from_millis(1))
             .max_message_latency(Duration::from_millis(300));
         let mut sim = simulation(&mut builder, &port);
-        let answered = Arc::new(AtomicU32::new(0));
+        let served = Arc::new(AtomicU32::new(0));
         for client in 0..6 {
-            let (port, answered) = (Arc::clone(&port), Arc::clone(&answered));
+            let (port, served) = (Arc::clone(&port), Arc::clone(&served));
             sim.client(format!("client-{client}"), async move {
                 for _ in 0..20 {
                     let path = if client % 2 == 0 { "/readyz" } else { "/" };
                     let asked = timeout(8 * SECOND, ask(&port, path)).await;
-                    // An answer is whole and right, however the network was.
+                    // An response is whole and right, however the network was.
                     if let Ok(Ok(line)) = asked
                         && !line.is_empty()
                     {
                         assert_eq!(line, "HTTP/1.1 200 OK");
-                        answered.fetch_add(1, Ordering::SeqCst);
+                        served.fetch_add(1, Ordering::SeqCst);
                     }
                     sleep(Duration::from_millis(200)).await;
                 }
@@ -189,6 +190,6 @@ fn after_any_storm_the_server_answers_again() {
             });
         }
         sim.run().unwrap();
-        assert!(answered.load(Ordering::SeqCst) > 0, "seed {seed}: not one answer");
+        assert!(served.load(Ordering::SeqCst) > 0, "seed {seed}: not one response");
     }
 }

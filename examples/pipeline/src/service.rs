@@ -34,7 +34,8 @@ const PARTITIONS: i32 = 4;
 /// by then.
 pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> anyhow::Result<()> {
     // First, so that probes respond during the rest of the setup.
-    let http = HttpTask::bind(config.watching.http_address)?.metrics(registry(totals.clone()));
+    let http =
+        HttpTask::builder().metrics(registry(totals.clone())).bind(config.watching.http_address)?;
     if let Some(address) = http.local_addr() {
         tracing::info!("metrics and probes at http://{address}");
     }

@@ -1,10 +1,10 @@
-//! What clients may send, made up at random: requests cut and glued anywhere, and headers whose meaning is known because
-//! they were built from it.
+//! Random requests: fragments of requests in any order, and headers that are generated from their
+//! meaning.
 //!
-//! It is generative testing against a real server, by proptest: no coverage guides it, for that takes a nightly compiler.
-//! `TASK_FUZZ_CASES` says how many cases each test tries, 200 if it says nothing.
+//! It is generative testing against a real server, by proptest. It is not guided by coverage, which
+//! takes a nightly compiler. `TASK_FUZZ_CASES` sets the number of cases of each test. Default: 200.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod server;
 
@@ -28,7 +28,7 @@ fn try_all<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> TestCaseResult) 
     }
 }
 
-/// Parts of requests, whole and broken, and bytes.
+/// Returns fragments of requests, valid and malformed, and random bytes.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let known = select(vec![
         "GET ",
@@ -77,17 +77,17 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn whatever_bytes_come_what_goes_back_is_http_or_nothing_and_the_next_client_is_served() {
+fn random_bytes_get_an_http_response_or_none() {
     let server = Server::start(|http| http);
     try_all(pieces(), |bytes| {
-        let answer = server.send(&bytes);
-        prop_assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."), "{:?}", answer);
+        let response = server.send(&bytes);
+        prop_assert!(response.is_empty() || response.starts_with(b"HTTP/1."), "{:?}", response);
         prop_assert_eq!(server.get("/livez", &[]).status, 200);
         Ok(())
     });
 }
 
-/// One item of an `Accept`: what it asks for, and its quality in thousandths.
+/// One item of an `Accept`, with its quality in thousandths.
 #[derive(Clone, Debug)]
 struct Range {
     media: &'static str,
@@ -127,7 +127,8 @@ impl Range {
         text
     }
 
-    /// How specific it is, and whether it means OpenMetrics: `None` if it is nothing that we have.
+    /// Returns how specific the item is, and whether it means OpenMetrics; `None` if it is none of
+    /// the offered formats.
     fn meaning(&self) -> Option<(u8, bool)> {
         match (self.media.to_ascii_lowercase().as_str(), self.version) {
             ("application/openmetrics-text", None | Some("1.0.0")) => Some((2, true)),
@@ -140,7 +141,7 @@ impl Range {
     }
 }
 
-/// The highest quality, then the most specific, then the first; else the text format.
+/// Chooses the highest quality, then the most specific, then the first; else the text format.
 fn means_openmetrics(ranges: &[Range]) -> bool {
     let mut best = None;
     for range in ranges {
@@ -155,21 +156,21 @@ fn means_openmetrics(ranges: &[Range]) -> bool {
 }
 
 #[test]
-fn a_well_formed_accept_gets_what_it_means_and_the_body_is_what_its_type_says() {
+fn a_well_formed_accept_gets_the_format_that_it_asks_for() {
     let server = Server::start(|http| http);
     try_all(vec(Range::any(), 0..6), |ranges| {
         let accept = ranges.iter().map(Range::write).collect::<Vec<_>>().join(", ");
-        let answer = server.get("/metrics", &[("Accept", &accept)]);
+        let response = server.get("/metrics", &[("Accept", &accept)]);
         let is_open = means_openmetrics(&ranges);
-        let content_type = answer.header("content-type");
+        let content_type = response.header("content-type");
         prop_assert_eq!(content_type.starts_with("application/openmetrics-text"), is_open);
-        prop_assert_eq!(answer.body.ends_with(b"# EOF\n"), is_open, "{}", accept);
+        prop_assert_eq!(response.body.ends_with(b"# EOF\n"), is_open, "{}", accept);
         Ok(())
     });
 }
 
 #[test]
-fn gzip_is_what_it_says_and_only_for_those_who_take_it() {
+fn the_body_is_gzip_exactly_if_the_client_accepts_it() {
     let server = Server::start(|http| http);
     let coding = select(vec!["gzip", "GZIP", "x-gzip", "identity", "br", "deflate"]);
     let quality = prop_oneof![Just(0_u16), 1..=1000_u16];
@@ -178,22 +179,22 @@ fn gzip_is_what_it_says_and_only_for_those_who_take_it() {
             format!("{coding};q={}", f64::from(*quality) / 1000.0)
         };
         let accept = codings.iter().map(write).collect::<Vec<_>>().join(",");
-        let answer = server.get("/metrics", &[("Accept-Encoding", &accept)]);
+        let response = server.get("/metrics", &[("Accept-Encoding", &accept)]);
         let best = |names: &[&str]| {
             let known = |coding: &str| names.contains(&coding.to_ascii_lowercase().as_str());
             codings.iter().filter(|(coding, _)| known(coding)).map(|(_, quality)| *quality).max()
         };
         let gzip = best(&["gzip", "x-gzip"]).unwrap_or(0);
-        let takes = gzip > 0 && gzip >= best(&["identity"]).unwrap_or(0);
-        prop_assert_eq!(answer.header("content-encoding") == "gzip", takes, "{}", accept);
-        prop_assert_eq!(answer.body.starts_with(&[0x1f, 0x8b]), takes);
+        let accepts = gzip > 0 && gzip >= best(&["identity"]).unwrap_or(0);
+        prop_assert_eq!(response.header("content-encoding") == "gzip", accepts, "{}", accept);
+        prop_assert_eq!(response.body.starts_with(&[0x1f, 0x8b]), accepts);
         Ok(())
     });
 }
 
 #[test]
-fn nothing_but_the_secret_opens_the_door() {
-    let server = Server::start(|http| http.access(Access::default().bearer("s3cret").unwrap()));
+fn only_the_secret_gives_access() {
+    let server = Server::start(|http| http.access(Access::default().bearer("s3cret")));
     let pieces = select(vec![
         "Bearer", "bearer", "Basic", " ", "  ", "s3cret", "s3cre", "t", "S3CRET", ",", "=", "\"",
         ":", "Og==",
@@ -201,13 +202,13 @@ fn nothing_but_the_secret_opens_the_door() {
     let right = Just(vec!["Bearer", " ", "s3cret"]);
     try_all(prop_oneof![9 => vec(pieces, 0..5), 1 => right], |pieces| {
         let value = pieces.concat();
-        let said = value
+        let parsed = value
             .trim()
             .split_once(' ')
             .map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest.trim()));
-        let is_right = said.is_some_and(|(scheme, rest)| scheme == "bearer" && rest == "s3cret");
-        let answer = server.get("/metrics", &[("Authorization", &value)]);
-        prop_assert_eq!(answer.status, if is_right { 200 } else { 401 }, "{:?}", value);
+        let is_right = parsed.is_some_and(|(scheme, rest)| scheme == "bearer" && rest == "s3cret");
+        let response = server.get("/metrics", &[("Authorization", &value)]);
+        prop_assert_eq!(response.status, if is_right { 200 } else { 401 }, "{:?}", value);
         Ok(())
     });
 }

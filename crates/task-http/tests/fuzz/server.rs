@@ -1,4 +1,4 @@
-//! A server on threads of its own, and a client that blocks.
+//! A server on its own threads, and a blocking client.
 
 use std::{
     io::{Read, Write},
@@ -9,9 +9,9 @@ use std::{
 };
 
 use task_core::{Context, Task, scope::StageCell};
-use task_http::HttpTask;
+use task_http::{HttpTask, HttpTaskBuilder};
 
-/// Longer than anything takes here; what takes longer is a failure.
+/// The timeout of each read.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A running server, which ends with the process.
@@ -20,24 +20,24 @@ pub(crate) struct Server {
     address: SocketAddr,
 }
 
-/// An answer. Header names are in lower case.
+/// A response. Header names are in lower case.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
-    /// A header's value, empty if there is none.
+impl HttpResponse {
+    /// Returns the value of a header field; empty if there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 }
 
 impl Server {
-    pub(crate) fn start(configure: impl FnOnce(HttpTask) -> HttpTask) -> Self {
-        let http = configure(HttpTask::bind("127.0.0.1:0").unwrap());
+    pub(crate) fn start(configure: impl FnOnce(HttpTaskBuilder) -> HttpTaskBuilder) -> Self {
+        let http = configure(HttpTask::builder()).bind("127.0.0.1:0").unwrap();
         let address = http.local_addr().unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -46,36 +46,40 @@ impl Server {
         Self { address }
     }
 
-    /// Sends bytes and no more, and reads all that comes back. The server may close in the middle of either.
+    /// Sends bytes, and reads until the server closes. It may close before all bytes are sent.
     pub(crate) fn send(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(Shutdown::Write);
-        let mut answer = Vec::new();
-        if let Err(error) = stream.read_to_end(&mut answer) {
+        let mut response = Vec::new();
+        if let Err(error) = stream.read_to_end(&mut response) {
             let is_late = matches!(
                 error.kind(),
                 std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
             );
-            assert!(!is_late, "neither an answer nor an end: {:?}", String::from_utf8_lossy(bytes));
+            assert!(
+                !is_late,
+                "neither a response nor an end: {:?}",
+                String::from_utf8_lossy(bytes)
+            );
         }
-        answer
+        response
     }
 
-    pub(crate) fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn get(&self, target: &str, headers: &[(&str, &str)]) -> HttpResponse {
         let mut text = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
         for (name, value) in headers {
             text += &format!("{name}: {value}\r\n");
         }
-        let answer = self.send((text + "\r\n").as_bytes());
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        let response = self.send((text + "\r\n").as_bytes());
+        let end = response.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(response[..end].to_vec()).unwrap();
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.filter_map(|line| line.split_once(": "));
         let headers =
             headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        Answer { status, headers, body: answer[end + 4..].to_vec() }
+        HttpResponse { status, headers, body: response[end + 4..].to_vec() }
     }
 }

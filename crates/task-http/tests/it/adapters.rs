@@ -1,4 +1,4 @@
-//! The registries of other crates, each behind its feature.
+//! The registries of other crates as sources, each with its feature.
 
 #![cfg(any(
     feature = "prometheus-client",
@@ -19,10 +19,10 @@ async fn the_registry_of_prometheus_client_is_a_source() {
     registry.register("orders", "Orders taken", counter.clone());
     counter.inc();
     let service = Service::start(|http| bare(http).metrics(registry));
-    let answer = service.get("/metrics").await;
-    assert_eq!(answer.header("content-type"), Some(Format::OpenMetrics.content_type()));
+    let response = service.get("/metrics").await;
+    assert_eq!(response.header("content-type"), Some(Format::OpenMetrics.content_type()));
     let expected = "# HELP orders Orders taken.\n# TYPE orders counter\norders_total 1\n# EOF\n";
-    assert_eq!(answer.text(), expected);
+    assert_eq!(response.text(), expected);
     service.stop().await;
 }
 
@@ -34,11 +34,11 @@ async fn the_registry_of_prometheus_is_a_source() {
     registry.register(Box::new(counter.clone())).unwrap();
     counter.inc();
     let service = Service::start(|http| bare(http).metrics(registry));
-    let answer = service.get("/metrics").await;
-    assert_eq!(answer.header("content-type"), Some(Format::Text.content_type()));
+    let response = service.get("/metrics").await;
+    assert_eq!(response.header("content-type"), Some(Format::Text.content_type()));
     let expected =
         "# HELP orders_total Orders taken\n# TYPE orders_total counter\norders_total 1\n";
-    assert_eq!(answer.text(), expected);
+    assert_eq!(response.text(), expected);
     service.stop().await;
 }
 
@@ -47,9 +47,9 @@ async fn the_registry_of_prometheus_is_a_source() {
 async fn the_handle_of_metrics_exporter_prometheus_is_a_source() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let service = Service::start(|http| bare(http).metrics(recorder.handle()));
-    let answer = service.get("/metrics").await;
+    let response = service.get("/metrics").await;
     assert_eq!(
-        (answer.status, answer.header("content-type")),
+        (response.status, response.header("content-type")),
         (200, Some(Format::Text.content_type()))
     );
     service.stop().await;

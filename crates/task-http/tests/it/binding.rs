@@ -1,4 +1,4 @@
-//! Constructors bind, and say what went wrong.
+//! Constructors bind, and their errors name the address.
 
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 
@@ -12,33 +12,33 @@ use crate::{
 };
 
 #[test]
-fn an_address_in_use_is_an_error_of_the_constructor_that_names_it() {
+fn an_address_in_use_is_an_error_that_names_it() {
     let first = HttpTask::bind("127.0.0.1:0").unwrap();
     let address = first.local_addr().unwrap();
     let error = HttpTask::bind(address).unwrap_err();
-    assert!(error.is_in_use());
+    assert!(error.is_address_in_use());
     assert_eq!(error.to_string(), format!("failed to bind {address}"));
-    assert_eq!(error.address(), address.to_string());
+    assert_eq!(error.address(), Some(address.to_string().as_str()));
     assert!(std::error::Error::source(&error).is_some());
 }
 
 #[test]
-fn an_address_that_makes_no_sense_is_an_error_that_names_it() {
+fn a_malformed_address_is_an_error_that_names_it() {
     let error = HttpTask::bind("127.0.0.1:http-port").unwrap_err();
     assert_eq!(error.to_string(), "failed to resolve 127.0.0.1:http-port");
 }
 
 #[test]
-fn port_zero_has_become_a_real_one_before_the_task_runs_and_without_a_runtime() {
+fn port_zero_becomes_a_real_port_without_a_runtime() {
     let http = HttpTask::bind(("127.0.0.1", 0)).unwrap();
     let address = http.local_addr().unwrap();
     assert_ne!(address.port(), 0);
-    // The system accepts for us already.
+    // The system accepts connections from the bind on.
     std::net::TcpStream::connect(address).unwrap();
 }
 
 #[test]
-fn a_task_that_is_dropped_without_having_run_frees_its_address() {
+fn a_task_that_is_dropped_before_its_run_frees_its_address() {
     let http = HttpTask::bind("127.0.0.1:0").unwrap();
     let address = http.local_addr().unwrap();
     drop(http);
@@ -46,31 +46,49 @@ fn a_task_that_is_dropped_without_having_run_frees_its_address() {
 }
 
 #[test]
-fn it_is_a_support_task_named_http() {
+fn a_task_without_a_listener_is_an_error() {
+    let error = HttpTask::builder().build().unwrap_err();
+    assert_eq!(error.to_string(), "there is no listener to serve on");
+    assert_eq!(error.address(), None);
+}
+
+#[test]
+fn a_fault_in_the_settings_binds_no_address() {
+    let address = HttpTask::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _owner = TcpListener::bind(address).unwrap();
+    let error = HttpTask::builder().metrics_prefix("9").bind(address).unwrap_err();
+    assert!(!error.is_address_in_use(), "{error}");
+}
+
+#[test]
+fn the_task_is_a_support_task_named_http() {
     let http = HttpTask::bind("127.0.0.1:0").unwrap();
     assert_eq!((http.name().as_ref(), http.phase()), ("http", Phase::SUPPORT));
 }
 
 #[tokio::test]
-async fn a_client_that_connected_before_the_task_ran_is_answered_once_it_runs() {
+async fn a_client_that_connects_before_the_run_is_served_once_the_task_runs() {
     watchdog();
     let http = HttpTask::bind("127.0.0.1:0").unwrap();
     let mut early = crate::client::Client::connect(http.local_addr().unwrap()).await;
     early.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let service = Service::run(http, TestGroup::new());
-    assert_eq!(early.answer(true).await.status, 200);
+    assert_eq!(early.response(true).await.status, 200);
     service.stop().await;
 }
 
 #[tokio::test]
 async fn several_addresses_are_served() {
     watchdog();
-    let http = HttpTask::bind("127.0.0.1:0").unwrap().also_bind("127.0.0.1:0").unwrap();
+    let http = HttpTask::builder()
+        .listener(ListenOptions::default().bind("127.0.0.1:0").unwrap())
+        .bind("127.0.0.1:0")
+        .unwrap();
     let addresses: Vec<BoundAddress> = http.addresses().cloned().collect();
     let service = Service::run(http, TestGroup::new());
     assert_eq!(addresses.len(), 2);
     for address in addresses {
-        let BoundAddress::Tcp(address) = address else { panic!("{address} is no TCP address") };
+        let BoundAddress::Tcp(address) = address else { panic!("{address} is not a TCP address") };
         assert_eq!(get(address, "/livez").await.status, 200);
     }
     service.stop().await;
@@ -80,15 +98,16 @@ async fn several_addresses_are_served() {
 async fn a_blocking_listener_of_the_standard_library_is_taken_over() {
     watchdog();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let service = Service::run(HttpTask::from_listener(listener).unwrap(), TestGroup::new());
-    // Two at once: a listener that blocks would hold up everything, on this one thread.
+    let http = HttpTask::builder().listener(listener.try_into().unwrap()).build().unwrap();
+    let service = Service::run(http, TestGroup::new());
+    // A listener that blocks would block this single thread.
     assert_eq!(service.get("/livez").await.status, 200);
     assert_eq!(service.get("/livez").await.status, 200);
     service.stop().await;
 }
 
 #[tokio::test]
-async fn two_servers_of_one_process_stop_apart() {
+async fn two_servers_of_one_process_stop_independently() {
     let one = Service::start(|http| http);
     let other = Service::start(|http| http);
     one.stop().await;
@@ -97,7 +116,7 @@ async fn two_servers_of_one_process_stop_apart() {
 }
 
 #[test]
-fn ipv6_takes_ipv4_too_unless_told_otherwise() {
+fn an_ipv6_listener_accepts_ipv4_unless_only_v6_is_set() {
     if TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_err() {
         eprintln!("skipped: this machine has no IPv6");
         return;
@@ -105,24 +124,23 @@ fn ipv6_takes_ipv4_too_unless_told_otherwise() {
     let both = HttpTask::bind("[::]:0").unwrap();
     let port = both.local_addr().unwrap().port();
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-    assert!(HttpTask::bind(("0.0.0.0", port)).unwrap_err().is_in_use());
+    assert!(HttpTask::bind(("0.0.0.0", port)).unwrap_err().is_address_in_use());
 
-    let only_v6 =
-        HttpTask::from_listener(ListenOptions::default().only_v6(true).bind("[::1]:0").unwrap())
-            .unwrap();
-    let port = only_v6.local_addr().unwrap().port();
+    let only_v6 = ListenOptions::default().only_v6(true).bind("[::1]:0").unwrap();
+    let BoundAddress::Tcp(address) = only_v6.address() else { panic!("not a TCP address") };
+    let port = address.port();
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap_err();
 }
 
 #[test]
-fn sharing_a_port_must_be_asked_for() {
+fn a_port_is_shared_only_with_reuse_port() {
     if !cfg!(unix) {
         eprintln!("skipped: only Unix has SO_REUSEPORT");
         return;
     }
     let sharing = ListenOptions::default().reuse_port(true);
     let first = sharing.bind("127.0.0.1:0").unwrap();
-    let BoundAddress::Tcp(address) = first.address().clone() else { panic!("no TCP address") };
+    let BoundAddress::Tcp(address) = first.address().clone() else { panic!("not a TCP address") };
     let second: SocketAddr = address;
     let _shared = sharing.bind(second).unwrap();
     assert!(ListenOptions::default().bind(second).unwrap_err().is_in_use());

@@ -1,4 +1,4 @@
-//! A client that says exactly what it is told to, and takes the answer apart.
+//! A client that sends exact bytes, and parses the response.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -8,15 +8,15 @@ use tokio::{
     time::timeout,
 };
 
-/// An answer. Header names are in lower case.
+/// A response. Header names are in lower case.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpResponse {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -48,32 +48,32 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
         self.stream.write_all(text.as_ref()).await.unwrap();
     }
 
-    /// Sends a request with no body, and waits for the answer.
+    /// Sends a request without a body, and waits for the response.
     pub(crate) async fn request(
         &mut self,
         method: &str,
         target: &str,
         headers: &[(&str, &str)],
-    ) -> Answer {
+    ) -> HttpResponse {
         let mut text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         self.send(text + "\r\n").await;
-        self.answer(method != "HEAD").await
+        self.response(method != "HEAD").await
     }
 
-    pub(crate) async fn get(&mut self, target: &str) -> Answer {
+    pub(crate) async fn get(&mut self, target: &str) -> HttpResponse {
         self.request("GET", target, &[]).await
     }
 
-    /// Reads one answer, whose body, if it is to have one, is as long as the header says.
-    pub(crate) async fn answer(&mut self, has_body: bool) -> Answer {
+    /// Reads one response. Its body, if it has one, is as long as `Content-Length`.
+    pub(crate) async fn response(&mut self, has_body: bool) -> HttpResponse {
         let end = loop {
             if let Some(end) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
             }
-            assert!(self.read_some().await.unwrap() > 0, "closed before an answer");
+            assert!(self.read_some().await.unwrap() > 0, "closed before an response");
         };
         let head = String::from_utf8(self.unread.drain(..end).collect()).unwrap();
         let mut lines = head.lines();
@@ -82,15 +82,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        let mut answer = Answer { status, headers, body: Vec::new() };
-        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut response = HttpResponse { status, headers, body: Vec::new() };
+        let length = response.header("content-length").map_or(0, |length| length.parse().unwrap());
         if has_body {
             while self.unread.len() < length {
                 assert!(self.read_some().await.unwrap() > 0, "closed in the middle of a body");
             }
-            answer.body = self.unread.drain(..length).collect();
+            response.body = self.unread.drain(..length).collect();
         }
-        answer
+        response
     }
 
     /// Reads all that comes until the server closes the connection.
@@ -100,12 +100,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
         String::from_utf8(std::mem::take(&mut self.unread)).unwrap()
     }
 
-    /// Waits for the server to close the connection; whatever it still sends is thrown away.
+    /// Waits until the server closes the connection. What it still sends is discarded.
     pub(crate) async fn closed(&mut self) {
         while matches!(self.read_some().await, Ok(read) if read > 0) {}
     }
 
-    /// Reads what comes within a millisecond, and tells whether the connection is still open.
+    /// Returns whether the connection is still open, after reading for a millisecond.
     pub(crate) async fn is_open(&mut self) -> bool {
         match timeout(Duration::from_millis(1), self.read_some()).await {
             Err(_) => true,
@@ -119,7 +119,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
 }
 
 /// Asks once, on a connection of its own.
-pub(crate) async fn get(address: SocketAddr, target: &str) -> Answer {
+pub(crate) async fn get(address: SocketAddr, target: &str) -> HttpResponse {
     Client::connect(address).await.get(target).await
 }
 
@@ -128,6 +128,6 @@ pub(crate) async fn get_with(
     address: SocketAddr,
     target: &str,
     headers: &[(&str, &str)],
-) -> Answer {
+) -> HttpResponse {
     Client::connect(address).await.request("GET", target, headers).await
 }

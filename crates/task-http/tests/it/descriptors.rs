@@ -1,4 +1,4 @@
-//! Running out of file descriptors: in a process of its own, since the limit is the process's.
+//! A process without free file descriptors: a child, since the limit belongs to the process.
 
 use std::{
     env, fs,
@@ -16,7 +16,7 @@ use crate::service::{Service, watchdog};
 /// Serves until its standard input ends.
 #[test]
 #[ignore = "the child process of the test below"]
-#[allow(clippy::print_stdout, reason = "it tells its parent the address")]
+#[allow(clippy::print_stdout, reason = "the parent reads the address")]
 fn child_with_few_descriptors() {
     watchdog();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -31,7 +31,7 @@ fn child_with_few_descriptors() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn without_descriptors_it_neither_spins_nor_ends_and_recovers_when_there_are_some() {
+fn without_free_descriptors_the_server_neither_spins_nor_ends_and_recovers() {
     watchdog();
     let mut child = Command::new("sh")
         .args(["-c", "ulimit -n 40 && exec \"$0\" --ignored --exact --nocapture \"$1\""])
@@ -42,17 +42,17 @@ fn without_descriptors_it_neither_spins_nor_ends_and_recovers_when_there_are_som
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // Kept to the end: what the child prints later must have somewhere to go.
+    // Kept to the end, since the child would fail to print to a closed pipe.
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let address: SocketAddr = lines
         .by_ref()
         .map(Result::unwrap)
         .find_map(|line| line.strip_prefix("serving ")?.parse().ok())
-        .expect("the child says where it serves");
+        .expect("the child prints its address");
 
     let clients: Vec<_> = (0..60).map(|_| TcpStream::connect(address).unwrap()).collect();
     let (before, begun) = (cpu_ticks(&child), Instant::now());
-    // Time must pass: what is looked for is work done while there is nothing to do.
+    // In real time, since the CPU time of an idle process is measured.
     thread::sleep(Duration::from_millis(1500));
     let (spent, passed) = (cpu_ticks(&child) - before, begun.elapsed());
     assert!(spent as f64 / 100.0 < passed.as_secs_f64() / 4.0, "{spent} ticks in {passed:?}");

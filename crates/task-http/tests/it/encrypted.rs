@@ -23,7 +23,7 @@ use crate::{
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-/// An authority, and a folder for what it signs.
+/// An authority, and a folder for the certificates that it signs.
 struct Authority {
     issuer: Issuer,
     folder: PathBuf,
@@ -59,10 +59,10 @@ impl Authority {
 
     fn tls(&self, host: &str) -> Tls {
         let (certificate, key) = self.sign(host);
-        Tls::from_files(certificate, key).unwrap()
+        Tls::from_files(certificate, key)
     }
 
-    /// What a client trusts; with a certificate, what it presents.
+    /// Returns a client that trusts the authority, and that presents a certificate if `presents`.
     fn client(&self, presents: bool) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
@@ -105,7 +105,7 @@ fn quick() -> Limits {
 }
 
 #[tokio::test]
-async fn everything_is_answered_over_tls_and_nothing_in_clear() {
+async fn requests_are_served_over_tls_and_not_in_clear_text() {
     let authority = Authority::new("clear");
     let service = Service::start(|http| http.tls(authority.tls("one.test")));
     let mut client = authority.connect(service.address, "one.test").await.unwrap();
@@ -115,7 +115,7 @@ async fn everything_is_answered_over_tls_and_nothing_in_clear() {
     let mut clear = Client::connect(service.address).await;
     clear.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
     clear.closed().await;
-    // A client that wants somebody else.
+    // A client that expects another host.
     assert!(authority.connect(service.address, "two.test").await.is_err());
     let scrape = client.get("/metrics").await.text();
     let failed = value(&scrape, "task_http_connections_rejected_total{reason=\"handshake\"}");
@@ -125,7 +125,7 @@ async fn everything_is_answered_over_tls_and_nothing_in_clear() {
 }
 
 #[tokio::test]
-async fn a_new_certificate_serves_new_connections_and_open_ones_go_on() {
+async fn a_new_certificate_serves_new_connections_and_open_ones_continue() {
     let authority = Authority::new("reload");
     let service = Service::start(|http| http.tls(authority.tls("one.test")).limits(quick()));
     let mut old = authority.connect(service.address, "one.test").await.unwrap();
@@ -139,7 +139,7 @@ async fn a_new_certificate_serves_new_connections_and_open_ones_go_on() {
 }
 
 #[tokio::test]
-async fn files_that_do_not_fit_leave_the_last_good_ones_in_use() {
+async fn invalid_files_leave_the_last_good_ones_in_use() {
     let authority = Authority::new("bad");
     let service = Service::start(|http| http.tls(authority.tls("one.test")).limits(quick()));
     let (certificate, key) = authority.paths();
@@ -163,7 +163,7 @@ async fn files_that_do_not_fit_leave_the_last_good_ones_in_use() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_has_the_header_time_and_keeps_nobody_waiting() {
+async fn a_handshake_has_the_header_timeout_and_does_not_delay_others() {
     let authority = Authority::new("slow");
     let service = Service::start(|http| http.tls(authority.tls("one.test")));
     for half in [&b""[..], b"\x16\x03\x01\x02\x00\x01\x00"] {
@@ -176,7 +176,7 @@ async fn a_handshake_has_the_header_time_and_keeps_nobody_waiting() {
         silent.closed().await;
         assert_eq!(connected.elapsed().as_secs(), 5);
     }
-    // The time of the handshake is not given back for the header.
+    // The header has only what the handshake has left of the timeout.
     let stream = TcpStream::connect(service.address).await.unwrap();
     let connected = Instant::now();
     sleep(Duration::from_secs(3)).await;
@@ -201,16 +201,15 @@ async fn a_stop_does_not_wait_for_a_handshake() {
 }
 
 #[tokio::test]
-async fn clients_without_a_certificate_are_refused_where_one_is_asked_for() {
+async fn clients_without_a_certificate_are_refused_where_one_is_required() {
     let authority = Authority::new("clients");
-    let tls =
-        authority.tls("one.test").client_authorities(authority.folder.join("ca.pem")).unwrap();
+    let tls = authority.tls("one.test").client_authorities(authority.folder.join("ca.pem"));
     let service = Service::start(|http| http.tls(tls));
     let name = || ServerName::try_from("one.test").unwrap();
     let stream = TcpStream::connect(service.address).await.unwrap();
     let mut known = Client::new(authority.client(true).connect(name(), stream).await.unwrap());
     assert_eq!(known.get("/metrics").await.status, 200);
-    // In TLS 1.3 a client learns of it after its own part of the handshake.
+    // In TLS 1.3, the client sees the refusal after its own part of the handshake.
     let stream = TcpStream::connect(service.address).await.unwrap();
     if let Ok(stream) = authority.client(false).connect(name(), stream).await {
         Client::new(stream).closed().await;
@@ -219,16 +218,16 @@ async fn clients_without_a_certificate_are_refused_where_one_is_asked_for() {
 }
 
 #[test]
-fn files_that_cannot_be_used_are_an_error_that_names_them() {
+fn invalid_files_are_an_error_that_names_them() {
     let authority = Authority::new("errors");
     let (certificate, key) = authority.sign("one.test");
-    let missing = Tls::from_files("/nowhere/tls.crt", &key).unwrap_err();
+    let build = |tls: Tls| HttpTask::builder().tls(tls).bind("127.0.0.1:0");
+    let missing = build(Tls::from_files("/nowhere/tls.crt", &key)).unwrap_err();
     assert!(missing.is_unreadable());
     assert_eq!(missing.to_string(), "failed to read /nowhere/tls.crt");
-    let swapped = Tls::from_files(&key, &certificate).unwrap_err();
+    let swapped = build(Tls::from_files(&key, &certificate)).unwrap_err();
     assert!(swapped.to_string().ends_with("tls.key has no certificate in it"), "{swapped}");
-    let tls = Tls::from_files(&certificate, &key).unwrap();
-    let tls = tls.client_authorities(&certificate).unwrap();
-    let shown = format!("{tls:?} {:?}", HttpTask::bind("127.0.0.1:0").unwrap());
+    let tls = Tls::from_files(&certificate, &key).client_authorities(&certificate);
+    let shown = format!("{tls:?} {:?}", build(tls.clone()).unwrap());
     assert!(!shown.contains("PRIVATE KEY"), "{shown}");
 }

@@ -1,4 +1,4 @@
-//! A group made by hand: what a manager would show and do, under the test's control.
+//! A group under the control of the test, in the place of a manager.
 
 use std::{
     sync::{Arc, Mutex},
@@ -10,7 +10,7 @@ use task_core::{
     scope::{GroupView, Level, Scope, Stage, StageCell},
 };
 
-/// The group and the one task in it that matters: the server.
+/// A group, and the scope of its server.
 #[derive(Default)]
 pub(crate) struct TestGroup {
     stage: StageCell,
@@ -44,7 +44,7 @@ impl TestGroup {
         self.view.version.bump();
     }
 
-    /// What a shutdown does first.
+    /// Begins the drain, as a shutdown does.
     pub(crate) fn drain(&self) {
         self.change(|snapshot| {
             snapshot.step = Step::Draining;
@@ -53,7 +53,7 @@ impl TestGroup {
         self.stage.advance(Stage::Draining);
     }
 
-    /// Asks the server to end, with this much time left.
+    /// Cancels the server, with this much time left.
     pub(crate) fn cancel(&self, remaining: Duration) {
         *self.remaining.lock().unwrap() = Some(remaining);
         self.stage.advance(Stage::Cancelled);
@@ -84,7 +84,7 @@ impl GroupView for View {
     }
 }
 
-/// A task that says about itself what `describe` makes it say.
+/// Makes the description of a task, changed by `describe`.
 pub(crate) fn task(id: u64, name: &str, describe: impl FnOnce(&mut TaskInfo)) -> TaskInfo {
     let mut task = TaskInfo::new(TaskId::new(id), name.to_owned());
     describe(&mut task);

@@ -1,4 +1,4 @@
-//! Runtimes that are wedged, as `/livez` and the counters see it.
+//! Blocked runtimes, in `/livez` and in the counters.
 
 use std::{
     sync::mpsc,
@@ -6,16 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_http::{HttpTask, Limits};
+use task_http::{HttpTaskBuilder, Limits};
 use tokio::{runtime, sync::oneshot};
 
 use crate::service::{Service, value};
 
-fn soon(http: HttpTask) -> HttpTask {
-    http.limits(Limits::default().stall_time(Duration::from_millis(100)))
+fn soon(http: HttpTaskBuilder) -> HttpTaskBuilder {
+    http.limits(Limits::default().stall_timeout(Duration::from_millis(100)))
 }
 
-/// A runtime on a thread of its own, which is blocked until told otherwise.
+/// A runtime on a thread of its own, which is blocked until a message arrives.
 struct Blocked {
     handle: runtime::Handle,
     unblock: mpsc::Sender<()>,
@@ -39,16 +39,16 @@ impl Blocked {
 }
 
 #[tokio::test]
-async fn a_wedged_runtime_fails_livez_by_name_until_it_runs_again() {
+async fn a_blocked_runtime_fails_livez_by_name_until_it_runs_again() {
     let other = Blocked::new();
     let service = Service::start(|http| soon(http).watch_runtime("main", other.handle.clone()));
     let failed = loop {
-        let answer = service.get("/livez").await;
-        if answer.status == 503 {
-            break answer.text();
+        let response = service.get("/livez").await;
+        if response.status == 503 {
+            break response.text();
         }
     };
-    assert!(failed.starts_with("[-]runtime/main failed: has run nothing new for "), "{failed}");
+    assert!(failed.starts_with("[-]runtime/main failed: no spawned task has run for "), "{failed}");
     assert_eq!(service.get("/livez?exclude=runtime/main").await.status, 200);
     assert_eq!(service.get("/readyz").await.status, 200);
     let scrape = service.get("/metrics").await.text();
@@ -59,7 +59,7 @@ async fn a_wedged_runtime_fails_livez_by_name_until_it_runs_again() {
 
     other.unblock.send(()).unwrap();
     while service.get("/livez").await.status != 200 {}
-    // A runtime that is gone has not stalled.
+    // A runtime that was shut down has not stalled.
     other.end.send(()).unwrap();
     other.thread.join().unwrap();
     let begun = Instant::now();
@@ -70,7 +70,7 @@ async fn a_wedged_runtime_fails_livez_by_name_until_it_runs_again() {
 }
 
 #[tokio::test]
-async fn a_stall_of_the_servers_own_runtime_is_counted_for_the_time_after() {
+async fn a_stall_of_the_servers_own_runtime_is_counted_afterwards() {
     let service = Service::start(soon);
     for _ in 0..50 {
         thread::sleep(Duration::from_millis(300));
@@ -79,24 +79,24 @@ async fn a_stall_of_the_servers_own_runtime_is_counted_for_the_time_after() {
             return service.stop().await;
         }
     }
-    panic!("never noticed");
+    panic!("no stall was counted");
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_watching_thread_ends_with_the_server_and_can_be_left_out() {
-    // One process for all tests would have others' threads.
+async fn the_heartbeat_thread_ends_with_the_server_and_is_optional() {
+    // Only under nextest is there one process for each test; others would count foreign threads.
     let threads = || {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap();
         let name = |task: std::io::Result<std::fs::DirEntry>| {
             std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
         };
-        tasks.filter_map(name).filter(|name| name.trim() == "task-http-pulse").count()
+        tasks.filter_map(name).filter(|name| name.trim() == "task-http-beat").count()
     };
     if std::env::var_os("NEXTEST").is_none() {
         return;
     }
-    let without = Service::start(HttpTask::without_heartbeat);
+    let without = Service::start(HttpTaskBuilder::without_heartbeat);
     assert_eq!(without.get("/livez?verbose").await.text(), "[+]runtime ok\nlivez check passed\n");
     assert!(!without.get("/metrics").await.text().contains("tokio_stalls"));
     assert_eq!(threads(), 0);

@@ -1,4 +1,4 @@
-//! Slow clients, silent clients, many clients: each meets its limit, and the others do not notice.
+//! Slow, silent and many clients: each meets its limit without an effect on the others.
 
 use std::{future::pending, time::Duration};
 
@@ -16,13 +16,13 @@ use crate::{
 
 const REQUEST: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// More than any socket's buffers hold: 32 MiB.
+/// Returns 32 MiB, which is more than the buffers of a socket hold.
 fn large() -> String {
     format!("x{{y=\"{}\"}} 1\n", "y".repeat((16 << 10) - 10)).repeat(2 << 10)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_sends_nothing_or_half_a_header_is_closed_after_the_header_time() {
+async fn an_incomplete_header_is_closed_after_the_header_timeout() {
     let service = Service::start(|http| http);
     for half in ["", "GET /livez HT", "GET /livez HTTP/1.1\r\nHost: x\r\n"] {
         let mut client = Client::connect(service.address).await;
@@ -35,7 +35,7 @@ async fn a_client_that_sends_nothing_or_half_a_header_is_closed_after_the_header
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_drips_its_header_gains_no_time() {
+async fn a_client_that_sends_its_header_in_drips_gains_no_time() {
     let service = Service::start(|http| http);
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     let connected = Instant::now();
@@ -50,7 +50,7 @@ async fn a_client_that_drips_its_header_gains_no_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_may_idle_longer_than_a_header_may_take_and_then_the_header_time_counts() {
+async fn the_idle_timeout_ends_with_the_first_byte_of_the_next_header() {
     let service = Service::start(|http| http);
     let mut client = Client::connect(service.address).await;
     for _ in 0..3 {
@@ -64,14 +64,14 @@ async fn a_connection_may_idle_longer_than_a_header_may_take_and_then_the_header
 
     let mut client = Client::connect(service.address).await;
     client.get("/livez").await;
-    let answered = Instant::now();
+    let served = Instant::now();
     client.closed().await;
-    assert_eq!(answered.elapsed().as_secs(), 90);
+    assert_eq!(served.elapsed().as_secs(), 90);
     service.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_connection_is_closed_even_if_it_is_busy() {
+async fn an_old_connection_is_closed_even_if_it_is_in_use() {
     let service = Service::start(|http| {
         http.limits(Limits::default().connection_age(Duration::from_secs(100)))
     });
@@ -91,44 +91,44 @@ async fn a_header_that_is_too_large_or_has_too_many_fields_is_refused() {
     let service = Service::start(|http| http.limits(Limits::default().headers(20)));
     let mut client = Client::connect(service.address).await;
     client.send(format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {}", "x".repeat(20_000))).await;
-    assert_eq!(client.answer(true).await.status, 431);
+    assert_eq!(client.response(true).await.status, 431);
     client.closed().await;
 
     let mut client = Client::connect(service.address).await;
     client.send(format!("GET /livez HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(21))).await;
-    assert_eq!(client.answer(true).await.status, 431);
+    assert_eq!(client.response(true).await.status, 431);
 
-    // 1 MiB, which may meet a closed door before it is all sent.
+    // 1 MiB, of which the server may not read all before it closes.
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     let _ = stream.write_all(&vec![b'x'; 1 << 20]).await;
     let _ = stream.read_to_end(&mut Vec::new()).await;
 
-    // Within the limits, next to them.
+    // Just within the limits.
     let mut client = Client::connect(service.address).await;
     client
         .send(format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(15_000)))
         .await;
-    assert_eq!(client.answer(true).await.status, 200);
+    assert_eq!(client.response(true).await.status, 200);
     service.stop().await;
 }
 
 #[tokio::test]
-async fn garbage_is_answered_with_400_and_closed() {
+async fn a_malformed_request_gets_400_and_is_closed() {
     let service = Service::start(|http| http);
     for garbage in
         ["\x16\x03\x01\x02\x00\x01", "NOT HTTP\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9\r\n\r\n"]
     {
         let mut client = Client::connect(service.address).await;
         client.send(garbage).await;
-        let answer = client.answer(true).await;
-        assert_eq!(answer.status, 400, "{garbage:?}");
+        let response = client.response(true).await;
+        assert_eq!(response.status, 400, "{garbage:?}");
         client.closed().await;
     }
     service.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_its_answer_is_dropped_after_the_response_time() {
+async fn a_client_that_does_not_read_is_dropped_after_the_response_timeout() {
     let service = Service::start(|http| http.metrics(text_source(large)));
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -136,7 +136,7 @@ async fn a_client_that_does_not_read_its_answer_is_dropped_after_the_response_ti
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let asked = Instant::now();
     stream.readable().await.unwrap();
-    // Nothing is read until the server must have let go.
+    // Nothing is read until the response timeout has passed.
     sleep(Duration::from_secs(31)).await;
     let mut read = Vec::new();
     let _ = stream.read_to_end(&mut read).await;
@@ -146,16 +146,16 @@ async fn a_client_that_does_not_read_its_answer_is_dropped_after_the_response_ti
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_that_do_not_read_their_answers_make_room_after_a_second() {
+async fn clients_that_do_not_read_can_be_evicted_after_a_second() {
     let service = Service::start(|http| {
         http.limits(Limits::default().connections(2)).metrics(text_source(large))
     });
-    let mut deaf = Vec::new();
+    let mut stalled = Vec::new();
     for _ in 0..2 {
         let mut stream = TcpStream::connect(service.address).await.unwrap();
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         stream.readable().await.unwrap();
-        deaf.push(stream);
+        stalled.push(stream);
     }
     let asked = Instant::now();
     assert_eq!(service.get("/readyz").await.status, 200);
@@ -164,10 +164,10 @@ async fn clients_that_do_not_read_their_answers_make_room_after_a_second() {
 }
 
 #[tokio::test]
-async fn when_there_are_too_many_the_one_that_waited_longest_makes_room() {
+async fn the_connection_that_waits_longest_for_a_request_is_evicted_first() {
     let service = Service::start(|http| http.limits(Limits::default().connections(3)));
     let mut silent = Client::connect(service.address).await;
-    // In step with the server: what is answered has been accepted, and everything before it.
+    // A response shows that this connection and those before it were accepted.
     let mut idle = Client::connect(service.address).await;
     assert_eq!(idle.get("/livez").await.status, 200);
     let mut half = Client::connect(service.address).await;
@@ -186,7 +186,7 @@ async fn when_there_are_too_many_the_one_that_waited_longest_makes_room() {
 }
 
 #[tokio::test]
-async fn a_thousand_silent_clients_do_not_keep_a_probe_out() {
+async fn a_thousand_silent_clients_do_not_block_a_probe() {
     let service = Service::start(|http| http);
     let mut silent = Vec::new();
     for _ in 0..1000 {
@@ -201,16 +201,15 @@ async fn a_thousand_silent_clients_do_not_keep_a_probe_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_are_being_answered_the_next_waits_for_the_first_that_is_done() {
-    let service = Service::start(|http| {
-        http.limits(Limits::default().connections(2).check_time(Duration::from_secs(8))).check(
-            "slow",
-            || async {
-                sleep(Duration::from_secs(7)).await;
-                Ok(())
-            },
-        )
-    });
+async fn when_all_connections_are_busy_the_next_waits_for_the_first_to_end() {
+    let service =
+        Service::start(|http| {
+            http.limits(Limits::default().connections(2).check_timeout(Duration::from_secs(8)))
+                .check("slow", || async {
+                    sleep(Duration::from_secs(7)).await;
+                    Ok(())
+                })
+        });
     let mut busy = Vec::new();
     for _ in 0..2 {
         let mut client = Client::connect(service.address).await;
@@ -222,10 +221,10 @@ async fn when_all_are_being_answered_the_next_waits_for_the_first_that_is_done()
     let asked = Instant::now();
     assert_eq!(next.get("/livez").await.status, 200);
     assert_eq!(asked.elapsed().as_secs(), 6);
-    // Both wanted to keep their connections, and yet one made room once it had its answer.
+    // Both clients would keep their connections, but one was evicted once it had its response.
     let mut closed = 0;
     for client in &mut busy {
-        assert_eq!(client.answer(true).await.status, 200);
+        assert_eq!(client.response(true).await.status, 200);
         closed += u32::from(!client.is_open().await);
     }
     assert_eq!(closed, 1);
@@ -233,12 +232,11 @@ async fn when_all_are_being_answered_the_next_waits_for_the_first_that_is_done()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_counts_as_a_scrape_takes_no_more_than_half_of_the_connections() {
+async fn scrapes_use_at_most_half_of_the_connections() {
     for (connections, at_once) in [(1, 1), (2, 1), (8, 4), (9, 4)] {
         let service = Service::start(|http| {
             http.limits(Limits::default().connections(connections))
                 .route("/waits", |_| pending::<anyhow::Result<Response<&str>>>())
-                .unwrap()
         });
         let mut waiting = Vec::new();
         for _ in 0..at_once {
@@ -264,15 +262,15 @@ async fn what_counts_as_a_scrape_takes_no_more_than_half_of_the_connections() {
 }
 
 #[tokio::test]
-async fn three_thousand_checks_run_together_and_each_has_its_line() {
+async fn three_thousand_checks_run_concurrently_and_each_has_its_line() {
     let service = Service::start(|http| {
         (0..3000).fold(http, |http, number| {
             http.check(format!("check-{number:04}"), || async { Ok(()) })
         })
     });
     let asked = std::time::Instant::now();
-    let answer = service.get("/readyz?verbose").await;
-    assert_eq!((answer.status, answer.text().matches("[+]check-").count()), (200, 3000));
+    let response = service.get("/readyz?verbose").await;
+    assert_eq!((response.status, response.text().matches("[+]check-").count()), (200, 3000));
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     service.stop().await;
 }

@@ -1,9 +1,9 @@
-//! The contract of `task-http`, from outside: a real server on loopback, and clients that speak raw HTTP to it.
+//! The contract of `task-http`: a real server on loopback, and clients that speak raw HTTP to it.
 //!
-//! Tests of time limits run on a paused clock, which moves on only when client and server both wait.
+//! Tests of timeouts run on a paused clock, which advances when client and server both wait.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
-#![allow(clippy::print_stderr, reason = "a lane that is skipped says why")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stderr, reason = "a skipped test prints the reason")]
 
 mod client;
 mod group;
@@ -12,6 +12,7 @@ mod service;
 mod access;
 mod adapters;
 mod binding;
+mod built_in_families;
 mod descriptors;
 #[cfg(feature = "tls")]
 mod encrypted;
@@ -19,8 +20,6 @@ mod heartbeat;
 mod limits;
 mod managed;
 mod negotiation;
-mod own_metrics;
-mod own_routes;
 mod parsers;
 mod probes;
 mod probes_as_json;
@@ -33,3 +32,4 @@ mod stopping;
 mod table;
 #[cfg(unix)]
 mod unix_socket;
+mod user_routes;

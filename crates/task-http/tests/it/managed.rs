@@ -1,10 +1,10 @@
-//! Under a real manager: what it shows of a whole life, from set-up to the end of the work.
+//! Under a real manager: what the server shows from the setup to the end of the work.
 
 use std::{net::SocketAddr, time::Duration};
 
 use serde_json::Value;
 use task_core::{Context, Outcome, Task, task_fn};
-use task_http::{HttpTask, Limits};
+use task_http::{HttpTask, HttpTaskBuilder, Limits};
 use task_manager::{Manager, Report};
 use tokio::{
     net::TcpStream,
@@ -19,9 +19,9 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn bound() -> (HttpTask, SocketAddr) {
+fn bind(http: HttpTaskBuilder) -> (HttpTask, SocketAddr) {
     watchdog();
-    let http = HttpTask::bind("127.0.0.1:0").unwrap();
+    let http = http.bind("127.0.0.1:0").unwrap();
     let address = http.local_addr().unwrap();
     (http, address)
 }
@@ -31,8 +31,8 @@ fn waiting(manager: Manager) -> JoinHandle<Report> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_life_as_its_probes_see_it() {
-    let (http, address) = bound();
+async fn the_probes_follow_a_service_from_setup_to_shutdown() {
+    let (http, address) = bind(HttpTask::builder());
     let manager =
         Manager::builder().shutdown_timeout(20 * SECOND).drain_delay(5 * SECOND).build().unwrap();
     manager.run(http).unwrap();
@@ -49,7 +49,7 @@ async fn a_life_as_its_probes_see_it() {
     manager.run_ephemeral(migrate).unwrap().ended().await;
     let handle = manager.handle();
 
-    // Nobody waits for the manager yet: setting up.
+    // `wait` has not been called, so the group is still setting up.
     let probe = async |path: &str| get(address, path).await.status;
     assert_eq!(
         (probe("/livez").await, probe("/readyz").await, probe("/startupz").await),
@@ -67,7 +67,7 @@ async fn a_life_as_its_probes_see_it() {
         (200, 200, 200)
     );
 
-    // Draining: at work, and no longer ready.
+    // Draining: the consumer works on, and is no longer ready.
     handle.stop();
     assert_eq!(
         (probe("/livez").await, probe("/readyz").await, probe("/startupz").await),
@@ -84,7 +84,7 @@ async fn a_life_as_its_probes_see_it() {
     let began = value(&scrape.text(), "task_manager_shutdown_start_time_seconds").unwrap();
     assert!(began > 1.6e9, "{began}");
 
-    // Stopping: the consumer takes its time, and can be watched.
+    // Stopping: the consumer has not ended, and its status shows why.
     sleep(6 * SECOND).await;
     let tasks: Value =
         serde_json::from_slice(&get(address, "/tasks?format=json").await.body).unwrap();
@@ -104,11 +104,11 @@ async fn a_life_as_its_probes_see_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_never_gets_its_answer_does_not_make_it_late() {
-    let (http, address) = bound();
-    let http = http
-        .limits(Limits::default().check_time(100 * SECOND).stop_time(100 * SECOND))
+async fn a_client_without_a_response_does_not_delay_the_stop() {
+    let http = HttpTask::builder()
+        .limits(Limits::default().check_timeout(100 * SECOND).stop_timeout(100 * SECOND))
         .check("stuck", std::future::pending);
+    let (http, address) = bind(http);
     let manager =
         Manager::builder().shutdown_timeout(4 * SECOND).cleanup_timeout(SECOND).build().unwrap();
     manager.run(http).unwrap();

@@ -1,4 +1,4 @@
-//! Which format and which encoding an answer has. Whatever a client sends, it is answered with 200.
+//! Content negotiation: the format and the encoding of a response. The status is always 200.
 
 use std::io::Read;
 
@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use task_http::{openmetrics_source, text_source};
 
 use crate::{
-    client::{Answer, get_with},
+    client::{HttpResponse, get_with},
     service::Service,
 };
 
@@ -15,9 +15,9 @@ const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const OPEN_UTF8: &str =
     "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
 
-/// What clients send, and what they get from a server that has both formats.
+/// `Accept` headers, and the content type that a server with both formats sends.
 const ACCEPTS: &[(&str, &str)] = &[
-    // Prometheus 2.42, as it was seen on the wire.
+    // Prometheus 2.42, recorded.
     (
         "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
          text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -35,7 +35,7 @@ const ACCEPTS: &[(&str, &str)] = &[
          application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
         OPEN_UTF8,
     ),
-    // Told to scrape the text format only.
+    // Prometheus that is configured for the text format.
     ("text/plain;version=0.0.4;q=0.5,*/*;q=0.4", TEXT),
     (
         "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.4",
@@ -47,7 +47,7 @@ const ACCEPTS: &[(&str, &str)] = &[
     ("application/json", TEXT),
     ("text/html", TEXT),
     ("", TEXT),
-    // One or the other.
+    // One of the two formats.
     ("application/openmetrics-text", OPEN),
     ("application/openmetrics-text; version=1.0.0; charset=utf-8", OPEN),
     ("Application/OpenMetrics-Text;Version=\"1.0.0\"", OPEN),
@@ -66,13 +66,13 @@ const ACCEPTS: &[(&str, &str)] = &[
     ("application/openmetrics-text;q=0, */*;q=0", TEXT),
     ("*/*;q=0", TEXT),
     ("application/openmetrics-text;q=0.0001, text/plain;q=0", TEXT),
-    // The sample of the negotiation document has a `/` where `*/*` is meant.
+    // The example in the negotiation document has `/` in the place of `*/*`.
     (
         "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.3,/;q=0.1",
         OPEN,
     ),
     ("/;q=0.1", TEXT),
-    // Nonsense.
+    // Malformed.
     (",,,;;;===,,,", TEXT),
     ("application/openmetrics-text;q=high", OPEN),
     ("application/openmetrics-text;q=NaN", OPEN),
@@ -84,15 +84,15 @@ const ACCEPTS: &[(&str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn the_format_is_the_best_that_the_client_asks_for_and_never_an_error() {
+async fn the_format_is_the_best_acceptable_one_and_never_an_error() {
     let service = Service::start(|http| http);
     for (accept, expected) in ACCEPTS {
-        // 0x7f is no text, and hyper refuses it in a header for us.
+        // hyper refuses 0x7f in a header.
         let accept = accept.replace('\u{7f}', "");
-        let answer = get_with(service.address, "/metrics", &[("Accept", &accept)]).await;
-        assert_eq!(answer.status, 200, "{accept}");
-        assert_eq!(answer.header("content-type"), Some(*expected), "{accept}");
-        assert_eq!(answer.text().ends_with("# EOF\n"), *expected != TEXT, "{accept}");
+        let response = get_with(service.address, "/metrics", &[("Accept", &accept)]).await;
+        assert_eq!(response.status, 200, "{accept}");
+        assert_eq!(response.header("content-type"), Some(*expected), "{accept}");
+        assert_eq!(response.text().ends_with("# EOF\n"), *expected != TEXT, "{accept}");
     }
     assert_eq!(service.get("/metrics").await.header("content-type"), Some(TEXT));
     service.stop().await;
@@ -102,20 +102,20 @@ async fn the_format_is_the_best_that_the_client_asks_for_and_never_an_error() {
 async fn several_accept_lines_are_one_list() {
     let service = Service::start(|http| http);
     let lines = [("Accept", "text/plain;q=0.2"), ("Accept", "application/openmetrics-text;q=0.3")];
-    let answer = get_with(service.address, "/metrics", &lines).await;
-    assert_eq!(answer.header("content-type"), Some(OPEN));
+    let response = get_with(service.address, "/metrics", &lines).await;
+    assert_eq!(response.header("content-type"), Some(OPEN));
     service.stop().await;
 }
 
 #[tokio::test]
-async fn a_source_with_one_format_is_never_served_as_another() {
+async fn a_source_with_one_format_is_never_served_as_the_other() {
     let text = Service::start(|http| http.metrics(text_source(|| "a_total 1\n".into())));
     let open = Service::start(|http| http.metrics(openmetrics_source(|| "a_total 1\n".into())));
     for (accept, _) in ACCEPTS {
         let accept = accept.replace('\u{7f}', "");
         for (service, expected) in [(&text, TEXT), (&open, OPEN)] {
-            let answer = get_with(service.address, "/metrics", &[("Accept", &accept)]).await;
-            let got = answer.header("content-type").unwrap();
+            let response = get_with(service.address, "/metrics", &[("Accept", &accept)]).await;
+            let got = response.header("content-type").unwrap();
             assert!(got.starts_with(expected), "{accept}: {got}");
         }
     }
@@ -124,7 +124,7 @@ async fn a_source_with_one_format_is_never_served_as_another() {
 }
 
 #[tokio::test]
-async fn gzip_is_for_those_who_take_it_and_unpacks_to_the_same() {
+async fn gzip_is_sent_only_if_accepted_and_unpacks_to_the_same() {
     let service = Service::start(|http| {
         http.without_process_metrics()
             .without_runtime_metrics()
@@ -148,16 +148,17 @@ async fn gzip_is_for_those_who_take_it_and_unpacks_to_the_same() {
         ("", false),
         (";;,=", false),
     ] {
-        let answer = get_with(service.address, "/metrics", &[("Accept-Encoding", accepted)]).await;
-        assert_eq!(answer.header("content-encoding"), is_gzip.then_some("gzip"), "{accepted}");
-        assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding"), "{accepted}");
-        assert_eq!(unpacked(&answer), plain.text(), "{accepted}");
+        let response =
+            get_with(service.address, "/metrics", &[("Accept-Encoding", accepted)]).await;
+        assert_eq!(response.header("content-encoding"), is_gzip.then_some("gzip"), "{accepted}");
+        assert_eq!(response.header("vary"), Some("Accept, Accept-Encoding"), "{accepted}");
+        assert_eq!(unpacked(&response), plain.text(), "{accepted}");
     }
     service.stop().await;
 }
 
 #[tokio::test]
-async fn what_is_short_is_not_compressed() {
+async fn a_short_body_is_not_compressed() {
     let service = Service::start(|http| {
         http.without_process_metrics()
             .without_runtime_metrics()
@@ -165,17 +166,17 @@ async fn what_is_short_is_not_compressed() {
             .without_group_metrics()
             .metrics(text_source(|| "a 1\n".into()))
     });
-    let answer = get_with(service.address, "/metrics", &[("Accept-Encoding", "gzip")]).await;
-    assert_eq!((answer.header("content-encoding"), answer.text().as_str()), (None, "a 1\n"));
+    let response = get_with(service.address, "/metrics", &[("Accept-Encoding", "gzip")]).await;
+    assert_eq!((response.header("content-encoding"), response.text().as_str()), (None, "a 1\n"));
     service.stop().await;
 }
 
-fn unpacked(answer: &Answer) -> String {
+fn unpacked(response: &HttpResponse) -> String {
     let mut text = String::new();
-    if answer.header("content-encoding").is_some() {
-        GzDecoder::new(answer.body.as_slice()).read_to_string(&mut text).unwrap();
+    if response.header("content-encoding").is_some() {
+        GzDecoder::new(response.body.as_slice()).read_to_string(&mut text).unwrap();
     } else {
-        text = answer.text();
+        text = response.text();
     }
     text
 }

@@ -1,6 +1,6 @@
-//! The judgement of others: Prometheus' own `promtool`, and the Python client's two parsers.
+//! The parsers of others: `promtool` of Prometheus, and the two parsers of the Python client.
 //!
-//! Where a tool is missing, its test is skipped and says so, unless `TASK_REQUIRE_PARSERS` is set.
+//! If a tool is missing, its test is skipped with a message, unless `TASK_REQUIRE_PARSERS` is set.
 
 use std::{
     io::Write,
@@ -8,12 +8,12 @@ use std::{
 };
 
 use task_core::Outcome;
-use task_http::HttpTask;
+use task_http::HttpTaskBuilder;
 
 use crate::{
+    built_in_families::{OPENMETRICS, fill},
     client::get_with,
     group::task,
-    own_metrics::{OPENMETRICS, fill},
     random::Random,
     service::Service,
 };
@@ -28,7 +28,7 @@ const PYTHON_OPEN: &str = "import sys; \
     from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
     print(sum(len(f.samples) for f in parse(sys.stdin.buffer.read().decode())))";
 
-/// Runs a tool on a body: its exit code and what it printed, or `None` if there is no such tool.
+/// Runs a tool on a body. Returns its exit code and its output, or `None` if there is no such tool.
 fn run(command: &[&str], body: &[u8]) -> Option<(Option<i32>, String)> {
     let spawned = Command::new(command[0])
         .args(&command[1..])
@@ -55,9 +55,9 @@ fn is_there(what: &str, probe: &[&str]) -> bool {
     is_there
 }
 
-/// Bodies with everything that we write, in a format.
+/// Returns bodies with all built-in families, in one format.
 async fn bodies(headers: &[(&str, &str)]) -> Vec<String> {
-    let service = Service::start(|http: HttpTask| {
+    let service = Service::start(|http: HttpTaskBuilder| {
         http.check("a \"check\" of \\ many\nlines", || async { Ok(()) })
             .check("bad", || async { anyhow::bail!("no") })
     });
@@ -70,8 +70,8 @@ async fn bodies(headers: &[(&str, &str)]) -> Vec<String> {
     vec![quiet, busy]
 }
 
-/// Names of all kinds of characters, the same in each run, told apart by a number in front, and no longer than what a
-/// label takes.
+/// Returns names of all kinds of characters: the same in each run, distinct by a number in front,
+/// and within the limit of a label.
 fn odd_names() -> Vec<String> {
     let pieces =
         ["a", "\"", "\\", "\n", "{", "}", ",", "=", " ", "#", "\t", "é", "🦀", "'", "\u{85}", "n"];
@@ -84,7 +84,7 @@ fn samples(body: &str) -> usize {
 }
 
 #[tokio::test]
-async fn promtool_finds_no_fault_with_the_text_format() {
+async fn promtool_accepts_the_text_format() {
     if !is_there("promtool", &["promtool", "--version"]) {
         return;
     }
@@ -95,7 +95,7 @@ async fn promtool_finds_no_fault_with_the_text_format() {
 }
 
 #[tokio::test]
-async fn pythons_parsers_read_every_sample_of_both_formats() {
+async fn the_parsers_of_python_read_every_sample_of_both_formats() {
     if !is_there("Python's prometheus_client", &["python3", "-c", "import prometheus_client"]) {
         return;
     }
@@ -109,7 +109,7 @@ async fn pythons_parsers_read_every_sample_of_both_formats() {
 }
 
 #[tokio::test]
-async fn whatever_a_task_is_called_the_parsers_read_that_very_name() {
+async fn the_parsers_read_every_task_name_unchanged() {
     if !is_there("Python's prometheus_client", &["python3", "-c", "import prometheus_client"]) {
         return;
     }

@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz`, `/startupz`, and checks.
+//! `/livez`, `/readyz` and `/startupz`, and the checks.
 
 use std::{
     future::pending,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn before_it_is_ready_a_group_is_alive_and_names_what_it_waits_for() {
+async fn before_readiness_livez_passes_and_readyz_names_the_blockers() {
     let service = Service::start(|http| http);
     service.group.change(|snapshot| {
         snapshot.readiness.has_started = false;
@@ -37,15 +37,15 @@ async fn before_it_is_ready_a_group_is_alive_and_names_what_it_waits_for() {
     for (path, end) in
         [("/readyz", "readyz check failed\n"), ("/startupz", "startupz check failed\n")]
     {
-        let answer = service.get(path).await;
-        assert_eq!((answer.status, answer.text()), (503, format!("{expected}{end}")));
-        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+        let response = service.get(path).await;
+        assert_eq!((response.status, response.text()), (503, format!("{expected}{end}")));
+        assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
     }
     service.stop().await;
 }
 
 #[tokio::test]
-async fn startup_stays_done_when_readiness_is_lost() {
+async fn startupz_stays_ok_when_readiness_is_lost() {
     let service = Service::start(|http| http);
     service.group.change(|snapshot| {
         snapshot.readiness.blockers = vec![Blocker::NotReady("consumer".into())]
@@ -56,13 +56,13 @@ async fn startup_stays_done_when_readiness_is_lost() {
 }
 
 #[tokio::test]
-async fn a_draining_group_is_alive_and_not_ready() {
+async fn during_a_drain_livez_passes_and_readyz_fails() {
     let service = Service::start(|http| http);
     assert_eq!(service.get("/readyz").await.status, 200);
     service.group.drain();
-    let answer = service.get("/readyz").await;
+    let response = service.get("/readyz").await;
     let expected = "[-]manager failed: shutting down (draining)\nreadyz check failed\n";
-    assert_eq!((answer.status, answer.text().as_str()), (503, expected));
+    assert_eq!((response.status, response.text().as_str()), (503, expected));
     assert_eq!(service.get("/livez").await.status, 200);
     assert_eq!(service.get("/startupz").await.status, 200);
     service.group.change(|snapshot| {
@@ -73,7 +73,7 @@ async fn a_draining_group_is_alive_and_not_ready() {
 }
 
 #[tokio::test]
-async fn verbose_shows_everything_that_is_looked_at_in_order() {
+async fn verbose_lists_every_item_in_order() {
     let service = Service::start(|http| http.check("database", || async { Ok(()) }));
     service.group.change(|snapshot| {
         snapshot.tasks = vec![
@@ -90,7 +90,7 @@ async fn verbose_shows_everything_that_is_looked_at_in_order() {
 }
 
 #[tokio::test]
-async fn one_check_alone_can_be_asked_for_and_left_out() {
+async fn a_single_check_can_be_selected_or_excluded() {
     let service = Service::start(|http| {
         http.check("up", || async { Ok(()) })
             .check("down", || async { anyhow::bail!("no route to 10.1.2.3") })
@@ -126,7 +126,7 @@ async fn one_check_alone_can_be_asked_for_and_left_out() {
 }
 
 #[tokio::test]
-async fn the_reasons_of_checks_are_shown_to_those_who_opted_in() {
+async fn the_reasons_of_failed_checks_are_shown_if_revealed() {
     let service = Service::start(|http| {
         http.reveal_reasons().check("database", || async { anyhow::bail!("refused\n[+]forged ok") })
     });
@@ -146,12 +146,12 @@ async fn a_liveness_check_fails_livez_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_check_that_panics_has_failed_and_the_server_lives() {
+async fn a_check_that_panics_fails_and_the_server_goes_on() {
     let service = Service::start(|http| {
         http.check("early", || -> std::future::Ready<anyhow::Result<()>> {
-            panic!("not even a future")
+            panic!("before there is a future")
         })
-        .check("late", || async { panic!("in mid-air") })
+        .check("late", || async { panic!("while it is polled") })
     });
     let expected = "[-]early failed: panicked\n[-]late failed: panicked\nreadyz check failed\n";
     assert_eq!(service.get("/readyz").await.text(), expected);
@@ -160,19 +160,19 @@ async fn a_check_that_panics_has_failed_and_the_server_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn checks_run_together_and_each_no_longer_than_its_time() {
+async fn checks_run_concurrently_within_the_check_timeout() {
     let service = Service::start(|mut http| {
-        http = http.limits(Limits::default().check_time(Duration::from_secs(3)));
+        http = http.limits(Limits::default().check_timeout(Duration::from_secs(3)));
         for number in 0..1000 {
             http = http.check(format!("slow-{number}"), pending);
         }
         http.check("quick", || async { Ok(()) })
     });
     let asked = Instant::now();
-    let answer = service.get("/readyz").await;
-    assert_eq!(answer.status, 503);
+    let response = service.get("/readyz").await;
+    assert_eq!(response.status, 503);
     assert_eq!(asked.elapsed().as_secs(), 3);
-    assert_eq!(answer.text().matches("failed: timed out\n").count(), 1000);
+    assert_eq!(response.text().matches("failed: timed out\n").count(), 1000);
     service.stop().await;
 }
 
@@ -193,13 +193,13 @@ async fn a_check_that_takes_too_long_is_dropped() {
     });
     assert_eq!(service.get("/readyz").await.status, 503);
     tokio::time::sleep(Duration::from_millis(10)).await;
-    // One here, and one in the check's closure.
+    // One is here, and one in the closure of the check.
     assert_eq!(Arc::strong_count(&guard), 2);
     service.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_is_used_again_while_it_is_fresh_a_bad_one_too() {
+async fn a_result_is_used_again_while_it_is_fresh_also_a_failure() {
     let (runs, is_good) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
     let service = Service::start({
         let (runs, is_good) = (Arc::clone(&runs), Arc::clone(&is_good));
@@ -224,7 +224,7 @@ async fn a_result_is_used_again_while_it_is_fresh_a_bad_one_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_ask_at_the_same_time_share_one_run() {
+async fn concurrent_probes_share_one_run_of_a_check() {
     let runs = Arc::new(AtomicU32::new(0));
     let service = Service::start({
         let runs = Arc::clone(&runs);
@@ -245,14 +245,14 @@ async fn those_who_ask_at_the_same_time_share_one_run() {
         clients.push(client);
     }
     for client in &mut clients {
-        assert_eq!(client.answer(true).await.status, 200);
+        assert_eq!(client.response(true).await.status, 200);
     }
     assert_eq!(runs.load(Ordering::SeqCst), 1);
     service.stop().await;
 }
 
 #[tokio::test]
-async fn checks_of_one_name_and_of_our_own_names_stay_tellable() {
+async fn checks_with_equal_or_reserved_names_stay_distinct() {
     let service = Service::start(|http| {
         http.check("a", || async { Ok(()) })
             .check("a", || async { anyhow::bail!("second") })
@@ -267,11 +267,11 @@ async fn checks_of_one_name_and_of_our_own_names_stay_tellable() {
 }
 
 #[tokio::test]
-async fn the_last_verdict_of_each_check_is_a_metric() {
+async fn the_last_result_of_each_check_is_a_metric() {
     let service = Service::start(|http| {
         http.check("good", || async { Ok(()) })
             .check("bad", || async { anyhow::bail!("no") })
-            .liveness_check("never asked", || async { Ok(()) })
+            .liveness_check("never run", || async { Ok(()) })
     });
     service.get("/readyz").await;
     let scrape = service.get("/metrics").await.text();
@@ -283,6 +283,6 @@ async fn the_last_verdict_of_each_check_is_a_metric() {
         value(&scrape, "task_health_check_status{probe=\"readyz\",check=\"bad\"}"),
         Some(0.0)
     );
-    assert!(!scrape.contains("never asked"));
+    assert!(!scrape.contains("never run"));
     service.stop().await;
 }

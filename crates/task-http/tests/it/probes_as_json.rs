@@ -1,18 +1,18 @@
-//! Probes, for programs that want to know more than a status.
+//! The responses of probes as JSON.
 
 use crate::{client::get_with, service::Service};
 
 #[tokio::test]
-async fn who_prefers_json_is_told_everything_as_json() {
+async fn a_client_that_prefers_json_gets_every_item_as_json() {
     let service = Service::start(|http| http.check("data\"base", || async { anyhow::bail!("no") }));
     let accept = |value| [("Accept", value)];
     let asked = accept("application/json");
-    let answer = get_with(service.address, "/readyz?exclude=nobody", &asked).await;
-    assert_eq!((answer.status, answer.header("content-type")), (503, Some("application/json")));
-    assert_eq!(answer.header("vary"), Some("Accept"));
-    let value: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let response = get_with(service.address, "/readyz?exclude=missing", &asked).await;
+    assert_eq!((response.status, response.header("content-type")), (503, Some("application/json")));
+    assert_eq!(response.header("vary"), Some("Accept"));
+    let value: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
     let expected = serde_json::json!({
-        "probe": "readyz", "passed": false, "unknown": ["nobody"],
+        "probe": "readyz", "passed": false, "unknown": ["missing"],
         "checks": [
             {"name": "data\"base", "passed": false, "reason": "reason withheld"},
             {"name": "manager", "passed": true, "reason": null},
@@ -26,8 +26,8 @@ async fn who_prefers_json_is_told_everything_as_json() {
         ("/livez?format=json", "*/*", true),
         ("/livez?format=text", "application/json", false),
     ] {
-        let answer = get_with(service.address, target, &accept(accept_value)).await;
-        let is = answer.header("content-type") == Some("application/json");
+        let response = get_with(service.address, target, &accept(accept_value)).await;
+        let is = response.header("content-type") == Some("application/json");
         assert_eq!(is, is_json, "{target} {accept_value}");
     }
     service.stop().await;

@@ -1,4 +1,4 @@
-//! Input that nobody would write by hand: whatever it is, there is an answer, and the server lives.
+//! Random input: there is a response to all of it, and the server goes on.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +6,7 @@ use task_http::{openmetrics_source, text_source};
 
 use crate::{client::Client, service::Service, sources::bare};
 
-/// A generator that gives the same in each run, so that what it finds can be found again.
+/// A generator with the same sequence in each run, so that a failure can be reproduced.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -16,7 +16,7 @@ impl Random {
         (self.0 >> 33) as usize % end
     }
 
-    /// Some of the pieces, one after another.
+    /// Returns fewer than `most` pieces, joined.
     pub(crate) fn text(&mut self, pieces: &[&str], most: usize) -> String {
         (0..self.below(most)).map(|_| pieces[self.below(pieces.len())]).collect()
     }
@@ -63,15 +63,15 @@ async fn no_accept_header_is_ever_refused() {
         let (accept, encoding) = (random.text(&pieces, 12), random.text(&pieces, 8));
         let headers = [("Accept", accept.as_str()), ("Accept-Encoding", &encoding)];
         for target in ["/metrics", "/tasks"] {
-            let answer = client.request("GET", target, &headers).await;
-            assert_eq!(answer.status, 200, "{headers:?}");
+            let response = client.request("GET", target, &headers).await;
+            assert_eq!(response.status, 200, "{headers:?}");
         }
     }
     service.stop().await;
 }
 
 #[tokio::test]
-async fn no_path_or_query_brings_the_server_down() {
+async fn no_path_or_query_stops_the_server() {
     let pieces = [
         "/", "/", "metrics", "readyz", "livez", "tasks", "task/", "?", "&", "=", "exclude",
         "verbose", "format=", "json", "%", "%2f", "%ff", "%00", "..", "a", "*", "'", ";", "~",
@@ -81,14 +81,14 @@ async fn no_path_or_query_brings_the_server_down() {
     let mut client = Client::connect(service.address).await;
     for _ in 0..2000 {
         let target = format!("/{}", random.text(&pieces, 12));
-        let answer = client.get(&target).await;
-        assert!([200, 404].contains(&answer.status), "{target}: {}", answer.status);
+        let response = client.get(&target).await;
+        assert!([200, 404].contains(&response.status), "{target}: {}", response.status);
     }
     service.stop().await;
 }
 
 #[tokio::test]
-async fn whatever_sources_write_nothing_is_added_but_the_one_end() {
+async fn malformed_sources_get_nothing_added_but_one_end_mark() {
     let pieces = [
         "# TYPE a counter\n",
         "# HELP a A.\n",

@@ -1,26 +1,26 @@
-//! Paths, methods, and the headers that every answer has.
+//! Paths, methods, and the header fields of every response.
 
-use task_http::{Endpoint, HttpTask};
+use task_http::{Endpoint, HttpTask, HttpTaskBuilder};
 
 use crate::{client::Client, service::Service};
 
 const PATHS: [&str; 7] = ["/", "/metrics", "/livez", "/healthz", "/readyz", "/startupz", "/tasks"];
 
 #[tokio::test]
-async fn every_endpoint_answers_get_and_none_may_be_stored_or_sniffed() {
+async fn every_endpoint_responds_to_get_and_forbids_storing_and_sniffing() {
     let service = Service::start(|http| http);
     for path in PATHS {
-        let answer = service.get(path).await;
-        assert_eq!(answer.status, 200, "{path}");
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
-        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        let response = service.get(path).await;
+        assert_eq!(response.status, 200, "{path}");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{path}");
     }
     service.stop().await;
 }
 
 #[tokio::test]
 async fn head_has_the_headers_of_get_and_no_body() {
-    // What changes from one request to the next is left out.
+    // Without the families that change from one request to the next.
     let service = Service::start(|http| {
         http.without_process_metrics().without_runtime_metrics().without_server_metrics()
     });
@@ -31,27 +31,31 @@ async fn head_has_the_headers_of_get_and_no_body() {
         get.headers.retain(|(name, _)| name != "date");
         head.headers.retain(|(name, _)| name != "date");
         assert_eq!((get.status, &get.headers), (head.status, &head.headers), "{path}");
-        // The connection is in step: no body came.
+        // The next response is read correctly, so there was no body.
         assert_eq!(client.get("/livez").await.text(), "ok\n");
     }
     service.stop().await;
 }
 
 #[tokio::test]
-async fn other_methods_are_refused_with_the_list_of_those_that_are_not() {
+async fn other_methods_are_refused_with_the_allowed_ones() {
     let service = Service::start(|http| http);
     let mut client = Client::connect(service.address).await;
     for method in ["POST", "PUT", "DELETE", "PATCH", "BREW"] {
-        let answer = client.request(method, "/metrics", &[]).await;
-        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method}");
+        let response = client.request(method, "/metrics", &[]).await;
+        assert_eq!(
+            (response.status, response.header("allow")),
+            (405, Some("GET, HEAD")),
+            "{method}"
+        );
     }
-    let answer = client.request("OPTIONS", "/metrics", &[]).await;
-    assert_eq!((answer.status, answer.header("allow")), (204, Some("GET, HEAD")));
+    let response = client.request("OPTIONS", "/metrics", &[]).await;
+    assert_eq!((response.status, response.header("allow")), (204, Some("GET, HEAD")));
     service.stop().await;
 }
 
 #[tokio::test]
-async fn a_path_that_leads_nowhere_is_not_found_by_any_method() {
+async fn an_unknown_path_is_not_found_with_any_method() {
     let service = Service::start(|http| http);
     let mut client = Client::connect(service.address).await;
     for path in ["/nothing", "/metrics/x", "/metricsx", "/tasks/1", "//metrics", "/readyzz", "*"] {
@@ -71,26 +75,26 @@ async fn a_slash_at_the_end_makes_no_difference() {
 }
 
 #[tokio::test]
-async fn a_request_with_a_body_is_answered_and_the_body_ignored() {
+async fn the_body_of_a_request_to_an_endpoint_is_ignored() {
     let service = Service::start(|http| http);
     let mut client = Client::connect(service.address).await;
     client.send("GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello").await;
-    assert_eq!(client.answer(true).await.status, 200);
-    // A body that never comes does not keep the answer back.
+    assert_eq!(client.response(true).await.status, 200);
+    // A body that never arrives does not delay the response.
     let mut client = Client::connect(service.address).await;
     client.send("POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n").await;
-    assert_eq!(client.answer(true).await.status, 405);
+    assert_eq!(client.response(true).await.status, 405);
     service.stop().await;
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_in_order() {
+async fn pipelined_requests_get_their_responses_in_order() {
     let service = Service::start(|http| http);
     let mut client = Client::connect(service.address).await;
     let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     client.send(request("/livez") + &request("/nothing") + &request("/livez")).await;
     for status in [200, 404, 200] {
-        assert_eq!(client.answer(true).await.status, status);
+        assert_eq!(client.response(true).await.status, status);
     }
     service.stop().await;
 }
@@ -106,10 +110,9 @@ async fn the_list_of_endpoints_names_every_path() {
 }
 
 #[tokio::test]
-async fn endpoints_move_and_get_more_paths() {
+async fn endpoints_can_be_moved_and_get_further_paths() {
     let service = Service::start(|http| {
-        let http = http.path(Endpoint::Metrics, "/internal/metrics/").unwrap();
-        http.also_path(Endpoint::Readyz, "/ready").unwrap()
+        http.path(Endpoint::Metrics, "/internal/metrics/").also_path(Endpoint::Readyz, "/ready")
     });
     for (path, status) in [
         ("/internal/metrics", 200),
@@ -124,13 +127,13 @@ async fn endpoints_move_and_get_more_paths() {
 }
 
 #[test]
-fn a_path_that_is_taken_or_none_is_an_error() {
-    let http = || HttpTask::bind("127.0.0.1:0").unwrap();
-    let error = http().path(Endpoint::Metrics, "/livez/").unwrap_err();
-    assert!(error.is_taken());
-    assert_eq!(error.to_string(), "path `/livez` already belongs to livez");
+fn a_path_that_is_taken_or_malformed_is_an_error() {
+    let error = |http: HttpTaskBuilder| http.bind("127.0.0.1:0").unwrap_err();
+    let taken = error(HttpTask::builder().path(Endpoint::Metrics, "/livez/"));
+    assert!(taken.is_path_taken());
+    assert_eq!(taken.to_string(), "path `/livez` already belongs to livez");
     for path in ["", "metrics", "/me trics", "/metrics?all", "/m\u{e4}"] {
-        let error = http().also_path(Endpoint::Metrics, path).unwrap_err();
-        assert!(!error.is_taken(), "{path}: {error}");
+        let error = error(HttpTask::builder().also_path(Endpoint::Metrics, path));
+        assert!(!error.is_path_taken(), "{path}: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! A running server.
+//! A running server for a test.
 
 use std::{
     net::SocketAddr,
@@ -8,15 +8,15 @@ use std::{
 };
 
 use task_core::Task;
-use task_http::HttpTask;
+use task_http::{HttpTask, HttpTaskBuilder};
 use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
-    client::{self, Answer},
+    client::{self, HttpResponse},
     group::TestGroup,
 };
 
-/// A server, run by a task of its own.
+/// A server that runs in a spawned task.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     pub(crate) group: Arc<TestGroup>,
@@ -25,9 +25,10 @@ pub(crate) struct Service {
 
 impl Service {
     /// Starts a server on a free port of loopback.
-    pub(crate) fn start(configure: impl FnOnce(HttpTask) -> HttpTask) -> Self {
+    pub(crate) fn start(configure: impl FnOnce(HttpTaskBuilder) -> HttpTaskBuilder) -> Self {
         watchdog();
-        Self::run(configure(HttpTask::bind("127.0.0.1:0").unwrap()), TestGroup::new())
+        let http = configure(HttpTask::builder()).bind("127.0.0.1:0").unwrap();
+        Self::run(http, TestGroup::new())
     }
 
     pub(crate) fn run(http: HttpTask, group: Arc<TestGroup>) -> Self {
@@ -36,18 +37,18 @@ impl Service {
         Self { address, group, ended }
     }
 
-    pub(crate) async fn get(&self, target: &str) -> Answer {
+    pub(crate) async fn get(&self, target: &str) -> HttpResponse {
         client::get(self.address, target).await
     }
 
-    /// Stops the server, which must be as fast as it says.
+    /// Stops the server, and checks that it ends in time.
     pub(crate) async fn stop(self) {
         self.group.cancel(Duration::from_secs(10));
         timeout(Duration::from_secs(10), self.ended).await.unwrap().unwrap().unwrap();
     }
 }
 
-/// Ends the process if the tests hang: on a plain thread, since some hang with their runtime.
+/// Aborts the process if the tests hang. It is a plain thread, since a test may block its runtime.
 pub(crate) fn watchdog() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -59,7 +60,7 @@ pub(crate) fn watchdog() {
     });
 }
 
-/// The value of a series in a scrape, by its exact text up to the blank.
+/// Returns the value of a series in a scrape, by its exact text up to the blank.
 pub(crate) fn value(scrape: &str, series: &str) -> Option<f64> {
     scrape
         .lines()

@@ -1,4 +1,4 @@
-//! A `tower::Service` below a path.
+//! User routes: services of `tower`.
 
 use std::{
     convert::Infallible,
@@ -20,7 +20,7 @@ use tower_service::Service as TowerService;
 
 use crate::{client::Client, service::Service};
 
-/// Answers with its name, the path it sees and three pieces.
+/// Responds with its name, the path that it sees, and an exclamation mark, in three pieces.
 #[derive(Clone)]
 pub(crate) struct Echo(pub(crate) &'static str);
 
@@ -39,7 +39,7 @@ impl TowerService<Request<RequestBody>> for Echo {
     }
 }
 
-/// From last to first.
+/// A body of pieces, from last to first.
 pub(crate) struct Pieces(Vec<String>);
 
 impl Body for Pieces {
@@ -54,7 +54,7 @@ impl Body for Pieces {
     }
 }
 
-/// Answers with a body that has more to say for three seconds, at any time.
+/// Responds with a body that always has another piece, for three seconds.
 #[derive(Clone)]
 struct Talk;
 
@@ -85,7 +85,8 @@ impl Body for Talking {
         if self.0.elapsed() > Duration::from_secs(3) {
             return Poll::Ready(None);
         }
-        // As a channel that is never empty: it ends a poll only by the budget that Tokio gives each task.
+        // Like a channel that is never empty: only Tokio's cooperative budget makes it return
+        // `Pending`.
         let word = || Some(Ok(Frame::data(Bytes::from_static(b"word\n"))));
         pin!(self.1.acquire()).poll(cx).map(|_| word())
     }
@@ -94,15 +95,15 @@ impl Body for Talking {
 async fn ask(service: &Service, path: &str) -> (u16, String) {
     let mut client = Client::connect(service.address).await;
     client.send(format!("GET {path} HTTP/1.0\r\nHost: x\r\n\r\n")).await;
-    let head = client.answer(false).await;
+    let head = client.response(false).await;
     (head.status, client.rest().await)
 }
 
 #[tokio::test]
-async fn a_service_gets_everything_below_its_path_that_is_nothing_else() {
+async fn a_service_gets_the_free_paths_below_its_own() {
     let service = Service::start(|http| {
-        let http = http.service("/admin", Echo("admin")).unwrap();
-        http.service("/admin/deep/", Echo("deep")).unwrap().service("/", Echo("rest")).unwrap()
+        let http = http.service("/admin", Echo("admin"));
+        http.service("/admin/deep/", Echo("deep")).service("/", Echo("rest"))
     });
     for (path, body) in [
         ("/admin", "admin /admin!"),
@@ -118,22 +119,22 @@ async fn a_service_gets_everything_below_its_path_that_is_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_service_is_guarded_like_everything_else() {
+async fn a_service_is_under_access_control() {
     let service = Service::start(|http| {
-        let http = http.service("/admin", Echo("admin")).unwrap();
-        http.access(Access::default().bearer("s3cret").unwrap())
+        let http = http.service("/admin", Echo("admin"));
+        http.access(Access::default().bearer("s3cret"))
     });
     assert_eq!(ask(&service, "/admin/x").await.0, 401);
     service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_always_has_more_to_send_is_cut_off_at_the_response_time() {
-    let limits = Limits::default().response_time(Duration::from_millis(200));
-    let service = Service::start(|http| http.limits(limits).service("/talk", Talk).unwrap());
+async fn a_response_body_without_end_is_cut_off_at_the_response_timeout() {
+    let limits = Limits::default().response_timeout(Duration::from_millis(200));
+    let service = Service::start(|http| http.limits(limits).service("/talk", Talk));
     let mut client = Client::connect(service.address).await;
     client.send("GET /talk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
-    assert_eq!(client.answer(false).await.status, 200);
-    assert!(!client.rest().await.ends_with("0\r\n\r\n"), "it said all it had to say");
+    assert_eq!(client.response(false).await.status, 200);
+    assert!(!client.rest().await.ends_with("0\r\n\r\n"), "the body was sent to its end");
     service.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Sources of metrics: joined, shared, bounded, and none of them able to bring the server down.
+//! Metrics sources: joined, shared and bounded, and without an effect on the server if they fail.
 
 use std::{
     sync::{
@@ -8,25 +8,25 @@ use std::{
     time::Duration,
 };
 
-use task_core::Task;
-use task_http::{Format, HttpTask, Limits, MetricsSource, openmetrics_source, text_source};
+use task_http::{
+    Format, HttpTask, HttpTaskBuilder, Limits, MetricsSource, openmetrics_source, text_source,
+};
 use tokio::time::Instant;
 
 use crate::{
     client::{Client, get_with},
-    group::TestGroup,
     service::{Service, value, watchdog},
 };
 
-/// Nothing but what the sources write.
-pub(crate) fn bare(http: HttpTask) -> HttpTask {
+/// Leaves out all built-in families.
+pub(crate) fn bare(http: HttpTaskBuilder) -> HttpTaskBuilder {
     http.without_group_metrics()
         .without_process_metrics()
         .without_runtime_metrics()
         .without_server_metrics()
 }
 
-/// A source whose encoding waits until it is let go.
+/// A source whose encoding waits until the gate is opened.
 #[derive(Clone, Default)]
 struct Gate {
     is_open: Arc<(Mutex<bool>, Condvar)>,
@@ -41,8 +41,8 @@ impl Gate {
 }
 
 impl Drop for Gate {
-    /// A runtime waits for its blocking threads: a test that fails must not leave one behind. The source's own handle
-    /// goes last, and finds the gate open.
+    /// Opens the gate if the test fails, since the runtime waits for its blocking threads when it
+    /// is dropped.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.open();
@@ -69,7 +69,7 @@ impl MetricsSource for Gate {
 }
 
 #[tokio::test]
-async fn several_sources_make_one_answer_with_one_end() {
+async fn several_sources_are_joined_with_one_end_mark() {
     let service = Service::start(|http| {
         bare(http)
             .metrics(openmetrics_source(|| "# TYPE a counter\na_total 1\n# EOF\n".into()))
@@ -87,7 +87,7 @@ async fn several_sources_make_one_answer_with_one_end() {
 }
 
 #[tokio::test]
-async fn a_family_that_two_sources_have_is_taken_from_the_first_and_counted() {
+async fn a_family_of_two_sources_is_taken_from_the_first_and_counted() {
     let service = Service::start(|http| {
         http.metrics(text_source(|| {
             "# HELP jobs Jobs.\n# TYPE jobs histogram\njobs_bucket{le=\"+Inf\"} 1\njobs_sum 1\njobs_count 1\n\
@@ -110,7 +110,7 @@ async fn a_family_that_two_sources_have_is_taken_from_the_first_and_counted() {
 }
 
 #[tokio::test]
-async fn names_that_begin_alike_are_families_of_their_own() {
+async fn names_with_a_common_prefix_are_distinct_families() {
     let service = Service::start(|http| {
         bare(http)
             .metrics(text_source(|| "a 1\na{x=\"1\"} 2\nab 3\nab 4\na 5\n# TYPE a_b counter\na_b_total 6\n".into()))
@@ -128,7 +128,7 @@ async fn names_that_begin_alike_are_families_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_sources_family_takes_the_place_of_ours_and_is_no_error() {
+async fn user_sources_take_precedence_over_built_in_families() {
     let service = Service::start(|http| {
         http.metrics(text_source(|| "# TYPE process_threads gauge\nprocess_threads 12345\n".into()))
     });
@@ -141,38 +141,39 @@ async fn a_sources_family_takes_the_place_of_ours_and_is_no_error() {
     service.stop().await;
 }
 
-#[tokio::test]
-async fn sources_with_no_format_in_common_are_an_error_at_once() {
-    let http = HttpTask::bind("127.0.0.1:0").unwrap();
-    let http = http.metrics(text_source(String::new)).metrics(openmetrics_source(String::new));
-    let error = http.run(TestGroup::new().context()).await.unwrap_err();
+#[test]
+fn sources_without_a_common_format_are_an_error_of_the_build() {
+    let http = HttpTask::builder()
+        .metrics(text_source(String::new))
+        .metrics(openmetrics_source(String::new));
+    let error = http.bind("127.0.0.1:0").unwrap_err();
     assert_eq!(error.to_string(), "the metrics sources have no format in common");
 }
 
 #[tokio::test]
-async fn a_source_that_fails_or_panics_costs_one_scrape_and_is_counted() {
-    struct Moody(AtomicU32);
-    impl MetricsSource for Moody {
+async fn a_source_that_fails_or_panics_fails_one_scrape_and_is_counted() {
+    struct Unstable(AtomicU32);
+    impl MetricsSource for Unstable {
         fn formats(&self) -> &'static [Format] {
             &[Format::Text]
         }
         fn encode(&self, _format: Format, out: &mut Vec<u8>) -> anyhow::Result<()> {
             match self.0.fetch_add(1, Ordering::SeqCst) {
                 0 => anyhow::bail!("password=secret"),
-                1 => panic!("moody"),
-                _ => out.extend_from_slice(b"moody 1\n"),
+                1 => panic!("unstable"),
+                _ => out.extend_from_slice(b"unstable 1\n"),
             }
             Ok(())
         }
     }
-    let service = Service::start(|http| http.metrics(Moody(AtomicU32::new(0))));
+    let service = Service::start(|http| http.metrics(Unstable(AtomicU32::new(0))));
     for _ in 0..2 {
-        let answer = service.get("/metrics").await;
-        assert_eq!((answer.status, answer.text().as_str()), (500, "a metrics source failed\n"));
+        let response = service.get("/metrics").await;
+        assert_eq!((response.status, response.text().as_str()), (500, "a metrics source failed\n"));
         assert_eq!(service.get("/livez").await.status, 200);
     }
     let body = service.get("/metrics").await.text();
-    assert!(body.starts_with("moody 1\n"));
+    assert!(body.starts_with("unstable 1\n"));
     assert_eq!(value(&body, "task_http_scrape_errors_total{cause=\"encode\"}"), Some(1.0));
     assert_eq!(value(&body, "task_http_scrape_errors_total{cause=\"panic\"}"), Some(1.0));
     assert_eq!(value(&body, "task_http_requests_total{route=\"metrics\",code=\"500\"}"), Some(2.0));
@@ -180,7 +181,7 @@ async fn a_source_that_fails_or_panics_costs_one_scrape_and_is_counted() {
 }
 
 #[tokio::test]
-async fn simultaneous_scrapes_share_one_encoding_and_probes_answer_meanwhile() {
+async fn concurrent_scrapes_share_one_encoding_and_do_not_block_probes() {
     let gate = Gate::default();
     let service = Service::start(|http| bare(http).metrics(gate.clone()));
     let mut clients = Vec::new();
@@ -192,20 +193,20 @@ async fn simultaneous_scrapes_share_one_encoding_and_probes_answer_meanwhile() {
     let asked = std::time::Instant::now();
     assert_eq!(service.get("/livez").await.status, 200);
     assert!(asked.elapsed() < Duration::from_secs(5));
-    // On this one thread, those sent before have been taken up by now.
+    // On this single thread, the requests sent before have been received by now.
     gate.open();
     for client in &mut clients {
-        assert_eq!(client.answer(true).await.text(), "# TYPE gated gauge\ngated 1\n");
+        assert_eq!(client.response(true).await.text(), "# TYPE gated gauge\ngated 1\n");
     }
     assert_eq!(gate.encodings.load(Ordering::SeqCst), 1);
-    // The next one is a new one.
+    // The next scrape begins a new encoding.
     assert_eq!(service.get("/metrics").await.status, 200);
     assert_eq!(gate.encodings.load(Ordering::SeqCst), 2);
     service.stop().await;
 }
 
 #[tokio::test]
-async fn more_scrapes_than_the_limit_are_turned_away_and_probes_are_not() {
+async fn scrapes_beyond_the_limit_get_503_and_probes_do_not() {
     let gate = Gate::default();
     let service =
         Service::start(|http| http.limits(Limits::default().scrapes(2)).metrics(gate.clone()));
@@ -215,7 +216,7 @@ async fn more_scrapes_than_the_limit_are_turned_away_and_probes_are_not() {
         client.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
         waiting.push(client);
     }
-    // Answered after the two have been taken up: they came first, to the same thread.
+    // The response comes after the two scrapes have been received, on the same thread.
     assert_eq!(service.get("/livez").await.status, 200);
     assert_eq!(service.get("/metrics").await.status, 503);
     assert_eq!(service.get("/tasks").await.status, 503);
@@ -224,36 +225,37 @@ async fn more_scrapes_than_the_limit_are_turned_away_and_probes_are_not() {
     }
     gate.open();
     for client in &mut waiting {
-        assert_eq!(client.answer(true).await.status, 200);
+        assert_eq!(client.response(true).await.status, 200);
     }
     let body = service.get("/metrics").await.text();
     assert_eq!(value(&body, "task_http_scrape_errors_total{cause=\"limit\"}"), Some(2.0));
     service.stop().await;
 }
 
-/// The time that a scrape waits is real: tokio's paused clock stands still while a blocking thread is at work.
+/// The timeout is in real time, since the paused clock of Tokio stops while a blocking thread
+/// works.
 #[tokio::test]
-async fn a_scrape_waits_no_longer_than_our_limit_or_the_scrapers_own() {
+async fn a_scrape_ends_at_the_limit_or_at_the_scrapers_own_timeout() {
     watchdog();
     let gate = Gate::default();
-    let limits = Limits::default().scrape_time(Duration::from_millis(300));
+    let limits = Limits::default().scrape_timeout(Duration::from_millis(300));
     let service = Service::start(|http| http.limits(limits).metrics(gate.clone()));
     for (header, longest) in
         [("0.08", 0.29), ("60", 5.0), ("-1", 5.0), ("soon", 5.0), ("NaN", 5.0), ("1e300", 5.0)]
     {
         let asked = Instant::now();
         let headers = [("X-Prometheus-Scrape-Timeout-Seconds", header)];
-        let answer = get_with(service.address, "/metrics", &headers).await;
-        assert_eq!(answer.status, 503, "{header}");
+        let response = get_with(service.address, "/metrics", &headers).await;
+        assert_eq!(response.status, 503, "{header}");
         assert!(asked.elapsed().as_secs_f64() < longest, "{header}");
     }
-    // They have all waited for the same encoding: a source that hangs takes one thread.
+    // All have waited for the same encoding: a source that hangs takes one thread.
     assert_eq!(gate.encodings.load(Ordering::SeqCst), 1);
     gate.open();
     let body = loop {
-        let answer = service.get("/metrics").await;
-        if answer.status == 200 {
-            break answer.text();
+        let response = service.get("/metrics").await;
+        if response.status == 200 {
+            break response.text();
         }
     };
     assert!(value(&body, "task_http_scrape_errors_total{cause=\"timeout\"}").unwrap() >= 6.0);
@@ -261,7 +263,7 @@ async fn a_scrape_waits_no_longer_than_our_limit_or_the_scrapers_own() {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_still_filled_can_be_shared_behind_a_lock() {
+async fn a_registry_behind_a_lock_can_change_while_it_is_served() {
     struct Text(String);
     impl MetricsSource for Text {
         fn formats(&self) -> &'static [Format] {

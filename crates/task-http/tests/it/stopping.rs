@@ -1,4 +1,4 @@
-//! How the server ends: in order, in time, and leaving nothing behind.
+//! The end of the server: in order, in time, and with nothing left behind.
 
 use std::{
     future::pending,
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use task_http::{HttpTask, Limits};
+use task_http::{HttpTask, HttpTaskBuilder, Limits};
 use tokio::{
     net::TcpStream,
     runtime::Handle,
@@ -18,10 +18,10 @@ use tokio::{
 
 use crate::{client::Client, group::TestGroup, service::Service};
 
-/// A check that takes this long, and a limit that lets it.
-fn slow(seconds: u64) -> impl FnOnce(HttpTask) -> HttpTask {
+/// Adds a check that takes this long, within its timeout.
+fn slow(seconds: u64) -> impl FnOnce(HttpTaskBuilder) -> HttpTaskBuilder {
     move |http| {
-        http.limits(Limits::default().check_time(Duration::from_secs(100))).check(
+        http.limits(Limits::default().check_timeout(Duration::from_secs(100))).check(
             "slow",
             move || async move {
                 sleep(Duration::from_secs(seconds)).await;
@@ -32,26 +32,30 @@ fn slow(seconds: u64) -> impl FnOnce(HttpTask) -> HttpTask {
 }
 
 #[tokio::test]
-async fn from_the_drain_on_answers_close_their_connections_and_everything_is_still_served() {
+async fn from_the_drain_on_responses_close_their_connections() {
     let service = Service::start(|http| http);
     let mut client = Client::connect(service.address).await;
     assert_eq!(client.get("/livez").await.header("connection"), None);
     service.group.drain();
     for (path, status) in [("/livez", 200), ("/readyz", 503), ("/metrics", 200), ("/tasks", 200)] {
         let mut client = Client::connect(service.address).await;
-        let answer = client.get(path).await;
-        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{path}");
+        let response = client.get(path).await;
+        assert_eq!(
+            (response.status, response.header("connection")),
+            (status, Some("close")),
+            "{path}"
+        );
         client.closed().await;
     }
-    // One that was open before is still good for one answer.
-    let answer = client.get("/livez").await;
-    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    // A connection that was open before serves one more request.
+    let response = client.get("/livez").await;
+    assert_eq!((response.status, response.header("connection")), (200, Some("close")));
     client.closed().await;
     service.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_readiness_probe_that_waits_for_a_check_tells_of_a_drain_that_began_meanwhile() {
+async fn readyz_reports_a_drain_that_began_during_its_checks() {
     let service = Service::start(slow(3));
     for path in ["/readyz", "/readyz?verbose"] {
         service.group.change(|snapshot| *snapshot = Default::default());
@@ -59,17 +63,21 @@ async fn a_readiness_probe_that_waits_for_a_check_tells_of_a_drain_that_began_me
         client.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
         sleep(Duration::from_secs(1)).await;
         service.group.drain();
-        let answer = client.answer(true).await;
-        assert_eq!((answer.status, answer.header("connection")), (503, Some("close")), "{path}");
-        assert!(answer.text().starts_with("[-]manager failed: shutting down (draining)\n"));
-        // Until what was found has to be found anew.
+        let response = client.response(true).await;
+        assert_eq!(
+            (response.status, response.header("connection")),
+            (503, Some("close")),
+            "{path}"
+        );
+        assert!(response.text().starts_with("[-]manager failed: shutting down (draining)\n"));
+        // Until the result of the check is no longer fresh.
         sleep(Duration::from_secs(2)).await;
     }
     service.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_refuses_new_clients_closes_those_that_wait_and_lets_answers_end() {
+async fn a_stop_refuses_new_clients_and_lets_responses_end() {
     let service = Service::start(slow(3));
     let mut silent = Client::connect(service.address).await;
     let mut half = Client::connect(service.address).await;
@@ -88,15 +96,15 @@ async fn it_refuses_new_clients_closes_those_that_wait_and_lets_answers_end() {
     assert!(cancelled.elapsed() < Duration::from_millis(50), "{:?}", cancelled.elapsed());
     TcpStream::connect(service.address).await.unwrap_err();
 
-    let answer = busy.answer(true).await;
-    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    let response = busy.response(true).await;
+    assert_eq!((response.status, response.header("connection")), (200, Some("close")));
     busy.closed().await;
     service.ended.await.unwrap().unwrap();
     assert_eq!(cancelled.elapsed().as_secs(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_takes_too_long_is_dropped_at_the_stop_time() {
+async fn a_response_in_progress_is_dropped_at_the_stop_timeout() {
     let service = Service::start(slow(60));
     let mut busy = Client::connect(service.address).await;
     busy.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -109,7 +117,7 @@ async fn an_answer_that_takes_too_long_is_dropped_at_the_stop_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_before_the_shutdown_would_abort_it() {
+async fn the_task_ends_before_the_shutdown_would_abort_it() {
     for millis in [0, 1, 50, 300, 2000] {
         let service = Service::start(slow(60));
         let mut busy = Client::connect(service.address).await;
@@ -118,14 +126,14 @@ async fn it_ends_before_the_shutdown_would_abort_it() {
         let cancelled = Instant::now();
         service.group.cancel(Duration::from_millis(millis));
         service.ended.await.unwrap().unwrap();
-        // The clock of a timer is in whole milliseconds.
+        // Timers have a resolution of one millisecond.
         let most = Duration::from_millis(millis.max(1) + 1);
         assert!(cancelled.elapsed() <= most, "{millis}: {:?}", cancelled.elapsed());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_when_it_has_ended() {
+async fn no_task_is_left_when_the_server_has_ended() {
     struct SetOnDrop(Arc<AtomicBool>);
     impl Drop for SetOnDrop {
         fn drop(&mut self) {
@@ -136,7 +144,7 @@ async fn nothing_is_left_when_it_has_ended() {
     let service = Service::start({
         let is_dropped = Arc::clone(&is_dropped);
         move |http| {
-            http.limits(Limits::default().check_time(Duration::from_secs(1000))).check(
+            http.limits(Limits::default().check_timeout(Duration::from_secs(1000))).check(
                 "stuck",
                 move || {
                     let guard = SetOnDrop(Arc::clone(&is_dropped));
@@ -158,14 +166,14 @@ async fn nothing_is_left_when_it_has_ended() {
     sleep(Duration::from_secs(1)).await;
     assert_eq!(Handle::current().metrics().num_alive_tasks(), before + 11);
     service.stop().await;
-    // Aborted, and gone once the runtime has come round to it.
+    // The runtime drops the aborted task when it polls it next.
     tokio::task::yield_now().await;
     assert!(is_dropped.load(Ordering::SeqCst));
     assert_eq!(Handle::current().metrics().num_alive_tasks(), before - 1);
 }
 
 #[tokio::test]
-async fn cancelled_before_it_has_run_it_ends_at_once() {
+async fn a_task_cancelled_before_its_run_ends_at_once() {
     let group = TestGroup::new();
     group.cancel(Duration::from_secs(10));
     let http = HttpTask::bind("127.0.0.1:0").unwrap();
@@ -175,7 +183,7 @@ async fn cancelled_before_it_has_run_it_ends_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_its_future_closes_everything() {
+async fn dropping_the_future_closes_all_connections() {
     let service = Service::start(slow(60));
     let mut busy = Client::connect(service.address).await;
     busy.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;

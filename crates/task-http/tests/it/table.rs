@@ -1,4 +1,4 @@
-//! `/tasks`: as JSON and as a page.
+//! `/tasks` as JSON and as a page.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ use crate::{
     service::Service,
 };
 
-/// A group in the middle of its shutdown, with names that try to be more than text.
+/// Shows a group in its shutdown, with markup in its names.
 fn shutting_down(group: &TestGroup) {
     group.change(|snapshot| {
         snapshot.step = Step::Stopping;
@@ -57,12 +57,12 @@ fn shutting_down(group: &TestGroup) {
 }
 
 #[tokio::test]
-async fn as_json_it_has_everything() {
+async fn the_json_has_every_field() {
     let service = Service::start(|http| http);
     shutting_down(&service.group);
-    let answer = service.get("/tasks?format=json").await;
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    let mut value: Value = serde_json::from_slice(&answer.body).unwrap();
+    let response = service.get("/tasks?format=json").await;
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    let mut value: Value = serde_json::from_slice(&response.body).unwrap();
     let tasks = value["tasks"].take();
     assert_eq!(
         value,
@@ -95,7 +95,7 @@ async fn as_json_it_has_everything() {
 }
 
 #[tokio::test]
-async fn who_gets_json_and_who_the_page() {
+async fn the_client_chooses_between_json_and_the_page() {
     let service = Service::start(|http| http);
     for (target, accept, is_json) in [
         ("/tasks", "application/json", true),
@@ -109,20 +109,20 @@ async fn who_gets_json_and_who_the_page() {
         ("/tasks", "*/*", false),
         ("/tasks", "", false),
     ] {
-        let answer = get_with(service.address, target, &[("Accept", accept)]).await;
+        let response = get_with(service.address, target, &[("Accept", accept)]).await;
         let expected = if is_json { "application/json" } else { "text/html; charset=utf-8" };
-        assert_eq!(answer.header("content-type"), Some(expected), "{target} {accept}");
-        assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding"));
+        assert_eq!(response.header("content-type"), Some(expected), "{target} {accept}");
+        assert_eq!(response.header("vary"), Some("Accept, Accept-Encoding"));
     }
     service.stop().await;
 }
 
 #[tokio::test]
-async fn the_page_shows_the_shutdown_and_lets_no_markup_through() {
+async fn the_page_shows_the_shutdown_and_escapes_markup() {
     let service = Service::start(|http| http);
     shutting_down(&service.group);
-    let answer = service.get("/tasks").await;
-    let page = answer.text();
+    let response = service.get("/tasks").await;
+    let page = response.text();
     assert!(!page.contains("<script"), "{page}");
     for part in [
         "con&quot;sumer&lt;script&gt;alert(1)&lt;/script&gt;",
@@ -137,26 +137,26 @@ async fn the_page_shows_the_shutdown_and_lets_no_markup_through() {
         "<span class=\"dim\">, 4.5s left</span>",
         // The timeline: from half a second to a second after the trigger, of 20.25 s.
         "&lt;b&gt;producer <span class=\"dim\">work</span>",
-        "<i class=\"ill\" style=\"left:2.47%;width:2.47%\">",
+        "<i class=\"unclean\" style=\"left:2.47%;width:2.47%\">",
         "<i class=\"alive\" style=\"left:2.47%;width:7.41%\">",
         "0.5s <span class=\"dim\">failed",
         "4 tasks started · 1 completed",
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
-    // Nothing is loaded from anywhere, and nothing may be.
+    // The page loads nothing, and its policy forbids it.
     assert!(
         !page.contains("src=")
             && !page.contains("url(")
             && !page.contains("http://")
             && !page.contains("https://")
     );
-    assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+    assert!(response.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
     service.stop().await;
 }
 
 #[tokio::test]
-async fn the_page_loads_itself_anew_unless_it_is_to_hold_still() {
+async fn the_page_refreshes_itself_unless_it_is_paused() {
     let service = Service::start(|http| http);
     assert!(service.get("/tasks").await.text().contains("http-equiv=\"refresh\""));
     assert!(!service.get("/tasks?still").await.text().contains("http-equiv=\"refresh\""));
@@ -164,7 +164,7 @@ async fn the_page_loads_itself_anew_unless_it_is_to_hold_still() {
 }
 
 #[tokio::test]
-async fn the_page_of_ten_thousand_tasks_stays_a_page_and_json_has_them_all() {
+async fn the_page_of_ten_thousand_tasks_is_bounded_and_json_has_them_all() {
     let service = Service::start(|http| http);
     service.group.change(|snapshot| {
         snapshot.tasks = (1..=10_000).map(|id| task(id, &format!("job-{id}"), |_| ())).collect();
@@ -179,7 +179,7 @@ async fn the_page_of_ten_thousand_tasks_stays_a_page_and_json_has_them_all() {
 }
 
 #[tokio::test]
-async fn a_timeline_shows_the_bars_that_took_longest_and_counts_the_others() {
+async fn the_timeline_shows_the_longest_bars_and_counts_the_others() {
     let service = Service::start(|http| http);
     service.group.change(|snapshot| {
         snapshot.step = Step::CleaningUp;

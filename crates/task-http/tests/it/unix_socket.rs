@@ -22,7 +22,7 @@ use crate::{
     service::{Service, watchdog},
 };
 
-/// A path that is no one else's, removed at the end.
+/// A path that no other test uses. The drop removes the file.
 struct TempPath(PathBuf);
 
 impl TempPath {
@@ -40,7 +40,7 @@ impl Drop for TempPath {
 }
 
 #[tokio::test]
-async fn it_serves_and_removes_its_file_when_it_stops() {
+async fn the_server_removes_its_socket_file_when_it_stops() {
     watchdog();
     let path = TempPath::new();
     let http = HttpTask::bind_unix(&path.0).unwrap();
@@ -54,7 +54,7 @@ async fn it_serves_and_removes_its_file_when_it_stops() {
 }
 
 #[test]
-fn a_file_whose_owner_is_gone_is_replaced() {
+fn a_socket_file_without_an_owner_is_replaced() {
     let path = TempPath::new();
     drop(UnixListener::bind(&path.0).unwrap());
     assert!(path.0.exists());
@@ -62,18 +62,18 @@ fn a_file_whose_owner_is_gone_is_replaced() {
 }
 
 #[test]
-fn a_living_owner_is_respected() {
+fn a_socket_file_with_a_live_owner_is_in_use() {
     let path = TempPath::new();
     let _owner = UnixListener::bind(&path.0).unwrap();
     let error = HttpTask::bind_unix(&path.0).unwrap_err();
-    assert!(error.is_in_use());
+    assert!(error.is_address_in_use());
     assert_eq!(error.to_string(), format!("failed to bind unix:{}", path.0.display()));
     assert!(path.0.exists());
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_living_owner_that_accepts_nobody_is_respected_at_once() {
+fn a_live_owner_with_a_full_queue_is_noticed_at_once() {
     let path = TempPath::new();
     let _owner = ListenOptions::default().backlog(1).bind_unix(&path.0).unwrap();
     let address = SockAddr::unix(&path.0).unwrap();
@@ -86,19 +86,19 @@ fn a_living_owner_that_accepts_nobody_is_respected_at_once() {
         }
         waiting.push(client);
     }
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let other = path.0.clone();
-    thread::spawn(move || drop(tell.send(HttpTask::bind_unix(other))));
-    let bound = told.recv_timeout(Duration::from_secs(10)).expect("it waits for its turn");
-    assert!(bound.unwrap_err().is_in_use());
+    thread::spawn(move || drop(sender.send(HttpTask::bind_unix(other))));
+    let bound = receiver.recv_timeout(Duration::from_secs(10)).expect("the bind does not wait");
+    assert!(bound.unwrap_err().is_address_in_use());
     assert!(path.0.exists());
 }
 
 #[test]
-fn a_file_that_is_no_socket_is_left_alone() {
+fn a_file_that_is_no_socket_is_not_replaced() {
     let path = TempPath::new();
     fs::write(&path.0, "precious").unwrap();
-    assert!(HttpTask::bind_unix(&path.0).unwrap_err().is_in_use());
+    assert!(HttpTask::bind_unix(&path.0).unwrap_err().is_address_in_use());
     assert_eq!(fs::read_to_string(&path.0).unwrap(), "precious");
 }
 
@@ -112,7 +112,7 @@ fn the_mode_is_set() {
 }
 
 #[test]
-fn a_successors_file_is_not_removed() {
+fn the_socket_file_of_a_successor_is_not_removed() {
     let path = TempPath::new();
     let old = HttpTask::bind_unix(&path.0).unwrap();
     fs::remove_file(&path.0).unwrap();

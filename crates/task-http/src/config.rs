@@ -1,0 +1,31 @@
+//! The settings of a server, and what is loaded from them.
+//!
+//! [`Access`], [`Limits`] and `Tls` are plain values: their setters return `Self`, and the builder
+//! of the task checks them, once. What a check yields is a value that cannot be wrong any more: a
+//! [`Gate`] from an `Access`, a `LoadedTls` from a `Tls`.
+//!
+//! The split is what lets one builder return one [`HttpError`] for all faults, and what lets files
+//! be read again later: the loaded value keeps the settings that it was made from.
+
+mod access;
+mod endpoint;
+mod error;
+mod format;
+pub(crate) mod limits;
+pub(crate) mod listener;
+#[cfg(feature = "tls")]
+mod tls;
+
+pub use access::Access;
+pub(crate) use access::gate::{Gate, Refusal};
+pub use endpoint::Endpoint;
+pub(crate) use endpoint::Found;
+pub(crate) use error::HttpErrorKind;
+pub use error::{BindError, HttpError};
+pub use format::Format;
+pub use limits::Limits;
+pub use listener::{BoundAddress, ListenOptions, Listener};
+#[cfg(feature = "tls")]
+pub use tls::Tls;
+#[cfg(feature = "tls")]
+pub(crate) use tls::loaded::LoadedTls;

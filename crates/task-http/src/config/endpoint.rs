@@ -1,0 +1,102 @@
+//! The endpoints, and what a path leads to.
+
+use std::fmt;
+
+/// An endpoint of the server.
+///
+/// Each has a default path, which [`HttpTaskBuilder::path`](crate::HttpTaskBuilder::path) changes.
+/// See the [crate's documentation](crate#endpoints) for what each one returns.
+///
+/// # Examples
+///
+/// ```
+/// use task_http::{Endpoint, HttpTask};
+///
+/// # fn main() -> Result<(), task_http::HttpError> {
+/// let http = HttpTask::builder()
+///     .path(Endpoint::Metrics, "/internal/metrics")
+///     .also_path(Endpoint::Readyz, "/ready")
+///     .bind("127.0.0.1:0")?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// The list of endpoints. Default: `/`.
+    Index,
+    /// Metrics. Default: `/metrics`.
+    Metrics,
+    /// Liveness: whether the process works. Default: `/livez` and `/healthz`.
+    Livez,
+    /// Readiness: whether the service should get traffic. Default: `/readyz`.
+    Readyz,
+    /// Startup: whether the service has ever been ready. Default: `/startupz`.
+    Startupz,
+    /// The task table. Default: `/tasks`.
+    Tasks,
+}
+
+impl Endpoint {
+    /// All endpoints, in the order of the counters in `stats`.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Index, Self::Metrics, Self::Livez, Self::Readyz, Self::Startupz, Self::Tasks];
+
+    /// Returns the name of the endpoint in metrics, such as `livez`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Metrics => "metrics",
+            Self::Livez => "livez",
+            Self::Readyz => "readyz",
+            Self::Startupz => "startupz",
+            Self::Tasks => "tasks",
+        }
+    }
+
+    /// Returns the line of the list of endpoints.
+    pub(crate) const fn purpose(self) -> &'static str {
+        match self {
+            Self::Index => "this list",
+            Self::Metrics => "metrics, for Prometheus",
+            Self::Livez => "liveness: does the process work?",
+            Self::Readyz => "readiness: should it get traffic? (?verbose, ?exclude=NAME, /NAME)",
+            Self::Startupz => "startup: has it ever been ready?",
+            Self::Tasks => "the tasks, as a page or as JSON (?format=json)",
+        }
+    }
+
+    /// Returns whether the paths below the endpoint's belong to it: `/readyz/NAME`.
+    pub(crate) const fn has_children(self) -> bool {
+        match self {
+            Self::Livez | Self::Readyz | Self::Startupz => true,
+            Self::Index | Self::Metrics | Self::Tasks => false,
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found<'a> {
+    /// An endpoint, with the rest of the path: `NAME` of `/readyz/NAME`, still percent-encoded.
+    Endpoint(Endpoint, Option<&'a str>),
+    /// A user route, by its index.
+    Route(usize),
+    /// Nothing.
+    Nothing,
+}
+
+impl Found<'_> {
+    /// Returns the endpoint; `None` for a user route and for nothing.
+    pub(crate) fn endpoint(self) -> Option<Endpoint> {
+        match self {
+            Self::Endpoint(endpoint, _) => Some(endpoint),
+            Self::Route(_) | Self::Nothing => None,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Listeners that are bound before the task runs, and before there is a runtime.
+
+use std::{
+    fmt, io,
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
+    path::PathBuf,
+};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::config::BindError;
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::UnixSocketFile;
+
+/// A bound listener, for [`HttpTaskBuilder::listener`](crate::HttpTaskBuilder::listener).
+///
+/// Clients can connect from now on; they are served once the task runs. Dropping the listener frees
+/// the address.
+///
+/// A listener is made with [`ListenOptions`], or converted from one of the standard library: one
+/// that was inherited (systemd's socket activation), or one with options that are not offered here.
+///
+/// # Examples
+///
+/// ```
+/// use task_http::{HttpTask, ListenOptions, Listener};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let inherited = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let http = HttpTask::builder()
+///     .listener(Listener::try_from(inherited)?)
+///     .listener(ListenOptions::default().backlog(16).bind("127.0.0.1:0")?)
+///     .build()?;
+/// assert_eq!(http.addresses().count(), 2);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it frees the address"]
+pub struct Listener {
+    pub(crate) socket: BoundSocket,
+    pub(crate) address: BoundAddress,
+}
+
+/// The socket of a [`Listener`], still without a runtime.
+#[derive(Debug)]
+pub(crate) enum BoundSocket {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener, Option<UnixSocketFile>),
+}
+
+/// The address of a listener.
+///
+/// It displays as the address that a client would use: `127.0.0.1:9090`, or `unix:` and the path.
+///
+/// # Examples
+///
+/// ```
+/// use task_http::BoundAddress;
+///
+/// let address = BoundAddress::Unix("/run/orders/http.sock".into());
+/// assert_eq!(address.to_string(), "unix:/run/orders/http.sock");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BoundAddress {
+    /// An IP address and a port: the real one where port 0 was asked for.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket. Empty if the socket has none.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for BoundAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Listener {
+    /// Returns the address, with the real port where port 0 was asked for.
+    pub fn address(&self) -> &BoundAddress {
+        &self.address
+    }
+}
+
+impl TryFrom<TcpListener> for Listener {
+    type Error = BindError;
+
+    /// Takes over a listener of the standard library, and makes it non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses that.
+    fn try_from(listener: TcpListener) -> Result<Self, BindError> {
+        let named = |source| BindError::new("take over", "a TCP listener", source);
+        listener.set_nonblocking(true).map_err(named)?;
+        let address = BoundAddress::Tcp(listener.local_addr().map_err(named)?);
+        Ok(Self { socket: BoundSocket::Tcp(listener), address })
+    }
+}
+
+/// Options for binding a [`Listener`].
+///
+/// # Examples
+///
+/// ```
+/// use task_http::{HttpTask, ListenOptions};
+///
+/// # fn main() -> Result<(), task_http::HttpError> {
+/// let listener = ListenOptions::default().only_v6(true).bind("[::1]:0")?;
+/// let http = HttpTask::builder().listener(listener).build()?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing until something is bound"]
+pub struct ListenOptions {
+    only_v6: bool,
+    reuse_port: bool,
+    backlog: u16,
+    mode: Option<u32>,
+}
+
+impl ListenOptions {
+    /// Sets whether a listener on `[::]` accepts IPv6 only. Default: `false`.
+    ///
+    /// If it is `false`, the listener accepts IPv4 too, and `0.0.0.0` cannot be bound with the same
+    /// port. The option is always set on the socket, so a setting of the system does not matter.
+    pub fn only_v6(self, only_v6: bool) -> Self {
+        Self { only_v6, ..self }
+    }
+
+    /// Sets whether several sockets, also of several processes, may share the address
+    /// (`SO_REUSEPORT`). Default: `false`.
+    ///
+    /// If it is `true`, a service that is started twice by mistake is not noticed. It has no effect
+    /// outside Unix.
+    pub fn reuse_port(self, reuse_port: bool) -> Self {
+        Self { reuse_port, ..self }
+    }
+
+    /// Sets how many clients may wait to be accepted. The system may have a lower limit. Default:
+    /// 1024.
+    pub fn backlog(self, backlog: u16) -> Self {
+        Self { backlog, ..self }
+    }
+
+    /// Sets the permissions of the file of a Unix socket, such as `0o660`. They are set before a
+    /// client can connect. Default: those that the umask of the process leaves.
+    pub fn mode(self, mode: u32) -> Self {
+        Self { mode: Some(mode), ..self }
+    }
+
+    /// Binds a TCP address, such as `"0.0.0.0:9090"`, and listens.
+    ///
+    /// A name is resolved first, which blocks; of its addresses, the first that can be bound is
+    /// taken. This works outside of a runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be resolved or bound. Of several addresses, the error is about the
+    /// last one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::{BoundAddress, ListenOptions};
+    ///
+    /// # fn main() -> Result<(), task_http::BindError> {
+    /// let listener = ListenOptions::default().backlog(64).bind("127.0.0.1:0")?;
+    /// assert!(matches!(listener.address(), BoundAddress::Tcp(address) if address.port() != 0));
+    /// # Ok(()) }
+    /// ```
+    pub fn bind(&self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Listener, BindError> {
+        let resolving = |source| BindError::new("resolve", plain(&address), source);
+        let mut last = None;
+        for resolved in address.to_socket_addrs().map_err(resolving)? {
+            match self.bind_resolved(resolved) {
+                Ok(listener) => return listener.try_into(),
+                Err(error) => last = Some(BindError::new("bind", resolved.to_string(), error)),
+            }
+        }
+        Err(last.unwrap_or_else(|| resolving(io::ErrorKind::NotFound.into())))
+    }
+
+    /// Binds one address, with all options set before the bind.
+    fn bind_resolved(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(self.only_v6)?;
+        }
+        // As the standard library does: on Unix, a port in TIME_WAIT can be bound. On Windows the
+        // option has another meaning.
+        #[cfg(unix)]
+        {
+            socket.set_reuse_address(true)?;
+            socket.set_reuse_port(self.reuse_port)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(self.backlog.into())?;
+        Ok(socket.into())
+    }
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self { only_v6: false, reuse_port: false, backlog: 1024, mode: None }
+    }
+}
+
+/// Returns the text of an address, without the quotes that the `Debug` of a string has.
+fn plain(address: &impl fmt::Debug) -> String {
+    format!("{address:?}").trim_matches('"').to_owned()
+}

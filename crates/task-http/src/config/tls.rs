@@ -1,0 +1,63 @@
+//! The settings of TLS.
+
+use std::path::{Path, PathBuf};
+
+pub(crate) mod loaded;
+
+/// TLS for the TCP listeners of an [`HttpTask`](crate::HttpTask): certificate and key from files.
+///
+/// The server speaks TLS 1.2 and 1.3, by rustls with the provider ring, and HTTP/1.1 on top. All
+/// TCP listeners of the task then speak TLS and nothing else; Unix sockets stay as they are.
+///
+/// # Files
+///
+/// All files are in PEM, and hold 64 KiB at most. They are read, and checked, when the task is
+/// built ([`HttpTaskBuilder`](crate::HttpTaskBuilder)), and read again at the
+/// [reload interval](crate::Limits::reload_interval) while it runs. Files that changed serve new
+/// connections; open connections continue with what they began with. If the files do not fit, for
+/// example because the certificate was replaced and its key was not yet, the last good ones stay in
+/// use; this is logged, and counted as
+/// `task_http_reloads_total{what="certificate",outcome="failed"}`.
+///
+/// # Limits
+///
+/// A handshake must be over within the [header timeout](crate::Limits::header_timeout). It takes
+/// one of the [connections](crate::Limits::connections), and does not delay other clients.
+///
+/// # Examples
+///
+/// ```no_run
+/// use task_http::{HttpTask, Tls};
+///
+/// # fn main() -> Result<(), task_http::HttpError> {
+/// let tls = Tls::from_files("tls.crt", "tls.key");
+/// let http = HttpTask::builder().tls(tls).bind("0.0.0.0:9090")?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "TLS takes effect with `HttpTaskBuilder::tls`"]
+pub struct Tls {
+    certificate: PathBuf,
+    key: PathBuf,
+    clients: Option<PathBuf>,
+}
+
+impl Tls {
+    /// Sets the files of the certificate and of its private key.
+    ///
+    /// The first certificate in the file is the server's; the intermediate certificates follow it.
+    /// The key is in PKCS #8, PKCS #1 or SEC1.
+    pub fn from_files(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
+        let (certificate, key) = (certificate.as_ref().to_owned(), key.as_ref().to_owned());
+        Self { certificate, key, clients: None }
+    }
+
+    /// Requires a client certificate that an authority in this file has signed. Default: no client
+    /// certificate is asked for.
+    ///
+    /// A client without one is refused during the handshake, and that includes the probes of a
+    /// kubelet. The file is read again as the others are.
+    pub fn client_authorities(self, path: impl AsRef<Path>) -> Self {
+        Self { clients: Some(path.as_ref().to_owned()), ..self }
+    }
+}

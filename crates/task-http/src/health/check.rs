@@ -1,0 +1,109 @@
+//! Named checks, run with a timeout and no more often than needed.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::{task::JoinSet, time::timeout};
+
+use crate::{
+    catch_panic::catch_panic,
+    config::Limits,
+    single_flight::{Pending, SingleFlight},
+};
+
+/// The future of one run of a check.
+pub(crate) type CheckFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+/// The function that the user has added.
+type CheckFn = Box<dyn Fn() -> CheckFuture + Send + Sync>;
+
+/// The probe that a check belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    Live,
+    Ready,
+}
+
+/// One named check.
+pub(crate) struct Check {
+    pub(crate) name: String,
+    pub(crate) probe: Probe,
+    run: CheckFn,
+    flight: SingleFlight<CheckResult>,
+}
+
+/// The result of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CheckResult {
+    Passed,
+    /// With the error and its causes.
+    Failed(Arc<str>),
+    TimedOut,
+    Panicked,
+}
+
+impl Check {
+    /// Makes a check that has not run yet.
+    pub(crate) fn new(name: String, probe: Probe, run: CheckFn) -> Self {
+        Self { name, probe, run, flight: SingleFlight::default() }
+    }
+
+    /// Begins the check, unless it runs already or its last result is fresh.
+    ///
+    /// The check runs in a task of its own, so that the result is there for the next probe even if
+    /// the client of this one goes away.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        limits: &Limits,
+        runs: &CheckRuns,
+    ) -> Pending<CheckResult> {
+        let limit = limits.check_timeout;
+        self.flight.join(limits.check_age, |completer| {
+            let check = Arc::clone(self);
+            runs.spawn(async move {
+                let result = timeout(limit, check.result()).await;
+                completer.complete(result.unwrap_or(CheckResult::TimedOut));
+            });
+        })
+    }
+
+    /// Returns the last result, whatever its age.
+    pub(crate) fn last(&self) -> Option<CheckResult> {
+        self.flight.last()
+    }
+
+    /// Runs the check once. A panic of the function or of its future is a result.
+    async fn result(&self) -> CheckResult {
+        match catch_panic(|| (self.run)()).await {
+            Ok(Ok(())) => CheckResult::Passed,
+            Ok(Err(error)) => CheckResult::Failed(format!("{error:#}").into()),
+            Err(_) => CheckResult::Panicked,
+        }
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Check").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The tasks of the checks that run.
+#[derive(Debug, Default)]
+pub(crate) struct CheckRuns(Mutex<JoinSet<()>>);
+
+impl CheckRuns {
+    /// Spawns a run, and removes those that have ended.
+    fn spawn(&self, run: impl Future<Output = ()> + Send + 'static) {
+        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while runs.try_join_next().is_some() {}
+        runs.spawn(run);
+    }
+
+    /// Aborts all runs. The runtime drops their futures when it polls them next.
+    pub(super) fn abort(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+}

@@ -1,0 +1,148 @@
+//! The running server: from bound listeners to the last closed connection.
+//!
+//! [`run`] makes a [`Server`] from the [`Settings`] and polls one accept loop for each listener.
+//! Each accepted connection gets a slot ([`connections`]) and a task of its own, which does the TLS
+//! handshake if there is one ([`handshake`]) and then speaks HTTP ([`connection`]). Each request
+//! goes through the [`Router`], which leads to a handler.
+//!
+//! # The end
+//!
+//! The cancellation of the task travels in one direction. The accept loops see it in their context,
+//! close their listeners, and set [`Server::stop`]. The connections see that: those without a
+//! complete request close, the others close after their response. The accept loops wait for their
+//! connections, for a bounded time, and abort the rest; then `run` ends, and with it the reloads,
+//! the heartbeat and the checks.
+//!
+//! If the future of `run` is dropped instead, all of this is dropped with it: the loops are polled
+//! by it, and the connections are in their `JoinSet`s.
+
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+
+use task_core::Context;
+use tokio::{sync::watch, task::JoinSet};
+
+#[cfg(feature = "tls")]
+use crate::config::LoadedTls;
+#[cfg(feature = "tls")]
+use crate::reload::Reload;
+use crate::{
+    config::{Limits, Listener},
+    handlers::scrape::Scraper,
+    health::Health,
+    metrics::families::BuiltInFamilies,
+    stats::Stats,
+};
+
+mod accept;
+mod connection;
+mod connections;
+#[cfg(feature = "tls")]
+mod handshake;
+mod reload;
+mod router;
+mod settings;
+
+use accept::{AsyncListener, accept};
+use connections::Connections;
+use router::Router;
+pub(crate) use settings::Settings;
+
+/// What all connections of a running server share.
+#[derive(Debug)]
+struct Server {
+    router: Router,
+    limits: Arc<Limits>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<LoadedTls>>,
+    stats: Arc<Stats>,
+    /// Becomes true when the connections have to end.
+    stop: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Returns a receiver that sees when the connections have to end. A closed channel means the
+    /// same: the server is gone.
+    fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+}
+
+/// Serves on all listeners until the task is cancelled and the connections have ended.
+pub(crate) async fn run(
+    listeners: Vec<Listener>,
+    settings: Settings,
+    ctx: Context,
+) -> anyhow::Result<()> {
+    let listeners = AsyncListener::attach_all(listeners).await?;
+    // The heartbeat stops when this future ends or is dropped.
+    let (_heartbeat, monitors) = settings.watch_runtimes()?;
+    let Settings {
+        routes,
+        gate,
+        #[cfg(feature = "tls")]
+        tls,
+        limits,
+        sources,
+        families,
+        checks,
+        reveals_reasons,
+        runtimes: _,
+        has_heartbeat: _,
+    } = settings;
+    let group = ctx.group();
+    let limits = Arc::new(limits);
+    let user_routes = routes.user.iter().map(|route| route.path.as_str());
+    let stats = Arc::new(Stats::new(user_routes, limits.scrapes_at_once()));
+    let health = Arc::new(Health::new(checks, monitors, reveals_reasons));
+    let families =
+        BuiltInFamilies::new(families, group.clone(), Arc::clone(&health), Arc::clone(&stats));
+    let scraper = Arc::new(Scraper::new(sources, families, Arc::clone(&stats)));
+
+    let reloads = gate.reloads();
+    #[cfg(feature = "tls")]
+    let tls = tls.map(Arc::new);
+    #[cfg(feature = "tls")]
+    let reloads = reloads.chain(tls.clone().map(|tls| tls as Arc<dyn Reload>));
+    let reloads: Vec<_> = reloads.collect();
+    // Dropped with this future, which aborts the task.
+    let mut reloading = JoinSet::new();
+    if !reloads.is_empty() {
+        reloading.spawn(reload::run(reloads, limits.reload_interval, Arc::clone(&stats)));
+    }
+
+    let connections = Arc::new(Connections::new(limits.connections, Arc::clone(&stats)));
+    let server = Arc::new(Server {
+        router: Router {
+            ctx: ctx.clone(),
+            group,
+            routes,
+            gate,
+            health: Arc::clone(&health),
+            scraper,
+            stats: Arc::clone(&stats),
+            limits: Arc::clone(&limits),
+        },
+        limits,
+        #[cfg(feature = "tls")]
+        tls,
+        stats,
+        stop: watch::Sender::new(false),
+    });
+    // From here on, nothing can fail.
+    ctx.set_ready(true);
+
+    // The loops are polled by this future and not spawned, so that its drop closes the listeners.
+    let mut loops: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::new();
+    for listener in listeners {
+        let (connections, server) = (Arc::clone(&connections), Arc::clone(&server));
+        loops.push(Box::pin(accept(ctx.clone(), listener, connections, server)));
+    }
+    poll_fn(|cx| {
+        loops.retain_mut(|accepting| accepting.as_mut().poll(cx).is_pending());
+        if loops.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    // A scrape whose source does not return keeps `health` alive beyond this task.
+    health.abort_checks();
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The accept loop of one listener, and the end of its connections.
+
+use std::{
+    io,
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use task_core::Context;
+#[cfg(not(task_turmoil))]
+use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+// A network in virtual time, for `tests/turmoil.rs`.
+#[cfg(task_turmoil)]
+use turmoil::net::{TcpListener, TcpStream};
+
+use super::{
+    Server,
+    connection::serve,
+    connections::{Connections, Slot},
+};
+use crate::config::listener::{BoundSocket, Listener};
+
+/// The waits after an error that is not about one connection, such as too many open files. The wait
+/// doubles with each error in a row.
+const MIN_ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
+
+/// How long to wait for the end of connections that were aborted.
+const ABORT_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// A listener that is registered with the runtime.
+pub(super) enum AsyncListener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix {
+        listener: tokio::net::UnixListener,
+        _file: Option<crate::config::listener::UnixSocketFile>,
+    },
+}
+
+/// A connection that was just accepted.
+enum Accepted {
+    Tcp(TcpStream, IpAddr),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+}
+
+impl AsyncListener {
+    /// Registers listeners with the runtime of the calling task.
+    pub(super) async fn attach_all(listeners: Vec<Listener>) -> anyhow::Result<Vec<Self>> {
+        let mut attached = Vec::with_capacity(listeners.len());
+        for listener in listeners {
+            let address = listener.address.clone();
+            tracing::info!(%address, "serving metrics and probes");
+            let named = || format!("failed to listen on {address}");
+            attached.push(Self::attach(listener).await.with_context(named)?);
+        }
+        Ok(attached)
+    }
+
+    /// Registers one listener with the runtime of the calling task.
+    async fn attach(listener: Listener) -> io::Result<Self> {
+        Ok(match listener.socket {
+            #[cfg(not(task_turmoil))]
+            BoundSocket::Tcp(listener) => Self::Tcp(TcpListener::from_std(listener)?),
+            #[cfg(task_turmoil)]
+            BoundSocket::Tcp(listener) => {
+                let address = (std::net::Ipv4Addr::UNSPECIFIED, listener.local_addr()?.port());
+                Self::Tcp(TcpListener::bind(address).await?)
+            }
+            #[cfg(unix)]
+            BoundSocket::Unix(listener, file) => {
+                let listener = tokio::net::UnixListener::from_std(listener)?;
+                Self::Unix { listener, _file: file }
+            }
+        })
+    }
+
+    /// Accepts one connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// No connection is lost if the future is dropped.
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, client) = listener.accept().await?;
+                // A failure costs latency alone.
+                let _ = stream.set_nodelay(true);
+                Ok(Accepted::Tcp(stream, client.ip()))
+            }
+            #[cfg(unix)]
+            Self::Unix { listener, .. } => Ok(Accepted::Unix(listener.accept().await?.0)),
+        }
+    }
+}
+
+/// Accepts and serves until the task is cancelled and every connection of this listener has ended.
+///
+/// The end is bounded by the [stop timeout](crate::Limits::stop_timeout) and by what the shutdown
+/// leaves to the task. Dropping the future closes the listener and aborts its connections.
+pub(super) async fn accept(
+    ctx: Context,
+    listener: AsyncListener,
+    connections: Arc<Connections>,
+    server: Arc<Server>,
+) {
+    let mut serving = JoinSet::new();
+    let mut backoff = MIN_ACCEPT_BACKOFF;
+    while let Ok(accepted) = ctx.or_cancelled(listener.accept()).await {
+        // Here, so that the set does not grow with connections that have ended.
+        while let Some(ended) = serving.try_join_next() {
+            log_panic(ended);
+        }
+        let stream = match accepted {
+            Ok(stream) => stream,
+            Err(error) if is_about_one_connection(&error) => continue,
+            Err(error) => {
+                server.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%error, ?backoff, "failed to accept a connection");
+                if ctx.or_cancelled(sleep(backoff)).await.is_err() {
+                    break;
+                }
+                backoff = (backoff * 2).min(MAX_ACCEPT_BACKOFF);
+                continue;
+            }
+        };
+        backoff = MIN_ACCEPT_BACKOFF;
+        // While this waits, further clients wait in the backlog of the listener, so that the
+        // process holds one connection per listener beyond the limit.
+        let Ok(slot) = ctx.or_cancelled(connections.admit()).await else { break };
+        let server = Arc::clone(&server);
+        match stream {
+            Accepted::Tcp(stream, client) => serving.spawn(serve_tcp(stream, client, slot, server)),
+            #[cfg(unix)]
+            Accepted::Unix(stream) => serving.spawn(serve(stream, None, slot, server)),
+        };
+    }
+    // From here on, connects are refused, and the file of a Unix socket is gone.
+    drop(listener);
+    server.stop.send_replace(true);
+    finish(serving, stop_timeout(&ctx, server.limits.stop_timeout)).await;
+}
+
+/// Serves a TCP connection, after a handshake if the server speaks TLS.
+async fn serve_tcp(stream: TcpStream, client: IpAddr, slot: Slot, server: Arc<Server>) {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = server.tls.clone() {
+        return super::handshake::serve_tls(tls, stream, client, slot, server).await;
+    }
+    serve(stream, Some(client), slot, server).await;
+}
+
+/// Returns how long connections may take to end, so that the task itself ends before the shutdown
+/// would abort it.
+fn stop_timeout(ctx: &Context, limit: Duration) -> Duration {
+    // `None` means that the shutdown has no time limit.
+    let remaining = ctx.remaining().unwrap_or(Duration::MAX);
+    limit.min(remaining.saturating_sub(ABORT_TIMEOUT.min(remaining / 4)))
+}
+
+/// Waits for the end of the connections, and aborts those that do not end in time.
+async fn finish(mut serving: JoinSet<()>, stop_timeout: Duration) {
+    let all_ended = timeout(stop_timeout, join_all(&mut serving)).await.is_ok();
+    if !all_ended {
+        tracing::debug!(
+            connections = serving.len(),
+            "dropping connections that did not end in time"
+        );
+        serving.abort_all();
+        // A connection whose poll blocks cannot be waited for; the runtime drops it later.
+        let _ = timeout(ABORT_TIMEOUT, join_all(&mut serving)).await;
+    }
+}
+
+/// Waits until every connection has ended.
+async fn join_all(serving: &mut JoinSet<()>) {
+    while let Some(ended) = serving.join_next().await {
+        log_panic(ended);
+    }
+}
+
+/// Logs a panic of a connection. Panics of handlers are caught earlier; that of a body which a
+/// service streams gets here.
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        tracing::error!("a connection panicked");
+    }
+}
+
+/// Returns whether an error of `accept` is about the connection that was to be accepted, and not
+/// about the listener or the process.
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}

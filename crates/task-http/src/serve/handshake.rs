@@ -1,0 +1,60 @@
+//! The TLS handshake of a connection. It runs in the connection's own task, so that it does not
+//! delay other clients, and within the header timeout.
+
+use std::{
+    future::poll_fn,
+    net::IpAddr,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+};
+
+use tokio::{net::TcpStream, time::sleep_until};
+use tokio_rustls::server::TlsStream;
+
+use super::{Server, connection::serve, connections::Slot};
+use crate::config::LoadedTls;
+
+/// Serves one connection after its handshake, until it ends. Dropping the future drops the
+/// connection.
+pub(super) async fn serve_tls(
+    tls: Arc<LoadedTls>,
+    stream: TcpStream,
+    client: IpAddr,
+    mut slot: Slot,
+    server: Arc<Server>,
+) {
+    if let Some(stream) = shake_hands(&tls, stream, &mut slot, &server).await {
+        serve(stream, Some(client), slot, server).await;
+    }
+}
+
+/// Does the handshake. Returns `None` if the connection has to be dropped: it is too slow, is
+/// evicted, has no TLS parameters in common with the server, or the server stops.
+async fn shake_hands(
+    tls: &LoadedTls,
+    stream: TcpStream,
+    slot: &mut Slot,
+    server: &Server,
+) -> Option<TlsStream<TcpStream>> {
+    let mut accepting = pin!(tls.accept(stream));
+    let mut stopping = server.stopping();
+    let mut stopping = pin!(stopping.wait_for(|stopping| *stopping));
+    let mut timer = pin!(sleep_until(slot.activity.deadline(&server.limits)));
+    let shaken = poll_fn(|cx| {
+        if pin!(&mut slot.evicted).poll(cx).is_ready() || stopping.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(shaken) = accepting.as_mut().poll(cx) {
+            return Poll::Ready(Some(shaken.ok()));
+        }
+        // The header timeout runs from the connect, and is not given again for the header.
+        timer.as_mut().poll(cx).map(|()| Some(None))
+    })
+    .await?;
+    // Evictions and stops, which returned above, are not failures of the handshake.
+    if shaken.is_none() {
+        server.stats.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+    shaken
+}
