@@ -8,6 +8,8 @@ mod documents;
 mod links;
 mod modules;
 mod packages;
+mod rooms;
+mod rust;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -23,59 +25,75 @@ use tree::{Finding, Tree};
 
 /// One thing that holds of the whole tree.
 struct Rule {
+    /// What selects it: `cargo xtask tidy rooms`.
+    name: &'static str,
     says: &'static str,
     check: fn(&Tree) -> Vec<Finding>,
 }
 
 /// A new rule is one line here.
+#[rustfmt::skip]
 const RULES: &[Rule] = &[
-    Rule { says: "every Rust file opens by saying what lives there", check: sources::headers },
-    Rule { says: "a source file has 300 lines at most", check: sources::sizes },
-    Rule { says: "lib.rs holds docs, modules and flat re-exports", check: sources::libraries },
-    Rule { says: "a module's name says what is in it", check: modules::names },
-    Rule { says: "every module file is compiled", check: modules::orphans },
-    Rule { says: "what is unfinished has an issue", check: text::unfinished },
-    Rule { says: "no path of somebody's machine", check: text::machine_paths },
-    Rule { says: "the CHANGELOG names the version", check: documents::changelog },
-    Rule { says: "a README's Rust example is a doctest", check: documents::doctests },
-    Rule { says: "a crate takes in no file from outside", check: documents::self_contained },
-    Rule { says: "relative links lead somewhere", check: links::resolve },
-    Rule { says: "a published crate says what it is", check: packages::described },
-    Rule {
-        says: "a published crate is found from ARCHITECTURE and the facade",
-        check: packages::listed,
-    },
-    Rule { says: "a member inherits from the workspace", check: packages::inherited },
-    Rule { says: "a dependency's version stands in one place", check: dependencies::inherited },
-    Rule { says: "public-api names dependencies", check: dependencies::public },
+    Rule { name: "headers", says: "every Rust file opens by saying what lives there", check: sources::headers },
+    Rule { name: "sizes", says: "a source file has 300 lines at most", check: sources::sizes },
+    Rule { name: "libraries", says: "lib.rs holds docs, modules and flat re-exports", check: sources::libraries },
+    Rule { name: "names", says: "a module's name says what is in it", check: modules::names },
+    Rule { name: "orphans", says: "every module file is compiled", check: modules::orphans },
+    Rule { name: "rooms", says: "a room refers to itself and to rooms below it", check: rooms::downward },
+    Rule { name: "unfinished", says: "what is unfinished has an issue", check: text::unfinished },
+    Rule { name: "paths", says: "no path of somebody's machine", check: text::machine_paths },
+    Rule { name: "changelog", says: "the CHANGELOG names the version", check: documents::changelog },
+    Rule { name: "doctests", says: "a README's Rust example is a doctest", check: documents::doctests },
+    Rule { name: "outside", says: "a crate takes in no file from outside", check: documents::self_contained },
+    Rule { name: "links", says: "relative links lead somewhere", check: links::resolve },
+    Rule { name: "described", says: "a published crate says what it is", check: packages::described },
+    Rule { name: "listed", says: "a published crate is found from ARCHITECTURE and the facade", check: packages::listed },
+    Rule { name: "members", says: "a member inherits from the workspace", check: packages::inherited },
+    Rule { name: "versions", says: "a dependency's version stands in one place", check: dependencies::inherited },
+    Rule { name: "public-api", says: "public-api names dependencies", check: dependencies::public },
 ];
 
-pub(crate) const SECTIONS: &[Section] = &[SECTION];
+pub(crate) const NAME: &str = "tidy";
+pub(crate) const USAGE: &str = "tidy [RULE...]                  the rules about the tree, \
+    or those named; see `tidy --help`";
 
+/// The part of ci.
 pub(crate) const SECTION: Section = Section {
-    name: "tidy",
-    about: "The rules that no compiler checks: headers, file sizes, names, links, READMEs,\n\
-            manifests (also a test: `cargo test -p xtask`).",
-    run,
+    name: NAME,
+    about: "The rules that no compiler checks, each with a name (`cargo xtask tidy RULE...`);\n\
+            also a test: `cargo test -p xtask`.",
+    run: |workspace| run(workspace, &[]).map(|()| Ending::Passed),
 };
 
-fn run(workspace: &Workspace) -> Result<Ending> {
-    let findings = check(&Tree::read(&workspace.root)?);
+/// Checks the rules that the arguments name, or all of them.
+pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<()> {
+    if names.iter().any(|name| matches!(name.as_str(), "--help" | "-h")) {
+        println!("usage: cargo xtask {USAGE}\n");
+        RULES.iter().for_each(|rule| println!("  {:<12} {}", rule.name, rule.says));
+        return Ok(());
+    }
+    if let Some(name) = names.iter().find(|name| !RULES.iter().any(|rule| rule.name == *name)) {
+        bail!("no rule named `{name}`; `cargo xtask tidy --help` lists them");
+    }
+    let chosen = |rule: &&Rule| names.is_empty() || names.iter().any(|name| name == rule.name);
+    let rules: Vec<&Rule> = RULES.iter().filter(chosen).collect();
+    let findings = check(&Tree::read(&workspace.root)?, &rules);
     for finding in &findings {
         println!("{finding}");
     }
     if !findings.is_empty() {
         bail!("{} findings", findings.len());
     }
-    println!("{} rules hold", RULES.len());
-    Ok(Ending::Passed)
+    println!("{} rules hold", rules.len());
+    Ok(())
 }
 
 /// What is wrong, rule by rule, a line each.
-fn check(tree: &Tree) -> Vec<String> {
-    let lines = |rule: &Rule| {
+fn check<'a>(tree: &Tree, rules: impl IntoIterator<Item = &'a &'a Rule>) -> Vec<String> {
+    let lines = |rule: &&Rule| {
         let found = (rule.check)(tree);
-        found.into_iter().map(|finding| format!("{finding} ({})", rule.says)).collect::<Vec<_>>()
+        let line = |finding| format!("{finding} ({})", rule.says);
+        found.into_iter().map(line).collect::<Vec<_>>()
     };
-    RULES.iter().flat_map(lines).collect()
+    rules.into_iter().flat_map(lines).collect()
 }
