@@ -16,6 +16,7 @@ mod tests;
 mod text;
 mod toml;
 mod tree;
+mod words;
 
 use anyhow::{Result, bail};
 
@@ -40,6 +41,7 @@ const RULES: &[Rule] = &[
     Rule { name: "names", says: "a module's name says what is in it", check: modules::names },
     Rule { name: "orphans", says: "every module file is compiled", check: modules::orphans },
     Rule { name: "rooms", says: "a room refers to itself and to rooms below it", check: rooms::downward },
+    Rule { name: "words", says: "one word for each concept, and that of the field", check: words::plain },
     Rule { name: "unfinished", says: "what is unfinished has an issue", check: text::unfinished },
     Rule { name: "paths", says: "no path of somebody's machine", check: text::machine_paths },
     Rule { name: "changelog", says: "the CHANGELOG names the version", check: documents::changelog },
