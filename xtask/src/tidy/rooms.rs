@@ -189,7 +189,7 @@ impl<'a> Crate<'a> {
         if self.is_child(module, first) {
             return self.room(&module.path[0]);
         }
-        // It came by a glob, which tells nothing: the crate must define it once.
+        // It came by a glob, which names nothing: the crate must define it once.
         let mut definers =
             self.modules.iter().filter(|other| other.names.definitions.contains(&first.as_str()));
         let definer = definers.next().filter(|_| module.names.has_globs && rest.is_empty())?;
