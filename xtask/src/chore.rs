@@ -81,12 +81,12 @@ fn help(name: Option<&str>) -> Result<()> {
         Some(name) => std::slice::from_ref(find(name)?),
         None => CHORES,
     };
-    println!("usage: cargo xtask CHORE [SECTION...]     all sections, or only those named");
+    println!("usage: cargo xtask CHORE [SECTION...]\n           all sections, or only those named");
     println!("       cargo xtask help [CHORE]");
     if name.is_none() {
-        println!("       cargo xtask {}", tidy::USAGE);
-        println!("       cargo xtask {}", bench::USAGE);
-        println!("       cargo xtask {}", churn::USAGE);
+        for (usage, about) in [&[tidy::USAGE], bench::USAGE, &[churn::USAGE]].concat() {
+            println!("       cargo xtask {usage}\n           {about}");
+        }
     }
     for chore in chores {
         println!("\n{}: {}", chore.name, chore.about);

@@ -63,8 +63,8 @@ const WARNINGS: &[Rule] = &[
 ];
 
 pub(crate) const NAME: &str = "tidy";
-pub(crate) const USAGE: &str = "tidy [RULE...]                  the rules about the tree, \
-    or those named; see `tidy --help`";
+pub(crate) const USAGE: (&str, &str) =
+    ("tidy [RULE...]", "the rules about the tree, or those named; `tidy --help`");
 
 /// The part of ci.
 pub(crate) const SECTION: Section = Section {
@@ -78,7 +78,7 @@ pub(crate) const SECTION: Section = Section {
 pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<()> {
     let all = RULES.iter().chain(WARNINGS);
     if names.iter().any(|name| matches!(name.as_str(), "--help" | "-h")) {
-        println!("usage: cargo xtask {USAGE}\n");
+        println!("usage: cargo xtask {}\n", USAGE.0);
         all.clone().for_each(|rule| println!("  {:<12} {}", rule.name, rule.says));
         return Ok(());
     }
