@@ -3,6 +3,7 @@
 //! Every rule is a function from a [`Tree`] to its findings, so that a bad tree of three lines can
 //! show that the rule finds what it is there for.
 
+mod citations;
 mod dependencies;
 mod documents;
 mod links;
@@ -45,6 +46,7 @@ const RULES: &[Rule] = &[
     Rule { name: "words", says: "one word for each concept, and that of the field", check: words::plain },
     Rule { name: "unfinished", says: "what is unfinished has an issue", check: text::unfinished },
     Rule { name: "paths", says: "no path of somebody's machine", check: text::machine_paths },
+    Rule { name: "citations", says: "a test cites what it holds, and only what there is", check: citations::held },
     Rule { name: "changelog", says: "the CHANGELOG names the version", check: documents::changelog },
     Rule { name: "doctests", says: "a README's Rust example is a doctest", check: documents::doctests },
     Rule { name: "outside", says: "a crate takes in no file from outside", check: documents::self_contained },

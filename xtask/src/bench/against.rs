@@ -116,9 +116,9 @@ fn build(workspace: &Workspace, folder: &Path, target: &Path) -> Result<PathBuf>
 /// How many children of each program a pair takes: what lasts microseconds varies most.
 fn children(count: usize) -> usize {
     match count {
-        ..=1_000 => 24,
-        ..=10_000 => 12,
-        ..=100_000 => 4,
+        0..=1_000 => 24,
+        1_001..=10_000 => 12,
+        10_001..=100_000 => 4,
         _ => 2,
     }
 }

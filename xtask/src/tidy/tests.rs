@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::tree::{Finding, Tree};
 use super::{
-    RULES, check, dependencies, documents, links, modules, packages, sources, text, width,
+    RULES, check, citations, dependencies, documents, links, modules, packages, sources, text,
+    width,
 };
 
 /// What a rule says about a tree, a line each.
@@ -226,6 +227,41 @@ fn a_dead_link_is_found() {
         "x/a.md:6: `../..` is not there",
     ];
     assert_eq!(found(links::resolve, &files), expected);
+}
+
+#[test]
+fn an_invariant_without_a_test_and_a_citation_of_nothing_are_found() {
+    let architecture = "# A\n\n1. No invariant.\n\n## Invariants\n\n1. One.\n2. Two\n   (2. 5).\n\
+                        10. Ten.\n\nAnd one more, L1.\n\n## More\n\n3. No invariant.\n";
+    let readme = "# Tests\n\n## Failures\n\n| no. | failure |\n|---|---|\n| 7 | it fails |\n\
+                  | 38 | it fails deeply |\n| 40 | no test: it cannot fail |\n";
+    let all =
+        "//! Invariant 2.\n\n/// Invariants 1, L1 and 10. FAILURES 7, 38.\n#[test]\nfn a() {}\n";
+    let test = "//! Invariant 2, and FAILURES 38.\n\n/// Invariant 1, FAILURES 7 and a half.\n\
+                #[test]\nfn a() { assert!(b(), \"invariant 10: {}\") }\n// invariant 11\n";
+    let of = |test| {
+        let files = [
+            ("ARCHITECTURE.md", architecture),
+            ("crates/a/tests/README.md", readme),
+            ("crates/a/tests/it/main.rs", test),
+            (
+                "crates/a/src/b.rs",
+                "//! Invariant 2.\n//! FAILURES 8.\n/// Invariant L1.\nfn b() {}\n",
+            ),
+            ("crates/a/src/tests.rs", "// Holds invariant 2.\n"),
+        ];
+        found(citations::held, &files)
+    };
+    let unknown = "crates/a/src/b.rs:2: there is no FAILURES 8";
+    assert_eq!(of(all), [unknown]);
+    let expected = [
+        unknown,
+        "crates/a/tests/it/main.rs:6: there is no invariant 11",
+        "ARCHITECTURE.md:10: no comment at a test cites invariant 10",
+        "ARCHITECTURE.md:12: no comment at a test cites invariant L1",
+        "crates/a/tests/README.md:8: no comment at a test cites FAILURES 38",
+    ];
+    assert_eq!(of(test), expected);
 }
 
 const MANIFEST: &str = "[package]\nname = \"task-a\"\ndescription = \"What it is, in a sentence\"\n\
