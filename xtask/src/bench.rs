@@ -1,5 +1,7 @@
-//! The benchmarks: built for release, and run with the arguments as they are. They are a chore with options of its own,
-//! and no test: nothing fails because a machine is slow.
+//! The benchmarks: built for release and run, the arguments passed on. Nothing fails because a
+//! machine is slow.
+
+mod against;
 
 use std::time::Duration;
 
@@ -9,16 +11,25 @@ use crate::command::Run;
 use crate::workspace::Workspace;
 
 pub(crate) const NAME: &str = "bench";
-pub(crate) const USAGE: &str = "bench [--quick] [SCENARIO...]     all benchmarks but `cost`, or those named; see `bench --help`;
-       cargo xtask bench kafka [--quick]          `KafkaTask` beside the same loop written by hand";
+pub(crate) const USAGE: &[(&str, &str)] = &[
+    ("bench [--quick] [SCENARIO...]", "all benchmarks but `cost`, or those named; `bench --help`"),
+    ("bench kafka [--quick]", "`KafkaTask` beside the same loop written by hand"),
+    (
+        against::USAGE,
+        "the benchmark of this tree and of another checkout in turns, nine pairs each",
+    ),
+];
 
-/// What all scenarios may take on a slow machine.
+/// How long all scenarios may take on a slow machine.
 const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// What takes librdkafka, and so a C++ compiler and minutes the first time, is a program of its own.
+/// A program of its own, since it needs librdkafka: a C++ compiler, and minutes the first time.
 const KAFKA: &str = "kafka";
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    if arguments.iter().any(|argument| argument == against::OPTION) {
+        return against::run(workspace, arguments);
+    }
     let (package, arguments) = match arguments {
         [first, rest @ ..] if first == KAFKA => ("task-kafka-bench", rest),
         _ => ("task-benches", arguments),

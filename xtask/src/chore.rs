@@ -21,11 +21,6 @@ const CHORES: &[Chore] = &[
         sections: ci::SECTIONS,
     },
     Chore {
-        name: "tidy",
-        about: "the tree's own test, alone (part of ci)",
-        sections: tidy::SECTIONS,
-    },
-    Chore {
         name: "deep",
         about: "slow verification, lane by lane (not part of ci)",
         sections: deep::LANES,
@@ -46,6 +41,9 @@ pub(crate) fn dispatch(arguments: &[String]) -> Result<()> {
     }
     if name == churn::NAME {
         return churn::run(&Workspace::load()?, rest);
+    }
+    if name == tidy::NAME {
+        return tidy::run(&Workspace::load()?, rest);
     }
     let chore = find(name)?;
     if rest.iter().any(|argument| matches!(argument.as_str(), "--help" | "-h")) {
@@ -83,11 +81,12 @@ fn help(name: Option<&str>) -> Result<()> {
         Some(name) => std::slice::from_ref(find(name)?),
         None => CHORES,
     };
-    println!("usage: cargo xtask CHORE [SECTION...]     all sections, or only those named");
+    println!("usage: cargo xtask CHORE [SECTION...]\n           all sections, or only those named");
     println!("       cargo xtask help [CHORE]");
     if name.is_none() {
-        println!("       cargo xtask {}", bench::USAGE);
-        println!("       cargo xtask {}", churn::USAGE);
+        for (usage, about) in [&[tidy::USAGE], bench::USAGE, &[churn::USAGE]].concat() {
+            println!("       cargo xtask {usage}\n           {about}");
+        }
     }
     for chore in chores {
         println!("\n{}: {}", chore.name, chore.about);

@@ -10,8 +10,8 @@ use crate::section::Ending;
 use crate::workspace::Workspace;
 
 pub(crate) const NAME: &str = "churn";
-pub(crate) const USAGE: &str =
-    "churn [OPTION...]              all scenarios against the flagship; see `churn --help`";
+pub(crate) const USAGE: (&str, &str) =
+    ("churn [OPTION...]", "all scenarios against the flagship; `churn --help`");
 
 /// A long run is meant to be left alone overnight.
 const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -61,6 +61,12 @@ impl Run {
         self
     }
 
+    /// Where it runs. Default: the workspace's root.
+    pub(crate) fn folder(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// How long it may take. Default: 15 minutes.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;

@@ -1,8 +1,11 @@
 //! Rules about one Rust file at a time.
 
+use std::collections::BTreeSet;
+
+use super::rust::{Token, code};
 use super::tree::{Finding, Tree};
 
-/// The most lines that a file below `src/` may have.
+/// The most lines of code that a file below `src/` has without a warning.
 const LINES: usize = 300;
 
 /// A shebang or inner attributes may come first.
@@ -15,11 +18,18 @@ pub(crate) fn headers(tree: &Tree) -> Vec<Finding> {
     bad.map(|(path, _)| Finding::at(path, 0, "does not open with `//!`")).collect()
 }
 
+/// Comments, docs, blank lines and what only tests see are no code.
 pub(crate) fn sizes(tree: &Tree) -> Vec<Finding> {
-    let sources = tree.ending(".rs").filter(|(path, _)| path.contains("/src/"));
-    let counted = sources.map(|(path, text)| (path, text.lines().count()));
+    let sources = tree
+        .ending(".rs")
+        .filter(|(path, _)| path.contains("/src/") && !path.contains("/tests/"))
+        .filter(|(path, _)| !path.ends_with("/tests.rs"));
+    let counted = sources.map(|(path, text)| {
+        let lines: BTreeSet<_> = code(text).iter().flat_map(Token::lines).collect();
+        (path, lines.len())
+    });
     let large = counted.filter(|(_, lines)| *lines > LINES);
-    large.map(|(path, lines)| Finding::new(path, format!("{lines} lines"))).collect()
+    large.map(|(path, lines)| Finding::new(path, format!("{lines} lines of code"))).collect()
 }
 
 pub(crate) fn libraries(tree: &Tree) -> Vec<Finding> {

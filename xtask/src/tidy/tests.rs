@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::tree::{Finding, Tree};
-use super::{check, dependencies, documents, links, modules, packages, sources, text};
+use super::{
+    RULES, check, citations, dependencies, documents, links, modules, packages, sources, text,
+    width,
+};
 
 /// What a rule says about a tree, a line each.
 fn found(rule: fn(&Tree) -> Vec<Finding>, files: &[(&str, &str)]) -> Vec<String> {
@@ -13,7 +16,7 @@ fn found(rule: fn(&Tree) -> Vec<Finding>, files: &[(&str, &str)]) -> Vec<String>
 #[test]
 fn this_tree_is_tidy() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let findings = check(&Tree::read(root).unwrap());
+    let findings = check(&Tree::read(root).unwrap(), RULES.iter());
     assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
 
@@ -31,15 +34,52 @@ fn a_file_without_a_header_is_found() {
 }
 
 #[test]
-fn the_line_after_300_is_found() {
+fn the_line_of_code_after_300_is_found() {
+    let full = "//! Docs.\n\n".to_owned() + &"a(\"b\n\"); // Why.\n/* A\nB */\n".repeat(150);
+    let long = full.clone() + "\na!();\n";
+    let tested = full.clone() + "#[cfg(test)]\nmod tests {\n    fn a() {}\n}\n";
     let files = [
-        ("crates/a/src/long.rs", "//\n".repeat(301)),
-        ("crates/a/src/full.rs", "//\n".repeat(300)),
-        ("crates/a/tests/it/long.rs", "//\n".repeat(301)),
+        ("crates/a/src/long.rs", long.as_str()),
+        ("crates/a/src/full.rs", full.as_str()),
+        ("crates/a/src/tested.rs", tested.as_str()),
+        ("crates/a/tests/it/long.rs", long.as_str()),
+        ("crates/a/src/long/tests.rs", long.as_str()),
     ];
-    let files: Vec<(&str, &str)> =
-        files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    assert_eq!(found(sources::sizes, &files), ["crates/a/src/long.rs: 301 lines"]);
+    assert_eq!(found(sources::sizes, &files), ["crates/a/src/long.rs: 301 lines of code"]);
+}
+
+#[test]
+fn a_comment_or_a_document_wider_than_100_columns_is_found() {
+    let wide = "x".repeat(50) + " " + &"y".repeat(50);
+    let source = format!(
+        "//! {wide}\nfn a() {{\n    let b = \"{wide}\"; // c\n    // {}\n}}\n/* {wide} */\n",
+        &wide[..93]
+    );
+    let document = format!("# A\n{wide}\n- {}\n", &wide[..98]);
+    let expected = |lines: &[(&str, usize)]| -> Vec<String> {
+        let say = |(at, columns): &(&str, usize)| format!("{at}: {columns} columns, 100 at most");
+        lines.iter().map(say).collect()
+    };
+    assert_eq!(
+        found(width::wrapped, &[("a.rs", &source), ("b.md", &document)]),
+        expected(&[("a.rs:1", 105), ("a.rs:3", 121), ("a.rs:6", 107), ("b.md:2", 101)])
+    );
+    let comment = format!("[a]\nb = \"{wide}\"\n# {wide}\n");
+    assert_eq!(found(width::wrapped, &[("c.toml", &comment)]), expected(&[("c.toml:3", 103)]));
+}
+
+#[test]
+fn tables_links_and_fenced_code_are_as_wide_as_they_have_to_be() {
+    let wide = "x".repeat(50) + " " + &"y".repeat(50);
+    let target = "z".repeat(90);
+    let document = format!(
+        "| {wide} |\n```\n{wide}\n```\n[a]: {target}{target}\n[b]({target}) [c]({target}#d) e\n\
+         https://{target}.example/f\n{}\n",
+        "é".repeat(100)
+    );
+    let source = document.lines().map(|line| format!("    /// {line}\n")).collect::<String>();
+    let source = source.replace(&"é".repeat(100), &"é".repeat(92));
+    assert_eq!(found(width::wrapped, &[("a.md", &document), ("b.rs", &source)]), [""; 0]);
 }
 
 #[test]
@@ -187,6 +227,41 @@ fn a_dead_link_is_found() {
         "x/a.md:6: `../..` is not there",
     ];
     assert_eq!(found(links::resolve, &files), expected);
+}
+
+#[test]
+fn an_invariant_without_a_test_and_a_citation_of_nothing_are_found() {
+    let architecture = "# A\n\n1. No invariant.\n\n## Invariants\n\n1. One.\n2. Two\n   (2. 5).\n\
+                        10. Ten.\n\nAnd one more, L1.\n\n## More\n\n3. No invariant.\n";
+    let readme = "# Tests\n\n## Failures\n\n| no. | failure |\n|---|---|\n| 7 | it fails |\n\
+                  | 38 | it fails deeply |\n| 40 | no test: it cannot fail |\n";
+    let all =
+        "//! Invariant 2.\n\n/// Invariants 1, L1 and 10. FAILURES 7, 38.\n#[test]\nfn a() {}\n";
+    let test = "//! Invariant 2, and FAILURES 38.\n\n/// Invariant 1, FAILURES 7 and a half.\n\
+                #[test]\nfn a() { assert!(b(), \"invariant 10: {}\") }\n// invariant 11\n";
+    let of = |test| {
+        let files = [
+            ("ARCHITECTURE.md", architecture),
+            ("crates/a/tests/README.md", readme),
+            ("crates/a/tests/it/main.rs", test),
+            (
+                "crates/a/src/b.rs",
+                "//! Invariant 2.\n//! FAILURES 8.\n/// Invariant L1.\nfn b() {}\n",
+            ),
+            ("crates/a/src/tests.rs", "// Holds invariant 2.\n"),
+        ];
+        found(citations::held, &files)
+    };
+    let unknown = "crates/a/src/b.rs:2: there is no FAILURES 8";
+    assert_eq!(of(all), [unknown]);
+    let expected = [
+        unknown,
+        "crates/a/tests/it/main.rs:6: there is no invariant 11",
+        "ARCHITECTURE.md:10: no comment at a test cites invariant 10",
+        "ARCHITECTURE.md:12: no comment at a test cites invariant L1",
+        "crates/a/tests/README.md:8: no comment at a test cites FAILURES 38",
+    ];
+    assert_eq!(of(test), expected);
 }
 
 const MANIFEST: &str = "[package]\nname = \"task-a\"\ndescription = \"What it is, in a sentence\"\n\
