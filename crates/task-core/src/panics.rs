@@ -56,8 +56,8 @@ impl Panic {
         LAST.try_with(RefCell::take).ok().flatten()
     }
 
-    /// Adds the place of `seen` if that is the same panic. An earlier one, which foreign code caught
-    /// itself, may have been the last that the hook saw.
+    /// Adds the place of `seen` if that is the same panic. An earlier one, which foreign code
+    /// caught itself, may have been the last that the hook saw.
     #[must_use]
     pub fn located_by(self, seen: Option<Self>) -> Self {
         seen.filter(|seen| seen.message == self.message).unwrap_or(self)

@@ -4,8 +4,8 @@
 //! of the task checks them, once. What a check yields is a value that cannot be wrong any more: a
 //! [`Gate`] from an `Access`, a `LoadedTls` from a `Tls`.
 //!
-//! The split is what lets one builder return one [`HttpError`] for all faults, and what lets files
-//! be read again later: the loaded value keeps the settings that it was made from.
+//! Because of this split, one builder returns one [`HttpError`] for all faults, and files can be
+//! read again later: the loaded value keeps the settings that it was made from.
 
 mod access;
 mod endpoint;

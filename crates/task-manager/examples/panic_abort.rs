@@ -1,7 +1,9 @@
-//! What `panic = "abort"` means: a panic ends the process there and then, with no shutdown and no cleanup.
+//! What `panic = "abort"` means: a panic ends the process there and then, with no shutdown and no
+//! cleanup.
 //!
-//! `cargo xtask deep abort` builds it that way and checks that the process aborts (134 for a shell) and that nothing
-//! was cleaned up. Built with the default, it stops in order, cleans up, and exits with 1.
+//! `cargo xtask deep abort` builds it that way and checks that the process aborts (134 for a shell)
+//! and that nothing was cleaned up. Built with the default, it stops in order, cleans up, and exits
+//! with 1.
 //!
 //! Expected exit code: 1
 #![allow(clippy::print_stdout, clippy::print_stderr)]

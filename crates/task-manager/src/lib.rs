@@ -356,7 +356,7 @@
 //! # Nested groups
 //!
 //! [`Manager::into_task`] makes a task of a manager, so that a subsystem can have its own phases,
-//! cleanups and failure policy, and appear as one task to the group around it. The **nested** group
+//! cleanups and failure policy, and appear as one task to the outer group. The **nested** group
 //! follows the **outer** one through its task's context: it drains with it, stops within the time
 //! that the task has left, and is aborted when its task is. Its failures enter the outer report by
 //! path: `ingest/consumer`. See [`Nested`] for the rules and the limits.

@@ -1,5 +1,6 @@
-//! What the manager synchronises with, so that shuttle can stand in for it. What is set once (`OnceLock`) or only
-//! counted (`Arc`) stays the standard library's: shuttle does not look into these.
+//! What the manager synchronises with, so that shuttle can stand in for it. What is set once
+//! (`OnceLock`) or only counted (`Arc`) stays the standard library's: shuttle does not look into
+//! these.
 
 use std::sync::PoisonError;
 

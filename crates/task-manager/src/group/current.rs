@@ -1,4 +1,5 @@
-//! Which task's code runs on this thread: for recognising a `wait` from inside, and a panic in managed code.
+//! Which task's code runs on this thread: for recognising a `wait` from inside, and a panic in
+//! managed code.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -10,8 +11,8 @@ thread_local! {
     static CURRENT: Cell<Option<Arc<Entry>>> = const { Cell::new(None) };
 }
 
-/// Runs `body` with `entry` as the current task. The reference is lent and comes back, since this is the poll
-/// path and a clone per poll would cost.
+/// Runs `body` with `entry` as the current task. The reference is lent and comes back, since this
+/// is the poll path and a clone per poll would cost.
 pub(crate) fn enter<R>(entry: &mut Option<Arc<Entry>>, body: impl FnOnce() -> R) -> R {
     /// Puts things back even if `body` unwinds.
     struct Restore<'a>(&'a mut Option<Arc<Entry>>);

@@ -47,8 +47,8 @@ impl Gates {
         }
     }
 
-    /// Records an end, with the manager's step before it. A task that failed while it was held comes
-    /// twice. `may_end` is whether the group goes on without it if it completed.
+    /// Records an end, with the manager's step before it. A task that failed while it was held
+    /// comes twice. `may_end` is whether the group goes on without it if it completed.
     pub(crate) fn ended(&mut self, member: &Member, outcome: Outcome, step: Step, may_end: bool) {
         if !member.gates_readiness {
             return;

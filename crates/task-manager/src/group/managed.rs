@@ -14,7 +14,8 @@ use crate::threads::CallerRuntime;
 /// The user's future, boxed once; the wrapper around it stays small, and tokio's task cell with it.
 pub(crate) type UserFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
-/// Polls a task and records how it ended: by return, by panic, by abort, or dropped with its runtime.
+/// Polls a task and records how it ended: by return, by panic, by abort, or dropped with its
+/// runtime.
 pub(crate) struct Managed {
     /// Lent to the thread while the user's code runs, and there at all other times.
     entry: Option<Arc<Entry>>,
@@ -22,7 +23,8 @@ pub(crate) struct Managed {
     future: Option<UserFuture>,
 }
 
-// Tokio's task cell is a multiple of 128 bytes: with this it is one of them, with one word more it is two.
+// Tokio's task cell is a multiple of 128 bytes: with this it is one of them, with one word more it
+// is two.
 const _: () = assert!(size_of::<Managed>() <= 3 * size_of::<usize>());
 
 impl Managed {
@@ -31,7 +33,8 @@ impl Managed {
     }
 
     /// Invariant 7: the user's future is dropped before its end is recorded. A panic while it is
-    /// dropped is not lost: it is the outcome if the end was clean, and recorded beside it otherwise.
+    /// dropped is not lost: it is the outcome if the end was clean, and recorded beside it
+    /// otherwise.
     fn finish(&mut self, mut end: End, caller: CallerRuntime) {
         let future = self.future.take();
         let dropped = current::enter(&mut self.entry, || catch(|| drop(future)));

@@ -244,8 +244,8 @@ impl Member {
         self.pending.compare_exchange(1, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    /// Takes off the future or a hold, and returns the end if it was the last. A hold that was taken
-    /// after the end finds none.
+    /// Takes off the future or a hold, and returns the end if it was the last. A hold that was
+    /// taken after the end finds none.
     pub(crate) fn remove_pending(&self) -> Option<End> {
         if self.pending.fetch_sub(1, Ordering::SeqCst) != 1 {
             return None;

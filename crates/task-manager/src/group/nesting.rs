@@ -1,4 +1,4 @@
-//! Groups inside groups.
+//! Nested groups.
 //!
 //! A nested group runs as a task of the outer one and lives by that task's context: it drains when
 //! the context drains, stops within the time that the context has left when it is cancelled, and
@@ -20,7 +20,7 @@ use crate::lifecycle::{Tick, Trigger};
 use crate::report::{Failure, FailureKind, Repeated, Report, ShutdownError, ShutdownErrorKind};
 use crate::sync::{Ordering, lock};
 
-/// The most groups inside each other. The end of the innermost may end all of them, one inside the
+/// The most levels of nested groups. The end of the innermost may end all of them, one inside the
 /// other on one stack.
 const MAX_DEPTH: u32 = 100;
 
@@ -110,7 +110,7 @@ impl Shared {
         lock(&self.enclosing).upgrade()
     }
 
-    /// Makes `outer` the group around this one, unless it would be nested too deeply or in itself.
+    /// Makes `outer` the outer group of this one, unless it would be nested too deeply or in itself.
     fn enclose_in(self: &Arc<Self>, outer: &Arc<Self>) -> anyhow::Result<()> {
         // Set first and checked then: of two groups that are made to run inside each other at the
         // same time, at least one sees the circle.
@@ -230,7 +230,8 @@ impl State {
 struct Inside {
     failures: Vec<Failure>,
     omitted: u64,
-    /// All groups that were looked at, to be dropped without a lock: each may be the last reference.
+    /// All groups that were looked at, to be dropped without a lock: each may be the last
+    /// reference.
     groups: Vec<Arc<Shared>>,
 }
 

@@ -13,7 +13,8 @@ use crate::report::{Cause, CauseKind, Contents, Failure, Repeated, Report, StepT
 const MAX_FAILURES: usize = 64;
 /// How many triggers after the first are kept.
 const MAX_TRIGGERS: usize = 16;
-/// How many tasks and cleanups are listed one by one: of tasks those that ended last, of cleanups the first.
+/// How many tasks and cleanups are listed one by one: of tasks those that ended last, of cleanups
+/// the first.
 pub(crate) const MAX_ENTRIES: usize = 4_096;
 
 /// A failure as it is kept.
@@ -22,14 +23,16 @@ struct Kept {
     /// Which one of all it was.
     number: u64,
     failure: Failure,
-    /// For one from inside a task that is a group: that task, and how much of the name is the task's.
+    /// For one from inside a task that is a group: that task, and how much of the name is the
+    /// task's.
     group: Option<(TaskId, usize)>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) cause: Option<Cause>,
-    /// The one look at the wall clock: what the shutdown's beginning is called outside. It decides nothing.
+    /// The one look at the wall clock: what the shutdown's beginning is called outside. It decides
+    /// nothing.
     pub(crate) began: Option<SystemTime>,
     later: Vec<Cause>,
     omitted_triggers: u64,
@@ -88,8 +91,8 @@ impl Record {
         evicted.map(|kept| kept.failure)
     }
 
-    /// Records failures inside a group that is a task. Each has a name of its own, below the task's.
-    /// Returns what had to go for them.
+    /// Records failures inside a group that is a task. Each has a name of its own, below the
+    /// task's. Returns what had to go for them.
     pub(crate) fn fail_nested(
         &mut self,
         member: &Member,
@@ -166,7 +169,8 @@ impl Record {
         }))
     }
 
-    /// Returns all kept failures in the order in which they happened, with the groups in their paths told apart.
+    /// Returns all kept failures in the order in which they happened, with the groups in their
+    /// paths told apart.
     pub(crate) fn failures(&self, repeated: &Repeated) -> Vec<Failure> {
         let mut failures: Vec<&Kept> = self.first.iter().chain(&self.last).collect();
         failures.sort_by_key(|kept| kept.number);

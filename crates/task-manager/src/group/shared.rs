@@ -1,8 +1,8 @@
 //! What a manager, its handles and its tasks share.
 //!
 //! Invariant 4: admission and shutdown share the one lock. Invariant 9: nothing of the user's runs
-//! under it, not even the drop of an error. An event takes the lock as a [`Turn`](super::turn::Turn),
-//! which carries what is to happen out of the critical section.
+//! under it, not even the drop of an error. An event takes the lock as a
+//! [`Turn`](super::turn::Turn), which carries what is to happen out of the critical section.
 
 use std::borrow::Cow;
 use std::fmt;

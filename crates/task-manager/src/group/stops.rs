@@ -31,8 +31,8 @@ impl Shared {
         }
     }
 
-    /// Follows the parent token or the outer group: begins the shutdown, or keeps one that has begun
-    /// within what the outer group has left. The cause is recorded once.
+    /// Follows the parent token or the outer group: begins the shutdown, or keeps one that has
+    /// begun within what the outer group has left. The cause is recorded once.
     pub(crate) fn follow(
         self: &Arc<Self>,
         trigger: Trigger,

@@ -1,4 +1,5 @@
-//! What is counted for the group's view, in bounded space (invariant 10): ends by name, and signals.
+//! What is counted for the group's view, in bounded space (invariant 10): ends by name, and
+//! signals.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

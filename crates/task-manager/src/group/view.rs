@@ -61,7 +61,7 @@ impl GroupView for Shared {
 }
 
 impl Shared {
-    /// Returns what there is to tell of a shutdown: from the record while it lasts, and then from the report.
+    /// Returns the state of a shutdown: from the record while it lasts, and then from the report.
     fn shutdown(&self, state: &State, now: Tick) -> Option<ShutdownInfo> {
         let plan = state.machine.plan()?;
         let report = self.report.get();

@@ -61,6 +61,7 @@ struct DeadlineThread {
 
 #[derive(Default)]
 struct List {
+    has_thread: bool,
     managers: Vec<Watched>,
     /// Until when the thread sleeps. While it is awake, it will look at every deadline anyway.
     sleeps_until: Option<Instant>,
@@ -73,12 +74,11 @@ pub(crate) fn start() -> io::Result<()> {
     if !HAS_OWN_THREADS {
         return Ok(());
     }
-    static STARTED: Mutex<bool> = Mutex::new(false);
-    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-    if !*started {
-        let shared = THREAD.get_or_init(DeadlineThread::default);
-        thread::Builder::new().name("task-deadlines".into()).spawn(move || shared.run())?;
-        *started = true;
+    let thread = THREAD.get_or_init(DeadlineThread::default);
+    let mut list = thread.lock();
+    if !list.has_thread {
+        thread::Builder::new().name("task-deadlines".into()).spawn(|| thread.run())?;
+        list.has_thread = true;
     }
     Ok(())
 }
@@ -87,14 +87,9 @@ pub(crate) fn start() -> io::Result<()> {
 pub(crate) fn register(alarm: &Arc<Alarm>, owner: Weak<dyn Deadlines>) {
     let Some(thread) = THREAD.get() else { return };
     let mut list = thread.lock();
-    let mut gone = Vec::new();
-    if list.managers.len() == list.managers.capacity() {
-        // The thread may sleep for long, and managers come and go meanwhile.
-        gone.extend(list.managers.extract_if(.., |watched| {
-            let is_over = watched.alarm.sleeps_or_leaves(AFTER_TIMER).is_none();
-            is_over || watched.owner.strong_count() == 0
-        }));
-    }
+    // The thread may sleep for long, and managers come and go meanwhile.
+    let is_full = list.managers.len() == list.managers.capacity();
+    let gone = if is_full { list.remove_ended() } else { Vec::new() };
     list.managers.push(Watched { alarm: Arc::clone(alarm), owner });
     drop(list);
     discard(gone);
@@ -111,6 +106,16 @@ pub(crate) fn nudge(alarm: &Alarm) {
     if list.sleeps_until.is_some_and(is_sooner) {
         drop(list);
         thread.changed.notify_one();
+    }
+}
+
+impl List {
+    fn remove_ended(&mut self) -> Vec<Watched> {
+        let has_ended = |watched: &mut Watched| {
+            let is_over = watched.alarm.sleeps_or_leaves(AFTER_TIMER).is_none();
+            is_over || watched.owner.strong_count() == 0
+        };
+        self.managers.extract_if(.., has_ended).collect()
     }
 }
 

@@ -85,7 +85,8 @@ pub(crate) struct Ending {
 }
 
 impl Stage {
-    /// Starts the brokers, the database and the feeder. Logs go to `folder`, which is emptied first.
+    /// Starts the brokers, the database and the feeder. Logs go to `folder`, which is emptied
+    /// first.
     pub(crate) fn open(settings: &Settings<'_>, folder: PathBuf, mut random: Rng) -> Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;

@@ -84,7 +84,7 @@ impl Scope for Entry {
         let _entered = span.enter();
         let mut entry = Some(Arc::clone(&self));
         if let Err(payload) = current::enter(&mut entry, || catch_unwind(AssertUnwindSafe(body))) {
-            // It surfaces in the task's future, on another thread, which could not tell where it was.
+            // It surfaces in the task's future, on another thread, which cannot know its place.
             self.update(|details| details.panic = Panic::take_last());
             resume_unwind(payload);
         }
