@@ -83,7 +83,7 @@ pub(crate) use self::{
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Report(Arc<Contents>);
+pub struct Report(pub(crate) Arc<Contents>);
 
 #[derive(Debug)]
 pub(crate) struct Contents {
@@ -125,10 +125,6 @@ pub struct StepTimes {
 }
 
 impl Report {
-    pub(crate) fn new(contents: Contents) -> Self {
-        Self(Arc::new(contents))
-    }
-
     /// Returns the name of a failed task, with its id if others had the same name.
     pub(crate) fn label(&self, failure: &Failure) -> String {
         self.0.repeated.label(&failure.name, failure.id)

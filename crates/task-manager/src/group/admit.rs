@@ -110,7 +110,7 @@ impl Shared {
             drop(state);
             return Err(Refused::new(hook, name, Reason::Ended));
         }
-        state.hooks.push(Hook::new(name, hook));
+        state.hooks.push(Hook { name, run: Box::new(move || Box::pin(hook())) });
         drop(state);
         self.changed();
         Ok(())

@@ -128,7 +128,7 @@ impl Shared {
             }
             if height >= MAX_DEPTH {
                 break Some(anyhow::anyhow!(
-                    "groups are nested in each other over {MAX_DEPTH} levels deep, at manager `{name}`"
+                    "groups are nested over {MAX_DEPTH} levels deep, at manager `{name}`"
                 ));
             }
             group.height.fetch_max(height, Ordering::SeqCst);

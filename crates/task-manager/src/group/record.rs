@@ -1,6 +1,7 @@
 //! What a group remembers for its report, in bounded space (invariant 10).
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use task_core::{CleanupReport, Outcome, TaskId, TaskReport, Totals};
@@ -150,7 +151,7 @@ impl Record {
         repeated.add(self.tasks.iter().map(|task| &*task.name));
         let failures = self.failures(&repeated);
         let (cause, began) = (self.cause?, self.began?);
-        Some(Report::new(Contents {
+        Some(Report(Arc::new(Contents {
             name: String::from(name),
             is_setup_failed: cause.kind == CauseKind::SetupFailed,
             cause,
@@ -166,7 +167,7 @@ impl Record {
             totals,
             steps,
             repeated,
-        }))
+        })))
     }
 
     /// Returns all kept failures in the order in which they happened, with the groups in their
