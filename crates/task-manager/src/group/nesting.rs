@@ -110,7 +110,7 @@ impl Shared {
         lock(&self.enclosing).upgrade()
     }
 
-    /// Makes `outer` the outer group of this one, unless it would be nested too deeply or in itself.
+    /// Makes `outer` the outer group, unless this one would be nested too deeply or in itself.
     fn enclose_in(self: &Arc<Self>, outer: &Arc<Self>) -> anyhow::Result<()> {
         // Set first and checked then: of two groups that are made to run inside each other at the
         // same time, at least one sees the circle.
