@@ -19,8 +19,8 @@ use crate::thread::on_thread;
 /// A panic's payload.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
-/// Polls `work` as a part of the task: its log lines and panics are the task's. A panic is returned, so that it cannot
-/// skip what has to be done before the task ends.
+/// Polls `work` as a part of the task: its log lines and panics are the task's. A panic is
+/// returned, so that it cannot skip what has to be done before the task ends.
 pub(crate) async fn guarded<R>(ctx: Context, work: impl Future<Output = R>) -> Result<R, Panic> {
     let mut work = pin!(work);
     std::future::poll_fn(move |cx| {
@@ -34,8 +34,9 @@ pub(crate) async fn guarded<R>(ctx: Context, work: impl Future<Output = R>) -> R
     .await
 }
 
-/// Polls `work`, which may block for a rebalance, where that does not keep the rest of the task from going on: here, if
-/// the runtime has other workers; else on a thread of its own. Dropped there when this future is.
+/// Polls `work`, which may block for a rebalance, where that does not keep the rest of the task
+/// from going on: here, if the runtime has other workers; else on a thread of its own. Dropped
+/// there when this future is.
 pub(crate) async fn aside<R: Send + 'static>(
     work: impl Future<Output = R> + Send + 'static,
 ) -> anyhow::Result<R> {

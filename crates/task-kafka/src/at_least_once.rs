@@ -1,4 +1,5 @@
-//! The way of a message at least once: the receive loop, the settler beside it, and the end of both.
+//! The way of a message at least once: the receive loop, the settler beside it, and the end of
+//! both.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -25,7 +26,8 @@ use crate::{
     window::Window,
 };
 
-/// Works until the task is cancelled or something fails; then finishes what is in flight, and commits.
+/// Works until the task is cancelled or something fails; then finishes what is in flight, and
+/// commits.
 pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     parts: Parts<'_>,
     transform: T,
@@ -76,7 +78,8 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
                 overdue = overdue(ctx, settings) => (Ok(Ok(Ok(()))), None, Some(overdue)),
                 never = &mut committing => match never {},
             }
-            // The receive loop is dropped here, and with it the queue: the settler ends when it is empty.
+            // The receive loop is dropped here, and with it the queue: the settler ends when it is
+            // empty.
         };
         deadlines = overdue.unwrap_or_else(|| Deadlines::start(ctx, settings));
         failures.add_ended(received.unwrap_or_else(|error| Ok(Err(error))));
@@ -110,8 +113,9 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     deadlines
 }
 
-/// Waits until the settler has caught up, and tells whether it did in time. At the deadline it purges the producer, so
-/// that every report is there at once; if even then the settler does not end, it is in the sink, and is dropped there.
+/// Waits until the settler has caught up, and tells whether it did in time. At the deadline it
+/// purges the producer, so that every report is there at once; if even then the settler does not
+/// end, it is in the sink, and is dropped there.
 async fn drain(
     settler: &mut AbortOnDrop,
     producer: &Producer,

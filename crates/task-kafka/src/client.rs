@@ -13,7 +13,8 @@ use rdkafka::{
 /// An outage makes some ten errors a second, of which one in this time is enough.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// librdkafka's own lines. Those about brokers that are away come as errors too, which are throttled.
+/// librdkafka's own lines. Those about brokers that are away come as errors too, which are
+/// throttled.
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
     match level {

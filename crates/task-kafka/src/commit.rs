@@ -1,10 +1,11 @@
 //! Committing what is stored, with a limit in time that librdkafka does not offer.
 //!
-//! In the middle of a rebalance brokers refuse commits for a moment. What was refused must be tried again: the next
-//! owner of a partition starts from the last commit, so one that is given up repeats all that came since the one before.
+//! In the middle of a rebalance brokers refuse commits for a moment. What was refused must be tried
+//! again: the next owner of a partition starts from the last commit, so one that is given up
+//! repeats all that came since the one before.
 //!
-//! All commits wait for their answer, on threads of their own: rdkafka 0.39 does not tell of the others, since librdkafka
-//! 2.12 reports them to a callback only, and rdkafka asks for events.
+//! All commits wait for their answer, on threads of their own: rdkafka 0.39 does not tell of the
+//! others, since librdkafka 2.12 reports them to a callback only, and rdkafka asks for events.
 
 use std::{
     convert::Infallible,
@@ -46,7 +47,8 @@ pub(crate) async fn keep_committing(consumer: Arc<Consumer>, interval: Duration)
     }
 }
 
-/// Commits and waits for the brokers to say so, at most until `deadline`. Between two tries it serves the rebalance.
+/// Commits and waits for the brokers to say so, at most until `deadline`. Between two tries it
+/// serves the rebalance.
 pub(crate) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyhow::Result<()> {
     let commits = || consumer.native().context().counters().commits.load(Relaxed);
     let mut refused = None;
@@ -62,8 +64,8 @@ pub(crate) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyho
             Ok(Committed::Something) => return Ok(()),
             Ok(Committed::Nothing) => {
                 return match refused {
-                    // The refusal cost the assignment, and what was stored went with it; unless a revocation, which
-                    // commits too, came before.
+                    // The refusal cost the assignment, and what was stored went with it; unless a
+                    // revocation, which commits too, came before.
                     Some((error, before)) if before == commits() => {
                         Err(cause(error).context(REFUSED))
                     }
@@ -92,8 +94,8 @@ fn is_retriable(error: &KafkaError) -> bool {
     )
 }
 
-/// Tries again for this long in a callback: nothing is served meanwhile, so that a rebalance that needs this member to
-/// join again does not end.
+/// Tries again for this long in a callback: nothing is served meanwhile, so that a rebalance that
+/// needs this member to join again does not end.
 const CALLBACK_RETRIES: Duration = Duration::from_millis(500);
 
 /// The same for a rebalance callback: blocks the calling thread, at most for `budget`.

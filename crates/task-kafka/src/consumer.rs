@@ -1,4 +1,5 @@
-//! The consumer, which is never closed on the thread that drops it: librdkafka blocks for that, up to a session timeout.
+//! The consumer, which is never closed on the thread that drops it: librdkafka blocks for that, up
+//! to a session timeout.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,11 +32,11 @@ impl Drop for Consumer {
     }
 }
 
-/// Leaves the group and closes the consumer, waiting at most until `deadline`. Tells whether it is closed by then;
-/// if not, its thread goes on.
+/// Leaves the group and closes the consumer, waiting at most until `deadline`. Tells whether it is
+/// closed by then; if not, its thread goes on.
 pub(crate) async fn close(mut consumer: Arc<Consumer>, deadline: Instant) -> bool {
-    // Someone else may hold it for an instant more, such as a settler being aborted; or for longer: a commit that the
-    // brokers do not answer.
+    // Someone else may hold it for an instant more, such as a settler being aborted; or for longer:
+    // a commit that the brokers do not answer.
     let mut inner = loop {
         match Arc::try_unwrap(consumer) {
             Ok(inner) => break inner,

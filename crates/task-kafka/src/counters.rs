@@ -46,13 +46,13 @@ pub struct Counts {
     pub settled: u64,
     /// Messages of transactions that were aborted: consumed, and read again.
     pub rewound: u64,
-    /// Messages consumed and neither settled nor rewound: a gauge. Those that are left when the task has ended were given up, and
-    /// are read again.
+    /// Messages consumed and neither settled nor rewound: a gauge. Those that are left when the
+    /// task has ended were given up, and are read again.
     pub in_flight: u64,
     /// Assignments and revocations.
     pub rebalances: u64,
-    /// Revocations after which the next owner repeats messages: partitions lost, messages that were not settled in
-    /// time, or a commit that was refused.
+    /// Revocations after which the next owner repeats messages: partitions lost, messages that were
+    /// not settled in time, or a commit that was refused.
     pub unclean_revocations: u64,
     /// Commits that the brokers acknowledged.
     pub commits: u64,
@@ -64,8 +64,8 @@ pub struct Counts {
     pub lag: u64,
     /// How long commits took, from the request until the brokers' answer was seen.
     pub commit_latency: Latency,
-    /// How long records took from the producer's queue until the brokers' acknowledgement, those of all clones of the
-    /// producer that the task was given.
+    /// How long records took from the producer's queue until the brokers' acknowledgement, those of
+    /// all clones of the producer that the task was given.
     pub delivery_latency: Latency,
 }
 

@@ -36,8 +36,8 @@ impl Error {
     }
 }
 
-/// What a call of librdkafka failed with, as the source of a better sentence. `KafkaError` says its own source already
-/// in its message, so that it would be said twice.
+/// What a call of librdkafka failed with, as the source of a better sentence. `KafkaError` says its
+/// own source already in its message, so that it would be said twice.
 pub(crate) fn cause(error: KafkaError) -> anyhow::Error {
     match error.rdkafka_error_code() {
         Some(code) => code.into(),

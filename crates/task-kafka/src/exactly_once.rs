@@ -1,7 +1,9 @@
-//! The way of a message exactly once: in transactions that hold the records made of some messages, and their offsets.
+//! The way of a message exactly once: in transactions that hold the records made of some messages,
+//! and their offsets.
 //!
-//! Begin, send, await every report, write the effects, send the offsets, commit. If anything fails, or a partition was
-//! revoked meanwhile, the transaction is aborted, and what it held is read again.
+//! Begin, send, await every report, write the effects, send the offsets, commit. If anything fails,
+//! or a partition was revoked meanwhile, the transaction is aborted, and what it held is read
+//! again.
 
 use std::{
     collections::BTreeMap,
@@ -116,7 +118,8 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
             let rewound = self.give_up(batch).await;
             let since = *failing_since.get_or_insert_with(Instant::now);
             if is_fatal || ctx.is_cancelled() || since.elapsed() > settings.retry_budget {
-                // Whether it could be aborted matters less: the next producer of this id, or time, does that.
+                // Whether it could be aborted matters less: the next producer of this id, or time,
+                // does that.
                 if let Err(unclean) = rewound {
                     tracing::warn!("{unclean:#}");
                 }
@@ -132,7 +135,8 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
         }
     }
 
-    /// Receives, transforms and sends, until the transaction is full or old enough, or the task is cancelled.
+    /// Receives, transforms and sends, until the transaction is full or old enough, or the task is
+    /// cancelled.
     async fn fill(&mut self, batch: &mut Batch<T::Effect>) -> anyhow::Result<()> {
         let consumer = Arc::clone(self.parts.consumer);
         let (ctx, settings) = (self.parts.ctx, self.parts.settings);

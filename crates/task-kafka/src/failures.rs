@@ -11,8 +11,9 @@ use crate::apart::Panic;
 /// How a part of the task ended.
 pub(crate) type Ended = Result<anyhow::Result<()>, Panic>;
 
-/// Failures in their order: the last one is what the task returns, those before it are recorded as they are followed
-/// by another, so that the report has the first one first. A panic is raised again after all steps of the stop.
+/// Failures in their order: the last one is what the task returns, those before it are recorded as
+/// they are followed by another, so that the report has the first one first. A panic is raised
+/// again after all steps of the stop.
 pub(crate) struct Failures<'a> {
     ctx: &'a Context,
     last: Option<anyhow::Error>,

@@ -31,8 +31,8 @@ use crate::{
     window::{Place, Window, countdown},
 };
 
-/// The consumer's callbacks. They run where the consumer is polled: within its receive loop, or on the thread that
-/// closes it.
+/// The consumer's callbacks. They run where the consumer is polled: within its receive loop, or on
+/// the thread that closes it.
 pub(crate) struct Membership {
     topics: Vec<String>,
     revoke_budget: Duration,
@@ -126,8 +126,8 @@ impl Membership {
         }
     }
 
-    /// Lets what is in flight of these partitions be settled and committed before they go to another member, within
-    /// the budget, or half of what is left of a stop.
+    /// Lets what is in flight of these partitions be settled and committed before they go to
+    /// another member, within the budget, or half of what is left of a stop.
     fn finish(&self, revoked: &TopicPartitionList) {
         let places: Vec<_> = revoked
             .elements()
@@ -145,7 +145,8 @@ impl Membership {
             // After the receive loop nothing in flight is waited for: it was settled, or given up.
             let now = || if self.stopping.load(Relaxed) { Duration::ZERO } else { patience() };
             let settled = self.window.wait_settled(&places, now);
-            // librdkafka commits too when partitions are given back, but once only, and it may be refused.
+            // librdkafka commits too when partitions are given back, but once only, and it may be
+            // refused.
             if let Some(consumer) = self.consumer.get().and_then(Weak::upgrade) {
                 commit_blocking(consumer, patience()).context("not committed")?;
             }
@@ -182,7 +183,8 @@ impl ConsumerContext for Membership {
                     self.set_ready(false);
                 } else {
                     tracing::info!(count, "partitions are revoked");
-                    // A transaction that is open will be aborted, so that the next owner repeats nothing.
+                    // A transaction that is open will be aborted, so that the next owner repeats
+                    // nothing.
                     if !self.transactional {
                         self.finish(partitions);
                     }

@@ -16,7 +16,8 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// The upper bounds of the buckets, from 1 ms to 20 s. What took longer than the last is counted all the same.
+    /// The upper bounds of the buckets, from 1 ms to 20 s. What took longer than the last is
+    /// counted all the same.
     pub const BOUNDS: [Duration; BUCKETS] = [
         Duration::from_millis(1),
         Duration::from_millis(2),
@@ -50,8 +51,8 @@ impl Latency {
         (count > 0).then(|| self.sum.div_f64(count as f64))
     }
 
-    /// Returns each bucket's upper bound and how many were in it, those of lower buckets not included; the last has no
-    /// bound.
+    /// Returns each bucket's upper bound and how many were in it, those of lower buckets not
+    /// included; the last has no bound.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
         let bounds = Self::BOUNDS.into_iter().map(Some).chain([None]);
         bounds.zip(self.counts)

@@ -23,8 +23,8 @@ impl<'a> Incoming<'a> {
         self.attempt = self.attempt.saturating_add(1);
     }
 
-    /// Returns how often this message has been handed to the transform by this task since it was received, this time
-    /// included: 1 unless the transform asked for a [retry](Verdict::Retry).
+    /// Returns how often this message has been handed to the transform by this task since it was
+    /// received, this time included: 1 unless the transform asked for a [retry](Verdict::Retry).
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -54,7 +54,8 @@ impl<'a> Incoming<'a> {
         self.message.payload()
     }
 
-    /// Returns when the message was made or appended, in milliseconds since 1970, if the broker says so.
+    /// Returns when the message was made or appended, in milliseconds since 1970, if the broker
+    /// says so.
     pub fn timestamp_ms(&self) -> Option<i64> {
         self.message.timestamp().to_millis()
     }
@@ -65,8 +66,8 @@ impl<'a> Incoming<'a> {
         headers.into_iter().flat_map(|headers| headers.iter()).map(|it| (it.key, it.value))
     }
 
-    /// Makes the record that goes to the dead-letter topic: the message as it was, with where it came from and why in
-    /// headers.
+    /// Makes the record that goes to the dead-letter topic: the message as it was, with where it
+    /// came from and why in headers.
     pub(crate) fn to_dead_letter(&self, topic: &Arc<str>, reason: &str) -> Record {
         let mut record = Record::to(Arc::clone(topic));
         record.key = self.key().map(<[u8]>::to_vec);
@@ -95,13 +96,15 @@ pub enum Verdict<E> {
     Forward(Output<E>),
     /// Send the message as it is to the dead-letter topic, for this reason.
     DeadLetter(String),
-    /// Hand the message to the transform again after a pause, for this reason: something else is at fault, such as a
-    /// service that does not answer.
+    /// Hand the message to the transform again after a pause, for this reason: something else is at
+    /// fault, such as a service that does not answer.
     ///
-    /// The pause is 100 ms at first, doubles up to 5 s, and ends early for a stop, after which the message is read
-    /// again. Until the message is dealt with the task receives nothing else, so that the order is kept, and a rebalance
-    /// has to wait. When [`Settings::retry_budget`](crate::Settings::retry_budget) is used up, this is a
-    /// [`DeadLetter`](Self::DeadLetter); a transform that wants something else looks at [`Incoming::attempt`].
+    /// The pause is 100 ms at first, doubles up to 5 s, and ends early for a stop, after which the
+    /// message is read again. Until the message is dealt with the task receives nothing else, so
+    /// that the order is kept, and a rebalance has to wait. When
+    /// [`Settings::retry_budget`](crate::Settings::retry_budget) is used up, this is a
+    /// [`DeadLetter`](Self::DeadLetter); a transform that wants something else looks at
+    /// [`Incoming::attempt`].
     Retry(String),
 }
 

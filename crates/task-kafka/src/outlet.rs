@@ -13,8 +13,8 @@ use crate::{
 
 /// The producer's side of the receive loop.
 ///
-/// Its awaits race the stop, but for one: a message whose first record was sent is sent in full, so that a stop repeats
-/// nothing.
+/// Its awaits race the stop, but for one: a message whose first record was sent is sent in full, so
+/// that a stop repeats nothing.
 pub(crate) struct Outlet {
     pub(crate) ctx: Context,
     pub(crate) producer: Producer,
@@ -57,7 +57,8 @@ impl Outlet {
         Ok(Sent { deliveries, effect: None, is_dead_letter: true })
     }
 
-    /// Sends the records of one message. The outer error is `Cancelled`, which comes before the first of them only.
+    /// Sends the records of one message. The outer error is `Cancelled`, which comes before the
+    /// first of them only.
     async fn send_all(
         &self,
         records: &[Record],

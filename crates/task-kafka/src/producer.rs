@@ -25,8 +25,8 @@ use crate::{
 
 /// Sends records to the brokers; cheap to clone.
 ///
-/// It is idempotent: its own retries neither double nor reorder what it sends. Dropping the last clone throws away what
-/// has not been delivered, so [`close`](Self::close) it.
+/// It is idempotent: its own retries neither double nor reorder what it sends. Dropping the last
+/// clone throws away what has not been delivered, so [`close`](Self::close) it.
 #[derive(Clone)]
 pub struct Producer {
     native: Arc<Native>,
@@ -63,12 +63,14 @@ impl Producer {
         }
     }
 
-    /// Gives up everything that is not delivered, of all clones; the pending [`Delivery`]s fail at once.
+    /// Gives up everything that is not delivered, of all clones; the pending [`Delivery`]s fail at
+    /// once.
     pub fn purge(&self) {
         self.native().purge(PurgeConfig::default().queue().inflight());
     }
 
-    /// Returns how long records took from [`send`](Self::send) to the brokers' acknowledgement, those of all clones.
+    /// Returns how long records took from [`send`](Self::send) to the brokers' acknowledgement,
+    /// those of all clones.
     pub fn latency(&self) -> Latency {
         self.native().context().latency.get()
     }

@@ -1,7 +1,8 @@
-//! The receive loop: takes a message, transforms it, sends what came of it, and queues it for the settler.
+//! The receive loop: takes a message, transforms it, sends what came of it, and queues it for the
+//! settler.
 //!
-//! Every await races the stop, but for the one that the outlet documents; the caller bounds that one by dropping the
-//! loop.
+//! Every await races the stop, but for the one that the outlet documents; the caller bounds that
+//! one by dropping the loop.
 
 use std::{
     future::poll_fn,
@@ -59,8 +60,9 @@ impl<T: Transform> Receiver<T> {
             if self.ctx.is_cancelled() {
                 return Ok(());
             }
-            // Room first: what has been received is never kept waiting. While there is none the consumer is not
-            // polled, which the producer's message timeout and the sink bound far below `max.poll.interval.ms`.
+            // Room first: what has been received is never kept waiting. While there is none the
+            // consumer is not polled, which the producer's message timeout and the sink bound far
+            // below `max.poll.interval.ms`.
             let room = self.ctx.ready_or_cancelled(self.window.room()).await?;
             let next = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx));
             let next = self.ctx.ready_or_cancelled(next).await?;
@@ -94,8 +96,8 @@ impl<T: Transform> Receiver<T> {
     }
 }
 
-/// Tells the errors that do not pass from those that librdkafka deals with by itself: brokers that are away, a topic
-/// that does not exist yet, a member that was too slow and joins again.
+/// Tells the errors that do not pass from those that librdkafka deals with by itself: brokers that
+/// are away, a topic that does not exist yet, a member that was too slow and joins again.
 pub(crate) fn is_fatal(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{
         Authentication, Fatal, FencedInstanceId, GroupAuthorizationFailed,

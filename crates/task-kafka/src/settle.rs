@@ -1,8 +1,10 @@
-//! The settler: awaits the delivery reports, hands the effects to the sink, and only then stores the offsets.
+//! The settler: awaits the delivery reports, hands the effects to the sink, and only then stores
+//! the offsets.
 //!
-//! It is a task of Tokio's own beside the receive loop, since a rebalance blocks that loop until this one has caught
-//! up. It takes messages in the order in which they were received, so that the offset stored of a partition is one up
-//! to which everything is done. After the first failure it stores nothing more.
+//! It is a task of Tokio's own beside the receive loop, since a rebalance blocks that loop until
+//! this one has caught up. It takes messages in the order in which they were received, so that the
+//! offset stored of a partition is one up to which everything is done. After the first failure it
+//! stores nothing more.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
@@ -79,11 +81,11 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
     }
 }
 
-/// Awaits the reports. Returns how many messages from the first on were delivered in full, and the failure of the one
-/// after them.
+/// Awaits the reports. Returns how many messages from the first on were delivered in full, and the
+/// failure of the one after them.
 ///
-/// The last report is awaited first: when it is there, so are nearly all others, and this task is woken once for a batch
-/// and not again and again.
+/// The last report is awaited first: when it is there, so are nearly all others, and this task is
+/// woken once for a batch and not again and again.
 async fn deliver<E>(batch: &mut [Entry<E>], counters: &Counters) -> (usize, anyhow::Result<()>) {
     let sent = batch.iter().rposition(|entry| !entry.deliveries.is_empty());
     let mut last = match sent.and_then(|index| batch[index].deliveries.pop()) {

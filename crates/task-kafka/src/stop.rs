@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Settings;
 
-/// The instants at which the steps of a stop have to be over. Time that one step leaves is the next one's.
+/// The instants at which the steps of a stop have to be over. Time that one step leaves is the next
+/// one's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadlines {
     pub(crate) drain: Instant,
@@ -16,7 +17,8 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
-    /// Starts now: the settings' budget, or what the manager grants less a tenth, if that is shorter.
+    /// Starts now: the settings' budget, or what the manager grants less a tenth, if that is
+    /// shorter.
     pub(crate) fn start(ctx: &Context, settings: &Settings) -> Self {
         let granted = ctx.remaining().map_or(Duration::MAX, |remaining| remaining.mul_f32(0.9));
         let budget = settings.stop_budget.min(granted);

@@ -1,7 +1,8 @@
 //! The task: from joining the group to leaving it.
 //!
-//! Its stop, in this order, each step with a deadline: receive no more; wait until what is in flight is delivered,
-//! written and stored; give up what is not, so that it is read again; commit; leave the group and close.
+//! Its stop, in this order, each step with a deadline: receive no more; wait until what is in
+//! flight is delivered, written and stored; give up what is not, so that it is read again; commit;
+//! leave the group and close.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -22,15 +23,17 @@ use crate::{
 
 /// Consumes, transforms and produces, at least once or in transactions.
 ///
-/// It gates readiness: it is ready once the group has assigned it partitions (or told it to stand by), and not when
-/// they were lost. Its status tells partitions, lag and messages in flight.
+/// It gates readiness: it is ready once the group has assigned it partitions (or told it to stand
+/// by), and not when they were lost. Its status tells partitions, lag and messages in flight.
 ///
 /// # Stopping
 ///
-/// It stops receiving at once and finishes what is in flight: with transactions, it commits the one that is open. What cannot be finished in time (see
-/// [`Settings::stop_budget`]) is given up, purging the producer for all of its clones, and the task fails, naming how
-/// many messages that are: they are read again. It also fails if the last commit failed, or if the consumer could not
-/// be closed in time. If it is aborted, the same messages are read again, after the group has missed this member.
+/// It stops receiving at once and finishes what is in flight: with transactions, it commits the one
+/// that is open. What cannot be finished in time (see [`Settings::stop_budget`]) is given up,
+/// purging the producer for all of its clones, and the task fails, naming how many messages that
+/// are: they are read again. It also fails if the last commit failed, or if the consumer could not
+/// be closed in time. If it is aborted, the same messages are read again, after the group has
+/// missed this member.
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct KafkaTask<T, S> {
     settings: Settings,

@@ -1,7 +1,8 @@
-//! A thread for each call into librdkafka that blocks for as long as the brokers take: a commit, a flush, a close.
+//! A thread for each call into librdkafka that blocks for as long as the brokers take: a commit, a
+//! flush, a close.
 //!
-//! None may run on a worker of the runtime, nor on its blocking pool, which a runtime that is dropped waits for. The
-//! process does not wait for these threads.
+//! None may run on a worker of the runtime, nor on its blocking pool, which a runtime that is
+//! dropped waits for. The process does not wait for these threads.
 
 use std::{io, thread};
 

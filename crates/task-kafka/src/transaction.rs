@@ -1,4 +1,5 @@
-//! The calls that make a transaction. All but the first block until the brokers answer, so each has a thread.
+//! The calls that make a transaction. All but the first block until the brokers answer, so each has
+//! a thread.
 
 use std::{
     sync::Arc,
@@ -50,8 +51,8 @@ pub(crate) async fn init(producer: &Producer, budget: Duration) -> anyhow::Resul
     made.await?.map_err(cause).context("failed to prepare for transactions")
 }
 
-/// Commits the records of the open one with these offsets. Every record has to be reported before: librdkafka would
-/// wait for them in steps of 100 ms.
+/// Commits the records of the open one with these offsets. Every record has to be reported before:
+/// librdkafka would wait for them in steps of 100 ms.
 pub(crate) async fn commit(
     producer: &Producer,
     consumer: &Arc<Consumer>,
@@ -115,7 +116,8 @@ pub(crate) async fn rewind(
 
 const NOT_REWOUND: &str = "failed to go back to what was not committed";
 
-/// Calls again and again what says that it may be, until it succeeds, fails, or the budget is used up.
+/// Calls again and again what says that it may be, until it succeeds, fails, or the budget is used
+/// up.
 fn persist(budget: Duration, call: impl Fn(Duration) -> KafkaResult<()>) -> KafkaResult<()> {
     let deadline = Instant::now() + budget;
     loop {

@@ -9,8 +9,8 @@ pub trait Transform: Send + 'static {
 
     /// Decides what becomes of `message`.
     ///
-    /// Messages are transformed one after the other, in the order of their partition. It is dropped where it stands
-    /// when the task is stopped, and the message is read again later.
+    /// Messages are transformed one after the other, in the order of their partition. It is dropped
+    /// where it stands when the task is stopped, and the message is read again later.
     ///
     /// # Errors
     ///
@@ -25,9 +25,9 @@ pub trait Transform: Send + 'static {
 pub trait Sink<E>: Send + 'static {
     /// Writes a batch; the offsets of its messages are stored afterwards.
     ///
-    /// Effects come in the order of their partitions, and may come again: after a failure, or when a stop left no time
-    /// to store. So writing one twice must do no harm. It is dropped where it stands if a stop has come and the time
-    /// to finish is over.
+    /// Effects come in the order of their partitions, and may come again: after a failure, or when
+    /// a stop left no time to store. So writing one twice must do no harm. It is dropped where it
+    /// stands if a stop has come and the time to finish is over.
     ///
     /// # Errors
     ///

@@ -46,8 +46,8 @@ impl Window {
         self.permits.acquire().await.expect("the semaphore is never closed")
     }
 
-    /// Counts a message as in flight until it is released. One that never is keeps its room: then nothing more is
-    /// received, and a rebalance is told that it is still in flight.
+    /// Counts a message as in flight until it is released. One that never is keeps its room: then
+    /// nothing more is received, and a rebalance is told that it is still in flight.
     pub(crate) fn admit(&self, room: SemaphorePermit<'_>, place: Place) {
         room.forget();
         let mut counts = self.lock();
@@ -71,8 +71,8 @@ impl Window {
         self.permits.add_permits(settled.iter().map(|run| run.messages).sum());
     }
 
-    /// Blocks the thread until nothing of these partitions is in flight, at most until `patience`, asked every 50 ms,
-    /// is zero. Tells whether nothing is.
+    /// Blocks the thread until nothing of these partitions is in flight, at most until `patience`,
+    /// asked every 50 ms, is zero. Tells whether nothing is.
     pub(crate) fn wait_settled(
         &self,
         places: &[Place],

@@ -7,7 +7,8 @@ use rdkafka::ClientConfig;
 use super::{Clients, Settings};
 use crate::error::{Error, Kind};
 
-/// What the delivery guarantee rests on, or has a setter, with all its names, so that no free setting may change it.
+/// What the delivery guarantee rests on, or has a setter, with all its names, so that no free
+/// setting may change it.
 const RESERVED: [&str; 13] = [
     "auto.commit.interval.ms",
     "bootstrap.servers",
@@ -27,7 +28,8 @@ const RESERVED: [&str; 13] = [
 impl Settings {
     pub(crate) fn consumer(&self) -> Result<ClientConfig, Error> {
         self.check_consumer()?;
-        // The new protocol (KIP-848) has the broker decide on these two, and librdkafka refuses them.
+        // The new protocol (KIP-848) has the broker decide on these two, and librdkafka refuses
+        // them.
         let is_classic = !self.free.iter().any(|free| {
             free.name == "group.protocol" && free.value.eq_ignore_ascii_case("consumer")
         });
@@ -42,8 +44,8 @@ impl Settings {
         }
         config
             .set("group.id", &self.group)
-            // What is stored is committed when partitions are given back, and otherwise by the task, which takes the
-            // time; and only the task stores, after the fact.
+            // What is stored is committed when partitions are given back, and otherwise by the
+            // task, which takes the time; and only the task stores, after the fact.
             .set("enable.auto.commit", (self.transactional_id.is_none()).to_string())
             .set("auto.commit.interval.ms", "0")
             .set("enable.auto.offset.store", "false")
@@ -66,8 +68,8 @@ impl Settings {
             if id.is_empty() {
                 return Err(Kind::Bad(String::from("the transactional id is empty")).into());
             }
-            // Time to fill, with a retry, to deliver, and to commit. Then the brokers abort it, since readers wait for
-            // its end.
+            // Time to fill, with a retry, to deliver, and to commit. Then the brokers abort it,
+            // since readers wait for its end.
             let fill = self.commit_interval + self.retry_budget;
             let time = fill + self.message_timeout + Duration::from_secs(5);
             config.set("transactional.id", id).set("transaction.timeout.ms", millis(time));
@@ -97,7 +99,8 @@ impl Settings {
         not_zero("the session timeout", self.session_timeout.as_millis())
     }
 
-    /// Adds what both clients share. Free settings beat the defaults above the call and lose to those below it.
+    /// Adds what both clients share. Free settings beat the defaults above the call and lose to
+    /// those below it.
     fn finish(&self, config: &mut ClientConfig, client: Clients) -> Result<(), Error> {
         if self.brokers.trim().is_empty() {
             return Err(Kind::Bad(String::from("there is no broker to connect to")).into());

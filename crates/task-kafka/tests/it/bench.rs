@@ -1,4 +1,5 @@
-//! What the tests of the Kafka task stand on: a broker, a scope, a transform and a sink that can be told what to do.
+//! What the tests of the Kafka task stand on: a broker, a scope, a transform and a sink that can be
+//! told what to do.
 
 use std::{
     borrow::Cow,
@@ -139,7 +140,8 @@ impl Running {
         Self { scope, counters, handle: tokio::spawn(task.run(ctx)) }
     }
 
-    /// Cancels the task, which then has `grace` to end, and returns its result and how long it took.
+    /// Cancels the task, which then has `grace` to end, and returns its result and how long it
+    /// took.
     pub async fn stop(self, grace: Duration) -> (anyhow::Result<()>, Duration) {
         let start = Instant::now();
         *self.scope.deadline.lock().unwrap() = Some(start + grace);
@@ -190,7 +192,8 @@ impl Scope for TestScope {
     }
 }
 
-/// Copies `in` to `out`, taking `pause` for each message; payloads that begin with `bad` are refused.
+/// Copies `in` to `out`, taking `pause` for each message; payloads that begin with `bad` are
+/// refused.
 pub struct Copy {
     pub pause: Duration,
 }

@@ -1,4 +1,5 @@
-//! The broker of the tests: librdkafka's mock cluster, real Kafka protocol over loopback, within this process.
+//! The broker of the tests: librdkafka's mock cluster, real Kafka protocol over loopback, within
+//! this process.
 //!
 //! It keeps 5 MB a partition; its transactions are a facade; its first rebalance takes 3 s.
 
@@ -15,7 +16,8 @@ use rdkafka::{
 };
 use tokio::sync::oneshot;
 
-/// A running mock cluster of one broker. It stops when this is dropped, and [`stop`](Self::stop) waits for that.
+/// A running mock cluster of one broker. It stops when this is dropped, and [`stop`](Self::stop)
+/// waits for that.
 #[derive(Debug)]
 pub struct TestBroker {
     bootstrap_servers: String,
@@ -34,7 +36,8 @@ enum Command {
 impl TestBroker {
     /// Starts the broker on a free port of 127.0.0.1, with these topics.
     ///
-    /// It lives on a thread of its own, since the cluster cannot be sent to another one; it takes up to a second.
+    /// It lives on a thread of its own, since the cluster cannot be sent to another one; it takes
+    /// up to a second.
     ///
     /// # Errors
     ///

@@ -79,7 +79,8 @@ async fn a_last_commit_that_is_refused_for_good_fails_the_task() {
             RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION as ILLEGAL_GENERATION,
         };
         let broker = broker().await;
-        // The second one costs the assignment, and with it what was stored: the next commit has nothing to do.
+        // The second one costs the assignment, and with it what was stored: the next commit has
+        // nothing to do.
         for refusal in [NOT_ALLOWED, ILLEGAL_GENERATION] {
             fill(&broker, 10).await;
             let settings = settings(&broker).commit_interval(HOUR);

@@ -35,7 +35,8 @@ async fn partitions_change_hands_with_nothing_lost_and_nothing_repeated_unsaid()
         let done = first_counters.get().settled;
         assert!(done < COUNT as u64, "it was over too soon to tell");
         // Not by the count alone: what the second one repeats of the first one's counts as well.
-        // Nor by the lag alone, which is told once a second: it has to have nothing to do for three.
+        // Nor by the lag alone, which is told once a second: it has to have nothing to do for
+        // three.
         let last = Cell::new((0, Instant::now()));
         until("the second reads the rest", || {
             let counts = second.counters.get();
@@ -48,7 +49,8 @@ async fn partitions_change_hands_with_nothing_lost_and_nothing_repeated_unsaid()
         .await;
         let unclean = [&first_counters, &second.counters].map(|it| it.get().unclean_revocations);
         second.stop(Duration::from_secs(20)).await.0.unwrap();
-        // The mock refuses commits while members join, which brokers accept. The task says so, and then repeats.
+        // The mock refuses commits while members join, which brokers accept. The task says so, and
+        // then repeats.
         if unclean == [0, 0] {
             assert_exactly(&broker, "out", COUNT).await;
         } else {

@@ -1,5 +1,5 @@
-//! Exactly once, as far as the mock cluster can show it: it answers every call of a transaction, hides nothing of one that
-//! was aborted, and forgets the offsets that went with one.
+//! Exactly once, as far as the mock cluster can show it: it answers every call of a transaction,
+//! hides nothing of one that was aborted, and forgets the offsets that went with one.
 
 use std::{
     cell::Cell,
@@ -131,7 +131,8 @@ async fn a_transaction_that_is_open_when_partitions_are_revoked_is_aborted() {
             it.counters.get().assigned == 2 && second.counters.get().assigned == 2
         })
         .await;
-        // Not by a number: the second one begins anew, since the mock has forgotten what was committed.
+        // Not by a number: the second one begins anew, since the mock has forgotten what was
+        // committed.
         let last = Cell::new((0, Instant::now()));
         until("nothing is left", &first, |_| {
             let settled = first.counters.get().settled + second.counters.get().settled;

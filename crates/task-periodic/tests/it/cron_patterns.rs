@@ -40,7 +40,7 @@ fn patterns_that_cannot_be_read_or_never_match_are_refused() {
     for pattern in unreadable {
         let error = CronSchedule::utc(pattern).unwrap_err();
         assert!(error.is_pattern() && !error.is_time_zone(), "{pattern}: {error}");
-        assert_eq!(error.to_string(), format!("failed to read the cron pattern `{pattern}`"));
+        assert_eq!(error.to_string(), format!("failed to parse the cron pattern `{pattern}`"));
         assert!(std::error::Error::source(&error).is_some(), "{pattern}");
     }
     let error = CronSchedule::utc("0 0 30 2 *").unwrap_err();
@@ -227,7 +227,8 @@ fn a_day_that_a_country_skipped_does_not_end_the_schedule() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// In UTC there are no surprises: a minute is a tick if and only if its fields are in the lists.
+    /// In UTC there are no surprises: a minute is a tick if and only if its fields are in the
+    /// lists.
     #[test]
     fn ticks_are_the_minutes_that_match(
         minutes in btree_set(0..60_i8, 1..4),
@@ -248,7 +249,8 @@ proptest! {
         prop_assert_eq!(found, SystemTime::from(expected));
     }
 
-    /// Around a clock change, fixed times are those of a clock on the wall that jumps forward and is not set back.
+    /// Around a clock change, fixed times are those of a clock on the wall that jumps forward and
+    /// is not set back.
     #[test]
     fn fixed_times_are_those_of_a_clock_that_is_never_set_back(
         minutes in btree_set(0..60_i8, 1..4),

@@ -225,7 +225,7 @@ async fn an_error_that_panics_when_written_or_dropped_is_survived() {
     assert!(
         rig.statuses()
             .iter()
-            .any(|status| status.ends_with("an error that panicked when it was written")),
+            .any(|status| status.ends_with("(an error that panicked when it was formatted)")),
         "{:?}",
         rig.statuses()
     );

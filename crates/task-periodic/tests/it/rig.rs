@@ -1,7 +1,8 @@
-//! A group of one: what a manager would be to a task, its clock paused, everything it is told recorded.
+//! A group of one: what a manager would be to a task, its clock paused, everything it is told
+//! recorded.
 //!
-//! A test that holds the future of a task with an async closure itself (`pin!`, `join!`) boxes the task: without that,
-//! rustc 1.95 crashes on it now and then in incremental builds.
+//! A test that holds the future of a task with an async closure itself (`pin!`, `join!`) boxes the
+//! task: without that, rustc 1.95 crashes on it now and then in incremental builds.
 
 use std::{
     borrow::Cow,
@@ -78,8 +79,9 @@ impl Rig {
         self.starts.lock().unwrap().clone()
     }
 
-    /// Works without ever being idle, by tokio's rules: each poll leaves nothing of its budget. A task beside it lets the
-    /// time pass, which a paused clock does by itself only while everybody is idle.
+    /// Works without ever being idle, by tokio's rules: each poll leaves nothing of its budget. A
+    /// task beside it lets the time pass, which a paused clock does by itself only while everybody
+    /// is idle.
     pub(crate) async fn work_for(&self, work: Duration) {
         let passing = tokio::spawn(async {
             loop {
@@ -98,7 +100,8 @@ impl Rig {
         timeout(FOR_EVER, task.run(self.ctx())).await.expect("the task ends by itself")
     }
 
-    /// Runs the task, stops it after `life`, and returns how it ended, which must be at once if it does not work.
+    /// Runs the task, stops it after `life`, and returns how it ended, which must be at once if it
+    /// does not work.
     pub(crate) async fn run_for(&self, life: Duration, task: impl Task) -> anyhow::Result<()> {
         let stop = async {
             sleep(life).await;
@@ -150,7 +153,8 @@ impl Scope for GroupOfOne {
     }
 }
 
-/// Ends the process if a test takes too long in real time: a paused clock does not save from a loop that spins.
+/// Ends the process if a test takes too long in real time: a paused clock does not save from a loop
+/// that spins.
 struct Watchdog(#[allow(dead_code, reason = "its drop is what tells")] Sender<()>);
 
 impl Watchdog {
