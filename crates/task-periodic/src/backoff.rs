@@ -14,8 +14,8 @@ use crate::{
 /// second half of that is random. One successful run resets it.
 ///
 /// The back-off never makes a run earlier than its schedule. A loop waits for the longer of delay
-/// and back-off. On a clock, the ticks within the back-off are skipped, or made up for after it as
-/// [`MissedTicks`](crate::MissedTicks) says: `Delay` by one run, `Burst` by all.
+/// and back-off. On a clock, [`MissedTicks`](crate::MissedTicks) applies to the ticks within the
+/// back-off: `Skip` skips them, `Delay` makes up for them with one run after it, `Burst` with all.
 ///
 /// It cannot be turned off, so no failing task can spin; choose a short one instead.
 ///

@@ -6,7 +6,7 @@ use task_core::Timeout;
 
 use crate::{Backoff, FirstRun, Jitter, OnFailure, Schedule};
 
-/// A task that performs an action repeatedly, when its schedule says so.
+/// A task that performs an action repeatedly, on a schedule.
 ///
 /// It is constructed as a [`LoopTask`](crate::LoopTask), a [`PollTask`](crate::PollTask) or, with
 /// feature `cron`, a `CronTask`, which differ in their schedule. The options below are common to
@@ -26,7 +26,7 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, Schedule};
 ///
 /// - A stop takes precedence over a run that is due, and ends every wait at once, the back-off too.
 /// - A run in progress is not dropped by a stop: the task ends when the run ends, or is aborted
-///   with it at the deadline of its phase. The action can end early; its context tells it when.
+///   with it at the deadline of its phase. The action can end early: its context is cancelled.
 /// - The task then returns `Ok`, or, if the run itself ended with
 ///   [`Cancelled`](task_core::Cancelled), that error, which is as clean.
 /// - While the group drains, runs continue.
