@@ -1,10 +1,10 @@
-//! The settler: awaits the delivery reports, hands the effects to the sink, and only then stores
-//! the offsets.
+//! The settler: awaits the delivery reports, hands the effects to the sink, and then stores the
+//! offsets.
 //!
-//! It is a task of Tokio's own beside the receive loop, since a rebalance blocks that loop until
-//! this one has caught up. It takes messages in the order in which they were received, so that the
-//! offset stored of a partition is one up to which everything is done. After the first failure it
-//! stores nothing more.
+//! It is a separate Tokio task beside the receive loop, because a rebalance blocks that loop until
+//! the settler has caught up. It takes messages in the order in which they were received, so that
+//! every message of a partition up to its stored offset is done. After the first failure it stores
+//! nothing more.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
@@ -13,26 +13,27 @@ use rdkafka::consumer::Consumer as _;
 use task_core::Context;
 use tokio::{join, sync::mpsc};
 
+use super::receive::Entry;
 use crate::{
     Counters, Sink,
-    consumer::Consumer,
-    receive::Entry,
-    window::{Run, Window, runs},
+    member::{Consumer, Settled, Window, settled_by_partition},
 };
 
-pub(crate) struct Settler<E, S> {
-    pub(crate) ctx: Context,
-    pub(crate) consumer: Arc<Consumer>,
-    pub(crate) sink: S,
-    pub(crate) batch: usize,
-    pub(crate) window: Arc<Window>,
-    pub(crate) counters: Counters,
-    pub(crate) queue: mpsc::UnboundedReceiver<Entry<E>>,
+/// Settles messages in batches.
+pub(super) struct Settler<E, S> {
+    pub(super) ctx: Context,
+    pub(super) consumer: Arc<Consumer>,
+    pub(super) sink: S,
+    /// The most messages of one batch.
+    pub(super) batch: usize,
+    pub(super) window: Arc<Window>,
+    pub(super) counters: Counters,
+    pub(super) queue: mpsc::UnboundedReceiver<Entry<E>>,
 }
 
 impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
-    /// Works until the queue is closed and empty, or something fails.
-    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+    /// Runs until the queue is closed and empty, or something fails.
+    pub(super) async fn run(mut self) -> anyhow::Result<()> {
         let mut batch = Vec::with_capacity(self.batch);
         while self.queue.recv_many(&mut batch, self.batch).await > 0 {
             self.settle(&mut batch).await?;
@@ -41,10 +42,12 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
         Ok(())
     }
 
+    /// Settles one batch. If a delivery fails, the messages before it are settled nevertheless.
     async fn settle(&mut self, batch: &mut [Entry<E>]) -> anyhow::Result<()> {
         let effects: Vec<E> = batch.iter_mut().filter_map(|entry| entry.effect.take()).collect();
         let write =
             async { if effects.is_empty() { Ok(()) } else { self.sink.write(effects).await } };
+        // Beside each other, since both wait for the network.
         let ((delivered, delivery), written) = join!(deliver(batch, &self.counters), write);
         if let Err(error) = written {
             // Neither error may hide the other.
@@ -56,36 +59,37 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
         self.store(&batch[..delivered])?;
         delivery.with_context(|| {
             let entry = &batch[delivered];
-            let (place, offset) = (entry.place, entry.offset);
-            let topic = self.consumer.native().context().topic(place).unwrap_or("?");
-            format!("failed to produce what {topic}[{}]@{offset} became", place.1)
+            let ((_, number), offset) = (entry.partition, entry.offset);
+            let topic = self.consumer.native().context().topic(entry.partition).unwrap_or("?");
+            format!("failed to produce the records of {topic}[{number}]@{offset}")
         })
     }
 
-    /// Stores the offsets of messages that are done.
+    /// Stores the offsets of messages that are done, and releases the messages.
     fn store(&self, done: &[Entry<E>]) -> anyhow::Result<()> {
-        let done = runs(done.iter().map(|entry| (entry.place, entry.offset)));
+        let done = settled_by_partition(done.iter().map(|entry| (entry.partition, entry.offset)));
         let consumer = self.consumer.native();
-        for &Run { place, last_offset: offset, .. } in &done {
-            let topic = consumer.context().topic(place).context("a topic nobody subscribed to")?;
-            if let Err(error) = consumer.store_offset(topic, place.1, offset) {
-                // The partition has gone to another member, which reads these messages again.
-                tracing::warn!(%error, topic, partition = place.1, offset, "offset not stored");
+        for &Settled { partition, last_offset: offset, .. } in &done {
+            let topic = consumer.context().topic(partition).context("no such topic")?;
+            let partition = partition.1;
+            if let Err(error) = consumer.store_offset(topic, partition, offset) {
+                // The partition was assigned to another member, which reads these messages again.
+                tracing::warn!(%error, topic, partition, offset, "offset was not stored");
             }
         }
-        consumer.context().stored();
-        let settled: usize = done.iter().map(|run| run.messages).sum();
+        consumer.context().mark_stored();
+        let settled: usize = done.iter().map(|settled| settled.messages).sum();
         self.counters.0.settled.fetch_add(settled as u64, Relaxed);
         self.window.release(&done);
         Ok(())
     }
 }
 
-/// Awaits the reports. Returns how many messages from the first on were delivered in full, and the
-/// failure of the one after them.
+/// Awaits the delivery reports of a batch. Returns how many messages, counted from the first one,
+/// were delivered in full, and the failure of the one after them.
 ///
-/// The last report is awaited first: when it is there, so are nearly all others, and this task is
-/// woken once for a batch and not again and again.
+/// The last report is awaited first: once it has arrived, nearly all others have, so that this task
+/// is woken once per batch and not once per record.
 async fn deliver<E>(batch: &mut [Entry<E>], counters: &Counters) -> (usize, anyhow::Result<()>) {
     let sent = batch.iter().rposition(|entry| !entry.deliveries.is_empty());
     let mut last = match sent.and_then(|index| batch[index].deliveries.pop()) {
