@@ -4,6 +4,10 @@ mod native;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+/// Longer times count as a week. Every deadline is then within the range of the clocks, and every
+/// sum of three times, in milliseconds, within the 32 bits that librdkafka wraps around at.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// The settings of a [`KafkaTask`](crate::KafkaTask) and its [`Producer`](crate::Producer).
 ///
 /// Setters consume and return the settings, and check nothing. The constructors of the clients
@@ -13,6 +17,8 @@ use std::{fmt, sync::Arc, time::Duration};
 /// - the dead-letter topic is read, too;
 /// - a number or a time is zero;
 /// - an [additional setting](Self::setting) is reserved, or unknown to librdkafka.
+///
+/// A time longer than a week counts as a week.
 ///
 /// # Reserved settings
 ///
@@ -147,7 +153,7 @@ impl KafkaSettings {
     /// After a kill, the messages since the last commit are read again. With transactions, this is
     /// how long one stays open, and so how late readers see its records.
     pub fn commit_interval(mut self, interval: Duration) -> Self {
-        self.commit_interval = interval;
+        self.commit_interval = interval.min(LONGEST);
         self
     }
 
@@ -158,7 +164,7 @@ impl KafkaSettings {
     /// meanwhile. With transactions, it also limits how long aborted transactions are repeated in a
     /// row.
     pub fn retry_timeout(mut self, timeout: Duration) -> Self {
-        self.retry_timeout = timeout;
+        self.retry_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -167,7 +173,7 @@ impl KafkaSettings {
     /// Brokers accept 6 s to 30 min unless they are configured otherwise. Without effect with
     /// `group.protocol=consumer`, where the brokers decide.
     pub fn session_timeout(mut self, timeout: Duration) -> Self {
-        self.session_timeout = timeout;
+        self.session_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -176,7 +182,7 @@ impl KafkaSettings {
     ///
     /// Keep it below the time that the process has to shut down.
     pub fn message_timeout(mut self, timeout: Duration) -> Self {
-        self.message_timeout = timeout;
+        self.message_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -185,7 +191,7 @@ impl KafkaSettings {
     ///
     /// The time that the manager grants takes precedence if it is shorter.
     pub fn stop_timeout(mut self, timeout: Duration) -> Self {
-        self.stop_timeout = timeout;
+        self.stop_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -194,7 +200,7 @@ impl KafkaSettings {
     ///
     /// Messages that are not settled by then are repeated by the next owner.
     pub fn revoke_timeout(mut self, timeout: Duration) -> Self {
-        self.revoke_timeout = timeout;
+        self.revoke_timeout = timeout.min(LONGEST);
         self
     }
 

@@ -34,7 +34,8 @@ pub(super) struct Settler<E, S> {
 impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
     /// Runs until the queue is closed and empty, or something fails.
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
-        let mut batch = Vec::with_capacity(self.batch);
+        // Grows as needed: the limit is the user's and may be any number.
+        let mut batch = Vec::new();
         while self.queue.recv_many(&mut batch, self.batch).await > 0 {
             self.settle(&mut batch).await?;
             batch.clear();

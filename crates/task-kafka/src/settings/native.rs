@@ -128,3 +128,29 @@ fn not_zero(what: &str, value: u128) -> Result<(), KafkaError> {
 fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn no_time_exceeds_the_32_bits_of_librdkafka() {
+        let settings = KafkaSettings::new("localhost:9092")
+            .topics(["in"])
+            .transactional_id("test-0")
+            .commit_interval(Duration::MAX)
+            .retry_timeout(Duration::MAX)
+            .session_timeout(Duration::MAX)
+            .message_timeout(Duration::MAX);
+        let (consumer, producer) = (settings.consumer().unwrap(), settings.producer().unwrap());
+        for value in [
+            consumer.get("session.timeout.ms"),
+            producer.get("message.timeout.ms"),
+            producer.get("transaction.timeout.ms"),
+        ] {
+            assert!(value.unwrap().parse::<i32>().is_ok(), "{value:?}");
+        }
+    }
+}

@@ -66,3 +66,19 @@ fn a_task_is_rejected_outside_a_runtime() {
 fn a_password_among_the_settings_is_not_shown() {
     assert!(!format!("{:?}", valid().setting("sasl.password", "hunter2")).contains("hunter2"));
 }
+
+#[tokio::test]
+async fn no_time_or_number_is_too_large_to_be_checked() {
+    const FOREVER: Duration = Duration::MAX;
+    let all = valid()
+        .window(usize::MAX)
+        .batch(usize::MAX)
+        .commit_interval(FOREVER)
+        .retry_timeout(FOREVER)
+        .stop_timeout(FOREVER)
+        .revoke_timeout(FOREVER);
+    create(all.clone()).unwrap();
+    create(all.clone().message_timeout(FOREVER).transactional_id("test-0")).unwrap();
+    // librdkafka limits it to an hour.
+    assert!(create(all.session_timeout(FOREVER)).unwrap_err().is_settings());
+}

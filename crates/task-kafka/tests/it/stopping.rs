@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use task_core::scope::Stage;
 use task_kafka::{KafkaTask, Producer};
 
 use crate::rig::{
@@ -113,6 +114,32 @@ async fn a_task_that_is_stopped_while_it_joins_ends_at_once_and_cleanly() {
         let (result, took) = Running::start(task).stop(Duration::from_secs(10)).await;
         result.unwrap();
         assert!(took < Duration::from_secs(4), "took {took:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_time_or_number_is_too_large_to_run_and_to_stop() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 10).await;
+        let settings = settings(&broker)
+            .window(usize::MAX)
+            .batch(usize::MAX)
+            .commit_interval(Duration::MAX)
+            .retry_timeout(Duration::MAX)
+            .stop_timeout(Duration::MAX)
+            .revoke_timeout(Duration::MAX);
+        let producer = Producer::new(&settings).unwrap();
+        let task = KafkaTask::new(settings, producer, AT_ONCE, TestSink::new(Mode::Keep)).unwrap();
+        let running = Running::start(task);
+        until("all settled", || {
+            running.handle.is_finished() || running.counters.get().settled == 10
+        })
+        .await;
+        // Without a deadline of the manager's.
+        running.scope.stage.advance(Stage::Cancelled);
+        running.handle.await.unwrap().unwrap();
     })
     .await;
 }
