@@ -1,4 +1,4 @@
-//! The broker's process: it says where it is, and ends when its standard input does.
+//! The broker's process: it prints its address, and ends when its standard input does.
 
 use std::{
     env,
@@ -11,6 +11,7 @@ use rdkafka::mocking::MockCluster;
 
 use crate::load;
 
+/// Runs the broker until standard input ends.
 pub(crate) fn serve() -> Result<()> {
     let cluster = MockCluster::new(1).context("no mock cluster")?;
     for topic in [load::INPUT, load::OUTPUT] {
@@ -21,7 +22,7 @@ pub(crate) fn serve() -> Result<()> {
     Ok(())
 }
 
-/// The running broker; it goes when this is dropped.
+/// The running broker. Dropping this ends its process.
 pub(crate) struct Broker {
     pub(crate) address: String,
     process: Child,
@@ -35,7 +36,7 @@ impl Broker {
             .stdout(Stdio::piped())
             .spawn()?;
         let mut address = String::new();
-        let output = process.stdout.take().context("no output of the broker")?;
+        let output = process.stdout.take().context("the broker has no output")?;
         BufReader::new(output).read_line(&mut address)?;
         Ok(Self { address: address.trim().to_owned(), process })
     }

@@ -1,5 +1,6 @@
-//! The loop as one writes it by hand: receive, transform, produce, and store offsets in order after the reports, with a
-//! bounded window. It does not stop in order, tells nothing, and forgets its partitions at a rebalance.
+//! The loop written by hand: receive, transform, produce, and store offsets in order after the
+//! delivery reports, with a bounded window. It has no orderly stop, no metrics, and no handling of
+//! rebalances.
 
 use anyhow::{Context as _, Result, anyhow};
 use rdkafka::{

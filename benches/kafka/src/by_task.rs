@@ -1,10 +1,10 @@
-//! The same by `KafkaTask`, under a manager.
+//! The same pipeline as a `KafkaTask`, under a manager.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use task_kafka::{
-    Incoming, KafkaTask, NoSink, Output, Producer, Record, Settings, Transform, Verdict,
+    Incoming, KafkaSettings, KafkaTask, NoSink, Output, Producer, Record, Transform, Verdict,
 };
 use task_manager::Manager;
 use tokio::{
@@ -16,7 +16,7 @@ use crate::{lap::Lap, load};
 
 #[tokio::main(worker_threads = 2)]
 pub(crate) async fn run(brokers: &str, group: &str) -> Result<()> {
-    let settings = Settings::new(brokers).group(group).topics([load::INPUT]);
+    let settings = KafkaSettings::new(brokers).group(group).topics([load::INPUT]);
     let producer = Producer::new(&settings)?;
     let (first, started) = oneshot::channel();
     let task = KafkaTask::new(

@@ -1,4 +1,4 @@
-//! Rounds of both contestants, and what they come to.
+//! Rounds of both contestants, and their medians.
 
 use std::{
     env,
@@ -20,7 +20,7 @@ pub(crate) fn run(rounds: usize) -> Result<()> {
     let mut hand = Vec::new();
     let mut task = Vec::new();
     for round in 0..rounds {
-        // Who is first changes, should the order matter.
+        // The contestants alternate in going first, in case the order matters.
         if round % 2 == 0 {
             hand.push(measure(&broker, BY_HAND, round)?);
             task.push(measure(&broker, BY_TASK, round)?);

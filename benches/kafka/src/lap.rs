@@ -1,4 +1,4 @@
-//! One measurement: from the first message that was received to the last offset that was stored.
+//! One measurement: from the first received message to the last stored offset.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::load::MESSAGES;
 
-/// Started at the first message.
+/// A running measurement, started at the first message.
 #[derive(Clone, Copy)]
 pub(crate) struct Lap {
     wall: Instant,
     cpu: Duration,
 }
 
-/// What a contestant's process prints, per message.
+/// The output of a contestant's process, per message.
 #[derive(Clone, Copy)]
 pub(crate) struct Figures {
     pub(crate) wall_nanos: f64,
@@ -26,6 +26,7 @@ impl Lap {
         Self { wall: Instant::now(), cpu: cpu() }
     }
 
+    /// Prints the times per message.
     pub(crate) fn finish(self) {
         let per_message = |time: Duration| time.as_nanos() as f64 / MESSAGES as f64;
         let wall = per_message(self.wall.elapsed());
@@ -34,12 +35,14 @@ impl Lap {
 }
 
 impl Figures {
+    /// Parses the output of a contestant's process.
     pub(crate) fn read(line: &str) -> Result<Self> {
         let (wall, cpu) = line.trim().split_once(' ').context("no figures")?;
         Ok(Self { wall_nanos: wall.parse()?, cpu_nanos: cpu.parse()? })
     }
 }
 
+/// Returns the CPU time of this process.
 fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))

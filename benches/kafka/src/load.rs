@@ -1,4 +1,4 @@
-//! The messages, and what becomes of them.
+//! The messages, and their transformation.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use rdkafka::{
 pub(crate) const INPUT: &str = "in";
 pub(crate) const OUTPUT: &str = "out";
 pub(crate) const PARTITIONS: i32 = 8;
-/// As many as the mock keeps: 5 MB a partition.
+/// The number of messages. The mock cluster keeps at most 5 MB a partition.
 pub(crate) const MESSAGES: u64 = 200_000;
 const BYTES: usize = 100;
 
@@ -35,7 +35,7 @@ pub(crate) fn produce(brokers: &str) -> Result<()> {
     Ok(producer.flush(Duration::from_secs(60))?)
 }
 
-/// What both contestants do with a payload.
+/// Transforms a payload, the same for both contestants.
 pub(crate) fn transform(payload: &[u8]) -> Vec<u8> {
     payload.to_ascii_uppercase()
 }

@@ -1,9 +1,10 @@
-//! Consume, transform, produce: how fast `KafkaTask` is beside the same loop written by hand.
+//! Consume, transform, produce: the speed of `KafkaTask` beside the same loop written by hand.
 //!
-//! The broker is librdkafka's mock cluster in a process of its own. Every measurement is a fresh process, and the
-//! contestants take turns, since a machine is never equally busy twice; what counts is the ratio within a round.
+//! The broker is librdkafka's mock cluster in a separate process. Every measurement is a new
+//! process, and the contestants alternate, because the load of a machine varies; the result is the
+//! ratio within a round.
 
-// A program that talks to a person on a terminal.
+// A program for the terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod broker;

@@ -1,4 +1,12 @@
-//! The way of a message at least once: the receive loop, the settler beside it, and the end of both.
+//! Delivery at least once: the receive loop, the settler beside it, and the end of both.
+//!
+//! The receive loop sends the records of each message and queues the message; the settler awaits
+//! the delivery reports and stores the offsets; commits are made beside both at an interval. The
+//! stop ends them in this order, so that everything that was received is settled and committed if
+//! the time allows.
+
+mod receive;
+mod settle;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -11,21 +19,22 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+use self::{receive::Receiver, settle::Settler};
 use crate::{
     Producer, Sink, Transform,
-    apart::{aside, guarded},
-    commit::{commit, keep_committing},
-    decide::Decider,
     failures::{Ended, Failures},
-    outlet::Outlet,
-    receive::Receiver,
-    settle::Settler,
+    member::{Window, commit, keep_committing},
+    panics::catch_panic,
+    parts::Parts,
     stop::{Deadlines, overdue},
-    task::Parts,
-    window::Window,
+    thread::may_block,
 };
 
-/// Works until the task is cancelled or something fails; then finishes what is in flight, and commits.
+/// How long the settler may take after a purge, and again after its abort.
+const SETTLER_END_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Runs until the task is cancelled or something fails; then settles the messages in flight, and
+/// commits. Returns the deadlines of the stop's remaining steps.
 pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     parts: Parts<'_>,
     transform: T,
@@ -34,6 +43,7 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     failures: &mut Failures<'_>,
 ) -> Deadlines {
     let (queue, entries) = mpsc::unbounded_channel();
+    let (decider, dispatcher) = (parts.decider(transform), parts.dispatcher());
     let Parts { ctx, settings, consumer, producer, counters } = parts;
     let settle = Settler {
         ctx: ctx.clone(),
@@ -44,21 +54,12 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
         counters: counters.clone(),
         queue: entries,
     };
-    let mut settler = AbortOnDrop(tokio::spawn(guarded(ctx.clone(), settle.run())));
+    let mut settler = AbortOnDrop(tokio::spawn(catch_panic(ctx.clone(), settle.run())));
     let receiver = Receiver {
         ctx: ctx.clone(),
         consumer: Arc::clone(consumer),
-        decider: Decider {
-            ctx: ctx.clone(),
-            transform,
-            retry_budget: settings.retry_budget,
-            counters: counters.clone(),
-        },
-        outlet: Outlet {
-            ctx: ctx.clone(),
-            producer: producer.clone(),
-            dead_letter_topic: settings.dead_letter_topic.clone(),
-        },
+        decider,
+        dispatcher,
         window,
         counters: counters.clone(),
         queue,
@@ -68,22 +69,23 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     let (settled, in_time) = {
         let interval = settings.commit_interval;
         let mut committing = pin!(keep_committing(Arc::clone(consumer), interval));
-        let (received, early, overdue) = {
-            let mut receive = pin!(aside(guarded(ctx.clone(), receiver.run())));
+        let (received, settled_early, overdue) = {
+            let mut receive = pin!(may_block(catch_panic(ctx.clone(), receiver.run())));
             select! {
                 received = &mut receive => (received, None, None),
-                early = &mut settler.0 => (Ok(Ok(Ok(()))), Some(early), None),
+                settled = &mut settler.0 => (Ok(Ok(Ok(()))), Some(settled), None),
                 overdue = overdue(ctx, settings) => (Ok(Ok(Ok(()))), None, Some(overdue)),
                 never = &mut committing => match never {},
             }
-            // The receive loop is dropped here, and with it the queue: the settler ends when it is empty.
+            // The receive loop is dropped here, and with it the sender of the queue: the settler
+            // ends when the queue is empty.
         };
         deadlines = overdue.unwrap_or_else(|| Deadlines::start(ctx, settings));
         failures.add_ended(received.unwrap_or_else(|error| Ok(Err(error))));
-        consumer.native().context().begin_to_stop();
+        consumer.native().context().begin_stop();
         ctx.set_status(format!("draining {} messages", counters.get().in_flight));
-        match early {
-            Some(early) => (early, true),
+        match settled_early {
+            Some(settled) => (settled, true),
             None => select! {
                 drained = drain(&mut settler, &producer, deadlines.drain) => drained,
                 never = &mut committing => match never {},
@@ -91,15 +93,16 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
         }
     };
     let left = counters.get().in_flight;
-    let given_up = || anyhow!("{left} messages were given up: they will be read again");
+    let abandoned = || anyhow!("{left} messages were abandoned and will be read again");
     if left > 0 && in_time {
-        // Something failed. What is left would not be stored any more, even if it were delivered.
+        // The settler failed: it would not store the rest, even if that were delivered.
         producer.purge();
         failures.add_settled(settled);
-        failures.add(Err(given_up()));
+        failures.add(Err(abandoned()));
     } else {
+        // The deadline passed first, and the settler's failure is a consequence.
         if left > 0 {
-            failures.add(Err(given_up()));
+            failures.add(Err(abandoned()));
         }
         failures.add_settled(settled);
     }
@@ -110,8 +113,10 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     deadlines
 }
 
-/// Waits until the settler has caught up, and tells whether it did in time. At the deadline it purges the producer, so
-/// that every report is there at once; if even then the settler does not end, it is in the sink, and is dropped there.
+/// Waits until the settler has settled everything, and returns whether it did by `deadline`.
+///
+/// At the deadline it purges the producer, so that every outstanding report arrives at once. If the
+/// settler does not end even then, it waits for the sink, and is aborted.
 async fn drain(
     settler: &mut AbortOnDrop,
     producer: &Producer,
@@ -121,16 +126,15 @@ async fn drain(
         return (settled, true);
     }
     producer.purge();
-    let moment = Duration::from_millis(200);
-    if let Ok(settled) = timeout(moment, &mut settler.0).await {
+    if let Ok(settled) = timeout(SETTLER_END_TIMEOUT, &mut settler.0).await {
         return (settled, false);
     }
     settler.0.abort();
-    let aborted = timeout(moment, &mut settler.0).await;
+    let aborted = timeout(SETTLER_END_TIMEOUT, &mut settler.0).await;
     (aborted.unwrap_or_else(|_| Ok(Ok(Err(anyhow!("the sink blocks its thread"))))), false)
 }
 
-/// The settler goes with the task, however that ends.
+/// The settler, aborted when the task is dropped.
 struct AbortOnDrop(JoinHandle<Ended>);
 
 impl Drop for AbortOnDrop {

@@ -1,13 +1,30 @@
-//! What the task counts, for metrics and progress.
+//! The counters of a task, for metrics and progress.
 
 use std::sync::{
     Arc,
     atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
 };
 
-use crate::{Latency, latency::Stopwatch};
+use crate::{Latency, latency::Histogram};
 
-/// The counters of one task, shared with whoever shows them. They only grow, except for the gauges.
+/// The counters of one task. Cheap to clone; all clones read the same counters.
+///
+/// They only grow, except for the gauges, and stay readable after the task has ended.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use task_kafka::Counters;
+///
+/// async fn log_progress(counters: Counters) {
+///     loop {
+///         tokio::time::sleep(Duration::from_secs(60)).await;
+///         let counts = counters.get();
+///         println!("{} settled, lag {}", counts.settled, counts.lag);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Counters(pub(crate) Arc<Cells>);
 
@@ -25,34 +42,35 @@ pub(crate) struct Cells {
     pub(crate) commit_failures: AtomicU64,
     pub(crate) assigned: AtomicI64,
     pub(crate) lag: AtomicI64,
-    pub(crate) commit_latency: Stopwatch,
-    /// The producer's.
-    pub(crate) delivery_latency: Arc<Stopwatch>,
+    pub(crate) commit_latency: Histogram,
+    /// Shared with the producer, which records it.
+    pub(crate) delivery_latency: Arc<Histogram>,
 }
 
-/// What [`Counters`] held at one moment.
+/// The values of [`Counters`] at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Messages taken over from the brokers: transformed, and their records on the way.
+    /// Messages that were received and transformed, and whose records were sent.
     pub consumed: u64,
-    /// Records that the transform made and the brokers acknowledged.
+    /// Records of the transform that the brokers acknowledged.
     pub produced: u64,
     /// Messages that the brokers acknowledged in the dead-letter topic.
     pub dead_lettered: u64,
-    /// Times that the transform asked to be called again.
+    /// Retries of the transform.
     pub retried: u64,
-    /// Messages dealt with in full, their offsets stored, or committed with their transaction.
+    /// Messages that are done: delivered, written, and their offsets stored, or committed with
+    /// their transaction.
     pub settled: u64,
-    /// Messages of transactions that were aborted: consumed, and read again.
+    /// Messages of aborted transactions, which are read again.
     pub rewound: u64,
-    /// Messages consumed and neither settled nor rewound: a gauge. Those that are left when the task has ended were given up, and
-    /// are read again.
+    /// Messages consumed and neither settled nor rewound: a gauge. Those that are left when the
+    /// task has ended were abandoned, and are read again.
     pub in_flight: u64,
     /// Assignments and revocations.
     pub rebalances: u64,
-    /// Revocations after which the next owner repeats messages: partitions lost, messages that were not settled in
-    /// time, or a commit that was refused.
+    /// Revocations after which the next owner repeats messages: partitions lost, messages that were
+    /// not settled in time, or a commit that was refused.
     pub unclean_revocations: u64,
     /// Commits that the brokers acknowledged.
     pub commits: u64,
@@ -62,19 +80,19 @@ pub struct Counts {
     pub assigned: u64,
     /// Messages in those partitions beyond the last stored offset, as of the last second: a gauge.
     pub lag: u64,
-    /// How long commits took, from the request until the brokers' answer was seen.
+    /// How long commits took, from the request to the brokers' answer.
     pub commit_latency: Latency,
-    /// How long records took from the producer's queue until the brokers' acknowledgement, those of all clones of the
-    /// producer that the task was given.
+    /// How long records took from the producer's queue to the brokers' acknowledgement, those of
+    /// all clones of the task's producer.
     pub delivery_latency: Latency,
 }
 
 impl Counters {
-    pub(crate) fn new(delivery_latency: Arc<Stopwatch>) -> Self {
+    pub(crate) fn new(delivery_latency: Arc<Histogram>) -> Self {
         Self(Arc::new(Cells { delivery_latency, ..Cells::default() }))
     }
 
-    /// Returns the present values, each read by itself.
+    /// Returns the current values. Each is read by itself: they are not one consistent snapshot.
     pub fn get(&self) -> Counts {
         let cells = &self.0;
         let settled = cells.settled.load(Relaxed);

@@ -1,4 +1,4 @@
-//! What becomes of a message: the transform's word, asked for again while it wants to retry.
+//! The decision about a message: the verdict of the transform, after its retries.
 
 use std::{
     sync::atomic::Ordering::Relaxed,
@@ -11,13 +11,16 @@ use tokio::time::sleep;
 
 use crate::{Counters, Incoming, Output, Transform, Verdict};
 
+/// The pause before the first retry; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause between two retries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// Calls the transform until it has decided.
 pub(crate) struct Decider<T> {
     pub(crate) ctx: Context,
     pub(crate) transform: T,
-    pub(crate) retry_budget: Duration,
+    pub(crate) retry_timeout: Duration,
     pub(crate) counters: Counters,
 }
 
@@ -28,7 +31,9 @@ pub(crate) type Decision<E> = Result<Output<E>, Refusal>;
 pub(crate) struct Refusal(pub(crate) String);
 
 impl<T: Transform> Decider<T> {
-    /// Asks until the transform has decided. Its awaits race the stop.
+    /// Calls the transform until it forwards or refuses the message, or its retries time out.
+    ///
+    /// A stop drops the transform at its await, and the result is `Cancelled`.
     pub(crate) async fn decide(
         &mut self,
         incoming: &mut Incoming<'_>,
@@ -36,22 +41,23 @@ impl<T: Transform> Decider<T> {
         let mut pause = FIRST_PAUSE;
         let mut since = None;
         loop {
-            let asked = self.transform.transform(incoming);
-            let verdict = self.ctx.ready_or_cancelled(asked).await?;
+            let transform = self.transform.transform(incoming);
+            let verdict = self.ctx.ready_or_cancelled(transform).await?;
             match verdict.with_context(|| format!("failed to transform {incoming:?}"))? {
                 Verdict::Forward(output) => return Ok(Ok(output)),
                 Verdict::DeadLetter(reason) => return Ok(Err(Refusal(reason))),
                 Verdict::Retry(reason) => {
                     let since = *since.get_or_insert_with(Instant::now);
-                    let left = self.retry_budget.saturating_sub(since.elapsed());
+                    let left = self.retry_timeout.saturating_sub(since.elapsed());
                     if left.is_zero() {
                         let attempts = incoming.attempt();
                         return Ok(Err(Refusal(format!("{reason} (attempts: {attempts})"))));
                     }
-                    tracing::warn!(?incoming, reason, "trying again in {:?}", pause.min(left));
-                    self.ctx.or_cancelled(sleep(pause.min(left))).await?;
+                    let wait = pause.min(left);
+                    tracing::warn!(?incoming, reason, ?wait, "message will be retried");
+                    self.ctx.or_cancelled(sleep(wait)).await?;
                     pause = (pause * 2).min(LONGEST_PAUSE);
-                    incoming.again();
+                    incoming.count_attempt();
                     self.counters.0.retried.fetch_add(1, Relaxed);
                 }
             }

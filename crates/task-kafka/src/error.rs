@@ -1,46 +1,85 @@
-//! Why a client could not be made.
+//! Errors: why a client could not be created, and how librdkafka's errors are passed on.
 
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError as NativeError, RDKafkaErrorCode};
 
-/// Why a [`Producer`](crate::Producer) or a [`KafkaTask`](crate::KafkaTask) could not be made.
+/// Why a [`Producer`](crate::Producer) or a [`KafkaTask`](crate::KafkaTask) could not be created.
+///
+/// Invalid settings are the common reason, and are rejected before any broker is contacted. Brokers
+/// that are away are no reason: clients connect in the background.
+///
+/// # Examples
+///
+/// ```
+/// use task_kafka::{KafkaSettings, Producer};
+///
+/// let error = Producer::new(&KafkaSettings::new("")).unwrap_err();
+/// assert!(error.is_settings());
+/// assert_eq!(error.to_string(), "invalid Kafka settings: there is no broker to connect to");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Error(#[from] Kind);
+pub struct KafkaError(#[from] Kind);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Kind {
-    #[error("a Kafka consumer has to be made within a Tokio runtime")]
+    #[error("a Kafka consumer has to be created within a Tokio runtime")]
     NoRuntime,
-    #[error("bad Kafka settings: {0}")]
-    Bad(String),
-    #[error("setting `{0}` is the task's own and cannot be changed")]
+    #[error("invalid Kafka settings: {0}")]
+    Invalid(String),
+    #[error("setting `{0}` is reserved for the task and cannot be changed")]
     Reserved(String),
-    #[error("failed to make the Kafka {role}")]
-    Client { role: &'static str, source: KafkaError },
+    #[error("failed to create the Kafka {role}")]
+    Client { role: &'static str, source: NativeError },
 }
 
-impl Error {
-    /// Tells whether there was no Tokio runtime.
+impl KafkaError {
+    /// Returns whether there was no Tokio runtime.
     pub fn is_no_runtime(&self) -> bool {
         matches!(self.0, Kind::NoRuntime)
     }
 
-    /// Tells whether the settings are at fault.
+    /// Returns whether the settings are invalid, by a check of this crate or of librdkafka.
     pub fn is_settings(&self) -> bool {
         matches!(
             self.0,
-            Kind::Bad(_)
+            Kind::Invalid(_)
                 | Kind::Reserved(_)
-                | Kind::Client { source: KafkaError::ClientConfig(..), .. }
+                | Kind::Client { source: NativeError::ClientConfig(..), .. }
         )
     }
 }
 
-/// What a call of librdkafka failed with, as the source of a better sentence. `KafkaError` says its own source already
-/// in its message, so that it would be said twice.
-pub(crate) fn cause(error: KafkaError) -> anyhow::Error {
+/// Converts an error of librdkafka to the source of a more specific error.
+///
+/// The message of a `NativeError` contains its own source, which would print the source twice; the
+/// error code alone does not.
+pub(crate) fn cause(error: NativeError) -> anyhow::Error {
     match error.rdkafka_error_code() {
         Some(code) => code.into(),
         None => error.into(),
     }
+}
+
+/// Returns whether an error of the consumer is permanent.
+///
+/// The others are handled by librdkafka: brokers that are away, a topic that does not exist yet, a
+/// member that was too slow and joins again.
+pub(crate) fn is_fatal(error: &NativeError) -> bool {
+    use RDKafkaErrorCode::{
+        Authentication, Fatal, FencedInstanceId, GroupAuthorizationFailed,
+        SaslAuthenticationFailed, TopicAuthorizationFailed, UnsupportedSASLMechanism,
+    };
+    let fatal_code = matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Authentication
+                | Fatal
+                | FencedInstanceId
+                | GroupAuthorizationFailed
+                | SaslAuthenticationFailed
+                | TopicAuthorizationFailed
+                | UnsupportedSASLMechanism
+        )
+    );
+    fatal_code || matches!(error, NativeError::MessageConsumptionFatal(_))
 }

@@ -1,91 +1,81 @@
-//! The way of a message exactly once: in transactions that hold the records made of some messages, and their offsets.
+//! Delivery in transactions, which hold the records of some messages and the offsets of those
+//! messages.
 //!
-//! Begin, send, await every report, write the effects, send the offsets, commit. If anything fails, or a partition was
-//! revoked meanwhile, the transaction is aborted, and what it held is read again.
+//! The steps of a transaction: begin, send, await every delivery report, write the effects, send
+//! the offsets, commit. If a step fails, or partitions were revoked meanwhile, the transaction is
+//! aborted and its messages are read again.
+
+mod batch;
+mod transaction;
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use anyhow::{Context as _, anyhow};
-use rdkafka::{Message as _, Offset, TopicPartitionList, consumer::Consumer as _};
+use rdkafka::{Message as _, consumer::Consumer as _};
+use task_core::Cancelled;
 use tokio::{
     select,
     time::{Instant, sleep, sleep_until},
 };
 
+use self::{
+    batch::{Batch, Offsets},
+    transaction::{TransactionError, abort, begin, commit, init, rewind},
+};
 use crate::{
     Incoming, Sink, Transform,
-    apart::guarded,
     decide::Decider,
-    error::cause,
+    dispatch::Dispatcher,
+    error::{cause, is_fatal},
     failures::Failures,
-    outlet::{Outlet, Sent},
-    receive::is_fatal,
+    panics::catch_panic,
+    parts::Parts,
     stop::{Deadlines, overdue},
-    task::Parts,
-    transaction::{Trouble, abort, begin, commit, init, rewind},
 };
 
-/// How long an abort may take, and a rewind, unless a stop leaves less.
-const CLEAN_UP: Duration = Duration::from_secs(10);
+/// How long an abort and a rewind may take each, unless a stop leaves less.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Works until the task is cancelled or something fails for good.
+/// The pause after an aborted transaction; it doubles with each further one in a row.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause after an aborted transaction.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Runs until the task is cancelled or something fails permanently. Returns the deadlines of the
+/// stop's remaining steps.
 pub(crate) async fn exactly_once<T: Transform, S: Sink<T::Effect>>(
     parts: Parts<'_>,
     transform: T,
     sink: S,
     failures: &mut Failures<'_>,
 ) -> Deadlines {
-    let Parts { ctx, settings, .. } = parts;
-    let Parts { producer, counters, .. } = &parts;
-    let decider = Decider {
-        ctx: ctx.clone(),
-        transform,
-        retry_budget: settings.retry_budget,
-        counters: counters.clone(),
-    };
-    let outlet = Outlet {
-        ctx: ctx.clone(),
-        producer: producer.clone(),
-        dead_letter_topic: settings.dead_letter_topic.clone(),
-    };
-    let work = Transactor { parts, decider, outlet, sink };
-    failures.add_ended(guarded(ctx.clone(), work.run()).await);
+    let (ctx, settings) = (parts.ctx, parts.settings);
+    let (decider, dispatcher) = (parts.decider(transform), parts.dispatcher());
+    let transactor = Transactor { parts, decider, dispatcher, sink };
+    failures.add_ended(catch_panic(ctx.clone(), transactor.run()).await);
     Deadlines::start(ctx, settings)
 }
 
+/// Processes messages in one transaction after the other.
 struct Transactor<'a, T, S> {
     parts: Parts<'a>,
     decider: Decider<T>,
-    outlet: Outlet,
+    dispatcher: Dispatcher,
     sink: S,
-}
-
-/// The messages of one transaction.
-struct Batch<E> {
-    sent: Vec<Sent<E>>,
-    /// By partition the first offset, and the one after the last.
-    offsets: BTreeMap<(String, i32), (i64, i64)>,
-    /// As it was when the transaction began.
-    revocations: u64,
 }
 
 impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
     async fn run(mut self) -> anyhow::Result<()> {
-        let Parts { ctx, settings, producer, .. } = &self.parts;
-        let (ctx, settings, producer) = (*ctx, *settings, producer.clone());
+        let (ctx, settings) = (self.parts.ctx, self.parts.settings);
+        let producer = self.parts.producer.clone();
         ctx.or_cancelled(init(&producer, settings.message_timeout)).await??;
         let mut failing_since = None;
-        let mut pause = Duration::from_millis(100);
+        let mut pause = FIRST_PAUSE;
         loop {
-            let mut batch = Batch {
-                sent: Vec::new(),
-                offsets: BTreeMap::new(),
-                revocations: self.revocations(),
-            };
+            let mut batch = Batch::new(self.revocations());
             let filled = self.fill(&mut batch).await;
             if batch.offsets.is_empty() {
                 match filled {
@@ -99,40 +89,43 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
                     ended = self.commit(&mut batch) => ended,
                     _ = overdue(ctx, settings) => {
                         producer.purge();
-                        Err(Trouble::Passing(anyhow!("a transaction was not committed in time")))
+                        let why = anyhow!("a transaction was not committed in time");
+                        Err(TransactionError::Abortable(why))
                     }
                 },
-                Err(error) => Err(Trouble::Fatal(error)),
+                Err(error) => Err(TransactionError::Fatal(error)),
             };
             let (error, is_fatal) = match ended {
                 Ok(()) => {
-                    (failing_since, pause) = (None, Duration::from_millis(100));
+                    (failing_since, pause) = (None, FIRST_PAUSE);
                     continue;
                 }
-                Err(Trouble::Fatal(error)) => (error, true),
-                Err(Trouble::Passing(error)) => (error, false),
+                Err(TransactionError::Fatal(error)) => (error, true),
+                Err(TransactionError::Abortable(error)) => (error, false),
             };
             let count = batch.sent.len();
-            let rewound = self.give_up(batch).await;
+            let rewound = self.abort(batch).await;
             let since = *failing_since.get_or_insert_with(Instant::now);
-            if is_fatal || ctx.is_cancelled() || since.elapsed() > settings.retry_budget {
-                // Whether it could be aborted matters less: the next producer of this id, or time, does that.
-                if let Err(unclean) = rewound {
-                    tracing::warn!("{unclean:#}");
+            if is_fatal || ctx.is_cancelled() || since.elapsed() > settings.retry_timeout {
+                // A failed abort matters less than its cause: the next producer of this id, or the
+                // transaction's timeout, aborts it.
+                if let Err(error) = rewound {
+                    tracing::warn!("{error:#}");
                 }
                 ctx.record_failure(error);
-                return Err(anyhow!("{count} messages were given up: they will be read again"));
+                return Err(anyhow!("{count} messages were abandoned and will be read again"));
             }
             rewound?;
-            tracing::warn!("a transaction of {count} messages is repeated: {error:#}");
+            tracing::warn!(messages = count, "transaction was aborted and is repeated: {error:#}");
             if ctx.or_cancelled(sleep(pause)).await.is_err() {
                 return Ok(());
             }
-            pause = (pause * 2).min(Duration::from_secs(5));
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Receives, transforms and sends, until the transaction is full or old enough, or the task is cancelled.
+    /// Receives, transforms and sends, until the transaction is full or old enough, or the task is
+    /// cancelled.
     async fn fill(&mut self, batch: &mut Batch<T::Effect>) -> anyhow::Result<()> {
         let consumer = Arc::clone(self.parts.consumer);
         let (ctx, settings) = (self.parts.ctx, self.parts.settings);
@@ -150,35 +143,38 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
                 }
                 Err(error) => {
                     let errors = &consumer.native().context().errors;
-                    errors.warn("kafka consumer", &error, "receiving goes on");
+                    errors.warn("kafka consumer", &error, "receiving continues");
                     continue;
                 }
             };
+            // The first message begins the transaction, so that an idle task holds none open.
             if until.is_none() {
                 until = Some(Instant::now() + settings.commit_interval);
                 batch.revocations = self.revocations();
-                if let Err(Trouble::Fatal(error) | Trouble::Passing(error)) =
+                if let Err(TransactionError::Fatal(error) | TransactionError::Abortable(error)) =
                     begin(&self.parts.producer)
                 {
                     return Err(error);
                 }
             }
-            let place = (message.topic().to_owned(), message.partition());
+            let partition = (message.topic().to_owned(), message.partition());
             let offset = message.offset();
-            // From here on it is part of the transaction, and so of what is read again.
-            let offsets = batch.offsets.entry(place).or_insert((offset, offset));
+            // From here on the message is part of the transaction, and is read again if it is
+            // aborted.
+            let offsets =
+                batch.offsets.entry(partition).or_insert(Offsets { first: offset, next: offset });
             let mut incoming = Incoming::new(&message);
             let decision = match self.decider.decide(&mut incoming).await {
                 Ok(decision) => decision,
-                Err(error) if ctx.is_cancelled() && is_cancelled(&error) => break,
+                Err(error) if ctx.is_cancelled() && Cancelled::is_outermost_in(&error) => break,
                 Err(error) => return Err(error),
             };
-            match self.outlet.dispatch(&incoming, decision).await {
+            match self.dispatcher.dispatch(&incoming, decision).await {
                 Ok(sent) => batch.sent.push(sent),
-                Err(error) if ctx.is_cancelled() && is_cancelled(&error) => break,
+                Err(error) if ctx.is_cancelled() && Cancelled::is_outermost_in(&error) => break,
                 Err(error) => return Err(error),
             }
-            offsets.1 = offset + 1;
+            offsets.next = offset + 1;
             self.parts.counters.0.consumed.fetch_add(1, Relaxed);
             if self.revocations() != batch.revocations {
                 break;
@@ -187,16 +183,18 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
         Ok(())
     }
 
-    async fn commit(&mut self, batch: &mut Batch<T::Effect>) -> Result<(), Trouble> {
+    /// Awaits the reports, writes the effects and commits the transaction.
+    async fn commit(&mut self, batch: &mut Batch<T::Effect>) -> Result<(), TransactionError> {
         let cells = Arc::clone(&self.parts.counters.0);
         if self.revocations() != batch.revocations {
-            return Err(Trouble::Passing(anyhow!("partitions were revoked meanwhile")));
+            let why = anyhow!("partitions were revoked meanwhile");
+            return Err(TransactionError::Abortable(why));
         }
         let (mut produced, mut dead_lettered) = (0, 0);
         for sent in &mut batch.sent {
             let records = sent.deliveries.len() as u64;
             for delivery in sent.deliveries.drain(..) {
-                delivery.await.map_err(Trouble::Passing)?;
+                delivery.await.map_err(TransactionError::Abortable)?;
             }
             if sent.is_dead_letter {
                 dead_lettered += 1;
@@ -207,32 +205,34 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
         let effects: Vec<_> = batch.sent.iter_mut().filter_map(|it| it.effect.take()).collect();
         if !effects.is_empty() {
             let written = self.sink.write(effects).await.context("failed to write to the sink");
-            written.map_err(Trouble::Fatal)?;
+            written.map_err(TransactionError::Fatal)?;
         }
-        let asked = Instant::now();
-        let offsets = list(batch, |(_, next)| next).map_err(Trouble::Fatal)?;
-        let budget = self.parts.settings.message_timeout;
-        commit(&self.parts.producer, self.parts.consumer, offsets, budget)
+        let start = Instant::now();
+        let offsets = batch.next_offsets().map_err(TransactionError::Fatal)?;
+        let timeout = self.parts.settings.message_timeout;
+        commit(&self.parts.producer, self.parts.consumer, offsets, timeout)
             .await
             .inspect_err(|_| _ = cells.commit_failures.fetch_add(1, Relaxed))?;
         cells.commits.fetch_add(1, Relaxed);
-        cells.commit_latency.record(asked.elapsed());
+        cells.commit_latency.record(start.elapsed());
         cells.produced.fetch_add(produced, Relaxed);
         cells.dead_lettered.fetch_add(dead_lettered, Relaxed);
         cells.settled.fetch_add(batch.sent.len() as u64, Relaxed);
         Ok(())
     }
 
-    /// Aborts the transaction, and has what it held read again.
-    async fn give_up(&mut self, batch: Batch<T::Effect>) -> anyhow::Result<()> {
-        let budget = self.parts.ctx.remaining().map_or(CLEAN_UP, |left| (left / 4).min(CLEAN_UP));
-        let aborted = abort(&self.parts.producer, budget).await;
+    /// Aborts the transaction, and rewinds the consumer to its first offsets. During a stop the
+    /// rewind is left out: the next member starts at the last commit.
+    async fn abort(&mut self, batch: Batch<T::Effect>) -> anyhow::Result<()> {
+        let remaining = self.parts.ctx.remaining();
+        let timeout = remaining.map_or(ABORT_TIMEOUT, |left| (left / 4).min(ABORT_TIMEOUT));
+        let aborted = abort(&self.parts.producer, timeout).await;
         self.parts.counters.0.rewound.fetch_add(batch.sent.len() as u64, Relaxed);
         if self.parts.ctx.is_cancelled() {
             return aborted;
         }
         aborted?;
-        rewind(self.parts.consumer, list(&batch, |(first, _)| first)?, budget).await
+        rewind(self.parts.consumer, batch.first_offsets()?, timeout).await
     }
 
     fn revocations(&self) -> u64 {
@@ -240,27 +240,10 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
     }
 }
 
-/// Never, if there is no such instant.
+/// Resolves at `until`, or never if that is `None`.
 async fn passed(until: Option<Instant>) {
     match until {
         Some(until) => sleep_until(until).await,
         None => std::future::pending().await,
     }
-}
-
-fn is_cancelled(error: &anyhow::Error) -> bool {
-    task_core::Cancelled::is_outermost_in(error)
-}
-
-fn list<E>(
-    batch: &Batch<E>,
-    offset: impl Fn((i64, i64)) -> i64,
-) -> anyhow::Result<TopicPartitionList> {
-    let mut list = TopicPartitionList::new();
-    for ((topic, partition), offsets) in &batch.offsets {
-        let offset = offset(*offsets);
-        list.add_partition_offset(topic, *partition, Offset::Offset(offset))
-            .with_context(|| format!("{topic}[{partition}] has no offset {offset}"))?;
-    }
-    Ok(list)
 }

@@ -1,4 +1,4 @@
-//! What went wrong in one run: none of it may hide another.
+//! The failures of one run of the task, none of which may hide another.
 
 use std::panic::resume_unwind;
 
@@ -6,13 +6,16 @@ use anyhow::anyhow;
 use task_core::{Cancelled, Context};
 use tokio::task::JoinError;
 
-use crate::apart::Panic;
+use crate::panics::Panic;
 
 /// How a part of the task ended.
 pub(crate) type Ended = Result<anyhow::Result<()>, Panic>;
 
-/// Failures in their order: the last one is what the task returns, those before it are recorded as they are followed
-/// by another, so that the report has the first one first. A panic is raised again after all steps of the stop.
+/// Collects failures in their order.
+///
+/// The task can return only the last one. Each earlier one is recorded in the report when the next
+/// is added, so that the report lists the first one first. A panic is resumed at the end, after all
+/// steps of the stop.
 pub(crate) struct Failures<'a> {
     ctx: &'a Context,
     last: Option<anyhow::Error>,
@@ -24,31 +27,35 @@ impl<'a> Failures<'a> {
         Self { ctx, last: None, panic: None }
     }
 
+    /// Adds the result of a step. `Cancelled` after a stop is no failure.
     pub(crate) fn add(&mut self, result: anyhow::Result<()>) {
         match result {
             Ok(()) => {}
             Err(error) if self.ctx.is_cancelled() && Cancelled::is_outermost_in(&error) => {}
             Err(error) => {
-                if let Some(before) = self.last.replace(error) {
-                    self.ctx.record_failure(before);
+                if let Some(earlier) = self.last.replace(error) {
+                    self.ctx.record_failure(earlier);
                 }
             }
         }
     }
 
+    /// Adds the end of a part that ran the user's code.
     pub(crate) fn add_ended(&mut self, ended: Ended) {
         match ended {
             Ok(result) => self.add(result),
-            // Of two, the second is told by the panic hook.
+            // Only the first panic can be resumed. The panic hook has reported both.
             Err(panic) => _ = self.panic.get_or_insert(panic),
         }
     }
 
+    /// Adds the end of the settler, which is aborted if the sink takes too long.
     pub(crate) fn add_settled(&mut self, settled: Result<Ended, JoinError>) {
-        let late = |_aborted| Ok(Err(anyhow!("the sink did not return in time")));
-        self.add_ended(settled.unwrap_or_else(late));
+        let aborted = |_| Ok(Err(anyhow!("the sink did not return in time")));
+        self.add_ended(settled.unwrap_or_else(aborted));
     }
 
+    /// Returns the last failure, or resumes the panic.
     pub(crate) fn into_result(mut self) -> anyhow::Result<()> {
         match (self.panic.take(), self.last.take()) {
             (None, last) => last.map_or(Ok(()), Err),

@@ -1,4 +1,4 @@
-//! How long something took, counted in buckets: cheap enough to be taken of every record.
+//! Latency histograms, cheap enough to record every message.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -7,16 +7,34 @@ use std::{
 
 const BUCKETS: usize = 14;
 
-/// How long something took, as a histogram since the task was made.
+/// A snapshot of a latency histogram, which counts since the task was created.
+///
+/// # Examples
+///
+/// ```
+/// use task_kafka::Latency;
+///
+/// /// Formats the buckets cumulatively, as Prometheus does.
+/// fn lines(latency: &Latency) -> Vec<String> {
+///     let mut total = 0;
+///     let lines = latency.buckets().map(|(bound, count)| {
+///         total += count;
+///         let bound = bound.map_or("+Inf".to_owned(), |it| it.as_secs_f64().to_string());
+///         format!("le={bound} {total}")
+///     });
+///     lines.collect()
+/// }
+/// assert_eq!(lines(&Latency::default())[0], "le=0.001 0");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
-    /// Of the bucket below each bound, and of those above the last.
+    /// The count of the bucket of each bound, and of the values above the last one.
     counts: [u64; BUCKETS + 1],
     sum: Duration,
 }
 
 impl Latency {
-    /// The upper bounds of the buckets, from 1 ms to 20 s. What took longer than the last is counted all the same.
+    /// The inclusive upper bounds of the buckets, from 1 ms to 20 s. A further bucket has no bound.
     pub const BOUNDS: [Duration; BUCKETS] = [
         Duration::from_millis(1),
         Duration::from_millis(2),
@@ -34,38 +52,38 @@ impl Latency {
         Duration::from_secs(20),
     ];
 
-    /// Returns how many were measured.
+    /// Returns the number of values.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// Returns how long all of them took together.
+    /// Returns the sum of all values.
     pub fn sum(&self) -> Duration {
         self.sum
     }
 
-    /// Returns how long they took on average; `None` if there were none.
+    /// Returns the mean, or `None` if there are no values.
     pub fn mean(&self) -> Option<Duration> {
         let count = self.count();
         (count > 0).then(|| self.sum.div_f64(count as f64))
     }
 
-    /// Returns each bucket's upper bound and how many were in it, those of lower buckets not included; the last has no
-    /// bound.
+    /// Returns each bucket's upper bound and count. The counts are not cumulative; the last bucket
+    /// has no bound.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
         let bounds = Self::BOUNDS.into_iter().map(Some).chain([None]);
         bounds.zip(self.counts)
     }
 }
 
-/// Where a latency is counted.
+/// A latency histogram that is recorded concurrently.
 #[derive(Debug, Default)]
-pub(crate) struct Stopwatch {
+pub(crate) struct Histogram {
     counts: [AtomicU64; BUCKETS + 1],
     sum_nanos: AtomicU64,
 }
 
-impl Stopwatch {
+impl Histogram {
     pub(crate) fn record(&self, took: Duration) {
         let bucket = Latency::BOUNDS.partition_point(|bound| *bound < took);
         self.counts[bucket].fetch_add(1, Relaxed);
@@ -73,6 +91,8 @@ impl Stopwatch {
         self.sum_nanos.fetch_add(nanos, Relaxed);
     }
 
+    /// Returns a snapshot. Values that are recorded meanwhile may be missing from some of its
+    /// parts.
     pub(crate) fn get(&self) -> Latency {
         Latency {
             counts: std::array::from_fn(|bucket| self.counts[bucket].load(Relaxed)),
@@ -86,13 +106,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_took_as_long_as_a_bound_is_below_it() {
-        let stopwatch = Stopwatch::default();
-        assert_eq!(stopwatch.get().mean(), None);
+    fn bounds_are_inclusive() {
+        let histogram = Histogram::default();
+        assert_eq!(histogram.get().mean(), None);
         for micros in [0, 1_000, 1_001, 20_000_000, 20_000_001] {
-            stopwatch.record(Duration::from_micros(micros));
+            histogram.record(Duration::from_micros(micros));
         }
-        let latency = stopwatch.get();
+        let latency = histogram.get();
         let filled: Vec<_> = latency.buckets().filter(|bucket| bucket.1 > 0).collect();
         let bound = |millis| Some(Duration::from_millis(millis));
         assert_eq!(filled, [(bound(1), 2), (bound(2), 1), (bound(20_000), 1), (None, 1)]);

@@ -1,96 +1,174 @@
-//! A task that consumes from Kafka, transforms and produces: at least once, or in transactions.
+//! A Kafka pipeline as a task: consume, transform and produce, at least once or in transactions.
 //!
-//! [`KafkaTask`] reads topics as a member of a consumer group, hands each message to a [`Transform`], produces what that
-//! returns, and hands the effects (rows for a database, say) to a [`Sink`]. A message's offset is stored only after
-//! all of its records were delivered and its effect was written, in the order of its partition; so a message that was
-//! not dealt with in full is read again, by this member or another.
+//! [`KafkaTask`] reads topics as a member of a consumer group, hands each message to a
+//! [`Transform`], produces the records that it returns, and hands its effects (rows for a database,
+//! say) to a [`Sink`]. The offset of a message is stored only after all of its records were
+//! delivered and its effect was written, in the order of its partition. A message that was not
+//! settled in full is read again, by this member or another.
 //!
-//! # What it promises
+//! ```text
+//! brokers ──> receive ──> Transform ──> Producer ──> brokers
+//!                             │             │ delivery reports
+//!                             └─ effect ─> settle ──> Sink
+//!                                           │ store the offset
+//!                                         commit ──> brokers
+//! ```
 //!
-//! No message is lost, whenever and however the process ends, as long as the brokers keep what they acknowledged, and
-//! messages for as long as they are unread: of a partition that was cut off before it was read, reading goes on at what
-//! is left. Records of one key keep the order of the messages that they were made of.
+//! # Examples
 //!
-//! What it does not promise: that a message has its effects once. After a kill, a lost assignment, a commit that was
-//! refused in the middle of a rebalance, or a stop with the brokers away, those since the last commit are read again, so a
-//! [`Sink`] has to bear repetition. An orderly stop in a quiet group repeats nothing.
+//! ```no_run
+//! use task_kafka::{
+//!     Incoming, KafkaSettings, KafkaTask, Output, Producer, Record, Sink, Transform, Verdict,
+//! };
 //!
-//! # What goes wrong, and what comes of it
+//! struct Enrich;
 //!
-//! | | |
+//! impl Transform for Enrich {
+//!     type Effect = String;
+//!
+//!     async fn transform(&mut self, message: &Incoming<'_>) -> anyhow::Result<Verdict<String>> {
+//!         let Some(order) = message.payload().and_then(|it| std::str::from_utf8(it).ok()) else {
+//!             return Ok(Verdict::DeadLetter("the order is not UTF-8".into()));
+//!         };
+//!         let record = Record::to("orders-enriched").payload(format!("{order}, enriched"));
+//!         Ok(Verdict::Forward(Output { records: vec![record], effect: Some(order.to_owned()) }))
+//!     }
+//! }
+//!
+//! struct Table;
+//!
+//! impl Sink<String> for Table {
+//!     async fn write(&mut self, orders: Vec<String>) -> anyhow::Result<()> {
+//!         // Upsert the rows: they may come again.
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> anyhow::Result<()> {
+//! let settings = KafkaSettings::new("kafka:9092")
+//!     .group("enricher")
+//!     .topics(["orders"])
+//!     .dead_letter_topic("orders-dead");
+//! let producer = Producer::new(&settings)?;
+//! let task = KafkaTask::new(settings, producer, Enrich, Table)?;
+//! // manager.run(task)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Delivery guarantees
+//!
+//! - **No message is lost**, whenever and however the process ends, as long as the brokers keep
+//!   what they acknowledged, and keep messages until they are read. If the brokers have deleted
+//!   messages that were not read, reading continues at the first one that is left.
+//! - **Order is kept**: records with one key keep the order of the messages that they were made
+//!   from.
+//! - **Messages may be repeated.** After a kill, a lost assignment, a commit that was refused
+//!   during a rebalance, or a stop while the brokers are away, the messages since the last commit
+//!   are read again. A [`Sink`] has to tolerate repetition. An orderly stop in a stable group
+//!   repeats nothing.
+//!
+//! # Failures
+//!
+//! | failure | handling |
 //! |---|---|
-//! | the message is bad | [`Verdict::DeadLetter`]: to the dead-letter topic, with its origin and the reason in headers; without such a topic the task fails |
-//! | something else is, for a while | [`Verdict::Retry`]: again after a pause, within [`Settings::retry_budget`]; then as above |
+//! | the message is bad | [`Verdict::DeadLetter`]: it goes to the dead-letter topic, with its origin and the reason in headers; without such a topic the task fails |
+//! | a temporary condition | [`Verdict::Retry`]: the transform is called again after a pause, for at most [`KafkaSettings::retry_timeout`]; then as above |
 //! | a record is too large for the producer | as a bad message |
-//! | brokers are away, leaders move, the producer's queue is full | librdkafka tries again, and the task receives no more than its window; after [`Settings::message_timeout`] it fails |
-//! | the brokers refuse a record, this member or this user; the transform or the sink fails | the task fails, naming the message if there is one; what came before it is stored (with transactions: since the last one, read again) |
-//! | a commit is refused in a rebalance | it is tried again at the next interval, and at a stop until its deadline |
-//! | partitions are revoked | the callback waits for what is in flight of them, within [`Settings::revoke_budget`], and commits |
-//! | partitions are lost | the task is not ready until it has others; what was in flight is read again |
+//! | brokers are away, leaders move, the producer's queue is full | librdkafka retries, and the task receives no more than its window; after [`KafkaSettings::message_timeout`] it fails |
+//! | the brokers refuse a record, this member or this user; the transform or the sink fails | the task fails, and names the message if there is one; the messages before it are stored (with transactions: those since the last one are read again) |
+//! | a commit is refused during a rebalance | it is retried at the next interval, and at a stop until its deadline |
+//! | partitions are revoked | the callback waits for their messages in flight, for at most [`KafkaSettings::revoke_timeout`], and commits |
+//! | partitions are lost | the task is not ready until it has others; the messages in flight are read again |
+//!
+//! # Stopping
+//!
+//! A stop ends the receiving at once, drains the messages in flight, commits, and leaves the group,
+//! each step with a deadline within [`KafkaSettings::stop_timeout`] and the time that the manager
+//! grants. Messages that cannot be settled in time are abandoned and read again, and the task
+//! fails, naming how many they are. [`KafkaTask`] has the steps in detail.
 //!
 //! # Transactions
 //!
-//! With [`Settings::transactional_id`] records and offsets go together in transactions: begun at the first message, ended
-//! after [`Settings::commit_interval`] or when the window is full. If one fails, or partitions were revoked meanwhile, it is
-//! aborted and its messages are read again, for as long as [`Settings::retry_budget`] in a row; a producer that was shut out
-//! by another one of its id fails the task. Brokers that implement transactions show readers with
-//! `isolation.level=read_committed` (librdkafka's default) each record once. **Effects are not part of it**: the sink is
-//! written before the commit, and again if that fails.
+//! With [`KafkaSettings::transactional_id`], records and offsets are committed together. A
+//! transaction begins at its first message and ends after [`KafkaSettings::commit_interval`] or
+//! when the window is full. If it fails, or partitions were revoked meanwhile, it is aborted and
+//! its messages are read again, for at most [`KafkaSettings::retry_timeout`] in a row. A producer
+//! that was fenced by another one with its id fails the task.
 //!
-//! How far that was shown: the steps and their order, the abort, the rewind and the end of a shut-out producer, against
-//! librdkafka's mock cluster, which answers every call but hides nothing of an aborted transaction and forgets its offsets.
-//! With the pipeline example on a Tansu 0.6.0 broker, which keeps the offsets: of 95,960 messages, through five SIGTERMs in
-//! mid-stream, each record was there once; through three SIGKILLs none of 100,784 was lost, but 5,572 records were there
-//! twice, also for `read_committed`, since that broker does not hide what was aborted. That readers see each record once
-//! after a kill was not shown, for want of a broker that implements it in full.
+//! With brokers that implement transactions, readers with `isolation.level=read_committed`
+//! (librdkafka's default) see each record once. **Effects are not part of the transaction**: the
+//! sink is written before the commit, and again if that fails.
 //!
-//! # Where it runs
+//! How far this was shown: the steps and their order, the abort, the rewind and the end of a fenced
+//! producer, against librdkafka's mock cluster, which answers every call but hides nothing of an
+//! aborted transaction and forgets its offsets. With the pipeline example on a Tansu 0.6.0 broker,
+//! which keeps the offsets: of 95,960 messages, through five SIGTERMs in mid-stream, each record
+//! was there once; through three SIGKILLs none of 100,784 was lost, but 5,572 records were there
+//! twice, also for `read_committed`, since that broker does not hide what was aborted. That readers
+//! see each record once after a kill was not shown, for want of a broker that implements
+//! transactions in full.
 //!
-//! A rebalance is a callback that blocks until the messages in flight of the revoked partitions are dealt with, which
-//! Tokio's other workers do meanwhile. On a current-thread runtime messages are received and transformed on a thread of
-//! its own instead, which costs some throughput. Calls that block (commits, transactions, the close) have threads of
-//! their own, for which neither the runtime nor the process waits.
+//! # Runtime and threads
+//!
+//! A rebalance is a callback that blocks until the messages in flight of the revoked partitions are
+//! settled, by Tokio's other workers. On a current-thread runtime a dedicated thread receives and
+//! transforms messages instead, at some cost in throughput. Calls that block on the brokers
+//! (commits, transactions, the close) have dedicated threads; neither the runtime nor the process
+//! waits for these.
+//!
+//! # Limits
+//!
+//! - In flight: at most [`KafkaSettings::window`] messages, 4096 by default, with their records and
+//!   effects. librdkafka prefetches up to 64 MB of messages (`queued.max.messages.kbytes`) and
+//!   queues up to 100,000 records; see [`Producer`].
+//! - One message is transformed at a time. Throughput scales with members, up to one per partition.
+//! - A topic is subscribed by its name, not by a pattern.
+//! - Offsets are stored in the group; nothing is read from an arbitrary offset.
+//! - Errors of librdkafka are logged at most every 10 s for each client.
 //!
 //! # Features
 //!
-//! `tls` has librdkafka built with TLS and SASL/SCRAM. For others of `rdkafka`'s features, such as `gssapi` or `zstd`, name
-//! `rdkafka` in your own manifest with them: there is one librdkafka in a program.
+//! `tls` builds librdkafka with TLS and SASL/SCRAM. For other features of `rdkafka`, such as
+//! `gssapi` or `zstd`, depend on `rdkafka` with them: a program has only one librdkafka.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-mod apart;
-mod at_least_once;
-mod client;
-mod commit;
-mod consumer;
-mod counters;
-mod decide;
-mod error;
-mod exactly_once;
-mod failures;
-mod group;
-mod latency;
-mod message;
-mod outlet;
-mod producer;
-mod receive;
-mod reports;
-mod settings;
-mod settle;
-mod stop;
 mod task;
-mod thread;
-mod transaction;
+
+mod at_least_once;
+mod exactly_once;
+
+mod decide;
+mod dispatch;
+mod failures;
+mod parts;
+mod stop;
+
+mod member;
+
+mod producer;
+
+mod counters;
+mod latency;
+
+mod message;
+mod settings;
 mod transform;
-mod window;
+
+mod error;
+mod log;
+mod panics;
+mod thread;
 
 pub use counters::{Counters, Counts};
-pub use error::Error;
+pub use error::KafkaError;
 pub use latency::Latency;
 pub use message::{Incoming, Output, Record, Verdict};
 pub use producer::{Delivery, Producer, SendError};
-pub use settings::Settings;
+pub use settings::KafkaSettings;
 pub use task::KafkaTask;
 pub use transform::{NoSink, Sink, Transform};

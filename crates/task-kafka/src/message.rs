@@ -1,4 +1,4 @@
-//! What comes in, and what becomes of it.
+//! Received messages, verdicts on them, and the records to produce.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -8,7 +8,20 @@ use rdkafka::{
     util::IntoOpaque,
 };
 
-/// A message as it was received.
+/// A message as it was received. It borrows librdkafka's buffer: nothing is copied.
+///
+/// `Debug` prints `topic[partition]@offset`.
+///
+/// # Examples
+///
+/// ```
+/// use task_kafka::Incoming;
+///
+/// fn trace_id(message: &Incoming<'_>) -> Option<String> {
+///     let (_, value) = message.headers().find(|(name, _)| *name == "trace-id")?;
+///     String::from_utf8(value?.to_vec()).ok()
+/// }
+/// ```
 pub struct Incoming<'a> {
     message: &'a BorrowedMessage<'a>,
     attempt: u32,
@@ -19,12 +32,12 @@ impl<'a> Incoming<'a> {
         Self { message, attempt: 1 }
     }
 
-    pub(crate) fn again(&mut self) {
+    pub(crate) fn count_attempt(&mut self) {
         self.attempt = self.attempt.saturating_add(1);
     }
 
-    /// Returns how often this message has been handed to the transform by this task since it was received, this time
-    /// included: 1 unless the transform asked for a [retry](Verdict::Retry).
+    /// Returns the ordinal of this attempt, starting at 1. It is higher than 1 only after a
+    /// [retry](Verdict::Retry). A message that is read again starts at 1 again.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -49,24 +62,25 @@ impl<'a> Incoming<'a> {
         self.message.key()
     }
 
-    /// Returns the payload; a tombstone has none.
+    /// Returns the payload, or `None` for a tombstone.
     pub fn payload(&self) -> Option<&[u8]> {
         self.message.payload()
     }
 
-    /// Returns when the message was made or appended, in milliseconds since 1970, if the broker says so.
+    /// Returns when the message was created or appended, in milliseconds since 1970, or `None` if
+    /// the broker does not provide it.
     pub fn timestamp_ms(&self) -> Option<i64> {
         self.message.timestamp().to_millis()
     }
 
-    /// Returns the headers in order. Names may repeat.
+    /// Returns the headers in their order. Names may repeat.
     pub fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         let headers = self.message.headers();
         headers.into_iter().flat_map(|headers| headers.iter()).map(|it| (it.key, it.value))
     }
 
-    /// Makes the record that goes to the dead-letter topic: the message as it was, with where it came from and why in
-    /// headers.
+    /// Creates the record for the dead-letter topic: the message as it was, with its origin and the
+    /// reason in headers.
     pub(crate) fn to_dead_letter(&self, topic: &Arc<str>, reason: &str) -> Record {
         let mut record = Record::to(Arc::clone(topic));
         record.key = self.key().map(<[u8]>::to_vec);
@@ -88,33 +102,64 @@ impl fmt::Debug for Incoming<'_> {
     }
 }
 
-/// What a transform decides about one message; `E` is what its sink gets.
+/// The decision of a transform about one message. `E` is the effect for the sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict<E> {
-    /// Go on with this, which may be nothing.
+    /// Produces these records and hands this effect to the sink. Both may be empty: then the
+    /// message is only consumed.
     Forward(Output<E>),
-    /// Send the message as it is to the dead-letter topic, for this reason.
-    DeadLetter(String),
-    /// Hand the message to the transform again after a pause, for this reason: something else is at fault, such as a
-    /// service that does not answer.
+    /// Sends the message unchanged to the dead-letter topic, for this reason: the message is bad.
     ///
-    /// The pause is 100 ms at first, doubles up to 5 s, and ends early for a stop, after which the message is read
-    /// again. Until the message is dealt with the task receives nothing else, so that the order is kept, and a rebalance
-    /// has to wait. When [`Settings::retry_budget`](crate::Settings::retry_budget) is used up, this is a
-    /// [`DeadLetter`](Self::DeadLetter); a transform that wants something else looks at [`Incoming::attempt`].
+    /// The record has the message's key, payload and headers, and the headers `dead-letter-reason`,
+    /// `dead-letter-topic`, `dead-letter-partition` and `dead-letter-offset`. Without a
+    /// [dead-letter topic](crate::KafkaSettings::dead_letter_topic) the task fails.
+    DeadLetter(String),
+    /// Calls the transform again after a pause, for this reason: something else is at fault, such
+    /// as a service that does not answer.
+    ///
+    /// The pause is 100 ms at first and doubles up to 5 s. A stop ends it, and the message is read
+    /// again. Until the message is decided the task receives nothing else, so that the order is
+    /// kept, and a rebalance has to wait.
+    ///
+    /// After [`KafkaSettings::retry_timeout`](crate::KafkaSettings::retry_timeout) this counts as
+    /// [`DeadLetter`](Self::DeadLetter). A transform that needs another limit checks
+    /// [`Incoming::attempt`].
     Retry(String),
 }
 
-/// What becomes of one message.
+/// The output of one message.
+///
+/// # Examples
+///
+/// ```
+/// use task_kafka::{Output, Record, Verdict};
+///
+/// // One record, and a row for the database.
+/// let record = Record::to("prices").key("EUR").payload("1.07");
+/// let verdict = Verdict::Forward(Output { records: vec![record], effect: Some(("EUR", 1.07)) });
+/// # let _ = verdict;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output<E> {
-    /// What to produce, in this order.
+    /// The records to produce, in this order.
     pub records: Vec<Record>,
-    /// What to hand to the sink.
+    /// The effect to hand to the sink.
     pub effect: Option<E>,
 }
 
 /// A record to produce.
+///
+/// # Examples
+///
+/// ```
+/// use task_kafka::Record;
+///
+/// let record = Record::to("orders")
+///     .key("customer-7")
+///     .payload(r#"{"item": 42}"#)
+///     .header("trace-id", "4bf92f35");
+/// assert_eq!(record.as_key(), Some(&b"customer-7"[..]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     topic: Arc<str>,
@@ -126,7 +171,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// Makes an empty record for this topic.
+    /// Creates an empty record for this topic.
+    ///
+    /// A service that produces many records to one topic keeps an `Arc<str>` of its name and passes
+    /// clones, which saves a copy for each record.
     pub fn to(topic: impl Into<Arc<str>>) -> Self {
         let topic = topic.into();
         Self {
@@ -139,31 +187,31 @@ impl Record {
         }
     }
 
-    /// The key: records of one key keep their order. Default: none.
+    /// Sets the key. Records with one key go to one partition, and keep their order. Default: none.
     pub fn key(mut self, key: impl Into<Vec<u8>>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// The payload. Default: none, a tombstone.
+    /// Sets the payload. Default: none, a tombstone.
     pub fn payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
         self.payload = Some(payload.into());
         self
     }
 
-    /// The partition. Default: chosen by the key.
+    /// Sets the partition. Default: chosen by the key, or at random without one.
     pub fn partition(mut self, partition: i32) -> Self {
         self.partition = Some(partition);
         self
     }
 
-    /// When it was made, in milliseconds since 1970. Default: when it is sent.
+    /// Sets the timestamp, in milliseconds since 1970. Default: the time at which it is sent.
     pub fn timestamp_ms(mut self, timestamp: i64) -> Self {
         self.timestamp_ms = Some(timestamp);
         self
     }
 
-    /// Adds a header. Default: none.
+    /// Adds a header. Names may repeat. Default: none.
     pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.into(), Some(value.as_ref().to_vec())));
         self
@@ -179,8 +227,9 @@ impl Record {
         self.payload.as_deref()
     }
 
-    pub(crate) fn as_native<T: IntoOpaque>(&self, ticket: T) -> BaseRecord<'_, [u8], [u8], T> {
-        let mut record = BaseRecord::with_opaque_to(&self.topic, ticket);
+    /// Returns the record for librdkafka, which copies it.
+    pub(crate) fn as_native<T: IntoOpaque>(&self, pending: T) -> BaseRecord<'_, [u8], [u8], T> {
+        let mut record = BaseRecord::with_opaque_to(&self.topic, pending);
         record.key = self.key.as_deref();
         record.payload = self.payload.as_deref();
         record.partition = self.partition;

@@ -1,4 +1,6 @@
-//! The producer: sends records, and tells of each whether it was delivered.
+//! The producer: sends records, and reports for each whether it was delivered.
+
+mod reports;
 
 use std::{
     fmt,
@@ -10,92 +12,124 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::{
-    error::{KafkaError, RDKafkaErrorCode},
+    error::{KafkaError as NativeError, RDKafkaErrorCode},
     producer::{Producer as _, PurgeConfig, ThreadedProducer},
 };
 use tokio::sync::oneshot;
 
+use self::reports::{DeliveryReports, PendingDelivery, Report};
 use crate::{
-    Error, Latency, Record, Settings,
+    KafkaError, KafkaSettings, Latency, Record,
     error::{Kind, cause},
-    latency::Stopwatch,
-    reports::{Report, Reports, Ticket},
+    latency::Histogram,
     thread::on_thread,
 };
 
-/// Sends records to the brokers; cheap to clone.
+/// Sends records to the brokers. Cheap to clone; all clones share one queue.
 ///
-/// It is idempotent: its own retries neither double nor reorder what it sends. Dropping the last clone throws away what
-/// has not been delivered, so [`close`](Self::close) it.
+/// The producer is idempotent: its own retries neither duplicate nor reorder records. A record is
+/// retried until [`KafkaSettings::message_timeout`].
+///
+/// Dropping the last clone discards the records that are not delivered; call [`close`](Self::close)
+/// to wait for them. The drop itself does not block: a dedicated thread closes the connections.
+///
+/// # Limits
+///
+/// librdkafka queues at most 100,000 records or 1 GiB (`queue.buffering.max.messages`,
+/// `queue.buffering.max.kbytes`); then [`send`](Self::send) fails with
+/// [`SendError::is_queue_full`]. A record of more than 1 MB (`message.max.bytes`) is rejected.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use task_kafka::{KafkaSettings, Producer, Record};
+///
+/// # async fn announce() -> anyhow::Result<()> {
+/// let producer = Producer::new(&KafkaSettings::new("kafka:9092"))?;
+/// let delivery = producer.send(&Record::to("greetings").key("en").payload("hello"))?;
+/// delivery.await?; // acknowledged by the brokers
+/// producer.close(Duration::from_secs(5)).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Producer {
     native: Arc<Native>,
     transactional_id: Option<Arc<str>>,
 }
 
-/// Not let go on the thread that drops it: librdkafka blocks for that, up to half a second.
-struct Native(Option<ThreadedProducer<Reports>>);
+/// Dropped on a dedicated thread: librdkafka blocks for up to half a second.
+struct Native(Option<ThreadedProducer<DeliveryReports>>);
 
 impl Producer {
-    /// Makes a producer. It connects in the background.
+    /// Creates a producer, which connects in the background.
     ///
     /// # Errors
     ///
-    /// [`Error`], if a setting is bad by itself or librdkafka refuses it.
-    pub fn new(settings: &Settings) -> Result<Self, Error> {
-        let made = settings.producer()?.create_with_context(Reports::default());
-        let made = made.map_err(|source| Kind::Client { role: "producer", source })?;
+    /// Returns [`KafkaError`] if a setting is invalid, or librdkafka rejects it. Brokers that are
+    /// away are no error here.
+    pub fn new(settings: &KafkaSettings) -> Result<Self, KafkaError> {
+        let native = settings.producer()?.create_with_context(DeliveryReports::default());
+        let native = native.map_err(|source| Kind::Client { role: "producer", source })?;
         let transactional_id = settings.transactional_id.as_deref().map(Arc::from);
-        Ok(Self { native: Arc::new(Native(Some(made))), transactional_id })
+        Ok(Self { native: Arc::new(Native(Some(native))), transactional_id })
     }
 
-    /// Puts a record into the queue, and returns at once.
+    /// Queues a record and returns at once.
+    ///
+    /// The record is sent whether or not the returned [`Delivery`] is awaited. Records of one
+    /// partition are delivered in the order in which they were queued.
     ///
     /// # Errors
     ///
-    /// [`SendError`], if it could not be queued. When the queue is full, try again soon.
+    /// Returns [`SendError`] if the record could not be queued. A queue that is full has room again
+    /// soon; retry after a few milliseconds.
     pub fn send(&self, record: &Record) -> Result<Delivery, SendError> {
         let (report, delivery) = oneshot::channel();
-        let ticket = Box::new(Ticket { sent: Instant::now(), report });
-        match self.native().send(record.as_native(ticket)) {
+        let pending = Box::new(PendingDelivery { sent: Instant::now(), report });
+        match self.native().send(record.as_native(pending)) {
             Ok(()) => Ok(Delivery(delivery)),
             Err((error, _)) => Err(SendError(error)),
         }
     }
 
-    /// Gives up everything that is not delivered, of all clones; the pending [`Delivery`]s fail at once.
+    /// Discards all records that are not delivered, those of all clones. Their [`Delivery`]s fail
+    /// at once.
     pub fn purge(&self) {
         self.native().purge(PurgeConfig::default().queue().inflight());
     }
 
-    /// Returns how long records took from [`send`](Self::send) to the brokers' acknowledgement, those of all clones.
+    /// Returns how long the records of all clones took from [`send`](Self::send) to the brokers'
+    /// acknowledgement.
     pub fn latency(&self) -> Latency {
         self.native().context().latency.get()
     }
 
-    /// Waits until everything is delivered, at most for `budget`, and lets the producer go.
+    /// Waits until every queued record is delivered, at most for `timeout`, and drops this clone.
     ///
-    /// librdkafka blocks for this, which a thread of its own is there for.
+    /// librdkafka blocks for this; a dedicated thread calls it.
     ///
     /// # Errors
     ///
-    /// If something was left undelivered; it is thrown away with the last clone.
+    /// Returns an error if records were not delivered in time. They are discarded with the last
+    /// clone.
     ///
     /// # Cancel safety
     ///
-    /// The thread goes on if this future is dropped.
-    pub async fn close(self, budget: Duration) -> anyhow::Result<()> {
+    /// Dropping the future does not stop the thread, which continues to wait for deliveries.
+    pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
         let flushed = on_thread("kafka-flush", move || {
-            let flushed = self.native().flush(budget);
+            let flushed = self.native().flush(timeout);
             let left = self.native().in_flight_count();
             flushed
                 .map_err(cause)
-                .with_context(|| format!("{left} records were not delivered in {budget:?}"))
+                .with_context(|| format!("{left} records were not delivered in {timeout:?}"))
         });
         flushed.await?
     }
 
-    pub(crate) fn native(&self) -> &ThreadedProducer<Reports> {
+    pub(crate) fn native(&self) -> &ThreadedProducer<DeliveryReports> {
         self.native.0.as_ref().expect("taken only when dropped")
     }
 
@@ -103,7 +137,7 @@ impl Producer {
         self.transactional_id.as_deref()
     }
 
-    pub(crate) fn stopwatch(&self) -> Arc<Stopwatch> {
+    pub(crate) fn delivery_latency(&self) -> Arc<Histogram> {
         Arc::clone(&self.native().context().latency)
     }
 }
@@ -121,7 +155,17 @@ impl Drop for Native {
     }
 }
 
-/// Resolves when a record was delivered, or never will be.
+/// The outcome of a queued record: resolves when the brokers acknowledged it, or never will.
+///
+/// # Errors
+///
+/// Resolves to an error if the record was not delivered within
+/// [`KafkaSettings::message_timeout`], was refused by the brokers, or was
+/// [purged](Producer::purge).
+///
+/// # Cancel safety
+///
+/// Dropping it does not recall the record: its outcome is unknown then.
 #[must_use = "a record counts only once it is delivered"]
 pub struct Delivery(oneshot::Receiver<Report>);
 
@@ -132,7 +176,7 @@ impl Future for Delivery {
         Poll::Ready(match ready!(Pin::new(&mut self.0).poll(cx)) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(cause(error).context("failed to deliver a record")),
-            Err(_) => Err(anyhow!("the producer is gone")),
+            Err(_) => Err(anyhow!("the producer was dropped before a record was delivered")),
         })
     }
 }
@@ -146,15 +190,15 @@ impl fmt::Debug for Delivery {
 /// Why a record could not be queued.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to queue a record")]
-pub struct SendError(#[source] KafkaError);
+pub struct SendError(#[source] NativeError);
 
 impl SendError {
-    /// Tells whether the queue is full, which passes.
+    /// Returns whether the queue is full, which is temporary.
     pub fn is_queue_full(&self) -> bool {
         self.0.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
     }
 
-    /// Tells whether the record is too large, which does not.
+    /// Returns whether the record is too large, which is permanent.
     pub fn is_too_large(&self) -> bool {
         self.0.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
     }

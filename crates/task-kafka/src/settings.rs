@@ -1,17 +1,52 @@
-//! How the clients are set up.
+//! The settings of the clients and of the task.
 
 mod native;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-/// How a [`KafkaTask`](crate::KafkaTask) and its [`Producer`](crate::Producer) work.
+/// Longer times count as a week. Every deadline is then within the range of the clocks, and every
+/// sum of three times, in milliseconds, within the 32 bits that librdkafka wraps around at.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The settings of a [`KafkaTask`](crate::KafkaTask) and its [`Producer`](crate::Producer).
 ///
-/// Setters take the value and return the settings; each names its default. What is wrong is said when a client is made
-/// of them: no brokers, group or topics; a pattern among the topics; a dead-letter topic that is read too; a number or a
-/// time that is zero; a free setting that the guarantee rests on, or that librdkafka does not know.
+/// Setters consume and return the settings, and check nothing. The constructors of the clients
+/// check them all and return [`KafkaError`](crate::KafkaError) if:
+///
+/// - there are no brokers, no group or no topics, or a topic is a pattern;
+/// - the dead-letter topic is read, too;
+/// - a number or a time is zero;
+/// - an [additional setting](Self::setting) is reserved, or unknown to librdkafka.
+///
+/// A time longer than a week counts as a week.
+///
+/// # Reserved settings
+///
+/// The delivery guarantee depends on some settings of librdkafka, which therefore cannot be set
+/// directly: those of commits and offset storage, idempotence, and whatever has a setter here. The
+/// others may be set. Defaults that differ from librdkafka's: `auto.offset.reset=earliest`,
+/// `partition.assignment.strategy=cooperative-sticky`, and `partitioner=murmur2_random`, which
+/// chooses the same partition for a key as the Java client.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use task_kafka::KafkaSettings;
+///
+/// let settings = KafkaSettings::new("kafka-0:9092,kafka-1:9092")
+///     .group("enricher")
+///     .topics(["orders"])
+///     .dead_letter_topic("orders-dead")
+///     .window(1024)
+///     .message_timeout(Duration::from_secs(10))
+///     .setting("client.id", "enricher-0")
+///     .producer_setting("compression.type", "lz4");
+/// # let _ = settings;
+/// ```
 #[derive(Clone)]
-#[must_use = "settings do nothing until a client is made of them"]
-pub struct Settings {
+#[must_use = "settings have no effect until a client is created from them"]
+pub struct KafkaSettings {
     brokers: String,
     pub(crate) group: String,
     pub(crate) topics: Vec<String>,
@@ -20,23 +55,23 @@ pub struct Settings {
     pub(crate) window: usize,
     pub(crate) batch: usize,
     pub(crate) commit_interval: Duration,
-    pub(crate) retry_budget: Duration,
+    pub(crate) retry_timeout: Duration,
     session_timeout: Duration,
     pub(crate) message_timeout: Duration,
-    pub(crate) stop_budget: Duration,
-    pub(crate) revoke_budget: Duration,
-    free: Vec<Free>,
+    pub(crate) stop_timeout: Duration,
+    pub(crate) revoke_timeout: Duration,
+    additional: Vec<Additional>,
 }
 
-/// A setting of librdkafka.
+/// A setting of librdkafka that has no setter.
 #[derive(Clone)]
-struct Free {
-    of: Clients,
+struct Additional {
+    clients: Clients,
     name: String,
     value: String,
 }
 
-/// Which client a setting is for.
+/// The clients that a setting applies to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Clients {
     Both,
@@ -44,8 +79,10 @@ enum Clients {
     Producer,
 }
 
-impl Settings {
-    /// Makes settings for these brokers: `host:port`, separated by commas.
+impl KafkaSettings {
+    /// Creates settings for these brokers: `host:port`, separated by commas.
+    ///
+    /// The brokers named here are contacted first; the clients learn the others from them.
     pub fn new(brokers: impl Into<String>) -> Self {
         Self {
             brokers: brokers.into(),
@@ -56,128 +93,152 @@ impl Settings {
             window: 4096,
             batch: 256,
             commit_interval: Duration::from_secs(1),
-            retry_budget: Duration::from_secs(30),
+            retry_timeout: Duration::from_secs(30),
             session_timeout: Duration::from_secs(10),
             message_timeout: Duration::from_secs(20),
-            stop_budget: Duration::from_secs(15),
-            revoke_budget: Duration::from_secs(5),
-            free: Vec::new(),
+            stop_timeout: Duration::from_secs(15),
+            revoke_timeout: Duration::from_secs(5),
+            additional: Vec::new(),
         }
     }
 
-    /// The consumer group. Default: `default`.
+    /// Sets the consumer group. Default: `default`.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = group.into();
         self
     }
 
-    /// The topics to read, by name; patterns are not supported. Default: none.
+    /// Sets the topics to read, by name; patterns are not supported. Default: none.
     pub fn topics<N: Into<String>>(mut self, topics: impl IntoIterator<Item = N>) -> Self {
         self.topics = topics.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The topic for messages that the transform refuses. Default: none, and the first refusal fails the task.
+    /// Sets the topic for messages that the transform refuses. Default: none, and the first refused
+    /// message fails the task.
     pub fn dead_letter_topic(mut self, topic: impl Into<Arc<str>>) -> Self {
         self.dead_letter_topic = Some(topic.into());
         self
     }
 
-    /// Produces in transactions, which take the offsets with them, under this id. Default: no transactions, at least once.
+    /// Sets the transactional id, which turns transactions on. Default: none, for delivery at least
+    /// once.
     ///
-    /// The id has to be the instance's own and the same after a restart (on Kubernetes, the name of the pod of a
-    /// stateful set), since it is how the brokers shut out an instance that was thought dead. See the crate's
-    /// documentation for what that promises, and where it was shown.
+    /// The id has to be unique to the instance, and the same after a restart: the brokers use it to
+    /// fence an instance that was replaced. On Kubernetes, use the pod name of a stateful set. See
+    /// [the crate's documentation](crate#transactions) for the guarantee and its evidence.
     pub fn transactional_id(mut self, id: impl Into<String>) -> Self {
         self.transactional_id = Some(id.into());
         self
     }
 
-    /// How many messages may be between their receipt and their stored offset, at least 1. When so many are, the task
-    /// receives no more. With transactions, how many one of them holds at most. Default: 4096.
+    /// Sets the most messages in flight, that is, received and not settled; at least 1. When the
+    /// window is full, the task receives no more. With transactions, it is the most messages of one
+    /// transaction. Default: 4096.
     pub fn window(mut self, messages: usize) -> Self {
         self.window = messages;
         self
     }
 
-    /// How many messages are settled at once at most, that is, handed to the sink, at least 1. Default: 256.
+    /// Sets the most messages that are settled together, and so the most effects of one call of the
+    /// sink; at least 1. Without effect with transactions, which are settled as a whole. Default:
+    /// 256.
     pub fn batch(mut self, messages: usize) -> Self {
         self.batch = messages;
         self
     }
 
-    /// How often what is stored is committed: what a kill makes the group read again is what came since the last
-    /// commit. With transactions, how long one stays open, and so how late its records are seen. Default: 1 s.
+    /// Sets the time between two commits. Default: 1 s.
+    ///
+    /// After a kill, the messages since the last commit are read again. With transactions, this is
+    /// how long one stays open, and so how late readers see its records.
     pub fn commit_interval(mut self, interval: Duration) -> Self {
-        self.commit_interval = interval;
+        self.commit_interval = interval.min(LONGEST);
         self
     }
 
-    /// How long one message may be retried (see [`Verdict::Retry`](crate::Verdict::Retry)) before it is refused like a
-    /// bad one. Keep it far below `max.poll.interval.ms`, which is 5 min: nothing else is received meanwhile.
-    /// Default: 30 s.
-    pub fn retry_budget(mut self, budget: Duration) -> Self {
-        self.retry_budget = budget;
+    /// Sets how long one message may be retried (see [`Verdict::Retry`](crate::Verdict::Retry))
+    /// before it is dead-lettered. Default: 30 s.
+    ///
+    /// Keep it far below `max.poll.interval.ms`, which is 5 min: nothing else is received
+    /// meanwhile. With transactions, it also limits how long aborted transactions are repeated in a
+    /// row.
+    pub fn retry_timeout(mut self, timeout: Duration) -> Self {
+        self.retry_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long the group waits for a member that has vanished. Brokers accept 6 s to 30 min as they are shipped.
-    /// Default: 10 s.
+    /// Sets how long the group waits for a member that does not respond. Default: 10 s.
+    ///
+    /// Brokers accept 6 s to 30 min unless they are configured otherwise. Without effect with
+    /// `group.protocol=consumer`, where the brokers decide.
     pub fn session_timeout(mut self, timeout: Duration) -> Self {
-        self.session_timeout = timeout;
+        self.session_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long the producer tries to deliver a record, over all retries, before the task fails. Keep it below the
-    /// time that the process has to end. Default: 20 s.
+    /// Sets how long the producer tries to deliver a record, including all retries, before the task
+    /// fails. Default: 20 s.
+    ///
+    /// Keep it below the time that the process has to shut down.
     pub fn message_timeout(mut self, timeout: Duration) -> Self {
-        self.message_timeout = timeout;
+        self.message_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long a stop may take: three fifths to finish what is in flight, the rest to commit and to leave the group.
-    /// It is shortened to what the manager grants. Default: 15 s.
-    pub fn stop_budget(mut self, budget: Duration) -> Self {
-        self.stop_budget = budget;
+    /// Sets how long a stop may take: three fifths to settle the messages in flight, the rest to
+    /// commit and to leave the group. Default: 15 s.
+    ///
+    /// The time that the manager grants takes precedence if it is shorter.
+    pub fn stop_timeout(mut self, timeout: Duration) -> Self {
+        self.stop_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// How long a rebalance may wait for what is in flight of the revoked partitions. Default: 5 s.
-    pub fn revoke_budget(mut self, budget: Duration) -> Self {
-        self.revoke_budget = budget;
+    /// Sets how long a rebalance may wait for the messages in flight of the revoked partitions.
+    /// Default: 5 s.
+    ///
+    /// Messages that are not settled by then are repeated by the next owner.
+    pub fn revoke_timeout(mut self, timeout: Duration) -> Self {
+        self.revoke_timeout = timeout.min(LONGEST);
         self
     }
 
-    /// Any other setting of librdkafka, given to both clients: `security.protocol`, `sasl.username`. Default: none.
+    /// Adds a setting of librdkafka for both clients, such as `security.protocol` or
+    /// `sasl.username`. Default: none.
+    ///
+    /// librdkafka's `CONFIGURATION.md` lists them all. Of two with one name, the later one counts.
     pub fn setting(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.add(Clients::Both, name.into(), value.into())
     }
 
-    /// Any other setting of librdkafka, given to the consumer: `fetch.min.bytes`, `group.instance.id`. Default: none.
+    /// Adds a setting of librdkafka for the consumer, such as `fetch.min.bytes` or
+    /// `group.instance.id`. Default: none.
     pub fn consumer_setting(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.add(Clients::Consumer, name.into(), value.into())
     }
 
-    /// Any other setting of librdkafka, given to the producer: `linger.ms`, `compression.type`. Default: none.
+    /// Adds a setting of librdkafka for the producer, such as `linger.ms` or `compression.type`.
+    /// Default: none.
     pub fn producer_setting(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.add(Clients::Producer, name.into(), value.into())
     }
 
-    fn add(mut self, of: Clients, name: String, value: String) -> Self {
-        self.free.push(Free { of, name, value });
+    fn add(mut self, clients: Clients, name: String, value: String) -> Self {
+        self.additional.push(Additional { clients, name, value });
         self
     }
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for KafkaSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Of the free settings only the names: a password may be among them.
-        let free: Vec<_> = self.free.iter().map(|free| &free.name).collect();
-        f.debug_struct("Settings")
+        // Only the names of additional settings: a value may be a password.
+        let additional: Vec<_> = self.additional.iter().map(|it| &it.name).collect();
+        f.debug_struct("KafkaSettings")
             .field("brokers", &self.brokers)
             .field("group", &self.group)
             .field("topics", &self.topics)
-            .field("settings", &free)
+            .field("additional", &additional)
             .finish_non_exhaustive()
     }
 }

@@ -1,32 +1,38 @@
-//! How much time each step of a stop has.
+//! The deadlines of the steps of a stop.
 
 use std::time::Duration;
 
 use task_core::Context;
 use tokio::time::{Instant, sleep_until};
 
-use crate::Settings;
+use crate::KafkaSettings;
 
-/// The instants at which the steps of a stop have to be over. Time that one step leaves is the next one's.
+/// The deadlines of the steps of a stop. The time that one step does not use is left to the next.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadlines {
+    /// Of the messages in flight: three fifths of the budget.
     pub(crate) drain: Instant,
+    /// Of the last commit: one fifth more.
     pub(crate) commit: Instant,
+    /// Of leaving the group and closing the consumer: the rest.
     pub(crate) close: Instant,
 }
 
 impl Deadlines {
-    /// Starts now: the settings' budget, or what the manager grants less a tenth, if that is shorter.
-    pub(crate) fn start(ctx: &Context, settings: &Settings) -> Self {
+    /// Computes the deadlines of a stop that starts now.
+    ///
+    /// The budget is [`KafkaSettings::stop_timeout`] or nine tenths of the time that the manager
+    /// grants, if that is shorter. The last tenth is for the task's own return.
+    pub(crate) fn start(ctx: &Context, settings: &KafkaSettings) -> Self {
         let granted = ctx.remaining().map_or(Duration::MAX, |remaining| remaining.mul_f32(0.9));
-        let budget = settings.stop_budget.min(granted);
+        let budget = settings.stop_timeout.min(granted);
         let now = Instant::now();
         Self { drain: now + budget * 3 / 5, commit: now + budget * 4 / 5, close: now + budget }
     }
 }
 
-/// Resolves when the task was cancelled and then had its whole time to drain.
-pub(crate) async fn overdue(ctx: &Context, settings: &Settings) -> Deadlines {
+/// Resolves when the task was cancelled and its time to drain has passed.
+pub(crate) async fn overdue(ctx: &Context, settings: &KafkaSettings) -> Deadlines {
     ctx.cancelled().await;
     let deadlines = Deadlines::start(ctx, settings);
     sleep_until(deadlines.drain).await;

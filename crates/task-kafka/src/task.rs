@@ -1,7 +1,4 @@
 //! The task: from joining the group to leaving it.
-//!
-//! Its stop, in this order, each step with a deadline: receive no more; wait until what is in flight is delivered,
-//! written and stored; give up what is not, so that it is read again; commit; leave the group and close.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -10,30 +7,82 @@ use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use task_core::{Context, Task};
 
 use crate::{
-    Counters, Error, Producer, Settings, Sink, Transform,
+    Counters, KafkaError, KafkaSettings, Producer, Sink, Transform,
     at_least_once::at_least_once,
-    consumer::{Consumer, close},
     error::Kind,
     exactly_once::exactly_once,
     failures::Failures,
-    group::Membership,
-    window::Window,
+    member::{Consumer, Membership, Window, close},
+    parts::Parts,
 };
 
-/// Consumes, transforms and produces, at least once or in transactions.
+/// A task that consumes, transforms and produces, at least once or in transactions.
 ///
-/// It gates readiness: it is ready once the group has assigned it partitions (or told it to stand by), and not when
-/// they were lost. Its status tells partitions, lag and messages in flight.
+/// See the [crate's documentation](crate) for the guarantees and for how failures are handled.
+///
+/// # Readiness and status
+///
+/// The task gates readiness: it is ready once the group has assigned partitions to it (or made it a
+/// standby), and not ready after its partitions were lost. Its status shows the number of
+/// partitions, the lag and the messages in flight, updated every second.
 ///
 /// # Stopping
 ///
-/// It stops receiving at once and finishes what is in flight: with transactions, it commits the one that is open. What cannot be finished in time (see
-/// [`Settings::stop_budget`]) is given up, purging the producer for all of its clones, and the task fails, naming how
-/// many messages that are: they are read again. It also fails if the last commit failed, or if the consumer could not
-/// be closed in time. If it is aborted, the same messages are read again, after the group has missed this member.
+/// A stop takes these steps, each with a deadline within [`KafkaSettings::stop_timeout`]:
+///
+/// 1. Stop receiving, at once. A transform in progress is dropped, a retry is not waited for.
+/// 2. Drain: wait until the messages in flight are delivered, written and stored. With
+///    transactions, commit the open one. Three fifths of the time.
+/// 3. Abandon the messages that are not settled by then: purge the producer, for all of its clones,
+///    and abort the sink at its await. They are read again.
+/// 4. Commit the stored offsets. One fifth of the time.
+/// 5. Leave the group and close the consumer. The rest of the time.
+///
+/// The task fails if messages were abandoned, naming their number, if the last commit failed, or if
+/// the consumer was not closed in time. If the manager aborts the task, the messages in flight are
+/// read again after the group's session timeout.
+///
+/// # Panics
+///
+/// A panic of the transform or the sink is resumed after the steps above, so that the group is left
+/// in order.
+///
+/// # Cancel safety
+///
+/// Dropping the task's future loses nothing: the messages in flight are read again. The consumer is
+/// closed on a dedicated thread.
+///
+/// # Examples
+///
+/// ```no_run
+/// use task_kafka::{
+///     Incoming, KafkaSettings, KafkaTask, NoSink, Output, Producer, Record, Transform, Verdict,
+/// };
+///
+/// struct Copy;
+///
+/// impl Transform for Copy {
+///     type Effect = ();
+///
+///     async fn transform(&mut self, message: &Incoming<'_>) -> anyhow::Result<Verdict<()>> {
+///         let record = Record::to("copies").payload(message.payload().unwrap_or_default());
+///         Ok(Verdict::Forward(Output { records: vec![record], effect: None }))
+///     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> anyhow::Result<()> {
+/// let settings = KafkaSettings::new("kafka:9092").group("copier").topics(["originals"]);
+/// let producer = Producer::new(&settings)?;
+/// let task = KafkaTask::new(settings, producer, Copy, NoSink)?;
+/// let counters = task.counters(); // for metrics
+/// // manager.run(task)?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct KafkaTask<T, S> {
-    settings: Settings,
+    settings: KafkaSettings,
     consumer: Arc<Consumer>,
     producer: Producer,
     transform: T,
@@ -43,29 +92,32 @@ pub struct KafkaTask<T, S> {
 }
 
 impl<T: Transform, S: Sink<T::Effect>> KafkaTask<T, S> {
-    /// Makes the consumer; the group is joined when the task runs.
+    /// Creates the consumer. The task joins the group when it runs.
     ///
-    /// Give it a producer of its own, since it purges it when a stop takes too long.
+    /// `producer` has to be created from the same settings. Do not use it elsewhere: the task
+    /// purges it when a stop takes too long, and a transaction contains everything that it sends.
     ///
     /// # Errors
     ///
-    /// [`Error`], if this is no Tokio runtime or librdkafka refuses a setting.
+    /// Returns [`KafkaError`] if there is no Tokio runtime, if a setting is invalid or librdkafka
+    /// rejects it, or if the producer has another transactional id.
     pub fn new(
-        settings: Settings,
+        settings: KafkaSettings,
         producer: Producer,
         transform: T,
         sink: S,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, KafkaError> {
+        // Without a runtime, rdkafka would panic.
         if tokio::runtime::Handle::try_current().is_err() {
-            return Err(Kind::NoRuntime.into()); // rdkafka would panic
+            return Err(Kind::NoRuntime.into());
         }
         let native = settings.consumer()?;
         if settings.transactional_id.as_deref() != producer.transactional_id() {
-            let why = "the producer was made with another transactional id";
-            return Err(Kind::Bad(String::from(why)).into());
+            let why = "the producer was created with another transactional id";
+            return Err(Kind::Invalid(String::from(why)).into());
         }
         let window = Arc::new(Window::new(settings.window));
-        let counters = Counters::new(producer.stopwatch());
+        let counters = Counters::new(producer.delivery_latency());
         let membership = Membership::new(&settings, Arc::clone(&window), counters.clone());
         let consumer: StreamConsumer<_> = native
             .create_with_context(membership)
@@ -74,7 +126,7 @@ impl<T: Transform, S: Sink<T::Effect>> KafkaTask<T, S> {
         Ok(Self { settings, consumer, producer, transform, sink, window, counters })
     }
 
-    /// Returns what the task counts, to be kept while it runs and after.
+    /// Returns the task's counters, which can be read while it runs and after it has ended.
     pub fn counters(&self) -> Counters {
         self.counters.clone()
     }
@@ -91,7 +143,7 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
 
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         let Self { settings, consumer, producer, transform, sink, window, counters } = self;
-        consumer.native().context().attach(ctx.clone());
+        consumer.native().context().set_context(ctx.clone());
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         consumer.native().subscribe(&topics).context("failed to subscribe")?;
         ctx.set_status(format!("joining group `{}`", settings.group));
@@ -104,22 +156,14 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
             Some(_) => exactly_once(parts, transform, sink, &mut failures).await,
         };
 
+        // Whatever failed: a member that leaves costs the group no session timeout.
         ctx.set_status("leaving the group");
         if !close(consumer, deadlines.close).await {
-            failures
-                .add(Err(anyhow!("the consumer did not close in time: the group will miss it")));
+            let why = "the consumer did not close in time: the group waits for its session timeout";
+            failures.add(Err(anyhow!(why)));
         }
         failures.into_result()
     }
-}
-
-/// What both ways of a message have.
-pub(crate) struct Parts<'a> {
-    pub(crate) ctx: &'a Context,
-    pub(crate) settings: &'a Settings,
-    pub(crate) consumer: &'a Arc<Consumer>,
-    pub(crate) producer: Producer,
-    pub(crate) counters: Counters,
 }
 
 impl<T, S> fmt::Debug for KafkaTask<T, S> {

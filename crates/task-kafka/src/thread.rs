@@ -1,25 +1,100 @@
-//! A thread for each call into librdkafka that blocks for as long as the brokers take: a commit, a flush, a close.
+//! Dedicated threads for work that blocks on the brokers: a commit, a flush, a close.
 //!
-//! None may run on a worker of the runtime, nor on its blocking pool, which a runtime that is dropped waits for. The
-//! process does not wait for these threads.
+//! None of it may run on a worker of the runtime, nor on the runtime's blocking pool: dropping a
+//! runtime waits for its pool. Neither the runtime nor the process waits for the threads of this
+//! module.
 
 use std::{io, thread};
 
 use anyhow::Context as _;
-use tokio::sync::oneshot;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    select,
+    sync::oneshot,
+};
 
-/// Runs `work` on a thread of its own, which goes on if the returned future is dropped.
+/// Runs `work` on a dedicated thread.
+///
+/// # Cancel safety
+///
+/// Dropping the returned future does not stop the thread; its result is discarded.
 pub(crate) fn on_thread<R: Send + 'static>(
     name: &'static str,
     work: impl FnOnce() -> R + Send + 'static,
 ) -> impl Future<Output = anyhow::Result<R>> {
     let (result, receiver) = oneshot::channel();
     let started: io::Result<_> = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        // Nobody may be waiting any more.
+        // Fails only if the receiver was dropped.
         let _ = result.send(work());
     });
     async move {
         started.with_context(|| format!("failed to start thread `{name}`"))?;
         receiver.await.with_context(|| format!("thread `{name}` panicked"))
+    }
+}
+
+/// Polls `work`, which may block in a rebalance callback, without blocking the rest of the task.
+///
+/// On a runtime with several workers `work` is polled in place, and the callback hands over its
+/// worker with `block_in_place`. A current-thread runtime has no other worker, so a dedicated
+/// thread polls `work`.
+///
+/// # Cancel safety
+///
+/// Dropping the returned future drops `work`, on the thread that polls it.
+pub(crate) async fn may_block<R: Send + 'static>(
+    work: impl Future<Output = R> + Send + 'static,
+) -> anyhow::Result<R> {
+    let runtime = Handle::current();
+    if runtime.runtime_flavor() != RuntimeFlavor::CurrentThread {
+        return Ok(work.await);
+    }
+    let (_alive, dropped) = oneshot::channel::<()>();
+    let worked = on_thread("kafka-receive", move || {
+        runtime.block_on(async {
+            select! {
+                output = work => Some(output),
+                _ = dropped => None,
+            }
+        })
+    });
+    // `None` only after this future was dropped.
+    Ok(worked.await?.expect("`_alive` lives as long as this future"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{sync::mpsc, time::Duration};
+
+    use tokio::{join, time::sleep};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn work_that_blocks_does_not_block_a_current_thread_runtime() {
+        let (sender, receiver) = mpsc::channel();
+        let work = async move { receiver.recv_timeout(LONG) };
+        let rest = async {
+            sleep(Duration::from_millis(1)).await;
+            sender.send(7).unwrap();
+        };
+        let (worked, ()) = join!(may_block(work), rest);
+        assert_eq!(worked.unwrap(), Ok(7));
+    }
+
+    #[tokio::test]
+    async fn work_is_dropped_with_the_future_that_waits_for_it() {
+        let (alive, ended) = mpsc::channel::<()>();
+        let work = async move {
+            let _alive = alive;
+            std::future::pending::<()>().await;
+        };
+        let unwanted = may_block(work);
+        drop(tokio::time::timeout(Duration::from_millis(1), unwanted).await);
+        assert_eq!(ended.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
     }
 }

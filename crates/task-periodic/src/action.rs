@@ -1,9 +1,10 @@
 //! What a periodic task does at each run.
 //!
-//! The bound on closures is made of two parts. `AsyncFn` gives the compiler the closure's signature, so that nobody
-//! has to annotate it, and refuses closures that change what they captured. [`Action`] then calls a *clone* of the
-//! closure: the future of an async closure that is called by reference borrows from it, and stable Rust has no way to
-//! say that such a future is `Send`; called by value it owns what it needs and has a type that can be named.
+//! The bound on closures has two parts. `AsyncFn` gives the compiler the closure's signature, so
+//! that it needs no annotation, and rejects closures that mutate what they captured. [`Action`]
+//! then calls a *clone* of the closure: the future of an async closure that is called by reference
+//! borrows from it, and stable Rust cannot state that such a future is `Send`; called by value, the
+//! future owns its captures and has a type that can be named.
 
 use std::fmt;
 
@@ -13,9 +14,10 @@ use task_core::Context;
 ///
 /// # Closures
 ///
-/// Async closures are actions, with no annotations, and so are `async fn`s that take a [`Context`]. What a closure
-/// captured must be `Clone`, because each run works on a clone: capture pools, clients and `Arc`s. (A plain closure
-/// that returns a future works too, with its argument annotated: `|ctx: Context| async move { … }`.)
+/// Async closures are actions, without annotations, and so are `async fn`s that take a [`Context`].
+/// What a closure captures must be `Clone`, because each run calls a clone: capture pools, clients
+/// and `Arc`s. A plain closure that returns a future works too, if its argument is annotated:
+/// `|ctx: Context| async move { … }`.
 ///
 /// ```
 /// # use std::{sync::Arc, time::Duration};
@@ -26,8 +28,8 @@ use task_core::Context;
 /// # Ok::<_, task_periodic::PeriodicError>(())
 /// ```
 ///
-/// A closure that changes its captured values does not compile, as each run would begin with the old ones. Use
-/// [`stateful`], or a type of your own.
+/// A closure that mutates its captured values does not compile, because each run would begin with
+/// the original values. Use [`stateful`], or a type that implements the trait.
 ///
 /// ```compile_fail,E0594
 /// # use std::time::Duration;
@@ -39,7 +41,7 @@ use task_core::Context;
 ///
 /// # Types
 ///
-/// A type implements it to keep state from run to run:
+/// A type implements the trait to keep state from run to run:
 ///
 /// ```
 /// # use std::time::Duration;
@@ -63,17 +65,44 @@ use task_core::Context;
     note = "what the closure captures must be `Clone + Send + 'static`, and its future `Send`"
 )]
 pub trait Action: Send + 'static {
-    /// Does one run. Runs of one task never overlap.
+    /// Performs one run. Runs of one task never overlap.
     ///
-    /// `ctx` is the task's own. A stop does not drop the run: one that takes long should look at
-    /// [`ctx.cancelled()`](Context::cancelled), or await what may be given up in
-    /// [`ctx.or_cancelled(…)`](Context::or_cancelled), whose error it returns.
+    /// `ctx` is the task's context. A stop does not drop the run: a run that takes long should
+    /// check [`ctx.cancelled()`](Context::cancelled), or wrap an await that may be dropped in
+    /// [`ctx.or_cancelled(…)`](Context::or_cancelled) and return its error.
     ///
-    /// After a panic or a [timeout](crate::PeriodicTask::run_timeout), the next run meets `self` as the last one left it.
+    /// After a panic or a [timeout](crate::PeriodicTask::run_timeout), the next run finds `self` as
+    /// the failed run left it.
     ///
     /// # Errors
     ///
-    /// Whatever made the run fail; [`OnFailure`](crate::OnFailure) says what becomes of the task.
+    /// An error fails the run; [`OnFailure`](crate::OnFailure) decides what that means for the
+    /// task.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped at its next await when the run times out, or when the manager aborts
+    /// the task at its deadline. Nothing else drops it.
+    ///
+    /// # Examples
+    ///
+    /// A run that stops early and cleanly:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use task_core::Context;
+    /// # use task_periodic::LoopTask;
+    /// # async fn next_page() -> anyhow::Result<Option<String>> { Ok(None) }
+    /// # async fn store(_: String) -> anyhow::Result<()> { Ok(()) }
+    /// let import = LoopTask::new("import", Duration::from_secs(60), async |ctx: Context| {
+    ///     // Waiting for a page may be interrupted; storing it may not.
+    ///     while let Some(page) = ctx.or_cancelled(next_page()).await?? {
+    ///         store(page).await?;
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<_, task_periodic::PeriodicError>(())
+    /// ```
     fn run(&mut self, ctx: Context) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
@@ -87,7 +116,13 @@ where
     }
 }
 
-/// Makes an action of a state and an async closure that may change it.
+/// Creates an action from a state and an async closure that may mutate it.
+///
+/// The state outlives failed runs: a run that fails, panics or times out leaves it as it is. What
+/// the closure captures must be `Clone`. A method works as well:
+/// `stateful(Tail::new(), Tail::advance)`.
+///
+/// # Examples
 ///
 /// ```
 /// # use std::time::Duration;
@@ -100,17 +135,15 @@ where
 /// let tail = LoopTask::with_action("tail", Duration::from_secs(1), action)?;
 /// # Ok::<_, task_periodic::PeriodicError>(())
 /// ```
-///
-/// A method does as well: `stateful(Tail::new(), Tail::advance)`. What the closure captures must be `Clone`.
 pub fn stateful<S, F>(state: S, function: F) -> Stateful<S, F>
 where
     S: Send + 'static,
-    F: AsyncFn(&mut S, Context) -> anyhow::Result<()> + for<'a> Step<'a, S> + Send + 'static,
+    F: AsyncFn(&mut S, Context) -> anyhow::Result<()> + for<'a> StatefulFn<'a, S> + Send + 'static,
 {
     Stateful { state, function }
 }
 
-/// An action with a state: what [`stateful`] returns.
+/// An action with a state, returned by [`stateful`].
 pub struct Stateful<S, F> {
     state: S,
     function: F,
@@ -119,10 +152,10 @@ pub struct Stateful<S, F> {
 impl<S, F> Action for Stateful<S, F>
 where
     S: Send + 'static,
-    F: for<'a> Step<'a, S> + Send + 'static,
+    F: for<'a> StatefulFn<'a, S> + Send + 'static,
 {
     fn run(&mut self, ctx: Context) -> impl Future<Output = anyhow::Result<()>> + Send {
-        self.function.step(&mut self.state, ctx)
+        self.function.begin(&mut self.state, ctx)
     }
 }
 
@@ -132,18 +165,18 @@ impl<S: fmt::Debug, F> fmt::Debug for Stateful<S, F> {
     }
 }
 
-/// The closures that [`stateful`] takes. Not for use elsewhere: it only gives a name to a future that borrows the
-/// state, so that it can be required to be `Send`.
+/// The closures that [`stateful`] accepts. Not for use elsewhere: it only names a future that
+/// borrows the state, so that the future can be required to be `Send`.
 #[doc(hidden)]
-pub trait Step<'a, S: 'a> {
+pub trait StatefulFn<'a, S: 'a> {
     /// The future of one run.
     type Run: Future<Output = anyhow::Result<()>> + Send + 'a;
 
     /// Begins one run.
-    fn step(&self, state: &'a mut S, ctx: Context) -> Self::Run;
+    fn begin(&self, state: &'a mut S, ctx: Context) -> Self::Run;
 }
 
-impl<'a, S, F, Fut> Step<'a, S> for F
+impl<'a, S, F, Fut> StatefulFn<'a, S> for F
 where
     S: 'a,
     F: FnOnce(&'a mut S, Context) -> Fut + Clone,
@@ -151,7 +184,7 @@ where
 {
     type Run = Fut;
 
-    fn step(&self, state: &'a mut S, ctx: Context) -> Fut {
+    fn begin(&self, state: &'a mut S, ctx: Context) -> Fut {
         self.clone()(state, ctx)
     }
 }

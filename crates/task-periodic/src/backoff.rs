@@ -1,4 +1,4 @@
-//! How long a task waits after failed runs.
+//! The least wait after failed runs.
 
 use std::time::Duration;
 
@@ -8,14 +8,27 @@ use crate::{
     jitter,
 };
 
-/// How long a task waits, at least, after failed runs: exponential, with a cap.
+/// The least wait after failed runs: exponential, capped, half of it random.
 ///
-/// After the n-th failure in a row the wait is `first · 2ⁿ⁻¹`, but not more than `longest`; of that, the second half
-/// is random. One good run starts it over. It never makes a run earlier than its schedule: a loop waits for the longer
-/// of delay and back-off, and on a clock the ticks that fall into the back-off are passed over, or made up for after it
-/// as [`MissedTicks`](crate::MissedTicks) says: `Delay` by one run, `Burst` by all.
+/// After the n-th failure in a row the wait is `first · 2ⁿ⁻¹`, but not more than `longest`; the
+/// second half of that is random. One successful run resets it.
 ///
-/// There is no way to turn it off, so no failing task can spin; make it short instead.
+/// The back-off never makes a run earlier than its schedule. A loop waits for the longer of delay
+/// and back-off. On a clock, [`MissedTicks`](crate::MissedTicks) applies to the ticks within the
+/// back-off: `Skip` skips them, `Delay` makes up for them with one run after it, `Burst` with all.
+///
+/// It cannot be turned off, so no failing task can spin; choose a short one instead.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use task_periodic::{Backoff, LoopTask};
+/// # async fn consume() -> anyhow::Result<()> { Ok(()) }
+/// let consume = LoopTask::new("consume", Duration::ZERO, async |_| consume().await)?
+///     .backoff(Backoff::new(Duration::from_millis(100), Duration::from_secs(10))?);
+/// # Ok::<_, task_periodic::PeriodicError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Backoff {
     first: Duration,
@@ -23,7 +36,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Makes one of its first and its longest wait.
+    /// Creates a back-off from its first and its longest wait.
     ///
     /// # Errors
     ///
@@ -37,12 +50,12 @@ impl Backoff {
         Ok(Self { first, longest })
     }
 
-    /// Draws the wait after so many failures in a row.
+    /// Draws the wait after `in_a_row` failed runs.
     pub(crate) fn draw(self, in_a_row: u32, random: &mut fastrand::Rng) -> Duration {
-        // In two steps: one factor does not lead from a nanosecond to a century.
+        // In two steps: one `u32` factor does not reach from a nanosecond to a century.
         let doublings = in_a_row.saturating_sub(1);
-        let (some, others) = (doublings.min(31), doublings.saturating_sub(31).min(31));
-        let whole = self.first.saturating_mul(1 << some).saturating_mul(1 << others);
+        let (first, second) = (doublings.min(31), doublings.saturating_sub(31).min(31));
+        let whole = self.first.saturating_mul(1 << first).saturating_mul(1 << second);
         let whole = whole.min(self.longest);
         let half = whole / 2;
         whole.saturating_sub(jitter::draw(random, half))
@@ -50,7 +63,7 @@ impl Backoff {
 }
 
 impl Default for Backoff {
-    /// From one second to one minute.
+    /// Returns a back-off from one second to one minute.
     fn default() -> Self {
         Self { first: Duration::from_secs(1), longest: Duration::from_secs(60) }
     }

@@ -1,4 +1,4 @@
-//! The two clocks that schedules are on.
+//! The two clocks that schedules use.
 
 use std::time::Duration;
 #[cfg(feature = "cron")]
@@ -12,9 +12,10 @@ pub(crate) struct Clock(Source);
 
 #[derive(Debug)]
 enum Source {
-    /// Tokio's, which tests can pause; since it was made. No setting of the system's clock changes it.
+    /// Tokio's clock, which tests can pause, since this value was created. It is monotonic: no
+    /// setting of the system's clock changes it.
     Steady(Instant),
-    /// The system's, since 1970.
+    /// The system's clock, since 1970.
     #[cfg(feature = "cron")]
     Wall(WallClock),
 }
@@ -29,6 +30,7 @@ impl Clock {
         Self(Source::Wall(wall_clock))
     }
 
+    /// Reads the clock.
     pub(crate) fn now(&self) -> Duration {
         match &self.0 {
             Source::Steady(origin) => origin.elapsed(),
@@ -38,7 +40,7 @@ impl Clock {
     }
 }
 
-/// Where the time of day comes from: the system, or a test.
+/// The source of the time of day: the system, or a test.
 #[cfg(feature = "cron")]
 #[derive(Clone)]
 pub(crate) struct WallClock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
@@ -50,7 +52,7 @@ impl WallClock {
     }
 
     fn now(&self) -> Duration {
-        // A clock before 1970 was never set; the first tick is as far away from there as from 1970.
+        // A clock that reads a time before 1970 was never set; it counts as 1970.
         (self.0)().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
 }

@@ -6,7 +6,14 @@ use task_core::Context;
 
 use crate::{Action, CronSchedule, FirstRun, MissedTicks, PeriodicTask, clock::WallClock};
 
-/// A task that does its action at the times of a cron pattern, in a time zone.
+/// A task that performs its action at the times of a cron pattern, in a time zone.
+///
+/// [`CronSchedule`] describes the patterns, and what happens when clocks change. Waits, the
+/// back-off among them, follow the system's clock;
+/// [`run_timeout`](crate::PeriodicTask::run_timeout) does not. The options and the contract are
+/// those of [`PeriodicTask`].
+///
+/// # Examples
 ///
 /// ```
 /// # use task_periodic::{CronSchedule, CronTask};
@@ -15,14 +22,10 @@ use crate::{Action, CronSchedule, FirstRun, MissedTicks, PeriodicTask, clock::Wa
 /// let report = CronTask::new("report", schedule, async |_ctx| write_report().await);
 /// # Ok::<_, task_periodic::PeriodicError>(())
 /// ```
-///
-/// [`CronSchedule`] says what patterns there are, and what happens when clocks change. Waits, the back-off among them,
-/// go by the system's clock; [`run_timeout`](crate::PeriodicTask::run_timeout) does not. All options and the contract are on
-/// [`PeriodicTask`].
 pub type CronTask<A> = PeriodicTask<CronSchedule, A>;
 
 impl<A> CronTask<A> {
-    /// Makes a cron task of an async closure.
+    /// Creates a cron task from an async closure.
     pub fn new(name: impl Into<Cow<'static, str>>, schedule: CronSchedule, action: A) -> Self
     where
         A: AsyncFn(Context) -> anyhow::Result<()> + Action,
@@ -30,7 +33,7 @@ impl<A> CronTask<A> {
         Self::with_action(name, schedule, action)
     }
 
-    /// Makes a cron task of any [`Action`].
+    /// Creates a cron task from any [`Action`].
     pub fn with_action(
         name: impl Into<Cow<'static, str>>,
         schedule: CronSchedule,
@@ -42,13 +45,14 @@ impl<A> CronTask<A> {
         Self::assemble(name, schedule, action, FirstRun::OnSchedule)
     }
 
-    /// What becomes of ticks that pass while a run is in progress. Default: [`MissedTicks::Skip`].
+    /// Sets what happens to ticks that pass while a run is in progress. Default:
+    /// [`MissedTicks::Skip`].
     pub fn missed_ticks(mut self, missed_ticks: MissedTicks) -> Self {
         self.schedule.missed_ticks = missed_ticks;
         self
     }
 
-    /// Where the time of day comes from, for tests. Default: the system's clock.
+    /// Sets the source of the time of day, for tests. Default: the system's clock.
     pub fn time_of_day(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.schedule.wall_clock = WallClock::new(now);
         self

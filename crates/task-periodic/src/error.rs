@@ -2,32 +2,43 @@
 
 use std::time::Duration;
 
-/// A value that no periodic task can be made of: what the constructors of this crate return.
+/// An invalid value, rejected by a constructor of this crate.
 ///
-/// Nothing has run by then. Which value it is, and why it is refused, is in its text; the predicates tell the kinds
-/// apart.
+/// Constructors check every value, so that running a task cannot fail because of one. The message
+/// names the value and the reason; the predicates distinguish the kinds.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use task_periodic::PollTask;
+/// let error = PollTask::new("poll", Duration::ZERO, async |_| Ok(())).unwrap_err();
+/// assert!(error.is_interval());
+/// assert_eq!(error.to_string(), "period is zero");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct PeriodicError(#[from] Kind);
 
 impl PeriodicError {
-    /// Tells whether a delay, a period or a wait is the fault: zero where it must not be, or too long.
+    /// Returns whether a delay, a period or a wait is invalid: zero where it must not be, too long,
+    /// or a back-off that begins longer than its cap.
     pub fn is_interval(&self) -> bool {
         matches!(self.0, Kind::Zero(_) | Kind::TooLong(..) | Kind::Inverted { .. })
     }
 
-    /// Tells whether the fraction of a jitter is the fault.
+    /// Returns whether the fraction of a jitter is invalid.
     pub fn is_jitter(&self) -> bool {
         matches!(self.0, Kind::Fraction(_))
     }
 
-    /// Tells whether the cron pattern is the fault: it cannot be read, or there is no instant that it matches.
+    /// Returns whether the cron pattern is invalid: it cannot be parsed, or it matches no instant.
     #[cfg(feature = "cron")]
     pub fn is_pattern(&self) -> bool {
         matches!(self.0, Kind::Pattern { .. } | Kind::NeverMatches(_))
     }
 
-    /// Tells whether the time zone is the fault: no database knows it.
+    /// Returns whether the time zone is unknown to every database.
     #[cfg(feature = "cron")]
     pub fn is_time_zone(&self) -> bool {
         matches!(self.0, Kind::TimeZone { .. })
@@ -45,7 +56,7 @@ pub(crate) enum Kind {
     #[error("jitter of {0} is not a fraction from 0 to 1")]
     Fraction(f64),
     #[cfg(feature = "cron")]
-    #[error("failed to read the cron pattern `{pattern}`")]
+    #[error("failed to parse the cron pattern `{pattern}`")]
     Pattern { pattern: String, source: croner::errors::CronError },
     #[cfg(feature = "cron")]
     #[error("cron pattern `{0}` matches no instant")]
@@ -55,7 +66,8 @@ pub(crate) enum Kind {
     TimeZone { name: String, source: jiff::Error },
 }
 
-/// The longest interval: nobody means more, and what is below can be added to any clock without overflow.
+/// The longest interval. Longer ones are mistakes, and shorter ones can be added to any clock
+/// reading without overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 /// Checks an interval that may be zero.

@@ -1,5 +1,5 @@
-//! How a run failed, handled with care: what a user's error or panic carries may panic again when it is formatted or
-//! dropped.
+//! How a run failed. The user's error or panic payload is handled with care: it may panic when it
+//! is formatted or dropped.
 
 use std::{
     any::Any,
@@ -13,8 +13,8 @@ use task_core::{
 
 use crate::RunTimedOut;
 
-/// Stands for the text of a panic that has none.
-const NO_TEXT: &str = "a payload that is not a text";
+/// Replaces the message of a panic whose payload is no text.
+const NO_TEXT: &str = "(a payload that is no text)";
 
 /// How a run failed.
 pub(crate) enum Failure {
@@ -24,13 +24,17 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Tells whether the run ended because the task was asked to.
-    pub(crate) fn is_stop(&self, ctx: &Context) -> bool {
-        matches!(self, Self::Error(error) if ctx.is_cancelled() && Cancelled::is_outermost_in(error))
+    /// Returns whether the run ended because the task was cancelled. By type and not by text, as
+    /// for every task.
+    pub(crate) fn is_cancellation(&self, ctx: &Context) -> bool {
+        matches!(
+            self,
+            Self::Error(error) if ctx.is_cancelled() && Cancelled::is_outermost_in(error)
+        )
     }
 
-    /// Returns the word for it, as the span has it.
-    pub(crate) fn word(&self) -> &'static str {
+    /// Returns the value of the span's field `outcome`.
+    pub(crate) fn outcome(&self) -> &'static str {
         match self {
             Self::Error(_) => "failed",
             Self::Panicked(_) => "panicked",
@@ -38,29 +42,24 @@ impl Failure {
         }
     }
 
-    /// Says what went wrong, with all causes, on one line.
+    /// Formats the failure with all causes, on one line.
     pub(crate) fn text(&self) -> String {
         let text = catch_unwind(AssertUnwindSafe(|| match self {
             Self::Error(error) => format!("{error:#}"),
-            Self::Panicked(payload) => {
-                format!("panicked: {}", panic_text(payload.as_ref()).unwrap_or(NO_TEXT))
-            }
+            Self::Panicked(payload) => panic_message(payload.as_ref()),
             Self::TimedOut(timed_out) => timed_out.to_string(),
         }));
         text.unwrap_or_else(|payload| {
             discard(payload);
-            "an error that panicked when it was written".to_owned()
+            "(an error that panicked when it was formatted)".to_owned()
         })
     }
 
-    /// Makes a value of it, for a task that goes on.
+    /// Converts the failure to an error, for a task that continues.
     pub(crate) fn into_error(self) -> anyhow::Error {
         match self {
             Self::Panicked(payload) => {
-                let error = anyhow::anyhow!(
-                    "panicked: {}",
-                    panic_text(payload.as_ref()).unwrap_or(NO_TEXT)
-                );
+                let error = anyhow::Error::msg(panic_message(payload.as_ref()));
                 discard(payload);
                 error
             }
@@ -69,9 +68,10 @@ impl Failure {
         }
     }
 
-    /// Ends the task with this failure, the last of `in_a_row`. A panic goes on to the manager, which caught its place
-    /// and backtrace when it began.
-    pub(crate) fn end(self, in_a_row: u32) -> anyhow::Result<()> {
+    /// Ends the task with this failure, the last of `in_a_row`.
+    ///
+    /// A panic is resumed: the manager recorded its location and backtrace when it began.
+    pub(crate) fn into_result(self, in_a_row: u32) -> anyhow::Result<()> {
         let error = match self {
             Self::Panicked(payload) => resume_unwind(payload),
             Self::Error(error) => error,
@@ -83,4 +83,8 @@ impl Failure {
             error
         })
     }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    format!("panicked: {}", panic_text(payload).unwrap_or(NO_TEXT))
 }

@@ -1,16 +1,28 @@
-//! A random part of each wait.
+//! The random part of each wait.
 
 use std::time::Duration;
 
 use crate::{PeriodicError, error::Kind};
 
-/// A random part of each wait, so that many processes do not all run at once.
+/// The random part of each wait, which keeps many processes from running at the same instant.
 ///
-/// It only ever makes a run later than its schedule says, by an evenly distributed time that is drawn anew each time.
-/// On a clock it does not add up and never reaches beyond the next tick; in a loop each wait is longer by its own.
-/// [`FirstRun::Immediately`] has none.
+/// Jitter only makes a run later than its schedule, by a uniformly distributed time that is drawn
+/// anew for each run. On a clock it does not accumulate and never reaches beyond the next tick; in
+/// a loop it lengthens each wait. [`FirstRun::Immediately`] has none.
 ///
 /// [`FirstRun::Immediately`]: crate::FirstRun::Immediately
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use task_periodic::{Jitter, PollTask};
+/// # async fn refresh() -> anyhow::Result<()> { Ok(()) }
+/// // Each run begins up to 3 s after its tick.
+/// let refresh = PollTask::new("refresh", Duration::from_secs(30), async |_| refresh().await)?
+///     .jitter(Jitter::fraction(0.1)?);
+/// # Ok::<_, task_periodic::PeriodicError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Jitter(Extent);
 
@@ -24,7 +36,8 @@ impl Jitter {
     /// No jitter: the default.
     pub const NONE: Self = Self(Extent::UpTo(Duration::ZERO));
 
-    /// Up to a fraction of the delay, the period, or the time between this tick of a cron schedule and the next.
+    /// Creates jitter of up to a fraction of the delay, the period, or the time between one tick of
+    /// a cron schedule and the next.
     ///
     /// # Errors
     ///
@@ -38,15 +51,15 @@ impl Jitter {
         }
     }
 
-    /// Up to a fixed time.
+    /// Creates jitter of up to a fixed time.
     pub const fn up_to(longest: Duration) -> Self {
         Self(Extent::UpTo(longest))
     }
 
-    /// Returns how much it can be for an interval of `gap`.
+    /// Returns the longest jitter for an interval of `gap`.
     pub(crate) fn window(self, gap: Duration, is_on_a_clock: bool) -> Duration {
         match self.0 {
-            // Not 1.0 times the gap in floating point, which may round up and overflow.
+            // Not the gap times 1.0 in floating point, which may round up and overflow.
             Extent::Fraction(fraction) if fraction >= 1.0 => gap,
             Extent::Fraction(fraction) => gap.mul_f64(fraction),
             Extent::UpTo(longest) if is_on_a_clock => longest.min(gap),

@@ -1,16 +1,14 @@
-//! Periodic work as tasks: [`LoopTask`] runs again some time after it ended, [`PollTask`] runs on a clock, and, with
-//! feature `cron`, `CronTask` at times of the day.
+//! Periodic work as tasks: [`LoopTask`] runs again some time after its last run ended, [`PollTask`]
+//! runs at a fixed period, and, with feature `cron`, `CronTask` runs at times of the day.
 //!
 //! | | the next run begins | for |
 //! |---|---|---|
-//! | [`LoopTask`] | a delay after the last one ended | sweeping, draining a queue, whatever needs a pause |
+//! | [`LoopTask`] | a delay after the last run ended | sweeping, draining a queue, work that needs a pause |
 //! | [`PollTask`] | at the next tick of a period | refreshing, sampling, heartbeats |
 //! | `CronTask` | at the next match of a cron pattern in a time zone | nightly jobs |
 //!
-//! They have one anatomy, [`PeriodicTask`]: a name, an interval, and an [`Action`], which is an async closure or a
-//! type of its own; and the same options, which say when the [first run](FirstRun) begins, what
-//! [a failure means](OnFailure), how long to [back off](Backoff) after it, how long [one run](PeriodicTask::run_timeout) may take, and
-//! how much of each wait is [random](Jitter).
+//! All three are a [`PeriodicTask`]: a name, a schedule, an [`Action`] (an async closure, or a type
+//! that implements the trait), and the same options.
 //!
 //! ```
 //! use std::time::Duration;
@@ -28,53 +26,77 @@
 //!     async move |_ctx| cache.refresh().await
 //! })?
 //! .on_failure(OnFailure::FailAfter(10))
-//! .gating_readiness(); // the group is not ready before the first good run
+//! .gating_readiness(); // the group is not ready before the first successful run
 //! let evict = LoopTask::new("evict", Duration::from_secs(5), async move |_ctx| cache.evict().await)?;
 //! // manager.run(refresh)?; manager.run(evict)?;
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! # Options
+//!
+//! Intervals, which a schedule cannot do without, are arguments of the constructors; the options
+//! are setters with defaults. Every value is checked when it is constructed, so a setter cannot
+//! fail.
+//!
+//! | option | sets | default |
+//! |---|---|---|
+//! | [`first_run`](PeriodicTask::first_run) | when the first run begins | immediately; for cron, on schedule |
+//! | [`on_failure`](PeriodicTask::on_failure) | what a failed run means for the task | the task continues |
+//! | [`backoff`](PeriodicTask::backoff) | the least wait after failed runs | from 1 s to 1 min |
+//! | [`run_timeout`](PeriodicTask::run_timeout) | how long one run may take | no limit |
+//! | [`jitter`](PeriodicTask::jitter) | the random part of each wait | none |
+//! | [`missed_ticks`](PollTask::missed_ticks) | what happens to ticks that pass during a run (poll and cron) | they are skipped |
+//!
+//! # Shutdown
+//!
+//! A stop ends a wait at once, and starts no further run. A run in progress is not dropped: the
+//! task ends when the run does, or is aborted at the deadline of its phase. A run that can stop
+//! early looks at its [`Context`](task_core::Context); see [`Action::run`].
+//!
 //! # Limitations
 //!
-//! There is no record of runs beyond the process: what falls due while it is not running is not made up for, and every
-//! replica of a service has its own. A run cannot be started from outside; a task that waits for a signal or a
-//! message is better than a poll where there is one.
+//! - Nothing is remembered beyond the process: ticks that pass while it is down are not made up
+//!   for.
+//! - Replicas of a service do not coordinate: each runs its own schedule. [`Jitter`] keeps them
+//!   from running at the same instant.
+//! - A run cannot be started from outside. Where work is announced by an event or a message, a task
+//!   that waits for it is better than a poll.
 //!
 //! # Features
 //!
-//! `cron` adds `CronTask` and `CronSchedule`. Nothing is on by default.
+//! `cron` adds `CronTask` and `CronSchedule`. Nothing is enabled by default.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
-
-mod error;
-
-mod action;
-mod backoff;
-mod first_run;
-mod jitter;
-mod missed_ticks;
-mod on_failure;
-mod run_timed_out;
 
 #[cfg(feature = "cron")]
 mod cron_task;
 mod loop_task;
 mod periodic;
 mod poll_task;
+mod run;
 
 mod attempt;
-mod clock;
 mod failure;
 mod pace;
-mod run;
-mod schedule;
 mod tally;
 mod throttle;
 
-pub use action::{Action, Stateful, Step, stateful};
+mod clock;
+mod schedule;
+
+mod action;
+mod backoff;
+mod error;
+mod first_run;
+mod jitter;
+mod missed_ticks;
+mod on_failure;
+mod run_timed_out;
+
+pub use action::{Action, Stateful, StatefulFn, stateful};
 pub use backoff::Backoff;
 #[cfg(feature = "cron")]
 pub use cron_task::CronTask;

@@ -6,10 +6,17 @@ use task_core::Context;
 
 use crate::{Action, FirstRun, PeriodicError, PeriodicTask, error::not_too_long, schedule::Spaced};
 
-/// A task that does its action again and again, with a delay between the end of one run and the beginning of the next.
+/// A task that performs its action repeatedly, with a delay between the end of one run and the
+/// beginning of the next.
 ///
-/// For work that should leave a pause, however long it took; and, with no delay, for work that waits by itself, such
-/// as for the next message of a queue. For work at fixed times, see [`PollTask`](crate::PollTask).
+/// Use it for work that should leave a pause, however long it took; and, with a delay of zero, for
+/// work that waits by itself, such as for the next message of a queue. For work at fixed times, see
+/// [`PollTask`](crate::PollTask).
+///
+/// With a delay of zero the task yields to the runtime after each run. The delay is Tokio's time,
+/// exact to a millisecond. The options and the contract are those of [`PeriodicTask`].
+///
+/// # Examples
 ///
 /// ```
 /// # use std::time::Duration;
@@ -19,12 +26,10 @@ use crate::{Action, FirstRun, PeriodicError, PeriodicTask, error::not_too_long, 
 ///     .first_run(FirstRun::OnSchedule);
 /// # Ok::<_, task_periodic::PeriodicError>(())
 /// ```
-///
-/// All options and the contract are on [`PeriodicTask`].
 pub type LoopTask<A> = PeriodicTask<Spaced, A>;
 
 impl<A> LoopTask<A> {
-    /// Makes a loop of an async closure. The delay may be zero.
+    /// Creates a loop from an async closure. The delay may be zero.
     ///
     /// # Errors
     ///
@@ -40,7 +45,7 @@ impl<A> LoopTask<A> {
         Self::with_action(name, delay, action)
     }
 
-    /// Makes a loop of any [`Action`]. The delay may be zero.
+    /// Creates a loop from any [`Action`]. The delay may be zero.
     ///
     /// # Errors
     ///

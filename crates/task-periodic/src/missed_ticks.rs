@@ -1,26 +1,44 @@
-//! What becomes of ticks that pass while a run is in progress.
+//! What happens to ticks that pass during a run.
 
-/// What becomes of ticks that pass while a run is still in progress. Runs never overlap.
+/// What happens to ticks that pass while a run is still in progress. Runs never overlap.
 ///
-/// A tick that falls exactly on the end of a run is not missed. With [jitter](crate::Jitter), a tick is missed only
-/// if its whole window has passed.
+/// A tick at the very instant at which a run ends is not missed. With [jitter](crate::Jitter), a
+/// tick is missed only if its whole window has passed.
 ///
-/// Period 10 s, and the run of the tick at 0 s takes 34 s; the ticks at 10, 20 and 30 s are missed:
+/// With a period of 10 s, if the run of the tick at 0 s takes 34 s, it misses the ticks at 10, 20
+/// and 30 s:
 ///
 /// | | runs begin at |
 /// |---|---|
 /// | `Skip` | 0, 40, 50, 60 |
 /// | `Delay` | 0, 34, 44, 54 |
 /// | `Burst` | 0, 34, 34, 34, 40, 50 (if they take no time) |
+///
+/// The names are those of `tokio::time::MissedTickBehavior`.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// # use task_periodic::{MissedTicks, PollTask};
+/// # async fn bill_one_minute() -> anyhow::Result<()> { Ok(()) }
+/// // Every minute is billed, late if need be.
+/// let billing = PollTask::new("billing", Duration::from_secs(60), async |_| bill_one_minute().await)?
+///     .missed_ticks(MissedTicks::Burst);
+/// # Ok::<_, task_periodic::PeriodicError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MissedTicks {
-    /// They are dropped: the next run is at the next tick. The default.
+    /// Drops them: the next run is at the next tick. The default.
     #[default]
     Skip,
-    /// One run makes up for all of them at once. A period starts anew from it; a cron schedule goes on as it is.
+    /// Makes up for all of them with one run. A period restarts from that run; a cron schedule
+    /// continues unchanged.
     Delay,
-    /// Each is made up for, back to back, until the task has caught up. There is no limit to how many: a task that
-    /// was held up for long runs without a pause for long.
+    /// Makes up for each of them, back to back, until the task has caught up.
+    ///
+    /// The number of such runs is not limited: a task that was blocked for long runs without a
+    /// pause for long.
     Burst,
 }

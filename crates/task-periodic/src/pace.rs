@@ -1,4 +1,5 @@
-//! When the next run begins: the schedule, its clock, and the lots that are drawn.
+//! When the next run begins: the schedule, its clock, and the random numbers of jitter and
+//! back-off.
 
 use std::{future::poll_fn, task::Poll, time::Duration};
 
@@ -12,18 +13,18 @@ use crate::{
     schedule::{Ended, Next, Schedule},
 };
 
-/// Waits for the runs of one task.
+/// Plans the runs of one task, and waits for each.
 pub(crate) struct Pace<S> {
     schedule: S,
     clock: Clock,
     jitter: Jitter,
     random: fastrand::Rng,
-    /// From the planned tick to the one after it.
+    /// The time from the planned tick to the one after it.
     gap: Duration,
-    /// When the next run begins; `None` is never.
+    /// When the next run begins, jitter and back-off included; `None` is never.
     start: Option<Duration>,
-    /// Whether a run has ended since the last sleep.
-    is_hot: bool,
+    /// Whether a run has ended since the task last yielded to the runtime.
+    has_run: bool,
 }
 
 impl<S: Schedule> Pace<S> {
@@ -38,14 +39,14 @@ impl<S: Schedule> Pace<S> {
         let now = clock.now();
         let start = schedule.first(first_run, now);
         let gap = schedule.gap();
-        let mut pace = Self { schedule, clock, jitter, random, gap, start, is_hot: false };
+        let mut pace = Self { schedule, clock, jitter, random, gap, start, has_run: false };
         if first_run != FirstRun::Immediately {
             pace.start = pace.delayed(start);
         }
         pace
     }
 
-    /// Waits until the next run is due. Cancellation wins over a run that is due.
+    /// Waits until the next run is due. Cancellation takes precedence over a run that is due.
     pub(crate) async fn wait(&mut self, ctx: &Context) -> Result<(), Cancelled> {
         loop {
             if ctx.is_cancelled() {
@@ -56,50 +57,53 @@ impl<S: Schedule> Pace<S> {
                 self.plan(next, now);
             }
             let left = self.start.map_or(Duration::MAX, |start| start.saturating_sub(now));
-            if left.is_zero() && !self.is_hot {
+            if left.is_zero() && !self.has_run {
                 return Ok(());
             }
-            self.is_hot = false;
+            self.has_run = false;
             if left.is_zero() {
-                // Runs without a pause between them must not keep the thread from everybody else.
+                // Runs without a pause between them must not starve the other tasks of this thread.
                 yield_once().await;
             } else {
-                ctx.or_cancelled(sleep(left.min(self.schedule.attention()))).await?;
+                ctx.or_cancelled(sleep(left.min(self.schedule.longest_sleep()))).await?;
             }
         }
     }
 
-    /// Plans the run after one that has just ended, and returns how many ticks were dropped.
-    pub(crate) fn ended(&mut self, hold_off: Duration) -> u64 {
-        self.is_hot = true;
+    /// Plans the run after one that has just ended, no earlier than after `backoff`, and returns
+    /// how many ticks were dropped.
+    pub(crate) fn ended(&mut self, backoff: Duration) -> u64 {
+        self.has_run = true;
         let at = self.clock.now();
-        let free = at.saturating_add(hold_off);
+        let not_before = at.saturating_add(backoff);
         let slack = if S::IS_ON_A_CLOCK { self.window() } else { Duration::ZERO };
-        let next = self.schedule.next(Ended { at, free, slack });
-        self.plan(next, free);
+        let next = self.schedule.next(Ended { at, not_before, slack });
+        self.plan(next, not_before);
         next.dropped
     }
 
-    /// Draws a back-off or another lot.
+    /// Returns the random number generator, from which the back-off is drawn too.
     pub(crate) fn random(&mut self) -> &mut fastrand::Rng {
         &mut self.random
     }
 
-    /// Returns how long it is to the next run: `None` is for ever.
+    /// Returns the time until the next run; `None` if there is none.
     pub(crate) fn left(&self) -> Option<Duration> {
         self.start.map(|start| start.saturating_sub(self.clock.now()))
     }
 
-    /// Returns how long a run may take before it overstays its tick; `None` where nothing ticks.
-    pub(crate) fn room(&self) -> Option<Duration> {
+    /// Returns the time from the tick of the current run to the next one; `None` for a schedule
+    /// without ticks.
+    pub(crate) fn interval(&self) -> Option<Duration> {
         (S::IS_ON_A_CLOCK && !self.gap.is_zero()).then_some(self.gap)
     }
 
-    fn plan(&mut self, next: Next, free: Duration) {
+    fn plan(&mut self, next: Next, not_before: Duration) {
         self.gap = self.schedule.gap();
-        self.start = self.delayed(next.tick).map(|start| start.max(free));
+        self.start = self.delayed(next.tick).map(|start| start.max(not_before));
     }
 
+    /// Adds jitter to a tick.
     fn delayed(&mut self, tick: Option<Duration>) -> Option<Duration> {
         let window = self.window();
         tick?.checked_add(jitter::draw(&mut self.random, window))
@@ -110,7 +114,7 @@ impl<S: Schedule> Pace<S> {
     }
 }
 
-/// Lets others have the thread once.
+/// Yields to the runtime once. Tokio's own needs its feature `rt`.
 async fn yield_once() {
     let mut has_yielded = false;
     poll_fn(|cx| {

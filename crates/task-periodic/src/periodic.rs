@@ -1,4 +1,4 @@
-//! The task behind every kind of this crate: a schedule, an action, and options that are the same for all.
+//! The task behind every kind of this crate: a schedule, an action, and the common options.
 
 use std::{borrow::Cow, fmt};
 
@@ -6,49 +6,78 @@ use task_core::Timeout;
 
 use crate::{Backoff, FirstRun, Jitter, OnFailure, Schedule};
 
-/// A task that does an action again and again, when its schedule says so.
+/// A task that performs an action repeatedly, on a schedule.
 ///
-/// It is made as a [`LoopTask`](crate::LoopTask), a [`PollTask`](crate::PollTask) or, with feature `cron`, a
-/// `CronTask`, which differ in their schedule; the options below are common to all.
+/// It is constructed as a [`LoopTask`](crate::LoopTask), a [`PollTask`](crate::PollTask) or, with
+/// feature `cron`, a `CronTask`, which differ in their schedule. The options below are common to
+/// all.
+///
+/// # Runs
 ///
 /// - Runs of one task never overlap.
-/// - A stop wins over a run that is due, and ends every wait at once, the back-off too. A run in progress is not
-///   dropped by it: the task ends when the run has ended, or is aborted with it at the deadline of its phase. The
-///   action can hurry, as its context says when. The task then ends with `Ok`; if the run itself ended with
-///   [`Cancelled`](task_core::Cancelled), with that, which is as clean.
-/// - While the group drains, runs go on.
-/// - A run that fails (an error, a panic, a timeout) is survived or ends the task: see [`OnFailure`].
-/// - The first good run makes the task [ready](task_core::Context::set_ready). It matters to a group that waits for
-///   it, which is asked for by [`gating_readiness`](task_core::Task::gating_readiness). Later failures do not take it
-///   back; the action may.
+/// - A run that fails (an error, a panic, a timeout) is followed by a back-off or ends the task:
+///   see [`OnFailure`].
+/// - The first successful run makes the task [ready](task_core::Context::set_ready). This matters
+///   to a group that waits for the task, which
+///   [`gating_readiness`](task_core::Task::gating_readiness) asks for. Later failures do not revoke
+///   it; the action may.
 ///
-/// # What it shows
+/// # Shutdown
 ///
-/// The task's [status](task_core::Context::set_status) has the number of runs, of failed ones and of dropped ticks, and
-/// how the last run ended, or that one is in progress. A status that the action sets stays until the run's end.
+/// - A stop takes precedence over a run that is due, and ends every wait at once, the back-off too.
+/// - A run in progress is not dropped by a stop: the task ends when the run ends, or is aborted
+///   with it at the deadline of its phase. The action can end early: its context is cancelled.
+/// - The task then returns `Ok`, or, if the run itself ended with
+///   [`Cancelled`](task_core::Cancelled), that error, which is as clean.
+/// - While the group drains, runs continue.
 ///
-/// Each run is a `tracing` span `run` (target `task`, level `INFO`) with the fields `run`, its number from 1, and `outcome`:
-/// `succeeded`, `failed`, `panicked`, `timed out` or `cancelled`. Its lines have the same target:
+/// # Status, spans and log
+///
+/// The task's [status](task_core::Context::set_status) contains the number of runs, of failed runs
+/// and of dropped ticks, and how the last run ended, or that one is in progress. A status that the
+/// action sets stays until the end of the run.
+///
+/// Each run is a `tracing` span `run` (target `task`, level `INFO`) with the fields `run`, its
+/// number starting at 1, and `outcome`: `succeeded`, `failed`, `panicked`, `timed out` or
+/// `cancelled`. The events have the same target:
 ///
 /// | level | message | fields | when |
 /// |---|---|---|---|
-/// | `ERROR` | `run failed` | `error`, `took`, `in_a_row`, `next_in`, `unlogged` | a failed run is survived |
-/// | `INFO` | `run succeeded again` | `took`, `failed_before` | the first good run after such a line |
-/// | `DEBUG` | `run succeeded` | `took` | any other good run |
-/// | `WARN` | `run is still in progress, and its next tick has passed` | `age`, `unlogged` | a run on a clock overstays its tick, and has taken a second; again each time that its age has doubled |
+/// | `ERROR` | `run failed` | `error`, `took`, `in_a_row`, `next_in`, `unlogged` | a run failed and the task continues |
+/// | `INFO` | `run succeeded again` | `took`, `failed_before` | the first successful run after such an event |
+/// | `DEBUG` | `run succeeded` | `took` | any other successful run |
+/// | `WARN` | `run is still in progress, and its next tick has passed` | `age`, `unlogged` | a run on a clock outlasts its interval, and has taken a second; again each time its age has doubled |
 /// | `WARN` | `run took longer than its interval, ticks were dropped` | `ticks`, `took`, `unlogged` | ticks were dropped |
 ///
-/// Times are in seconds. Lines with `unlogged`, errors included, come at most every 10 s for each message, and that
-/// field counts those that were kept back.
+/// Times are in seconds. Events with the field `unlogged`, errors included, are emitted at most
+/// every 10 s for each message; the field counts those that were suppressed since the last one.
 ///
 /// # Panics
 ///
-/// The task panics if it is run by a Tokio runtime without timers. A panic of the action that ends the task, by
-/// [`OnFailure`], is raised again.
+/// The task panics if it runs on a Tokio runtime without timers. A panic of the action that ends
+/// the task, by [`OnFailure`], is resumed.
 ///
 /// # Cancel safety
 ///
-/// Dropping the task's future drops the run in progress, at the await where it stands.
+/// Dropping the task's future drops the run in progress at its current await.
+///
+/// # Examples
+///
+/// ```
+/// # use std::time::Duration;
+/// use task_core::Task;
+/// use task_periodic::{Backoff, Jitter, OnFailure, PollTask};
+///
+/// # async fn load_prices() -> anyhow::Result<()> { Ok(()) }
+/// let prices = PollTask::new("prices", Duration::from_secs(30), async |_ctx| load_prices().await)?
+///     .run_timeout(Duration::from_secs(20))
+///     .on_failure(OnFailure::FailAfter(10))
+///     .backoff(Backoff::new(Duration::from_secs(2), Duration::from_secs(120))?)
+///     .jitter(Jitter::fraction(0.1)?)
+///     .gating_readiness();
+/// assert_eq!(prices.name(), "prices");
+/// # Ok::<_, task_periodic::PeriodicError>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct PeriodicTask<S, A> {
@@ -58,7 +87,7 @@ pub struct PeriodicTask<S, A> {
     pub(crate) options: Options,
 }
 
-/// What is the same for every schedule.
+/// The options that every schedule has.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) first_run: FirstRun,
@@ -70,6 +99,7 @@ pub(crate) struct Options {
 }
 
 impl<S: Schedule, A> PeriodicTask<S, A> {
+    /// Creates a task with the default options.
     pub(crate) fn assemble(
         name: impl Into<Cow<'static, str>>,
         schedule: S,
@@ -87,37 +117,43 @@ impl<S: Schedule, A> PeriodicTask<S, A> {
         Self { name: name.into(), schedule, action, options }
     }
 
-    /// When the first run begins. Default: [`FirstRun::Immediately`], but [`FirstRun::OnSchedule`] for a cron schedule.
+    /// Sets when the first run begins. Default: [`FirstRun::Immediately`], but
+    /// [`FirstRun::OnSchedule`] for a cron schedule.
     pub fn first_run(mut self, first_run: FirstRun) -> Self {
         self.options.first_run = first_run;
         self
     }
 
-    /// What a failed run means for the task. Default: [`OnFailure::Continue`].
+    /// Sets what a failed run means for the task. Default: [`OnFailure::Continue`].
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.options.on_failure = on_failure;
         self
     }
 
-    /// How long the task waits, at least, after failed runs. Default: from one second to one minute.
+    /// Sets the least wait after failed runs. Default: from one second to one minute.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.options.backoff = backoff;
         self
     }
 
-    /// How long one run may take. Default: never.
+    /// Sets how long one run may take. Default: [`Timeout::Never`].
+    ///
+    /// A run that takes longer is dropped at its current await and has failed with
+    /// [`RunTimedOut`](crate::RunTimedOut). A run that never awaits cannot be interrupted. The time
+    /// is Tokio's, for cron tasks too, and a result that is ready at the limit counts.
     pub fn run_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.options.timeout = timeout.into();
         self
     }
 
-    /// A random part of each wait. Default: [`Jitter::NONE`].
+    /// Sets the random part of each wait. Default: [`Jitter::NONE`].
     pub fn jitter(mut self, jitter: Jitter) -> Self {
         self.options.jitter = jitter;
         self
     }
 
-    /// Makes jitter and back-off the same every time, for tests. Default: a new seed for each task.
+    /// Sets the seed of jitter and back-off, for tests: the same seed gives the same waits.
+    /// Default: a new seed for each task.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = Some(seed);
         self

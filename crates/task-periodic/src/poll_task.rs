@@ -1,4 +1,4 @@
-//! The task that runs on a clock.
+//! The task that runs at a fixed period.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -9,11 +9,16 @@ use crate::{
     schedule::Periodical,
 };
 
-/// A task that does its action once every period, on a clock that starts with its first run.
+/// A task that performs its action once every period, counted from its first run.
 ///
-/// Ticks are at equal distances, whatever the runs take; see [`MissedTicks`] for runs that take longer than a period.
-/// The clock is Tokio's: no setting of the system's clock changes it, it stands still while a Linux system is
-/// suspended, and it is exact to a millisecond. For a pause between runs, see [`LoopTask`](crate::LoopTask).
+/// Ticks are at equal distances, however long the runs take; see [`MissedTicks`] for runs that take
+/// longer than a period. For a pause between runs, see [`LoopTask`](crate::LoopTask).
+///
+/// The clock is Tokio's: no setting of the system's clock changes it, it does not advance while a
+/// Linux system is suspended, and it is exact to a millisecond. The options and the contract are
+/// those of [`PeriodicTask`].
+///
+/// # Examples
 ///
 /// ```
 /// # use std::time::Duration;
@@ -24,12 +29,10 @@ use crate::{
 ///     .jitter(Jitter::fraction(0.1)?);
 /// # Ok::<_, task_periodic::PeriodicError>(())
 /// ```
-///
-/// All options and the contract are on [`PeriodicTask`].
 pub type PollTask<A> = PeriodicTask<Periodical, A>;
 
 impl<A> PollTask<A> {
-    /// Makes a poll of an async closure.
+    /// Creates a poll from an async closure.
     ///
     /// # Errors
     ///
@@ -45,7 +48,7 @@ impl<A> PollTask<A> {
         Self::with_action(name, period, action)
     }
 
-    /// Makes a poll of any [`Action`].
+    /// Creates a poll from any [`Action`].
     ///
     /// # Errors
     ///
@@ -62,7 +65,8 @@ impl<A> PollTask<A> {
         Ok(Self::assemble(name, schedule, action, FirstRun::Immediately))
     }
 
-    /// What becomes of ticks that pass while a run is in progress. Default: [`MissedTicks::Skip`].
+    /// Sets what happens to ticks that pass while a run is in progress. Default:
+    /// [`MissedTicks::Skip`].
     pub fn missed_ticks(mut self, missed_ticks: MissedTicks) -> Self {
         self.schedule.missed_ticks = missed_ticks;
         self

@@ -1,4 +1,4 @@
-//! The loop: wait, run, judge.
+//! The loop of every periodic task: wait, run, decide what the result means.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -13,8 +13,8 @@ use crate::{
     tally::Tally,
 };
 
-/// A run on a clock that is younger than this is not worth a warning.
-const LONG: Duration = Duration::from_secs(1);
+/// The least age of a run at which the task warns that it is overdue.
+const LEAST_OVERDUE_AGE: Duration = Duration::from_secs(1);
 
 impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
     fn name(&self) -> Cow<'static, str> {
@@ -35,13 +35,15 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
         while pace.wait(&ctx).await.is_ok() {
             let number = tally.begin();
             let span = info_span!(target: "task", "run", run = number, outcome = Empty);
-            let limits = Limits { timeout, room: pace.room().map(|room| room.max(LONG)) };
-            let overstays = |age| span.in_scope(|| tally.overdue(age));
-            let result = attempt(&mut action, &ctx, limits, &span, overstays).await;
+            let overdue_after = pace.interval().map(|interval| interval.max(LEAST_OVERDUE_AGE));
+            let limits = Limits { timeout, overdue_after };
+            let on_overdue = |age| span.in_scope(|| tally.overdue(age));
+            let result = attempt(&mut action, &ctx, limits, &span, on_overdue).await;
 
             match result {
                 Ok(()) => {
                     span.record("outcome", "succeeded");
+                    // Only the first success: the action may have revoked its readiness since.
                     if !has_succeeded {
                         has_succeeded = true;
                         ctx.set_ready(true);
@@ -49,26 +51,27 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
                     let dropped = pace.ended(Duration::ZERO);
                     span.in_scope(|| tally.succeeded(dropped, pace.left()));
                 }
-                Err(failure) if failure.is_stop(&ctx) => {
+                Err(failure) if failure.is_cancellation(&ctx) => {
                     span.record("outcome", "cancelled");
-                    return failure.end(1);
+                    return failure.into_result(1);
                 }
                 Err(failure) => {
-                    span.record("outcome", failure.word());
+                    span.record("outcome", failure.outcome());
+                    // Formatted once, here: it is the user's code and may panic.
                     let text = failure.text();
                     let in_a_row = tally.failed();
-                    if on_failure.gives_up(in_a_row) {
-                        tally.gave_up(&text);
-                        return failure.end(in_a_row);
+                    if on_failure.ends_task(in_a_row) {
+                        tally.ending(&text);
+                        return failure.into_result(in_a_row);
                     }
                     if on_failure == OnFailure::Record {
                         ctx.record_failure(failure.into_error());
                     } else {
                         discard(failure);
                     }
-                    let hold_off = backoff.draw(in_a_row, pace.random());
-                    let dropped = pace.ended(hold_off);
-                    span.in_scope(|| tally.survived(&text, dropped, pace.left()));
+                    let wait = backoff.draw(in_a_row, pace.random());
+                    let dropped = pace.ended(wait);
+                    span.in_scope(|| tally.continuing(&text, dropped, pace.left()));
                 }
             }
         }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 /// The error of a run that took longer than its [`run_timeout`](crate::PeriodicTask::run_timeout).
+///
+/// The task returns it when such a run ends the task; `anyhow::Error::downcast_ref` finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("run took longer than {limit:?}")]
 pub struct RunTimedOut {

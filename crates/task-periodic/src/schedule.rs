@@ -1,7 +1,9 @@
-//! When a task runs: pure arithmetic on readings of a clock, which are passed in.
+//! When a task runs: pure arithmetic on clock readings, which are passed in.
 //!
-//! A reading is a `Duration` since some origin: the task's start on the steady clock, or 1970 on the wall clock. Which
-//! of the two a schedule is on only matters to who reads the clock. Nothing here knows tokio, sleeps, or draws lots.
+//! A reading is a `Duration` since an origin: the task's start on the steady clock, or 1970 on the
+//! wall clock. Which of the two a schedule uses matters only to the caller that reads the clock.
+//! Nothing in this module depends on Tokio, sleeps, or draws random numbers, so that the tests can
+//! check it against a model.
 
 #[cfg(feature = "cron")]
 mod cron;
@@ -17,25 +19,28 @@ pub use self::cron::CronSchedule;
 pub use self::{periodical::Periodical, spaced::Spaced};
 use crate::{FirstRun, clock::Clock};
 
-/// When a [`PeriodicTask`](crate::PeriodicTask) runs. The schedules are [`Spaced`], [`Periodical`] and, with feature
-/// `cron`, `CronSchedule`; it cannot be implemented elsewhere.
+/// When a [`PeriodicTask`](crate::PeriodicTask) runs.
+///
+/// The schedules are [`Spaced`], [`Periodical`] and, with feature `cron`, `CronSchedule`. The trait
+/// is sealed: it cannot be implemented elsewhere.
 #[allow(private_bounds, reason = "seals the trait")]
 pub trait Schedule: Timetable + Send + 'static {}
 
 impl<T: Timetable + Send + 'static> Schedule for T {}
 
-/// The arithmetic of one schedule. It remembers the tick that was planned last.
+/// The arithmetic of one schedule, which remembers the tick that was planned last.
 pub(crate) trait Timetable {
-    /// Whether ticks come by themselves, so that they can be missed.
+    /// Whether ticks are independent of the runs, so that a run can miss them.
     const IS_ON_A_CLOCK: bool;
 
-    /// Returns the clock that the readings are of.
+    /// Returns the clock that the readings come from.
     fn clock(&self) -> Clock {
         Clock::steady()
     }
 
-    /// Returns how long may be slept before the clock must be read again: it may have been set.
-    fn attention(&self) -> Duration {
+    /// Returns how long the task may sleep before it reads the clock again, which may have been
+    /// set.
+    fn longest_sleep(&self) -> Duration {
         Duration::from_secs(24 * 3600)
     }
 
@@ -48,27 +53,27 @@ pub(crate) trait Timetable {
     /// Returns the time from the planned tick to the one after it.
     fn gap(&self) -> Duration;
 
-    /// Plans anew if the clock was set so far back that the plan is void.
+    /// Plans anew if the clock was set back so far that the plan no longer holds.
     fn revise(&mut self, _now: Duration) -> Option<Next> {
         None
     }
 }
 
-/// How a run left the clock.
+/// The end of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended {
     /// When the run ended.
     pub(crate) at: Duration,
-    /// From when on the next run may begin: later than `at` where there is a back-off.
-    pub(crate) free: Duration,
-    /// How late a tick may be used: the window of its jitter.
+    /// The earliest begin of the next run: later than `at` if there is a back-off.
+    pub(crate) not_before: Duration,
+    /// How long after a tick its run may begin: the window of the jitter.
     pub(crate) slack: Duration,
 }
 
 /// The tick that was planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Next {
-    /// When it is. It may have passed, and it may lie in the back-off; `None` is never.
+    /// When it is; `None` is never. It may have passed, and it may be within the back-off.
     pub(crate) tick: Option<Duration>,
     /// How many ticks passed during the run and are not made up for.
     pub(crate) dropped: u64,

@@ -1,4 +1,4 @@
-//! What has happened so far, and how it is told: the task's status and its log lines.
+//! Counts of the runs so far, and what is derived from them: the task's status and its log events.
 
 use std::{fmt, time::Duration};
 
@@ -8,7 +8,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::throttle::Throttle;
 
-/// Counts runs.
+/// Counts runs, sets the task's status and emits its events.
 pub(crate) struct Tally {
     ctx: Context,
     runs: u64,
@@ -19,8 +19,8 @@ pub(crate) struct Tally {
     failures: Throttle,
     overdue: Throttle,
     skipped: Throttle,
-    /// Whether the log's last word is a failure.
-    has_warned: bool,
+    /// Whether a failure was logged after the last success: then the next success is logged too.
+    has_logged_failure: bool,
 }
 
 impl Tally {
@@ -35,69 +35,83 @@ impl Tally {
             failures: Throttle::default(),
             overdue: Throttle::default(),
             skipped: Throttle::default(),
-            has_warned: false,
+            has_logged_failure: false,
         }
     }
 
-    /// Tells that the first run is still to come.
+    /// Sets the status of a task that waits for its first run.
     pub(crate) fn wait(&self) {
         self.ctx.set_status("no run yet");
     }
 
-    /// Counts a run that begins, and returns its number, from 1.
+    /// Counts a run that begins, and returns its number, starting at 1.
     pub(crate) fn begin(&mut self) -> u64 {
         self.runs += 1;
         self.begun = Instant::now();
-        // Before the run's first poll, so that it never replaces what the action says.
+        // Before the run's first poll, so that it never replaces a status of the action.
         self.ctx.set_status(format!("run {} in progress; {} failed", self.runs, self.failed));
         self.runs
     }
 
-    /// Warns of a run that takes long.
+    /// Warns of a run that has outlasted its interval.
     pub(crate) fn overdue(&mut self, age: Duration) {
         if let Some(unlogged) = self.overdue.admit() {
             let age = age.as_secs_f64();
-            warn!(target: "task", age, unlogged, "run is still in progress, and its next tick has passed");
+            warn!(
+                target: "task",
+                age,
+                unlogged,
+                "run is still in progress, and its next tick has passed",
+            );
         }
     }
 
-    /// Counts a good run, and the ticks that it cost.
+    /// Counts a successful run, and the ticks that were dropped during it.
     pub(crate) fn succeeded(&mut self, dropped: u64, next_in: Option<Duration>) {
         self.dropped(dropped);
         let took = self.begun.elapsed();
         let failed_before = std::mem::take(&mut self.in_a_row);
-        if failed_before > 0 && std::mem::take(&mut self.has_warned) {
+        if failed_before > 0 && std::mem::take(&mut self.has_logged_failure) {
             info!(target: "task", took = took.as_secs_f64(), failed_before, "run succeeded again");
         } else {
             debug!(target: "task", took = took.as_secs_f64(), "run succeeded");
         }
-        // Nobody would see it before the next run's.
+        // A run that follows at once would replace it unseen.
         if next_in != Some(Duration::ZERO) || self.ctx.is_cancelled() {
             self.ctx.set_status(format!("{}; last run succeeded in {took:.1?}", self.counts()));
         }
     }
 
-    /// Counts a failed run, and returns how many have failed in a row.
+    /// Counts a failed run, and returns how many runs in a row have failed.
     pub(crate) fn failed(&mut self) -> u32 {
         self.failed += 1;
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.in_a_row
     }
 
-    /// Tells of a failed run that the task survives, and counts the ticks that it cost.
-    pub(crate) fn survived(&mut self, error: &str, dropped: u64, next_in: Option<Duration>) {
+    /// Reports a failed run after which the task continues, and counts the ticks that were dropped
+    /// during it.
+    pub(crate) fn continuing(&mut self, error: &str, dropped: u64, next_in: Option<Duration>) {
         self.dropped(dropped);
         self.show_failure(error);
         if let Some(unlogged) = self.failures.admit() {
-            self.has_warned = true;
+            self.has_logged_failure = true;
             let took = self.begun.elapsed().as_secs_f64();
             let next_in = next_in.map(|left| left.as_secs_f64());
-            error!(target: "task", error, took, in_a_row = self.in_a_row, next_in, unlogged, "run failed");
+            error!(
+                target: "task",
+                error,
+                took,
+                in_a_row = self.in_a_row,
+                next_in,
+                unlogged,
+                "run failed",
+            );
         }
     }
 
-    /// Tells of a failed run that ends the task.
-    pub(crate) fn gave_up(&self, error: &str) {
+    /// Reports a failed run that ends the task, whose error the manager logs.
+    pub(crate) fn ending(&self, error: &str) {
         self.show_failure(error);
     }
 
@@ -113,7 +127,13 @@ impl Tally {
         self.dropped = self.dropped.saturating_add(ticks);
         if let Some(unlogged) = self.skipped.admit() {
             let took = self.begun.elapsed().as_secs_f64();
-            warn!(target: "task", ticks, took, unlogged, "run took longer than its interval, ticks were dropped");
+            warn!(
+                target: "task",
+                ticks,
+                took,
+                unlogged,
+                "run took longer than its interval, ticks were dropped",
+            );
         }
     }
 
@@ -122,7 +142,7 @@ impl Tally {
     }
 }
 
-/// "12 runs, 1 failed, 3 ticks dropped".
+/// Displays as "12 runs, 1 failed, 3 ticks dropped".
 struct Counts {
     runs: u64,
     failed: u64,

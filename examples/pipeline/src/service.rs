@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, ensure};
 use taskkit::{
     HttpTask, KafkaTask, Manager, Phase, PollTask, Task,
-    kafka::{Producer, Settings},
+    kafka::{KafkaSettings, Producer},
     periodic::FirstRun,
     task_fn,
 };
@@ -97,7 +97,7 @@ async fn kafka_settings(
     manager: &Manager,
     config: &Config,
     totals: &Arc<Totals>,
-) -> anyhow::Result<Settings> {
+) -> anyhow::Result<KafkaSettings> {
     let kafka = &config.kafka;
     let topics = [&*kafka.input_topic, &*kafka.output_topic, &*kafka.dead_letter_topic];
     let brokers = match kafka.external_brokers() {
@@ -121,7 +121,7 @@ async fn kafka_settings(
             address
         }
     };
-    let settings = Settings::new(brokers)
+    let settings = KafkaSettings::new(brokers)
         .group(&*kafka.group)
         .topics([&*kafka.input_topic])
         .dead_letter_topic(&*kafka.dead_letter_topic)
@@ -157,7 +157,7 @@ fn run_generator(
     manager: &Manager,
     config: &Config,
     totals: &Arc<Totals>,
-    settings: &Settings,
+    settings: &KafkaSettings,
 ) -> anyhow::Result<()> {
     let generator = &config.generator;
     let wanted = generator.generate || config.kafka.external_brokers().is_none();

@@ -1,13 +1,14 @@
-//! The settings as librdkafka takes them, once they are found to be sound.
+//! The settings as librdkafka takes them, checked.
 
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
-use super::{Clients, Settings};
-use crate::error::{Error, Kind};
+use super::{Clients, KafkaSettings};
+use crate::{KafkaError, error::Kind};
 
-/// What the delivery guarantee rests on, or has a setter, with all its names, so that no free setting may change it.
+/// The settings that the delivery guarantee depends on, and those that have a setter, with all
+/// their aliases. No additional setting may change them.
 const RESERVED: [&str; 13] = [
     "auto.commit.interval.ms",
     "bootstrap.servers",
@@ -24,71 +25,75 @@ const RESERVED: [&str; 13] = [
     "transactional.id",
 ];
 
-impl Settings {
-    pub(crate) fn consumer(&self) -> Result<ClientConfig, Error> {
+impl KafkaSettings {
+    /// Returns the configuration of the consumer.
+    pub(crate) fn consumer(&self) -> Result<ClientConfig, KafkaError> {
         self.check_consumer()?;
-        // The new protocol (KIP-848) has the broker decide on these two, and librdkafka refuses them.
-        let is_classic = !self.free.iter().any(|free| {
-            free.name == "group.protocol" && free.value.eq_ignore_ascii_case("consumer")
-        });
+        // With the new group protocol (KIP-848) the broker decides on the assignment strategy and
+        // the session timeout, and librdkafka rejects both.
+        let is_classic = !self
+            .additional
+            .iter()
+            .any(|it| it.name == "group.protocol" && it.value.eq_ignore_ascii_case("consumer"));
         let mut config = ClientConfig::new();
         config.set("auto.offset.reset", "earliest");
         if is_classic {
             config.set("partition.assignment.strategy", "cooperative-sticky");
         }
-        self.finish(&mut config, Clients::Consumer)?;
+        self.add_common(&mut config, Clients::Consumer)?;
         if is_classic {
             config.set("session.timeout.ms", millis(self.session_timeout));
         }
         config
             .set("group.id", &self.group)
-            // What is stored is committed when partitions are given back, and otherwise by the task, which takes the
-            // time; and only the task stores, after the fact.
+            // librdkafka commits the stored offsets when partitions are revoked; at all other times
+            // the task does, which measures it. Only the task stores offsets, of settled messages.
             .set("enable.auto.commit", (self.transactional_id.is_none()).to_string())
             .set("auto.commit.interval.ms", "0")
             .set("enable.auto.offset.store", "false")
-            // Where the lag comes from.
+            // The source of the lag.
             .set("statistics.interval.ms", "1000");
         Ok(config)
     }
 
-    pub(crate) fn producer(&self) -> Result<ClientConfig, Error> {
+    /// Returns the configuration of the producer.
+    pub(crate) fn producer(&self) -> Result<ClientConfig, KafkaError> {
         let mut config = ClientConfig::new();
         // The same partition for the same key as the Java client's.
         config.set("partitioner", "murmur2_random").set("linger.ms", "5");
-        self.finish(&mut config, Clients::Producer)?;
-        // To librdkafka zero means for ever.
+        self.add_common(&mut config, Clients::Producer)?;
+        // To librdkafka, zero means no limit.
         not_zero("the message timeout", self.message_timeout.as_millis())?;
         config
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", millis(self.message_timeout));
         if let Some(id) = &self.transactional_id {
             if id.is_empty() {
-                return Err(Kind::Bad(String::from("the transactional id is empty")).into());
+                return Err(Kind::Invalid(String::from("the transactional id is empty")).into());
             }
-            // Time to fill, with a retry, to deliver, and to commit. Then the brokers abort it, since readers wait for
-            // its end.
-            let fill = self.commit_interval + self.retry_budget;
+            // The time to fill a transaction, with retries, to deliver its records, and to commit.
+            // After it the brokers abort the transaction, since readers wait for its end.
+            let fill = self.commit_interval + self.retry_timeout;
             let time = fill + self.message_timeout + Duration::from_secs(5);
             config.set("transactional.id", id).set("transaction.timeout.ms", millis(time));
         }
         Ok(config)
     }
 
-    fn check_consumer(&self) -> Result<(), Error> {
-        let bad = |why: String| Err(Kind::Bad(why).into());
+    fn check_consumer(&self) -> Result<(), KafkaError> {
+        let invalid = |why: String| Err(Kind::Invalid(why).into());
         if self.group.is_empty() {
-            return bad(String::from("the group has no name"));
+            return invalid(String::from("the group has no name"));
         }
         if self.topics.is_empty() {
-            return bad(String::from("there is no topic to read"));
+            return invalid(String::from("there is no topic to read"));
         }
         for topic in &self.topics {
             if topic.is_empty() || topic.starts_with('^') {
-                return bad(format!("`{topic}` is not the name of a topic"));
+                return invalid(format!("`{topic}` is not a topic name"));
             }
             if self.dead_letter_topic.as_deref() == Some(topic) {
-                return bad(format!("dead letters would go to `{topic}`, which is read"));
+                return invalid(format!("dead letters would go to `{topic}`, which is read"));
             }
         }
         not_zero("the window", self.window as u128)?;
@@ -97,17 +102,18 @@ impl Settings {
         not_zero("the session timeout", self.session_timeout.as_millis())
     }
 
-    /// Adds what both clients share. Free settings beat the defaults above the call and lose to those below it.
-    fn finish(&self, config: &mut ClientConfig, client: Clients) -> Result<(), Error> {
+    /// Adds the brokers and the additional settings. The latter override what the caller has set
+    /// before, and are overridden by what it sets after.
+    fn add_common(&self, config: &mut ClientConfig, client: Clients) -> Result<(), KafkaError> {
         if self.brokers.trim().is_empty() {
-            return Err(Kind::Bad(String::from("there is no broker to connect to")).into());
+            return Err(Kind::Invalid(String::from("there is no broker to connect to")).into());
         }
-        for free in &self.free {
-            if RESERVED.contains(&free.name.as_str()) {
-                return Err(Kind::Reserved(free.name.clone()).into());
+        for it in &self.additional {
+            if RESERVED.contains(&it.name.as_str()) {
+                return Err(Kind::Reserved(it.name.clone()).into());
             }
-            if free.of == Clients::Both || free.of == client {
-                config.set(&free.name, &free.value);
+            if it.clients == Clients::Both || it.clients == client {
+                config.set(&it.name, &it.value);
             }
         }
         config.set("bootstrap.servers", &self.brokers);
@@ -115,10 +121,36 @@ impl Settings {
     }
 }
 
-fn not_zero(what: &str, value: u128) -> Result<(), Error> {
-    if value == 0 { Err(Kind::Bad(format!("{what} is zero")).into()) } else { Ok(()) }
+fn not_zero(what: &str, value: u128) -> Result<(), KafkaError> {
+    if value == 0 { Err(Kind::Invalid(format!("{what} is zero")).into()) } else { Ok(()) }
 }
 
 fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn no_time_exceeds_the_32_bits_of_librdkafka() {
+        let settings = KafkaSettings::new("localhost:9092")
+            .topics(["in"])
+            .transactional_id("test-0")
+            .commit_interval(Duration::MAX)
+            .retry_timeout(Duration::MAX)
+            .session_timeout(Duration::MAX)
+            .message_timeout(Duration::MAX);
+        let (consumer, producer) = (settings.consumer().unwrap(), settings.producer().unwrap());
+        for value in [
+            consumer.get("session.timeout.ms"),
+            producer.get("message.timeout.ms"),
+            producer.get("transaction.timeout.ms"),
+        ] {
+            assert!(value.unwrap().parse::<i32>().is_ok(), "{value:?}");
+        }
+    }
 }

@@ -1,11 +1,11 @@
-//! Commits, membership, and what is measured of them.
+//! Commits and membership, and their counters.
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use task_kafka::{KafkaTask, NoSink, Producer};
 
-use crate::bench::{
+use crate::rig::{
     Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, broker, fill, settings, until,
     within_two_minutes,
 };
@@ -14,7 +14,7 @@ const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_stored_is_committed_again_and_again_and_timed() {
+async fn stored_offsets_are_committed_at_the_interval_and_measured() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 100).await;
@@ -47,7 +47,7 @@ async fn what_is_stored_is_committed_again_and_again_and_timed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_last_commit_is_tried_again_while_the_group_rebalances() {
+async fn the_last_commit_is_retried_while_the_group_rebalances() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 100).await;
@@ -72,14 +72,15 @@ async fn the_last_commit_is_tried_again_while_the_group_rebalances() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_last_commit_that_is_refused_for_good_fails_the_task() {
+async fn a_last_commit_that_is_refused_permanently_fails_the_task() {
     within_two_minutes(async {
         use RDKafkaRespErr::{
             RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED as NOT_ALLOWED,
             RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION as ILLEGAL_GENERATION,
         };
         let broker = broker().await;
-        // The second one costs the assignment, and with it what was stored: the next commit has nothing to do.
+        // The second refusal costs the assignment, and the stored offsets with it: the next commit
+        // finds nothing to commit.
         for refusal in [NOT_ALLOWED, ILLEGAL_GENERATION] {
             fill(&broker, 10).await;
             let settings = settings(&broker).commit_interval(HOUR);
@@ -101,7 +102,7 @@ async fn a_last_commit_that_is_refused_for_good_fails_the_task() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn partitions_that_were_lost_are_told_and_come_again() {
+async fn lost_partitions_are_reported_and_assigned_again() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 300).await;
@@ -126,7 +127,7 @@ async fn partitions_that_were_lost_are_told_and_come_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn produce_errors_that_pass_neither_lose_nor_repeat_nor_reorder() {
+async fn temporary_produce_errors_neither_lose_nor_repeat_nor_reorder() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 1000).await;

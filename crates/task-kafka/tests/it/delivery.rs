@@ -1,11 +1,11 @@
-//! What becomes of messages while the task works, and when it is stopped and started again.
+//! Delivery while the task works, and when it is stopped and started again.
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use rdkafka::Message as _;
-use task_kafka::{KafkaTask, NoSink, Producer, Record, Settings};
+use task_kafka::{KafkaSettings, KafkaTask, NoSink, Producer, Record};
 
-use crate::bench::{
+use crate::rig::{
     Copy, Mode, Running, TestSink, assert_exactly, broker, fill, read_all, settings, until,
     within_two_minutes,
 };
@@ -44,7 +44,7 @@ async fn every_message_is_produced_and_written_or_dead_lettered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_letter_says_where_it_came_from_and_why() {
+async fn a_dead_letter_has_its_origin_and_the_reason_in_headers() {
     within_two_minutes(async {
         use rdkafka::{
             ClientConfig,
@@ -127,7 +127,7 @@ async fn a_stop_in_mid_stream_loses_nothing_and_repeats_nothing() {
 async fn a_refused_message_without_a_dead_letter_topic_fails_the_task() {
     within_two_minutes(async {
         let broker = broker().await;
-        let settings = Settings::new(broker.bootstrap_servers()).topics(["in"]);
+        let settings = KafkaSettings::new(broker.bootstrap_servers()).topics(["in"]);
         let producer = Producer::new(&settings).unwrap();
         producer.send(&Record::to("in").payload("bad")).unwrap().await.unwrap();
         let task = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap();
@@ -138,7 +138,7 @@ async fn a_refused_message_without_a_dead_letter_topic_fails_the_task() {
 }
 
 #[tokio::test]
-async fn a_current_thread_runtime_will_do() {
+async fn a_current_thread_runtime_is_supported() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 2000).await;

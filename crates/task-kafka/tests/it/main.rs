@@ -1,12 +1,12 @@
-//! The task on a broker within the process: what becomes of messages, and how it ends.
+//! The contract of the task, against a broker within the process.
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
-mod bench;
 mod broker;
 mod commits;
 mod delivery;
 mod rebalance;
+mod rig;
 mod settings;
 mod stopping;
 mod transactions;

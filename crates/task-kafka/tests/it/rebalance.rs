@@ -7,13 +7,13 @@ use std::{
 
 use task_kafka::{KafkaTask, Producer};
 
-use crate::bench::{
+use crate::rig::{
     Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, broker, fill, settings, until,
     within_two_minutes,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn partitions_change_hands_with_nothing_lost_and_nothing_repeated_unsaid() {
+async fn partitions_move_with_nothing_lost_and_every_repetition_reported() {
     within_two_minutes(async {
         const COUNT: usize = 12_000;
         let broker = broker().await;
@@ -33,9 +33,9 @@ async fn partitions_change_hands_with_nothing_lost_and_nothing_repeated_unsaid()
         let first_counters = first.counters.clone();
         first.stop(Duration::from_secs(20)).await.0.unwrap();
         let done = first_counters.get().settled;
-        assert!(done < COUNT as u64, "it was over too soon to tell");
-        // Not by the count alone: what the second one repeats of the first one's counts as well.
-        // Nor by the lag alone, which is told once a second: it has to have nothing to do for three.
+        assert!(done < COUNT as u64, "the first member has read everything");
+        // Not by the count alone, which includes the messages that the second member repeats. Nor
+        // by the lag alone, which is updated once a second: the second has to be idle for three.
         let last = Cell::new((0, Instant::now()));
         until("the second reads the rest", || {
             let counts = second.counters.get();
@@ -48,7 +48,8 @@ async fn partitions_change_hands_with_nothing_lost_and_nothing_repeated_unsaid()
         .await;
         let unclean = [&first_counters, &second.counters].map(|it| it.get().unclean_revocations);
         second.stop(Duration::from_secs(20)).await.0.unwrap();
-        // The mock refuses commits while members join, which brokers accept. The task says so, and then repeats.
+        // Unlike real brokers, the mock refuses commits while members join. The task reports that,
+        // and repeats messages.
         if unclean == [0, 0] {
             assert_exactly(&broker, "out", COUNT).await;
         } else {

@@ -1,17 +1,18 @@
-//! A stop ends in time, whatever is stuck.
+//! A stop ends in time, whatever blocks.
 
 use std::time::{Duration, Instant};
 
+use task_core::scope::Stage;
 use task_kafka::{KafkaTask, Producer};
 
-use crate::bench::{
+use crate::rig::{
     Copy, Mode, Running, TestSink, broker, fill, settings, until, within_two_minutes,
 };
 
 const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_the_brokers_away_a_stop_ends_in_time_and_names_what_was_given_up() {
+async fn with_the_brokers_away_a_stop_ends_in_time_and_names_what_was_abandoned() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 2000).await;
@@ -22,21 +23,21 @@ async fn with_the_brokers_away_a_stop_ends_in_time_and_names_what_was_given_up()
         let running = Running::start(task);
         until("some settled", || running.counters.get().settled > 50).await;
         broker.set_up(false);
-        // What was fetched before goes on being transformed.
+        // Messages that were fetched before are still transformed.
         until("some in flight", || running.counters.get().in_flight > 50).await;
         let grace = Duration::from_secs(5);
         let scope = running.scope.clone();
         let (result, took) = running.stop(grace).await;
         assert!(took < grace, "took {took:?}");
         let failures = scope.failures_and(result.unwrap_err());
-        assert!(failures[0].ends_with("messages were given up: they will be read again"));
-        assert!(failures[1].starts_with("failed to produce what in["), "{failures:?}");
+        assert!(failures[0].ends_with("messages were abandoned and will be read again"));
+        assert!(failures[1].starts_with("failed to produce the records of in["), "{failures:?}");
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sink_that_hangs_is_given_up_at_the_deadline() {
+async fn a_sink_that_hangs_is_aborted_at_the_deadline() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 100).await;
@@ -50,7 +51,7 @@ async fn a_sink_that_hangs_is_given_up_at_the_deadline() {
         let (result, took) = running.stop(grace).await;
         assert!(took < grace, "took {took:?}");
         let expected = [
-            "100 messages were given up: they will be read again",
+            "100 messages were abandoned and will be read again",
             "the sink did not return in time",
         ];
         assert_eq!(scope.failures_and(result.unwrap_err()), expected);
@@ -73,7 +74,7 @@ async fn a_sink_that_fails_fails_the_task_and_its_messages_are_read_again() {
                 let error = running.handle.await.unwrap().unwrap_err();
                 let failures = running.scope.failures_and(error);
                 assert_eq!(failures[0], "failed to write to the sink: disk full");
-                assert!(failures[1].ends_with("messages were given up: they will be read again"));
+                assert!(failures[1].ends_with("messages were abandoned and will be read again"));
                 assert_eq!(running.counters.get().settled, settled);
             } else {
                 until("all settled", || running.counters.get().settled == settled).await;
@@ -86,7 +87,7 @@ async fn a_sink_that_fails_fails_the_task_and_its_messages_are_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_in_the_sink_is_the_tasks_and_the_group_is_left_first() {
+async fn a_panic_in_the_sink_is_resumed_after_the_group_was_left() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 10).await;
@@ -98,13 +99,13 @@ async fn a_panic_in_the_sink_is_the_tasks_and_the_group_is_left_first() {
         assert_eq!(error.into_panic().downcast_ref(), Some(&"sink gone"));
         let failures = running.scope.failures.lock().unwrap();
         assert_eq!(failures.len(), 1, "{failures:?}");
-        assert!(failures[0].ends_with("messages were given up: they will be read again"));
+        assert!(failures[0].ends_with("messages were abandoned and will be read again"));
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_task_stopped_while_it_joins_ends_at_once_and_cleanly() {
+async fn a_task_that_is_stopped_while_it_joins_ends_at_once_and_cleanly() {
     within_two_minutes(async {
         let broker = broker().await;
         let settings = settings(&broker);
@@ -113,6 +114,32 @@ async fn a_task_stopped_while_it_joins_ends_at_once_and_cleanly() {
         let (result, took) = Running::start(task).stop(Duration::from_secs(10)).await;
         result.unwrap();
         assert!(took < Duration::from_secs(4), "took {took:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_time_or_number_is_too_large_to_run_and_to_stop() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 10).await;
+        let settings = settings(&broker)
+            .window(usize::MAX)
+            .batch(usize::MAX)
+            .commit_interval(Duration::MAX)
+            .retry_timeout(Duration::MAX)
+            .stop_timeout(Duration::MAX)
+            .revoke_timeout(Duration::MAX);
+        let producer = Producer::new(&settings).unwrap();
+        let task = KafkaTask::new(settings, producer, AT_ONCE, TestSink::new(Mode::Keep)).unwrap();
+        let running = Running::start(task);
+        until("all settled", || {
+            running.handle.is_finished() || running.counters.get().settled == 10
+        })
+        .await;
+        // Without a deadline of the manager's.
+        running.scope.stage.advance(Stage::Cancelled);
+        running.handle.await.unwrap().unwrap();
     })
     .await;
 }

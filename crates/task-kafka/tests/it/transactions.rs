@@ -1,5 +1,5 @@
-//! Exactly once, as far as the mock cluster can show it: it answers every call of a transaction, hides nothing of one that
-//! was aborted, and forgets the offsets that went with one.
+//! Transactions, as far as the mock cluster can show them: it answers every call of a transaction,
+//! hides nothing of an aborted one, and forgets the offsets of a committed one.
 
 use std::{
     cell::Cell,
@@ -8,31 +8,31 @@ use std::{
 };
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use task_kafka::{KafkaTask, Producer, Settings};
+use task_kafka::{KafkaSettings, KafkaTask, Producer};
 
 use crate::{
-    bench::{
+    broker::TestBroker,
+    rig::{
         self, Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, fill,
         within_two_minutes,
     },
-    broker::TestBroker,
 };
 
 const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
 
-fn settings(broker: &TestBroker) -> Settings {
-    bench::settings(broker).transactional_id("test-0").commit_interval(Duration::from_millis(100))
+fn settings(broker: &TestBroker) -> KafkaSettings {
+    rig::settings(broker).transactional_id("test-0").commit_interval(Duration::from_millis(100))
 }
 
-fn start(settings: Settings, transform: Copy, sink: TestSink) -> Running {
+fn start(settings: KafkaSettings, transform: Copy, sink: TestSink) -> Running {
     let producer = Producer::new(&settings).unwrap();
     Running::start(KafkaTask::new(settings, producer, transform, sink).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn records_offsets_and_effects_go_with_transactions() {
+async fn records_offsets_and_effects_are_committed_with_transactions() {
     within_two_minutes(async {
-        let broker = bench::broker().await;
+        let broker = rig::broker().await;
         fill(&broker, 1000).await;
         let sink = TestSink::new(Mode::Keep);
         let running = start(settings(&broker).window(300), AT_ONCE, sink.clone());
@@ -52,7 +52,7 @@ async fn records_offsets_and_effects_go_with_transactions() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_commits_the_transaction_that_is_open() {
     within_two_minutes(async {
-        let broker = bench::broker().await;
+        let broker = rig::broker().await;
         fill(&broker, 10).await;
         let settings = settings(&broker).commit_interval(Duration::from_secs(3600));
         let running = start(settings, AT_ONCE, TestSink::new(Mode::Keep));
@@ -69,7 +69,7 @@ async fn a_stop_commits_the_transaction_that_is_open() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_fails_is_aborted_and_its_messages_are_read_again() {
     within_two_minutes(async {
-        let broker = bench::broker().await;
+        let broker = rig::broker().await;
         fill(&broker, 200).await;
         let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
         broker.answer(RDKafkaApiKey::TxnOffsetCommit, &[refusal]);
@@ -85,9 +85,9 @@ async fn a_transaction_that_fails_is_aborted_and_its_messages_are_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_producer_that_was_shut_out_fails_the_task() {
+async fn a_fenced_producer_fails_the_task() {
     within_two_minutes(async {
-        let broker = bench::broker().await;
+        let broker = rig::broker().await;
         fill(&broker, 20).await;
         let fenced = RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED;
         broker.answer(RDKafkaApiKey::EndTxn, &[fenced]);
@@ -95,7 +95,7 @@ async fn a_producer_that_was_shut_out_fails_the_task() {
         let error = running.handle.await.unwrap().unwrap_err();
         let failures = running.scope.failures_and(error);
         assert!(failures[0].starts_with("failed to commit a transaction"), "{failures:?}");
-        assert!(failures[1].ends_with("messages were given up: they will be read again"));
+        assert!(failures[1].ends_with("messages were abandoned and will be read again"));
         assert_eq!(running.counters.get().settled, 0);
     })
     .await;
@@ -104,7 +104,7 @@ async fn a_producer_that_was_shut_out_fails_the_task() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sink_that_fails_aborts_the_transaction_and_fails_the_task() {
     within_two_minutes(async {
-        let broker = bench::broker().await;
+        let broker = rig::broker().await;
         fill(&broker, 20).await;
         let running = start(settings(&broker), AT_ONCE, TestSink::new(Mode::Fail));
         let error = running.handle.await.unwrap().unwrap_err();
@@ -119,7 +119,7 @@ async fn a_sink_that_fails_aborts_the_transaction_and_fails_the_task() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_is_open_when_partitions_are_revoked_is_aborted() {
     within_two_minutes(async {
-        let broker = bench::broker().await;
+        let broker = rig::broker().await;
         fill(&broker, 4000).await;
         let slow = || Copy { pause: Duration::from_millis(1) };
         let long = settings(&broker).commit_interval(Duration::from_secs(1));
@@ -131,7 +131,8 @@ async fn a_transaction_that_is_open_when_partitions_are_revoked_is_aborted() {
             it.counters.get().assigned == 2 && second.counters.get().assigned == 2
         })
         .await;
-        // Not by a number: the second one begins anew, since the mock has forgotten what was committed.
+        // Not by the count: the second member starts at the beginning, since the mock forgets the
+        // committed offsets.
         let last = Cell::new((0, Instant::now()));
         until("nothing is left", &first, |_| {
             let settled = first.counters.get().settled + second.counters.get().settled;
@@ -151,7 +152,7 @@ async fn a_transaction_that_is_open_when_partitions_are_revoked_is_aborted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_brokers_away_a_stop_of_a_transaction_ends_in_time() {
     within_two_minutes(async {
-        let broker = bench::broker().await;
+        let broker = rig::broker().await;
         fill(&broker, 50).await;
         let settings = settings(&broker).commit_interval(Duration::from_secs(3600));
         let running = start(settings, AT_ONCE, TestSink::new(Mode::Keep));
@@ -166,8 +167,8 @@ async fn with_the_brokers_away_a_stop_of_a_transaction_ends_in_time() {
 }
 
 #[tokio::test]
-async fn a_producer_of_another_transactional_id_is_refused() {
-    let settings = Settings::new("127.0.0.1:1").topics(["in"]);
+async fn a_producer_with_another_transactional_id_is_rejected() {
+    let settings = KafkaSettings::new("127.0.0.1:1").topics(["in"]);
     let producer = Producer::new(&settings).unwrap();
     let settings = settings.transactional_id("test-0");
     let error = KafkaTask::new(settings.clone(), producer, AT_ONCE, TestSink::new(Mode::Keep));
@@ -176,7 +177,7 @@ async fn a_producer_of_another_transactional_id_is_refused() {
 }
 
 async fn until(what: &str, running: &Running, holds: impl Fn(&Running) -> bool) {
-    bench::until(what, || {
+    rig::until(what, || {
         assert!(!running.handle.is_finished(), "it ended before: {what}");
         holds(running)
     })

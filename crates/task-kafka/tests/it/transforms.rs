@@ -1,4 +1,4 @@
-//! What the user's transform may decide.
+//! The verdicts of a transform, and its failures.
 
 use std::{
     sync::{
@@ -10,11 +10,11 @@ use std::{
 
 use task_kafka::{Incoming, KafkaTask, NoSink, Output, Producer, Record, Transform, Verdict};
 
-use crate::bench::{
+use crate::rig::{
     Running, assert_exactly, broker, fill, read_all, settings, until, within_two_minutes,
 };
 
-/// Decides by a closure.
+/// A transform that calls a closure.
 struct Decide<F>(F);
 
 impl<F: FnMut(&Incoming<'_>) -> anyhow::Result<Verdict<()>> + Send + 'static> Transform
@@ -31,7 +31,7 @@ fn id(message: &Incoming<'_>) -> usize {
     std::str::from_utf8(message.payload().unwrap()).unwrap().parse().unwrap()
 }
 
-/// The message as it is, for `out`.
+/// Returns the message unchanged, as a record for `out`.
 fn copy(message: &Incoming<'_>) -> Record {
     Record::to("out").key(message.key().unwrap()).payload(message.payload().unwrap())
 }
@@ -41,7 +41,7 @@ fn forward(records: Vec<Record>) -> anyhow::Result<Verdict<()>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_becomes_any_number_of_records_where_the_transform_wants_them() {
+async fn a_message_becomes_any_number_of_records_in_the_chosen_partitions() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 90).await;
@@ -90,11 +90,11 @@ async fn a_message_is_retried_before_the_next_so_that_the_order_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_that_is_retried_in_vain_is_dead_lettered() {
+async fn a_message_is_dead_lettered_after_the_retry_timeout() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 3).await;
-        let settings = settings(&broker).retry_budget(Duration::from_millis(250));
+        let settings = settings(&broker).retry_timeout(Duration::from_millis(250));
         let producer = Producer::new(&settings).unwrap();
         let in_vain = Decide(|message: &Incoming<'_>| match id(message) {
             1 => Ok(Verdict::Retry("no answer".into())),
@@ -114,11 +114,11 @@ async fn a_stop_does_not_wait_for_a_retry() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 1).await;
-        let settings = settings(&broker).retry_budget(Duration::from_secs(100));
+        let settings = settings(&broker).retry_timeout(Duration::from_secs(100));
         let producer = Producer::new(&settings).unwrap();
         let never = Decide(|_: &Incoming<'_>| Ok(Verdict::Retry("never".into())));
         let running = Running::start(KafkaTask::new(settings, producer, never, NoSink).unwrap());
-        // Then the pauses are of some seconds.
+        // By then the pauses take seconds.
         until("it waits", || running.counters.get().retried == 5).await;
         let (result, took) = running.stop(Duration::from_secs(20)).await;
         result.unwrap();
@@ -128,7 +128,7 @@ async fn a_stop_does_not_wait_for_a_retry() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_transform_that_fails_fails_the_task_once_what_came_before_is_done() {
+async fn a_failed_transform_fails_the_task_after_earlier_messages_are_settled() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 50).await;
@@ -152,7 +152,7 @@ async fn a_transform_that_fails_fails_the_task_once_what_came_before_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_in_the_transform_is_the_tasks_once_what_came_before_is_done() {
+async fn a_panic_in_the_transform_is_resumed_after_earlier_messages_are_settled() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 50).await;

@@ -17,74 +17,103 @@ use crate::{
     error::Kind,
 };
 
-/// A clock that reads this much earlier than before was wrong before, and is now right.
+/// A clock that is set back by more than this was wrong before, and is right now.
 const CORRECTION: Duration = Duration::from_secs(3 * 3600);
 
-/// How many dropped ticks are counted after one run; finding each costs a search.
-const COUNTED: u64 = 100;
+/// The most dropped ticks that are counted after one run; each costs a search.
+const MOST_COUNTED: u64 = 100;
 
 /// The schedule of a [`CronTask`](crate::CronTask): a cron pattern in a time zone.
 ///
 /// # Patterns
 ///
-/// `minute hour day-of-month month day-of-week`, as in Vixie cron, with names (`MON`, `JAN`), ranges, lists and steps;
-/// a sixth field in front is seconds. `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly` are known, and so are
-/// `L` (last), `W` (nearest weekday) and `#` (n-th weekday of the month). If both days are restricted, either may
-/// match; `+` in front of the weekday asks for both. Years beyond 5000 are not searched.
+/// `minute hour day-of-month month day-of-week`, as in Vixie cron, with names (`MON`, `JAN`),
+/// ranges, lists and steps. An optional sixth field in front is seconds.
 ///
-/// # When the clocks change
+/// | pattern | matches |
+/// |---|---|
+/// | `*/5 * * * *` | every five minutes |
+/// | `30 3 * * MON-FRI` | 03:30 on weekdays |
+/// | `0 9,17 1 * *` | 09:00 and 17:00 on the first of the month |
+/// | `0 0 L * *` | midnight on the last day of the month (`L`) |
+/// | `0 12 15W * *` | noon on the weekday nearest to the 15th (`W`) |
+/// | `0 8 * * MON#2` | 08:00 on the second Monday of the month (`#`) |
+/// | `*/10 * * * * *` | every ten seconds |
+/// | `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly` | as in Vixie cron |
 ///
-/// As in Vixie cron. The times of day of a pattern that has neither `*` nor a step in its hours, minutes and seconds are
-/// fixed, also those of a list or a range. A fixed time that falls into a skipped hour runs at the first instant after
-/// it, be that on the next day; several that do run once, together. One that falls into a repeated hour runs once, the
-/// first time. Where more than three hours are skipped (Samoa once had no 30 December), what falls into them is nobody's.
+/// If both day fields are restricted, either may match; `+` in front of the weekday requires both.
+/// Years beyond 5000 are not searched.
 ///
-/// Any other pattern follows the elapsed time: it has no ticks in the skipped hour and runs in both of the repeated
-/// ones.
+/// # Daylight saving time
 ///
-/// # When the system's clock is set
+/// The rules are Vixie cron's. The times of day of a pattern that has neither `*` nor a step in its
+/// hours, minutes and seconds are *fixed*, including those of a list or a range:
 ///
-/// A wait looks at the clock once a minute. Set forward, what has become due runs within that minute; whatever else
-/// was leapt over is missed ([`MissedTicks`]). Set back, what has run does not run again, until the clock has caught
-/// up; but if it was set back by more than three hours it was wrong before, and the schedule is worked out anew.
-/// Ticks that pass while the process is not running are nobody's.
+/// - A fixed time within a skipped hour runs at the first instant after it, even if that is on the
+///   next day. Several fixed times within it run once, together.
+/// - A fixed time within a repeated hour runs once, the first time.
+/// - Where more than three hours are skipped (Samoa once had no 30 December), the fixed times
+///   within them do not run.
+///
+/// Any other pattern follows the elapsed time: it has no ticks in the skipped hour, and has ticks
+/// in both of the repeated ones.
+///
+/// # Changes of the system's clock
+///
+/// A waiting task reads the clock at least once a minute.
+///
+/// - If the clock is set forward, a tick that has become due runs within a minute; further ticks
+///   that were passed over are missed ([`MissedTicks`]).
+/// - If the clock is set back, ticks that have run do not run again before the clock has caught up.
+/// - If it is set back by more than three hours, it was wrong before: the schedule is planned anew
+///   from the new time.
+///
+/// Ticks that pass while the process is not running are not made up for.
 #[derive(Clone)]
 pub struct CronSchedule {
     pattern: Pattern,
     pub(crate) missed_ticks: MissedTicks,
     pub(crate) wall_clock: WallClock,
-    /// The tick that was planned last, or up to where ticks have been made up for. The next one is after it.
+    /// The tick that was planned last, or the instant up to which ticks have been made up for. The
+    /// next tick is after it.
     planned: Option<Duration>,
     /// The latest reading of the clock.
     seen: Duration,
 }
 
 impl CronSchedule {
-    /// Reads a pattern whose times are in UTC.
+    /// Parses a pattern whose times are in UTC.
     ///
     /// # Errors
     ///
-    /// Fails if the pattern cannot be read, or matches no instant (30 February).
+    /// Fails if the pattern cannot be parsed, or matches no instant (30 February).
     pub fn utc(pattern: &str) -> Result<Self, PeriodicError> {
         Self::new(pattern, TimeZone::UTC)
     }
 
-    /// Reads a pattern whose times are in a time zone of the IANA database, such as `Europe/Berlin`. The system's
-    /// database is used where there is one (`/usr/share/zoneinfo`, or `TZDIR`), else the one that is built in.
+    /// Parses a pattern whose times are in a time zone of the IANA database, such as
+    /// `Europe/Berlin`.
+    ///
+    /// The system's database is used if there is one (`/usr/share/zoneinfo`, or `TZDIR`), otherwise
+    /// the one that is compiled in.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the pattern cannot be parsed or matches no instant, or if no database contains the
+    /// time zone.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use std::time::{Duration, SystemTime};
     /// # use task_periodic::CronSchedule;
     /// let nightly = CronSchedule::in_zone("30 3 * * *", "Europe/Berlin")?;
-    /// let new_year = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600); // 2026-01-01T00:00:00Z
+    /// // 2026-01-01T00:00:00Z
+    /// let new_year = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
     /// let half_past_two_utc = new_year + Duration::from_secs(2 * 3600 + 30 * 60);
     /// assert_eq!(nightly.next_after(new_year), Some(half_past_two_utc));
     /// # Ok::<_, task_periodic::PeriodicError>(())
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// Fails if the pattern cannot be read or matches no instant, or if neither database knows the time zone.
     pub fn in_zone(pattern: &str, zone: &str) -> Result<Self, PeriodicError> {
         let zone = TimeZone::get(zone)
             .map_err(|source| Kind::TimeZone { name: zone.to_owned(), source })?;
@@ -105,7 +134,8 @@ impl CronSchedule {
         }
     }
 
-    /// Returns the first instant after `time` that the schedule matches, to the second; `None` if there is none.
+    /// Returns the first instant after `time` that the schedule matches, to the second, or `None`
+    /// if there is none. A `time` before 1970 counts as 1970.
     pub fn next_after(&self, time: SystemTime) -> Option<SystemTime> {
         let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         SystemTime::UNIX_EPOCH.checked_add(self.tick_after(time)?)
@@ -130,11 +160,11 @@ impl CronSchedule {
         }
     }
 
-    /// Counts the ticks after the planned one and before `limit`, to [`COUNTED`].
+    /// Counts the ticks after the planned one and before `limit`, up to [`MOST_COUNTED`].
     fn ticks_before(&self, limit: Duration) -> u64 {
         let mut last = self.planned;
         let mut count = 0;
-        while count < COUNTED {
+        while count < MOST_COUNTED {
             last = last.and_then(|tick| self.tick_after(tick)).filter(|tick| *tick < limit);
             if last.is_none() {
                 break;
@@ -157,7 +187,7 @@ impl Timetable for CronSchedule {
         Clock::wall(self.wall_clock.clone())
     }
 
-    fn attention(&self) -> Duration {
+    fn longest_sleep(&self) -> Duration {
         Duration::from_secs(60)
     }
 
@@ -172,15 +202,15 @@ impl Timetable for CronSchedule {
     }
 
     fn next(&mut self, ended: Ended) -> Next {
-        let Ended { at, free, slack } = ended;
-        let (at, usable) = (at.saturating_sub(slack), free.saturating_sub(slack));
+        let Ended { at, not_before, slack } = ended;
+        let (at, usable) = (at.saturating_sub(slack), not_before.saturating_sub(slack));
         match self.missed_ticks {
             MissedTicks::Burst => self.plan(self.following(Duration::ZERO), 0),
             MissedTicks::Skip => self.plan(self.following(usable), self.ticks_before(at)),
             MissedTicks::Delay => match self.following(Duration::ZERO) {
                 Some(missed) if missed < usable => {
                     let made_up = 1;
-                    self.plan(Some(free), self.ticks_before(at).saturating_sub(made_up))
+                    self.plan(Some(not_before), self.ticks_before(at).saturating_sub(made_up))
                 }
                 tick => self.plan(tick, 0),
             },
@@ -194,7 +224,8 @@ impl Timetable for CronSchedule {
 
     fn revise(&mut self, now: Duration) -> Option<Next> {
         if now.saturating_add(CORRECTION) >= self.seen {
-            // Not the last reading: several small steps back add up to a correction.
+            // The latest reading and not the last one: several small steps back add up to a
+            // correction.
             self.seen = self.seen.max(now);
             return None;
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Ended, Next, Timetable};
 use crate::{FirstRun, MissedTicks};
 
-/// The schedule of a [`PollTask`](crate::PollTask): a tick every period, counted from the first run.
+/// The schedule of a [`PollTask`](crate::PollTask): a tick every period, counted from the first
+/// run.
 #[derive(Clone, Debug)]
 pub struct Periodical {
     period: Duration,
@@ -15,7 +16,7 @@ pub struct Periodical {
 }
 
 impl Periodical {
-    /// Makes one of a period that is neither zero nor more than 100 years.
+    /// Creates a schedule from a period that is neither zero nor more than 100 years.
     pub(crate) fn new(period: Duration) -> Self {
         Self { period, missed_ticks: MissedTicks::default(), planned: Duration::ZERO }
     }
@@ -37,12 +38,12 @@ impl Periodical {
         if past_a_tick == 0 {
             return Some(limit);
         }
-        // At most a period, and the longest of those fits.
+        // At most a period, and the longest period in nanoseconds fits into 64 bits.
         let ahead = u64::try_from(self.period.as_nanos() - past_a_tick).unwrap_or(u64::MAX);
         limit.checked_add(Duration::from_nanos(ahead))
     }
 
-    /// Remembers the plan.
+    /// Remembers the planned tick.
     fn plan(&mut self, tick: Option<Duration>, dropped: u64) -> Next {
         self.planned = tick.unwrap_or(Duration::MAX);
         Next { tick, dropped }
@@ -62,8 +63,8 @@ impl Timetable for Periodical {
     }
 
     fn next(&mut self, ended: Ended) -> Next {
-        let Ended { at, free, slack } = ended;
-        let (at, usable) = (at.saturating_sub(slack), free.saturating_sub(slack));
+        let Ended { at, not_before, slack } = ended;
+        let (at, usable) = (at.saturating_sub(slack), not_before.saturating_sub(slack));
         match self.missed_ticks {
             MissedTicks::Burst => self.plan(self.planned.checked_add(self.period), 0),
             MissedTicks::Skip => self.plan(self.tick_from(usable), self.ticks_before(at)),
@@ -72,7 +73,7 @@ impl Timetable for Periodical {
             }
             MissedTicks::Delay => {
                 let made_up = 1;
-                self.plan(Some(free), self.ticks_before(at).saturating_sub(made_up))
+                self.plan(Some(not_before), self.ticks_before(at).saturating_sub(made_up))
             }
         }
     }

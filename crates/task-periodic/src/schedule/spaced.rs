@@ -1,11 +1,11 @@
-//! The next run after the last one has ended, plus a delay.
+//! Ticks a delay after the end of the last run.
 
 use std::time::Duration;
 
 use super::{Ended, Next, Timetable};
 use crate::FirstRun;
 
-/// The schedule of a [`LoopTask`](crate::LoopTask): a delay after each run.
+/// The schedule of a [`LoopTask`](crate::LoopTask): a delay after the end of each run.
 #[derive(Clone, Debug)]
 pub struct Spaced {
     delay: Duration,

@@ -1,4 +1,5 @@
-//! The arithmetic at the ends of its range, where no clock gets, and against a walk from tick to tick.
+//! The arithmetic at the ends of its range, where no clock gets, and against a walk from tick to
+//! tick.
 
 use std::time::Duration;
 
@@ -52,12 +53,12 @@ proptest! {
         let mut schedule = periodical(period, policy);
         let mut last = schedule.first(FirstRun::After(wait), now);
         prop_assert_eq!(last, now.checked_add(wait));
-        for (at, hold_off, slack) in ends {
+        for (at, backoff, slack) in ends {
             // No run ends before it has begun.
             let Some(begun) = last else { break };
             let at = at.max(begun);
-            let free = at.saturating_add(hold_off);
-            last = schedule.next(Ended { at, free, slack: slack.min(period) }).tick;
+            let not_before = at.saturating_add(backoff);
+            last = schedule.next(Ended { at, not_before, slack: slack.min(period) }).tick;
             prop_assert!(last.is_none_or(|tick| tick > begun), "{last:?} after {begun:?}");
         }
     }
@@ -65,7 +66,7 @@ proptest! {
     #[test]
     fn a_delay_does_not_overflow(delay in any_time(), at in any_time()) {
         let mut schedule = Spaced::new(delay);
-        let next = schedule.next(Ended { at, free: at, slack: Duration::ZERO });
+        let next = schedule.next(Ended { at, not_before: at, slack: Duration::ZERO });
         prop_assert_eq!(next, Next { tick: at.checked_add(delay), dropped: 0 });
     }
 
@@ -73,34 +74,48 @@ proptest! {
     fn a_skip_is_a_walk_over_ticks(
         period in 1..50_u64,
         end in 0..2000_u64,
-        hold_off in 0..200_u64,
+        backoff in 0..200_u64,
         slack in 0..50_u64,
     ) {
         let slack = slack.min(period);
         let nanos = Duration::from_nanos;
         let mut schedule = periodical(nanos(period), MissedTicks::Skip);
         schedule.first(FirstRun::Immediately, Duration::ZERO);
-        let next = schedule.next(Ended { at: nanos(end), free: nanos(end + hold_off), slack: nanos(slack) });
+        let next = schedule.next(Ended {
+            at: nanos(end),
+            not_before: nanos(end + backoff),
+            slack: nanos(slack),
+        });
 
         let ticks = || (1..).map(|n| n * period);
-        let tick = ticks().find(|tick| tick + slack >= end + hold_off).expect("ticks go on");
+        let tick = ticks().find(|tick| tick + slack >= end + backoff).expect("ticks never end");
         let dropped = ticks().take_while(|tick| tick + slack < end).count();
         prop_assert_eq!(next, Next { tick: Some(nanos(tick)), dropped: dropped as u64 });
     }
 
     #[test]
-    fn a_delay_drops_all_missed_ticks_but_one(period in 1..50_u64, end in 0..2000_u64, hold_off in 0..200_u64) {
+    fn a_delay_drops_all_missed_ticks_but_one(
+        period in 1..50_u64,
+        end in 0..2000_u64,
+        backoff in 0..200_u64,
+    ) {
         let nanos = Duration::from_nanos;
+        let ended = |at, not_before| Ended {
+            at: nanos(at),
+            not_before: nanos(not_before),
+            slack: Duration::ZERO,
+        };
         let mut schedule = periodical(nanos(period), MissedTicks::Delay);
         schedule.first(FirstRun::Immediately, Duration::ZERO);
-        let free = end + hold_off;
-        let next = schedule.next(Ended { at: nanos(end), free: nanos(free), slack: Duration::ZERO });
+        let not_before = end + backoff;
+        let next = schedule.next(ended(end, not_before));
 
         let missed = (1..).map(|n| n * period).take_while(|tick| *tick < end).count() as u64;
-        prop_assert_eq!(next.tick, Some(nanos(if period < free { free } else { period })));
+        let tick = if period < not_before { not_before } else { period };
+        prop_assert_eq!(next.tick, Some(nanos(tick)));
         prop_assert_eq!(next.dropped, missed.saturating_sub(1));
-        // Whatever the run took, the clock starts anew.
-        let again = schedule.next(Ended { at: nanos(free), free: nanos(free), slack: Duration::ZERO });
-        prop_assert_eq!(again.tick, Some(nanos(free.max(period) + period)));
+        // However long the run took, the period restarts from it.
+        let again = schedule.next(ended(not_before, not_before));
+        prop_assert_eq!(again.tick, Some(nanos(tick + period)));
     }
 }

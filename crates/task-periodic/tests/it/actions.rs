@@ -56,7 +56,7 @@ async fn a_type_keeps_its_state_from_run_to_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_does_a_closure_with_a_state_through_failures_and_panics() {
+async fn a_stateful_closure_keeps_its_state_through_failures_and_panics() {
     let seen = Arc::new(Mutex::new(vec![]));
     let action = stateful(0, {
         let seen = seen.clone();

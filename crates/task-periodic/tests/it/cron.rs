@@ -19,7 +19,7 @@ fn time(text: &str) -> SystemTime {
     text.parse::<Timestamp>().unwrap().into()
 }
 
-/// A clock of the day that goes with the paused one, until it is set.
+/// A wall clock that advances with Tokio's paused one, and can be set.
 #[derive(Clone)]
 struct Clock {
     base: SystemTime,
@@ -48,7 +48,7 @@ impl Clock {
     }
 }
 
-/// Runs a cron task whose runs take `work`, and returns what the clock said when they began.
+/// Runs a cron task whose runs take `work`, and returns the times of the clock at which they began.
 async fn runs(
     clock: &Clock,
     pattern: &str,
@@ -88,14 +88,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 const NIGHTLY: &str = "0 3 * * *";
 
 #[tokio::test(start_paused = true)]
-async fn it_runs_at_the_times_of_its_pattern() {
+async fn a_cron_task_runs_at_the_times_of_its_pattern() {
     let clock = Clock::at("2026-05-05T12:00:00.250Z");
     let begins = runs(&clock, "*/20 * * * *", HOUR, ms(0), |task| task).await;
     assert_eq!(begins, ["2026-05-05 12:20:00", "2026-05-05 12:40:00", "2026-05-05 13:00:00"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_runs_at_once_as_well_if_so_chosen() {
+async fn the_first_run_may_be_immediate() {
     let clock = Clock::at("2026-05-05T12:00:30Z");
     let begins =
         runs(&clock, "*/20 * * * *", HOUR / 2, ms(0), |task| task.first_run(FirstRun::Immediately))
@@ -104,7 +104,7 @@ async fn it_runs_at_once_as_well_if_so_chosen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ticks_that_pass_during_a_run_are_treated_as_chosen() {
+async fn missed_ticks_apply_to_ticks_that_pass_during_a_run() {
     let all = async |missed| {
         let clock = Clock::at("2026-05-05T12:00:00Z");
         runs(&clock, "*/10 * * * *", HOUR - secs(1), secs(25 * 60), |task| {
@@ -162,7 +162,7 @@ async fn a_clock_set_forward_over_a_tick_makes_it_run_within_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_the_ticks_that_a_clock_set_forward_leaps_over_one_runs_or_all() {
+async fn of_the_ticks_that_a_clock_set_forward_passes_over_one_runs_or_all() {
     let all = async |missed| {
         let clock = Clock::at("2026-05-05T12:50:00Z");
         let step = async {
@@ -191,14 +191,14 @@ async fn a_clock_set_back_a_little_before_a_run_delays_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_set_back_by_days_was_wrong_and_the_schedule_starts_over() {
+async fn a_clock_set_back_by_days_makes_the_schedule_start_over() {
     let clock = Clock::at("2026-05-05T02:50:00Z");
     let begins = with_a_step(&clock, HOUR, -240.0, 25 * HOUR).await;
     assert_eq!(begins, ["2026-05-05 03:00:00", "2026-04-26 03:00:00"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn small_steps_back_add_up() {
+async fn small_steps_back_add_up_to_a_correction() {
     let clock = Clock::at("2026-05-05T02:50:00Z");
     let step = async {
         sleep(HOUR).await;
@@ -237,7 +237,7 @@ async fn jitter_of_a_schedule_is_a_part_of_the_time_to_its_next_tick() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_ends_its_wait_at_once() {
+async fn a_stop_ends_the_wait_of_a_cron_task_at_once() {
     let rig = Rig::new();
     let task = CronTask::new("cron", CronSchedule::utc("0 0 1 1 *").unwrap(), async |_| Ok(()));
     assert_eq!(task.name(), "cron");

@@ -34,13 +34,13 @@ fn list(set: &BTreeSet<i8>) -> String {
 }
 
 #[test]
-fn patterns_that_cannot_be_read_or_never_match_are_refused() {
+fn patterns_that_cannot_be_parsed_or_never_match_are_rejected() {
     let unreadable =
         ["", "x", "* * * *", "60 * * * *", "* * * * * * *", "0 0 0 0 0", "*/0 * * * *", "@reboot"];
     for pattern in unreadable {
         let error = CronSchedule::utc(pattern).unwrap_err();
         assert!(error.is_pattern() && !error.is_time_zone(), "{pattern}: {error}");
-        assert_eq!(error.to_string(), format!("failed to read the cron pattern `{pattern}`"));
+        assert_eq!(error.to_string(), format!("failed to parse the cron pattern `{pattern}`"));
         assert!(std::error::Error::source(&error).is_some(), "{pattern}");
     }
     let error = CronSchedule::utc("0 0 30 2 *").unwrap_err();
@@ -58,15 +58,32 @@ fn patterns_that_cannot_be_read_or_never_match_are_refused() {
     }
 }
 
+/// The table in the docs of `CronSchedule`.
 #[test]
-fn a_time_zone_that_nobody_knows_is_refused() {
+fn patterns_match_as_the_table_says() {
+    for (pattern, first) in [
+        ("*/5 * * * *", "2026-05-05 12:05:00 +00:00"),
+        ("30 3 * * MON-FRI", "2026-05-06 03:30:00 +00:00"),
+        ("0 9,17 1 * *", "2026-06-01 09:00:00 +00:00"),
+        ("0 0 L * *", "2026-05-31 00:00:00 +00:00"),
+        ("0 12 15W * *", "2026-05-15 12:00:00 +00:00"),
+        ("0 8 * * MON#2", "2026-05-11 08:00:00 +00:00"),
+        ("*/10 * * * * *", "2026-05-05 12:00:10 +00:00"),
+        ("@monthly", "2026-06-01 00:00:00 +00:00"),
+    ] {
+        assert_eq!(ticks(pattern, "Etc/UTC", "2026-05-05T12:00:00Z", 1), [first], "{pattern}");
+    }
+}
+
+#[test]
+fn an_unknown_time_zone_is_rejected() {
     let error = CronSchedule::in_zone("* * * * *", "Mars/Olympus_Mons").unwrap_err();
     assert!(error.is_time_zone() && !error.is_pattern(), "{error}");
     assert_eq!(error.to_string(), "failed to find the time zone `Mars/Olympus_Mons`");
 }
 
 #[test]
-fn a_schedule_says_what_it_is() {
+fn a_schedule_displays_its_pattern_and_time_zone() {
     assert_eq!(CronSchedule::utc("0 3 * * *").unwrap().to_string(), "0 3 * * * UTC");
     let schedule = CronSchedule::in_zone("@daily", "Europe/Berlin").unwrap();
     assert!(schedule.to_string().ends_with("Europe/Berlin"), "{schedule}");
@@ -85,7 +102,7 @@ fn the_tick_after_a_tick_is_the_next_one() {
 }
 
 #[test]
-fn there_is_a_last_tick_before_the_end_of_time() {
+fn there_is_a_last_tick_before_the_year_5000() {
     let schedule = CronSchedule::utc("0 0 1 1 *").unwrap();
     assert_eq!(schedule.next_after(time("5000-01-01T00:00:00Z")), None);
     let ever_after = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(1 << 50)).unwrap();
@@ -177,7 +194,7 @@ fn a_fixed_time_in_a_gap_that_reaches_midnight_runs_on_the_next_day() {
 }
 
 #[test]
-fn an_interval_follows_the_elapsed_time_through_both() {
+fn an_interval_follows_the_elapsed_time_through_skipped_and_repeated_hours() {
     assert_eq!(
         ticks("*/30 * * * *", "Europe/Berlin", "2026-03-29T00:20:00Z", 4),
         [
@@ -225,9 +242,13 @@ fn a_day_that_a_country_skipped_does_not_end_the_schedule() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
-    /// In UTC there are no surprises: a minute is a tick if and only if its fields are in the lists.
+    /// In UTC a minute is a tick if and only if its fields are in the lists.
     #[test]
     fn ticks_are_the_minutes_that_match(
         minutes in btree_set(0..60_i8, 1..4),
@@ -237,7 +258,8 @@ proptest! {
         let pattern = format!("{} {} * * *", list(&minutes), list(&hours));
         let schedule = CronSchedule::utc(&pattern).unwrap();
         let start = 1_767_225_600 + start;
-        let found = schedule.next_after(SystemTime::UNIX_EPOCH + secs(start.unsigned_abs())).unwrap();
+        let after = SystemTime::UNIX_EPOCH + secs(start.unsigned_abs());
+        let found = schedule.next_after(after).unwrap();
         let expected = (start / 60 + 1..)
             .map(|minute| Timestamp::from_second(minute * 60).unwrap())
             .find(|at| {
@@ -248,13 +270,18 @@ proptest! {
         prop_assert_eq!(found, SystemTime::from(expected));
     }
 
-    /// Around a clock change, fixed times are those of a clock on the wall that jumps forward and is not set back.
+    /// Around a clock change, fixed times are those of a wall clock that is set forward and never
+    /// back.
     #[test]
     fn fixed_times_are_those_of_a_clock_that_is_never_set_back(
         minutes in btree_set(0..60_i8, 1..4),
         hours in btree_set(0..24_i8, 1..12),
         zone in prop::sample::select(vec![
-            "Europe/Berlin", "America/Nuuk", "America/Havana", "Australia/Lord_Howe", "Antarctica/Troll",
+            "Europe/Berlin",
+            "America/Nuuk",
+            "America/Havana",
+            "Australia/Lord_Howe",
+            "Antarctica/Troll",
         ]),
         change in 0..6_usize,
         start in -9_000..9_000_i64,
@@ -278,7 +305,8 @@ proptest! {
             is_tick
         });
         let next = expected.find(|minute| minute * 60 > after).unwrap();
-        let found = schedule.next_after(SystemTime::UNIX_EPOCH + secs(after.unsigned_abs())).unwrap();
+        let after = SystemTime::UNIX_EPOCH + secs(after.unsigned_abs());
+        let found = schedule.next_after(after).unwrap();
         prop_assert_eq!(Timestamp::try_from(found).unwrap(), at(next));
     }
 }

@@ -1,4 +1,4 @@
-//! Runs that fail: survived with a back-off, or the end of the task.
+//! Failed runs: the task backs off and continues, or ends.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ async fn a_back_off_doubles_from_a_nanosecond_to_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_good_run_starts_the_back_off_over() {
+async fn a_successful_run_resets_the_back_off() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(10), {
         let rig = rig.clone();
@@ -93,7 +93,7 @@ async fn a_failing_poll_stays_on_its_clock() {
     let starts = rig.starts();
     assert!(starts.iter().all(|start| start % 100 == 0), "{starts:?}");
     assert!((5..=10).contains(&starts.len()), "{starts:?}");
-    // The ticks in the back-off were passed over on purpose.
+    // The ticks within the back-off do not count as dropped.
     assert!(!rig.last_status().contains("dropped"), "{}", rig.last_status());
 }
 
@@ -122,7 +122,7 @@ async fn ticks_in_the_back_off_are_made_up_for_by_one_delayed_run() {
     });
     let task = task.unwrap().missed_ticks(MissedTicks::Delay).backoff(backoff).seed(1);
     rig.run_for(secs(30), task).await.unwrap();
-    // As soon as the back-off is over, between two ticks, and a period anew from there.
+    // As soon as the back-off is over, between two ticks; the period restarts from there.
     let starts = rig.starts();
     assert!((5000..=10_001).contains(&starts[1]) && !starts[1].is_multiple_of(4000), "{starts:?}");
     assert!(gaps(&starts)[1..].iter().all(|gap| (4000..=4001).contains(gap)), "{starts:?}");
@@ -130,7 +130,7 @@ async fn ticks_in_the_back_off_are_made_up_for_by_one_delayed_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_failure_ends_the_task_if_so_chosen() {
+async fn the_first_failure_ends_the_task_with_on_failure_fail() {
     for on_failure in [OnFailure::Fail, OnFailure::FailAfter(0), OnFailure::FailAfter(1)] {
         let rig = Rig::new();
         let task = LoopTask::new("loop", ms(1), {
@@ -149,11 +149,11 @@ async fn the_first_failure_ends_the_task_if_so_chosen() {
 struct Lost;
 
 #[tokio::test(start_paused = true)]
-async fn so_many_failures_in_a_row_end_the_task_and_keep_the_last_error() {
+async fn failures_in_a_row_end_the_task_with_the_last_error() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(1), {
         let rig = rig.clone();
-        // Two failures, a good run, then only failures.
+        // Two failures, a success, then only failures.
         async move |_| if rig.mark() == 2 { Ok(()) } else { Err(Lost.into()) }
     });
     let error = rig.run(task.unwrap().on_failure(OnFailure::FailAfter(3))).await.unwrap_err();
@@ -163,7 +163,7 @@ async fn so_many_failures_in_a_row_end_the_task_and_keep_the_last_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_survived_failure_leaves_the_report_clean() {
+async fn a_failure_that_does_not_end_the_task_leaves_the_report_clean() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(0), async |_| anyhow::bail!("no")).unwrap();
     rig.run_for(secs(60), task).await.unwrap();
@@ -190,42 +190,42 @@ async fn the_same_seed_gives_the_same_waits() {
     assert_ne!(all[0], all[2]);
 }
 
-/// A user's error that cannot even be written or dropped.
-struct Cursed;
+/// An error that panics when it is formatted or dropped.
+struct PanickingError;
 
-impl std::fmt::Debug for Cursed {
+impl std::fmt::Debug for PanickingError {
     fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         panic!("debug")
     }
 }
 
-impl std::fmt::Display for Cursed {
+impl std::fmt::Display for PanickingError {
     fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         panic!("display")
     }
 }
 
-impl std::error::Error for Cursed {}
+impl std::error::Error for PanickingError {}
 
-impl Drop for Cursed {
+impl Drop for PanickingError {
     fn drop(&mut self) {
         panic!("drop")
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_panics_when_written_or_dropped_is_survived() {
+async fn an_error_that_panics_when_formatted_or_dropped_does_not_end_the_task() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(1), {
         let rig = rig.clone();
-        async move |_| if rig.mark() == 0 { Err(Cursed.into()) } else { Ok(()) }
+        async move |_| if rig.mark() == 0 { Err(PanickingError.into()) } else { Ok(()) }
     });
     rig.run_for(secs(5), task.unwrap()).await.unwrap();
     assert!(rig.starts().len() > 1);
     assert!(
         rig.statuses()
             .iter()
-            .any(|status| status.ends_with("an error that panicked when it was written")),
+            .any(|status| status.ends_with("(an error that panicked when it was formatted)")),
         "{:?}",
         rig.statuses()
     );

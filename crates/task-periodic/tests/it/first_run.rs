@@ -1,11 +1,11 @@
-//! When the first run begins, and what clocks start from it. The model holds the rest.
+//! When the first run begins, and the ticks that count from it. `model.rs` covers the rest.
 
 use task_periodic::{FirstRun, LoopTask, PollTask};
 
 use crate::rig::{Rig, ms, secs};
 
 #[tokio::test(start_paused = true)]
-async fn the_default_is_immediately() {
+async fn the_first_run_is_immediate_by_default() {
     let rig = Rig::new();
     let marks = async |rig: &Rig| {
         rig.mark();

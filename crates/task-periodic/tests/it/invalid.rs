@@ -1,4 +1,4 @@
-//! Values that no task can be made of.
+//! Values that the constructors reject.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ async fn nothing(_: Context) -> anyhow::Result<()> {
 }
 
 #[test]
-fn a_poll_without_a_period_is_refused() {
+fn a_poll_with_a_period_of_zero_is_rejected() {
     let error = PollTask::new("poll", Duration::ZERO, nothing).unwrap_err();
     assert!(error.is_interval() && !error.is_jitter());
     assert_eq!(error.to_string(), "period is zero");
 }
 
 #[test]
-fn a_loop_without_a_delay_is_not() {
+fn a_loop_with_a_delay_of_zero_is_accepted() {
     assert!(LoopTask::new("loop", Duration::ZERO, nothing).is_ok());
 }
 
 #[test]
-fn intervals_beyond_a_hundred_years_are_refused() {
+fn intervals_beyond_a_hundred_years_are_rejected() {
     let error = PollTask::new("poll", Duration::MAX, nothing).unwrap_err();
     assert!(error.is_interval(), "{error}");
     let error = LoopTask::new("loop", Duration::MAX, nothing).unwrap_err();
@@ -34,7 +34,7 @@ fn intervals_beyond_a_hundred_years_are_refused() {
 }
 
 #[test]
-fn a_jitter_that_is_no_fraction_is_refused() {
+fn a_jitter_that_is_no_fraction_is_rejected() {
     for fraction in [-0.01, 1.01, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let error = Jitter::fraction(fraction).unwrap_err();
         assert!(error.is_jitter() && !error.is_interval(), "{error}");
@@ -45,7 +45,7 @@ fn a_jitter_that_is_no_fraction_is_refused() {
 }
 
 #[test]
-fn a_back_off_that_would_spin_or_shrink_is_refused() {
+fn a_back_off_that_would_spin_or_shrink_is_rejected() {
     for (first, longest) in [(ms(0), ms(1)), (ms(0), ms(0)), (ms(2), ms(1)), (ms(1), Duration::MAX)]
     {
         assert!(Backoff::new(first, longest).unwrap_err().is_interval(), "{first:?} {longest:?}");

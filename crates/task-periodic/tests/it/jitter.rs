@@ -42,7 +42,7 @@ async fn even_a_whole_period_of_jitter_costs_no_tick() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_ends_in_the_next_window_costs_no_tick_either() {
+async fn a_run_that_ends_in_the_next_window_costs_no_tick() {
     let rig = Rig::new();
     let task = PollTask::new("poll", secs(10), {
         let rig = rig.clone();

@@ -1,4 +1,4 @@
-//! Log lines and spans.
+//! Log events and spans.
 
 use std::{
     io,
@@ -66,7 +66,7 @@ async fn a_failing_loop_does_not_flood_the_log() {
         "{}",
         failed[0]
     );
-    // What is counted as kept back and what is logged are all runs of the first 30 s.
+    // The suppressed and the logged failures are all runs of the first 30 s.
     let unlogged: usize = failed
         .iter()
         .map(|line| line.rsplit_once("unlogged=").unwrap().1.parse::<usize>().unwrap())
@@ -76,7 +76,7 @@ async fn a_failing_loop_does_not_flood_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn recovery_is_told() {
+async fn recovery_is_logged() {
     let (rig, lines) = (Rig::new(), Lines::default());
     let _guard = lines.capture(LevelFilter::INFO);
     let task = LoopTask::new("loop", secs(1), {
@@ -90,7 +90,7 @@ async fn recovery_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_overstays_its_tick_is_warned_about_while_it_lasts() {
+async fn a_run_that_outlasts_its_interval_is_warned_about_while_it_lasts() {
     let (rig, lines) = (Rig::new(), Lines::default());
     let _guard = lines.capture(LevelFilter::WARN);
     let task = PollTask::new("poll", secs(10), async |_| {
@@ -109,7 +109,7 @@ async fn a_run_that_overstays_its_tick_is_warned_about_while_it_lasts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_never_idle_is_warned_about_as_well() {
+async fn a_run_that_is_never_idle_is_warned_about() {
     let (rig, lines) = (Rig::new(), Lines::default());
     let _guard = lines.capture(LevelFilter::WARN);
     let task = PollTask::new("poll", secs(10), {

@@ -1,4 +1,4 @@
-//! Periodic tasks under a manager: what becomes of them in its shutdown and its report.
+//! Periodic tasks under a manager: its shutdown and its report.
 
 use std::{
     future::pending,
@@ -20,7 +20,7 @@ fn manager() -> Manager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_in_progress_is_finished_within_the_budget() {
+async fn a_run_in_progress_is_finished_before_the_deadline() {
     let manager = manager();
     let runs = Arc::new(AtomicU32::new(0));
     let task = LoopTask::new("sweep", secs(1), {
@@ -40,7 +40,7 @@ async fn a_run_in_progress_is_finished_within_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_beyond_the_budget_is_aborted_and_named() {
+async fn a_run_beyond_the_deadline_is_aborted_and_named() {
     let manager = manager();
     manager.run(PollTask::new("poll", secs(1), async |_| pending().await).unwrap()).unwrap();
     sleep(secs(5)).await;
@@ -53,7 +53,7 @@ async fn a_run_beyond_the_budget_is_aborted_and_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_gives_itself_up_is_clean() {
+async fn a_run_that_ends_itself_with_cancelled_is_clean() {
     let manager = manager();
     let task = PollTask::new("poll", secs(1), async |ctx| {
         ctx.or_cancelled(pending::<()>()).await?;
@@ -66,7 +66,7 @@ async fn a_run_that_gives_itself_up_is_clean() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn survived_failures_and_panics_leave_the_report_clean() {
+async fn failures_and_panics_of_runs_leave_the_report_clean() {
     let manager = manager();
     let failing = LoopTask::new("failing", ms(1), async |_| anyhow::bail!("no")).unwrap();
     let panicking = LoopTask::new("panicking", ms(1), async |_| panic!("no")).unwrap();
@@ -78,7 +78,7 @@ async fn survived_failures_and_panics_leave_the_report_clean() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn survived_failures_and_panics_and_timeouts_are_in_the_report_if_so_set() {
+async fn failures_panics_and_timeouts_are_in_the_report_with_on_failure_record() {
     let manager = manager();
     let failing = LoopTask::new("failing", secs(60), async |_| anyhow::bail!("no disk")).unwrap();
     let panicking = LoopTask::new("panicking", secs(60), async |_| panic!("no memory")).unwrap();
@@ -99,7 +99,7 @@ async fn survived_failures_and_panics_and_timeouts_are_in_the_report_if_so_set()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_that_ends_the_task_is_reported_with_its_place() {
+async fn a_panic_that_ends_the_task_is_reported_with_its_location() {
     let manager = manager();
     let task = LoopTask::new("loop", ms(1), async |_| panic!("on purpose")).unwrap();
     manager.run(task.on_failure(OnFailure::FailAfter(3))).unwrap();
@@ -110,7 +110,7 @@ async fn a_panic_that_ends_the_task_is_reported_with_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gated_group_is_ready_after_the_first_good_run() {
+async fn a_gated_group_is_ready_after_the_first_successful_run() {
     let manager = manager();
     let runs = AtomicU32::new(0);
     let born = Instant::now();
@@ -131,7 +131,7 @@ async fn a_gated_group_is_ready_after_the_first_good_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn runs_go_on_while_the_group_drains() {
+async fn runs_continue_while_the_group_drains() {
     let manager = Manager::builder().drain_delay(secs(5)).build().unwrap();
     let runs = Arc::new(AtomicU32::new(0));
     let task = PollTask::new("poll", secs(1), {

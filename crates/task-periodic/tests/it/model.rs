@@ -58,7 +58,7 @@ fn missed_ticks() -> impl Strategy<Value = MissedTicks> {
     prop_oneof![Just(MissedTicks::Skip), Just(MissedTicks::Delay), Just(MissedTicks::Burst)]
 }
 
-/// How long runs take: often just at a tick, where off-by-one mistakes live.
+/// How long runs take: often until just about a tick, for off-by-one mistakes.
 fn works(interval: u64) -> impl Strategy<Value = Vec<u64>> {
     let work = prop_oneof![
         0..=3 * interval,
@@ -69,7 +69,7 @@ fn works(interval: u64) -> impl Strategy<Value = Vec<u64>> {
     vec(work, RUNS)
 }
 
-/// Runs what `make` makes of an action that works through `works`, and returns when each run began.
+/// Runs the task that `make` creates, whose runs take `works`, and returns when each run began.
 fn begins_of<T: task_core::Task>(works: &[u64], make: impl FnOnce(Rig, Vec<u64>) -> T) -> Vec<u64> {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -79,7 +79,7 @@ fn begins_of<T: task_core::Task>(works: &[u64], make: impl FnOnce(Rig, Vec<u64>)
     })
 }
 
-/// One run: takes as long as it should, and stops the task after the last.
+/// Performs one run: takes its time from `works`, and stops the task after the last.
 async fn work(rig: &Rig, works: &[u64]) -> anyhow::Result<()> {
     let index = rig.mark();
     if works[index] > 0 {
@@ -110,7 +110,8 @@ proptest! {
                 .missed_ticks(missed)
                 .first_run(first_run)
         });
-        prop_assert_eq!(begins, model_of_a_poll(period, missed, begin_of(first_run, period), &works));
+        let first = begin_of(first_run, period);
+        prop_assert_eq!(begins, model_of_a_poll(period, missed, first, &works));
     }
 
     #[test]

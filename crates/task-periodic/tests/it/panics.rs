@@ -1,4 +1,4 @@
-//! Panics of the action, wherever it can have one.
+//! Panics of the action, at every point at which it can panic.
 
 use std::{
     future::Future,
@@ -12,7 +12,7 @@ use task_periodic::{Action, LoopTask, OnFailure};
 
 use crate::rig::{Rig, ms, secs};
 
-/// An action whose first run is what `make` makes; later ones succeed.
+/// An action whose first run is the future that `make` returns; later runs succeed.
 struct First<M>(Option<M>);
 
 impl<M, F> Action for First<M>
@@ -32,7 +32,7 @@ where
 }
 
 /// Runs such an action for a while and returns all statuses.
-async fn survive<M, F>(make: M) -> Vec<String>
+async fn statuses_after<M, F>(make: M) -> Vec<String>
 where
     M: FnOnce() -> F + Send + 'static,
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -50,16 +50,16 @@ fn has(statuses: &[String], end: &str) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_a_failure_like_any_other_and_keeps_its_message() {
-    let statuses = survive(|| async { panic!("no {}", "way") }).await;
+    let statuses = statuses_after(|| async { panic!("no {}", "way") }).await;
     assert!(has(&statuses, "last: panicked: no way"), "{statuses:?}");
-    let statuses = survive(|| async { panic!("literal") }).await;
+    let statuses = statuses_after(|| async { panic!("literal") }).await;
     assert!(has(&statuses, "last: panicked: literal"), "{statuses:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_is_one_before_there_is_a_future() {
+async fn a_panic_before_there_is_a_future_is_a_failure_like_any_other() {
     #[allow(unreachable_code, reason = "gives the closure its type")]
-    let statuses = survive(|| {
+    let statuses = statuses_after(|| {
         panic!("too early");
         async { Ok(()) }
     })
@@ -75,7 +75,7 @@ impl Drop for PanicsOnDrop {
     }
 }
 
-/// What its panic carries panics when dropped, too.
+/// Its drop panics with a payload whose drop panics, too.
 struct PanicsOnDropTwice;
 
 impl Drop for PanicsOnDropTwice {
@@ -85,12 +85,12 @@ impl Drop for PanicsOnDropTwice {
 }
 
 /// A future that panics when it is dropped, whether it has ended or not.
-struct Cursed {
+struct PanicsInDrop {
     ends: bool,
-    _curse: PanicsOnDrop,
+    _panics: PanicsOnDrop,
 }
 
-impl Future for Cursed {
+impl Future for PanicsInDrop {
     type Output = anyhow::Result<()>;
 
     fn poll(self: Pin<&mut Self>, _: &mut Cx<'_>) -> Poll<Self::Output> {
@@ -99,38 +99,38 @@ impl Future for Cursed {
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_is_one_when_the_ended_run_is_dropped() {
-    let statuses = survive(|| Cursed { ends: true, _curse: PanicsOnDrop }).await;
+async fn a_panic_when_the_ended_run_is_dropped_fails_the_run() {
+    let statuses = statuses_after(|| PanicsInDrop { ends: true, _panics: PanicsOnDrop }).await;
     assert!(has(&statuses, "last: panicked: in drop"), "{statuses:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_when_the_timed_out_run_is_dropped_hides_nothing() {
-    let statuses = survive(|| Cursed { ends: false, _curse: PanicsOnDrop }).await;
+async fn a_panic_when_a_timed_out_run_is_dropped_does_not_hide_the_timeout() {
+    let statuses = statuses_after(|| PanicsInDrop { ends: false, _panics: PanicsOnDrop }).await;
     assert!(has(&statuses, "last: run took longer than 5s"), "{statuses:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_payload_that_is_no_text_or_panics_when_dropped_is_survived() {
-    let statuses = survive(|| async { panic_any(17_u8) }).await;
-    assert!(has(&statuses, "last: panicked: a payload that is not a text"), "{statuses:?}");
-    survive(|| async { panic_any(PanicsOnDrop) }).await;
-    survive(|| async { panic_any(PanicsOnDropTwice) }).await;
+    let statuses = statuses_after(|| async { panic_any(17_u8) }).await;
+    assert!(has(&statuses, "last: panicked: (a payload that is no text)"), "{statuses:?}");
+    statuses_after(|| async { panic_any(PanicsOnDrop) }).await;
+    statuses_after(|| async { panic_any(PanicsOnDropTwice) }).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_that_ends_the_task_goes_on_with_its_own_payload() {
+async fn a_panic_that_ends_the_task_is_resumed_with_its_payload() {
     for on_failure in [OnFailure::Fail, OnFailure::FailAfter(1)] {
         let rig = Rig::new();
         let task = LoopTask::new("loop", ms(1), async |_| panic_any(17_u8)).unwrap();
         let mut run = pin!(task.on_failure(on_failure).boxed().run(rig.ctx()));
         let mut cx = Cx::from_waker(Waker::noop());
         let poll = catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(&mut cx).is_ready()));
-        // In the very poll in which it began: that is when a manager knows its place.
+        // In the very poll in which it began, as a manager needs to find its location.
         assert_eq!(*poll.unwrap_err().downcast::<u8>().unwrap(), 17);
         assert_eq!(
             rig.last_status(),
-            "1 run, 1 failed, 1 in a row; last: panicked: a payload that is not a text"
+            "1 run, 1 failed, 1 in a row; last: panicked: (a payload that is no text)"
         );
     }
 }

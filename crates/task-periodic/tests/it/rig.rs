@@ -1,7 +1,7 @@
-//! A group of one: what a manager would be to a task, its clock paused, everything it is told recorded.
+//! A scope that stands in for a manager and records what the task reports, on a paused clock.
 //!
-//! A test that holds the future of a task with an async closure itself (`pin!`, `join!`) boxes the task: without that,
-//! rustc 1.95 crashes on it now and then in incremental builds.
+//! A test that holds the future of a task with an async closure itself (`pin!`, `join!`) boxes the
+//! task: without that, rustc 1.95 crashes on it now and then in incremental builds.
 
 use std::{
     borrow::Cow,
@@ -24,7 +24,7 @@ use tokio::{
 };
 
 /// Longer than any test, in virtual time.
-const FOR_EVER: Duration = Duration::from_secs(400 * 24 * 3600);
+const LONGEST_TEST: Duration = Duration::from_secs(400 * 24 * 3600);
 
 pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -34,10 +34,10 @@ pub(crate) fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// What a task under test is run with.
+/// The scope of a task under test, and the begins of its runs.
 #[derive(Clone)]
 pub(crate) struct Rig {
-    group: Arc<GroupOfOne>,
+    scope: Arc<TestScope>,
     born: Instant,
     starts: Arc<Mutex<Vec<u64>>>,
     _watchdog: Arc<Watchdog>,
@@ -46,7 +46,7 @@ pub(crate) struct Rig {
 impl Rig {
     pub(crate) fn new() -> Self {
         Self {
-            group: Arc::default(),
+            scope: Arc::default(),
             born: Instant::now(),
             starts: Arc::default(),
             _watchdog: Arc::new(Watchdog::new()),
@@ -54,11 +54,11 @@ impl Rig {
     }
 
     pub(crate) fn ctx(&self) -> Context {
-        Context::new(self.group.clone())
+        Context::new(self.scope.clone())
     }
 
     pub(crate) fn cancel(&self) {
-        self.group.stage.advance(Stage::Cancelled);
+        self.scope.stage.advance(Stage::Cancelled);
     }
 
     /// Milliseconds since the test began.
@@ -66,7 +66,7 @@ impl Rig {
         u64::try_from(self.born.elapsed().as_millis()).unwrap()
     }
 
-    /// Notes that a run begins now; for use by actions. Returns its index, from 0.
+    /// Records that a run begins now; called by actions. Returns its index, starting at 0.
     pub(crate) fn mark(&self) -> usize {
         let mut starts = self.starts.lock().unwrap();
         starts.push(self.now());
@@ -78,8 +78,8 @@ impl Rig {
         self.starts.lock().unwrap().clone()
     }
 
-    /// Works without ever being idle, by tokio's rules: each poll leaves nothing of its budget. A task beside it lets the
-    /// time pass, which a paused clock does by itself only while everybody is idle.
+    /// Works without ever being idle: each poll uses up Tokio's cooperative budget. A second task
+    /// advances the paused clock, which advances by itself only while all tasks are idle.
     pub(crate) async fn work_for(&self, work: Duration) {
         let passing = tokio::spawn(async {
             loop {
@@ -93,12 +93,12 @@ impl Rig {
         passing.abort();
     }
 
-    /// Runs the task to its end, which must come by itself.
+    /// Runs the task until it ends by itself.
     pub(crate) async fn run(&self, task: impl Task) -> anyhow::Result<()> {
-        timeout(FOR_EVER, task.run(self.ctx())).await.expect("the task ends by itself")
+        timeout(LONGEST_TEST, task.run(self.ctx())).await.expect("the task ends by itself")
     }
 
-    /// Runs the task, stops it after `life`, and returns how it ended, which must be at once if it does not work.
+    /// Runs the task, stops it after `life`, and returns its result.
     pub(crate) async fn run_for(&self, life: Duration, task: impl Task) -> anyhow::Result<()> {
         let stop = async {
             sleep(life).await;
@@ -108,7 +108,7 @@ impl Rig {
     }
 
     pub(crate) fn statuses(&self) -> Vec<String> {
-        self.group.statuses.lock().unwrap().clone()
+        self.scope.statuses.lock().unwrap().clone()
     }
 
     pub(crate) fn last_status(&self) -> String {
@@ -116,23 +116,23 @@ impl Rig {
     }
 
     pub(crate) fn readiness(&self) -> Vec<bool> {
-        self.group.readiness.lock().unwrap().clone()
+        self.scope.readiness.lock().unwrap().clone()
     }
 
     pub(crate) fn recorded_failures(&self) -> usize {
-        self.group.failures.load(Ordering::SeqCst)
+        self.scope.failures.load(Ordering::SeqCst)
     }
 }
 
 #[derive(Default)]
-struct GroupOfOne {
+struct TestScope {
     stage: StageCell,
     statuses: Mutex<Vec<String>>,
     readiness: Mutex<Vec<bool>>,
     failures: AtomicUsize,
 }
 
-impl Scope for GroupOfOne {
+impl Scope for TestScope {
     fn stage(&self) -> &StageCell {
         &self.stage
     }
@@ -150,15 +150,15 @@ impl Scope for GroupOfOne {
     }
 }
 
-/// Ends the process if a test takes too long in real time: a paused clock does not save from a loop that spins.
-struct Watchdog(#[allow(dead_code, reason = "its drop is what tells")] Sender<()>);
+/// Ends the process if a test takes too long in real time, which a paused clock cannot detect.
+struct Watchdog(#[allow(dead_code, reason = "its drop ends the watchdog's wait")] Sender<()>);
 
 impl Watchdog {
     fn new() -> Self {
-        let (alive, gone) = mpsc::channel::<()>();
+        let (alive, ended) = mpsc::channel::<()>();
         let name = thread::current().name().unwrap_or("a test").to_owned();
         thread::spawn(move || {
-            if gone.recv_timeout(secs(60)) == Err(RecvTimeoutError::Timeout) {
+            if ended.recv_timeout(secs(60)) == Err(RecvTimeoutError::Timeout) {
                 eprintln!("{name} has run for a minute");
                 std::process::exit(101);
             }

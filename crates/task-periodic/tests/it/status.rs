@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use crate::rig::{Rig, ms, secs};
 
 #[tokio::test(start_paused = true)]
-async fn the_status_tells_the_runs_and_the_last_outcome() {
+async fn the_status_has_the_runs_and_the_last_outcome() {
     let rig = Rig::new();
     let task = PollTask::new("poll", secs(10), {
         let rig = rig.clone();
@@ -43,7 +43,7 @@ async fn dropped_ticks_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_waits_for_its_first_run_says_so() {
+async fn the_status_of_a_task_that_waits_for_its_first_run_is_no_run_yet() {
     let rig = Rig::new();
     let task = PollTask::new("poll", secs(10), async |_| Ok(())).unwrap();
     rig.run_for(secs(5), task.first_run(FirstRun::OnSchedule)).await.unwrap();
@@ -51,7 +51,7 @@ async fn a_task_that_waits_for_its_first_run_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_action_says_stays_until_the_end_of_the_run() {
+async fn a_status_that_the_action_sets_stays_until_the_end_of_the_run() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(1), async |ctx: Context| {
         ctx.set_status("page 1 of 9");
@@ -70,7 +70,7 @@ async fn what_the_action_says_stays_until_the_end_of_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_waited_for_at_the_stop_is_named() {
+async fn the_status_names_the_run_that_a_stop_waits_for() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(0), {
         let rig = rig.clone();
@@ -94,7 +94,7 @@ async fn a_run_that_is_waited_for_at_the_stop_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_good_run_makes_the_task_ready_once() {
+async fn the_first_successful_run_makes_the_task_ready_once() {
     let rig = Rig::new();
     let task = PollTask::new("poll", secs(100), {
         let rig = rig.clone();
@@ -109,7 +109,7 @@ async fn the_first_good_run_makes_the_task_ready_once() {
 }
 
 #[test]
-fn a_task_says_what_it_is() {
+fn a_task_shows_its_name_and_its_schedule() {
     let task = LoopTask::new("sweep", secs(1), async |_| Ok(())).unwrap();
     assert_eq!(task.name(), "sweep");
     assert!(!task.gates_readiness());

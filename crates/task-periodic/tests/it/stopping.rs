@@ -1,4 +1,4 @@
-//! A stop: over a due run, in a wait, during a run.
+//! A stop when a run is due, in a wait, and during a run.
 
 use std::{
     future::pending,
@@ -31,7 +31,7 @@ async fn a_task_that_is_cancelled_before_its_first_run_does_not_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancellation_wins_over_a_tick_at_the_same_instant() {
+async fn cancellation_takes_precedence_over_a_tick_at_the_same_instant() {
     let rig = Rig::new();
     let task = PollTask::new("poll", secs(10), {
         let rig = rig.clone();
@@ -84,7 +84,7 @@ async fn a_stop_does_not_drop_the_run_in_progress() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_may_give_itself_up_when_the_task_is_stopped() {
+async fn a_run_may_end_itself_with_cancelled_when_the_task_is_stopped() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(0), async |ctx| {
         ctx.or_cancelled(pending::<()>()).await?;
@@ -96,7 +96,7 @@ async fn a_run_may_give_itself_up_when_the_task_is_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_from_elsewhere_is_a_failure_like_any_other() {
+async fn cancelled_without_a_stop_is_a_failure_like_any_other() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(0), async |_| Err(Cancelled.into())).unwrap();
     rig.run_for(ms(100), task).await.unwrap();
@@ -104,7 +104,7 @@ async fn cancelled_from_elsewhere_is_a_failure_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_fails_during_the_stop_is_survived_as_ever() {
+async fn a_run_that_fails_during_the_stop_does_not_fail_the_task() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(0), async |_| {
         sleep(secs(5)).await;
@@ -116,7 +116,7 @@ async fn a_run_that_fails_during_the_stop_is_survived_as_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_beyond_the_clock_is_for_ever_and_can_be_stopped() {
+async fn a_wait_beyond_the_range_of_the_clock_never_ends_and_can_be_stopped() {
     let rig = Rig::new();
     for first_run in [FirstRun::After(Duration::MAX), FirstRun::After(Duration::MAX - secs(1))] {
         let task = PollTask::new("poll", secs(1), async |_| unreachable!("never runs")).unwrap();
@@ -125,7 +125,7 @@ async fn a_wait_beyond_the_clock_is_for_ever_and_can_be_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loop_without_delay_lets_others_work_and_can_be_stopped() {
+async fn a_loop_without_delay_yields_and_can_be_stopped() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(0), {
         let rig = rig.clone();

@@ -1,4 +1,4 @@
-//! The limit of a run's time.
+//! The time limit of a run.
 
 use std::{
     future::pending,
@@ -23,7 +23,7 @@ impl Drop for CountsDrop {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_takes_too_long_is_dropped_and_has_failed() {
+async fn a_run_that_takes_too_long_is_dropped_and_fails() {
     let (rig, drops) = (Rig::new(), Arc::new(AtomicUsize::new(0)));
     let task = PollTask::new("poll", secs(10), {
         let (rig, drops) = (rig.clone(), drops.clone());
@@ -66,7 +66,7 @@ async fn a_run_that_is_never_idle_times_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_error_of_a_timeout_tells_the_limit() {
+async fn the_error_of_a_timeout_has_the_limit() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(1), async |_| pending().await).unwrap();
     let task = task.run_timeout(secs(3)).on_failure(OnFailure::FailAfter(2));
@@ -84,7 +84,7 @@ async fn a_run_still_times_out_after_the_stop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_limit_is_too_short_or_too_long_to_work() {
+async fn no_run_timeout_is_too_short_or_too_long() {
     let rig = Rig::new();
     let task = LoopTask::new("loop", ms(1), async |_| Ok(())).unwrap();
     let task = task.run_timeout(Duration::ZERO).on_failure(OnFailure::Fail);

@@ -14,7 +14,7 @@ use jiff::{
 
 use crate::{PeriodicError, error::Kind};
 
-/// Fixed times in a gap of this length run after it. Nobody's clocks skip more for the season.
+/// Fixed times within a gap up to this length run after it. No zone skips more for daylight saving.
 const LONGEST_GAP: SignedDuration = SignedDuration::from_hours(3);
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -48,58 +48,63 @@ impl Pattern {
         &self.zone
     }
 
-    /// Finds the first match in this second since 1970 or a later one.
+    /// Returns the first match at or after this second since 1970.
     pub(super) fn first_from(&self, second: u64) -> Option<Duration> {
         let from = Timestamp::from_second(i64::try_from(second).ok()?).ok()?;
         let found = if self.is_fixed {
             self.first_fixed_from(from)?
         } else {
-            // That of an interval in a time zone is croner's: elapsed time, through gaps and folds.
+            // Croner's rule for intervals is Vixie cron's: elapsed time, through gaps and folds.
             self.next(from, &self.zone)?.timestamp()
         };
         u64::try_from(found.as_second()).ok().map(Duration::from_secs)
     }
 
-    /// croner has rules for fixed times at clock changes, but not for lists and ranges of them, nor for a gap that
-    /// reaches midnight. So it is asked on a calendar without changes, and what it finds is looked up in the zone: each
-    /// time on the wall is one instant, and a later time is never an earlier instant.
+    /// Returns the first match of a pattern with fixed times at or after `from`.
+    ///
+    /// Croner has rules for fixed times at clock changes, but not for lists and ranges of them, nor
+    /// for a gap that reaches midnight. So it searches a calendar without clock changes (UTC), and
+    /// each civil time that it finds is mapped to one instant of the zone. The mapping is
+    /// monotonic: a later civil time is never an earlier instant.
     fn first_fixed_from(&self, from: Timestamp) -> Option<Timestamp> {
-        let mut wall = self.wall_from(from)?;
+        let mut civil = self.civil_from(from)?;
         loop {
-            let on_the_calendar = TimeZone::UTC.to_timestamp(wall).ok()?;
-            wall = self.next(on_the_calendar, &TimeZone::UTC)?.datetime();
-            match self.zone.to_ambiguous_timestamp(wall).offset() {
+            let on_the_calendar = TimeZone::UTC.to_timestamp(civil).ok()?;
+            civil = self.next(on_the_calendar, &TimeZone::UTC)?.datetime();
+            match self.zone.to_ambiguous_timestamp(civil).offset() {
                 AmbiguousOffset::Unambiguous { offset }
                 | AmbiguousOffset::Fold { before: offset, .. } => {
-                    return offset.to_timestamp(wall).ok();
+                    return offset.to_timestamp(civil).ok();
                 }
                 AmbiguousOffset::Gap { before, after } => {
-                    let in_front = after.to_timestamp(wall).ok()?;
-                    let mut changes = self.zone.following(in_front);
+                    // With the later offset, the civil time is an instant before the change.
+                    let before_change = after.to_timestamp(civil).ok()?;
+                    let mut changes = self.zone.following(before_change);
                     let end = changes.find(|change| change.offset() == after)?.timestamp();
                     if before.duration_until(after) <= LONGEST_GAP {
                         return Some(end);
                     }
-                    wall = self.zone.to_datetime(end);
+                    civil = self.zone.to_datetime(end);
                 }
             }
         }
     }
 
-    /// Returns the earliest time on the wall whose instant is not before this one.
-    fn wall_from(&self, from: Timestamp) -> Option<DateTime> {
-        // Not the wall's at that instant, which may be the first one after a gap: what is in the gap counts.
+    /// Returns the earliest civil time whose instant is not before `from`.
+    fn civil_from(&self, from: Timestamp) -> Option<DateTime> {
+        // Not the civil time of `from` itself, which may be the first one after a gap: the fixed
+        // times within that gap count, too.
         let mut last = from.checked_sub(SECOND).ok()?;
         if let AmbiguousOffset::Fold { before, after } =
             self.zone.to_ambiguous_timestamp(self.zone.to_datetime(last)).offset()
             && self.zone.to_offset(last) == after
         {
-            // The second time round, when all that is in the fold is over.
-            let mut ends_of_the_first = self
+            // In the second pass of a fold, all fixed times of the fold have had their instant.
+            let mut ends_of_first_pass = self
                 .zone
                 .preceding(from)
                 .filter_map(|change| change.timestamp().checked_sub(SECOND).ok());
-            last = ends_of_the_first.find(|end| self.zone.to_offset(*end) == before)?;
+            last = ends_of_first_pass.find(|end| self.zone.to_offset(*end) == before)?;
         }
         self.zone.to_datetime(last).checked_add(SECOND).ok()
     }

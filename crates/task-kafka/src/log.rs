@@ -1,4 +1,4 @@
-//! Where librdkafka's log lines and errors go.
+//! librdkafka's log lines and errors, emitted as `tracing` events.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,13 +7,17 @@ use std::{
 
 use rdkafka::{
     config::RDKafkaLogLevel,
-    error::{KafkaError, RDKafkaErrorCode},
+    error::{KafkaError as NativeError, RDKafkaErrorCode},
 };
 
-/// An outage makes some ten errors a second, of which one in this time is enough.
+/// The least time between two logged errors of one client. During an outage, librdkafka reports
+/// about ten a second.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// librdkafka's own lines. Those about brokers that are away come as errors too, which are throttled.
+/// Emits a log line of librdkafka, with target `librdkafka`.
+///
+/// Lines about brokers that are away (facility `FAIL`) are demoted to `DEBUG`: they are reported as
+/// errors as well, which are throttled.
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
     match level {
@@ -29,20 +33,22 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// Lets one error of a client through every 10 s, and counts the others.
+/// Admits one error of a client every 10 s, and counts those that were suppressed.
 #[derive(Debug, Default)]
 pub(crate) struct Throttle(Mutex<(Option<Instant>, u64)>);
 
 impl Throttle {
-    pub(crate) fn warn(&self, what: &'static str, error: &KafkaError, reason: &str) {
+    /// Logs an error as a warning, unless it is suppressed. A fatal error never is.
+    pub(crate) fn warn(&self, what: &'static str, error: &NativeError, reason: &str) {
         let is_fatal = error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal);
-        if let Some(unlogged) = self.passes(Instant::now(), is_fatal) {
+        if let Some(unlogged) = self.admit(Instant::now(), is_fatal) {
             tracing::warn!(%error, reason, unlogged, "{what}");
         }
     }
 
-    /// Tells whether this one passes, and how many before it did not.
-    fn passes(&self, now: Instant, always: bool) -> Option<u64> {
+    /// Returns how many errors were suppressed since the last one, or `None` if this one is to be
+    /// suppressed too.
+    fn admit(&self, now: Instant, always: bool) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, unlogged) = &mut *state;
         if !always && last.is_some_and(|last| now.duration_since(last) < PAUSE) {
@@ -59,13 +65,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_error_in_ten_seconds_passes_with_the_number_of_the_others() {
+    fn one_error_in_ten_seconds_is_admitted_with_the_number_of_suppressed_ones() {
         let throttle = Throttle::default();
         let start = Instant::now();
-        assert_eq!(throttle.passes(start, false), Some(0));
-        assert_eq!(throttle.passes(start + Duration::from_secs(1), false), None);
-        assert_eq!(throttle.passes(start + Duration::from_secs(9), false), None);
-        assert_eq!(throttle.passes(start + Duration::from_secs(9), true), Some(2));
-        assert_eq!(throttle.passes(start + Duration::from_secs(20), false), Some(0));
+        assert_eq!(throttle.admit(start, false), Some(0));
+        assert_eq!(throttle.admit(start + Duration::from_secs(1), false), None);
+        assert_eq!(throttle.admit(start + Duration::from_secs(9), false), None);
+        assert_eq!(throttle.admit(start + Duration::from_secs(9), true), Some(2));
+        assert_eq!(throttle.admit(start + Duration::from_secs(20), false), Some(0));
     }
 }

@@ -1,4 +1,4 @@
-//! Sends what the transform decided.
+//! Sends the records of a decided message.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,23 +13,24 @@ use crate::{
 
 /// The producer's side of the receive loop.
 ///
-/// Its awaits race the stop, but for one: a message whose first record was sent is sent in full, so that a stop repeats
-/// nothing.
-pub(crate) struct Outlet {
+/// A stop interrupts every await but one: once the first record of a message was sent, the others
+/// are sent too, so that a stop repeats nothing. That await is bounded by the caller, which drops
+/// the loop at the deadline.
+pub(crate) struct Dispatcher {
     pub(crate) ctx: Context,
     pub(crate) producer: Producer,
     pub(crate) dead_letter_topic: Option<Arc<str>>,
 }
 
-/// A message whose records are on their way.
+/// A message whose records were sent and are not yet acknowledged.
 pub(crate) struct Sent<E> {
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) effect: Option<E>,
     pub(crate) is_dead_letter: bool,
 }
 
-impl Outlet {
-    /// Sends what was decided.
+impl Dispatcher {
+    /// Sends the records of a message, or the message itself to the dead-letter topic.
     pub(crate) async fn dispatch<E>(
         &self,
         incoming: &Incoming<'_>,
@@ -51,13 +52,16 @@ impl Outlet {
         let Some(topic) = &self.dead_letter_topic else {
             anyhow::bail!("{incoming:?} was refused, and there is no dead-letter topic: {reason}");
         };
-        tracing::debug!(?incoming, reason, "dead-lettered");
+        tracing::debug!(?incoming, reason, "message is dead-lettered");
         let letter = incoming.to_dead_letter(topic, &reason);
-        self.send_all(&[letter], &mut deliveries).await?.context("failed to dead-letter")?;
+        self.send_all(&[letter], &mut deliveries)
+            .await?
+            .context("failed to produce to the dead-letter topic")?;
         Ok(Sent { deliveries, effect: None, is_dead_letter: true })
     }
 
-    /// Sends the records of one message. The outer error is `Cancelled`, which comes before the first of them only.
+    /// Sends the records of one message. The outer error is `Cancelled`, which is returned only
+    /// before the first record was sent.
     async fn send_all(
         &self,
         records: &[Record],

@@ -1,10 +1,12 @@
-//! Committing what is stored, with a limit in time that librdkafka does not offer.
+//! Commits of the stored offsets, with a time limit, which librdkafka does not offer.
 //!
-//! In the middle of a rebalance brokers refuse commits for a moment. What was refused must be tried again: the next
-//! owner of a partition starts from the last commit, so one that is given up repeats all that came since the one before.
+//! During a rebalance, brokers refuse commits for a moment. A refused commit has to be retried: the
+//! next owner of a partition starts at the last committed offset, so it repeats every message since
+//! then.
 //!
-//! All commits wait for their answer, on threads of their own: rdkafka 0.39 does not tell of the others, since librdkafka
-//! 2.12 reports them to a callback only, and rdkafka asks for events.
+//! All commits are synchronous, on dedicated threads. The outcome of an asynchronous one cannot be
+//! observed: since 2.12 librdkafka reports it to a callback only, while rdkafka 0.39 expects an
+//! event.
 
 use std::{
     convert::Infallible,
@@ -16,19 +18,35 @@ use std::{
 use anyhow::Context as _;
 use rdkafka::{
     consumer::{CommitMode, Consumer as _},
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    error::{KafkaError as NativeError, KafkaResult, RDKafkaErrorCode},
 };
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 
-use crate::{consumer::Consumer, error::cause, thread::on_thread};
+use super::Consumer;
+use crate::{error::cause, thread::on_thread};
 
-/// Commits what is stored again and again.
+/// How long a rebalance callback retries a commit. The consumer is not polled meanwhile, so a
+/// rebalance that needs this member to join again cannot end before.
+const CALLBACK_RETRY_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The context of a commit's error.
+const REFUSED: &str = "the brokers refused";
+
+/// What a commit that succeeded has done.
+enum Committed {
+    /// Offsets were committed.
+    Offsets,
+    /// No offset was stored since the last commit.
+    Nothing,
+}
+
+/// Commits the stored offsets at this interval, until it is dropped.
 pub(crate) async fn keep_committing(consumer: Arc<Consumer>, interval: Duration) -> Infallible {
     let mut clock = interval_at(Instant::now() + interval, interval);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
-        if !consumer.native().context().takes_stored() {
+        if !consumer.native().context().take_stored() {
             continue;
         }
         let committed = on_thread("kafka-commit", {
@@ -40,13 +58,14 @@ pub(crate) async fn keep_committing(consumer: Arc<Consumer>, interval: Duration)
             Ok(Err(error)) => error.into(),
             Err(error) => error,
         };
-        // What it left out is still stored.
-        consumer.native().context().stored();
-        tracing::warn!(%error, "a commit failed: it is tried again");
+        // The offsets are still stored: the next tick commits them.
+        consumer.native().context().mark_stored();
+        tracing::warn!(%error, "commit failed and will be retried");
     }
 }
 
-/// Commits and waits for the brokers to say so, at most until `deadline`. Between two tries it serves the rebalance.
+/// Commits the stored offsets and waits for the brokers' answer, at most until `deadline`. Between
+/// two attempts it polls the consumer, so that a rebalance makes progress.
 pub(crate) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyhow::Result<()> {
     let commits = || consumer.native().context().counters().commits.load(Relaxed);
     let mut refused = None;
@@ -59,11 +78,11 @@ pub(crate) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyho
             .await
             .context("the brokers did not answer in time")??;
         match committed {
-            Ok(Committed::Something) => return Ok(()),
+            Ok(Committed::Offsets) => return Ok(()),
             Ok(Committed::Nothing) => {
                 return match refused {
-                    // The refusal cost the assignment, and what was stored went with it; unless a revocation, which
-                    // commits too, came before.
+                    // The refusal cost the assignment, and the stored offsets with it; unless a
+                    // revocation, which commits too, came before.
                     Some((error, before)) if before == commits() => {
                         Err(cause(error).context(REFUSED))
                     }
@@ -71,9 +90,9 @@ pub(crate) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyho
                 };
             }
             Err(error) if is_retriable(&error) && Instant::now() < deadline => {
-                tracing::info!(%error, "the group is rebalancing: commit is tried again");
+                tracing::info!(%error, "commit was refused during a rebalance and will be retried");
                 refused = Some((error, commits()));
-                // Messages that come in meanwhile are left unread: their offsets are not stored.
+                // Messages that arrive meanwhile are dropped: their offsets are not stored.
                 let pause = deadline.min(Instant::now() + Duration::from_millis(200));
                 while timeout_at(pause, consumer.native().recv()).await.is_ok() {}
             }
@@ -82,9 +101,8 @@ pub(crate) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyho
     }
 }
 
-const REFUSED: &str = "the brokers refused";
-
-fn is_retriable(error: &KafkaError) -> bool {
+/// Returns whether the brokers refused a commit because of a rebalance.
+fn is_retriable(error: &NativeError) -> bool {
     use RDKafkaErrorCode::{IllegalGeneration, RebalanceInProgress, UnknownMemberId};
     matches!(
         error.rdkafka_error_code(),
@@ -92,15 +110,12 @@ fn is_retriable(error: &KafkaError) -> bool {
     )
 }
 
-/// Tries again for this long in a callback: nothing is served meanwhile, so that a rebalance that needs this member to
-/// join again does not end.
-const CALLBACK_RETRIES: Duration = Duration::from_millis(500);
-
-/// The same for a rebalance callback: blocks the calling thread, at most for `budget`.
-pub(crate) fn commit_blocking(consumer: Arc<Consumer>, budget: Duration) -> anyhow::Result<()> {
-    let deadline = StdInstant::now() + budget.min(CALLBACK_RETRIES);
+/// Commits the stored offsets in a rebalance callback: blocks the calling thread, at most for
+/// `timeout`.
+pub(super) fn commit_blocking(consumer: Arc<Consumer>, timeout: Duration) -> anyhow::Result<()> {
+    let deadline = StdInstant::now() + timeout.min(CALLBACK_RETRY_TIMEOUT);
     let (done, outcome) = mpsc::channel();
-    let tries = move || {
+    let commit = move || {
         let committed = loop {
             match commit_once(&consumer) {
                 Err(error) if is_retriable(&error) && StdInstant::now() < deadline => {
@@ -109,30 +124,26 @@ pub(crate) fn commit_blocking(consumer: Arc<Consumer>, budget: Duration) -> anyh
                 other => break other,
             }
         };
-        // Let go before it is said: the caller may be about to close.
+        // Dropped before the result is sent: the caller may be about to close the consumer, which
+        // takes the last `Arc`.
         drop(consumer);
         let _ = done.send(committed);
     };
-    drop(on_thread("kafka-commit", tries));
-    let committed = outcome.recv_timeout(budget).context("the brokers did not answer in time")?;
+    drop(on_thread("kafka-commit", commit));
+    let committed = outcome.recv_timeout(timeout).context("the brokers did not answer in time")?;
     committed.map(drop).map_err(cause).context(REFUSED)
 }
 
-enum Committed {
-    Something,
-    /// There was nothing new since the last commit.
-    Nothing,
-}
-
+/// Commits once, blocking for as long as the brokers take, and counts the result.
 fn commit_once(consumer: &Consumer) -> KafkaResult<Committed> {
-    let asked = StdInstant::now();
+    let start = StdInstant::now();
     let committed = consumer.native().commit_consumer_state(CommitMode::Sync);
     let counters = consumer.native().context().counters();
     match committed {
         Ok(()) => {
             counters.commits.fetch_add(1, Relaxed);
-            counters.commit_latency.record(asked.elapsed());
-            Ok(Committed::Something)
+            counters.commit_latency.record(start.elapsed());
+            Ok(Committed::Offsets)
         }
         Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => {
             Ok(Committed::Nothing)

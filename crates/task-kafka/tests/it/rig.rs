@@ -1,4 +1,4 @@
-//! What the tests of the Kafka task stand on: a broker, a scope, a transform and a sink that can be told what to do.
+//! The test rig: a broker, a scope in place of a manager, a transform, and a sink with a mode.
 
 use std::{
     borrow::Cow,
@@ -19,7 +19,8 @@ use task_core::{
     scope::{Scope, Stage, StageCell},
 };
 use task_kafka::{
-    Counters, Incoming, KafkaTask, Output, Producer, Record, Settings, Sink, Transform, Verdict,
+    Counters, Incoming, KafkaSettings, KafkaTask, Output, Producer, Record, Sink, Transform,
+    Verdict,
 };
 use tokio::task::JoinHandle;
 
@@ -27,12 +28,12 @@ use crate::broker::TestBroker;
 
 pub const PARTITIONS: i32 = 4;
 
-/// No test takes longer.
+/// Fails a test that takes longer than two minutes.
 pub async fn within_two_minutes<T>(test: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(120), test).await.expect("the test hangs")
 }
 
-/// Polls until `holds`.
+/// Polls until `holds` returns true, for at most 40 s.
 pub async fn until(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
@@ -42,13 +43,13 @@ pub async fn until(what: &str, holds: impl Fn() -> bool) {
 }
 
 pub async fn broker() -> TestBroker {
-    // For the output of a test that fails.
+    // Shown for a failed test.
     let _ = tracing_subscriber::fmt().with_test_writer().with_ansi(false).try_init();
     TestBroker::start(&["in", "out", "dead"], PARTITIONS).await.unwrap()
 }
 
-pub fn settings(broker: &TestBroker) -> Settings {
-    Settings::new(broker.bootstrap_servers())
+pub fn settings(broker: &TestBroker) -> KafkaSettings {
+    KafkaSettings::new(broker.bootstrap_servers())
         .group("test")
         .topics(["in"])
         .dead_letter_topic("dead")
@@ -76,17 +77,17 @@ pub async fn read_all(broker: &TestBroker, topic: &'static str) -> Vec<Vec<Strin
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", servers).set("group.id", "reader");
         let consumer: BaseConsumer = config.set("enable.auto.commit", "false").create().unwrap();
-        let patience = Duration::from_secs(10);
+        let timeout = Duration::from_secs(10);
         let mut all = Vec::new();
         for partition in 0..PARTITIONS {
-            let (low, high) = consumer.fetch_watermarks(topic, partition, patience).unwrap();
+            let (low, high) = consumer.fetch_watermarks(topic, partition, timeout).unwrap();
             let mut payloads = Vec::new();
             if high > low {
                 let mut assignment = TopicPartitionList::new();
                 assignment.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
                 consumer.assign(&assignment).unwrap();
                 loop {
-                    let message = consumer.poll(patience).expect("a message in time").unwrap();
+                    let message = consumer.poll(timeout).expect("a message in time").unwrap();
                     payloads.push(String::from_utf8(message.payload().unwrap().to_vec()).unwrap());
                     if message.offset() + 1 >= high {
                         break;
@@ -124,7 +125,7 @@ pub async fn assert_none_lost(broker: &TestBroker, topic: &'static str, count: u
     assert!(lost.is_empty(), "lost: {lost:?}");
 }
 
-/// A task that runs alone, watched.
+/// A task that runs without a manager.
 pub struct Running {
     pub scope: Arc<TestScope>,
     pub counters: Counters,
@@ -139,7 +140,8 @@ impl Running {
         Self { scope, counters, handle: tokio::spawn(task.run(ctx)) }
     }
 
-    /// Cancels the task, which then has `grace` to end, and returns its result and how long it took.
+    /// Cancels the task, which then has `grace` to end, and returns its result and how long it
+    /// took.
     pub async fn stop(self, grace: Duration) -> (anyhow::Result<()>, Duration) {
         let start = Instant::now();
         *self.scope.deadline.lock().unwrap() = Some(start + grace);
@@ -149,7 +151,7 @@ impl Running {
     }
 }
 
-/// Records what a task says.
+/// Records what the task reports to its manager.
 #[derive(Default)]
 pub struct TestScope {
     pub stage: StageCell,
@@ -190,7 +192,8 @@ impl Scope for TestScope {
     }
 }
 
-/// Copies `in` to `out`, taking `pause` for each message; payloads that begin with `bad` are refused.
+/// Copies `in` to `out`, taking `pause` for each message; payloads that begin with `bad` are
+/// refused.
 pub struct Copy {
     pub pause: Duration,
 }
@@ -214,7 +217,7 @@ impl Transform for Copy {
     }
 }
 
-/// What a sink does with a batch.
+/// How a sink handles a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Keep,
@@ -223,7 +226,7 @@ pub enum Mode {
     Panic,
 }
 
-/// Keeps what it is given, or does as it was told.
+/// Keeps the effects, or does what its mode says.
 #[derive(Clone)]
 pub struct TestSink {
     pub rows: Arc<Mutex<Vec<String>>>,

@@ -1,0 +1,123 @@
+//! The settler: awaits the delivery reports, hands the effects to the sink, and then stores the
+//! offsets.
+//!
+//! It is a separate Tokio task beside the receive loop, because a rebalance blocks that loop until
+//! the settler has caught up. It takes messages in the order in which they were received, so that
+//! every message of a partition up to its stored offset is done. After the first failure it stores
+//! nothing more.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use anyhow::Context as _;
+use rdkafka::consumer::Consumer as _;
+use task_core::Context;
+use tokio::{join, sync::mpsc};
+
+use super::receive::Entry;
+use crate::{
+    Counters, Sink,
+    member::{Consumer, Settled, Window, settled_by_partition},
+};
+
+/// Settles messages in batches.
+pub(super) struct Settler<E, S> {
+    pub(super) ctx: Context,
+    pub(super) consumer: Arc<Consumer>,
+    pub(super) sink: S,
+    /// The most messages of one batch.
+    pub(super) batch: usize,
+    pub(super) window: Arc<Window>,
+    pub(super) counters: Counters,
+    pub(super) queue: mpsc::UnboundedReceiver<Entry<E>>,
+}
+
+impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
+    /// Runs until the queue is closed and empty, or something fails.
+    pub(super) async fn run(mut self) -> anyhow::Result<()> {
+        // Grows as needed: the limit is the user's and may be any number.
+        let mut batch = Vec::new();
+        while self.queue.recv_many(&mut batch, self.batch).await > 0 {
+            self.settle(&mut batch).await?;
+            batch.clear();
+        }
+        Ok(())
+    }
+
+    /// Settles one batch. If a delivery fails, the messages before it are settled nevertheless.
+    async fn settle(&mut self, batch: &mut [Entry<E>]) -> anyhow::Result<()> {
+        let effects: Vec<E> = batch.iter_mut().filter_map(|entry| entry.effect.take()).collect();
+        let write =
+            async { if effects.is_empty() { Ok(()) } else { self.sink.write(effects).await } };
+        // Beside each other, since both wait for the network.
+        let ((delivered, delivery), written) = join!(deliver(batch, &self.counters), write);
+        if let Err(error) = written {
+            // Neither error may hide the other.
+            if let Err(delivery) = delivery {
+                self.ctx.record_failure(delivery);
+            }
+            return Err(error.context("failed to write to the sink"));
+        }
+        self.store(&batch[..delivered])?;
+        delivery.with_context(|| {
+            let entry = &batch[delivered];
+            let ((_, number), offset) = (entry.partition, entry.offset);
+            let topic = self.consumer.native().context().topic(entry.partition).unwrap_or("?");
+            format!("failed to produce the records of {topic}[{number}]@{offset}")
+        })
+    }
+
+    /// Stores the offsets of messages that are done, and releases the messages.
+    fn store(&self, done: &[Entry<E>]) -> anyhow::Result<()> {
+        let done = settled_by_partition(done.iter().map(|entry| (entry.partition, entry.offset)));
+        let consumer = self.consumer.native();
+        for &Settled { partition, last_offset: offset, .. } in &done {
+            let topic = consumer.context().topic(partition).context("no such topic")?;
+            let partition = partition.1;
+            if let Err(error) = consumer.store_offset(topic, partition, offset) {
+                // The partition was assigned to another member, which reads these messages again.
+                tracing::warn!(%error, topic, partition, offset, "offset was not stored");
+            }
+        }
+        consumer.context().mark_stored();
+        let settled: usize = done.iter().map(|settled| settled.messages).sum();
+        self.counters.0.settled.fetch_add(settled as u64, Relaxed);
+        self.window.release(&done);
+        Ok(())
+    }
+}
+
+/// Awaits the delivery reports of a batch. Returns how many messages, counted from the first one,
+/// were delivered in full, and the failure of the one after them.
+///
+/// The last report is awaited first: once it has arrived, nearly all others have, so that this task
+/// is woken once per batch and not once per record.
+async fn deliver<E>(batch: &mut [Entry<E>], counters: &Counters) -> (usize, anyhow::Result<()>) {
+    let sent = batch.iter().rposition(|entry| !entry.deliveries.is_empty());
+    let mut last = match sent.and_then(|index| batch[index].deliveries.pop()) {
+        Some(delivery) => Some(delivery.await),
+        None => None,
+    };
+    for (index, entry) in batch.iter_mut().enumerate() {
+        let mut records = 0;
+        for delivery in entry.deliveries.drain(..) {
+            if let Err(error) = delivery.await {
+                return (index, Err(error));
+            }
+            records += 1;
+        }
+        if sent == Some(index)
+            && let Some(report) = last.take()
+        {
+            if let Err(error) = report {
+                return (index, Err(error));
+            }
+            records += 1;
+        }
+        if entry.is_dead_letter {
+            counters.0.dead_lettered.fetch_add(1, Relaxed);
+        } else {
+            counters.0.produced.fetch_add(records, Relaxed);
+        }
+    }
+    (batch.len(), Ok(()))
+}

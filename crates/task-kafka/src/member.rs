@@ -1,0 +1,18 @@
+//! A member of the consumer group: the consumer, its rebalance callbacks, its commits, and the
+//! messages in flight.
+//!
+//! These belong together because librdkafka ties them together: the callbacks run on the thread
+//! that polls or closes the consumer, and wait there for the messages in flight to be settled and
+//! committed before partitions are given back.
+
+mod commit;
+mod consumer;
+mod membership;
+mod window;
+
+pub(crate) use self::{
+    commit::{commit, keep_committing},
+    consumer::{Consumer, close},
+    membership::Membership,
+    window::{Settled, TopicPartition, Window, settled_by_partition},
+};

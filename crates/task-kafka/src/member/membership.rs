@@ -1,0 +1,252 @@
+//! The callbacks of the consumer: what happens when partitions are assigned and revoked.
+
+use std::{
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, ensure};
+use rdkafka::{
+    ClientContext, Statistics, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
+    error::KafkaError as NativeError,
+    statistics::Partition,
+};
+use task_core::Context;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+};
+
+use super::{Consumer, TopicPartition, Window, commit::commit_blocking, window::countdown};
+use crate::{
+    Counters, KafkaSettings,
+    counters::Cells,
+    log::{Throttle, log},
+};
+
+/// Membership in the consumer group: the state that the consumer's callbacks use.
+///
+/// The callbacks run on the thread that polls the consumer: in the receive loop, or on the thread
+/// that closes it.
+pub(crate) struct Membership {
+    topics: Vec<String>,
+    revoke_timeout: Duration,
+    window: Arc<Window>,
+    counters: Counters,
+    /// Set when the task runs.
+    ctx: OnceLock<Context>,
+    /// Weak, because the consumer owns this value.
+    consumer: OnceLock<Weak<Consumer>>,
+    /// Whether the receive loop has ended.
+    is_stopping: AtomicBool,
+    /// Whether the consumer is being closed.
+    is_closing: AtomicBool,
+    /// Whether offsets are committed with transactions, and never here.
+    is_transactional: bool,
+    revocations: AtomicU64,
+    /// Whether offsets were stored since the last commit.
+    has_stored: AtomicBool,
+    pub(crate) errors: Throttle,
+}
+
+impl Membership {
+    pub(crate) fn new(settings: &KafkaSettings, window: Arc<Window>, counters: Counters) -> Self {
+        Self {
+            topics: settings.topics.clone(),
+            revoke_timeout: settings.revoke_timeout,
+            window,
+            counters,
+            ctx: OnceLock::new(),
+            consumer: OnceLock::new(),
+            is_stopping: AtomicBool::new(false),
+            is_closing: AtomicBool::new(false),
+            is_transactional: settings.transactional_id.is_some(),
+            revocations: AtomicU64::new(0),
+            has_stored: AtomicBool::new(false),
+            errors: Throttle::default(),
+        }
+    }
+
+    /// Sets the context of the task. Only the first call has an effect.
+    pub(crate) fn set_context(&self, ctx: Context) {
+        let _ = self.ctx.set(ctx);
+    }
+
+    /// Sets the consumer whose callbacks these are.
+    pub(super) fn set_consumer(&self, consumer: &Arc<Consumer>) {
+        let _ = self.consumer.set(Arc::downgrade(consumer));
+    }
+
+    /// Notes that the receive loop has ended. From then on the task sets its status, and not the
+    /// statistics callback.
+    pub(crate) fn begin_stop(&self) {
+        self.is_stopping.store(true, Relaxed);
+    }
+
+    /// Notes that the consumer is being closed. From then on a revocation waits for nothing: the
+    /// messages in flight were settled, or abandoned.
+    pub(super) fn begin_close(&self) {
+        self.is_closing.store(true, Relaxed);
+    }
+
+    /// Returns the key of a partition in the window.
+    pub(crate) fn partition(&self, topic: &str, number: i32) -> TopicPartition {
+        if let [_] = &*self.topics {
+            return (0, number);
+        }
+        // Only subscribed topics are received, so the index is always found.
+        let index = self.topics.iter().position(|known| known == topic);
+        (index.unwrap_or(usize::MAX), number)
+    }
+
+    /// Returns the name of a partition's topic.
+    pub(crate) fn topic(&self, partition: TopicPartition) -> Option<&str> {
+        self.topics.get(partition.0).map(String::as_str)
+    }
+
+    /// Notes that there are stored offsets to commit: new ones, or those of a failed commit.
+    pub(crate) fn mark_stored(&self) {
+        self.has_stored.store(true, Relaxed);
+    }
+
+    /// Returns whether a commit is due. The caller has to make it.
+    pub(super) fn take_stored(&self) -> bool {
+        self.has_stored.swap(false, Relaxed)
+    }
+
+    /// Returns how often partitions were revoked. Messages that were received before a revocation
+    /// must not be committed after it.
+    pub(crate) fn revocations(&self) -> u64 {
+        self.revocations.load(Relaxed)
+    }
+
+    pub(crate) fn counters(&self) -> &Cells {
+        &self.counters.0
+    }
+
+    fn set_ready(&self, ready: bool) {
+        if let Some(ctx) = self.ctx.get() {
+            ctx.set_ready(ready);
+        }
+    }
+
+    /// Waits until the messages in flight of the revoked partitions are settled, and commits,
+    /// before the partitions go to another member.
+    ///
+    /// Blocks at most for the revoke timeout, or during a stop for half of the time that is left.
+    fn settle_revoked(&self, revoked: &TopicPartitionList) {
+        let partitions: Vec<_> = revoked
+            .elements()
+            .iter()
+            .map(|element| self.partition(element.topic(), element.partition()))
+            .collect();
+        let mut left = countdown(self.revoke_timeout);
+        let mut remaining = || match self.ctx.get() {
+            Some(ctx) if ctx.is_cancelled() => {
+                left().min(ctx.remaining().map_or(Duration::MAX, |remaining| remaining / 2))
+            }
+            _ => left(),
+        };
+        let mut settle = || -> anyhow::Result<()> {
+            // After the receive loop, the messages in flight were settled or abandoned.
+            let wait = || if self.is_stopping.load(Relaxed) { Duration::ZERO } else { remaining() };
+            let is_settled = self.window.wait_settled(&partitions, wait);
+            // librdkafka commits at a revocation too, but without a retry if that is refused.
+            if let Some(consumer) = self.consumer.get().and_then(Weak::upgrade) {
+                commit_blocking(consumer, remaining()).context("not committed")?;
+            }
+            ensure!(is_settled, "messages are still in flight");
+            Ok(())
+        };
+        let settled = match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            // The other tasks of this worker, the settler among them, move to another worker.
+            Ok(RuntimeFlavor::MultiThread) => block_in_place(settle),
+            // On a current-thread runtime the receive loop has a dedicated thread (`may_block`).
+            _ => settle(),
+        };
+        if let Err(error) = settled {
+            self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
+            tracing::warn!("the next owner of the revoked partitions repeats messages: {error:#}");
+        }
+    }
+}
+
+impl ConsumerContext for Membership {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Revoke(partitions) => {
+                let count = partitions.count();
+                self.counters.0.assigned.fetch_sub(count as i64, Relaxed);
+                if self.is_closing.load(Relaxed) {
+                    return;
+                }
+                self.counters.0.rebalances.fetch_add(1, Relaxed);
+                self.revocations.fetch_add(1, Relaxed);
+                if consumer.assignment_lost() {
+                    self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
+                    tracing::warn!(count, "partitions were lost, other members read them already");
+                    self.set_ready(false);
+                } else {
+                    tracing::info!(count, "partitions are revoked");
+                    // An open transaction will be aborted, so the next owner repeats nothing.
+                    if !self.is_transactional {
+                        self.settle_revoked(partitions);
+                    }
+                }
+            }
+            Rebalance::Assign(partitions) => {
+                let count = partitions.count();
+                self.counters.0.rebalances.fetch_add(1, Relaxed);
+                self.counters.0.assigned.fetch_add(count as i64, Relaxed);
+                tracing::info!(count, "partitions are assigned");
+            }
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
+        }
+    }
+
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        // An empty assignment counts too: this member is a standby.
+        if let Rebalance::Assign(_) = rebalance {
+            self.set_ready(true);
+        }
+    }
+}
+
+impl ClientContext for Membership {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: NativeError, reason: &str) {
+        self.errors.warn("kafka consumer", &error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        let lag = partitions.filter(|it| it.fetch_state != "none").map(lag).sum();
+        self.counters.0.lag.store(lag, Relaxed);
+        let Some(ctx) = self.ctx.get() else { return };
+        if !self.is_stopping.load(Relaxed) {
+            let counts = self.counters.get();
+            ctx.set_status(match counts.assigned {
+                0 => String::from("no partitions assigned"),
+                assigned => {
+                    let in_flight = counts.in_flight;
+                    format!("{assigned} partitions, lag {lag}, {in_flight} in flight")
+                }
+            });
+        }
+    }
+}
+
+/// Returns the number of messages that this group has not settled. To librdkafka, a negative offset
+/// is unknown.
+fn lag(partition: &Partition) -> i64 {
+    let done = partition.stored_offset.max(partition.committed_offset).max(partition.lo_offset);
+    if partition.hi_offset < 0 || done < 0 { 0 } else { (partition.hi_offset - done).max(0) }
+}
