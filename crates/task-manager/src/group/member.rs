@@ -15,7 +15,8 @@ use crate::rt::JoinHandle;
 use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::threads::CallerRuntime;
 
-#[cfg(test)]
+// Its tests spawn on Tokio itself, which shuttle replaces.
+#[cfg(all(test, not(task_shuttle)))]
 mod tests;
 
 /// The longest status that is kept, in bytes.

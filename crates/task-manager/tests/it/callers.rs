@@ -1,4 +1,4 @@
-//! Who may call what from where: tasks, hooks, other threads, other runtimes (invariants 4, 5 and 11).
+//! Calls from tasks, cleanups and other threads, and several at once.
 
 use std::{
     sync::{
@@ -12,10 +12,11 @@ use std::{
 use task_manager::{CauseKind, Context, Manager, Outcome, Step, Task, task_fn};
 use tokio::{runtime::Handle, time::Instant};
 
-use crate::support::{Journal, SECOND, deaf, slow, worker, workers};
+use crate::support::{Journal, SECOND, slow, unresponsive, worker, workers};
 
+/// FAILURES 24.
 #[tokio::test(start_paused = true)]
-async fn stop_from_inside_a_task_only_signals_and_returns_at_once() {
+async fn stop_from_inside_a_task_requests_the_stop_and_returns_at_once() {
     let manager = Manager::new();
     let handle = manager.handle();
     let journal = Journal::default();
@@ -26,17 +27,18 @@ async fn stop_from_inside_a_task_only_signals_and_returns_at_once() {
             noted.note("goes on");
             assert!(ctx.is_cancelled());
             tokio::time::sleep(SECOND).await;
-            noted.note("ended in its own time");
+            noted.note("ended");
             Ok(())
         }))
         .unwrap();
     let report = manager.wait().await.unwrap();
     assert_eq!(report.cause().kind, CauseKind::Stopped);
-    assert_eq!(journal.read(), ["goes on", "ended in its own time"]);
+    assert_eq!(journal.read(), ["goes on", "ended"]);
 }
 
+/// Invariants 5 and 8. FAILURES 28.
 #[tokio::test(start_paused = true)]
-async fn stop_and_wait_from_a_hundred_callers_is_one_shutdown_with_one_round_of_cleanups() {
+async fn a_hundred_callers_of_shutdown_get_one_shutdown_and_one_round_of_cleanups() {
     let manager = Arc::new(Manager::new());
     let ran = Arc::new(AtomicUsize::new(0));
     let counted = ran.clone();
@@ -65,8 +67,9 @@ async fn stop_and_wait_from_a_hundred_callers_is_one_shutdown_with_one_round_of_
     assert_eq!(ran.load(Ordering::SeqCst), 1);
 }
 
+/// Invariants 3, 5 and 8. FAILURES 27.
 #[tokio::test(start_paused = true)]
-async fn a_wait_dropped_in_the_middle_of_the_shutdown_changes_nothing_and_cleanups_run_once() {
+async fn a_wait_dropped_during_the_shutdown_changes_nothing_and_cleanups_run_once() {
     let manager = Manager::new();
     let journal = Journal::default();
     manager.run(slow("work", 2 * SECOND, &journal)).unwrap();
@@ -83,12 +86,13 @@ async fn a_wait_dropped_in_the_middle_of_the_shutdown_changes_nothing_and_cleanu
         tokio::time::timeout(SECOND / 2, manager.shutdown()).await.unwrap_err();
     }
     manager.shutdown().await.unwrap();
-    assert_eq!(began.elapsed(), 3 * SECOND, "no wait restarted the clock");
+    assert_eq!(began.elapsed(), 3 * SECOND, "no wait restarted the budget");
     assert_eq!(journal.read(), ["work stopping", "work ended", "closed"]);
 }
 
+/// Invariant 11. FAILURES 30.
 #[tokio::test(start_paused = true)]
-async fn the_last_owner_of_a_manager_may_drop_it_inside_one_of_its_tasks() {
+async fn the_last_owner_may_drop_the_manager_inside_one_of_its_tasks() {
     let manager = Arc::new(Manager::new());
     let mut group = manager.group();
     let owned = manager.clone();
@@ -108,12 +112,13 @@ async fn the_last_owner_of_a_manager_may_drop_it_inside_one_of_its_tasks() {
     assert_eq!(group.snapshot().cause.unwrap(), "the manager was dropped");
 }
 
+/// Invariant 11. FAILURES 29.
 #[tokio::test(start_paused = true)]
 async fn a_dropped_manager_leaves_no_task_on_the_runtime() {
     let before = Handle::current().metrics().num_alive_tasks();
     let manager = Manager::new();
     manager.run(worker("work")).unwrap();
-    manager.run(deaf("deaf")).unwrap();
+    manager.run(unresponsive("unresponsive")).unwrap();
     manager.cleanup("close", async || Ok(())).unwrap();
     let handle = manager.handle();
     drop(manager);
@@ -123,8 +128,9 @@ async fn a_dropped_manager_leaves_no_task_on_the_runtime() {
     drop(handle);
 }
 
+/// FAILURES 32.
 #[tokio::test(start_paused = true)]
-async fn a_handle_keeps_nothing_alive_and_is_refused_once_its_manager_is_gone() {
+async fn a_handle_keeps_no_group_alive_and_is_refused_once_its_manager_is_dropped() {
     let manager = Manager::new();
     let handle = manager.handle();
     handle.ready().await.unwrap();
@@ -141,22 +147,23 @@ async fn a_handle_keeps_nothing_alive_and_is_refused_once_its_manager_is_gone() 
     handle.stop();
 }
 
+/// Invariant 8. FAILURES 36.
 #[test]
-fn cleanups_registered_by_many_threads_run_in_the_reverse_order_of_their_registration() {
+fn cleanups_registered_by_many_threads_run_in_reverse_order_of_registration() {
     let runtime = workers(1);
-    // Each hook has a share of this, in real time.
+    // Each cleanup gets a share of this, in real time.
     let manager = Manager::builder().shutdown_timeout(100 * SECOND).cleanup_timeout(80 * SECOND);
     let manager = runtime.block_on(async { manager.build().unwrap() });
     let journal = Journal::default();
-    let (turn, begin) = (Arc::new(std::sync::Mutex::new(0)), Arc::new(Barrier::new(8)));
+    let (count, begin) = (Arc::new(std::sync::Mutex::new(0)), Arc::new(Barrier::new(8)));
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 begin.wait();
                 for _ in 0..20 {
-                    let mut turn = turn.lock().unwrap();
-                    *turn += 1;
-                    let (journal, number) = (journal.clone(), *turn);
+                    let mut count = count.lock().unwrap();
+                    *count += 1;
+                    let (journal, number) = (journal.clone(), *count);
                     manager
                         .cleanup("hook", async move || {
                             journal.note(number.to_string());
@@ -172,6 +179,7 @@ fn cleanups_registered_by_many_threads_run_in_the_reverse_order_of_their_registr
     assert_eq!(journal.read(), expected);
 }
 
+/// Invariants 3 and 4. FAILURES 72.
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_tasks_a_second_while_draining_do_not_starve_the_shutdown() {
     let manager = Manager::builder().drain_delay(2 * SECOND).build().unwrap();
@@ -204,12 +212,13 @@ async fn ten_thousand_tasks_a_second_while_draining_do_not_starve_the_shutdown()
     let report = manager.shutdown().await.unwrap();
     assert_eq!(began.elapsed(), 3 * SECOND);
     assert!(report.totals().started > 19_000, "{}", report.totals().started);
-    assert!(refused.load(Ordering::SeqCst) > 9_000, "while work was stopped");
+    assert!(refused.load(Ordering::SeqCst) > 9_000, "refused while the work stops");
     assert_eq!(report.totals().started, report.totals().completed + report.totals().cancelled);
 }
 
+/// Invariants 4 and 7. FAILURES 31.
 #[test]
-fn a_run_that_races_the_stop_is_waited_for_or_handed_back() {
+fn a_run_that_races_a_stop_is_waited_for_or_handed_back() {
     let runtime = workers(2);
     for _ in 0..200 {
         let manager = runtime.block_on(async { Manager::new() });
@@ -236,10 +245,10 @@ fn a_run_that_races_the_stop_is_waited_for_or_handed_back() {
             runs.map(|run| run.join().unwrap()).concat()
         });
         let report = runtime.block_on(manager.wait()).unwrap();
-        assert_eq!(report.totals().started, admitted.len() as u64, "invariant 4");
+        assert_eq!(report.totals().started, admitted.len() as u64, "admitted, or handed back");
         assert_eq!(polled.load(Ordering::SeqCst), admitted.len(), "a refused task is never polled");
         for task in admitted {
-            assert_eq!(task.outcome(), Some(Outcome::Completed), "invariant 7");
+            assert_eq!(task.outcome(), Some(Outcome::Completed), "ended before the report");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Cleanups: order, isolation, shares, late registration (invariant 8).
+//! Cleanups: order, isolation, shares of the budget, late registration.
 
 use std::{
     sync::{
@@ -14,8 +14,9 @@ use tokio::time::Instant;
 
 use crate::support::{Journal, SECOND, slow, worker};
 
+/// Invariant 8. FAILURES 14.
 #[tokio::test(start_paused = true)]
-async fn cleanups_run_in_reverse_order_after_the_tasks_and_a_bad_one_stops_no_other() {
+async fn cleanups_run_in_reverse_order_after_the_tasks_and_a_failed_one_stops_no_other() {
     let manager = Manager::new();
     let journal = Journal::default();
     manager.run(slow("work", SECOND, &journal)).unwrap();
@@ -42,8 +43,9 @@ async fn cleanups_run_in_reverse_order_after_the_tasks_and_a_bad_one_stops_no_ot
     assert_eq!(report.failures()[1].to_string(), "cleanup `second` failed: cannot close");
 }
 
+/// FAILURES 22.
 #[tokio::test(start_paused = true)]
-async fn a_cleanup_that_hangs_gets_its_share_and_the_next_one_the_rest() {
+async fn a_cleanup_that_hangs_gets_its_share_and_the_next_ones_get_the_rest() {
     let manager = Manager::new();
     let journal = Journal::default();
     for name in ["a", "b"] {
@@ -64,8 +66,9 @@ async fn a_cleanup_that_hangs_gets_its_share_and_the_next_one_the_rest() {
     assert!(began.elapsed() < 4 * SECOND, "a third of 5 s, and twice 1 s: {:?}", began.elapsed());
 }
 
+/// Invariant 8. FAILURES 34 and 35.
 #[tokio::test(start_paused = true)]
-async fn a_cleanup_registered_by_a_cleanup_runs_next() {
+async fn a_cleanup_registered_by_a_cleanup_runs_next_and_one_after_the_end_is_refused() {
     let manager = Manager::new();
     let journal = Journal::default();
     let (handle, noted) = (manager.handle(), journal.clone());
@@ -87,6 +90,7 @@ async fn a_cleanup_registered_by_a_cleanup_runs_next() {
     refused.into_inner()().await.unwrap();
 }
 
+/// Invariant 4. FAILURES 33.
 #[tokio::test(start_paused = true)]
 async fn run_is_refused_from_a_cleanup() {
     let manager = Manager::new();
@@ -100,8 +104,9 @@ async fn run_is_refused_from_a_cleanup() {
     manager.shutdown().await.unwrap();
 }
 
+/// Invariant 1. FAILURES 50.
 #[test]
-fn a_dead_runtime_ends_its_tasks_and_cleanups_are_reported_as_not_run() {
+fn when_the_runtime_is_gone_tasks_end_and_cleanups_are_reported_as_not_run() {
     let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let doomed =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -116,16 +121,17 @@ fn a_dead_runtime_ends_its_tasks_and_cleanups_are_reported_as_not_run() {
     doomed.shutdown_background();
     let error = waiting.block_on(manager.wait()).unwrap_err();
     let report = error.report().unwrap();
-    let gone =
+    let lost =
         report.failures().iter().filter(|failure| matches!(failure.kind, FailureKind::RuntimeGone));
-    assert_eq!(gone.count(), 2, "{report}");
+    assert_eq!(lost.count(), 2, "{report}");
     let not_run = report.failures().last().unwrap();
     assert_eq!(not_run.to_string(), "cleanup `close` was not run: its runtime is gone");
     assert_eq!(report.cleanups()[0].outcome, None);
 }
 
+/// Invariants 2 and 8. FAILURES 41.
 #[tokio::test(start_paused = true)]
-async fn without_a_budget_cleanups_are_not_run_and_the_report_says_so() {
+async fn with_a_cleanup_timeout_of_zero_cleanups_are_reported_as_not_run() {
     let manager = Manager::builder().cleanup_timeout(Duration::ZERO).build().unwrap();
     let journal = Journal::default();
     for name in ["a", "b", "c"] {
@@ -150,8 +156,9 @@ async fn without_a_budget_cleanups_are_not_run_and_the_report_says_so() {
     assert_eq!(report.failures().len(), 3);
 }
 
+/// Invariant 3. FAILURES 34.
 #[tokio::test(start_paused = true)]
-async fn a_cleanup_that_registers_itself_again_and_again_ends_with_the_budget() {
+async fn a_cleanup_that_registers_itself_repeatedly_ends_with_the_cleanup_budget() {
     fn register(handle: ManagerHandle, runs: Arc<AtomicUsize>) {
         let again = handle.clone();
         let _ = handle.cleanup("again", async move || {
@@ -166,14 +173,15 @@ async fn a_cleanup_that_registers_itself_again_and_again_ends_with_the_budget() 
     register(manager.handle(), runs.clone());
     let began = Instant::now();
     let error = manager.shutdown().await.unwrap_err();
-    assert!(began.elapsed() <= 5 * SECOND, "invariant 3: the budget is fixed");
+    assert!(began.elapsed() <= 5 * SECOND, "the budget is fixed");
     assert!(runs.load(Ordering::SeqCst) >= 40, "{}", runs.load(Ordering::SeqCst));
     let report = error.report().unwrap();
     assert_eq!(report.failures().len(), 1, "{report}");
 }
 
+/// Invariants 3 and 8. FAILURES 22.
 #[tokio::test(start_paused = true)]
-async fn the_budget_of_cleanups_is_shared_and_all_but_the_hanging_ones_run() {
+async fn the_cleanup_budget_is_shared_and_all_cleanups_but_the_hanging_ones_run() {
     let manager = Manager::new();
     let journal = Journal::default();
     for index in 0..10 {

@@ -5,10 +5,10 @@ use task_manager::{Context, Escalation, Manager, Step, Task, task_fn};
 
 use crate::{
     nesting::named,
-    support::{Journal, Kept, SECOND, deaf, worker},
+    support::{Journal, KeptHolds, SECOND, unresponsive, worker},
 };
 
-/// Nests a group in this many others, each inside the next.
+/// Nests a group in this many outer groups.
 fn levels(count: usize, mut manager: Manager) -> Manager {
     for _ in 0..count {
         let outer =
@@ -19,7 +19,7 @@ fn levels(count: usize, mut manager: Manager) -> Manager {
     manager
 }
 
-/// On a thread with an eighth of the usual stack.
+/// Runs `body` on a thread with an eighth of the default stack.
 fn on_a_small_stack<Fut: Future<Output = ()>>(body: impl FnOnce() -> Fut + Send + 'static) {
     let run = move || {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -28,8 +28,9 @@ fn on_a_small_stack<Fut: Future<Output = ()>>(body: impl FnOnce() -> Fut + Send 
     std::thread::Builder::new().stack_size(256 * 1024).spawn(run).unwrap().join().unwrap();
 }
 
+/// Invariant 2. FAILURES 38.
 #[test]
-fn a_failure_99_levels_down_surfaces_once_with_its_whole_path() {
+fn a_failure_99_levels_down_is_reported_once_with_its_full_path() {
     on_a_small_stack(async || {
         let innermost = named("innermost");
         let bad = async |ctx: Context| {
@@ -45,8 +46,8 @@ fn a_failure_99_levels_down_surfaces_once_with_its_whole_path() {
     });
 }
 
-/// A task that cannot be dropped before its hold is released.
-fn held(kept: &Kept) -> impl Task + use<> {
+/// A task that has not ended before its hold is released.
+fn held(kept: &KeptHolds) -> impl Task + use<> {
     let kept = kept.clone();
     task_fn("held", async move |ctx: Context| {
         kept.keep(&ctx);
@@ -54,9 +55,10 @@ fn held(kept: &Kept) -> impl Task + use<> {
     })
 }
 
+/// Invariant 7. FAILURES 38.
 #[tokio::test(start_paused = true)]
-async fn what_is_abandoned_many_levels_down_is_named_once_with_the_whole_path() {
-    let kept = Kept::default();
+async fn a_task_abandoned_many_levels_down_is_named_once_with_its_full_path() {
+    let kept = KeptHolds::default();
     let innermost = named("innermost");
     innermost.run(held(&kept)).unwrap();
     innermost.run(worker("other")).unwrap();
@@ -68,10 +70,11 @@ async fn what_is_abandoned_many_levels_down_is_named_once_with_the_whole_path() 
     assert_eq!(names, [format!("{}innermost/held", "level/".repeat(7))]);
 }
 
+/// Invariant 3. FAILURES 38.
 #[test]
-fn a_hundred_levels_that_are_abandoned_still_end() {
+fn a_hundred_levels_with_an_abandoned_task_still_end() {
     on_a_small_stack(async || {
-        let kept = Kept::default();
+        let kept = KeptHolds::default();
         let innermost = named("innermost");
         innermost.run(held(&kept)).unwrap();
         let manager = levels(99, innermost);
@@ -80,18 +83,19 @@ fn a_hundred_levels_that_are_abandoned_still_end() {
         let error = manager.shutdown().await.unwrap_err();
         assert!(began.elapsed() <= 100 * SECOND);
         let report = error.report().unwrap();
-        // Most of them are so deep that no time is left for them.
+        // Most levels are so deep that no time is left for them.
         assert!(report.failures().iter().all(|failure| failure.name.starts_with("level")));
         assert!(report.failures().len() <= 128, "{}", report.failures().len());
     });
 }
 
+/// FAILURES 38.
 #[test]
-fn an_abort_goes_99_levels_down_and_the_ends_come_all_the_way_up() {
+fn an_abort_escalation_reaches_99_levels_down_and_every_level_ends() {
     for count in [6, 99] {
         on_a_small_stack(async move || {
             let innermost = named("innermost");
-            innermost.run(deaf("deaf")).unwrap();
+            innermost.run(unresponsive("unresponsive")).unwrap();
             let manager = levels(count, innermost);
             let escalating = async |ctx: Context| {
                 ctx.or_cancelled(tokio::time::sleep(SECOND)).await?;
@@ -104,13 +108,14 @@ fn an_abort_goes_99_levels_down_and_the_ends_come_all_the_way_up() {
             let error = manager.wait().await.unwrap_err();
             assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
             let report = error.report().unwrap();
-            let name = format!("{}innermost/deaf", "level/".repeat(count - 1));
+            let name = format!("{}innermost/unresponsive", "level/".repeat(count - 1));
             let is_named = report.failures().iter().any(|failure| failure.name == name);
             assert!(is_named || count > 6, "{report}");
         });
     }
 }
 
+/// FAILURES 38.
 #[tokio::test(start_paused = true)]
 async fn a_hundred_levels_end_cleanly() {
     let mut manager = named("innermost");
@@ -125,8 +130,9 @@ async fn a_hundred_levels_end_cleanly() {
     assert_eq!(report.totals().completed, 1);
 }
 
+/// FAILURES 38.
 #[tokio::test(start_paused = true)]
-async fn nesting_beyond_a_hundred_levels_is_an_error_that_says_so() {
+async fn nesting_beyond_a_hundred_levels_is_an_error_that_names_the_limit() {
     let innermost = named("innermost");
     innermost.run(worker("work")).unwrap();
     let manager = levels(100, innermost);
@@ -135,11 +141,12 @@ async fn nesting_beyond_a_hundred_levels_is_an_error_that_says_so() {
     assert!(text.contains("over 100 levels deep"), "{text}");
 }
 
-/// With the runtime, the futures of all levels are dropped before the innermost task has ended. Its
-/// end then ends all levels, one inside the other on the stack of the thread that releases it.
+/// The drop of the runtime drops the futures of all levels before the innermost task has ended. The
+/// end of that task then ends all levels by nested calls, on the stack of the thread that drops the
+/// last hold.
 #[test]
 fn the_end_of_a_hundred_levels_whose_runtime_is_gone_fits_a_small_stack() {
-    let (kept, journal) = (Kept::default(), Journal::default());
+    let (kept, journal) = (KeptHolds::default(), Journal::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let innermost = runtime.block_on(async { named("innermost") });
     let handle = innermost.handle();

@@ -1,4 +1,4 @@
-//! The drain: when there is one, when it ends, and who hears of it.
+//! The drain: its conditions, its end, and the tasks that observe it.
 
 use anyhow::anyhow;
 use task_manager::{Context, Manager, Phase, Step, Task, task_fn};
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn the_drain_delay_lets_work_go_on_and_ends_early_when_nothing_is_left_to_drain() {
+async fn work_goes_on_during_the_drain_which_ends_early_when_only_support_is_left() {
     let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
     let journal = Journal::default();
     let noted = journal.clone();
@@ -46,7 +46,7 @@ async fn the_drain_is_skipped_after_a_failure_unless_an_ingress_task_is_alive() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_critical_task_that_ends_cleanly_makes_the_group_drain_and_a_drop_does_not() {
+async fn a_critical_task_that_ends_cleanly_drains_the_group_and_a_dropped_manager_does_not() {
     let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
     manager.run(worker("work")).unwrap();
     manager.run(task_fn("done", async |_| Ok(()))).unwrap();
@@ -65,8 +65,9 @@ async fn a_critical_task_that_ends_cleanly_makes_the_group_drain_and_a_drop_does
     assert_eq!(began.elapsed().as_secs(), 0);
 }
 
+/// Invariant 4.
 #[tokio::test(start_paused = true)]
-async fn a_task_that_comes_while_the_group_drains_hears_of_it_and_is_in_the_report() {
+async fn a_task_admitted_during_the_drain_observes_it_and_is_in_the_report() {
     let manager = Manager::builder().drain_delay(2 * SECOND).build().unwrap();
     manager.run(worker("work")).unwrap();
     manager.stop();
@@ -85,7 +86,7 @@ async fn a_task_that_comes_while_the_group_drains_hears_of_it_and_is_in_the_repo
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_drain_delay_of_a_nested_group_is_for_its_own_triggers() {
+async fn the_drain_delay_of_a_nested_group_applies_to_its_own_triggers_only() {
     for (own, seconds) in [(false, 0), (true, 6)] {
         let outer = named("outer");
         let inner = Manager::builder().drain_delay(6 * SECOND).build().unwrap();

@@ -1,4 +1,4 @@
-//! Every end of a task passes one choke point (invariant 1) and nothing is lost (invariant 2).
+//! How the ends of tasks are judged, by return, error and panic, and what they do to the group.
 
 use std::io;
 
@@ -10,8 +10,9 @@ use task_manager::{
 
 use crate::support::{Journal, SECOND, slow, worker};
 
+/// FAILURES 1.
 #[tokio::test(start_paused = true)]
-async fn first_error_stops_all_and_is_the_root_with_its_task_name() {
+async fn the_first_error_stops_the_group_and_is_the_root_with_the_name_of_its_task() {
     let manager = Manager::new();
     let other = manager.run(worker("other")).unwrap();
     manager.run(task_fn("consumer", async |_| Err(io::Error::other("no broker").into()))).unwrap();
@@ -28,6 +29,7 @@ async fn first_error_stops_all_and_is_the_root_with_its_task_name() {
     assert_eq!(error.exit_code(), 1);
 }
 
+/// Invariant 2. FAILURES 2.
 #[tokio::test(start_paused = true)]
 async fn an_error_during_the_shutdown_is_listed_and_replaces_nothing() {
     let manager = Manager::new();
@@ -45,6 +47,7 @@ async fn an_error_during_the_shutdown_is_listed_and_replaces_nothing() {
     assert_eq!(names, ["first", "late"]);
 }
 
+/// FAILURES 4.
 #[tokio::test(start_paused = true)]
 async fn a_critical_task_that_ends_stops_the_group_and_an_ephemeral_one_does_not() {
     let manager = Manager::new();
@@ -63,11 +66,12 @@ async fn a_critical_task_that_ends_stops_the_group_and_an_ephemeral_one_does_not
     assert_eq!(other.outcome(), Some(Outcome::Completed));
     assert_eq!(report.totals().started, 3);
     let names: Vec<_> = report.tasks().iter().map(|task| &*task.name).collect();
-    assert_eq!(names, ["main", "other"], "job had ended before: {report}");
+    assert_eq!(names, ["main", "other"], "job had ended before the trigger: {report}");
 }
 
+/// FAILURES 4.
 #[tokio::test(start_paused = true)]
-async fn only_failures_stop_under_the_other_policy_and_completion_still_ends_it() {
+async fn under_only_failures_stop_clean_ends_do_not_stop_the_group_and_it_completes() {
     let manager = Manager::builder().only_failures_stop().build().unwrap();
     manager.run(task_fn("short", async |_| Ok(()))).unwrap();
     manager
@@ -80,8 +84,9 @@ async fn only_failures_stop_under_the_other_policy_and_completion_still_ends_it(
     assert_eq!(report.cause().kind, CauseKind::Completed);
 }
 
+/// FAILURES 6.
 #[tokio::test(start_paused = true)]
-async fn cancelled_is_clean_only_by_type_and_only_when_this_task_is_cancelled() {
+async fn a_cancelled_error_is_clean_only_by_type_and_only_if_its_task_is_cancelled() {
     let manager = Manager::new();
     let clean = manager
         .run(task_fn("clean", async |ctx| {
@@ -99,18 +104,19 @@ async fn cancelled_is_clean_only_by_type_and_only_when_this_task_is_cancelled() 
     assert_eq!(premature.outcome(), Some(Outcome::Failed));
 
     let manager = Manager::new();
-    let posing = manager
-        .run(task_fn("posing", async |ctx| {
+    let wrapped = manager
+        .run(task_fn("wrapped", async |ctx| {
             ctx.cancelled().await;
             Err(anyhow!("disk full").context(Cancelled))
         }))
         .unwrap();
     manager.shutdown().await.unwrap_err();
-    assert_eq!(posing.outcome(), Some(Outcome::Failed));
+    assert_eq!(wrapped.outcome(), Some(Outcome::Failed));
 }
 
+/// Invariant 1. FAILURES 7.
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_a_failure_with_message_and_place() {
+async fn a_panic_is_a_failure_with_its_message_and_location() {
     let manager = Manager::new();
     let sibling = manager.run(worker("sibling")).unwrap();
     manager.run(task_fn("bad", async |_| panic!("index {} out of range", 7))).unwrap();
@@ -121,8 +127,9 @@ async fn a_panic_is_a_failure_with_message_and_place() {
     assert!(panic.location.as_ref().unwrap().contains("ends.rs:"), "{panic}");
 }
 
+/// Invariant 1. FAILURES 12.
 #[tokio::test(start_paused = true)]
-async fn a_panic_while_the_future_is_built_is_a_failure_like_any_other() {
+async fn a_panic_while_the_future_is_built_is_a_failure_of_the_task() {
     struct Builds;
     impl Task for Builds {
         #[allow(clippy::manual_async_fn)]
@@ -137,8 +144,9 @@ async fn a_panic_while_the_future_is_built_is_a_failure_like_any_other() {
     assert!(error.to_string().contains("task `Builds` panicked"), "{error}");
 }
 
+/// Invariants 1 and 9. FAILURES 8.
 #[tokio::test(start_paused = true)]
-async fn a_payload_that_is_no_text_and_panics_when_dropped_does_no_harm() {
+async fn a_panic_payload_that_is_not_text_and_panics_on_drop_is_contained() {
     struct Nasty;
     impl Drop for Nasty {
         fn drop(&mut self) {
@@ -152,8 +160,9 @@ async fn a_payload_that_is_no_text_and_panics_when_dropped_does_no_harm() {
     assert_eq!(panic.message, "(a payload that is no text)");
 }
 
+/// Invariant 1. FAILURES 9.
 #[tokio::test(start_paused = true)]
-async fn a_panic_while_the_future_is_dropped_is_the_outcome_of_a_clean_end() {
+async fn a_panic_while_the_future_of_a_stopped_task_is_dropped_is_its_outcome() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -174,8 +183,9 @@ async fn a_panic_while_the_future_is_dropped_is_the_outcome_of_a_clean_end() {
     assert!(error.to_string().contains("in drop"), "{error}");
 }
 
+/// Invariant 1. FAILURES 9.
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_a_drop_on_the_way_out_takes_the_place_of_what_was_to_be_returned() {
+async fn a_panic_in_a_drop_at_the_return_replaces_the_result_of_the_task() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -195,13 +205,14 @@ async fn a_panic_in_a_drop_on_the_way_out_takes_the_place_of_what_was_to_be_retu
     }
 }
 
+/// Invariant 9. FAILURES 16.
 #[tokio::test(start_paused = true)]
-async fn an_error_whose_display_panics_does_no_harm() {
+async fn an_error_whose_display_panics_is_reported_with_a_placeholder() {
     #[derive(Debug)]
     struct Mute;
     impl std::fmt::Display for Mute {
         fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            panic!("no words")
+            panic!("no text")
         }
     }
     impl std::error::Error for Mute {}
@@ -211,8 +222,9 @@ async fn an_error_whose_display_panics_does_no_harm() {
     assert!(error.report().unwrap().to_string().contains("(its Display panicked)"));
 }
 
+/// Invariant 1. FAILURES 7.
 #[tokio::test]
-async fn a_blocking_task_ends_with_its_thread_and_its_panic_is_located() {
+async fn a_blocking_task_ends_with_its_thread_and_its_panic_has_a_location() {
     let manager = Manager::new();
     manager
         .run(blocking_task("blocking", |ctx| {
@@ -227,8 +239,9 @@ async fn a_blocking_task_ends_with_its_thread_and_its_panic_is_located() {
     assert!(panic.location.as_ref().unwrap().contains("ends.rs"), "{panic}");
 }
 
+/// Invariants 2 and 10.
 #[tokio::test(start_paused = true)]
-async fn a_survived_failure_is_reported_and_the_group_goes_on() {
+async fn a_survived_failure_is_reported_and_the_group_goes_on_running() {
     let manager = Manager::new();
     manager
         .run_ephemeral(task_fn("retrying", async |ctx| {
@@ -249,15 +262,16 @@ async fn a_survived_failure_is_reported_and_the_group_goes_on() {
     assert!(report.failures()[64].to_string().ends_with("attempt 99"));
 }
 
+/// FAILURES 6.
 #[tokio::test(start_paused = true)]
-async fn cancelled_is_a_failure_while_only_others_are_asked_to_end() {
+async fn a_cancelled_error_is_a_failure_while_only_other_phases_are_stopped() {
     let manager = Manager::new();
     manager.run(slow("work", SECOND, &Journal::default())).unwrap();
-    let hasty = async |ctx: Context| {
+    let early = async |ctx: Context| {
         ctx.draining().await;
         Err(Cancelled.into())
     };
-    let probes = manager.run(task_fn("probes", hasty).in_phase(Phase::SUPPORT)).unwrap();
+    let probes = manager.run(task_fn("probes", early).in_phase(Phase::SUPPORT)).unwrap();
     let error = manager.shutdown().await.unwrap_err();
     assert_eq!(probes.outcome(), Some(Outcome::Failed));
     assert_eq!(error.to_string(), "task `probes` failed");

@@ -1,4 +1,4 @@
-//! A shutdown that is told to hurry.
+//! Escalations of a shutdown.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use task_manager::{
 };
 use tokio::time::Instant;
 
-use crate::support::{Journal, SECOND, deaf, slow};
+use crate::support::{Journal, SECOND, slow, unresponsive};
 
 #[tokio::test(start_paused = true)]
-async fn an_escalation_ends_the_drain_and_the_group_stops_at_once_and_each_task_keeps_its_time() {
+async fn an_escalation_ends_the_drain_at_once_and_leaves_each_task_its_time_to_stop() {
     let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
     manager.run(slow("work", 9 * SECOND, &Journal::default())).unwrap();
     let escalating = async |ctx: Context| {
@@ -45,10 +45,11 @@ async fn an_escalation_of_a_running_group_begins_its_shutdown_without_a_drain() 
     assert_eq!(report.steps().ended - report.steps().triggered, SECOND);
 }
 
+/// Invariant 3.
 #[tokio::test(start_paused = true)]
-async fn an_abort_escalation_ends_drain_and_grace_now_and_shortens_the_cleanup() {
+async fn an_abort_escalation_ends_drain_and_stop_at_once_and_shortens_the_cleanups() {
     let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
-    manager.run(deaf("deaf")).unwrap();
+    manager.run(unresponsive("unresponsive")).unwrap();
     manager.cleanup("slow", async || std::future::pending().await).unwrap();
     manager
         .run(
@@ -66,14 +67,16 @@ async fn an_abort_escalation_ends_drain_and_grace_now_and_shortens_the_cleanup()
     let error = manager.wait().await.unwrap_err();
     let report = error.report().unwrap();
     assert_eq!(report.cause().to_string(), "signal SIGINT (task `signals`)");
-    // 250 ms for work to end by itself and then to be dropped, and 1 s for the cleanup, less its 250 ms to be dropped.
+    // 250 ms until the work has ended or is aborted and dropped, and 1 s for the cleanup, less the
+    // 250 ms in which it would be dropped.
     assert_eq!(began.elapsed(), Duration::from_millis(1_000 + 250 + 750), "{report}");
     let aborted: Vec<_> = report.failures().iter().map(|failure| &*failure.name).collect();
-    assert_eq!(aborted, ["deaf", "slow"], "the signal task had time to end");
+    assert_eq!(aborted, ["unresponsive", "slow"], "the signal task had time to end");
 }
 
+/// FAILURES 41.
 #[tokio::test(start_paused = true)]
-async fn without_a_limit_an_escalation_still_aborts_and_cleanups_keep_their_budget() {
+async fn without_a_shutdown_timeout_an_escalation_aborts_and_cleanups_keep_their_budget() {
     let manager = Manager::builder().shutdown_timeout(Timeout::Never).build().unwrap();
     manager.cleanup("hangs", async || std::future::pending().await).unwrap();
     let escalating = async |ctx: Context| {
@@ -84,11 +87,11 @@ async fn without_a_limit_an_escalation_still_aborts_and_cleanups_keep_their_budg
         Ok(())
     };
     manager.run(task_fn("signals", escalating)).unwrap();
-    manager.run(deaf("deaf")).unwrap();
+    manager.run(unresponsive("unresponsive")).unwrap();
     let error = manager.shutdown().await.unwrap_err();
     let report = error.report().unwrap();
     let names: Vec<_> = report.failures().iter().map(|failure| &*failure.name).collect();
-    assert_eq!(names, ["deaf", "hangs"]);
+    assert_eq!(names, ["unresponsive", "hangs"]);
     assert_eq!(report.steps().ended.as_secs(), 1_000, "{report}");
     assert_eq!(report.steps().budget, None);
 
@@ -99,8 +102,9 @@ async fn without_a_limit_an_escalation_still_aborts_and_cleanups_keep_their_budg
     assert_eq!(took, Duration::from_millis(4_750), "5 s less 250 ms to be dropped");
 }
 
+/// Invariant 3.
 #[tokio::test(start_paused = true)]
-async fn in_a_hurry_cleanups_share_the_short_budget() {
+async fn after_an_abort_escalation_cleanups_share_the_escalated_cleanup_timeout() {
     let manager = Manager::builder().escalated_cleanup_timeout(SECOND / 2).build().unwrap();
     for name in ["second", "first"] {
         manager

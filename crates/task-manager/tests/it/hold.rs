@@ -1,14 +1,15 @@
-//! What a hold keeps from having ended, and what its holders hear.
+//! Holds, and contexts that outlive their task.
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::anyhow;
 use task_manager::{CauseKind, Context, Manager, Outcome, TaskState, task_fn};
 
-use crate::support::{Kept, SECOND, worker};
+use crate::support::{KeptHolds, SECOND, worker};
 
+/// FAILURES 23.
 #[tokio::test(start_paused = true)]
-async fn a_hold_keeps_the_task_from_having_ended() {
+async fn a_task_has_not_ended_while_a_hold_is_kept() {
     let manager = Manager::new();
     let (release, held) = tokio::sync::oneshot::channel::<()>();
     let task = manager
@@ -28,8 +29,9 @@ async fn a_hold_keeps_the_task_from_having_ended() {
     manager.wait().await.unwrap();
 }
 
+/// Invariant 1.
 #[tokio::test(start_paused = true)]
-async fn a_failure_counts_at_once_though_the_task_is_still_held_and_tells_the_holders() {
+async fn a_failure_of_a_held_task_counts_at_once_and_cancels_its_context() {
     let manager = Manager::new();
     let other = manager.run(worker("other")).unwrap();
     let task = manager
@@ -58,10 +60,11 @@ async fn a_failure_counts_at_once_though_the_task_is_still_held_and_tells_the_ho
     assert_eq!((report.steps().triggered, report.steps().ended), (Duration::ZERO, SECOND));
 }
 
+/// Invariant 2.
 #[tokio::test(start_paused = true)]
 async fn an_error_is_not_lost_when_its_held_task_is_abandoned() {
     let manager = Manager::new();
-    let kept = Kept::default();
+    let kept = KeptHolds::default();
     let keeping = kept.clone();
     let task = manager
         .run(task_fn("holder", async move |ctx| {
@@ -74,15 +77,16 @@ async fn an_error_is_not_lost_when_its_held_task_is_abandoned() {
     assert_eq!(error.to_string(), "task `holder` failed (+1 more)");
 }
 
+/// Invariant 2.
 #[tokio::test(start_paused = true)]
-async fn what_goes_wrong_after_a_task_was_abandoned_is_reported_while_there_is_a_report_to_come() {
+async fn a_failure_recorded_after_the_abandonment_and_before_the_report_is_in_it() {
     let manager = Manager::new();
-    let (fail, told) = tokio::sync::oneshot::channel::<()>();
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
     manager
         .run(task_fn("late", async |ctx: Context| {
             let hold = ctx.hold();
             tokio::spawn(async move {
-                let _ = told.await;
+                let _ = receiver.await;
                 ctx.record_failure(anyhow!("commit failed"));
                 drop(hold);
             });
@@ -90,8 +94,8 @@ async fn what_goes_wrong_after_a_task_was_abandoned_is_reported_while_there_is_a
         }))
         .unwrap();
     manager
-        .cleanup("tells", async move || {
-            let _ = fail.send(());
+        .cleanup("releases", async move || {
+            let _ = sender.send(());
             tokio::time::sleep(SECOND).await;
             Ok(())
         })
@@ -105,7 +109,7 @@ async fn what_goes_wrong_after_a_task_was_abandoned_is_reported_while_there_is_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clean_end_tells_the_holders_and_is_not_taken_for_one_that_was_asked_for() {
+async fn a_clean_end_of_a_held_task_cancels_its_context_and_counts_as_unrequested() {
     let manager = Manager::new();
     let task = manager
         .run(task_fn("holder", async |ctx: Context| {
@@ -124,7 +128,7 @@ async fn a_clean_end_tells_the_holders_and_is_not_taken_for_one_that_was_asked_f
     assert_eq!(
         (info.state, info.in_state),
         (TaskState::Stopping, SECOND),
-        "since its future ended"
+        "since the end of its future"
     );
     let report = manager.wait().await.unwrap();
     let CauseKind::TaskEnded { outcome, was_asked, .. } = report.cause().kind else {
@@ -136,7 +140,7 @@ async fn a_clean_end_tells_the_holders_and_is_not_taken_for_one_that_was_asked_f
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_was_asked_for_says_so_and_how_long_it_took() {
+async fn a_requested_end_is_reported_as_such_with_the_time_that_it_took() {
     let manager = Manager::new();
     let task = manager
         .run(task_fn("slow", async |ctx: Context| {
@@ -158,55 +162,57 @@ async fn an_end_that_was_asked_for_says_so_and_how_long_it_took() {
 #[tokio::test(start_paused = true)]
 async fn a_context_that_outlives_its_task_stays_valid_and_is_cancelled() {
     let manager = Manager::new();
-    let (give, take) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     let task = task_fn("brief", async |ctx: Context| {
-        let _ = give.send(ctx);
+        let _ = sender.send(ctx);
         Ok(())
     });
     manager.run_ephemeral(task).unwrap().ended().await;
-    let ctx = take.await.unwrap();
+    let ctx = receiver.await.unwrap();
     assert!(ctx.is_cancelled() && ctx.is_draining());
     ctx.cancelled().await;
     ctx.set_ready(true);
     drop(ctx.hold());
     assert_eq!((ctx.name(), ctx.group().snapshot().totals.completed), ("brief", 1));
-    ctx.request_stop("from behind");
+    ctx.request_stop("after the end");
     let report = manager.wait().await.unwrap();
-    assert_eq!(report.cause().to_string(), "from behind (task `brief`)");
+    assert_eq!(report.cause().to_string(), "after the end (task `brief`)");
 }
 
+/// Invariants 5 and 10.
 #[tokio::test(start_paused = true)]
-async fn what_a_task_that_was_given_up_records_after_the_report_is_kept_by_nobody() {
+async fn a_failure_recorded_after_the_report_is_counted_and_dropped() {
     #[derive(Debug)]
     struct Late(Arc<()>);
     impl std::fmt::Display for Late {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            write!(f, "too late, known to {}", Arc::strong_count(&self.0))
+            write!(f, "too late, {} references", Arc::strong_count(&self.0))
         }
     }
     impl std::error::Error for Late {}
     let manager = Manager::new();
-    let (give, take) = tokio::sync::oneshot::channel();
-    let holds = Kept::default();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let holds = KeptHolds::default();
     let keeping = holds.clone();
     let held = async move |ctx: Context| {
         keeping.keep(&ctx);
-        let _ = give.send(ctx);
+        let _ = sender.send(ctx);
         Ok(())
     };
     let task = manager.run(task_fn("held", held)).unwrap();
-    let ctx = take.await.unwrap();
+    let ctx = receiver.await.unwrap();
     let before = manager.shutdown().await.unwrap_err();
     let kept = Arc::new(());
     ctx.record_failure(Late(kept.clone()));
     assert_eq!(Arc::strong_count(&kept), 1);
-    assert_eq!(task.info().failures, 1, "counted all the same");
+    assert_eq!(task.info().failures, 1, "counted nevertheless");
     let after = manager.wait().await.unwrap_err();
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
 }
 
+/// Invariants 1 and 2. FAILURES 9.
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_a_drop_after_the_abort_is_reported_though_the_task_is_held() {
+async fn a_panic_in_a_drop_after_the_abort_is_reported_for_a_held_task_too() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -214,7 +220,7 @@ async fn a_panic_in_a_drop_after_the_abort_is_reported_though_the_task_is_held()
         }
     }
     let manager = Manager::new();
-    let kept = Kept::default();
+    let kept = KeptHolds::default();
     let keeping = kept.clone();
     manager
         .run(task_fn("bomb", async move |ctx: Context| {

@@ -1,4 +1,4 @@
-//! Where what is kept and what can be asked for ends, and that the rest is counted (invariant 10).
+//! Limits of the configuration and of the report; the report counts what it omits.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use task_manager::{Context, Manager, task_fn};
 use crate::support::{SECOND, worker};
 
 #[test]
-fn a_hundred_years_can_be_asked_for_and_no_more() {
+fn a_time_of_a_hundred_years_is_accepted_and_a_longer_one_is_an_error() {
     let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     let build = |drain| {
         Manager::builder().shutdown_timeout(task_manager::Timeout::Never).drain_delay(drain).build()
@@ -18,8 +18,9 @@ fn a_hundred_years_can_be_asked_for_and_no_more() {
     assert!(error.to_string().contains("`drain_delay` is over 100 years"), "{error}");
 }
 
+/// FAILURES 42.
 #[test]
-fn budgets_that_leave_no_time_to_stop_are_an_error() {
+fn budgets_that_are_too_long_or_leave_no_time_to_stop_are_errors() {
     let error = Manager::builder().shutdown_timeout(SECOND).build().unwrap_err();
     assert!(
         error.to_string().contains("`shutdown_timeout` of 1s must exceed `drain_delay` of 0ns"),
@@ -45,8 +46,9 @@ fn budgets_that_leave_no_time_to_stop_are_an_error() {
     assert!(error.to_string().contains("`start_timeout` is over 100 years"), "{error}");
 }
 
+/// Invariant 10.
 #[tokio::test(start_paused = true)]
-async fn of_more_tasks_than_are_listed_the_last_ones_are_and_the_others_are_counted() {
+async fn of_more_tasks_than_the_limit_the_last_are_listed_and_the_others_are_counted() {
     let manager = Manager::new();
     for _ in 0..4_100 {
         manager.run(worker("worker")).unwrap();
@@ -57,8 +59,9 @@ async fn of_more_tasks_than_are_listed_the_last_ones_are_and_the_others_are_coun
     assert!(report.to_string().contains("… and 4080 more tasks"), "{report}");
 }
 
+/// Invariants 2 and 10.
 #[tokio::test(start_paused = true)]
-async fn failures_that_a_nested_group_left_out_are_counted_in_the_outer_report_too() {
+async fn failures_omitted_by_a_nested_group_are_counted_in_the_outer_report() {
     let outer = Manager::new();
     tokio::time::sleep(7 * SECOND).await;
     let inner = Manager::builder().name("ingest").build().unwrap();
@@ -76,6 +79,6 @@ async fn failures_that_a_nested_group_left_out_are_counted_in_the_outer_report_t
     assert_eq!((report.failures().len(), report.omitted_failures()), (128, 72));
     let first = &report.failures()[0];
     assert_eq!((&*first.name, first.id), ("ingest/consumer 0", None));
-    assert_eq!(first.at, 8 * SECOND, "by the outer group's clock");
+    assert_eq!(first.at, 8 * SECOND, "by the clock of the outer group");
     assert_eq!(report.failures()[127].name, "ingest/consumer 199");
 }

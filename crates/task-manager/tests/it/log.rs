@@ -1,4 +1,4 @@
-//! What the log says: events and spans with stable field names, under the target `task`.
+//! The log: events and spans with stable field names, under the target `task`.
 
 use std::{
     fmt::{Debug, Write as _},
@@ -17,15 +17,15 @@ use tracing::{
     span, subscriber,
 };
 
-use crate::support::{Journal, SECOND, deaf, slow, worker};
+use crate::support::{Journal, SECOND, slow, unresponsive, worker};
 
-/// Notes each event as one line, the spans that it is in first.
+/// Records each event as one line, which begins with the spans that it is in.
 #[derive(Default)]
 struct Recorder {
-    /// Whether it takes only what went wrong.
+    /// Whether it records only warnings and errors.
     is_quiet: bool,
-    /// What it says of itself, for others to spare it the rest.
-    most: Option<LevelFilter>,
+    /// The maximum level that it reports to `tracing`.
+    max_level: Option<LevelFilter>,
     lines: Journal,
     last_span: AtomicU64,
     names: Mutex<Vec<(u64, String)>>,
@@ -37,7 +37,7 @@ struct Fields(String);
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // How long something took is another test's business.
+        // Durations vary between runs.
         if !matches!(field.name(), "ran" | "took") {
             write!(self.0, " {}={value:?}", field.name()).unwrap();
         }
@@ -47,13 +47,13 @@ impl Visit for Fields {
 impl Subscriber for Recorder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let is_ours = metadata.target() == "task" || metadata.target().starts_with("it");
-        // The level of the process is the highest that any test's subscriber has.
-        let is_taken = self.most.is_none_or(|most| *metadata.level() <= most);
+        // The level of the process is the highest of the subscribers of all tests.
+        let is_taken = self.max_level.is_none_or(|max| *metadata.level() <= max);
         is_ours && is_taken && !(self.is_quiet && *metadata.level() > tracing::Level::WARN)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        self.most
+        self.max_level
     }
 
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
@@ -93,10 +93,10 @@ fn record() -> (Journal, subscriber::DefaultGuard) {
     record_with(Recorder::default())
 }
 
-/// A second dispatcher. If there were only one, tracing would ask the thread that reaches an event
-/// first, and if that is a test without a subscriber, no other test would see the event.
+/// A second dispatcher. With a single one, `tracing` would cache the interest of the first thread
+/// that reaches an event; if that is a test without a subscriber, no other test would see the event.
 static SECOND_DISPATCH: LazyLock<Dispatch> = LazyLock::new(|| {
-    Dispatch::new(Recorder { most: Some(LevelFilter::OFF), ..Recorder::default() })
+    Dispatch::new(Recorder { max_level: Some(LevelFilter::OFF), ..Recorder::default() })
 });
 
 fn record_with(recorder: Recorder) -> (Journal, subscriber::DefaultGuard) {
@@ -106,7 +106,7 @@ fn record_with(recorder: Recorder) -> (Journal, subscriber::DefaultGuard) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn starts_ends_steps_and_the_end_are_events_with_stable_fields() {
+async fn starts_ends_and_steps_are_events_with_stable_fields() {
     let (lines, _guard) = record();
     let manager = Manager::builder().name("orders").build().unwrap();
     manager.run(worker("work")).unwrap();
@@ -128,8 +128,9 @@ async fn starts_ends_steps_and_the_end_are_events_with_stable_fields() {
     assert_eq!(lines.read(), expected);
 }
 
+/// Invariant 2.
 #[tokio::test(start_paused = true)]
-async fn the_last_line_counts_the_failures_that_the_report_has_no_room_for() {
+async fn the_last_event_also_counts_the_failures_that_the_report_omits() {
     let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
     let manager = Manager::new();
     for _ in 0..130 {
@@ -140,7 +141,7 @@ async fn the_last_line_counts_the_failures_that_the_report_has_no_room_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_of_what_went_wrong_has_each_failed_task_and_the_end() {
+async fn at_level_warn_the_log_has_each_failed_task_and_the_end_of_the_shutdown() {
     let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
     let manager = Manager::builder().name("orders").build().unwrap();
     manager.run(worker("work")).unwrap();
@@ -154,7 +155,7 @@ async fn a_log_of_what_went_wrong_has_each_failed_task_and_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_lines_of_a_task_and_of_a_cleanup_carry_its_span() {
+async fn events_logged_by_a_task_or_a_cleanup_are_in_its_span() {
     let (lines, _guard) = record();
     let manager = Manager::new();
     manager
@@ -186,9 +187,9 @@ async fn the_log_lines_of_a_task_and_of_a_cleanup_carry_its_span() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_of_the_level_info_has_the_spans_of_tasks_too() {
-    let most = Some(LevelFilter::INFO);
-    let (lines, _guard) = record_with(Recorder { most, ..Recorder::default() });
+async fn at_level_info_the_log_has_the_spans_of_tasks() {
+    let max_level = Some(LevelFilter::INFO);
+    let (lines, _guard) = record_with(Recorder { max_level, ..Recorder::default() });
     let manager = Manager::new();
     let work = task_fn("work", async |_| {
         tracing::info!("begins");
@@ -200,11 +201,11 @@ async fn a_log_of_the_level_info_has_the_spans_of_tasks_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_five_seconds_the_log_names_who_is_still_waited_for() {
+async fn every_five_seconds_the_log_names_the_tasks_that_are_waited_for() {
     let (lines, _guard) = record();
     let manager = Manager::new();
     for _ in 0..25 {
-        manager.run(deaf("deaf")).unwrap();
+        manager.run(unresponsive("unresponsive")).unwrap();
     }
     manager.run(slow("slow", 7 * SECOND, &Journal::default())).unwrap();
     manager.shutdown().await.unwrap_err();
@@ -213,14 +214,14 @@ async fn every_five_seconds_the_log_names_who_is_still_waited_for() {
     assert_eq!(reminders.len(), 3, "after 5, 10 and 15 s: {reminders:#?}");
     assert!(reminders[0].contains("more=6 left=20.0"), "{}", reminders[0]);
     assert!(reminders[1].contains("more=5 left=15.0"), "{}", reminders[1]);
-    assert_eq!(reminders[2].matches("deaf").count(), 20, "{}", reminders[2]);
-    assert!(reminders[2].contains("deaf#1, deaf#2"), "{}", reminders[2]);
+    assert_eq!(reminders[2].matches("unresponsive").count(), 20, "{}", reminders[2]);
+    assert!(reminders[2].contains("unresponsive#1, unresponsive#2"), "{}", reminders[2]);
     let aborting = lines.iter().filter(|line| line.contains("deadline passed, aborting"));
     assert_eq!(aborting.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_not_been_asked_to_stop_is_not_named_and_the_cleanup_that_runs_is() {
+async fn the_log_names_the_tasks_of_stopped_phases_only_and_the_running_cleanup() {
     let (lines, _guard) = record();
     let manager = Manager::builder().cleanup_timeout(10 * SECOND).build().unwrap();
     manager.run(slow("slow", 6 * SECOND, &Journal::default())).unwrap();
@@ -239,7 +240,7 @@ async fn who_has_not_been_asked_to_stop_is_not_named_and_the_cleanup_that_runs_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_and_the_stop_of_one_task_are_events_too() {
+async fn changes_of_readiness_and_the_stop_of_one_task_are_events() {
     let (lines, _guard) = record();
     let manager = Manager::new();
     let task = task_fn("cache", async |ctx: Context| {
@@ -269,7 +270,7 @@ async fn readiness_and_the_stop_of_one_task_are_events_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_given_up_and_what_comes_too_late_are_events_and_a_failed_cleanup_is_an_error() {
+async fn aborts_abandonment_failed_cleanups_and_late_ends_are_warnings_or_errors() {
     let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
     let builder = Manager::builder().shutdown_timeout(4 * SECOND).cleanup_timeout(SECOND);
     let manager = builder.build().unwrap();

@@ -1,4 +1,4 @@
-//! The contract of the manager, as tests. See `README.md` here for which test shows which sentence.
+//! The contract of the manager on a paused clock, a test per sentence.
 #![allow(clippy::unwrap_used)]
 
 mod callers;
@@ -7,7 +7,6 @@ mod depth;
 mod drain;
 mod ends;
 mod escalation;
-mod foreign;
 mod hold;
 mod limits;
 mod log;
@@ -26,6 +25,7 @@ mod serialize;
 mod shutdown;
 mod steps;
 mod support;
-mod table;
+mod user_code;
 mod view;
 mod waiting;
+mod wall_clock;

@@ -1,4 +1,4 @@
-//! What went wrong in a nested group is in the outer report, whatever becomes of the task that it was.
+//! Failures of a nested group are in the outer report, however its task ends.
 
 use std::{pin::pin, thread, time::Duration};
 
@@ -7,43 +7,44 @@ use task_manager::{Context, Manager, ShutdownError, Task, task_fn};
 
 use crate::{
     nesting::named,
-    support::{SECOND, deaf, workers},
+    support::{SECOND, unresponsive, workers},
 };
 
 fn failures(error: &ShutdownError) -> Vec<String> {
     error.report().unwrap().failures().iter().map(ToString::to_string).collect()
 }
 
+/// Invariant 2.
 #[tokio::test(start_paused = true)]
-async fn what_went_wrong_in_a_nested_group_is_not_lost_with_a_task_that_keeps_it_and_is_aborted_or_panics()
- {
+async fn failures_of_a_nested_group_survive_a_supervisor_that_is_aborted_or_panics() {
     for panics in [false, true] {
         let outer = named("outer");
         let supervisor = async move |ctx: Context| {
             let inner = named("inner");
             inner.run(task_fn("bad", async |_| Err(anyhow!("no broker"))))?;
-            inner.run(deaf("deaf"))?;
+            inner.run(unresponsive("unresponsive"))?;
             let run = pin!(inner.into_task().run(ctx));
             assert!(tokio::time::timeout(SECOND, run).await.is_err());
-            assert!(!panics, "a bug of the supervisor's");
+            assert!(!panics, "a bug of the supervisor");
             std::future::pending().await
         };
         outer.run(task_fn("supervisor", supervisor)).unwrap();
         tokio::time::sleep(5 * SECOND).await;
         let failures = failures(&outer.shutdown().await.unwrap_err());
-        let lost = "task `supervisor/bad` failed: no broker".to_owned();
-        assert!(failures.contains(&lost), "panics: {panics}, {failures:?}");
+        let expected = "task `supervisor/bad` failed: no broker".to_owned();
+        assert!(failures.contains(&expected), "panics: {panics}, {failures:?}");
     }
 }
 
+/// Invariant 2.
 #[test]
-fn what_went_wrong_in_a_nested_group_is_not_lost_with_the_runtime_of_its_task() {
+fn failures_of_a_nested_group_survive_the_runtime_of_its_task() {
     let (own, other) = (workers(1), workers(1));
     let outer = own.block_on(async { named("outer") });
     let inner = other.block_on(async { named("inner") });
     {
         let _entered = own.enter();
-        inner.run(deaf("deaf")).unwrap();
+        inner.run(unresponsive("unresponsive")).unwrap();
         inner.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
     }
     {
@@ -56,19 +57,20 @@ fn what_went_wrong_in_a_nested_group_is_not_lost_with_the_runtime_of_its_task() 
     assert!(failures.contains(&"task `inner/bad` failed: no broker".into()), "{failures:?}");
 }
 
+/// Invariant 2. FAILURES 39.
 #[tokio::test(start_paused = true)]
-async fn what_went_wrong_in_a_nested_group_is_not_lost_when_the_outer_one_aborts_it() {
+async fn failures_of_a_nested_group_survive_its_abort_by_the_outer_group() {
     let outer = Manager::builder()
         .name("outer")
         .shutdown_timeout(5 * SECOND)
         .cleanup_timeout(SECOND)
         .build()
         .unwrap();
-    // Its clock is another one.
+    // The clock of the nested group begins later.
     tokio::time::sleep(7 * SECOND).await;
     let inner = named("ingest");
     let holding = async |ctx: Context| {
-        // Something that nobody can drop in time.
+        // Held until after every deadline.
         let hold = ctx.hold();
         tokio::spawn(async move {
             tokio::time::sleep(60 * SECOND).await;
@@ -103,9 +105,9 @@ async fn what_went_wrong_in_a_nested_group_is_not_lost_when_the_outer_one_aborts
     assert!(failures.iter().all(|failure| failure.id.is_none() && failure.at > 7 * SECOND));
 }
 
+/// Invariant 2.
 #[tokio::test(start_paused = true)]
-async fn what_went_wrong_in_a_nested_group_that_is_over_is_not_lost_with_a_task_that_never_heard_of_it()
- {
+async fn failures_of_an_ended_nested_group_survive_a_task_that_does_not_poll_it_again() {
     let outer =
         Manager::builder().name("outer").shutdown_timeout(5 * SECOND).cleanup_timeout(SECOND);
     let outer = outer.build().unwrap();
@@ -117,7 +119,7 @@ async fn what_went_wrong_in_a_nested_group_that_is_over_is_not_lost_with_a_task_
         }))
         .unwrap();
     let nested = inner.into_task();
-    // Polled once, and then no more: as if its turn came only after the deadline.
+    // Polled once and not again, as if its next poll came after the deadline.
     let late = task_fn("late", async move |ctx: Context| {
         let mut run = Box::pin(nested.run(ctx));
         std::future::poll_fn(|cx| {
@@ -135,6 +137,7 @@ async fn what_went_wrong_in_a_nested_group_that_is_over_is_not_lost_with_a_task_
     assert!(failures.contains(&"task `late/bad` failed: no broker".into()), "{failures:?}");
 }
 
+/// Invariant 9.
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_drop_of_a_nested_error_does_not_reach_a_holder_of_the_outer_task() {
     #[derive(Debug, thiserror::Error)]
@@ -146,7 +149,7 @@ async fn a_panic_in_the_drop_of_a_nested_error_does_not_reach_a_holder_of_the_ou
         }
     }
     let outer = named("outer");
-    let (give, take) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let dropping = async move |ctx: Context| {
         let inner = named("inner");
         inner.run(task_fn("bad", async |_| Err(Bomb.into())))?;
@@ -154,14 +157,14 @@ async fn a_panic_in_the_drop_of_a_nested_error_does_not_reach_a_holder_of_the_ou
         assert!(tokio::time::timeout(Duration::ZERO, run.as_mut()).await.is_err());
         drop(run);
         tokio::time::sleep(SECOND).await;
-        give.send(ctx.hold())?;
+        sender.send(ctx.hold())?;
         Ok(())
     };
     let task = outer.run_ephemeral(task_fn("dropping", dropping)).unwrap();
     tokio::time::sleep(2 * SECOND).await;
-    let hold = take.recv().unwrap();
+    let hold = receiver.recv().unwrap();
     assert!(thread::spawn(move || drop(hold)).join().is_ok());
     assert!(task.outcome().is_some());
-    // The outer group recorded the failure, and this thread would drop it.
+    // The outer group recorded the failure, and this thread would drop it with the group.
     std::mem::forget(outer);
 }

@@ -1,16 +1,17 @@
-//! A manager as a task of another.
+//! Managers as tasks of other managers.
 
 use anyhow::anyhow;
 use task_manager::{CauseKind, Context, Manager, Outcome, Step, task_fn};
 
-use crate::support::{Journal, SECOND, deaf, slow, worker};
+use crate::support::{Journal, SECOND, slow, unresponsive, worker};
 
 pub(crate) fn named(name: &'static str) -> Manager {
     Manager::builder().name(name).build().unwrap()
 }
 
+/// FAILURES 38.
 #[tokio::test(start_paused = true)]
-async fn the_outer_stop_ends_the_inner_group_with_its_cleanups() {
+async fn the_outer_stop_ends_the_nested_group_and_runs_its_cleanups() {
     let journal = Journal::default();
     let (outer, inner) = (named("outer"), named("ingest"));
     inner.run(slow("consumer", SECOND, &journal)).unwrap();
@@ -27,8 +28,9 @@ async fn the_outer_stop_ends_the_inner_group_with_its_cleanups() {
     assert_eq!(journal.read(), ["consumer stopping", "consumer ended", "closed"]);
 }
 
+/// Invariant 2. FAILURES 38.
 #[tokio::test(start_paused = true)]
-async fn an_inner_failure_surfaces_once_with_its_path() {
+async fn a_failure_in_a_nested_group_is_reported_once_with_its_path() {
     let (outer, inner) = (named("outer"), named("ingest"));
     inner.run(worker("other")).unwrap();
     inner.run(task_fn("consumer", async |_| Err(anyhow!("no broker")))).unwrap();
@@ -38,8 +40,9 @@ async fn an_inner_failure_surfaces_once_with_its_path() {
     assert_eq!(error.report().unwrap().failures().len(), 1);
 }
 
+/// FAILURES 74.
 #[tokio::test(start_paused = true)]
-async fn in_a_path_too_repeated_names_are_told_apart() {
+async fn repeated_names_in_a_path_are_numbered() {
     let outer = named("outer");
     for _ in 0..2 {
         let inner = named("ingest");
@@ -61,19 +64,24 @@ async fn in_a_path_too_repeated_names_are_told_apart() {
     assert_eq!(names.collect::<Vec<_>>(), [first, second].concat());
 }
 
+/// Invariant 3. FAILURES 39.
 #[tokio::test(start_paused = true)]
-async fn the_outer_deadline_bounds_the_inner_and_names_who_held_it() {
+async fn the_outer_deadline_bounds_the_nested_group_and_the_late_task_is_named() {
     let (outer, inner) = (named("outer"), named("ingest"));
-    inner.run(deaf("deaf")).unwrap();
+    inner.run(unresponsive("unresponsive")).unwrap();
     outer.run(inner.into_task()).unwrap();
     let began = tokio::time::Instant::now();
     let error = outer.shutdown().await.unwrap_err();
     assert!(began.elapsed() <= 20 * SECOND, "{:?}", began.elapsed());
-    assert_eq!(error.to_string(), "task `ingest/deaf` did not end by its deadline and was aborted");
+    assert_eq!(
+        error.to_string(),
+        "task `ingest/unresponsive` did not end by its deadline and was aborted"
+    );
 }
 
+/// Invariant 6. FAILURES 25.
 #[tokio::test(start_paused = true)]
-async fn waiting_for_an_enclosing_manager_is_an_error() {
+async fn waiting_for_an_outer_manager_is_an_error() {
     let (outer, inner) = (named("outer"), named("inner"));
     let handle = outer.handle();
     inner
@@ -95,8 +103,9 @@ async fn waiting_for_an_enclosing_manager_is_an_error() {
     assert_eq!(journal.read(), ["ended"]);
 }
 
+/// Invariant 3. FAILURES 39.
 #[tokio::test(start_paused = true)]
-async fn an_inner_shutdown_that_has_begun_keeps_to_the_outer_deadline() {
+async fn a_nested_shutdown_that_has_begun_keeps_to_the_outer_deadline() {
     let outer = Manager::builder()
         .name("outer")
         .shutdown_timeout(5 * SECOND)
@@ -104,21 +113,22 @@ async fn an_inner_shutdown_that_has_begun_keeps_to_the_outer_deadline() {
         .build()
         .unwrap();
     let inner = named("ingest");
-    inner.run(deaf("deaf")).unwrap();
+    inner.run(unresponsive("unresponsive")).unwrap();
     inner.run(task_fn("bad", async |_| Err(anyhow!("no")))).unwrap();
     let task = outer.run(inner.into_task()).unwrap();
     tokio::time::sleep(SECOND).await;
     let began = tokio::time::Instant::now();
     let error = outer.shutdown().await.unwrap_err();
     assert!(began.elapsed() <= 5 * SECOND, "{:?}", began.elapsed());
-    assert_eq!(task.outcome(), Some(Outcome::Failed), "ended by itself, and was not abandoned");
+    assert_eq!(task.outcome(), Some(Outcome::Failed), "it ended within its deadline");
     let names: Vec<_> =
         error.report().unwrap().failures().iter().map(|failure| &*failure.name).collect();
-    assert_eq!(names, ["ingest/bad", "ingest/deaf"]);
+    assert_eq!(names, ["ingest/bad", "ingest/unresponsive"]);
 }
 
+/// Invariant 3. FAILURES 39.
 #[tokio::test(start_paused = true)]
-async fn inner_cleanups_that_run_already_keep_to_the_outer_deadline_too() {
+async fn nested_cleanups_that_already_run_keep_to_the_outer_deadline() {
     let outer =
         Manager::builder().name("outer").shutdown_timeout(5 * SECOND).cleanup_timeout(SECOND);
     let outer = outer.build().unwrap();
@@ -128,9 +138,9 @@ async fn inner_cleanups_that_run_already_keep_to_the_outer_deadline_too() {
         .cleanup_timeout(50 * SECOND);
     let inner = inner.build().unwrap();
     inner.run(worker("consumer")).unwrap();
-    let (tell, told) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     let late = async move || {
-        let _ = tell.send(tokio::time::Instant::now());
+        let _ = sender.send(tokio::time::Instant::now());
         Ok(())
     };
     inner.cleanup("late", late).unwrap();
@@ -141,9 +151,10 @@ async fn inner_cleanups_that_run_already_keep_to_the_outer_deadline_too() {
     let began = tokio::time::Instant::now();
     let error = outer.shutdown().await.unwrap_err();
     assert!(began.elapsed() <= 4 * SECOND, "{:?}", began.elapsed());
-    let waited = told.await.unwrap() - began;
-    assert!(waited > SECOND && waited < 2 * SECOND, "each has half of what was left: {waited:?}");
-    // Not the group as a whole: its cleanups have shared what was left, and the second of them has run.
+    let waited = receiver.await.unwrap() - began;
+    assert!(waited > SECOND && waited < 2 * SECOND, "each gets half of the rest: {waited:?}");
+    // The group as a whole was not aborted: its cleanups shared the rest of the budget, and the
+    // second one ran.
     assert!(nested.outcome().is_some_and(|outcome| outcome != Outcome::Aborted), "{error:?}");
     let failures = error.report().unwrap().failures().iter().map(ToString::to_string);
     let hung = "cleanup `ingest/hanging` did not end by its deadline and was aborted";
@@ -151,7 +162,7 @@ async fn inner_cleanups_that_run_already_keep_to_the_outer_deadline_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_outer_drain_is_the_inner_ones_too() {
+async fn the_nested_group_drains_with_the_outer_group() {
     let outer = Manager::builder().drain_delay(3 * SECOND).build().unwrap();
     let inner = named("inner");
     let journal = Journal::default();
@@ -172,25 +183,26 @@ async fn the_outer_drain_is_the_inner_ones_too() {
     assert_eq!(journal.read(), ["draining, ready: false", "cancelled after 3s"]);
 }
 
+/// Invariant 6.
 #[tokio::test(start_paused = true)]
-async fn a_manager_that_is_to_run_inside_of_one_made_in_it_is_refused_and_searched_for_only_once() {
+async fn running_a_manager_in_a_manager_built_by_one_of_its_own_tasks_is_refused() {
     let outer = named("outer");
-    let (give, take) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     outer
-        .run_ephemeral(task_fn("maker", async move |_| {
-            let _ = give.send(named("made inside"));
+        .run_ephemeral(task_fn("builder", async move |_| {
+            let _ = sender.send(named("built inside"));
             Ok(())
         }))
         .unwrap();
-    let made = take.await.unwrap();
-    made.run_ephemeral(outer.into_task()).unwrap();
-    let error = made.wait().await.unwrap_err();
+    let built = receiver.await.unwrap();
+    built.run_ephemeral(outer.into_task()).unwrap();
+    let error = built.wait().await.unwrap_err();
     let inner = error.downcast_ref::<task_manager::ShutdownError>().unwrap();
     assert!(inner.is_inside(), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_nested_group_is_stopped_alone_with_its_task() {
+async fn stopping_the_task_of_a_nested_group_stops_that_group_alone() {
     let (outer, inner) = (named("outer"), named("ingest"));
     inner.run(worker("consumer")).unwrap();
     let handle = inner.handle();
@@ -206,7 +218,7 @@ async fn a_nested_group_is_stopped_alone_with_its_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_outer_drain_and_stop_are_one_cause_and_no_later_trigger_of_the_inner_group() {
+async fn the_outer_drain_and_stop_are_a_single_trigger_of_the_nested_group() {
     let outer = Manager::builder().drain_delay(3 * SECOND).build().unwrap();
     let inner = named("inner");
     inner.run(worker("work")).unwrap();
@@ -220,8 +232,9 @@ async fn the_outer_drain_and_stop_are_one_cause_and_no_later_trigger_of_the_inne
     assert!(report.later_triggers().is_empty(), "{report}");
 }
 
+/// Invariant 3. FAILURES 39.
 #[tokio::test(start_paused = true)]
-async fn a_nested_group_that_is_stopped_alone_still_keeps_to_the_outer_deadline() {
+async fn a_nested_group_that_was_stopped_alone_keeps_to_the_outer_deadline() {
     let outer = Manager::builder()
         .name("outer")
         .shutdown_timeout(5 * SECOND)
@@ -229,7 +242,7 @@ async fn a_nested_group_that_is_stopped_alone_still_keeps_to_the_outer_deadline(
         .build()
         .unwrap();
     let inner = named("ingest");
-    inner.run(deaf("deaf")).unwrap();
+    inner.run(unresponsive("unresponsive")).unwrap();
     let task = outer.run_ephemeral(inner.into_task()).unwrap();
     outer.run(worker("other")).unwrap();
     tokio::time::sleep(SECOND).await;
@@ -239,5 +252,5 @@ async fn a_nested_group_that_is_stopped_alone_still_keeps_to_the_outer_deadline(
     assert_eq!(task.outcome(), Some(Outcome::Aborted));
     let failures = error.report().unwrap().failures();
     let names: Vec<_> = failures.iter().map(|failure| &*failure.name).collect();
-    assert_eq!(names, ["ingest/deaf", "ingest"]);
+    assert_eq!(names, ["ingest/unresponsive", "ingest"]);
 }

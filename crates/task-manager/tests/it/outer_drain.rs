@@ -1,13 +1,14 @@
-//! A nested group while the group around it drains: it drains for as long, and nothing of it is due before it is stopped.
+//! A nested group during the drain of its outer group: it drains as long, and its own deadlines
+//! count from its stop.
 
 use task_manager::{Manager, Outcome, Phase, Step, Task};
 
 use crate::{
     nesting::named,
-    support::{Journal, SECOND, deaf, slow, worker},
+    support::{Journal, SECOND, slow, unresponsive, worker},
 };
 
-/// A group whose drain alone is longer than the default total of a group.
+/// A group whose drain alone is longer than the default shutdown timeout.
 fn long_drain() -> Manager {
     Manager::builder()
         .name("outer")
@@ -18,7 +19,7 @@ fn long_drain() -> Manager {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_nested_group_of_support_is_there_for_as_long_as_the_work_takes_to_stop() {
+async fn a_nested_group_in_the_support_phase_runs_until_the_work_has_stopped() {
     let (outer, inner) = (named("outer"), named("ops"));
     let journal = Journal::default();
     inner.run(slow("metrics", SECOND, &journal)).unwrap();
@@ -32,7 +33,7 @@ async fn a_nested_group_of_support_is_there_for_as_long_as_the_work_takes_to_sto
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_outer_drain_may_be_longer_than_the_total_of_the_inner_group() {
+async fn the_outer_drain_may_exceed_the_shutdown_timeout_of_the_nested_group() {
     let (outer, inner) = (long_drain(), named("ingest"));
     inner.run(worker("consumer")).unwrap();
     let nested = outer.run(inner.into_task()).unwrap();
@@ -57,18 +58,22 @@ async fn a_nested_group_of_support_tasks_alone_drains_until_the_outer_drain_is_o
     outer.wait().await.unwrap();
 }
 
+/// Invariant 3.
 #[tokio::test(start_paused = true)]
-async fn the_total_of_a_nested_group_is_counted_from_the_outer_stop_on() {
+async fn the_shutdown_timeout_of_a_nested_group_counts_from_the_outer_stop() {
     let outer = long_drain();
     let inner =
         Manager::builder().name("ingest").shutdown_timeout(5 * SECOND).cleanup_timeout(SECOND);
     let inner = inner.build().unwrap();
-    inner.run(deaf("deaf")).unwrap();
+    inner.run(unresponsive("unresponsive")).unwrap();
     outer.run(inner.into_task()).unwrap();
     tokio::time::sleep(SECOND).await;
     let began = tokio::time::Instant::now();
     let error = outer.shutdown().await.unwrap_err();
     let stopped = began.elapsed() - 60 * SECOND;
     assert!(stopped > 3 * SECOND && stopped <= 5 * SECOND, "{stopped:?}");
-    assert_eq!(error.to_string(), "task `ingest/deaf` did not end by its deadline and was aborted");
+    assert_eq!(
+        error.to_string(),
+        "task `ingest/unresponsive` did not end by its deadline and was aborted"
+    );
 }

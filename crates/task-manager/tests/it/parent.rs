@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{SECOND, worker};
 
+/// FAILURES 47 and 48.
 #[tokio::test(start_paused = true)]
 async fn the_parent_token_stops_the_group_and_is_never_cancelled_by_it() {
     let parent = CancellationToken::new();
@@ -21,8 +22,9 @@ async fn the_parent_token_stops_the_group_and_is_never_cancelled_by_it() {
     assert_eq!(report.cause().kind, CauseKind::Parent);
 }
 
+/// Invariant 4. FAILURES 47.
 #[tokio::test(start_paused = true)]
-async fn a_parent_that_is_cancelled_already_closes_admission_at_once() {
+async fn a_parent_token_that_is_already_cancelled_closes_admission_at_once() {
     let parent = CancellationToken::new();
     parent.cancel();
     let manager = Manager::builder().parent(parent).build().unwrap();
@@ -31,7 +33,7 @@ async fn a_parent_that_is_cancelled_already_closes_admission_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_token_of_a_task_is_a_child_of_its_cancellation() {
+async fn the_child_token_of_a_task_is_cancelled_with_it_and_does_not_cancel_it() {
     let manager = Manager::new();
     let task = manager
         .run(task_fn("work", async |ctx: Context| {
@@ -48,8 +50,9 @@ async fn the_token_of_a_task_is_a_child_of_its_cancellation() {
     assert_eq!(task.outcome(), Some(Outcome::Completed));
 }
 
+/// Invariant 3. FAILURES 47.
 #[tokio::test(start_paused = true)]
-async fn the_parent_skips_the_drain_and_once_a_shutdown_has_begun_is_a_later_trigger_of_it() {
+async fn the_parent_token_skips_the_drain_and_during_a_shutdown_is_a_later_trigger() {
     let builder = Manager::builder().drain_delay(10 * SECOND);
     let parent = CancellationToken::new();
     let manager = builder.clone().parent(parent.clone()).build().unwrap();
@@ -69,5 +72,5 @@ async fn the_parent_skips_the_drain_and_once_a_shutdown_has_begun_is_a_later_tri
     assert_eq!(report.cause().kind, CauseKind::Stopped);
     let later = report.later_triggers().iter().map(|cause| (&cause.kind, cause.at.as_secs()));
     assert!(later.eq([(&CauseKind::Parent, 1)]), "{report}");
-    assert_eq!(report.steps().ended, 10 * SECOND, "the drain that has begun goes on");
+    assert_eq!(report.steps().ended, 10 * SECOND, "the drain goes on");
 }

@@ -1,4 +1,4 @@
-//! Readiness and the start (invariant 12).
+//! Readiness and the start timeout.
 
 use std::future::pending;
 
@@ -16,8 +16,9 @@ fn gate(name: &'static str, seconds: u32) -> impl Task {
     .gating_readiness()
 }
 
+/// Invariant 12.
 #[tokio::test(start_paused = true)]
-async fn ready_only_while_waited_for_running_and_with_every_gate_open() {
+async fn a_group_is_ready_only_while_waited_for_running_and_with_every_gate_open() {
     let manager = Manager::builder().drain_delay(SECOND).build().unwrap();
     manager.run(gate("cache", 5)).unwrap();
     let group = manager.group();
@@ -32,13 +33,14 @@ async fn ready_only_while_waited_for_running_and_with_every_gate_open() {
             assert!(group.readiness().is_ready());
             handle.stop();
             assert_eq!(group.readiness().blockers, [Blocker::ShuttingDown(Step::Draining)]);
-            assert!(group.readiness().has_started, "for good");
+            assert!(group.readiness().has_started, "it stays true");
         }
     });
     manager.wait().await.unwrap();
     stop.await.unwrap();
 }
 
+/// Invariant 12.
 #[tokio::test(start_paused = true)]
 async fn ready_resolves_when_every_gate_is_open() {
     let manager = Manager::new();
@@ -49,8 +51,9 @@ async fn ready_resolves_when_every_gate_is_open() {
     assert_eq!(began.elapsed(), 3 * SECOND);
 }
 
+/// Invariant 12.
 #[tokio::test(start_paused = true)]
-async fn ready_fails_naming_the_gating_task_that_ended_first() {
+async fn ready_fails_and_names_the_gating_task_that_ended_first() {
     let manager = Manager::new();
     manager.run_ephemeral(task_fn("warm-up", async |_| Ok(())).gating_readiness()).unwrap();
     manager.run(task_fn("cache", async |_| Ok(())).gating_readiness()).unwrap();
@@ -76,7 +79,7 @@ async fn a_group_that_is_not_ready_within_the_start_timeout_is_stopped_as_a_fail
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_start_timeout_is_over_once_the_group_was_ready() {
+async fn the_start_timeout_has_no_effect_once_the_group_was_ready() {
     let manager = Manager::builder().start_timeout(2 * SECOND).build().unwrap();
     manager.run(gate("cache", 1)).unwrap();
     let _ = tokio::time::timeout(10 * SECOND, manager.wait()).await;
@@ -85,8 +88,9 @@ async fn the_start_timeout_is_over_once_the_group_was_ready() {
     manager.shutdown().await.unwrap();
 }
 
+/// Invariant 12.
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_opens_before_anybody_waits_is_not_the_start() {
+async fn a_gate_that_opens_before_the_first_wait_does_not_complete_the_start() {
     let manager = Manager::builder().start_timeout(5 * SECOND).build().unwrap();
     manager.run(gate("cache", 1)).unwrap();
     tokio::time::sleep(2 * SECOND).await;
@@ -97,8 +101,9 @@ async fn a_gate_that_opens_before_anybody_waits_is_not_the_start() {
     manager.shutdown().await.unwrap();
 }
 
+/// Invariant 12.
 #[tokio::test(start_paused = true)]
-async fn an_ephemeral_gate_that_completes_while_it_is_waited_for_makes_the_start() {
+async fn an_ephemeral_gate_that_completes_during_a_wait_completes_the_start() {
     let manager = Manager::builder().start_timeout(5 * SECOND).build().unwrap();
     manager
         .run_ephemeral(
@@ -115,23 +120,24 @@ async fn an_ephemeral_gate_that_completes_while_it_is_waited_for_makes_the_start
     manager.shutdown().await.unwrap();
 }
 
+/// Invariant 12.
 #[tokio::test(start_paused = true)]
-async fn what_a_gate_says_after_its_end_changes_nothing() {
+async fn setting_readiness_after_the_end_of_a_gating_task_changes_nothing() {
     let manager = Manager::new();
-    let (give, take) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     let warm_up = task_fn("warm-up", async move |ctx: Context| {
         ctx.set_ready(true);
-        let _ = give.send(ctx);
+        let _ = sender.send(ctx);
         Ok(())
     });
     manager.run_ephemeral(warm_up.gating_readiness()).unwrap().ended().await;
-    take.await.unwrap().set_ready(false);
+    receiver.await.unwrap().set_ready(false);
     manager.ready().await.unwrap();
     manager.shutdown().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_only_failures_stop_the_group_a_critical_gate_may_complete_too() {
+async fn under_only_failures_stop_a_critical_gating_task_may_complete() {
     for may_end in [true, false] {
         let manager = Manager::builder();
         let manager = if may_end { manager.only_failures_stop() } else { manager };
@@ -151,8 +157,9 @@ async fn where_only_failures_stop_the_group_a_critical_gate_may_complete_too() {
     }
 }
 
+/// Invariant 12.
 #[tokio::test(start_paused = true)]
-async fn a_task_that_gates_nothing_holds_nobody_up_whatever_it_says() {
+async fn the_readiness_of_a_task_that_does_not_gate_is_ignored() {
     let manager = Manager::new();
     manager
         .run(task_fn("chatty", async |ctx: Context| {
@@ -170,7 +177,7 @@ async fn a_task_that_gates_nothing_holds_nobody_up_whatever_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_somebody_waits_now_is_a_change_of_the_group() {
+async fn the_first_poll_of_wait_is_a_change_of_the_group() {
     let manager = Manager::new();
     manager.run(worker("work")).unwrap();
     tokio::task::yield_now().await;
@@ -188,7 +195,7 @@ async fn that_somebody_waits_now_is_a_change_of_the_group() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ready_fails_naming_nobody_who_ended_only_because_the_group_was_stopped() {
+async fn ready_names_no_task_that_ended_only_because_the_group_was_stopped() {
     for (seconds, waits) in [(1, false), (100, true)] {
         let manager = Manager::new();
         manager.run(gate("cache", seconds)).unwrap();
@@ -199,7 +206,7 @@ async fn ready_fails_naming_nobody_who_ended_only_because_the_group_was_stopped(
             tokio::time::timeout(SECOND, &mut ready).await.unwrap_err();
         }
         manager.stop();
-        // By then the gating task has ended, and the other one has not.
+        // The gating task has ended, and the other one has not.
         tokio::time::sleep(SECOND / 2).await;
         let error = ready.await.unwrap_err();
         assert_eq!(error.task(), None, "{error}");
@@ -209,8 +216,9 @@ async fn ready_fails_naming_nobody_who_ended_only_because_the_group_was_stopped(
     }
 }
 
+/// Invariant 12.
 #[tokio::test(start_paused = true)]
-async fn ready_names_a_gating_task_that_failed_also_while_it_is_held() {
+async fn ready_names_a_gating_task_that_failed_while_it_is_still_held() {
     let manager = Manager::new();
     let task = task_fn("cache", async |ctx: Context| {
         let hold = ctx.hold();
@@ -227,11 +235,11 @@ async fn ready_names_a_gating_task_that_failed_also_while_it_is_held() {
     assert_eq!(manager.ready().await.unwrap_err().task(), Some("cache"));
     let blockers = manager.group().readiness().blockers;
     let ended = Blocker::HasEnded("cache".into(), Outcome::Failed);
-    assert_eq!(blockers, [Blocker::ShuttingDown(Step::Ended), ended], "and once");
+    assert_eq!(blockers, [Blocker::ShuttingDown(Step::Ended), ended], "and only once");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_that_nobody_waits_for_is_not_ready_in_time_either() {
+async fn a_group_without_a_wait_fails_at_its_start_timeout() {
     let manager = Manager::builder().start_timeout(2 * SECOND).build().unwrap();
     let work = manager.run(worker("work")).unwrap();
     assert_eq!(work.ended().await, Outcome::Completed);
@@ -239,8 +247,9 @@ async fn a_group_that_nobody_waits_for_is_not_ready_in_time_either() {
     assert_eq!(error.to_string(), "the start timed out: setting up");
 }
 
+/// FAILURES 74.
 #[tokio::test(start_paused = true)]
-async fn at_most_twenty_tasks_are_named_as_what_readiness_waits_for() {
+async fn at_most_twenty_tasks_are_listed_as_blockers_of_readiness() {
     let manager = Manager::new();
     for _ in 0..15 {
         manager.run(gate("slow", 100)).unwrap();
@@ -253,12 +262,13 @@ async fn at_most_twenty_tasks_are_named_as_what_readiness_waits_for() {
     }
     let blockers = manager.group().readiness().blockers;
     let ended = blockers.iter().filter(|blocker| matches!(blocker, Blocker::HasEnded(..)));
-    assert_eq!((ended.count(), blockers.len()), (15, 20 + 1), "and the step");
+    assert_eq!((ended.count(), blockers.len()), (15, 20 + 1), "and one for the step");
     manager.shutdown().await.unwrap();
 }
 
+/// Invariant 12.
 #[tokio::test(start_paused = true)]
-async fn a_nested_group_is_a_gate_that_opens_and_closes_with_its_own_readiness() {
+async fn a_gating_nested_group_is_ready_when_its_own_tasks_are() {
     let (outer, inner) = (Manager::new(), Manager::builder().name("inner").build().unwrap());
     inner.run(gate("cache", 2)).unwrap();
     let handle = inner.handle();

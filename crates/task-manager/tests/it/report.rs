@@ -1,4 +1,4 @@
-//! The report as a value, as text and as data.
+//! The report as values and as text.
 
 use std::{error::Error as _, io};
 
@@ -7,9 +7,9 @@ use task_manager::{
     CauseKind, Context, Manager, Outcome, Phase, Report, ShutdownError, Task, task_fn,
 };
 
-use crate::support::{Journal, SECOND, deaf, slow, worker};
+use crate::support::{Journal, SECOND, slow, unresponsive, worker};
 
-/// A shutdown that shows every kind of line.
+/// A shutdown whose report has every kind of line.
 pub(crate) async fn eventful() -> ShutdownError {
     let manager = Manager::builder().name("orders").drain_delay(2 * SECOND).build().unwrap();
     let journal = Journal::default();
@@ -35,7 +35,7 @@ pub(crate) async fn eventful() -> ShutdownError {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_text_says_on_one_page_what_happened_and_who_held_it() {
+async fn the_text_shows_on_one_page_what_happened_and_which_tasks_took_the_time() {
     let error = eventful().await;
     let expected = "\
 orders stopped in 19.25 s of 25.00 s, 2 failures; cause: stop was called
@@ -54,13 +54,14 @@ orders stopped in 19.25 s of 25.00 s, 2 failures; cause: stop was called
     assert_eq!(without_milliseconds(&text), without_milliseconds(expected), "\n{text}");
 }
 
-/// Paused time is read to the millisecond, and a timer may come one later.
+/// The resolution of paused time is a millisecond, and a timer may fire one late.
 fn without_milliseconds(text: &str) -> String {
     text.replace("501 ms", "500 ms").replace("  1.0 ms", "  0.0 ms")
 }
 
+/// FAILURES 74.
 #[tokio::test(start_paused = true)]
-async fn at_most_twenty_tasks_are_shown_those_that_held_it_longest() {
+async fn the_text_shows_at_most_twenty_tasks_those_that_took_the_longest_to_stop() {
     let manager = Manager::new();
     for seconds in 1..=30 {
         let journal = Journal::default();
@@ -71,19 +72,19 @@ async fn at_most_twenty_tasks_are_shown_those_that_held_it_longest() {
         manager.cleanup(format!("hook-{index}"), async || Ok(())).unwrap();
     }
     let report = manager.shutdown().await.unwrap();
-    assert_eq!(report.tasks().len(), 30, "all of them are there as values");
+    assert_eq!(report.tasks().len(), 30, "all of them are listed as values");
     let text = report.to_string();
     let bars = text.lines().filter(|line| line.contains('|') && !line.ends_with("cleanup"));
     assert_eq!(bars.count(), 20, "{text}");
     assert!(text.contains("\n  … and 10 more tasks"), "{text}");
     assert!(text.contains("\n  … and 5 more cleanups"), "{text}");
     assert!(text.contains("even#30 |"), "{text}");
-    assert!(!text.contains("odd#1 "), "the quickest is not shown: {text}");
+    assert!(!text.contains("odd#1 "), "the shortest stop is not shown: {text}");
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clean_report_of_nothing_is_three_short_lines_at_most() {
+async fn the_report_of_an_empty_group_is_two_short_lines() {
     let report = Manager::new().shutdown().await.unwrap();
     assert_eq!(
         report.to_string(),
@@ -94,7 +95,7 @@ async fn a_clean_report_of_nothing_is_three_short_lines_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_names_the_root_once_and_its_debug_shows_the_report() {
+async fn an_error_names_the_root_once_and_its_debug_output_has_the_report() {
     let manager = Manager::new();
     manager
         .run(task_fn("consumer", async |_| {
@@ -113,7 +114,7 @@ async fn an_error_names_the_root_once_and_its_debug_shows_the_report() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_setup_is_the_root_and_has_an_exit_code_of_its_own() {
+async fn a_failed_setup_is_the_root_and_has_its_own_exit_code() {
     let manager = Manager::new();
     manager.run(worker("work")).unwrap();
     let journal = Journal::default();
@@ -131,8 +132,9 @@ async fn a_failed_setup_is_the_root_and_has_an_exit_code_of_its_own() {
     assert_eq!(journal.read(), ["closed"]);
 }
 
+/// Invariants 2 and 10.
 #[tokio::test(start_paused = true)]
-async fn failures_are_bounded_and_the_first_of_each_task_and_the_last_are_kept() {
+async fn failures_are_bounded_and_the_first_of_each_task_and_the_last_64_are_kept() {
     let manager = Manager::builder().only_failures_stop().build().unwrap();
     for task in 0..3 {
         manager
@@ -154,6 +156,7 @@ async fn failures_are_bounded_and_the_first_of_each_task_and_the_last_are_kept()
     assert_eq!(error.to_string(), "task `task-0` failed and went on (+2999 more)");
 }
 
+/// Invariant 10.
 #[tokio::test(start_paused = true)]
 async fn tasks_that_ended_cleanly_before_the_trigger_are_counted_and_not_listed() {
     let manager = Manager::new();
@@ -166,18 +169,19 @@ async fn tasks_that_ended_cleanly_before_the_trigger_are_counted_and_not_listed(
     assert_eq!((report.totals().started, report.totals().completed), (10_001, 10_001));
 }
 
+/// FAILURES 74.
 #[tokio::test(start_paused = true)]
-async fn a_very_long_name_keeps_the_report_readable() {
+async fn a_very_long_name_does_not_widen_the_other_lines_of_the_report() {
     let manager = Manager::new();
-    manager.run(deaf("short")).unwrap();
+    manager.run(unresponsive("short")).unwrap();
     manager.run(worker("w").named("n".repeat(500))).unwrap();
     let report = manager.shutdown().await.unwrap_err().report().unwrap().to_string();
     let line = report.lines().find(|line| line.contains("short ")).unwrap();
-    assert!(line.chars().count() < 100, "the other lines are not padded to it: {line}");
+    assert!(line.chars().count() < 100, "other lines are not padded to the long name: {line}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_value_of_the_report_is_there() {
+async fn every_value_of_the_report_has_an_accessor() {
     let error = eventful().await;
     let report: &Report = error.report().unwrap();
     assert_eq!(report.name(), "orders");
@@ -195,8 +199,9 @@ async fn every_value_of_the_report_is_there() {
     assert_eq!((report.omitted_tasks(), report.omitted_failures()), (0, 0));
 }
 
+/// FAILURES 74.
 #[tokio::test(start_paused = true)]
-async fn a_name_that_several_tasks_had_is_told_apart_wherever_the_text_has_it() {
+async fn a_name_shared_by_several_tasks_is_numbered_wherever_it_appears() {
     let manager = Manager::new();
     manager.run_ephemeral(task_fn("job", async |_| Ok(()))).unwrap().ended().await;
     manager.run(worker("other")).unwrap();
@@ -210,6 +215,7 @@ async fn a_name_that_several_tasks_had_is_told_apart_wherever_the_text_has_it() 
     assert!(text.contains("\n  other |"), "{text}");
 }
 
+/// Invariant 10.
 #[tokio::test(start_paused = true)]
 async fn cleanups_beyond_the_limit_are_counted() {
     let manager = Manager::new();
@@ -224,16 +230,17 @@ async fn cleanups_beyond_the_limit_are_counted() {
     assert_eq!(manager.group().snapshot().cleanups.len(), 4_096);
 }
 
+/// Invariant 2.
 #[tokio::test(start_paused = true)]
-async fn a_setup_that_fails_once_a_shutdown_has_begun_is_a_failure_and_a_later_trigger_of_it() {
+async fn a_setup_that_fails_during_the_shutdown_is_a_failure_and_a_later_trigger() {
     let manager = Manager::new();
     manager.run(slow("work", SECOND, &Journal::default())).unwrap();
     manager.stop();
-    manager.setup_failed(anyhow!("the broker was gone already"));
+    manager.setup_failed(anyhow!("the broker is unreachable"));
     let error = manager.wait().await.unwrap_err();
     assert_eq!(error.to_string(), "the setup failed");
     let report = error.report().unwrap();
     assert_eq!(report.cause().kind, CauseKind::Stopped);
     assert_eq!(report.later_triggers()[0].kind, CauseKind::SetupFailed);
-    assert_eq!(error.exit_code(), 1, "it is not what ended the service");
+    assert_eq!(error.exit_code(), 1, "the setup did not cause the shutdown");
 }

@@ -1,4 +1,4 @@
-//! More than one runtime, and what lives on one beside the group (invariants 1 and 5).
+//! Groups on more than one runtime, and work beside the group on a runtime.
 
 use std::{rc::Rc, sync::Arc, thread};
 
@@ -7,8 +7,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::support::{SECOND, worker, workers};
 
+/// Invariant 5. FAILURES 26.
 #[test]
-fn a_thousand_callers_on_two_runtimes_get_the_same_result() {
+fn a_thousand_waits_on_two_runtimes_get_the_same_result() {
     let (one, two) = (workers(1), workers(1));
     let manager = Arc::new({
         let _entered = one.enter();
@@ -30,12 +31,13 @@ fn a_thousand_callers_on_two_runtimes_get_the_same_result() {
     }
 }
 
+/// FAILURES 23.
 #[tokio::test(start_paused = true)]
 async fn what_a_task_spawns_without_a_hold_is_not_tracked() {
     let before = Handle::current().metrics().num_alive_tasks();
     let manager = Manager::new();
     manager
-        .run(task_fn("leaves something behind", async |_| {
+        .run(task_fn("spawns", async |_| {
             tokio::spawn(std::future::pending::<()>());
             Ok(())
         }))
@@ -45,15 +47,16 @@ async fn what_a_task_spawns_without_a_hold_is_not_tracked() {
     assert_eq!(Handle::current().metrics().num_alive_tasks(), before + 1);
 }
 
+/// Invariant 7. FAILURES 52.
 #[test]
-fn tasks_on_two_runtimes_are_both_waited_for_and_stopped() {
+fn tasks_on_two_runtimes_are_both_stopped_and_waited_for() {
     let (one, two) = (workers(1), workers(1));
     let manager = one.block_on(async { Manager::new() });
     let place = |runtime: &Runtime| {
         let _entered = runtime.enter();
         let expected = runtime.handle().id();
         let task = task_fn("work", async move |ctx: Context| {
-            assert_eq!(Handle::current().id(), expected, "on its caller's runtime");
+            assert_eq!(Handle::current().id(), expected, "on the runtime of its caller");
             ctx.cancelled().await;
             Ok(())
         });
@@ -66,12 +69,12 @@ fn tasks_on_two_runtimes_are_both_waited_for_and_stopped() {
 }
 
 #[test]
-fn a_group_that_is_stopped_before_it_has_a_runtime_runs_its_cleanups_once_it_has_one() {
+fn a_group_stopped_before_it_has_a_runtime_runs_its_cleanups_once_it_has_one() {
     let manager = Manager::new();
-    let (told, cleaned) = std::sync::mpsc::channel();
+    let (sender, cleaned) = std::sync::mpsc::channel();
     manager
         .cleanup("close", async move || {
-            told.send(Handle::current().id())?;
+            sender.send(Handle::current().id())?;
             Ok(())
         })
         .unwrap();
@@ -83,8 +86,9 @@ fn a_group_that_is_stopped_before_it_has_a_runtime_runs_its_cleanups_once_it_has
     assert_eq!(report.cleanups()[0].outcome, Some(Outcome::Completed));
 }
 
+/// Invariant 1. FAILURES 50.
 #[test]
-fn the_end_of_a_runtime_beside_the_managers_own_is_the_end_of_the_tasks_on_it_only() {
+fn the_end_of_a_runtime_other_than_the_managers_own_ends_only_the_tasks_on_it() {
     let (own, other) = (workers(1), workers(1));
     let manager = own.block_on(async { Manager::new() });
     let lost = {
@@ -99,8 +103,9 @@ fn the_end_of_a_runtime_beside_the_managers_own_is_the_end_of_the_tasks_on_it_on
     assert_eq!(error.report().unwrap().cleanups()[0].outcome, Some(Outcome::Completed));
 }
 
+/// Invariants 1 and 5. FAILURES 50.
 #[test]
-fn a_wait_elsewhere_ends_when_the_managers_runtime_is_shut_down_under_it() {
+fn a_wait_on_another_runtime_ends_when_the_managers_own_is_shut_down() {
     let doomed = workers(1);
     let manager = Arc::new(doomed.block_on(async { Manager::new() }));
     {
@@ -112,7 +117,7 @@ fn a_wait_elsewhere_ends_when_the_managers_runtime_is_shut_down_under_it() {
         move || {
             let waiting = Builder::new_current_thread().enable_all().build().unwrap();
             waiting.block_on(async {
-                tokio::time::timeout(10 * SECOND, manager.wait()).await.expect("not for ever")
+                tokio::time::timeout(10 * SECOND, manager.wait()).await.expect("wait does not end")
             })
         }
     });
@@ -125,6 +130,7 @@ fn a_wait_elsewhere_ends_when_the_managers_runtime_is_shut_down_under_it() {
     assert!(manager.run(worker("late")).unwrap_err().is_too_late());
 }
 
+/// FAILURES 54.
 #[tokio::test]
 async fn work_that_is_not_send_runs_on_a_runtime_inside_a_blocking_task() {
     let manager = Manager::new();

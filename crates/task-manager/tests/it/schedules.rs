@@ -1,39 +1,41 @@
-//! Random schedules of everything that one can do to a manager, on paused time, and what the invariants say of each.
+//! Random schedules of calls to a manager on paused time, checked against the invariants.
 //!
-//! `life.rs` plays a schedule, `verdict.rs` judges what came of it. `PROPTEST_CASES` sets how many there are.
+//! `runner.rs` runs a schedule, `checks.rs` checks its results. `PROPTEST_CASES` sets the number of
+//! schedules.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 use task_manager::{Escalation, Phase};
 
-mod life;
-mod verdict;
+mod checks;
+mod runner;
 
-/// What one task does. Times are virtual milliseconds.
+/// The behaviour of a task. Times are virtual milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Behaviour {
     CompletesAfter(u64),
     FailsAfter(u64),
     PanicsAfter(u64),
-    /// Works until it is stopped, and takes a while to end.
+    /// Works until it is stopped, and takes this long to end.
     Stops(u64),
-    /// The same, by way of `or_cancelled` and `?`.
+    /// Works until it is stopped, and returns the error of `or_cancelled`.
     StopsByError,
-    /// Fails because it is stopped.
+    /// Returns an error once it is stopped.
     FailsWhenStopped(u64),
-    Deaf,
-    /// Its own future ends, and something that it began goes on for a while.
+    /// Ignores cancellation.
+    Unresponsive,
+    /// Its future ends at once, and a hold is kept for a while.
     HoldsOn(u64),
-    /// Deaf, and its drop panics.
+    /// Ignores cancellation, and its drop panics.
     PanicsInDrop,
     /// Records a failure, and goes on until it is stopped.
     Survives(u64),
     RequestsStop(u64),
     Escalates(u64, Escalation),
-    /// Has another task run, which is stopped with everybody.
+    /// Runs another task, which is stopped with the group.
     Spawns(u64),
-    /// Gates readiness, and is ready on and off until it is stopped.
+    /// Gates readiness, and changes its readiness before it is stopped.
     Flickers(u64),
 }
 
@@ -43,12 +45,12 @@ pub(crate) enum Hook {
     Fails,
     Panics,
     Hangs,
-    /// Registers another one.
+    /// Registers another cleanup.
     Registers,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Deed {
+pub(crate) enum Action {
     Run {
         critical: bool,
         phase: Phase,
@@ -58,7 +60,7 @@ pub(crate) enum Deed {
     Stop,
     StopByHandle,
     StopOne(usize),
-    /// Waits for so long at most.
+    /// Waits for at most this long.
     Wait(u64),
     Sleep(u64),
 }
@@ -75,7 +77,7 @@ pub(crate) struct Schedule {
     pub(crate) drain: Duration,
     pub(crate) cleanup: Duration,
     pub(crate) only_failures_stop: bool,
-    pub(crate) deeds: Vec<Deed>,
+    pub(crate) actions: Vec<Action>,
     pub(crate) ending: Ending,
 }
 
@@ -88,7 +90,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
         4 => time().prop_map(Behaviour::Stops),
         2 => Just(Behaviour::StopsByError),
         1 => time().prop_map(Behaviour::FailsWhenStopped),
-        2 => Just(Behaviour::Deaf),
+        2 => Just(Behaviour::Unresponsive),
         2 => time().prop_map(Behaviour::HoldsOn),
         1 => Just(Behaviour::PanicsInDrop),
         1 => time().prop_map(Behaviour::Survives),
@@ -100,7 +102,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
     ]
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn action() -> impl Strategy<Value = Action> {
     let phase = prop_oneof![
         Just(Phase::INGRESS),
         Just(Phase::WORK),
@@ -117,29 +119,29 @@ fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         // Mostly ephemeral: the end of a critical task ends the schedule soon.
         8 => (proptest::bool::weighted(0.2), phase, behaviour())
-            .prop_map(|(critical, phase, behaviour)| Deed::Run { critical, phase, behaviour }),
-        3 => hook.prop_map(Deed::Cleanup),
-        1 => Just(Deed::Stop),
-        1 => Just(Deed::StopByHandle),
-        1 => any::<usize>().prop_map(Deed::StopOne),
-        1 => (0..30_000_u64).prop_map(Deed::Wait),
-        4 => (0..6_000_u64).prop_map(Deed::Sleep),
+            .prop_map(|(critical, phase, behaviour)| Action::Run { critical, phase, behaviour }),
+        3 => hook.prop_map(Action::Cleanup),
+        1 => Just(Action::Stop),
+        1 => Just(Action::StopByHandle),
+        1 => any::<usize>().prop_map(Action::StopOne),
+        1 => (0..30_000_u64).prop_map(Action::Wait),
+        4 => (0..6_000_u64).prop_map(Action::Sleep),
     ]
 }
 
 fn schedule() -> impl Strategy<Value = Schedule> {
     let millis = |range: std::ops::Range<u64>| range.prop_map(Duration::from_millis);
     let ending = prop_oneof![Just(Ending::Shutdown), Just(Ending::Drop)];
-    let deeds = proptest::collection::vec(deed(), 0..24);
-    // Not next to nothing, since tokio's timers are only good to a millisecond.
+    let actions = proptest::collection::vec(action(), 0..24);
+    // At least a second, since the resolution of Tokio's timers is a millisecond.
     let cleanup = prop_oneof![1 => Just(Duration::ZERO), 9 => millis(1_000..6_000)];
-    (millis(100..20_000), millis(0..6_000), cleanup, any::<bool>(), deeds, ending).prop_map(
-        |(stop, drain, cleanup, only_failures_stop, deeds, ending)| Schedule {
+    (millis(100..20_000), millis(0..6_000), cleanup, any::<bool>(), actions, ending).prop_map(
+        |(stop, drain, cleanup, only_failures_stop, actions, ending)| Schedule {
             stop,
             drain,
             cleanup,
             only_failures_stop,
-            deeds,
+            actions,
             ending,
         },
     )
@@ -150,7 +152,7 @@ proptest! {
 
     /// Invariants 1, 2, 3, 4, 5, 7, 8 and 11.
     #[test]
-    fn whatever_is_done_to_a_manager_its_report_is_true_and_nobody_is_left(schedule in schedule()) {
-        life::play(&schedule);
+    fn after_any_schedule_the_report_is_complete_and_no_task_is_left(schedule in schedule()) {
+        runner::run_schedule(&schedule);
     }
 }

@@ -9,7 +9,7 @@ use task_manager::{Manager, task_fn};
 use crate::report::eventful;
 
 #[tokio::test(start_paused = true)]
-async fn the_report_is_data_with_stable_names() {
+async fn the_serialized_report_has_stable_names() {
     let error = eventful().await;
     let value = serde_json::to_value(error.report().unwrap()).unwrap();
     let keys: std::collections::BTreeSet<_> = value.as_object().unwrap().keys().cloned().collect();
@@ -46,7 +46,7 @@ async fn the_report_is_data_with_stable_names() {
     let began = error.report().unwrap().began().duration_since(UNIX_EPOCH).unwrap();
     assert_eq!(value["began"], began.as_secs_f64());
     assert_eq!(value["failures"][0]["kind"], "aborted");
-    assert_eq!(value["failures"][0]["id"], 4, "tells those of one name apart");
+    assert_eq!(value["failures"][0]["id"], 4, "distinguishes tasks of the same name");
     assert_eq!(value["failures"][0]["error"], json!([]));
     let database = &value["failures"][1];
     assert_eq!(database["text"], "cleanup `database` failed");
@@ -57,13 +57,14 @@ async fn the_report_is_data_with_stable_names() {
     assert_eq!((&value["exit_code"], &value["clean"]), (&json!(1), &Value::Bool(false)));
 }
 
+/// FAILURES 16.
 #[tokio::test(start_paused = true)]
-async fn a_serialized_error_has_its_causes_and_may_panic_while_it_speaks() {
+async fn a_serialized_error_has_its_causes_and_a_placeholder_if_its_display_panics() {
     #[derive(Debug)]
     struct Mute;
     impl fmt::Display for Mute {
         fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-            panic!("no words")
+            panic!("no text")
         }
     }
     impl std::error::Error for Mute {}

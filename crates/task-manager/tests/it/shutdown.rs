@@ -9,7 +9,7 @@ use std::{
 use task_manager::{Context, FailureKind, Manager, Outcome, Phase, Task, Timeout, task_fn};
 use tokio::time::Instant;
 
-use crate::support::{Journal, Kept, SECOND, deaf, slow, worker};
+use crate::support::{Journal, KeptHolds, SECOND, slow, unresponsive, worker};
 
 #[tokio::test(start_paused = true)]
 async fn phases_stop_in_order_and_each_waits_for_the_one_before() {
@@ -29,6 +29,7 @@ async fn phases_stop_in_order_and_each_waits_for_the_one_before() {
     assert_eq!(began.elapsed().as_secs(), 4);
 }
 
+/// Invariant 4. FAILURES 32.
 #[tokio::test(start_paused = true)]
 async fn tasks_are_admitted_while_draining_and_refused_once_their_phase_is_stopped() {
     let manager = Manager::builder().drain_delay(2 * SECOND).build().unwrap();
@@ -49,20 +50,25 @@ async fn tasks_are_admitted_while_draining_and_refused_once_their_phase_is_stopp
     assert_eq!(after.reason().to_string(), "the manager has ended");
 }
 
+/// FAILURES 17.
 #[tokio::test(start_paused = true)]
-async fn a_deaf_task_is_aborted_at_the_deadline_and_named() {
+async fn a_task_that_ignores_cancellation_is_aborted_at_its_deadline_and_named() {
     let manager = Manager::new();
-    let task = manager.run(deaf("deaf")).unwrap();
+    let task = manager.run(unresponsive("unresponsive")).unwrap();
     let began = Instant::now();
     let error = manager.shutdown().await.unwrap_err();
-    assert_eq!(error.to_string(), "task `deaf` did not end by its deadline and was aborted");
+    assert_eq!(
+        error.to_string(),
+        "task `unresponsive` did not end by its deadline and was aborted"
+    );
     assert_eq!(task.outcome(), Some(Outcome::Aborted));
-    // 25 s in all, less 5 s for cleanups and 250 ms to join.
+    // 25 s in all, less 5 s for cleanups and 250 ms until the abandonment.
     assert_eq!(began.elapsed(), Duration::from_millis(19_750));
 }
 
+/// Invariant 7.
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_dropped_is_abandoned_and_named_with_its_status() {
+async fn a_task_that_cannot_be_dropped_is_abandoned_and_named_with_its_status() {
     let manager = Manager::new();
     let (release, held) = tokio::sync::oneshot::channel::<()>();
     let task = manager
@@ -94,11 +100,11 @@ async fn what_cannot_be_dropped_is_abandoned_and_named_with_its_status() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadlines_of_earlier_phases_leave_time_to_later_ones() {
+async fn the_deadlines_of_earlier_phases_leave_time_for_later_ones() {
     let manager = Manager::new();
-    manager.run(deaf("server").in_phase(Phase::INGRESS)).unwrap();
-    manager.run(deaf("work")).unwrap();
-    manager.run(deaf("probes").in_phase(Phase::SUPPORT)).unwrap();
+    manager.run(unresponsive("server").in_phase(Phase::INGRESS)).unwrap();
+    manager.run(unresponsive("work")).unwrap();
+    manager.run(unresponsive("probes").in_phase(Phase::SUPPORT)).unwrap();
     let error = manager.shutdown().await.unwrap_err();
     let report = error.report().unwrap();
     let at: Vec<_> =
@@ -110,12 +116,13 @@ async fn the_deadlines_of_earlier_phases_leave_time_to_later_ones() {
 #[tokio::test(start_paused = true)]
 async fn a_phase_that_first_appears_during_the_shutdown_moves_no_deadline() {
     let manager = Manager::new();
-    manager.run(deaf("work")).unwrap();
+    manager.run(unresponsive("work")).unwrap();
     manager.stop();
     let late = async {
-        // After the last reminder before the deadline, which would find it out.
+        // After the last "still waiting" event before the deadline, which would apply the change
+        // too.
         tokio::time::sleep(16 * SECOND).await;
-        manager.run(deaf("late").in_phase(Phase::new(150))).unwrap();
+        manager.run(unresponsive("late").in_phase(Phase::new(150))).unwrap();
     };
     let (result, ()) = tokio::join!(manager.wait(), late);
     let error = result.unwrap_err();
@@ -149,18 +156,18 @@ async fn a_phase_that_first_appears_during_the_shutdown_leaves_the_next_one_its_
     manager.wait().await.unwrap();
 
     let manager = Manager::new();
-    manager.run(deaf("work")).unwrap();
+    manager.run(unresponsive("work")).unwrap();
     let probes =
         manager.run(slow("probes", SECOND / 2, &Journal::default()).in_phase(Phase::SUPPORT));
     manager.stop();
-    manager.run(deaf("late").in_phase(Phase::new(150))).unwrap();
+    manager.run(unresponsive("late").in_phase(Phase::new(150))).unwrap();
     manager.wait().await.unwrap_err();
     assert_eq!(probes.unwrap().outcome(), Some(Outcome::Completed), "it had half a second");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_phase_that_first_appears_during_the_shutdown_leaves_earlier_ones_time_to_end() {
-    let kept = Kept::default();
+    let kept = KeptHolds::default();
     let keeping = kept.clone();
     let manager = Manager::builder()
         .shutdown_timeout(10 * SECOND)
@@ -185,7 +192,7 @@ async fn a_phase_that_first_appears_during_the_shutdown_leaves_earlier_ones_time
 }
 
 #[tokio::test(start_paused = true)]
-async fn remaining_tells_the_time_to_the_tasks_own_deadline() {
+async fn remaining_is_the_time_until_the_deadline_of_the_task() {
     let manager = Manager::new();
     manager
         .run(task_fn("work", async |ctx: Context| {
@@ -201,8 +208,9 @@ async fn remaining_tells_the_time_to_the_tasks_own_deadline() {
     manager.shutdown().await.unwrap();
 }
 
+/// FAILURES 41.
 #[tokio::test(start_paused = true)]
-async fn without_a_limit_nobody_is_aborted() {
+async fn without_a_shutdown_timeout_no_task_is_aborted() {
     let manager = Manager::builder().shutdown_timeout(Timeout::Never).build().unwrap();
     let journal = Journal::default();
     manager.run(slow("slow", 100_000 * SECOND, &journal)).unwrap();
@@ -210,18 +218,19 @@ async fn without_a_limit_nobody_is_aborted() {
     assert_eq!(journal.read().last().unwrap(), "slow ended");
 }
 
+/// FAILURES 41.
 #[tokio::test(start_paused = true)]
-async fn a_task_is_polled_at_least_once_even_if_aborted_before() {
+async fn a_task_is_polled_once_even_if_it_is_aborted_before() {
     let manager = Manager::new();
     let journal = Journal::default();
     let noted = journal.clone();
     manager
-        .run(task_fn("in a hurry", async move |ctx: Context| {
+        .run(task_fn("first", async move |ctx: Context| {
             noted.note("polled");
             ctx.request_stop("now");
-            // The deadline passes before anybody else has a turn, and the next event finds it.
-            let mut leap = pin!(tokio::time::advance(100 * SECOND));
-            let _ = leap.as_mut().poll(&mut task::Context::from_waker(Waker::noop()));
+            // The deadline passes before another task is polled, and the next event observes it.
+            let mut advance = pin!(tokio::time::advance(100 * SECOND));
+            let _ = advance.as_mut().poll(&mut task::Context::from_waker(Waker::noop()));
             ctx.request_stop("again");
             Ok(())
         }))
@@ -235,7 +244,7 @@ async fn a_task_is_polled_at_least_once_even_if_aborted_before() {
     }));
     manager.wait().await.unwrap_err();
     assert_eq!(journal.read(), ["polled", "polled too"]);
-    assert_eq!(late.unwrap().outcome(), Some(Outcome::Aborted), "after that one poll");
+    assert_eq!(late.unwrap().outcome(), Some(Outcome::Aborted), "after its one poll");
 }
 
 #[tokio::test(start_paused = true)]
@@ -249,6 +258,7 @@ async fn one_task_can_be_stopped_alone() {
     manager.shutdown().await.unwrap();
 }
 
+/// Invariant 11. FAILURES 29.
 #[tokio::test(start_paused = true)]
 async fn a_dropped_manager_stops_its_tasks_and_runs_its_cleanups() {
     let manager = Manager::new();
@@ -270,8 +280,9 @@ async fn a_dropped_manager_stops_its_tasks_and_runs_its_cleanups() {
     assert_eq!(journal.read(), ["cleaned"]);
 }
 
+/// Invariant 3. FAILURES 46.
 #[tokio::test(start_paused = true)]
-async fn drain_grace_and_cleanups_together_stay_within_the_total() {
+async fn drain_stop_and_cleanups_together_stay_within_the_shutdown_timeout() {
     for drain in [0, 3, 9] {
         let manager = Manager::builder()
             .shutdown_timeout(15 * SECOND)
@@ -280,7 +291,7 @@ async fn drain_grace_and_cleanups_together_stay_within_the_total() {
             .build()
             .unwrap();
         for phase in [0, 100, 150, 200] {
-            manager.run(deaf("deaf").in_phase(Phase::new(phase))).unwrap();
+            manager.run(unresponsive("unresponsive").in_phase(Phase::new(phase))).unwrap();
         }
         for _ in 0..3 {
             manager.cleanup("hangs", async || std::future::pending().await).unwrap();
@@ -292,8 +303,9 @@ async fn drain_grace_and_cleanups_together_stay_within_the_total() {
     }
 }
 
+/// FAILURES 43.
 #[tokio::test(start_paused = true)]
-async fn a_task_stopped_before_its_first_poll_still_runs_once() {
+async fn a_task_stopped_before_its_first_poll_is_still_polled() {
     let manager = Manager::new();
     let journal = Journal::default();
     let noted = journal.clone();
@@ -309,8 +321,9 @@ async fn a_task_stopped_before_its_first_poll_still_runs_once() {
     assert_eq!(task.outcome(), Some(Outcome::Completed));
 }
 
+/// Invariant 4.
 #[tokio::test(start_paused = true)]
-async fn a_phase_below_the_one_that_is_stopped_is_closed_too() {
+async fn phases_before_the_one_that_is_stopped_are_closed_to_admission() {
     let manager = Manager::new();
     manager.run(slow("work", SECOND, &Journal::default())).unwrap();
     manager.stop();

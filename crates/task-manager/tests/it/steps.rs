@@ -1,18 +1,18 @@
-//! What each step tells, to the tasks and in the view.
+//! What tasks and the view observe of each step.
 
 use task_manager::{Context, Manager, Phase, Step, Task, task_fn};
 
 use crate::support::{Journal, SECOND, slow};
 
 #[tokio::test(start_paused = true)]
-async fn without_a_drain_delay_tasks_of_later_phases_hear_of_the_drain_at_the_trigger() {
+async fn without_a_drain_delay_tasks_of_later_phases_drain_from_the_trigger_on() {
     let manager = Manager::new();
     let journal = Journal::default();
     manager.run(slow("work", 3 * SECOND, &journal)).unwrap();
     let noted = journal.clone();
     let probes = task_fn("probes", async move |ctx: Context| {
         ctx.draining().await;
-        noted.note(format!("probes hear, stopped: {}", ctx.is_cancelled()));
+        noted.note(format!("probes drain, cancelled: {}", ctx.is_cancelled()));
         ctx.cancelled().await;
         Ok(())
     });
@@ -21,26 +21,26 @@ async fn without_a_drain_delay_tasks_of_later_phases_hear_of_the_drain_at_the_tr
     let mut notes = journal.read();
     assert_eq!(notes.pop().unwrap(), "work ended");
     notes.sort();
-    assert_eq!(notes, ["probes hear, stopped: false", "work stopping"]);
+    assert_eq!(notes, ["probes drain, cancelled: false", "work stopping"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_view_tells_how_long_the_step_has_lasted() {
+async fn the_view_shows_how_long_the_step_has_lasted() {
     let manager = Manager::builder().drain_delay(4 * SECOND).build().unwrap();
     manager.run(slow("work", 5 * SECOND, &Journal::default())).unwrap();
     let group = manager.group();
-    let told = || {
+    let shown = || {
         let snapshot = group.snapshot();
         (snapshot.step, snapshot.in_step.as_secs())
     };
     tokio::time::sleep(7 * SECOND).await;
-    assert_eq!(told(), (Step::Running, 7));
+    assert_eq!(shown(), (Step::Running, 7));
     manager.stop();
     tokio::time::sleep(3 * SECOND).await;
-    assert_eq!(told(), (Step::Draining, 3));
+    assert_eq!(shown(), (Step::Draining, 3));
     tokio::time::sleep(3 * SECOND).await;
-    assert_eq!(told(), (Step::Stopping, 2));
+    assert_eq!(shown(), (Step::Stopping, 2));
     manager.wait().await.unwrap();
     tokio::time::sleep(SECOND).await;
-    assert_eq!(told(), (Step::Ended, 1));
+    assert_eq!(shown(), (Step::Ended, 1));
 }

@@ -1,4 +1,4 @@
-//! Small tasks and checks that many tests use.
+//! Tasks and helpers that many tests use.
 
 use std::{
     sync::{Arc, Mutex},
@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// What happened, in order.
+/// Records events in order.
 #[derive(Clone, Default)]
 pub(crate) struct Journal(Arc<Mutex<Vec<String>>>);
 
@@ -32,15 +32,15 @@ pub(crate) fn worker(name: &'static str) -> impl Task {
     })
 }
 
-/// Does not care about being stopped.
-pub(crate) fn deaf(name: &'static str) -> impl Task {
+/// Ignores cancellation.
+pub(crate) fn unresponsive(name: &'static str) -> impl Task {
     task_fn(name, async |_| {
         std::future::pending::<()>().await;
         Ok(())
     })
 }
 
-/// Works until it is stopped, and then takes a while.
+/// Works until it is stopped, and then takes this long to end.
 pub(crate) fn slow(name: &'static str, takes: Duration, journal: &Journal) -> impl Task {
     let journal = journal.clone();
     task_fn(name, async move |ctx: Context| {
@@ -52,12 +52,12 @@ pub(crate) fn slow(name: &'static str, takes: Duration, journal: &Journal) -> im
     })
 }
 
-/// Holds that nobody lets go before the test is over: their tasks cannot end in time. Not forgotten, since what is
-/// leaked on purpose would hide what is leaked by mistake.
+/// Holds that are kept until the end of the test: their tasks cannot end in time. They are not
+/// leaked, since an intended leak would hide an unintended one.
 #[derive(Clone, Default)]
-pub(crate) struct Kept(Arc<Mutex<Vec<Hold>>>);
+pub(crate) struct KeptHolds(Arc<Mutex<Vec<Hold>>>);
 
-impl Kept {
+impl KeptHolds {
     pub(crate) fn keep(&self, ctx: &Context) {
         self.0.lock().unwrap().push(ctx.hold());
     }

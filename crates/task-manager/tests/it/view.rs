@@ -1,4 +1,4 @@
-//! What the read-only view tells of a group: enough for a metrics page and a table of tasks.
+//! The read-only view of a group, for metrics and tables of tasks.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use task_manager::{
     CleanupState, Context, GroupSnapshot, Manager, Outcome, Phase, Step, Task, TaskState, task_fn,
 };
 
-use crate::support::{Journal, SECOND, deaf, slow, worker};
+use crate::support::{Journal, SECOND, slow, unresponsive, worker};
 
 fn ended(snapshot: &GroupSnapshot) -> Vec<(String, Outcome, Option<u64>)> {
     let shutdown = snapshot.shutdown.as_ref().unwrap();
@@ -23,7 +23,7 @@ fn exits(snapshot: &GroupSnapshot) -> Vec<(Option<&str>, Outcome, u64)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_view_tells_during_a_shutdown_what_the_report_tells_after_it() {
+async fn the_view_shows_during_a_shutdown_what_the_report_has_after_it() {
     let journal = Journal::default();
     let manager = Manager::builder().shutdown_timeout(20 * SECOND).build().unwrap();
     manager.cleanup("first", async || Ok(())).unwrap();
@@ -35,7 +35,7 @@ async fn the_view_tells_during_a_shutdown_what_the_report_tells_after_it() {
         .unwrap();
     manager.run(slow("server", 2 * SECOND, &journal).in_phase(Phase::INGRESS)).unwrap();
     manager.run(worker("work")).unwrap();
-    manager.run(deaf("deaf")).unwrap();
+    manager.run(unresponsive("unresponsive")).unwrap();
     let group = manager.group();
     let before = group.snapshot();
     assert!(before.shutdown.is_none() && before.tasks.iter().all(|task| task.remaining.is_none()));
@@ -63,10 +63,11 @@ async fn the_view_tells_during_a_shutdown_what_the_report_tells_after_it() {
             ("work".into(), Outcome::Completed, Some(0))
         ]
     );
-    let [deaf] = &during.tasks[..] else { panic!("{:?}", during.tasks) };
-    assert_eq!(deaf.state, TaskState::Stopping);
-    // 20 s in all, less 5 s for cleanups, 250 ms to be dropped, and the 5 s that have passed.
-    let left = deaf.remaining.unwrap();
+    let [unresponsive] = &during.tasks[..] else { panic!("{:?}", during.tasks) };
+    assert_eq!(unresponsive.state, TaskState::Stopping);
+    // 20 s in all, less 5 s for cleanups, 250 ms until the abandonment, and the 5 s that have
+    // passed.
+    let left = unresponsive.remaining.unwrap();
     assert!(
         left > Duration::from_millis(9_700) && left <= Duration::from_millis(9_750),
         "{left:?}"
@@ -92,22 +93,27 @@ async fn the_view_tells_during_a_shutdown_what_the_report_tells_after_it() {
         ]
     );
     let shutdown = after.shutdown.as_ref().unwrap();
-    assert_eq!(shutdown.took, report.steps().ended - report.steps().triggered, "and no longer");
+    assert_eq!(
+        shutdown.took,
+        report.steps().ended - report.steps().triggered,
+        "it does not grow after the end"
+    );
     assert_eq!(shutdown.began, report.began());
-    assert_eq!(ended(&after).last().unwrap(), &("deaf".into(), Outcome::Aborted, Some(12)));
+    assert_eq!(ended(&after).last().unwrap(), &("unresponsive".into(), Outcome::Aborted, Some(12)));
     assert_eq!(ended(&after).len(), report.tasks().len());
     assert_eq!(
         exits(&after),
         [
             (Some("server"), Outcome::Completed, 1),
             (Some("work"), Outcome::Completed, 1),
-            (Some("deaf"), Outcome::Aborted, 1)
+            (Some("unresponsive"), Outcome::Aborted, 1)
         ]
     );
 }
 
+/// Invariant 10.
 #[tokio::test(start_paused = true)]
-async fn the_task_whose_end_began_the_shutdown_is_listed_and_earlier_clean_ends_are_not() {
+async fn the_task_that_triggered_the_shutdown_is_listed_and_earlier_clean_ends_are_not() {
     let manager = Manager::new();
     manager.run_ephemeral(task_fn("early", async |_| Ok(()))).unwrap().ended().await;
     manager.run(task_fn("culprit", async |_| Ok(()))).unwrap();
@@ -116,9 +122,10 @@ async fn the_task_whose_end_began_the_shutdown_is_listed_and_earlier_clean_ends_
     assert_eq!(names, ["culprit"]);
     let snapshot = manager.group().snapshot();
     assert_eq!(ended(&snapshot), [("culprit".into(), Outcome::Completed, None)]);
-    assert_eq!(snapshot.exits.len(), 2, "by name all ends are counted");
+    assert_eq!(snapshot.exits.len(), 2, "all ends are counted by name");
 }
 
+/// Invariant 10. FAILURES 74.
 #[tokio::test(start_paused = true)]
 async fn ends_are_counted_by_name_for_two_hundred_names_and_the_rest_together() {
     let manager = Manager::builder().only_failures_stop().build().unwrap();
@@ -149,8 +156,9 @@ async fn ends_are_counted_by_name_for_two_hundred_names_and_the_rest_together() 
     manager.shutdown().await.unwrap();
 }
 
+/// Invariant 7.
 #[tokio::test(start_paused = true)]
-async fn ephemeral_tasks_are_shown_as_such_and_who_was_given_up_is_shown_until_its_end() {
+async fn ephemeral_tasks_are_marked_and_an_abandoned_task_is_shown_until_its_end() {
     let manager = Manager::new();
     manager.run_ephemeral(worker("job")).unwrap();
     let held = async |ctx: Context| {
@@ -182,7 +190,7 @@ async fn ephemeral_tasks_are_shown_as_such_and_who_was_given_up_is_shown_until_i
     tokio::task::yield_now().await;
     manager.shutdown().await.unwrap_err();
     assert_eq!(journal.read(), ["held false Abandoned"]);
-    assert_eq!(manager.group().snapshot().tasks.len(), 1, "for it lives");
+    assert_eq!(manager.group().snapshot().tasks.len(), 1, "it is still alive");
     tokio::time::sleep(60 * SECOND).await;
     assert!(manager.group().snapshot().tasks.is_empty());
 }
@@ -207,7 +215,7 @@ async fn signals_are_counted_by_name_and_of_two_counts_the_higher_one_is_shown()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handle_to_a_task_that_has_ended_says_so_and_has_no_deadline() {
+async fn the_handle_of_an_ended_task_shows_its_end_and_no_deadline() {
     let manager = Manager::new();
     let task = manager.run_ephemeral(worker("job")).unwrap();
     assert_eq!((&*task.name(), task.info().state), ("job", TaskState::Running));
@@ -216,13 +224,13 @@ async fn a_handle_to_a_task_that_has_ended_says_so_and_has_no_deadline() {
     assert_eq!(task.info().state, TaskState::Stopping);
     task.ended().await;
     assert_eq!(task.info().state, TaskState::Ended);
-    manager.run(deaf("deaf")).unwrap();
+    manager.run(unresponsive("unresponsive")).unwrap();
     manager.shutdown().await.unwrap_err();
     assert_eq!((task.info().state, task.info().remaining), (TaskState::Ended, None));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cleanup_that_is_registered_is_a_change_of_the_group() {
+async fn the_registration_of_a_cleanup_is_a_change_of_the_group() {
     let manager = Manager::new();
     let mut group = manager.group();
     let listed = tokio::spawn(async move {
@@ -232,12 +240,13 @@ async fn a_cleanup_that_is_registered_is_a_change_of_the_group() {
     tokio::task::yield_now().await;
     manager.cleanup("close", async || Ok(())).unwrap();
     let listed = tokio::time::timeout(SECOND, listed).await;
-    assert_eq!(listed.expect("somebody was told").unwrap(), 1);
+    assert_eq!(listed.expect("a change").unwrap(), 1);
     manager.shutdown().await.unwrap();
 }
 
+/// Invariant 3.
 #[tokio::test(start_paused = true)]
-async fn an_outer_deadline_that_shortens_a_shutdown_is_a_change_of_the_inner_group() {
+async fn an_outer_deadline_that_shortens_a_shutdown_is_a_change_of_the_nested_group() {
     let outer =
         Manager::builder().shutdown_timeout(20 * SECOND).drain_delay(9 * SECOND).build().unwrap();
     let inner =
@@ -251,8 +260,8 @@ async fn an_outer_deadline_that_shortens_a_shutdown_is_a_change_of_the_inner_gro
     group.changed().await;
     assert_eq!(budget(group.snapshot()), Some(60 * SECOND));
     outer.stop();
-    let told = tokio::time::timeout(SECOND, group.changed()).await;
-    assert!(told.is_ok() && group.step() == Step::Draining);
+    let changed = tokio::time::timeout(SECOND, group.changed()).await;
+    assert!(changed.is_ok() && group.step() == Step::Draining);
     assert!(budget(group.snapshot()).unwrap() < 20 * SECOND);
     outer.wait().await.unwrap();
 }

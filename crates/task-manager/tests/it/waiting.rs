@@ -1,4 +1,4 @@
-//! `wait`: any number of callers, at any time, from outside only (invariants 5 and 6).
+//! `wait`: several callers, dropped waits, and calls from inside or without a runtime.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use task_manager::{CauseKind, Context, Manager, Phase, Task, blocking_task, task
 
 use crate::support::{SECOND, worker};
 
+/// FAILURES 40.
 #[tokio::test(start_paused = true)]
 async fn an_empty_group_completes_at_the_first_wait_and_not_before() {
     let manager = Manager::new();
@@ -33,8 +34,9 @@ async fn the_group_completes_when_only_support_tasks_are_left_if_there_was_other
     waiting.await.unwrap().unwrap();
 }
 
+/// Invariant 5.
 #[tokio::test(start_paused = true)]
-async fn a_thousand_callers_get_the_same_result_and_a_dropped_wait_changes_nothing() {
+async fn a_thousand_waits_get_the_same_result_and_a_dropped_wait_changes_nothing() {
     let manager = Arc::new(Manager::new());
     manager.run(worker("work")).unwrap();
     let abandoned = tokio::time::timeout(SECOND, manager.wait()).await;
@@ -53,6 +55,7 @@ async fn a_thousand_callers_get_the_same_result_and_a_dropped_wait_changes_nothi
     }
 }
 
+/// Invariant 6. FAILURES 25.
 #[tokio::test]
 async fn waiting_from_inside_is_an_error_at_once() {
     let manager = Manager::new();
@@ -81,8 +84,9 @@ async fn waiting_from_inside_is_an_error_at_once() {
     manager.wait().await.unwrap();
 }
 
+/// FAILURES 51 and 53.
 #[test]
-fn outside_of_a_runtime_there_is_a_typed_error_and_no_panic() {
+fn without_a_runtime_or_its_time_driver_run_and_wait_return_typed_errors() {
     let manager = Manager::new();
     let refused = manager.run(worker("work")).unwrap_err();
     assert!(refused.reason().is_no_runtime());
@@ -96,8 +100,9 @@ fn outside_of_a_runtime_there_is_a_typed_error_and_no_panic() {
     });
 }
 
+/// FAILURES 51.
 #[test]
-fn a_manager_made_outside_is_tied_to_the_runtime_of_its_first_use() {
+fn a_manager_built_outside_of_a_runtime_is_tied_to_that_of_its_first_use() {
     let manager = Manager::new();
     manager.cleanup("close", async || Ok(())).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -108,8 +113,9 @@ fn a_manager_made_outside_is_tied_to_the_runtime_of_its_first_use() {
     assert_eq!(report.unwrap().cleanups().len(), 1);
 }
 
+/// FAILURES 5.
 #[tokio::test(start_paused = true)]
-async fn a_group_of_ephemeral_tasks_ends_cleanly_when_all_are_done() {
+async fn a_group_of_ephemeral_tasks_completes_when_all_have_ended() {
     let manager = Manager::new();
     for seconds in 1..=3 {
         let sleep = tokio::time::sleep(seconds * SECOND);

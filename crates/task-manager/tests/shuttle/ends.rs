@@ -1,4 +1,4 @@
-//! Ends that race deadlines: one outcome each, and the report has it too.
+//! Ends that race deadlines.
 
 use std::future::pending;
 
@@ -6,60 +6,66 @@ use anyhow::anyhow;
 use shuttle::{future::block_on, thread};
 use task_manager::{CauseKind, Context, FailureOrigin, Outcome, Phase, Task, task_fn};
 
-use crate::{CountDrop, TOTAL, Traces, explore, hasty, patient, report, turns, worker};
+use crate::{
+    CountDrop, Counters, SHUTDOWN_TIMEOUT, explore, report, with_deadline, without_deadline,
+    worker, yield_repeatedly,
+};
 
+/// Invariants 1, 3 and 7.
 #[test]
-fn an_abort_that_races_the_end_leaves_one_outcome_that_the_report_has_too() {
+fn an_abort_that_races_an_end_leaves_one_outcome_and_the_report_agrees() {
     explore(|| {
-        let manager = hasty();
-        let traces = [Traces::default(), Traces::default()];
+        let manager = with_deadline();
+        let counters = [Counters::default(), Counters::default()];
         let tasks = [
-            manager.run(worker("work", &traces[0])).unwrap(),
-            manager.run(worker("probes", &traces[1]).in_phase(Phase::SUPPORT)).unwrap(),
+            manager.run(worker("work", &counters[0])).unwrap(),
+            manager.run(worker("probes", &counters[1]).in_phase(Phase::SUPPORT)).unwrap(),
         ];
         let report = report(block_on(manager.shutdown()));
-        for (task, traces) in tasks.iter().zip(&traces) {
+        for (task, counters) in tasks.iter().zip(&counters) {
             let outcome = task.outcome().expect("ended");
             let listed = report.tasks().iter().find(|listed| listed.id == task.id()).unwrap();
             assert_eq!(listed.outcome, outcome, "{report}");
             let failures = report.failures().iter().filter(|failure| failure.name == task.name());
             assert_eq!(failures.count(), usize::from(!outcome.is_clean()), "{report}");
-            assert!(traces.drops() == 1 || outcome == Outcome::Abandoned, "{report}");
+            assert!(counters.drops() == 1 || outcome == Outcome::Abandoned, "{report}");
         }
         let steps = report.steps();
-        assert!(steps.ended - steps.triggered <= TOTAL, "{report}");
+        assert!(steps.ended - steps.triggered <= SHUTDOWN_TIMEOUT, "{report}");
     });
 }
 
+/// Invariant 7. FAILURES 17.
 #[test]
-fn a_task_that_hears_nothing_is_aborted_or_given_up_and_the_wait_ends() {
+fn a_task_that_ignores_cancellation_is_aborted_or_abandoned_and_the_wait_ends() {
     explore(|| {
-        let manager = hasty();
-        let traces = Traces::default();
-        let guard = CountDrop(traces.clone());
-        let deaf = task_fn("deaf", async move |_| {
+        let manager = with_deadline();
+        let counters = Counters::default();
+        let guard = CountDrop(counters.clone());
+        let unresponsive = task_fn("unresponsive", async move |_| {
             let _guard = guard;
             pending().await
         });
-        let task = manager.run(deaf).unwrap();
-        manager.cleanup("slow", turns).unwrap();
+        let task = manager.run(unresponsive).unwrap();
+        manager.cleanup("slow", yield_repeatedly).unwrap();
         let report = report(block_on(manager.shutdown()));
         let outcome = task.outcome().expect("ended");
         assert!(matches!(outcome, Outcome::Aborted | Outcome::Abandoned), "{report}");
-        assert!(traces.drops() == 1 || outcome == Outcome::Abandoned, "{report}");
+        assert!(counters.drops() == 1 || outcome == Outcome::Abandoned, "{report}");
         let failures =
             report.failures().iter().filter(|failure| failure.origin == FailureOrigin::Task);
         assert_eq!(failures.count(), 1, "{report}");
     });
 }
 
+/// Invariants 2 and 4. FAILURES 31.
 #[test]
-fn a_task_that_hears_nothing_and_is_run_during_the_stop_is_not_left_behind() {
+fn a_task_that_ignores_cancellation_and_is_run_during_the_stop_is_accounted_for() {
     explore(|| {
-        let manager = hasty();
+        let manager = with_deadline();
         let runner = thread::spawn({
             let handle = manager.handle();
-            move || handle.run(task_fn("deaf", async |_| pending().await)).ok()
+            move || handle.run(task_fn("unresponsive", async |_| pending().await)).ok()
         });
         let report = report(block_on(manager.shutdown()));
         let task = runner.join().unwrap();
@@ -68,12 +74,13 @@ fn a_task_that_hears_nothing_and_is_run_during_the_stop_is_not_left_behind() {
     });
 }
 
+/// Invariant 1.
 #[test]
-fn a_hold_released_while_its_task_is_given_up_makes_one_outcome() {
+fn a_hold_released_while_its_task_is_abandoned_gives_one_outcome() {
     explore(|| {
-        let manager = hasty();
-        // Leaves time for an end that comes too late, and before the report.
-        manager.cleanup("slow", turns).unwrap();
+        let manager = with_deadline();
+        // Leaves time for an end after the abandonment and before the report.
+        manager.cleanup("slow", yield_repeatedly).unwrap();
         let task = manager
             .run(task_fn("holder", async |ctx: Context| {
                 let hold = ctx.hold();
@@ -95,10 +102,11 @@ fn a_hold_released_while_its_task_is_given_up_makes_one_outcome() {
     });
 }
 
+/// Invariant 8. FAILURES 14 and 22.
 #[test]
-fn a_cleanup_that_hangs_fails_or_ends_is_told_apart_and_the_next_one_runs() {
+fn cleanups_that_hang_fail_or_end_have_their_own_outcomes_and_the_next_one_runs() {
     explore(|| {
-        let manager = hasty();
+        let manager = with_deadline();
         manager.cleanup("good", async || Ok(())).unwrap();
         manager.cleanup("bad", async || Err(anyhow!("no"))).unwrap();
         manager.cleanup("hanging", async || pending().await).unwrap();
@@ -112,7 +120,7 @@ fn a_cleanup_that_hangs_fails_or_ends_is_told_apart_and_the_next_one_runs() {
             let count = failures.count();
             match cleanup.outcome {
                 Some(Outcome::Completed) => assert_eq!(count, 0, "{report}"),
-                // One that was given up may yet say what went wrong in it: that is told too.
+                // An abandoned cleanup may still fail before the report, which then has both.
                 Some(Outcome::Abandoned) => assert!((1..=2).contains(&count), "{report}"),
                 _ => assert_eq!(count, 1, "{report}"),
             }
@@ -121,9 +129,9 @@ fn a_cleanup_that_hangs_fails_or_ends_is_told_apart_and_the_next_one_runs() {
 }
 
 #[test]
-fn an_end_that_nobody_asked_for_is_told_as_such_whoever_lets_go_last() {
+fn an_unrequested_end_is_reported_as_such_in_any_order_of_hold_and_future() {
     explore(|| {
-        let manager = patient();
+        let manager = without_deadline();
         let held = async |ctx: Context| {
             let hold = ctx.hold();
             thread::spawn(move || drop(hold));

@@ -1,8 +1,9 @@
-//! The whole manager under thousands of schedules of its threads and tasks, by chance and by PCT, which finds bugs of
-//! few preemptions. Deadlines may pass at any moment (`src/rt/modelled.rs`); the deadline thread is not here.
+//! The whole manager under thousands of schedules of its threads and tasks: random ones, and those
+//! of PCT, which finds bugs of few preemptions. Deadlines may pass at any moment
+//! (`src/rt/modelled.rs`); the deadline thread is not modelled.
 //!
-//! `SHUTTLE_SCHEDULES` sets how many there are of each kind; 2,000 without it. A failure prints the schedule that led
-//! to it, for `shuttle::replay`.
+//! `SHUTTLE_SCHEDULES` sets the number of each kind, 2,000 by default. A failure prints its
+//! schedule, for `shuttle::replay`.
 #![cfg(task_shuttle)]
 #![allow(clippy::unwrap_used)]
 
@@ -26,10 +27,10 @@ mod ends;
 mod nested;
 mod races;
 
-/// How many preemptions PCT looks for.
+/// The number of preemptions that PCT looks for.
 const DEPTH: usize = 3;
 
-/// Runs `body` under many schedules. One that does not end is one in which somebody was left asleep.
+/// Runs `body` under many schedules. In one that does not end, a waiter was left asleep.
 fn explore(body: fn()) {
     let schedules = std::env::var("SHUTTLE_SCHEDULES").ok().and_then(|text| text.parse().ok());
     let schedules = schedules.unwrap_or(2_000);
@@ -39,24 +40,26 @@ fn explore(body: fn()) {
     Runner::new(PctScheduler::new(DEPTH, schedules), config).run(body);
 }
 
-/// A manager without a limit: whoever is waited for ends.
-fn patient() -> Manager {
+/// A manager without a shutdown timeout: the tasks of the test end by themselves.
+fn without_deadline() -> Manager {
     Manager::builder().shutdown_timeout(Timeout::Never).without_panic_hook().build().unwrap()
 }
 
-/// Less than the time between two reminders, so that the first timer is the deadline.
-const TOTAL: Duration = Duration::from_secs(2);
+/// Less than the interval of the "still waiting" event, so that the first timer is the deadline.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-fn hasty() -> Manager {
-    let builder = Manager::builder().shutdown_timeout(TOTAL).cleanup_timeout(TOTAL / 2);
+/// A manager whose deadlines may pass at any moment.
+fn with_deadline() -> Manager {
+    let builder =
+        Manager::builder().shutdown_timeout(SHUTDOWN_TIMEOUT).cleanup_timeout(SHUTDOWN_TIMEOUT / 2);
     builder.without_panic_hook().build().unwrap()
 }
 
 /// Counts its polls and drops.
 #[derive(Clone, Default)]
-struct Traces(Arc<[AtomicUsize; 2]>);
+struct Counters(Arc<[AtomicUsize; 2]>);
 
-impl Traces {
+impl Counters {
     fn polled(&self) {
         self.0[0].fetch_add(1, Ordering::SeqCst);
     }
@@ -70,7 +73,7 @@ impl Traces {
     }
 }
 
-struct CountDrop(Traces);
+struct CountDrop(Counters);
 
 impl Drop for CountDrop {
     fn drop(&mut self) {
@@ -79,8 +82,8 @@ impl Drop for CountDrop {
 }
 
 /// Ends as soon as it is stopped.
-fn worker(name: &'static str, traces: &Traces) -> impl Task {
-    let guard = CountDrop(traces.clone());
+fn worker(name: &'static str, counters: &Counters) -> impl Task {
+    let guard = CountDrop(counters.clone());
     task_fn(name, async move |ctx: Context| {
         guard.0.polled();
         ctx.cancelled().await;
@@ -89,34 +92,38 @@ fn worker(name: &'static str, traces: &Traces) -> impl Task {
     })
 }
 
-/// Lets the others have their turn a few times.
-async fn turns() -> anyhow::Result<()> {
+/// Yields to the other tasks a few times.
+async fn yield_repeatedly() -> anyhow::Result<()> {
     for _ in 0..8 {
         future::yield_now().await;
     }
     Ok(())
 }
 
-/// The report, whatever it says.
+/// Returns the report of a clean or failed shutdown.
 fn report(result: Result<Report, ShutdownError>) -> Report {
     let is_ok = result.is_ok();
     let report = result.unwrap_or_else(|error| error.report().expect("a report").clone());
-    assert_eq!(is_ok, report.is_clean(), "invariant 2: {report}");
+    assert_eq!(is_ok, report.is_clean(), "Invariant 2: {report}");
     report
 }
 
-/// Invariant 4: in full, or handed back.
-fn check_admission<T>(admitted: &Result<TaskHandle, Refused<T>>, traces: &Traces, report: &Report) {
+/// Invariant 4: the task is fully part of the shutdown, or handed back.
+fn check_admission<T>(
+    admitted: &Result<TaskHandle, Refused<T>>,
+    counters: &Counters,
+    report: &Report,
+) {
     match admitted {
         Ok(handle) => {
             let outcome = handle.outcome().expect("an outcome for each that was admitted");
-            assert!(traces.drops() == 1 || outcome == Outcome::Abandoned, "alive: {report}");
+            assert!(counters.drops() == 1 || outcome == Outcome::Abandoned, "alive: {report}");
             assert!(report.totals().of(outcome) >= 1, "{report}");
         }
         Err(refused) => {
             assert!(refused.is_too_late());
-            assert_eq!(traces.polls(), 0, "refused, and run");
-            assert_eq!(traces.drops(), 0, "refused, and not handed back");
+            assert_eq!(counters.polls(), 0, "refused, and still polled");
+            assert_eq!(counters.drops(), 0, "refused, and not handed back");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Groups inside groups.
+//! Nested groups that race a stop or a deadline.
 
 use std::{
     future::pending,
@@ -9,24 +9,25 @@ use anyhow::anyhow;
 use shuttle::{future::block_on, thread};
 use task_manager::{Context, Outcome, Report, task_fn};
 
-use crate::{Traces, explore, hasty, patient, report, turns, worker};
+use crate::{Counters, explore, report, with_deadline, without_deadline, worker, yield_repeatedly};
 
-/// What tells waits of a new nesting belongs to the process, and shuttle knows one thread of the system at a time.
+/// Serializes these tests: nesting has state of the process, and shuttle models one test at a time.
 static NESTED: Mutex<()> = Mutex::new(());
 
 fn count(report: &Report, name: &str) -> usize {
     report.failures().iter().filter(|failure| failure.name == name).count()
 }
 
+/// Invariants 2 and 7. FAILURES 38.
 #[test]
-fn a_nested_group_that_is_stopped_from_outside_and_fails_inside_says_so_once() {
-    let _turn = NESTED.lock().unwrap_or_else(PoisonError::into_inner);
+fn a_nested_group_that_is_stopped_and_fails_reports_the_failure_once() {
+    let _guard = NESTED.lock().unwrap_or_else(PoisonError::into_inner);
     explore(|| {
-        let (outer, inner) = (patient(), patient());
-        let traces = Traces::default();
-        inner.run(worker("worker", &traces)).unwrap();
+        let (outer, inner) = (without_deadline(), without_deadline());
+        let counters = Counters::default();
+        inner.run(worker("worker", &counters)).unwrap();
         let failing = async |_: Context| {
-            turns().await?;
+            yield_repeatedly().await?;
             Err(anyhow!("on purpose"))
         };
         let bad = inner.run(task_fn("bad", failing)).unwrap();
@@ -44,18 +45,20 @@ fn a_nested_group_that_is_stopped_from_outside_and_fails_inside_says_so_once() {
         assert_eq!(task.outcome(), Some(Outcome::Failed), "{report}");
         assert_eq!(count(&report, "manager/bad"), 1, "{report}");
         assert_eq!(report.failures().len(), 1, "{report}");
-        assert_eq!(traces.drops(), 1, "alive after the wait");
+        assert_eq!(counters.drops(), 1, "alive after the wait");
         stopper.join().unwrap();
         single.join().unwrap();
     });
 }
 
+/// Invariants 2 and 7. FAILURES 39.
 #[test]
-fn a_nested_group_that_hears_nothing_is_named_and_nobody_in_it_twice() {
-    let _turn = NESTED.lock().unwrap_or_else(PoisonError::into_inner);
+fn a_nested_group_that_ignores_cancellation_is_named_and_no_task_of_it_twice() {
+    let _guard = NESTED.lock().unwrap_or_else(PoisonError::into_inner);
     explore(|| {
-        let (outer, inner) = (hasty(), hasty());
-        let deaf = inner.run(task_fn("deaf", async |_: Context| pending().await)).unwrap();
+        let (outer, inner) = (with_deadline(), with_deadline());
+        let unresponsive =
+            inner.run(task_fn("unresponsive", async |_: Context| pending().await)).unwrap();
         let task = outer.run(inner.into_task()).unwrap();
         let stopper = thread::spawn({
             let handle = outer.handle();
@@ -64,10 +67,10 @@ fn a_nested_group_that_hears_nothing_is_named_and_nobody_in_it_twice() {
         let report = report(block_on(outer.wait()));
         let outcome = task.outcome().expect("an outcome");
         assert!(!outcome.is_clean(), "{report}");
-        let (whole, part) = (count(&report, "manager"), count(&report, "manager/deaf"));
+        let (whole, part) = (count(&report, "manager"), count(&report, "manager/unresponsive"));
         assert!(whole <= 1 && part <= 1 && whole + part >= 1, "{report}");
         if outcome != Outcome::Abandoned {
-            assert!(deaf.outcome().is_some(), "invariant 7: {report}");
+            assert!(unresponsive.outcome().is_some(), "Invariant 7: {report}");
         }
         stopper.join().unwrap();
     });

@@ -1,4 +1,4 @@
-//! Who comes, goes, stops, waits or registers at the same time as others do.
+//! Concurrent calls: run, stop, wait, drop, and the registration of cleanups.
 
 use std::sync::{
     Arc,
@@ -12,15 +12,16 @@ use shuttle::{
 };
 use task_manager::{CauseKind, Context, ManagerHandle, Outcome, Phase, Step, Task, task_fn};
 
-use crate::{Traces, check_admission, explore, patient, report, worker};
+use crate::{Counters, check_admission, explore, report, without_deadline, worker};
 
+/// Invariants 4 and 7. FAILURES 31.
 #[test]
 fn a_run_that_races_a_stop_and_a_wait_is_part_of_the_shutdown_or_handed_back() {
     explore(|| {
-        let manager = patient();
-        let traces = Traces::default();
+        let manager = without_deadline();
+        let counters = Counters::default();
         let runner = thread::spawn({
-            let (handle, task) = (manager.handle(), worker("late", &traces));
+            let (handle, task) = (manager.handle(), worker("late", &counters));
             move || handle.run(task)
         });
         let stopper = thread::spawn({
@@ -30,18 +31,19 @@ fn a_run_that_races_a_stop_and_a_wait_is_part_of_the_shutdown_or_handed_back() {
         let report = report(block_on(manager.wait()));
         let admitted = runner.join().unwrap();
         stopper.join().unwrap();
-        check_admission(&admitted, &traces, &report);
+        check_admission(&admitted, &counters, &report);
         assert_eq!(report.totals().started, u64::from(admitted.is_ok()), "{report}");
         assert!(report.is_clean(), "{report}");
     });
 }
 
+/// Invariants 1 and 2. FAILURES 3.
 #[test]
-fn two_failures_at_once_are_one_cause_and_two_failures() {
+fn two_concurrent_failures_are_one_cause_and_two_failures() {
     explore(|| {
-        let manager = patient();
+        let manager = without_deadline();
         for name in ["one", "other"] {
-            // Refused if the other one was so quick as to have ended everything.
+            // Refused if the other one has already stopped the group.
             let _ = manager.run(task_fn(name, async |_| Err(anyhow!("no"))));
         }
         let report = report(block_on(manager.wait()));
@@ -56,10 +58,11 @@ fn two_failures_at_once_are_one_cause_and_two_failures() {
     });
 }
 
+/// Invariant 8. FAILURES 35.
 #[test]
 fn a_cleanup_that_races_the_end_is_run_once_or_handed_back() {
     explore(|| {
-        let manager = patient();
+        let manager = without_deadline();
         let runs = Arc::new(AtomicUsize::new(0));
         let register = |handle: ManagerHandle| {
             let runs = Arc::clone(&runs);
@@ -72,27 +75,28 @@ fn a_cleanup_that_races_the_end_is_run_once_or_handed_back() {
             })
         };
         let registrars = [register(manager.handle()), register(manager.handle())];
-        let traces = Traces::default();
-        manager.run(worker("work", &traces)).unwrap();
+        let counters = Counters::default();
+        manager.run(worker("work", &counters)).unwrap();
         let report = report(block_on(manager.shutdown()));
         let registered: usize =
             registrars.map(|registrar| usize::from(registrar.join().unwrap())).iter().sum();
         assert_eq!(report.cleanups().len(), registered, "{report}");
         let run = report.cleanups().iter().filter(|cleanup| cleanup.outcome.is_some()).count();
         assert_eq!(runs.load(Ordering::SeqCst), run, "{report}");
-        assert_eq!(traces.drops(), 1, "alive beside a cleanup");
+        assert_eq!(counters.drops(), 1, "alive beside a cleanup");
     });
 }
 
+/// Invariants 4 and 11. FAILURES 29.
 #[test]
-fn a_dropped_manager_leaves_nobody_running_unseen() {
+fn a_dropped_manager_stops_every_task_also_one_that_is_run_concurrently() {
     explore(|| {
-        let manager = patient();
+        let manager = without_deadline();
         let handle = manager.handle();
-        let traces = [Traces::default(), Traces::default()];
-        let first = manager.run(worker("first", &traces[0])).unwrap();
+        let counters = [Counters::default(), Counters::default()];
+        let first = manager.run(worker("first", &counters[0])).unwrap();
         let runner = thread::spawn({
-            let (handle, task) = (handle.clone(), worker("second", &traces[1]));
+            let (handle, task) = (handle.clone(), worker("second", &counters[1]));
             move || handle.run(task)
         });
         let waiter = future::spawn(async move { handle.wait().await });
@@ -105,18 +109,19 @@ fn a_dropped_manager_leaves_nobody_running_unseen() {
         match block_on(waiter).unwrap() {
             Ok(report) => {
                 assert_eq!(report.cause().kind, CauseKind::Dropped);
-                check_admission(&second, &traces[1], &report);
+                check_admission(&second, &counters[1], &report);
             }
             Err(error) => assert!(error.is_gone(), "{error:?}"),
         }
-        assert_eq!(traces[0].drops(), 1);
+        assert_eq!(counters[0].drops(), 1);
     });
 }
 
+/// Invariant 12.
 #[test]
-fn readiness_that_races_a_stop_is_answered_and_false_from_the_trigger_on() {
+fn ready_that_races_a_stop_returns_and_readiness_is_false_from_the_trigger_on() {
     explore(|| {
-        let manager = Arc::new(patient());
+        let manager = Arc::new(without_deadline());
         let task = task_fn("gate", async |ctx: Context| {
             ctx.set_ready(true);
             ctx.cancelled().await;
@@ -145,20 +150,21 @@ fn readiness_that_races_a_stop_is_answered_and_false_from_the_trigger_on() {
     });
 }
 
+/// Invariant 5.
 #[test]
-fn all_who_wait_get_the_same_report_and_one_who_gives_up_takes_it_from_nobody() {
+fn every_wait_gets_the_same_report_and_an_aborted_wait_changes_nothing() {
     explore(|| {
-        let manager = Arc::new(patient());
-        manager.run_ephemeral(worker("work", &Traces::default())).unwrap();
+        let manager = Arc::new(without_deadline());
+        manager.run_ephemeral(worker("work", &Counters::default())).unwrap();
         let waiters = [(); 2].map(|()| {
             let manager = Arc::clone(&manager);
             thread::spawn(move || report(block_on(manager.wait())))
         });
-        let quitter = future::spawn({
+        let aborted = future::spawn({
             let handle = manager.handle();
             async move { handle.wait().await.is_ok() }
         });
-        quitter.abort();
+        aborted.abort();
         manager.stop();
         let own = report(block_on(manager.wait()));
         for waiter in waiters {
@@ -168,13 +174,13 @@ fn all_who_wait_get_the_same_report_and_one_who_gives_up_takes_it_from_nobody() 
 }
 
 #[test]
-fn a_group_whose_last_task_ends_while_somebody_begins_to_wait_completes() {
+fn a_group_whose_last_task_ends_while_a_wait_begins_completes() {
     explore(|| {
-        let manager = patient();
-        let traces = [Traces::default(), Traces::default()];
-        manager.run(worker("probes", &traces[0]).in_phase(Phase::SUPPORT)).unwrap();
+        let manager = without_deadline();
+        let counters = [Counters::default(), Counters::default()];
+        manager.run(worker("probes", &counters[0]).in_phase(Phase::SUPPORT)).unwrap();
         manager.run_ephemeral(task_fn("job", async |_| Ok(()))).unwrap();
-        let one = manager.run_ephemeral(worker("one", &traces[1])).unwrap();
+        let one = manager.run_ephemeral(worker("one", &counters[1])).unwrap();
         let stopper = thread::spawn(move || {
             one.stop();
             block_on(one.ended())
@@ -186,10 +192,11 @@ fn a_group_whose_last_task_ends_while_somebody_begins_to_wait_completes() {
     });
 }
 
+/// Invariant 2.
 #[test]
 fn a_failed_setup_that_races_a_stop_is_a_failure_and_a_trigger_or_neither() {
     explore(|| {
-        let manager = Arc::new(patient());
+        let manager = Arc::new(without_deadline());
         let setup = thread::spawn({
             let manager = Arc::clone(&manager);
             move || manager.setup_failed(anyhow!("no"))

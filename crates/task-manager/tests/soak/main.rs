@@ -1,7 +1,7 @@
-//! Memory does not grow with what is over (invariant 10), measured on the whole process.
+//! Memory does not grow with what has ended, measured on the whole process.
 //!
-//! A short run by default; `cargo xtask deep soak` sets `TASK_SOAK` to a million. The tests take turns, for they share
-//! the process that they measure.
+//! A short run by default; `cargo xtask deep soak` sets `TASK_SOAK` to a million. The tests run one
+//! after another, since they measure the process that they share.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 #![cfg(target_os = "linux")]
 
@@ -15,12 +15,12 @@ use anyhow::anyhow;
 use task_manager::{Context, Manager, Outcome, task_fn};
 use tokio::runtime::{Builder, Runtime};
 
-/// What the allocator may keep or waste. Over a million tasks, nine bytes that each leaves behind show.
+/// What the allocator may keep. Over a million tasks, a leak of nine bytes per task exceeds it.
 const SLACK: u64 = 8 << 20;
 
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+fn exclusive() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn count() -> u64 {
@@ -31,13 +31,13 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// The process's resident memory in bytes. Pages are of 4 KiB at least.
+/// The resident memory of the process in bytes. Pages have at least 4 KiB.
 fn resident() -> u64 {
     let statm = fs::read_to_string("/proc/self/statm").unwrap();
     statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4_096
 }
 
-/// Runs `body` a tenth of the way, measures, runs it the whole way, and compares.
+/// Runs `body` with a tenth of the count, measures, runs it with the count, and compares.
 async fn assert_flat(what: &str, mut body: impl AsyncFnMut(u64)) {
     body(count() / 10).await;
     let before = resident();
@@ -45,14 +45,15 @@ async fn assert_flat(what: &str, mut body: impl AsyncFnMut(u64)) {
     body(count()).await;
     let after = resident();
     println!("{what}: {} in {:?}, {before} to {after} bytes", count(), began.elapsed());
-    // Valgrind keeps what was freed, to tell who uses it; its own findings are what counts there.
+    // Valgrind keeps freed memory to detect its use, and reports leaks itself.
     let is_instrumented = env::var("LD_PRELOAD").is_ok_and(|list| list.contains("vgpreload"));
     assert!(is_instrumented || after < before + SLACK, "{what}: {before} to {after} bytes");
 }
 
+/// Invariant 10. FAILURES 71.
 #[test]
 fn memory_is_flat_over_ephemeral_tasks_that_end_cleanly() {
-    let _turn = turn();
+    let _guard = exclusive();
     runtime().block_on(async {
         let manager = Manager::new();
         assert_flat("ephemeral tasks", async |count| {
@@ -78,20 +79,21 @@ fn memory_is_flat_over_ephemeral_tasks_that_end_cleanly() {
     });
 }
 
+/// Invariant 10.
 #[test]
 fn memory_is_bounded_over_failures_that_a_task_survives() {
-    let _turn = turn();
+    let _guard = exclusive();
     runtime().block_on(async {
         let manager = Manager::new();
-        let (give, take) = tokio::sync::oneshot::channel();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
         manager
             .run_ephemeral(task_fn("retries", async move |ctx: Context| {
-                assert!(give.send(ctx.clone()).is_ok());
+                assert!(sender.send(ctx.clone()).is_ok());
                 ctx.cancelled().await;
                 Ok(())
             }))
             .unwrap();
-        let ctx = take.await.unwrap();
+        let ctx = receiver.await.unwrap();
         assert_flat("failures", async |count| {
             for attempt in 0..count {
                 ctx.record_failure(anyhow!("attempt {attempt}"));
@@ -106,9 +108,10 @@ fn memory_is_bounded_over_failures_that_a_task_survives() {
     });
 }
 
+/// Invariant 10.
 #[test]
 fn memory_is_bounded_over_tasks_that_fail_while_the_group_drains() {
-    let _turn = turn();
+    let _guard = exclusive();
     runtime().block_on(async {
         let hour = Duration::from_secs(3_600);
         let manager =
@@ -120,7 +123,7 @@ fn memory_is_bounded_over_tasks_that_fail_while_the_group_drains() {
             }))
             .unwrap();
         manager.stop();
-        // The report lists up to 4,096 tasks, so that many are there before it is measured.
+        // The report lists up to 4,096 tasks; these are allocated before the measurement.
         for _ in 0..5_000 {
             let job = task_fn("job", async |_| Err(anyhow!("no")));
             manager.run_ephemeral(job).unwrap().ended().await;
@@ -133,7 +136,7 @@ fn memory_is_bounded_over_tasks_that_fail_while_the_group_drains() {
         })
         .await;
         manager
-            .run_ephemeral(task_fn("hurries", async |ctx: Context| {
+            .run_ephemeral(task_fn("escalates", async |ctx: Context| {
                 ctx.escalate(task_manager::Escalation::EndDrain);
                 Ok(())
             }))
@@ -145,9 +148,10 @@ fn memory_is_bounded_over_tasks_that_fail_while_the_group_drains() {
     });
 }
 
+/// Invariant 10.
 #[test]
-fn memory_is_flat_over_managers_that_come_and_go() {
-    let _turn = turn();
+fn memory_is_flat_over_managers_that_are_built_and_shut_down() {
+    let _guard = exclusive();
     runtime().block_on(async {
         assert_flat("managers", async |count| {
             for _ in 0..count / 20 {
@@ -166,9 +170,10 @@ fn memory_is_flat_over_managers_that_come_and_go() {
     });
 }
 
+/// FAILURES 49.
 #[test]
 fn a_stop_reaches_a_hundred_thousand_waiting_tasks_within_seconds() {
-    let _turn = turn();
+    let _guard = exclusive();
     let tasks = (count() / 2).min(100_000);
     runtime().block_on(async {
         let manager = Manager::new();

@@ -1,9 +1,9 @@
-//! Backtraces are captured where the environment asks for them, which belongs to the process.
+//! Backtraces, which environment variables of the process enable.
 
 use anyhow::anyhow;
 use task_manager::{Manager, task_fn};
 
-use crate::{child, stuck::current_thread};
+use crate::{child, support::current_thread};
 
 fn culprit() -> anyhow::Error {
     anyhow!("no disk")
@@ -28,7 +28,7 @@ fn fail() -> task_manager::ShutdownError {
 }
 
 #[test]
-fn backtraces_are_in_the_long_text_in_debug_and_in_the_data_and_nowhere_else() {
+fn backtraces_are_only_in_the_alternate_text_the_debug_output_and_the_data() {
     child::run_in(&[("RUST_BACKTRACE", "1")], || {
         let error = fail();
         let report = error.report().unwrap();
@@ -54,7 +54,7 @@ fn backtraces_are_in_the_long_text_in_debug_and_in_the_data_and_nowhere_else() {
 }
 
 #[test]
-fn without_being_asked_for_no_backtrace_is_captured() {
+fn without_rust_backtrace_no_backtrace_is_captured() {
     child::run(|| {
         let error = fail();
         let report = error.report().unwrap();

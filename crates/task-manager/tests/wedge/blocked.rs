@@ -1,4 +1,4 @@
-//! Deadlines hold when the runtime does not (invariants 3 and 7).
+//! Deadlines on runtimes whose threads are blocked.
 
 use std::{
     sync::{
@@ -14,12 +14,13 @@ use tokio::runtime;
 
 use crate::{
     child,
-    stuck::{
-        JOIN, SECOND, STOP_END, abandoned, block, block_workers, current_thread, on_time, short,
-        worker, workers,
+    support::{
+        ABORT_WAIT, SECOND, STOP_END, abandoned, assert_on_time, block, block_workers,
+        current_thread, short, worker, workers,
     },
 };
 
+/// Invariants 3 and 7. FAILURES 19.
 #[test]
 fn wait_in_block_on_returns_at_the_deadline_with_every_worker_blocked() {
     child::run(|| {
@@ -28,7 +29,7 @@ fn wait_in_block_on_returns_at_the_deadline_with_every_worker_blocked() {
             let tasks = block_workers(|task| manager.run(task).unwrap(), 2);
             let began = Instant::now();
             let error = manager.shutdown().await.unwrap_err();
-            on_time("wait with every worker blocked", began, STOP_END);
+            assert_on_time("wait with every worker blocked", began, STOP_END);
             let report = error.report().unwrap();
             assert_eq!(abandoned(report), ["stuck-0", "stuck-1"], "{report}");
             assert_eq!(tasks[0].ended().await, Outcome::Abandoned);
@@ -39,6 +40,7 @@ fn wait_in_block_on_returns_at_the_deadline_with_every_worker_blocked() {
     .passed();
 }
 
+/// Invariant 8. FAILURES 22.
 #[test]
 fn a_cleanup_that_no_worker_could_poll_is_reported_as_not_run_and_never_runs_later() {
     child::run(|| {
@@ -66,30 +68,28 @@ fn a_cleanup_that_no_worker_could_poll_is_reported_as_not_run_and_never_runs_lat
             blocked.recv().unwrap();
             let began = Instant::now();
             let error = manager.shutdown().await.unwrap_err();
-            on_time("wait with cleanups that cannot run", began, SECOND);
+            assert_on_time("wait with cleanups that cannot run", began, SECOND);
             let report = error.report().unwrap();
             let outcomes: Vec<_> =
                 report.cleanups().iter().map(|cleanup| (&*cleanup.name, cleanup.outcome)).collect();
             assert_eq!(outcomes, [("close", None), ("flush", None)], "{report}");
             let failure = report.failures().last().unwrap().to_string();
-            // On a machine so busy that the first one took the other's share too, none is left.
+            // On a busy machine the first cleanup may use up the share of the other one.
             let used_up = "cleanup `flush` was not run: the budget for cleanups was used up";
             let too_late = "cleanup `flush` was not run: its runtime did not get to it in time";
             assert!(failure == too_late || failure == used_up, "{failure}");
             release.send(()).unwrap();
-            // Behind what was spawned before it on the one worker.
+            // On the one worker this runs after what was spawned before it.
             tokio::spawn(async { tokio::task::yield_now().await }).await.unwrap();
-            assert!(
-                !ran.load(Ordering::SeqCst),
-                "invariant 8: the report said that it did not run"
-            );
+            assert!(!ran.load(Ordering::SeqCst), "the report said that it was not run");
         });
     })
     .passed();
 }
 
+/// FAILURES 22.
 #[test]
-fn a_cleanup_that_blocks_its_worker_is_given_up_and_the_next_one_runs() {
+fn a_cleanup_that_blocks_its_worker_is_abandoned_and_the_next_one_runs() {
     child::run(|| {
         workers(2).block_on(async {
             let manager = short().build().unwrap();
@@ -102,7 +102,7 @@ fn a_cleanup_that_blocks_its_worker_is_given_up_and_the_next_one_runs() {
                 .unwrap();
             let began = Instant::now();
             let error = manager.shutdown().await.unwrap_err();
-            on_time("wait with a cleanup that blocks", began, Duration::from_millis(100));
+            assert_on_time("wait with a cleanup that blocks", began, Duration::from_millis(100));
             let report = error.report().unwrap();
             let ends: Vec<_> = report.cleanups().iter().map(|cleanup| cleanup.outcome).collect();
             assert_eq!(ends, [Some(Outcome::Abandoned), Some(Outcome::Completed)], "{report}");
@@ -111,8 +111,9 @@ fn a_cleanup_that_blocks_its_worker_is_given_up_and_the_next_one_runs() {
     .passed();
 }
 
+/// Invariant 7. FAILURES 21.
 #[test]
-fn a_drop_that_blocks_is_given_up_and_named() {
+fn a_task_whose_drop_blocks_is_abandoned_and_named() {
     struct Blocks;
     impl Drop for Blocks {
         fn drop(&mut self) {
@@ -132,7 +133,7 @@ fn a_drop_that_blocks_is_given_up_and_named() {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let began = Instant::now();
             let error = manager.shutdown().await.unwrap_err();
-            on_time("wait with a drop that blocks", began, STOP_END);
+            assert_on_time("wait with a drop that blocks", began, STOP_END);
             let report = error.report().unwrap();
             assert_eq!(abandoned(report), ["drops slowly"], "{report}");
             assert_eq!(report.totals().completed, 1, "{report}");
@@ -141,8 +142,9 @@ fn a_drop_that_blocks_is_given_up_and_named() {
     .passed();
 }
 
+/// FAILURES 20.
 #[test]
-fn a_stuck_spawn_blocking_holds_neither_the_shutdown_nor_the_process() {
+fn a_stuck_spawn_blocking_delays_neither_the_shutdown_nor_the_process() {
     child::run(|| {
         let runtime = runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -156,34 +158,35 @@ fn a_stuck_spawn_blocking_holds_neither_the_shutdown_nor_the_process() {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let began = Instant::now();
             let error = manager.shutdown().await.unwrap_err();
-            on_time("wait with a stuck spawn_blocking", began, STOP_END - JOIN);
+            assert_on_time("wait with a stuck spawn_blocking", began, STOP_END - ABORT_WAIT);
             assert!(matches!(error.root().unwrap().kind, FailureKind::Aborted), "{error}");
             assert_eq!(error.root().unwrap().name, "pool");
         });
         let began = Instant::now();
         runtime.shutdown_timeout(Duration::from_millis(200));
-        on_time("the runtime's shutdown_timeout", began, Duration::from_millis(200));
+        assert_on_time("the runtime's shutdown_timeout", began, Duration::from_millis(200));
     })
     .passed();
 }
 
+/// Invariant 7. FAILURES 20.
 #[test]
-fn a_blocking_task_that_does_not_return_is_given_up_and_its_thread_lives_on() {
+fn a_blocking_task_that_does_not_return_is_abandoned_and_its_thread_lives_on() {
     child::run(|| {
         current_thread().block_on(async {
             let manager = short().build().unwrap();
             let (release, released) = mpsc::channel::<()>();
-            let (told, ended) = mpsc::channel();
+            let (sender, ended) = mpsc::channel();
             manager
                 .run(blocking_task("thread", move |_| {
                     let _ = released.recv();
-                    told.send(()).unwrap();
+                    sender.send(()).unwrap();
                     Ok(())
                 }))
                 .unwrap();
             let began = Instant::now();
             let error = manager.shutdown().await.unwrap_err();
-            on_time("wait with a blocking task", began, STOP_END);
+            assert_on_time("wait with a blocking task", began, STOP_END);
             assert_eq!(abandoned(error.report().unwrap()), ["thread"]);
             release.send(()).unwrap();
             ended.recv_timeout(5 * SECOND).unwrap();

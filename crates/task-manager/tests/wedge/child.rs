@@ -1,4 +1,4 @@
-//! A scenario in a process of its own: its body and what is said of its end stand in one test.
+//! Runs the body of a test in a child process, and returns how that ended.
 
 use std::{
     any::type_name_of_val,
@@ -9,9 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Tells a child which scenario it is.
+/// The environment variable that names the scenario of a child.
 const SCENARIO: &str = "TASK_WEDGE_SCENARIO";
-/// When a child that hangs is killed.
+/// How long a child may run before it is killed.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// How a child ended.
@@ -22,7 +22,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// The scenario's own assertions held.
+    /// Asserts that the assertions of the scenario held.
     #[track_caller]
     pub(crate) fn passed(self) {
         assert!(self.status.success(), "{}\n{}", self.status, self.stderr);
@@ -31,18 +31,19 @@ impl Ended {
     }
 }
 
-/// In the child, runs `body` and ends the process with code 0; in the parent, starts the child and waits for it.
+/// In the child, runs `body` and exits with code 0; in the parent, starts the child and waits for
+/// its end.
 pub(crate) fn run<F: FnOnce()>(body: F) -> Ended {
     run_in(&[], body)
 }
 
-/// As [`run`], with more in the child's environment.
+/// As [`run`], with these variables in the environment of the child.
 pub(crate) fn run_in<F: FnOnce()>(environment: &[(&str, &str)], body: F) -> Ended {
     let name = type_name_of_val(&body);
     let name = name.split_once("::").unwrap().1.trim_end_matches("::{{closure}}");
     if env::var(SCENARIO).is_ok_and(|scenario| scenario == name) {
         body();
-        // Not by returning: the body may have left threads blocked that libtest would wait for.
+        // A return would wait for threads that the body left blocked.
         std::process::exit(0);
     }
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -57,7 +58,7 @@ pub(crate) fn run_in<F: FnOnce()>(environment: &[(&str, &str)], body: F) -> Ende
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        // A file and not a pipe, which somebody would have to read.
+        // A pipe would block the child unless it is read.
         .stderr(fs::File::create(&stderr).unwrap())
         .spawn()
         .unwrap();
@@ -69,7 +70,7 @@ pub(crate) fn run_in<F: FnOnce()>(environment: &[(&str, &str)], body: F) -> Ende
     Ended { status, took, stderr: text }
 }
 
-/// Waits for the child's end, and kills it at the limit.
+/// Waits for the end of the child, and kills it at the limit.
 fn wait(mut child: Child) -> io::Result<ExitStatus> {
     let began = Instant::now();
     while began.elapsed() < LIMIT {

@@ -1,4 +1,4 @@
-//! The last resort, and what ends the process without us.
+//! The hard exit, and other ends of the process.
 
 use std::{
     io::Write,
@@ -12,18 +12,19 @@ use task_manager::{Outcome, task_fn};
 
 use crate::{
     child,
-    stuck::{
-        SECOND, STOP_END, block, block_workers, current_thread, on_time, short, worker, workers,
+    support::{
+        SECOND, STOP_END, assert_on_time, block, block_workers, current_thread, short, worker,
+        workers,
     },
 };
 
-/// The total, the second after it, and what starting a process and looking late cost.
+/// The shutdown timeout, the second after it, and the time to start a process and notice its end.
 fn is_hard_exit(took: Duration) -> bool {
     println!("measured: the process ended after {} ms", took.as_millis());
     (2 * SECOND..3 * SECOND).contains(&took)
 }
 
-/// Stops the group from elsewhere once the calling runtime is blocked.
+/// Stops the group from another thread once the calling runtime is blocked.
 fn stop_soon(manager: &task_manager::Manager) {
     let handle = manager.handle();
     thread::spawn(move || {
@@ -32,8 +33,9 @@ fn stop_soon(manager: &task_manager::Manager) {
     });
 }
 
+/// FAILURES 18.
 #[test]
-fn a_blocked_current_thread_runtime_ends_with_the_hard_exit_its_code_and_the_names() {
+fn the_hard_exit_ends_a_blocked_current_thread_runtime_and_names_the_live_tasks() {
     let ended = child::run(|| {
         current_thread().block_on(async {
             let manager = short().name("orders").hard_exit(70).build().unwrap();
@@ -57,6 +59,7 @@ fn a_blocked_current_thread_runtime_ends_with_the_hard_exit_its_code_and_the_nam
     assert!(line.ends_with("alive: healthy#1, healthy#2, stuck"), "{line}");
 }
 
+/// Invariants 3 and 7. FAILURES 18.
 #[test]
 fn without_a_hard_exit_a_blocked_current_thread_runtime_goes_on_when_it_is_free() {
     let ended = child::run(|| {
@@ -80,8 +83,9 @@ fn without_a_hard_exit_a_blocked_current_thread_runtime_goes_on_when_it_is_free(
     ended.passed();
 }
 
+/// FAILURES 19.
 #[test]
-fn the_hard_exit_comes_after_a_clean_end_too_if_nobody_asks_for_the_report() {
+fn the_hard_exit_follows_a_clean_end_whose_report_is_not_taken() {
     let ended = child::run(|| {
         workers(1).block_on(async {
             let manager = short().name("orders").hard_exit(72).build().unwrap();
@@ -93,12 +97,14 @@ fn the_hard_exit_comes_after_a_clean_end_too_if_nobody_asks_for_the_report() {
     });
     assert_eq!(ended.status.code(), Some(72), "{}", ended.stderr);
     assert!(is_hard_exit(ended.took), "{:?}", ended.took);
-    let line = "orders: hard exit with code 72: nobody took the report of the shutdown in time; alive: nobody";
-    assert!(ended.stderr.lines().any(|told| told == line), "{}", ended.stderr);
+    let line = "orders: hard exit with code 72: nobody took the report of the shutdown in time; \
+                alive: nobody";
+    assert!(ended.stderr.lines().any(|found| found == line), "{}", ended.stderr);
 }
 
+/// FAILURES 19.
 #[test]
-fn the_hard_exit_comes_when_the_report_is_made_and_its_waiter_is_blocked() {
+fn the_hard_exit_follows_an_end_whose_waiter_is_blocked() {
     let ended = child::run(|| {
         let runtime = workers(2);
         runtime.block_on(async {
@@ -109,7 +115,7 @@ fn the_hard_exit_comes_when_the_report_is_made_and_its_waiter_is_blocked() {
             manager.run(worker("elsewhere")).unwrap();
             drop(entered);
             let handle = manager.handle();
-            // Both futures are one task: the wait cannot be polled while its neighbour blocks.
+            // Both futures are one task: the wait cannot be polled while the other one blocks.
             let waiter = tokio::spawn(async move {
                 let wait = handle.wait();
                 tokio::join!(wait, async {
@@ -129,7 +135,7 @@ fn the_hard_exit_comes_when_the_report_is_made_and_its_waiter_is_blocked() {
 }
 
 #[test]
-fn no_hard_exit_comes_after_a_report_that_was_taken() {
+fn no_hard_exit_follows_a_report_that_was_taken() {
     let ended = child::run(|| {
         workers(2).block_on(async {
             let manager = short().hard_exit(70).build().unwrap();
@@ -143,14 +149,15 @@ fn no_hard_exit_comes_after_a_report_that_was_taken() {
     assert!(!ended.stderr.contains("hard exit"), "{}", ended.stderr);
 }
 
+/// FAILURES 75.
 #[test]
-fn a_stderr_that_blocks_does_not_hold_the_hard_exit() {
+fn a_stderr_that_blocks_does_not_delay_the_hard_exit() {
     let ended = child::run(|| {
         current_thread().block_on(async {
             let manager = short().hard_exit(70).build().unwrap();
             manager
                 .run(task_fn("stuck", async |_| {
-                    // Whoever writes there now waits for this lock.
+                    // Writes to stderr now wait for this lock.
                     let mut stderr = std::io::stderr().lock();
                     stderr.write_all(b"locked\n")?;
                     block();
@@ -165,8 +172,9 @@ fn a_stderr_that_blocks_does_not_hold_the_hard_exit() {
     assert!(is_hard_exit(ended.took), "{:?}", ended.took);
 }
 
+/// FAILURES 10.
 #[test]
-fn a_panic_while_unwinding_ends_the_process_and_nothing_can_be_done() {
+fn a_panic_while_unwinding_aborts_the_process() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -193,9 +201,10 @@ fn a_panic_while_unwinding_ends_the_process_and_nothing_can_be_done() {
     assert!(!ended.status.success());
 }
 
+/// FAILURES 45.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_process_that_was_suspended_in_its_grace_goes_on_from_the_clock_without_a_panic() {
+fn a_process_suspended_during_the_stop_goes_on_by_the_clock_without_a_panic() {
     child::run(|| {
         workers(2).block_on(async {
             let manager = short().build().unwrap();
@@ -205,7 +214,7 @@ fn a_process_that_was_suspended_in_its_grace_goes_on_from_the_clock_without_a_pa
             manager.stop();
             let mut shell = Command::new("sh").args(["-c", &script]).spawn().unwrap();
             let error = manager.wait().await.unwrap_err();
-            on_time("wait in a suspended process", began, 2 * SECOND);
+            assert_on_time("wait in a suspended process", began, 2 * SECOND);
             shell.wait().unwrap();
             assert_eq!(tasks[0].outcome(), Some(Outcome::Abandoned), "{error}");
         });

@@ -1,4 +1,4 @@
-//! The deadline thread when nothing is due, and on a clock that a test has paused.
+//! The deadline thread while nothing is due, and on a paused clock.
 
 use std::{
     collections::BTreeMap,
@@ -15,20 +15,20 @@ use tokio::runtime::{self, Runtime};
 
 use crate::{
     child,
-    stuck::{SECOND, current_thread, short, worker, workers},
+    support::{SECOND, current_thread, short, worker, workers},
 };
 
 fn paused() -> Runtime {
     runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
-/// How often each of our threads was scheduled, by thread id.
+/// How often each thread of the manager was scheduled, by name and thread id.
 #[cfg(target_os = "linux")]
 fn switches() -> BTreeMap<String, u64> {
     let mut switches = BTreeMap::new();
     for thread in fs::read_dir("/proc/self/task").unwrap() {
         let folder = thread.unwrap().path();
-        // A thread that has ended meanwhile is none of ours.
+        // This thread has ended meanwhile.
         let Ok(name) = fs::read_to_string(folder.join("comm")) else { continue };
         if !name.starts_with("task-") {
             continue;
@@ -53,7 +53,7 @@ fn assert_quiet(what: &str) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_thread_of_ours_runs_while_nothing_is_due() {
+fn no_thread_of_the_manager_runs_while_nothing_is_due() {
     child::run(|| {
         workers(2).block_on(async {
             let service = Manager::new();
@@ -71,11 +71,11 @@ fn no_thread_of_ours_runs_while_nothing_is_due() {
             other.run(worker("short")).unwrap();
             other.shutdown().await.unwrap();
             drop(other);
-            // Once more it looks at what was the deadline of that one.
+            // The thread wakes once more at the former deadline of that manager.
             thread::sleep(SECOND);
             assert_quiet("after the end of a manager");
-            let wedged = short().build().unwrap();
-            wedged
+            let blocked = short().build().unwrap();
+            blocked
                 .run(task_fn("late", async |ctx| {
                     ctx.cancelled().await;
                     thread::sleep(SECOND);
@@ -83,8 +83,8 @@ fn no_thread_of_ours_runs_while_nothing_is_due() {
                 }))
                 .unwrap();
             tokio::time::sleep(Duration::from_millis(50)).await;
-            wedged.shutdown().await.unwrap_err();
-            assert_quiet("after a wedge");
+            blocked.shutdown().await.unwrap_err();
+            assert_quiet("after a blocked shutdown");
             assert_eq!(service.group().step(), Step::Running);
             service.shutdown().await.unwrap();
         });
@@ -93,12 +93,12 @@ fn no_thread_of_ours_runs_while_nothing_is_due() {
 }
 
 #[test]
-fn on_a_paused_clock_the_deadline_thread_does_not_fire_early() {
+fn on_a_paused_clock_the_deadline_thread_enforces_no_deadline_early() {
     child::run(|| {
         paused().block_on(async {
             let manager = short().build().unwrap();
             let task = manager
-                .run(task_fn("takes two seconds that the clock does not see", async |ctx| {
+                .run(task_fn("blocks for two seconds of real time", async |ctx| {
                     ctx.cancelled().await;
                     thread::sleep(2 * SECOND);
                     Ok(())
@@ -112,20 +112,20 @@ fn on_a_paused_clock_the_deadline_thread_does_not_fire_early() {
     .passed();
 }
 
-/// Leaps on the clock while the runtime is blocked, makes the deadline thread look, and checks
+/// Advances the paused clock while the runtime is blocked, wakes the deadline thread, and checks
 /// that it leaves the deadline to the timer.
-fn leaves_a_deadline_to_the_timer(behind: Duration, leap: Duration) {
+fn leaves_a_deadline_to_the_timer(behind: Duration, advance: Duration) {
     paused().block_on(async {
         let manager = short().build().unwrap();
-        // Time that the clock does not see.
+        // Time in which the paused clock does not advance.
         thread::sleep(behind);
         let handle = manager.handle();
-        let (told, seen) = mpsc::channel();
+        let (sender, seen) = mpsc::channel();
         let busy = manager.run(task_fn("busy", async move |ctx| {
             ctx.cancelled().await;
-            let mut jump = pin!(tokio::time::advance(leap));
-            let _: Poll<()> = jump.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            // The thread looks at all deadlines when one comes that is sooner than those that it knows.
+            let mut advanced = pin!(tokio::time::advance(advance));
+            let _: Poll<()> = advanced.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            // The thread reads all deadlines when one is added that is earlier than its next.
             let total = Duration::from_millis(300);
             let sooner = Manager::builder()
                 .shutdown_timeout(total)
@@ -134,13 +134,13 @@ fn leaves_a_deadline_to_the_timer(behind: Duration, leap: Duration) {
             sooner.run(worker("sooner")).unwrap();
             sooner.stop();
             thread::sleep(total);
-            told.send(handle.group().unwrap().snapshot().tasks[0].state)?;
+            sender.send(handle.group().unwrap().snapshot().tasks[0].state)?;
             Ok(())
         }));
         busy.unwrap();
         tokio::task::yield_now().await;
         let _ = manager.shutdown().await;
-        // The abort has been due since the leap, and is the timer's alone.
+        // The abort has been due since the clock was advanced, and only the timer may do it.
         assert_eq!(seen.try_recv().unwrap(), TaskState::Stopping);
     });
 }
@@ -152,28 +152,29 @@ fn on_a_paused_clock_that_is_ahead_a_deadline_is_left_to_the_timer() {
 
 #[test]
 fn on_a_paused_clock_that_is_behind_a_deadline_is_left_to_the_timer() {
-    let (behind, leap) = (SECOND, Duration::from_millis(700));
-    child::run(move || leaves_a_deadline_to_the_timer(behind, leap)).passed();
+    let (behind, advance) = (SECOND, Duration::from_millis(700));
+    child::run(move || leaves_a_deadline_to_the_timer(behind, advance)).passed();
 }
 
+/// Invariants 3 and 5.
 #[test]
-fn a_shutdown_needs_nobody_who_waits() {
+fn a_shutdown_proceeds_without_a_wait_and_a_late_wait_gets_its_report() {
     child::run(|| {
-        let (told, cleaned) = mpsc::channel();
+        let (sender, cleaned) = mpsc::channel();
         let runtime = workers(1);
         let entered = runtime.enter();
         let manager = short().build().unwrap();
         manager.run(worker("work")).unwrap();
         manager
             .cleanup("close", async move || {
-                told.send(()).unwrap();
+                sender.send(()).unwrap();
                 Ok(())
             })
             .unwrap();
         manager.stop();
         cleaned.recv_timeout(5 * SECOND).unwrap();
         drop(entered);
-        // A late wait, on another runtime, gets the same report.
+        // A late wait on another runtime gets the report.
         let report = current_thread().block_on(manager.wait()).unwrap();
         assert_eq!(report.cleanups().len(), 1);
     })

@@ -1,21 +1,21 @@
-//! What the manager promises when code blocks: in real time, one child process per scenario.
+//! The manager while user code blocks threads, in real time, with one child process per scenario.
 //!
-//! Each test starts this very binary again with its own name, so that a wedged runtime ends with its process and not
-//! with the tests'. The scenarios run one after another, for they measure time.
+//! Each test starts this binary again with its own name, so that a blocked runtime ends with the
+//! child process. The scenarios run one after another, since they measure time.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod backtraces;
-mod begun;
 mod blocked;
 mod child;
 mod exit;
-mod foreign;
 mod idle;
-mod late;
+mod late_ends;
 mod nested;
 mod nested_logs;
 mod refused;
 mod sinks;
 mod slow_logs;
-mod stuck;
+mod support;
+mod triggers;
+mod user_code;
 mod wakers;

@@ -1,4 +1,4 @@
-//! Groups inside groups when the runtime is blocked: the outer deadline reaches all the way down (invariants 7 and 8).
+//! Nested groups on a blocked runtime: the outer deadline applies to their tasks.
 
 use std::{
     sync::{
@@ -13,12 +13,14 @@ use task_manager::{Context, Manager, Outcome, Phase, Task, task_fn};
 
 use crate::{
     child,
-    stuck::{
-        SECOND, STOP_END, block, block_workers, current_thread, on_time, short, worker, workers,
+    support::{
+        SECOND, STOP_END, assert_on_time, block, block_workers, current_thread, short, worker,
+        workers,
     },
 };
 
-/// An outer group around a group whose tasks block as many workers, and how often a cleanup of either ran.
+/// An outer group with a nested group whose tasks block this many workers, and a counter of the
+/// cleanups of both that ran.
 async fn nested(count: usize) -> (Manager, Arc<AtomicUsize>) {
     let cleaned = Arc::new(AtomicUsize::new(0));
     let (outer, inner) =
@@ -35,40 +37,43 @@ async fn nested(count: usize) -> (Manager, Arc<AtomicUsize>) {
     inner.run(worker("other")).unwrap();
     let handle = inner.handle();
     outer.run(inner.into_task()).unwrap();
-    // The inner group hears of the outer one from its task's first poll on.
+    // The nested group follows the outer one from the first poll of its task on.
     tokio::time::sleep(Duration::from_millis(50)).await;
     block_workers(|task| handle.run(task).unwrap(), count);
     (outer, cleaned)
 }
 
+/// Invariants 7 and 8. FAILURES 39.
 #[test]
-fn with_every_worker_blocked_the_report_names_what_is_stuck_in_a_nested_group() {
+fn with_every_worker_blocked_the_report_names_the_stuck_tasks_of_a_nested_group() {
     child::run(|| {
         workers(2).block_on(async {
             let (outer, cleaned) = nested(2).await;
             let began = Instant::now();
             let error = outer.shutdown().await.unwrap_err();
-            on_time("wait with a nested group stuck", began, SECOND);
+            assert_on_time("wait with a nested group stuck", began, SECOND);
             let report = error.report().unwrap();
             let mut names: Vec<_> =
-                report.failures().iter().map(|failure| (&*failure.name, failure.to_string())).collect();
-            names.sort();
-            let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+                report.failures().iter().map(|failure| &*failure.name).collect();
+            names.sort_unstable();
             assert_eq!(
                 names,
                 ["close", "ingest", "ingest/other", "ingest/stuck-0", "ingest/stuck-1"],
                 "{report}"
             );
             let text = report.to_string();
-            assert!(text.contains("task `ingest/stuck-0` did not end by its deadline and was abandoned (in a loop without await)"), "{text}");
+            let stuck = "task `ingest/stuck-0` did not end by its deadline and was abandoned \
+                         (in a loop without await)";
+            assert!(text.contains(stuck), "{text}");
             assert_eq!(cleaned.load(Ordering::SeqCst), 0, "no cleanup ran beside stuck tasks");
         });
     })
     .passed();
 }
 
+/// FAILURES 39.
 #[test]
-fn the_hard_exit_names_who_is_stuck_in_a_nested_group() {
+fn the_hard_exit_names_the_stuck_tasks_of_a_nested_group() {
     let ended = child::run(|| {
         current_thread().block_on(async {
             let outer = short().name("outer").hard_exit(70).build().unwrap();
@@ -92,7 +97,7 @@ fn the_hard_exit_names_who_is_stuck_in_a_nested_group() {
 }
 
 #[test]
-fn a_nested_group_that_is_polled_first_in_the_time_to_join_lets_its_tasks_end_cleanly() {
+fn a_nested_group_first_polled_after_the_abort_deadline_ends_its_tasks_cleanly() {
     child::run(|| {
         workers(1).block_on(async {
             let outer = short()
@@ -102,7 +107,7 @@ fn a_nested_group_that_is_polled_first_in_the_time_to_join_lets_its_tasks_end_cl
                 .unwrap();
             let blocker = async |ctx: Context| {
                 ctx.cancelled().await;
-                // Until after the last deadline, and not as long as aborted tasks are waited for.
+                // Until after the abort deadline, and not as long as aborted tasks are waited for.
                 thread::sleep(Duration::from_millis(1_850));
                 Ok(())
             };

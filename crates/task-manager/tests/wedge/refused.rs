@@ -1,15 +1,15 @@
-//! A process that gets no thread.
+//! A process that cannot start a thread.
 
 use task_manager::Manager;
 
 use crate::{
     child,
-    stuck::{current_thread, worker},
+    support::{current_thread, worker},
 };
 
 #[test]
-fn where_the_deadlines_get_no_thread_a_task_is_refused_and_so_is_the_wait() {
-    // A stack that no system has room for.
+fn without_a_thread_for_the_deadlines_run_and_wait_are_refused() {
+    // A stack that is larger than any address space.
     let too_large = ("RUST_MIN_STACK", "1000000000000000");
     child::run_in(&[too_large], || {
         current_thread().block_on(async {

@@ -1,4 +1,4 @@
-//! What goes on behind somebody who is blocked in a log line (invariant 9).
+//! Progress behind a thread that is blocked in a log event.
 
 use std::{
     future::poll_fn,
@@ -20,35 +20,39 @@ use tracing::{Event, Metadata, Subscriber, span, subscriber::Interest};
 use crate::{
     child,
     sinks::BlockingSink,
-    stuck::{SECOND, SHORT_GRACE, block, context, deaf, on_time, short, worker, workers},
+    support::{
+        ESCALATED_GRACE, SECOND, assert_on_time, block, context, short, unresponsive, worker,
+        workers,
+    },
 };
 
-/// By then the main thread has taken its first look, after which it drives nothing.
-const SETTLED: Duration = Duration::from_millis(100);
+/// Until the wait was polled, after which the main thread advances nothing more.
+const SETTLE_TIME: Duration = Duration::from_millis(100);
 
-/// Takes a while once it has woken the other.
+/// Wakes the inner waker, and then blocks for a while.
 struct SlowWaker(Waker);
 
 impl Wake for SlowWaker {
     fn wake(self: Arc<Self>) {
         self.0.wake_by_ref();
-        thread::sleep(SETTLED);
+        thread::sleep(SETTLE_TIME);
     }
 }
 
+/// Invariant 9. FAILURES 75.
 #[test]
-fn the_end_of_a_blocking_task_that_failed_is_not_held_by_its_own_log_line() {
+fn a_blocked_log_event_does_not_delay_the_end_of_the_blocking_task_that_failed() {
     child::run(|| {
         workers(4).block_on(async {
             let armed = BlockingSink::install();
             let manager = short().build().unwrap();
             let purge = blocking_task("purge", move |_| {
-                thread::sleep(SETTLED);
+                thread::sleep(SETTLE_TIME);
                 armed.store(true, Ordering::SeqCst);
                 bail!("disk full")
             });
-            let lingers = async move |ctx| {
-                // Its thread lets go of the task only after that has ended.
+            let slow = async move |ctx| {
+                // The thread of the blocking task drops its hold only after the task has ended.
                 let mut run = pin!(purge.run(ctx));
                 poll_fn(|cx| {
                     let waker = Waker::from(Arc::new(SlowWaker(cx.waker().clone())));
@@ -56,18 +60,23 @@ fn the_end_of_a_blocking_task_that_failed_is_not_held_by_its_own_log_line() {
                 })
                 .await
             };
-            let task = manager.run(task_fn("purge", lingers)).unwrap();
+            let task = manager.run(task_fn("purge", slow)).unwrap();
             let began = Instant::now();
             manager.wait().await.unwrap_err();
-            on_time("the end of a blocking task behind its log line", began, 2 * SETTLED);
+            assert_on_time(
+                "the end of a blocking task behind its log event",
+                began,
+                2 * SETTLE_TIME,
+            );
             assert_eq!(task.outcome(), Some(Outcome::Failed));
         });
     })
     .passed();
 }
 
+/// Invariant 9. FAILURES 75.
 #[test]
-fn a_wait_in_a_spawned_task_returns_though_the_worker_that_woke_it_logs() {
+fn a_wait_in_a_spawned_task_returns_while_the_worker_that_woke_it_logs() {
     child::run(|| {
         let runtime = workers(4);
         let _entered = runtime.enter();
@@ -76,21 +85,22 @@ fn a_wait_in_a_spawned_task_returns_though_the_worker_that_woke_it_logs() {
         let began = Instant::now();
         manager
             .run(task_fn("job", async move |_| {
-                tokio::time::sleep(SETTLED).await;
+                tokio::time::sleep(SETTLE_TIME).await;
                 armed.store(true, Ordering::SeqCst);
                 Ok(())
             }))
             .unwrap();
-        let (tell, told) = mpsc::channel();
-        runtime.spawn(async move { tell.send(manager.wait().await.is_ok()) });
-        assert_eq!(told.recv_timeout(3 * SECOND), Ok(true));
-        on_time("a wait in a spawned task", began, SETTLED);
+        let (sender, receiver) = mpsc::channel();
+        runtime.spawn(async move { sender.send(manager.wait().await.is_ok()) });
+        assert_eq!(receiver.recv_timeout(3 * SECOND), Ok(true));
+        assert_on_time("a wait in a spawned task", began, SETTLE_TIME);
     })
     .passed();
 }
 
+/// Invariant 9. FAILURES 75.
 #[test]
-fn a_task_that_failed_and_is_held_ends_with_the_hold_though_its_log_line_blocks() {
+fn a_failed_task_that_is_held_ends_with_its_hold_while_its_log_event_blocks() {
     child::run(|| {
         workers(4).block_on(async {
             let armed = BlockingSink::install();
@@ -99,31 +109,32 @@ fn a_task_that_failed_and_is_held_ends_with_the_hold_though_its_log_line_blocks(
                 .run(task_fn("held", async move |ctx: Context| {
                     let hold = ctx.hold();
                     thread::spawn(move || {
-                        thread::sleep(2 * SETTLED);
+                        thread::sleep(2 * SETTLE_TIME);
                         drop(hold);
                     });
-                    tokio::time::sleep(SETTLED).await;
+                    tokio::time::sleep(SETTLE_TIME).await;
                     armed.store(true, Ordering::SeqCst);
                     bail!("disk full")
                 }))
                 .unwrap();
             let began = Instant::now();
             manager.wait().await.unwrap_err();
-            on_time("the end of a held task behind its log line", began, 2 * SETTLED);
+            assert_on_time("the end of a held task behind its log event", began, 2 * SETTLE_TIME);
             assert_eq!(task.outcome(), Some(Outcome::Failed));
         });
     })
     .passed();
 }
 
+/// Invariant 9. FAILURES 75.
 #[test]
-fn whoever_a_stop_wakes_last_runs_though_the_worker_that_stopped_it_logs() {
+fn the_last_task_that_a_stop_wakes_runs_while_the_worker_that_stopped_it_logs() {
     child::run(|| {
         workers(6).block_on(async {
             let armed = BlockingSink::install();
             let manager = short().build().unwrap();
             let tasks = ["a", "b", "c"].map(|name| manager.run(worker(name)).unwrap());
-            tokio::time::sleep(SETTLED).await;
+            tokio::time::sleep(SETTLE_TIME).await;
             let handle = manager.handle();
             tokio::spawn(async move {
                 armed.store(true, Ordering::SeqCst);
@@ -138,16 +149,17 @@ fn whoever_a_stop_wakes_last_runs_though_the_worker_that_stopped_it_logs() {
     .passed();
 }
 
+/// Invariant 9. FAILURES 75.
 #[test]
-fn whoever_is_aborted_last_is_dropped_though_the_worker_that_aborted_it_logs() {
+fn the_last_task_to_be_aborted_is_dropped_while_the_worker_that_aborted_it_logs() {
     child::run(|| {
         workers(6).block_on(async {
             let armed = BlockingSink::install();
             let manager = short().build().unwrap();
-            let tasks = ["a", "b", "c"].map(|name| manager.run(deaf(name)).unwrap());
-            tokio::time::sleep(SETTLED).await;
+            let tasks = ["a", "b", "c"].map(|name| manager.run(unresponsive(name)).unwrap());
+            tokio::time::sleep(SETTLE_TIME).await;
             manager.stop();
-            tokio::time::sleep(SETTLED).await;
+            tokio::time::sleep(SETTLE_TIME).await;
             armed.store(true, Ordering::SeqCst);
             for task in tasks {
                 let ended = tokio::time::timeout(2 * SECOND, task.ended()).await;
@@ -158,28 +170,29 @@ fn whoever_is_aborted_last_is_dropped_though_the_worker_that_aborted_it_logs() {
     .passed();
 }
 
+/// Invariant 9. FAILURES 75.
 #[test]
-fn an_abort_escalation_is_not_held_by_the_log_line_of_the_trigger_that_it_is() {
+fn a_blocked_log_event_of_an_abort_escalation_does_not_delay_the_aborts() {
     child::run(|| {
         workers(4).block_on(async {
             let armed = BlockingSink::install();
             let manager = short().shutdown_timeout(3 * SECOND).build().unwrap();
-            manager.run(deaf("deaf")).unwrap();
+            manager.run(unresponsive("unresponsive")).unwrap();
             let ctx = context(&manager);
-            tokio::time::sleep(SETTLED).await;
+            tokio::time::sleep(SETTLE_TIME).await;
             let began = Instant::now();
             thread::spawn(move || {
                 armed.store(true, Ordering::SeqCst);
                 ctx.escalate(Escalation::Abort);
             });
             manager.wait().await.unwrap_err();
-            on_time("an abort behind a log line", began, SHORT_GRACE);
+            assert_on_time("an abort behind a log event", began, ESCALATED_GRACE);
         });
     })
     .passed();
 }
 
-/// Blocks whoever asks it, once it is armed, whether a line is wanted.
+/// A filter that blocks each thread that asks it, once it is armed.
 struct BlockingFilter(Arc<AtomicBool>);
 
 impl Subscriber for BlockingFilter {
@@ -202,22 +215,23 @@ impl Subscriber for BlockingFilter {
     fn exit(&self, _: &span::Id) {}
 }
 
+/// Invariant 9. FAILURES 75.
 #[test]
-fn an_end_is_seen_though_the_log_blocks_when_it_is_asked_what_it_wants() {
+fn an_outcome_is_visible_while_the_filter_of_the_log_blocks() {
     child::run(|| {
         workers(4).block_on(async {
             let armed = Arc::new(AtomicBool::new(false));
             tracing::subscriber::set_global_default(BlockingFilter(armed.clone())).unwrap();
             let manager = short().build().unwrap();
             let job = async move |_| {
-                tokio::time::sleep(SETTLED).await;
+                tokio::time::sleep(SETTLE_TIME).await;
                 armed.store(true, Ordering::SeqCst);
                 Ok(())
             };
             let job = manager.run_ephemeral(task_fn("job", job)).unwrap();
             let ended = tokio::time::timeout(SECOND, job.ended()).await;
             assert_eq!(ended, Ok(Outcome::Completed));
-            // Or it would be stopped, and that be logged.
+            // A drop would stop the group, and log that.
             std::mem::forget(manager);
         });
     })

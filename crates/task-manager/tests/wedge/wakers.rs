@@ -1,4 +1,4 @@
-//! Wakers that block or panic while a group shuts down (Invariant 9).
+//! Wakers that block or panic during a shutdown.
 
 use std::{
     sync::{Arc, mpsc},
@@ -11,7 +11,7 @@ use task_manager::{Outcome, Phase, Task, task_fn};
 
 use crate::{
     child,
-    stuck::{JOIN, STOP_END, block, on_time, short, worker, workers},
+    support::{ABORT_WAIT, STOP_END, assert_on_time, block, short, worker, workers},
 };
 
 /// Blocks the thread that calls it.
@@ -31,15 +31,16 @@ impl Wake for PanickingWaker {
     }
 }
 
-/// Has `waker` called when `future` would go on, and lives as long as the process.
+/// Polls `future` with `waker`, and leaks it.
 pub(crate) fn leave_waiting(future: impl Future + 'static, waker: Waker) {
     let mut future = Box::pin(future);
     assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     std::mem::forget(future);
 }
 
+/// Invariants 3 and 9.
 #[test]
-fn a_thread_that_blocks_while_it_advances_the_shutdown_holds_up_no_deadline() {
+fn a_thread_that_blocks_while_it_advances_the_shutdown_delays_no_deadline() {
     child::run(|| {
         workers(2).block_on(async {
             let manager = short().build().unwrap();
@@ -57,10 +58,10 @@ fn a_thread_that_blocks_while_it_advances_the_shutdown_holds_up_no_deadline() {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let handle = manager.handle();
             let began = Instant::now();
-            let driver = thread::spawn(move || handle.stop());
+            let stopper = thread::spawn(move || handle.stop());
             let error = manager.wait().await.unwrap_err();
-            on_time("wait with the driving thread blocked", began, STOP_END - JOIN);
-            assert!(!driver.is_finished(), "it is stuck in the waker");
+            assert_on_time("wait with the advancing thread blocked", began, STOP_END - ABORT_WAIT);
+            assert!(!stopper.is_finished(), "it is stuck in the waker");
             let report = error.report().unwrap();
             assert_eq!(task.outcome(), Some(Outcome::Aborted), "{report}");
             assert_eq!(report.cleanups()[0].outcome, Some(Outcome::Completed), "{report}");
@@ -69,8 +70,9 @@ fn a_thread_that_blocks_while_it_advances_the_shutdown_holds_up_no_deadline() {
     .passed();
 }
 
+/// Invariant 9.
 #[test]
-fn a_waker_that_panics_keeps_no_other_asleep() {
+fn a_waker_that_panics_does_not_delay_another_wait() {
     child::run(|| {
         workers(2).block_on(async {
             let manager = Arc::new(short().build().unwrap());
@@ -82,15 +84,16 @@ fn a_waker_that_panics_keeps_no_other_asleep() {
             );
             let began = Instant::now();
             let report = manager.shutdown().await.unwrap();
-            on_time("wait beside a waker that panics", began, Duration::ZERO);
+            assert_on_time("wait beside a waker that panics", began, Duration::ZERO);
             assert!(report.is_clean());
         });
     })
     .passed();
 }
 
+/// Invariant 9.
 #[test]
-fn an_admitted_task_is_polled_though_the_thread_that_runs_it_blocks_in_a_waker() {
+fn an_admitted_task_is_polled_while_the_thread_that_ran_it_blocks_in_a_waker() {
     child::run(|| {
         workers(6).block_on(async {
             let manager = short().build().unwrap();
@@ -109,10 +112,10 @@ fn an_admitted_task_is_polled_though_the_thread_that_runs_it_blocks_in_a_waker()
                 Waker::from(Arc::new(BlockingWaker)),
             );
             let handle = manager.handle();
-            let (tell, told) = mpsc::channel();
-            let late = task_fn("late", async move |_| Ok(tell.send(())?));
+            let (sender, receiver) = mpsc::channel();
+            let late = task_fn("late", async move |_| Ok(sender.send(())?));
             thread::spawn(move || drop(handle.run(late.in_phase(Phase::SUPPORT))));
-            told.recv_timeout(Duration::from_secs(2)).expect("it is not polled");
+            receiver.recv_timeout(Duration::from_secs(2)).expect("it is not polled");
             manager.wait().await.unwrap();
         });
     })

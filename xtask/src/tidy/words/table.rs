@@ -14,7 +14,6 @@ pub(crate) const WORDS: &[(&str, &str)] = &[
     ("trouble|troubles", "`failure`, `nested failures`"),
     ("courier|couriers", "`offload thread`"),
     ("parcel|parcels", "what it holds: wakers, aborts"),
-    ("mod delivery", "what it holds: wakers, aborts"),
     ("whereabouts", "`runtime`, own or other"),
     ("desk|desks", "`shared`; `desktop` for a screen"),
     ("crew|crews", "`threads`"),

@@ -1,5 +1,5 @@
-//! Shutdowns of a blocked runtime that begin in all sorts of ways: by a drop, an escalation, before there was a runtime,
-//! beside another one (invariants 3 and 7).
+//! Shutdowns of a blocked runtime that begin by a drop, by an escalation, beside another shutdown,
+//! or before there was a runtime.
 
 use std::{
     sync::mpsc,
@@ -11,14 +11,15 @@ use task_manager::{Manager, Outcome, Step, blocking_task, task_fn};
 
 use crate::{
     child,
-    stuck::{
-        SECOND, STOP_END, abandoned, block, block_workers, current_thread, on_time, short, worker,
-        workers,
+    support::{
+        SECOND, STOP_END, abandoned, assert_on_time, block, block_workers, current_thread, short,
+        worker, workers,
     },
 };
 
+/// Invariants 3, 7 and 11. FAILURES 29.
 #[test]
-fn a_manager_dropped_in_a_wedge_still_ends_by_its_deadline() {
+fn a_manager_dropped_with_every_worker_blocked_ends_by_its_deadline() {
     child::run(|| {
         workers(2).block_on(async {
             let manager = short().build().unwrap();
@@ -28,7 +29,7 @@ fn a_manager_dropped_in_a_wedge_still_ends_by_its_deadline() {
             let began = Instant::now();
             drop(manager);
             let error = handle.wait().await.unwrap_err();
-            on_time("the end of a dropped manager", began, STOP_END);
+            assert_on_time("the end of a dropped manager", began, STOP_END);
             assert_eq!(abandoned(error.report().unwrap()), ["stuck-0", "stuck-1"]);
             assert_eq!(tasks[1].outcome(), Some(Outcome::Abandoned));
             while group.step() != Step::Ended {
@@ -39,8 +40,9 @@ fn a_manager_dropped_in_a_wedge_still_ends_by_its_deadline() {
     .passed();
 }
 
+/// Invariants 3 and 7.
 #[test]
-fn all_managers_in_one_process_keep_their_own_deadlines() {
+fn several_managers_in_one_process_keep_their_own_deadlines() {
     child::run(|| {
         workers(2).block_on(async {
             let (long, soon) = (short(), short());
@@ -50,35 +52,36 @@ fn all_managers_in_one_process_keep_their_own_deadlines() {
             block_workers(|task| soon.run(task).unwrap(), 2);
             let began_long = Instant::now();
             long.stop();
-            // Until the deadline thread sleeps towards the later of the two.
+            // Until the deadline thread sleeps until the later of the two.
             thread::sleep(SECOND / 10);
             let began = Instant::now();
             soon.stop();
-            // As many as it takes to tidy the list of those that are watched.
+            // Enough for the deadline thread to purge its list of managers.
             let others: Vec<_> = (0..8).map(|_| short().build().unwrap()).collect();
             for other in &others {
                 other.run(worker("other")).unwrap();
                 other.stop();
             }
             let error = soon.wait().await.unwrap_err();
-            on_time("the first of many managers", began, STOP_END);
+            assert_on_time("the first of many managers", began, STOP_END);
             assert_eq!(abandoned(error.report().unwrap()), ["stuck-0", "stuck-1"]);
             let error = long.wait().await.unwrap_err();
-            on_time("the last of many managers", began_long, SECOND + STOP_END);
+            assert_on_time("the last of many managers", began_long, SECOND + STOP_END);
             assert_eq!(abandoned(error.report().unwrap()), ["healthy"]);
         });
     })
     .passed();
 }
 
+/// Invariants 3 and 7.
 #[test]
 fn an_abort_escalation_takes_effect_with_every_worker_blocked() {
     child::run(|| {
         workers(2).block_on(async {
             let manager = Manager::builder().shutdown_timeout(20 * SECOND).build().unwrap();
             block_workers(|task| manager.run(task).unwrap(), 2);
-            // As the thread of a signal task does.
-            let (tell, context) = mpsc::channel();
+            // As the thread of a signal task does: by a context, outside of the runtime.
+            let (sender, receiver) = mpsc::channel();
             manager
                 .run_ephemeral(blocking_task("escalates", move |_| {
                     unreachable!("no worker starts its thread")
@@ -87,8 +90,8 @@ fn an_abort_escalation_takes_effect_with_every_worker_blocked() {
             let helper = current_thread();
             let entered = helper.enter();
             manager
-                .run_ephemeral(task_fn("elsewhere", async move |ctx| {
-                    tell.send(ctx.clone()).unwrap();
+                .run_ephemeral(task_fn("other runtime", async move |ctx| {
+                    sender.send(ctx.clone()).unwrap();
                     ctx.cancelled().await;
                     Ok(())
                 }))
@@ -97,12 +100,12 @@ fn an_abort_escalation_takes_effect_with_every_worker_blocked() {
             let driven = thread::spawn(move || {
                 helper.block_on(async { tokio::time::sleep(5 * SECOND).await });
             });
-            let ctx = context.recv_timeout(5 * SECOND).unwrap();
+            let ctx = receiver.recv_timeout(5 * SECOND).unwrap();
             let began = Instant::now();
             thread::spawn(move || ctx.escalate(task_manager::Escalation::Abort));
             let error = manager.wait().await.unwrap_err();
-            // 250 ms to end by itself, and as long to be dropped.
-            on_time("an abort with every worker blocked", began, Duration::from_millis(500));
+            // 250 ms to end, and as long to be dropped.
+            assert_on_time("an abort with every worker blocked", began, Duration::from_millis(500));
             let report = error.report().unwrap();
             assert_eq!(abandoned(report), ["escalates", "stuck-0", "stuck-1"], "{report}");
             assert!(!driven.is_finished());
@@ -111,8 +114,9 @@ fn an_abort_escalation_takes_effect_with_every_worker_blocked() {
     .passed();
 }
 
+/// Invariant 3.
 #[test]
-fn a_manager_that_changed_before_it_had_a_runtime_keeps_its_deadlines_with_every_worker_blocked() {
+fn a_manager_stopped_before_it_has_a_runtime_keeps_its_deadlines_on_a_blocked_one() {
     child::run(|| {
         let manager = short().build().unwrap();
         let stuck = async || {
@@ -131,7 +135,11 @@ fn a_manager_that_changed_before_it_had_a_runtime_keeps_its_deadlines_with_every
         workers(1).block_on(async {
             let began = Instant::now();
             let error = manager.wait().await.unwrap_err();
-            on_time("wait of a manager stopped before its runtime", began, SECOND - STOP_END);
+            assert_on_time(
+                "wait of a manager stopped before its runtime",
+                began,
+                SECOND - STOP_END,
+            );
             let cleanups = error.report().unwrap().cleanups();
             assert_eq!(cleanups[0].outcome, Some(Outcome::Abandoned));
         });

@@ -1,4 +1,4 @@
-//! What must be true of every schedule: the invariants, on the books that the test kept and the report that it got.
+//! What holds for every schedule: the invariants, checked on the records and the report.
 
 use std::sync::atomic::Ordering;
 
@@ -8,38 +8,43 @@ use task_manager::{
 
 use super::{
     Behaviour, Hook, Schedule,
-    life::{Books, Known, Verdict},
+    runner::{Records, TaskRecord, WaitResult},
 };
 
-/// Tokio's timers round up to this, once for each deadline that is waited for.
+/// The resolution of Tokio's timers, by which each deadline may be late.
 const TICK: std::time::Duration = std::time::Duration::from_millis(1);
 
-pub(super) fn check<'a>(schedule: &Schedule, books: &Books, verdicts: &'a [Verdict]) -> &'a Report {
-    let reports: Vec<&Report> = verdicts
+pub(super) fn check<'a>(
+    schedule: &Schedule,
+    records: &Records,
+    results: &'a [WaitResult],
+) -> &'a Report {
+    let reports: Vec<&Report> = results
         .iter()
-        .map(|verdict| {
-            let report = match verdict {
+        .map(|result| {
+            let report = match result {
                 Ok(report) => report,
                 Err(error) => error.report().expect("a wait from outside has a report"),
             };
-            assert_eq!(verdict.is_ok(), report.is_clean(), "invariant 2: {report}");
+            assert_eq!(result.is_ok(), report.is_clean(), "Invariant 2: {report}");
             report
         })
         .collect();
     let report = reports[0];
     for other in &reports {
-        assert_eq!(format!("{other:?}"), format!("{report:?}"), "invariant 5");
+        assert_eq!(format!("{other:?}"), format!("{report:?}"), "Invariant 5");
     }
-    check_tasks(books, report);
-    check_failures(books, report);
-    check_cleanups(schedule, books, report);
-    check_times(schedule, books, report);
+    check_tasks(records, report);
+    check_failures(records, report);
+    check_cleanups(schedule, records, report);
+    check_times(schedule, records, report);
     report
 }
 
-/// Invariants 1, 4 and 7: each admitted task was run, has one outcome, is counted once, and is gone unless abandoned.
-fn check_tasks(books: &Books, report: &Report) {
-    let tasks = books.tasks.lock().unwrap();
+/// Invariants 1, 4 and 7: each admitted task was polled, has one outcome, is counted once, and was
+/// dropped unless it was abandoned.
+fn check_tasks(records: &Records, report: &Report) {
+    let tasks = records.tasks.lock().unwrap();
     let totals = report.totals();
     assert_eq!(totals.started, tasks.len() as u64, "{report}");
     for outcome in OUTCOMES {
@@ -47,7 +52,7 @@ fn check_tasks(books: &Books, report: &Report) {
         assert_eq!(totals.of(outcome), count as u64, "{outcome}: {report}");
     }
     for task in tasks.iter() {
-        let Known { name, phase, is_late, behaviour, handle, traces } = task;
+        let TaskRecord { name, phase, is_late, behaviour, handle, counters } = task;
         let outcome = handle.outcome().unwrap_or_else(|| panic!("`{name}` has no outcome"));
         let is_allowed = allowed(*behaviour).contains(&outcome);
         // Its time may be used up when the turn of its phase comes, down to the time to be dropped,
@@ -61,8 +66,8 @@ fn check_tasks(books: &Books, report: &Report) {
         let is_cut_short = matches!(outcome, Outcome::Aborted | Outcome::Abandoned)
             && (*is_late || is_behind_late());
         assert!(is_allowed || is_cut_short, "{behaviour:?} was {outcome}: {report}");
-        assert_eq!(traces.polls.load(Ordering::SeqCst), 1, "`{name}` was admitted: {report}");
-        let is_gone = traces.drops.load(Ordering::SeqCst) == 1;
+        assert_eq!(counters.polls.load(Ordering::SeqCst), 1, "`{name}` was admitted: {report}");
+        let is_gone = counters.drops.load(Ordering::SeqCst) == 1;
         assert!(is_gone || outcome == Outcome::Abandoned, "`{name}` is alive: {report}");
         let listed = report.tasks().iter().filter(|listed| listed.id == handle.id()).count();
         assert!(listed <= 1 && (listed == 1 || outcome.is_clean()), "`{name}`: {report}");
@@ -91,14 +96,14 @@ fn allowed(behaviour: Behaviour) -> &'static [Outcome] {
         Behaviour::PanicsAfter(_) => &[Panicked, Aborted],
         Behaviour::StopsByError => &[Cancelled],
         Behaviour::Flickers(_) => &[Cancelled, Completed],
-        Behaviour::Deaf => &[Aborted],
+        Behaviour::Unresponsive => &[Aborted],
         Behaviour::HoldsOn(_) => &[Completed, Abandoned],
         Behaviour::PanicsInDrop => &[Panicked],
     }
 }
 
-/// Invariant 2: nothing that went wrong is missing, nothing is made up, and the root comes first.
-fn check_failures(books: &Books, report: &Report) {
+/// Invariant 2: every failure is listed, no other is, and the root comes first.
+fn check_failures(records: &Records, report: &Report) {
     assert_eq!(report.omitted_failures(), 0);
     let failures = report.failures();
     assert!(failures.is_sorted_by_key(|failure| failure.at));
@@ -106,7 +111,7 @@ fn check_failures(books: &Books, report: &Report) {
         failures.iter().filter(|failure| failure.origin == origin && failure.name == name).count()
     };
     let mut expected = 0;
-    for Known { name, behaviour, handle, .. } in books.tasks.lock().unwrap().iter() {
+    for TaskRecord { name, behaviour, handle, .. } in records.tasks.lock().unwrap().iter() {
         let survived = usize::from(matches!(behaviour, Behaviour::Survives(_)));
         let ended = usize::from(handle.outcome().is_some_and(|outcome| !outcome.is_clean()));
         assert_eq!(named(FailureOrigin::Task, name), survived + ended, "`{name}`: {report}");
@@ -127,14 +132,14 @@ fn check_failures(books: &Books, report: &Report) {
     }
 }
 
-/// Invariant 8: each at most once, the last one registered first, beside nobody.
-pub(super) fn check_cleanups(schedule: &Schedule, books: &Books, report: &Report) {
-    assert_eq!(*books.beside_cleanups.lock().unwrap(), [""; 0], "alive in a cleanup: {report}");
-    let hooks = books.hooks.lock().unwrap();
+/// Invariant 8: each cleanup runs at most once, in reverse order of registration, beside no task.
+pub(super) fn check_cleanups(schedule: &Schedule, records: &Records, report: &Report) {
+    assert_eq!(*records.alive_in_cleanups.lock().unwrap(), [""; 0], "alive in a cleanup: {report}");
+    let hooks = records.hooks.lock().unwrap();
     assert_eq!(report.cleanups().len(), hooks.len(), "{report}");
     for known in hooks.iter() {
         let cleanup = report.cleanups().iter().find(|cleanup| cleanup.name == known.name);
-        let cleanup = cleanup.expect("it is in the report");
+        let cleanup = cleanup.expect("a cleanup in the report");
         let runs = known.runs.load(Ordering::SeqCst);
         assert_eq!(runs, usize::from(cleanup.outcome.is_some()), "`{}`: {report}", known.name);
         let Some(outcome) = cleanup.outcome else {
@@ -151,22 +156,22 @@ pub(super) fn check_cleanups(schedule: &Schedule, books: &Books, report: &Report
     }
     let began = report.steps().cleaning_up;
     assert!(report.cleanups().iter().all(|cleanup| cleanup.began_at >= began));
-    // One that was registered while others run, runs next: after the one that runs.
+    // A cleanup that was registered by a running one runs after that one.
     let order = hooks.iter().filter(|hook| !hook.is_late).rev();
     let order: Vec<usize> = order.map(|hook| hook.ran_at.load(Ordering::SeqCst)).collect();
     let order: Vec<usize> = order.into_iter().filter(|ran_at| *ran_at > 0).collect();
-    assert!(order.is_sorted(), "last in, first out: {report}");
+    assert!(order.is_sorted(), "not in reverse order: {report}");
 }
 
-/// Invariant 3: the budgets are kept, whoever waits.
-fn check_times(schedule: &Schedule, books: &Books, report: &Report) {
+/// Invariant 3: the budgets are kept.
+fn check_times(schedule: &Schedule, records: &Records, report: &Report) {
     let steps = report.steps();
     let times = [steps.triggered, steps.stopping, steps.cleaning_up, steps.ended];
     assert!(times.is_sorted(), "{steps:?}");
     assert_eq!(report.cause().at, steps.triggered);
     assert!(report.later_triggers().iter().all(|later| later.at >= steps.triggered));
-    // A phase is waited for twice, a cleanup too.
-    let waits = 2 * (4 + books.hooks.lock().unwrap().len()) + 1;
+    // There are two waits for each phase and for each cleanup.
+    let waits = 2 * (4 + records.hooks.lock().unwrap().len()) + 1;
     let slack = TICK * u32::try_from(waits).unwrap();
     let Schedule { stop, drain, cleanup, .. } = schedule;
     let total = *stop + *drain + *cleanup;
@@ -175,7 +180,7 @@ fn check_times(schedule: &Schedule, books: &Books, report: &Report) {
     assert!(steps.stopping - steps.triggered <= *drain + TICK, "{steps:?}: {report}");
 }
 
-/// Nothing is taken in after the end, and the view says so.
+/// After the end nothing is admitted, and the view shows the end.
 pub(super) fn check_closed(handle: &ManagerHandle) {
     let refused = handle.run(task_fn("late", async |_| Ok(()))).unwrap_err();
     assert!(refused.is_too_late());

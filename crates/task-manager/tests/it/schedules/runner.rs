@@ -1,4 +1,4 @@
-//! Plays a schedule on a runtime of its own, and keeps books of its own on what happens.
+//! Runs a schedule on a separate runtime, and records what its tasks and cleanups observe.
 
 use std::{
     future::pending,
@@ -15,95 +15,95 @@ use task_manager::{
 };
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
-use super::{Behaviour, Deed, Ending, Hook, Schedule, verdict};
+use super::{Action, Behaviour, Ending, Hook, Schedule, checks};
 
-/// Longer than any schedule can take.
-const FOR_EVER: Duration = Duration::from_secs(3_600);
+/// Longer than any schedule.
+const FOREVER: Duration = Duration::from_secs(3_600);
 
-/// What the test knows of one task.
-pub(super) struct Known {
+/// What the test recorded of a task.
+pub(super) struct TaskRecord {
     pub(super) name: String,
     pub(super) phase: Phase,
     /// Whether it was admitted during the shutdown.
     pub(super) is_late: bool,
     pub(super) behaviour: Behaviour,
     pub(super) handle: TaskHandle,
-    pub(super) traces: Arc<Traces>,
+    pub(super) counters: Arc<Counters>,
 }
 
-/// What one future leaves behind.
+/// Counts the polls and drops of a future.
 #[derive(Default)]
-pub(super) struct Traces {
+pub(super) struct Counters {
     pub(super) polls: AtomicUsize,
     pub(super) drops: AtomicUsize,
 }
 
 /// Counts the drop of the future that owns it.
-struct Trace(Arc<Traces>);
+struct CountDrop(Arc<Counters>);
 
-impl Drop for Trace {
+impl Drop for CountDrop {
     fn drop(&mut self) {
         self.0.drops.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-/// What the test knows of one cleanup.
-pub(super) struct KnownHook {
+/// What the test recorded of a cleanup.
+pub(super) struct HookRecord {
     pub(super) name: String,
     pub(super) hook: Hook,
     pub(super) runs: Arc<AtomicUsize>,
-    /// Whether it came when others were run already.
+    /// Whether it was registered while cleanups ran.
     pub(super) is_late: bool,
-    /// Counted by `Books::next`; 0 if it was not run.
+    /// The ordinal of its run from `Records::next`; 0 if it was not run.
     pub(super) ran_at: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
-pub(super) struct Books {
-    pub(super) tasks: Mutex<Vec<Known>>,
-    pub(super) hooks: Mutex<Vec<KnownHook>>,
-    /// Tasks that were alive, and not given up, when a cleanup began.
-    pub(super) beside_cleanups: Mutex<Vec<String>>,
+pub(super) struct Records {
+    pub(super) tasks: Mutex<Vec<TaskRecord>>,
+    pub(super) hooks: Mutex<Vec<HookRecord>>,
+    /// Tasks that were alive and not abandoned when a cleanup began.
+    pub(super) alive_in_cleanups: Mutex<Vec<String>>,
     next: AtomicUsize,
 }
 
-impl Books {
+impl Records {
     fn next(&self) -> usize {
         self.next.fetch_add(1, Ordering::SeqCst) + 1
     }
 }
 
-pub(super) type Verdict = Result<Report, ShutdownError>;
+pub(super) type WaitResult = Result<Report, ShutdownError>;
 
-/// Lets what outlives its task go on until the test is over.
+/// Opens when holds that outlive their task are to be dropped.
 type Gate = watch::Receiver<bool>;
 
-pub(super) fn play(schedule: &Schedule) {
+pub(super) fn run_schedule(schedule: &Schedule) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.unwrap();
     runtime.block_on(async {
-        let books = Arc::new(Books::default());
+        let records = Arc::new(Records::default());
         let (release, gate) = watch::channel(false);
-        let (handle, verdicts) = live(schedule, &books, &gate).await;
-        let report = verdict::check(schedule, &books, &verdicts);
-        verdict::check_closed(&handle);
-        // What was abandoned may end now, and then nothing is left at all.
+        let (handle, results) = execute(schedule, &records, &gate).await;
+        let report = checks::check(schedule, &records, &results);
+        checks::check_closed(&handle);
+        // Abandoned tasks can end now, and then no task is left.
         release.send_replace(true);
-        sleep(FOR_EVER).await;
+        sleep(FOREVER).await;
         let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
         assert_eq!(alive, 0, "tasks left behind");
-        // What the report says of cleanups is not undone by then.
-        verdict::check_cleanups(schedule, &books, report);
+        // The end of abandoned tasks runs no cleanup that the report says was not run.
+        checks::check_cleanups(schedule, &records, report);
     });
 }
 
-async fn live(
+async fn execute(
     schedule: &Schedule,
-    books: &Arc<Books>,
+    records: &Arc<Records>,
     gate: &Gate,
-) -> (ManagerHandle, Vec<Verdict>) {
-    let Schedule { stop, drain, cleanup, only_failures_stop, deeds, ending } = schedule;
+) -> (ManagerHandle, Vec<WaitResult>) {
+    let Schedule { stop, drain, cleanup, only_failures_stop, actions, ending } = schedule;
     let builder = Manager::builder()
         .shutdown_timeout(*stop + *drain + *cleanup)
         .drain_delay(*drain)
@@ -111,65 +111,65 @@ async fn live(
     let builder = if *only_failures_stop { builder.only_failures_stop() } else { builder };
     let manager = builder.without_panic_hook().build().unwrap();
     let handle = manager.handle();
-    for deed in deeds {
-        match *deed {
-            Deed::Run { critical, phase, behaviour } => {
-                run(&handle, books, gate, critical, phase, behaviour);
+    for action in actions {
+        match *action {
+            Action::Run { critical, phase, behaviour } => {
+                run(&handle, records, gate, critical, phase, behaviour);
             }
-            Deed::Cleanup(hook) => register(&handle, books, hook),
-            Deed::Stop => manager.stop(),
-            Deed::StopByHandle => handle.stop(),
-            Deed::StopOne(index) => {
-                let tasks = books.tasks.lock().unwrap();
+            Action::Cleanup(hook) => register(&handle, records, hook),
+            Action::Stop => manager.stop(),
+            Action::StopByHandle => handle.stop(),
+            Action::StopOne(index) => {
+                let tasks = records.tasks.lock().unwrap();
                 if !tasks.is_empty() {
                     tasks[index % tasks.len()].handle.stop();
                 }
             }
-            Deed::Wait(time) => {
+            Action::Wait(time) => {
                 let _ = tokio::time::timeout(Duration::from_millis(time), manager.wait()).await;
             }
-            Deed::Sleep(time) => sleep(Duration::from_millis(time)).await,
+            Action::Sleep(time) => sleep(Duration::from_millis(time)).await,
         }
     }
-    let waiters: Vec<JoinHandle<Verdict>> = (0..2)
+    let waiters: Vec<JoinHandle<WaitResult>> = (0..2)
         .map(|_| {
             let handle = handle.clone();
             tokio::spawn(async move { handle.wait().await })
         })
         .collect();
     tokio::task::yield_now().await;
-    let mut verdicts = Vec::new();
+    let mut results = Vec::new();
     match ending {
         Ending::Shutdown => {
-            let verdict = tokio::time::timeout(FOR_EVER, manager.shutdown()).await;
-            verdicts.push(verdict.expect("a shutdown that ends"));
+            let result = tokio::time::timeout(FOREVER, manager.shutdown()).await;
+            results.push(result.expect("a shutdown that ends"));
         }
         Ending::Drop => drop(manager),
     }
     for waiter in waiters {
-        let verdict = tokio::time::timeout(FOR_EVER, waiter).await.expect("a wait that ends");
-        verdicts.push(verdict.unwrap());
+        let result = tokio::time::timeout(FOREVER, waiter).await.expect("a wait that ends");
+        results.push(result.unwrap());
     }
-    (handle, verdicts)
+    (handle, results)
 }
 
 fn run(
     handle: &ManagerHandle,
-    books: &Arc<Books>,
+    records: &Arc<Records>,
     gate: &Gate,
     critical: bool,
     phase: Phase,
     behaviour: Behaviour,
 ) {
-    let name = format!("task-{}", books.next());
-    let traces = Arc::new(Traces::default());
-    let trace = Trace(Arc::clone(&traces));
-    let (inner, gate) = (Arc::clone(books), gate.clone());
+    let name = format!("task-{}", records.next());
+    let counters = Arc::new(Counters::default());
+    let guard = CountDrop(Arc::clone(&counters));
+    let (inner, gate) = (Arc::clone(records), gate.clone());
     let own = handle.clone();
     let task = task_fn(name.clone(), async move |ctx: Context| {
-        trace.0.polls.fetch_add(1, Ordering::SeqCst);
+        guard.0.polls.fetch_add(1, Ordering::SeqCst);
         let result = behave(behaviour, &ctx, &own, &inner, &gate).await;
-        drop(trace);
+        drop(guard);
         result
     });
     let task = task.in_phase(phase);
@@ -179,14 +179,14 @@ fn run(
     let admitted = if critical { handle.run(task) } else { handle.run_ephemeral(task) };
     match admitted {
         Ok(handle) => {
-            let known = Known { name, phase, is_late, behaviour, handle, traces };
-            books.tasks.lock().unwrap().push(known);
+            let task = TaskRecord { name, phase, is_late, behaviour, handle, counters };
+            records.tasks.lock().unwrap().push(task);
         }
         Err(refused) => {
             assert!(refused.is_too_late(), "{refused}");
-            assert_eq!(traces.drops.load(Ordering::SeqCst), 0, "handed back, not dropped");
+            assert_eq!(counters.drops.load(Ordering::SeqCst), 0, "handed back, not dropped");
             drop(refused.into_inner());
-            assert_eq!(traces.polls.load(Ordering::SeqCst), 0, "refused, and run");
+            assert_eq!(counters.polls.load(Ordering::SeqCst), 0, "refused, and still polled");
         }
     }
 }
@@ -195,7 +195,7 @@ async fn behave(
     behaviour: Behaviour,
     ctx: &Context,
     handle: &ManagerHandle,
-    books: &Arc<Books>,
+    records: &Arc<Records>,
     gate: &Gate,
 ) -> anyhow::Result<()> {
     let millis = Duration::from_millis;
@@ -203,7 +203,7 @@ async fn behave(
         Behaviour::CompletesAfter(time) => sleep(millis(time)).await,
         Behaviour::FailsAfter(time) => {
             sleep(millis(time)).await;
-            return Err(anyhow!("failed as told"));
+            return Err(anyhow!("failed on schedule"));
         }
         Behaviour::PanicsAfter(time) => {
             sleep(millis(time)).await;
@@ -219,7 +219,7 @@ async fn behave(
             sleep(millis(time)).await;
             return Err(anyhow!("failed when stopped"));
         }
-        Behaviour::Deaf => pending().await,
+        Behaviour::Unresponsive => pending().await,
         Behaviour::HoldsOn(time) => {
             let hold = ctx.hold();
             let mut gate = gate.clone();
@@ -253,7 +253,7 @@ async fn behave(
         }
         Behaviour::Spawns(time) => {
             sleep(millis(time)).await;
-            run(handle, books, gate, false, Phase::SUPPORT, Behaviour::Stops(time));
+            run(handle, records, gate, false, Phase::SUPPORT, Behaviour::Stops(time));
         }
         Behaviour::Flickers(time) => {
             for ready in [true, false, true] {
@@ -266,40 +266,40 @@ async fn behave(
     Ok(())
 }
 
-/// Panics without the line on stderr, of which there would be thousands.
+/// Panics without a message on stderr.
 fn quiet_panic() -> ! {
-    std::panic::resume_unwind(Box::new("panicked as told"))
+    std::panic::resume_unwind(Box::new("panicked on schedule"))
 }
 
-fn register(handle: &ManagerHandle, books: &Arc<Books>, hook: Hook) {
+fn register(handle: &ManagerHandle, records: &Arc<Records>, hook: Hook) {
     let is_late = handle.group().is_none_or(|group| group.step() >= Step::CleaningUp);
-    let name = format!("hook-{}", books.next());
+    let name = format!("hook-{}", records.next());
     let [runs, ran_at] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
     let registered = handle.cleanup(name.clone(), {
-        let (books, handle) = (Arc::clone(books), handle.clone());
+        let (records, handle) = (Arc::clone(records), handle.clone());
         let (runs, ran_at) = (Arc::clone(&runs), Arc::clone(&ran_at));
         async move || {
             runs.fetch_add(1, Ordering::SeqCst);
-            ran_at.store(books.next(), Ordering::SeqCst);
-            note_beside_cleanup(&books);
+            ran_at.store(records.next(), Ordering::SeqCst);
+            record_alive_tasks(&records);
             match hook {
                 Hook::Succeeds(time) => sleep(Duration::from_millis(time)).await,
                 Hook::Fails => return Err(anyhow!("failed to clean")),
                 Hook::Panics => quiet_panic(),
                 Hook::Hangs => pending().await,
-                Hook::Registers => register(&handle, &books, Hook::Succeeds(1)),
+                Hook::Registers => register(&handle, &records, Hook::Succeeds(1)),
             }
             Ok(())
         }
     });
     if registered.is_ok() {
-        books.hooks.lock().unwrap().push(KnownHook { name, hook, runs, is_late, ran_at });
+        records.hooks.lock().unwrap().push(HookRecord { name, hook, runs, is_late, ran_at });
     }
 }
 
-/// Invariant 8: never beside a live task that is not given up.
-fn note_beside_cleanup(books: &Books) {
-    let tasks = books.tasks.lock().unwrap();
+/// Records the tasks that are alive and not abandoned, of which Invariant 8 allows none.
+fn record_alive_tasks(records: &Records) {
+    let tasks = records.tasks.lock().unwrap();
     let beside = tasks.iter().filter(|task| task.handle.outcome().is_none());
-    books.beside_cleanups.lock().unwrap().extend(beside.map(|task| task.name.clone()));
+    records.alive_in_cleanups.lock().unwrap().extend(beside.map(|task| task.name.clone()));
 }

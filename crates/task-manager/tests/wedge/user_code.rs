@@ -1,4 +1,4 @@
-//! What is the user's and blocks elsewhere: an error's own words, and drops (invariant 9).
+//! User code that blocks or panics beside the tasks: the `Display` of an error, and drops.
 
 use std::{
     fmt,
@@ -18,28 +18,30 @@ use tokio::runtime;
 
 use crate::{
     child,
-    stuck::{
-        SECOND, STOP_END, block, block_workers, current_thread, on_time, short, worker, workers,
+    support::{
+        SECOND, STOP_END, assert_on_time, block, block_workers, current_thread, short, worker,
+        workers,
     },
 };
 
-/// An error that has nothing more to say after the first time.
+/// An error whose `Display` blocks from the second call on.
 #[derive(Debug)]
-struct FallsSilent(AtomicBool);
+struct BlocksOnSecondDisplay(AtomicBool);
 
-impl fmt::Display for FallsSilent {
+impl fmt::Display for BlocksOnSecondDisplay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.swap(true, Ordering::SeqCst) {
             block();
         }
-        f.write_str("said once")
+        f.write_str("displayed once")
     }
 }
 
-impl std::error::Error for FallsSilent {}
+impl std::error::Error for BlocksOnSecondDisplay {}
 
+/// Invariant 9. FAILURES 16.
 #[test]
-fn an_error_whose_display_blocks_does_not_hold_the_hard_exit() {
+fn an_error_whose_display_blocks_does_not_delay_the_hard_exit() {
     let ended = child::run(|| {
         current_thread().block_on(async {
             let manager = short().hard_exit(70).build().unwrap();
@@ -49,22 +51,23 @@ fn an_error_whose_display_blocks_does_not_hold_the_hard_exit() {
             manager
                 .run(task_fn("fails", async move |_| {
                     go.recv().unwrap();
-                    Err(FallsSilent(AtomicBool::new(false)).into())
+                    Err(BlocksOnSecondDisplay(AtomicBool::new(false)).into())
                 }))
                 .unwrap();
             drop(entered);
             let mut wait = pin!(manager.wait());
-            let nobody = &mut Context::from_waker(Waker::noop());
-            assert!(matches!(wait.as_mut().poll(nobody), Poll::Pending));
+            let cx = &mut Context::from_waker(Waker::noop());
+            assert!(matches!(wait.as_mut().poll(cx), Poll::Pending));
             release.send(()).unwrap();
-            block(); // nobody takes the report, in which the error is
+            block(); // the report, which has the error, is not taken
         });
     });
     assert_eq!(ended.status.code(), Some(70), "{}", ended.stderr);
 }
 
+/// Invariant 9.
 #[test]
-fn the_deadline_thread_drops_nothing_of_the_users() {
+fn the_deadline_thread_drops_no_value_of_the_user() {
     static DROPS: AtomicUsize = AtomicUsize::new(0);
     struct Observed;
     impl Drop for Observed {
@@ -90,7 +93,7 @@ fn the_deadline_thread_drops_nothing_of_the_users() {
             for _ in 0..ROUNDS {
                 let manager = Manager::builder().shutdown_timeout(60 * SECOND).build().unwrap();
                 let observed = Observed;
-                manager.run(worker("keeps the thread watching")).unwrap();
+                manager.run(worker("keeps the deadline thread active")).unwrap();
                 manager.run(task_fn("fails", async move |_| Err(observed.into()))).unwrap();
                 let mut group = manager.group();
                 drop(manager);
@@ -108,20 +111,21 @@ fn the_deadline_thread_drops_nothing_of_the_users() {
     .passed();
 }
 
-/// Says by which thread it was dropped, and panics.
+/// Sends the name of the thread that drops it, and panics.
 struct Bomb(mpsc::Sender<String>);
 
 impl Drop for Bomb {
     fn drop(&mut self) {
         self.0.send(thread::current().name().unwrap_or_default().to_owned()).unwrap();
-        panic!("in a drop of the user's");
+        panic!("in a drop of the user");
     }
 }
 
-/// Has a group end on a runtime that owns the bomb, and returns who dropped the last of that.
-fn thread_that_drops_the_last_of_a_runtime() -> String {
-    let (tell, dropped) = mpsc::channel();
-    let bomb = Bomb(tell);
+/// Runs and stops a group on a runtime that owns the bomb, and returns the name of the thread that
+/// drops the last handle of that runtime.
+fn thread_that_drops_the_last_runtime_handle() -> String {
+    let (sender, dropped) = mpsc::channel();
+    let bomb = Bomb(sender);
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -134,43 +138,45 @@ fn thread_that_drops_the_last_of_a_runtime() -> String {
         let manager = short().build().unwrap();
         let work = async |ctx: task_manager::Context| {
             ctx.cancelled().await;
-            // Long enough for the deadline thread to look.
+            // Long enough for the deadline thread to read its deadlines.
             tokio::time::sleep(Duration::from_millis(20)).await;
             Ok(())
         };
         manager.run(task_fn("work", work)).unwrap();
         manager.shutdown().await.unwrap();
     });
-    // It may be this thread, or whoever has the last handle.
+    // This thread drops it, or another one that has the last handle.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(runtime)));
     dropped.recv_timeout(5 * SECOND).unwrap()
 }
 
-/// In so many rounds the deadline thread has the last handle several times.
+/// Enough for the deadline thread to have the last handle several times.
 const ROUNDS: usize = 20;
 
+/// Invariant 9.
 #[test]
 fn the_deadline_thread_drops_no_runtime() {
     child::run(|| {
         for _ in 0..ROUNDS {
-            assert_ne!(thread_that_drops_the_last_of_a_runtime(), "task-deadlines");
+            assert_ne!(thread_that_drops_the_last_runtime_handle(), "task-deadlines");
         }
     })
     .passed();
 }
 
+/// Invariants 3 and 9.
 #[test]
-fn deadlines_are_kept_after_a_panic_in_a_drop_with_the_last_of_a_runtime() {
+fn deadlines_are_kept_after_a_panic_in_the_drop_of_the_last_runtime_handle() {
     child::run(|| {
         for _ in 0..ROUNDS {
-            thread_that_drops_the_last_of_a_runtime();
+            thread_that_drops_the_last_runtime_handle();
         }
         workers(2).block_on(async {
             let manager = short().build().unwrap();
             block_workers(|task| manager.run(task).unwrap(), 2);
             let began = Instant::now();
             manager.shutdown().await.unwrap_err();
-            on_time("wait after a runtime that panicked", began, STOP_END);
+            assert_on_time("wait after a runtime that panicked", began, STOP_END);
         });
     })
     .passed();

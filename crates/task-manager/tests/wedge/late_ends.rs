@@ -1,4 +1,4 @@
-//! Tasks that end after they were given up.
+//! Tasks that end after they were abandoned.
 
 use std::sync::mpsc;
 
@@ -7,11 +7,12 @@ use task_manager::{FailureKind, Outcome, task_fn};
 
 use crate::{
     child,
-    stuck::{SECOND, short, workers},
+    support::{SECOND, short, workers},
 };
 
+/// Invariant 2.
 #[test]
-fn what_goes_wrong_in_a_task_that_was_given_up_is_in_the_report_as_long_as_that_is_not_made() {
+fn the_failure_of_an_abandoned_task_before_the_end_of_the_shutdown_is_reported() {
     child::run(|| {
         workers(2).block_on(async {
             let manager =
@@ -28,7 +29,7 @@ fn what_goes_wrong_in_a_task_that_was_given_up_is_in_the_report_as_long_as_that_
                 .cleanup("releases", async move || {
                     let mut group = group.clone();
                     release.send(())?;
-                    // It is listed while it lives.
+                    // It is listed while it is alive.
                     while !group.snapshot().tasks.is_empty() {
                         group.changed().await;
                     }
@@ -39,8 +40,8 @@ fn what_goes_wrong_in_a_task_that_was_given_up_is_in_the_report_as_long_as_that_
             let report = error.report().unwrap();
             assert_eq!(stuck.outcome(), Some(Outcome::Abandoned));
             let failures: Vec<_> = report.failures().iter().map(ToString::to_string).collect();
-            let given_up = "task `stuck` did not end by its deadline and was abandoned";
-            assert_eq!(failures, [given_up, "task `stuck` failed: late"], "{report}");
+            let abandoned = "task `stuck` did not end by its deadline and was abandoned";
+            assert_eq!(failures, [abandoned, "task `stuck` failed: late"], "{report}");
             assert!(matches!(report.failures()[1].kind, FailureKind::Error(_)));
         });
     })

@@ -1,4 +1,4 @@
-//! Tasks that block their thread, runtimes to block, and what is on time.
+//! Tasks that block their thread, runtimes for them, and assertions about time.
 
 use std::{
     sync::mpsc,
@@ -12,13 +12,13 @@ use task_manager::{
 use tokio::runtime::{self, Runtime};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
-/// When the stop of [`short`]'s manager is over: its total less the cleanup budget.
+/// The end of the stop of a [`short`] shutdown: its total less the cleanup budget.
 pub(crate) const STOP_END: Duration = Duration::from_millis(800);
-/// How long aborted tasks are waited for within that.
-pub(crate) const JOIN: Duration = Duration::from_millis(200);
-/// How long a task has in a hurry to end by itself.
-pub(crate) const SHORT_GRACE: Duration = Duration::from_millis(250);
-/// The contract says 100 ms; tests share their cores with others, and print what they measured.
+/// How long aborted tasks are waited for at the end of that.
+pub(crate) const ABORT_WAIT: Duration = Duration::from_millis(200);
+/// How long a task has to end after an abort escalation.
+pub(crate) const ESCALATED_GRACE: Duration = Duration::from_millis(250);
+/// The contract is 100 ms; tests share their cores, and print what they measured.
 const SLACK: Duration = Duration::from_millis(400);
 
 /// A shutdown of a second in all, 200 ms of it for cleanups.
@@ -26,7 +26,7 @@ pub(crate) fn short() -> ManagerBuilder {
     Manager::builder().shutdown_timeout(SECOND).cleanup_timeout(Duration::from_millis(200))
 }
 
-/// A runtime that is never dropped, for that would wait for its blocked workers.
+/// A runtime that is never dropped, since a drop would wait for its blocked workers.
 pub(crate) fn workers(count: usize) -> &'static Runtime {
     let mut builder = runtime::Builder::new_multi_thread();
     Box::leak(Box::new(builder.worker_threads(count).enable_all().build().unwrap()))
@@ -41,7 +41,7 @@ pub(crate) fn block() {
     thread::sleep(60 * SECOND);
 }
 
-/// Runs so many tasks that block their worker, and returns once they do.
+/// Runs this many tasks that block their worker, and returns once they do.
 pub(crate) fn block_workers<R>(run: R, count: usize) -> Vec<TaskHandle>
 where
     R: Fn(BoxTask) -> TaskHandle,
@@ -59,7 +59,7 @@ where
     });
     let tasks = tasks.collect();
     for _ in 0..count {
-        all.recv_timeout(5 * SECOND).expect("each on a worker of its own");
+        all.recv_timeout(5 * SECOND).expect("each blocks a worker");
     }
     tasks
 }
@@ -72,29 +72,29 @@ pub(crate) fn worker(name: &'static str) -> impl Task {
     })
 }
 
-/// Does not care about being stopped.
-pub(crate) fn deaf(name: &'static str) -> impl Task {
+/// Ignores cancellation.
+pub(crate) fn unresponsive(name: &'static str) -> impl Task {
     task_fn(name, async |_| {
         std::future::pending::<()>().await;
         Ok(())
     })
 }
 
-/// A context of a task of the group, with which the group can be told to hurry.
+/// The context of a task of the group, to escalate its shutdown with.
 pub(crate) fn context(manager: &Manager) -> Context {
-    let (give, take) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let signals = async move |ctx: Context| {
-        give.send(ctx.clone())?;
+        sender.send(ctx.clone())?;
         ctx.cancelled().await;
         Ok(())
     };
     manager.run(task_fn("signals", signals)).unwrap();
-    take.recv_timeout(5 * SECOND).unwrap()
+    receiver.recv_timeout(5 * SECOND).unwrap()
 }
 
-/// What should have happened `due` after `began` happened now.
+/// Asserts that now is `due` after `began`, or a little later.
 #[track_caller]
-pub(crate) fn on_time(what: &str, began: Instant, due: Duration) {
+pub(crate) fn assert_on_time(what: &str, began: Instant, due: Duration) {
     let took = began.elapsed();
     let late = took.saturating_sub(due);
     eprintln!("measured: {what}: {} ms late", late.as_millis());
@@ -102,7 +102,7 @@ pub(crate) fn on_time(what: &str, began: Instant, due: Duration) {
     assert!(took + Duration::from_millis(5) >= due, "{what}: too early, after {took:?}");
 }
 
-/// The names of the tasks that the report gives up, in order.
+/// The sorted names of the tasks that the report lists as abandoned.
 pub(crate) fn abandoned(report: &Report) -> Vec<&str> {
     let tasks = report.tasks().iter().filter(|task| task.outcome == Outcome::Abandoned);
     let mut names: Vec<&str> = tasks.map(|task| &*task.name).collect();

@@ -1,4 +1,4 @@
-//! What is not ours and misbehaves: names, wakers, log sinks, drops (invariant 9). What blocks is in `tests/wedge`.
+//! User code that panics: names, wakers, log sinks, drops. What blocks is tested in `tests/wedge`.
 
 use std::{
     borrow::Cow,
@@ -13,10 +13,11 @@ use anyhow::anyhow;
 use task_manager::{Context, FailureKind, Manager, Outcome, Phase, Task, task_fn};
 use tracing::{Event, Metadata, Subscriber, span, subscriber};
 
-use crate::support::{SECOND, deaf, worker};
+use crate::support::{SECOND, unresponsive, worker};
 
+/// Invariant 9. FAILURES 11.
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_name_refuses_the_task_and_harms_nobody() {
+async fn a_panic_in_name_refuses_the_task_and_the_group_goes_on() {
     struct Nameless;
     impl Task for Nameless {
         fn name(&self) -> Cow<'static, str> {
@@ -36,8 +37,9 @@ async fn a_panic_in_name_refuses_the_task_and_harms_nobody() {
     assert_eq!(manager.shutdown().await.unwrap().totals().started, 1);
 }
 
+/// FAILURES 11.
 #[tokio::test(start_paused = true)]
-async fn a_name_is_asked_for_once() {
+async fn the_name_of_a_task_is_read_once() {
     struct Counted(Arc<AtomicUsize>);
     impl Task for Counted {
         fn name(&self) -> Cow<'static, str> {
@@ -55,6 +57,7 @@ async fn a_name_is_asked_for_once() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
+/// Invariant 1. FAILURES 7.
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_later_poll_is_a_failure_at_that_instant() {
     let manager = Manager::new();
@@ -71,8 +74,9 @@ async fn a_panic_in_a_later_poll_is_a_failure_at_that_instant() {
     assert_eq!(other.outcome(), Some(Outcome::Completed));
 }
 
+/// Invariant 1. FAILURES 9.
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_a_drop_after_the_abort_is_the_outcome() {
+async fn a_panic_in_a_drop_after_the_abort_is_the_outcome_and_its_message_the_root() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -92,8 +96,9 @@ async fn a_panic_in_a_drop_after_the_abort_is_the_outcome() {
     assert_eq!(panic.message, "in drop");
 }
 
+/// Invariant 7. FAILURES 17.
 #[tokio::test(start_paused = true)]
-async fn an_aborted_task_is_dropped_before_the_wait_returns() {
+async fn an_aborted_task_is_dropped_before_wait_returns() {
     struct Seen(Arc<AtomicBool>);
     impl Drop for Seen {
         fn drop(&mut self) {
@@ -104,17 +109,18 @@ async fn an_aborted_task_is_dropped_before_the_wait_returns() {
     let dropped = Arc::new(AtomicBool::new(false));
     let seen = Seen(dropped.clone());
     manager
-        .run(task_fn("deaf", async move |_| {
+        .run(task_fn("unresponsive", async move |_| {
             let _seen = seen;
             std::future::pending().await
         }))
         .unwrap();
     manager.shutdown().await.unwrap_err();
-    assert!(dropped.load(Ordering::SeqCst), "invariant 7");
+    assert!(dropped.load(Ordering::SeqCst), "dropped before the report");
 }
 
+/// Invariant 2. FAILURES 3.
 #[tokio::test(start_paused = true)]
-async fn two_failures_at_the_same_instant_give_one_root_and_lose_none() {
+async fn two_failures_at_the_same_instant_give_one_root_and_both_are_listed() {
     let manager = Manager::new();
     for name in ["a", "b"] {
         manager
@@ -131,7 +137,7 @@ async fn two_failures_at_the_same_instant_give_one_root_and_lose_none() {
     assert_eq!(failures[0].at, failures[1].at);
 }
 
-/// Panics wherever a subscriber is called.
+/// Panics in each call that may run user code.
 struct PanickingSink;
 
 impl Subscriber for PanickingSink {
@@ -152,8 +158,9 @@ impl Subscriber for PanickingSink {
     fn exit(&self, _: &span::Id) {}
 }
 
+/// Invariant 9. FAILURES 13.
 #[tokio::test(start_paused = true)]
-async fn a_log_sink_that_panics_costs_log_lines_and_nothing_else() {
+async fn a_log_sink_that_panics_costs_log_events_and_nothing_else() {
     let _default = subscriber::set_default(PanickingSink);
     let manager = Manager::new();
     let ran = Arc::new(AtomicBool::new(false));
@@ -165,14 +172,18 @@ async fn a_log_sink_that_panics_costs_log_lines_and_nothing_else() {
         })
         .unwrap();
     let work = manager.run(worker("work")).unwrap();
-    let late = manager.run(deaf("deaf")).unwrap();
+    let late = manager.run(unresponsive("unresponsive")).unwrap();
     let error = manager.shutdown().await.unwrap_err();
-    assert_eq!(error.to_string(), "task `deaf` did not end by its deadline and was aborted");
+    assert_eq!(
+        error.to_string(),
+        "task `unresponsive` did not end by its deadline and was aborted"
+    );
     assert_eq!(work.outcome(), Some(Outcome::Completed));
     assert_eq!(late.outcome(), Some(Outcome::Aborted));
     assert!(ran.load(Ordering::SeqCst));
 }
 
+/// Invariant 9.
 #[tokio::test(start_paused = true)]
 async fn a_waker_that_panics_leaves_no_other_waiter_asleep() {
     struct Panics;
@@ -204,8 +215,9 @@ async fn a_waker_that_panics_leaves_no_other_waiter_asleep() {
     assert_eq!(ends.await, Outcome::Completed);
 }
 
+/// FAILURES 74.
 #[tokio::test(start_paused = true)]
-async fn a_status_is_cut_to_256_bytes_at_a_character() {
+async fn a_status_is_cut_to_256_bytes_at_a_character_boundary() {
     let manager = Manager::new();
     let task = manager
         .run(task_fn("talks", async |ctx: Context| {
@@ -222,7 +234,7 @@ async fn a_status_is_cut_to_256_bytes_at_a_character() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_that_was_caught_outside_of_every_task_lends_its_place_to_none() {
+async fn a_panic_caught_outside_of_tasks_does_not_give_its_location_to_a_later_one() {
     let manager = Manager::new();
     assert!(std::panic::catch_unwind(|| panic!("broken")).is_err());
     let silent = task_fn("silent", async |_| std::panic::resume_unwind(Box::new("broken")));
@@ -232,8 +244,9 @@ async fn a_panic_that_was_caught_outside_of_every_task_lends_its_place_to_none()
     assert_eq!((&*panic.message, &panic.location), ("broken", &None));
 }
 
+/// Invariant 9.
 #[tokio::test(start_paused = true)]
-async fn its_phase_and_its_gate_are_asked_for_once_and_a_panic_in_either_refuses_the_task() {
+async fn phase_and_gates_readiness_are_read_once_and_a_panic_in_either_refuses_the_task() {
     struct Asked(Arc<AtomicUsize>, usize);
     impl Asked {
         fn answer(&self) {
