@@ -48,6 +48,7 @@ impl Wake for Counter {
     }
 }
 
+/// Invariant L1.
 #[test]
 fn a_waiter_is_woken_by_the_raise_that_reaches_its_threshold() {
     model(|| {

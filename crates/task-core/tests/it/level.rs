@@ -45,6 +45,7 @@ fn it_only_grows() {
     assert_eq!(level.get(), 4);
 }
 
+/// Invariant L1.
 #[test]
 fn waits_whose_threshold_is_reached_are_woken_once_each() {
     let level = Level::new();

@@ -92,7 +92,7 @@ async fn a_wait_dropped_during_the_shutdown_changes_nothing_and_cleanups_run_onc
 
 /// Invariant 11. FAILURES 30.
 #[tokio::test(start_paused = true)]
-async fn the_last_owner_may_drop_the_manager_inside_one_of_its_tasks() {
+async fn the_last_owner_may_drop_the_manager_in_one_of_its_tasks() {
     let manager = Arc::new(Manager::new());
     let mut group = manager.group();
     let owned = manager.clone();

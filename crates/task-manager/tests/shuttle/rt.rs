@@ -1,7 +1,7 @@
 //! A runtime for shuttle: its tasks are shuttle's, and its clock leaps.
 //!
-//! Whenever a timer is looked at, it may be as late as the timer says, or not yet. So a deadline can pass at any moment
-//! between two steps of the others, which no clock would try.
+//! Whenever a timer is looked at, it may be as late as the timer says, or not yet. So a deadline
+//! can pass at any moment between two steps of the others, which no clock would try.
 
 use std::{
     cell::Cell,
@@ -47,14 +47,15 @@ impl Handle {
         F::Output: Send + 'static,
     {
         let join = JoinHandle(ManuallyDrop::new(future::spawn(future)));
-        // Shuttle changes tasks only here and there: the new one may have its turn before its handle is known.
+        // Shuttle changes tasks only here and there: the new one may have its turn before its
+        // handle is known.
         AtomicBool::new(false).load(Ordering::SeqCst);
         join
     }
 }
 
-/// Never dropped, since that would detach the task, and a schedule ends without those that are detached. So a task that
-/// is left behind shows as a deadlock.
+/// Never dropped, since that would detach the task, and a schedule ends without those that are
+/// detached. So a task that is left behind shows as a deadlock.
 pub(crate) struct JoinHandle<T>(ManuallyDrop<future::JoinHandle<T>>);
 
 impl<T> JoinHandle<T> {

@@ -32,7 +32,7 @@ impl Wake for PanickingWaker {
 }
 
 /// Polls `future` with `waker`, and leaks it.
-pub(crate) fn leave_waiting(future: impl Future + 'static, waker: Waker) {
+pub(crate) fn register_waker(future: impl Future + 'static, waker: Waker) {
     let mut future = Box::pin(future);
     assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     std::mem::forget(future);
@@ -46,7 +46,7 @@ fn a_thread_that_blocks_while_it_advances_the_shutdown_delays_no_deadline() {
             let manager = short().build().unwrap();
             let task = manager
                 .run(task_fn("waker", async |ctx| {
-                    leave_waiting(
+                    register_waker(
                         async move { ctx.cancelled().await },
                         Waker::from(Arc::new(BlockingWaker)),
                     );
@@ -78,7 +78,7 @@ fn a_waker_that_panics_does_not_delay_another_wait() {
             let manager = Arc::new(short().build().unwrap());
             manager.run(worker("work")).unwrap();
             let waiting = manager.clone();
-            leave_waiting(
+            register_waker(
                 async move { waiting.wait().await },
                 Waker::from(Arc::new(PanickingWaker)),
             );
@@ -107,7 +107,7 @@ fn an_admitted_task_is_polled_while_the_thread_that_ran_it_blocks_in_a_waker() {
             manager.stop();
             tokio::time::sleep(Duration::from_millis(50)).await;
             let mut group = manager.group();
-            leave_waiting(
+            register_waker(
                 async move { group.changed().await },
                 Waker::from(Arc::new(BlockingWaker)),
             );
