@@ -153,11 +153,11 @@ impl Manager {
     /// - if its phase has been stopped, or cleanups have begun
     ///   ([`is_too_late`](Refused::is_too_late));
     /// - if there is no Tokio runtime with a time driver
-    ///   ([`is_no_runtime`](Refused::is_no_runtime));
+    ///   ([`is_no_runtime`](crate::RefusedReason::is_no_runtime));
     /// - if the system refuses the process its first thread for deadlines
-    ///   ([`is_no_thread`](Refused::is_no_thread));
+    ///   ([`is_no_thread`](crate::RefusedReason::is_no_thread));
     /// - if asking the task for its name, phase or gate panics
-    ///   ([`is_panicked`](Refused::is_panicked)).
+    ///   ([`is_panicked`](crate::RefusedReason::is_panicked)).
     ///
     /// # Panics
     ///
