@@ -154,8 +154,10 @@ impl Member {
         if self.has(POLLED) {
             return Some(false);
         }
-        let before = self.set(POLLED);
-        (before & ABANDONED == 0).then_some(before & POLLED == 0)
+        // One that was abandoned first stays unpolled, as the report says.
+        let begin = |flags| (flags & ABANDONED == 0).then_some(flags | POLLED);
+        let before = self.flags.fetch_update(Ordering::SeqCst, Ordering::SeqCst, begin).ok()?;
+        Some(before & POLLED == 0)
     }
 
     pub(crate) fn was_polled(&self) -> bool {
