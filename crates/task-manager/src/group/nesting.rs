@@ -10,7 +10,7 @@
 //! - When the future was dropped, nothing returns an error. The nested group then records its
 //!   failures with the outer one itself, once, when it ends.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 
 use task_core::{Context, Hold};
 
@@ -31,6 +31,7 @@ const MAX_NAMED_AT_EXIT: usize = 20;
 pub(crate) struct OuterLink {
     /// `None` if the task's context is not a manager's.
     entry: Option<Arc<Entry>>,
+    inner: Weak<Shared>,
     /// Keeps the task from having ended while the group has not.
     hold: Hold,
     /// Whether the task's future was dropped before the group had ended.
@@ -47,7 +48,7 @@ impl OuterLink {
     /// Records the failures of the nested group, and lets the outer task end.
     pub(crate) fn record(self, report: &Report) {
         if let Some(entry) = &self.entry {
-            record_report(entry, report);
+            record_report(entry, &self.inner, report);
         }
         drop(self.hold);
     }
@@ -71,7 +72,8 @@ impl Nesting {
                 details.nested.push(Arc::downgrade(inner));
             });
         }
-        let link = OuterLink { entry: entry.clone(), hold: ctx.hold(), is_orphan: false };
+        let (hold, weak) = (ctx.hold(), Arc::downgrade(inner));
+        let link = OuterLink { entry: entry.clone(), inner: weak, hold, is_orphan: false };
         *inner.lock_outer() = Some(link);
         let nesting = Self { inner: Arc::clone(inner), entry };
         if inner.report.get().is_some() {
@@ -84,8 +86,7 @@ impl Nesting {
     /// Unlinks a group that has ended, and whose result the task returns.
     pub(crate) fn unlink(mut self) {
         if let Some(entry) = self.entry.take() {
-            let inner = Arc::downgrade(&self.inner);
-            entry.update(|details| details.nested.retain(|nested| !nested.ptr_eq(&inner)));
+            unlink(&entry, &Arc::downgrade(&self.inner));
         }
         std::mem::forget(self);
     }
@@ -103,7 +104,7 @@ impl Drop for Nesting {
         };
         // Exactly one of the two records the failures: the end of the group takes the link first.
         if is_over && let (Some(entry), Some(report)) = (entry, inner.report.get()) {
-            record_report(entry, report);
+            record_report(entry, &Arc::downgrade(inner), report);
         }
         inner.follow(Trigger::OuterStop, None, Some(task_core::Escalation::Abort));
     }
@@ -118,7 +119,7 @@ impl Shared {
         self.lock_outer().take()
     }
 
-    fn lock_enclosing(&self) -> MutexGuard<'_, std::sync::Weak<Self>> {
+    fn lock_enclosing(&self) -> MutexGuard<'_, Weak<Self>> {
         self.enclosing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -169,11 +170,17 @@ impl Shared {
     }
 }
 
-/// Records the failures of a nested group that has ended, for the task that it is.
-fn record_report(entry: &Arc<Entry>, report: &Report) {
+fn unlink(entry: &Entry, inner: &Weak<Shared>) {
+    entry.update(|details| details.nested.retain(|nested| !nested.ptr_eq(inner)));
+}
+
+/// Records the failures of a nested group that has ended, for the task that it is. Under the same
+/// lock the group is unlinked, or an abandonment that follows would record them again.
+fn record_report(entry: &Arc<Entry>, inner: &Weak<Shared>, report: &Report) {
     let mut turn = entry.shared.turn();
     let now = turn.now();
     turn.state.record_nested(entry, report, now);
+    unlink(entry, inner);
     turn.release();
 }
 
@@ -200,7 +207,7 @@ impl State {
     fn record_nested(&mut self, entry: &Entry, report: &Report, now: Tick) {
         let all = report.failures();
         let count = all.len() as u64 + report.omitted_failures();
-        let known = self.record.known_nested.insert(entry.id, count);
+        let known = self.record.known_nested.remove(&entry.id);
         let new = usize::try_from(count.saturating_sub(known.unwrap_or(0))).unwrap_or(usize::MAX);
         let is_end = |failure: &Failure| {
             matches!(failure.kind, FailureKind::Aborted | FailureKind::Abandoned { .. })
