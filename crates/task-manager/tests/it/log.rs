@@ -94,7 +94,8 @@ fn record() -> (Journal, subscriber::DefaultGuard) {
 }
 
 /// A second dispatcher. With a single one, `tracing` would cache the interest of the first thread
-/// that reaches an event; if that is a test without a subscriber, no other test would see the event.
+/// that reaches an event; if that is a test without a subscriber, no other test would see the
+/// event.
 static SECOND_DISPATCH: LazyLock<Dispatch> = LazyLock::new(|| {
     Dispatch::new(Recorder { max_level: Some(LevelFilter::OFF), ..Recorder::default() })
 });
