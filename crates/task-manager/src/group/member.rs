@@ -145,8 +145,9 @@ impl Member {
         if self.has(POLLED) {
             return Some(false);
         }
-        let polls = |flags| (flags & ABANDONED == 0).then_some(flags | POLLED);
-        let before = self.flags.fetch_update(Ordering::SeqCst, Ordering::SeqCst, polls).ok()?;
+        // One that was abandoned first stays unpolled, as the report says.
+        let begin = |flags| (flags & ABANDONED == 0).then_some(flags | POLLED);
+        let before = self.flags.fetch_update(Ordering::SeqCst, Ordering::SeqCst, begin).ok()?;
         Some(before & POLLED == 0)
     }
 

@@ -40,9 +40,9 @@ pub(crate) struct OuterLink {
 
 impl OuterLink {
     /// Records the failures of the nested group, and lets the outer task end.
-    pub(crate) fn record(self, report: &Report) {
+    pub(crate) fn record(self, inner: &Arc<Shared>) {
         if let Some(entry) = &self.entry {
-            record_report(entry, report);
+            record_report(entry, inner);
         }
         drop(self.hold);
     }
@@ -80,8 +80,7 @@ impl Nesting {
     /// Unlinks a group that has ended, and whose result the task returns.
     pub(crate) fn unlink(mut self) {
         if let Some(entry) = self.entry.take() {
-            let inner = Arc::downgrade(&self.inner);
-            entry.update(|details| details.nested.retain(|nested| !nested.ptr_eq(&inner)));
+            unlink(&entry, &self.inner);
         }
         std::mem::forget(self);
     }
@@ -98,8 +97,8 @@ impl Drop for Nesting {
             None => true,
         };
         // Exactly one of the two records the failures: the end of the group takes the link first.
-        if is_over && let (Some(entry), Some(report)) = (entry, inner.report.get()) {
-            record_report(entry, report);
+        if is_over && let Some(entry) = entry {
+            record_report(entry, inner);
         }
         inner.follow(Trigger::OuterStop, None, Some(task_core::Escalation::Abort));
     }
@@ -160,11 +159,19 @@ impl Shared {
     }
 }
 
-/// Records the failures of a nested group that has ended, for the task that it is.
-fn record_report(entry: &Arc<Entry>, report: &Report) {
+fn unlink(entry: &Entry, inner: &Arc<Shared>) {
+    let inner = Arc::downgrade(inner);
+    entry.update(|details| details.nested.retain(|nested| !nested.ptr_eq(&inner)));
+}
+
+/// Records the failures of a nested group that has ended, for the task that it is. Under the same
+/// lock the group is unlinked, or an abandonment that follows would record them again.
+fn record_report(entry: &Arc<Entry>, inner: &Arc<Shared>) {
+    let Some(report) = inner.report.get() else { return };
     let mut turn = entry.shared.turn();
     let now = turn.now();
     turn.state.record_nested(entry, report, now);
+    unlink(entry, inner);
     turn.release();
 }
 
@@ -191,7 +198,7 @@ impl State {
     fn record_nested(&mut self, entry: &Entry, report: &Report, now: Tick) {
         let all = report.failures();
         let count = all.len() as u64 + report.omitted_failures();
-        let known = self.record.known_nested.insert(entry.id, count);
+        let known = self.record.known_nested.remove(&entry.id);
         let new = usize::try_from(count.saturating_sub(known.unwrap_or(0))).unwrap_or(usize::MAX);
         let is_end = |failure: &Failure| {
             matches!(failure.kind, FailureKind::Aborted | FailureKind::Abandoned { .. })
@@ -206,11 +213,8 @@ impl State {
     }
 
     /// Records what failed and what is alive in the groups that a task runs, which cannot report
-    /// it themselves in time; unless their failures are recorded already.
+    /// it themselves in time.
     pub(crate) fn record_stuck_inside(&mut self, entry: &Entry, now: Tick) {
-        if self.record.known_nested.contains_key(&entry.id) {
-            return;
-        }
         for group in entry.nested() {
             let mut inside = Inside { failures: Vec::new(), omitted: 0, groups: Vec::new() };
             let known = inside.add(group, &entry.name, now);

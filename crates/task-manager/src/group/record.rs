@@ -44,7 +44,7 @@ pub(crate) struct Record {
     /// How many failures there were.
     count: u64,
     pub(crate) omitted_failures: u64,
-    /// The tasks whose nested groups were recorded, with how many failures each group had then.
+    /// The abandoned tasks whose nested group was recorded, with how many failures it had then.
     pub(crate) known_nested: HashMap<TaskId, u64>,
     pub(crate) tasks: VecDeque<TaskReport>,
     pub(crate) omitted_tasks: u64,

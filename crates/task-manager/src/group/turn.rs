@@ -208,8 +208,8 @@ impl Effects {
         // unless the failures have to be recorded first, since that task's future was dropped.
         let orphan = outer.filter(|outer| outer.is_orphan);
         wakers.wake();
-        if let (Some(orphan), Some(report)) = (orphan, group.report.get()) {
-            orphan.record(report);
+        if let Some(orphan) = orphan {
+            orphan.record(group);
         }
         garbage.into_iter().for_each(discard);
     }

@@ -46,7 +46,7 @@ async fn the_drain_is_skipped_after_a_failure_unless_an_ingress_task_is_alive() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_critical_task_that_ends_cleanly_drains_the_group_and_a_dropped_manager_does_not() {
+async fn a_clean_end_of_a_critical_task_drains_the_group_and_a_dropped_manager_does_not() {
     let manager = Manager::builder().drain_delay(10 * SECOND).build().unwrap();
     manager.run(worker("work")).unwrap();
     manager.run(task_fn("done", async |_| Ok(()))).unwrap();

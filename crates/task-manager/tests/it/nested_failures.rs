@@ -168,3 +168,27 @@ async fn a_panic_in_the_drop_of_a_nested_error_does_not_reach_a_holder_of_the_ou
     // The outer group recorded the failure, and this thread would drop it with the group.
     std::mem::forget(outer);
 }
+
+/// Invariant 2.
+#[tokio::test(start_paused = true)]
+async fn failures_of_each_of_several_nested_groups_that_a_task_drops_are_reported() {
+    let outer = named("outer");
+    let supervisor = async move |ctx: Context| {
+        for name in ["first", "second"] {
+            let inner = named(name);
+            inner.run(task_fn(name, async |_| Err(anyhow!("no broker"))))?;
+            inner.run(unresponsive("unresponsive"))?;
+            let run = Box::pin(inner.into_task().run(ctx.clone()));
+            assert!(tokio::time::timeout(SECOND, run).await.is_err());
+            // The dropped group ends, and records its failures.
+            tokio::time::sleep(30 * SECOND).await;
+        }
+        Ok(())
+    };
+    outer.run(task_fn("supervisor", supervisor)).unwrap();
+    let failures = failures(&outer.wait().await.unwrap_err());
+    for name in ["first", "second"] {
+        let expected = format!("task `supervisor/{name}` failed: no broker");
+        assert_eq!(failures.iter().filter(|text| **text == expected).count(), 1, "{failures:?}");
+    }
+}
