@@ -63,9 +63,9 @@ impl Shared {
         let Some(code) = self.settings.hard_exit else { return };
         let (name, mut names) = (&self.name, Vec::new());
         add_living_names(&mut names, self, "");
-        let alive = if names.is_empty() { "nobody".into() } else { names.join(", ") };
+        let alive = if names.is_empty() { "none".into() } else { names.join(", ") };
         let what = match self.report.get() {
-            Some(_) => "nobody took the report of the shutdown in time",
+            Some(_) => "the report of the shutdown was not taken in time",
             None => "the shutdown did not end in time",
         };
         let line = format!("{name}: hard exit with code {code}: {what}; alive: {alive}");

@@ -90,7 +90,7 @@ impl Alarm {
         (!sleep.is_zero() || !clock.is_paused()).then_some(sleep)
     }
 
-    /// Records that the report was taken, or that nobody is left to take it.
+    /// Records that the report was taken, or that there is no owner left to take it.
     pub(crate) fn set_taken(&self) {
         self.is_taken.store(true, Ordering::SeqCst);
     }

@@ -97,8 +97,8 @@ fn the_hard_exit_follows_a_clean_end_whose_report_is_not_taken() {
     });
     assert_eq!(ended.status.code(), Some(72), "{}", ended.stderr);
     assert!(is_hard_exit(ended.took), "{:?}", ended.took);
-    let line = "orders: hard exit with code 72: nobody took the report of the shutdown in time; \
-                alive: nobody";
+    let line = "orders: hard exit with code 72: the report of the shutdown was not taken in time; \
+                alive: none";
     assert!(ended.stderr.lines().any(|found| found == line), "{}", ended.stderr);
 }
 
