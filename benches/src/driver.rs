@@ -1,10 +1,6 @@
 //! Runs the children round by round, and prints what comes out.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -70,7 +66,9 @@ impl Choice {
 }
 
 fn usage() -> String {
-    let mut text = String::from("usage: cargo xtask bench [--quick] [SCENARIO...]\n");
+    let mut text = String::from(
+        "usage: cargo xtask bench [--quick] [SCENARIO...]\n       cargo xtask bench --against FOLDER [OPTION...] [SCENARIO...]\n",
+    );
     let inside = scenario::ALL.iter().map(|scenario| (scenario.word(), scenario.title()));
     for (word, about) in inside.chain(OUTSIDE.iter().copied()) {
         text += &format!("\n  {word:<10} {about}");
@@ -118,7 +116,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn counts(scenario: Scenario, is_quick: bool) -> Vec<usize> {
+pub(crate) fn counts(scenario: Scenario, is_quick: bool) -> Vec<usize> {
     match scenario {
         Scenario::Parked if is_quick => vec![10, 1_000, 100_000, 1_000_000],
         Scenario::Parked => vec![10, 100, 1_000, 10_000, 100_000, 1_000_000],
@@ -153,35 +151,11 @@ fn measure(scenario: Scenario, count: usize, flavor: Flavor, is_quick: bool) -> 
         // Nobody always runs behind the same neighbour's back.
         for place in 0..contestants.len() {
             let contestant = contestants[(place + round) % contestants.len()];
-            series.add(contestant, one(contestant, scenario, count, flavor)?);
+            let program = std::env::current_exe()?;
+            series.add(contestant, child::measure(&program, contestant, scenario, count, flavor)?);
         }
     }
     Ok(series)
-}
-
-fn one(
-    contestant: Contestant,
-    scenario: Scenario,
-    count: usize,
-    flavor: Flavor,
-) -> Result<Figures> {
-    let output = Command::new(std::env::current_exe()?)
-        .args([
-            child::COMMAND,
-            contestant.word(),
-            scenario.word(),
-            &count.to_string(),
-            flavor.word(),
-        ])
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        bail!("{} in {} with {count} tasks: {}", contestant.word(), scenario.word(), output.status);
-    }
-    let line = String::from_utf8(output.stdout).context("no text")?;
-    Figures::parse(&line).with_context(|| format!("not understood: {line}"))
 }
 
 /// Writes one cell of a table.

@@ -17,6 +17,7 @@ mod child;
 mod contestants;
 mod programs;
 
+mod against;
 mod cost;
 mod driver;
 mod http;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((first, rest)) if first == child::COMMAND => child::run(rest),
+        Some((first, rest)) if first == against::COMMAND => against::run(rest),
         Some((first, rest)) if first == http::COMMAND => http::run(rest),
         Some((first, rest)) if first == http::SERVE => http::serve(rest),
         Some((first, rest)) if first == programs::COMMAND => return programs::run(rest),
