@@ -80,6 +80,8 @@ mod tests {
         };
         Package {
             name: "sample".to_owned(),
+            folder: "sample".into(),
+            dependencies: vec![],
             published: true,
             features: features.iter().map(own).collect(),
             targets: vec![],

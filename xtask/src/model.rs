@@ -27,6 +27,11 @@ pub(crate) const TURMOIL: Checker =
     Checker { name: "turmoil", cfg: "task_turmoil", variable: "TURMOIL_RUNS", deep: "500" };
 
 impl Checker {
+    /// Whether a package has a test target for this checker.
+    pub(crate) fn checks(&self, package: &Package) -> bool {
+        package.targets.iter().any(|target| target.kind == "test" && target.name == self.name)
+    }
+
     /// As much as every change has to pass: seconds.
     pub(crate) fn bounded(&self, workspace: &Workspace) -> Result<()> {
         run_each(self.runs(workspace)?)
@@ -43,9 +48,6 @@ impl Checker {
     /// Every test target of that name with that `cfg`. The builds have a directory of their own: the flags differ
     /// from every other build's, and each would throw the other away.
     fn runs(&self, workspace: &Workspace) -> Result<Vec<Run>> {
-        let named = |package: &&Package| {
-            package.targets.iter().any(|target| target.kind == "test" && target.name == self.name)
-        };
         let folder = workspace.target.join(self.name);
         let run = |package: &Package| {
             Run::cargo(workspace)
@@ -55,7 +57,8 @@ impl Checker {
                 .environment("CARGO_TARGET_DIR", &folder)
                 .limit(crate::deep::LIMIT)
         };
-        let runs: Vec<Run> = workspace.packages.iter().filter(named).map(run).collect();
+        let runs: Vec<Run> =
+            workspace.packages.iter().filter(|package| self.checks(package)).map(run).collect();
         if runs.is_empty() {
             bail!("no package has a test target named {}", self.name);
         }

@@ -22,6 +22,10 @@ pub(crate) struct Workspace {
 #[derive(Debug)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    /// Its folder, relative to the root of the workspace.
+    pub(crate) folder: PathBuf,
+    /// The members of the workspace that it depends on by itself, also for its tests.
+    pub(crate) dependencies: Vec<String>,
     /// Whether it goes to crates.io, that is: has no `publish = false`.
     pub(crate) published: bool,
     pub(crate) features: BTreeMap<String, Vec<String>>,
@@ -59,13 +63,14 @@ impl Workspace {
     }
 
     fn parse(metadata: &Value) -> Option<Self> {
+        let root = Path::new(metadata["workspace_root"].as_str()?);
         Some(Self {
-            root: metadata["workspace_root"].as_str()?.into(),
+            root: root.to_owned(),
             target: metadata["target_directory"].as_str()?.into(),
             packages: metadata["packages"]
                 .as_array()?
                 .iter()
-                .map(Package::parse)
+                .map(|package| Package::parse(root, package))
                 .collect::<Option<_>>()?,
         })
     }
@@ -103,10 +108,17 @@ impl Workspace {
 }
 
 impl Package {
-    fn parse(package: &Value) -> Option<Self> {
+    fn parse(root: &Path, package: &Value) -> Option<Self> {
+        let manifest = Path::new(package["manifest_path"].as_str()?);
+        let dependencies = package["dependencies"].as_array()?.iter();
+        let members = dependencies.filter(|dependency| dependency["path"].is_string());
         let feature = |(name, parts): (&String, &Value)| Some((name.clone(), strings(parts)?));
         Some(Self {
             name: package["name"].as_str()?.to_owned(),
+            folder: manifest.parent()?.strip_prefix(root).ok()?.to_owned(),
+            dependencies: members
+                .map(|member| member["name"].as_str().map(str::to_owned))
+                .collect::<Option<_>>()?,
             published: package["publish"]
                 .as_array()
                 .is_none_or(|registries| !registries.is_empty()),

@@ -18,7 +18,7 @@ use crate::running::Running;
 use crate::section::Ending;
 use crate::workspace::{Target, Workspace};
 
-const PACKAGE: &str = "task-examples";
+pub(super) const PACKAGE: &str = "task-examples";
 /// How long one may run; the longest is meant to take a few seconds.
 const LIMIT: Duration = Duration::from_secs(30);
 
