@@ -1,5 +1,5 @@
-//! Compares `task-manager` in this build with the same in the build of another checkout: `against PROGRAM` measures
-//! children of both programs in turns.
+//! Compares `task-manager` in this build with the same in the build of another checkout: `against
+//! PROGRAM` measures children of both programs in turns.
 //!
 //! The children are what both builds have in common: their arguments and their line of figures may
 //! not change, or an older build can no longer be compared.
@@ -18,7 +18,7 @@ use crate::{
     table::Table,
 };
 
-/// The first argument that makes this program do all this.
+/// The first argument that selects this comparison.
 pub(crate) const COMMAND: &str = "against";
 
 const USAGE: &str = "\
@@ -113,8 +113,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The number of children of each program in a pair: many where one takes microseconds. Always even, so that each
-/// program is first as often as the other.
+/// The number of children of each program in a pair: many where one takes microseconds. Always
+/// even, so that each program is first as often as the other.
 fn children(count: usize, is_quick: bool) -> usize {
     match (count, is_quick) {
         (..=10_000, false) => 30,

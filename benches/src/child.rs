@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let count = count.parse().context("N is a number")?;
     let flavor = Flavor::parse(flavor).context("no such runtime")?;
     if scenario == Scenario::Panic {
-        // What a panic prints is no part of its price.
+        // The output of the panic hook is not measured.
         std::panic::set_hook(Box::new(|_| ()));
     }
     let runtime = runtime(flavor)?;

@@ -1,10 +1,14 @@
 //! The benchmarks: what a task costs under each contestant, side by side.
 //!
-//! Every measurement is a fresh process of this very program, since the first pass of a process is what a service sees,
-//! and contestants take turns round by round, since a machine is never equally busy twice. What counts is the ratio
-//! to the reference of the same round: a bare `JoinSet` with a shared `CancellationToken`.
+//! Every measurement is a new process of this program, because the first pass of a process is what
+//! a service experiences. Contestants take turns round by round, because the load of a machine
+//! varies. The result is the ratio to the reference in the same round: a bare `JoinSet` with a
+//! shared `CancellationToken`.
+//!
+//! `against` compares two builds of `task-manager` instead, that of this checkout and that of
+//! another: `cargo xtask bench --against FOLDER`.
 
-// A program that talks to a person on a terminal, and stops at the first thing that goes wrong.
+// This program prints to a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod contestant;

@@ -1,5 +1,5 @@
-//! The benchmarks: built for release, and run with the arguments as they are. They are a chore with
-//! options of its own and no section of CI: nothing fails because a machine is slow.
+//! Builds the benchmarks for release and runs them with the arguments unchanged. They are a
+//! separate chore and no section of CI: nothing fails because a machine is slow.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,8 @@ use crate::command::Run;
 use crate::workspace::Workspace;
 
 pub(crate) const NAME: &str = "bench";
-pub(crate) const USAGE: &str = "bench [--quick] [SCENARIO...]     all benchmarks but `cost`, or those named; see `bench --help`;
+pub(crate) const USAGE: &str = "\
+bench [--quick] [SCENARIO...]     all benchmarks but `cost`, or those named; see `bench --help`;
        cargo xtask bench --against FOLDER [--pairs=N] [--quick] [SCENARIO...]
                                                   this checkout and the one in FOLDER in turns;
        cargo xtask bench kafka [--quick]          `KafkaTask` beside the same loop written by hand";

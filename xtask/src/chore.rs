@@ -1,4 +1,4 @@
-//! The chores by name, and the help that is printed from the same table.
+//! The chores by name, and the help, which prints the same table.
 
 use anyhow::{Result, bail};
 

@@ -1,5 +1,5 @@
-//! Churn: the flagship is fed, ended in every way and deprived of what it relies on, and what came
-//! out is counted. The harness is a separate program, because it compiles librdkafka; this module
+//! Churn: the flagship is fed, killed or stopped, loses its brokers and its database, and its output
+//! is counted. The harness is a separate program, because it compiles librdkafka; this module
 //! builds it and runs it with the arguments as they are.
 
 use std::time::Duration;

@@ -73,8 +73,8 @@ const PARTS: &[Part] = &[
     Part {
         section: Section {
             name: "lint",
-            about: "clippy, warnings denied: every package with its default features, none, all, and\n\
-                    each alone; the library as its users build it, then all targets.",
+            about: "clippy, warnings denied: every package with its default features, none, all,\n\
+                    and each alone; the library as its users build it, then all targets.",
             run: lint::run,
         },
         reads: Reads::Code(|package| !package.compiles_c),
@@ -82,7 +82,7 @@ const PARTS: &[Part] = &[
     Part {
         section: Section {
             name: "test",
-            about: "Every test with all features; then, with every other selection of its features,\n\
+            about: "Every test with all features; then, with every other selection of features,\n\
                     the unit tests and the suite `it` of each published crate.",
             run: test::run,
         },
@@ -99,8 +99,8 @@ const PARTS: &[Part] = &[
     Part {
         section: Section {
             name: "models",
-            about: "The model checkers, bounded: loom over the waiting primitive, shuttle over the whole\n\
-                    manager. `cargo xtask deep loom shuttle` explores more schedules.",
+            about: "The model checkers, bounded: loom over the waiting primitive, shuttle over the\n\
+                    whole manager. `cargo xtask deep loom shuttle` explores more schedules.",
             run: |workspace| {
                 LOOM.bounded(workspace)?;
                 SHUTTLE.bounded(workspace)?;
@@ -128,8 +128,8 @@ const PARTS: &[Part] = &[
     Part {
         section: Section {
             name: "kafka",
-            about: "clippy and tests of task-kafka; then a check of it with `tls`, for which the headers\n\
-                    of OpenSSL have to be installed.",
+            about: "clippy and tests of task-kafka; then a check of it with `tls`, for which the\n\
+                    headers of OpenSSL have to be installed.",
             run: kafka::run,
         },
         reads: Reads::Code(kafka::is_checked),
@@ -154,8 +154,8 @@ const PARTS: &[Part] = &[
     Part {
         section: Section {
             name: "churn",
-            about: "The short selection of `cargo xtask churn`: the flagship is ended in every way and\n\
-                    deprived of what it relies on, and nothing may be lost. Two minutes.",
+            about: "The short selection of `cargo xtask churn`: the flagship is killed and\n\
+                    loses its brokers and its database, and no message may be lost. Two minutes.",
             run: churn::quick,
         },
         reads: Reads::Code(|package| [FLAGSHIP, churn::PACKAGE].contains(&package.name.as_str())),

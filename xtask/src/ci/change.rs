@@ -52,7 +52,7 @@ impl Change {
             Ok(_) => (MAIN, git(&["merge-base", "HEAD", MAIN])?),
             Err(_) => ("HEAD", git(&["rev-parse", "--verify", "HEAD"])?),
         };
-        // A renamed file counts under both names: the old one may be missed somewhere.
+        // A renamed file counts under both names: something may still refer to the old one.
         let tracked =
             git(&["diff", "--name-only", "--no-renames", "--relative", "-z", commit.trim()])?;
         let untracked = git(&["ls-files", "--others", "--exclude-standard", "-z"])?;

@@ -17,8 +17,8 @@ pub(super) fn is_checked(package: &Package) -> bool {
     [PACKAGE, BENCH].contains(&package.name.as_str())
 }
 
-/// Only the default features, which are none, are tested: `tls` changes nothing in the crate itself,
-/// only how librdkafka is built.
+/// Only the default features, which are none, are tested: `tls` changes nothing in the crate
+/// itself, only how librdkafka is built.
 pub(super) fn run(workspace: &Workspace) -> Result<Ending> {
     let package = workspace.package(PACKAGE)?;
     run_each([

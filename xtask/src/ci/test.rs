@@ -1,4 +1,4 @@
-//! The tests, with plain `cargo test`: nothing has to be installed for them.
+//! Runs the tests with plain `cargo test`, which needs no other tool.
 
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use crate::features::{Selection, selections};
 use crate::section::Ending;
 use crate::workspace::{Package, Workspace};
 
-/// How long the tests may run once they are built. They take a minute; one that hangs ends here.
+/// The time that the tests may run once they are built. They take a minute; this ends one that
+/// hangs.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 pub(super) fn run(workspace: &Workspace) -> Result<Ending> {
-    // Built first, so that the limit applies to the tests and not to the speed of the compiler. This
-    // also builds the examples.
+    // Built first, so that the limit applies to the tests and not to the speed of the compiler.
+    // This also builds the examples.
     let built = everything(workspace).arguments(["--quiet", "--no-run"]);
     let all = everything(workspace).arguments(["--tests", "--no-fail-fast"]).limit(LIMIT);
     let selected = workspace.light().flat_map(|package| {
