@@ -130,7 +130,10 @@ fn with_dependencies(workspace: &Workspace, own: fn(&Package) -> bool) -> BTreeS
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::{Change, Reads};
+    use crate::command::Run;
     use crate::workspace::Workspace;
 
     fn is_affected(reads: Reads, files: &[&str]) -> bool {
@@ -201,5 +204,50 @@ mod tests {
     #[test]
     fn a_section_that_reads_everything_is_always_affected() {
         assert!(is_affected(Reads::Everything, &["CHANGELOG.md"]));
+    }
+
+    fn git(workspace: &Workspace, arguments: &[&str]) {
+        let identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
+        let quiet = ["-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"];
+        let git = Run::program(workspace, "git").arguments(identity).arguments(quiet);
+        git.arguments(arguments).read().unwrap();
+    }
+
+    fn changed(workspace: &Workspace) -> (&'static str, Vec<String>) {
+        let mut change = Change::read(workspace).unwrap();
+        change.files.sort_unstable();
+        (change.since, change.files)
+    }
+
+    #[test]
+    fn commits_and_the_work_tree_are_compared_with_what_origin_has() {
+        let root = std::env::temp_dir().join(format!("xtask-change-{}", std::process::id()));
+        fs::create_dir_all(&root).unwrap();
+        let workspace =
+            Workspace { root: root.clone(), target: root.join("target"), packages: vec![] };
+        let write = |file: &str, text: &str| fs::write(root.join(file), text).unwrap();
+        assert!(Change::read(&workspace).is_err(), "no repository");
+
+        git(&workspace, &["init"]);
+        write("old", "a file long enough to be recognized after a rename\n");
+        write("edited", "before\n");
+        write(".gitignore", "ignored\n");
+        git(&workspace, &["add", "--all"]);
+        git(&workspace, &["commit", "--message", "first"]);
+        write("ignored", "");
+        assert_eq!(changed(&workspace), ("HEAD", vec![]));
+
+        write("edited", "after\n");
+        write("new", "");
+        fs::rename(root.join("old"), root.join("renamed")).unwrap();
+        git(&workspace, &["add", "old", "renamed"]);
+        let all = ["edited", "new", "old", "renamed"].map(str::to_owned).to_vec();
+        assert_eq!(changed(&workspace), ("HEAD", all.clone()));
+
+        git(&workspace, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        git(&workspace, &["add", "--all"]);
+        git(&workspace, &["commit", "--message", "second"]);
+        assert_eq!(changed(&workspace), ("origin/main", all));
+        fs::remove_dir_all(&root).unwrap();
     }
 }
