@@ -1,4 +1,4 @@
-//! The smallest service on bare tokio: two workers, stopped by SIGTERM.
+//! The smallest service on bare tokio: two tasks, stopped by SIGTERM.
 
 use std::time::Duration;
 

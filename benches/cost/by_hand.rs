@@ -1,6 +1,6 @@
-//! What the smallest service on `task-manager` and `task-signal` does, written by hand on the libraries that these stand
-//! on, and less of it: two tasks, their errors, a log, a signal from a thread, a deadline. A failure stops nobody else,
-//! and there are no names, no report, no phases and no cleanups.
+//! The smallest service on `task-manager` and `task-signal`, written by hand on their dependencies,
+//! with fewer features: two tasks, their errors, a log, a signal from a thread, a deadline. A
+//! failure stops no other task, and there are no names, no report, no phases and no cleanups.
 
 use std::time::Duration;
 

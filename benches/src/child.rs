@@ -1,5 +1,10 @@
 //! One measurement: `one CONTESTANT SCENARIO N RUNTIME` prints a line of figures.
 
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
 use anyhow::{Context as _, Result, bail};
 use tokio::runtime::{Builder, Runtime};
 
@@ -8,6 +13,7 @@ use crate::{
     contestants,
     laps::Laps,
     scenario::{Flavor, Scenario},
+    series::Figures,
 };
 
 /// The first argument that makes this program a child.
@@ -22,7 +28,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let count = count.parse().context("N is a number")?;
     let flavor = Flavor::parse(flavor).context("no such runtime")?;
     if scenario == Scenario::Panic {
-        // What a panic prints is no part of its price.
+        // The output of the panic hook is not measured.
         std::panic::set_hook(Box::new(|_| ()));
     }
     let runtime = runtime(flavor)?;
@@ -37,6 +43,31 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     })?;
     println!("{laps}");
     Ok(())
+}
+
+/// Has a child of `program`, this one or that of another build, run one measurement.
+///
+/// # Errors
+///
+/// The child could not be started, failed, or printed something else.
+pub(crate) fn measure(
+    program: &Path,
+    contestant: Contestant,
+    scenario: Scenario,
+    count: usize,
+    flavor: Flavor,
+) -> Result<Figures> {
+    let output = Command::new(program)
+        .args([COMMAND, contestant.word(), scenario.word(), &count.to_string(), flavor.word()])
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        bail!("{} in {} with {count} tasks: {}", contestant.word(), scenario.word(), output.status);
+    }
+    let line = String::from_utf8(output.stdout).context("no text")?;
+    Figures::parse(&line).with_context(|| format!("not understood: {line}"))
 }
 
 pub(crate) fn runtime(flavor: Flavor) -> Result<Runtime> {

@@ -1,4 +1,4 @@
-//! Who is measured.
+//! The contestants.
 
 /// One way to run tasks and to stop them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) const ALL: &[Contestant] =
     &[JoinSet, Manager, Floor, Tracker, AsyncShutdown, TaskSupervisor, GracefulShutdown, Taskvisor];
 
 impl Contestant {
-    /// What all others are compared with.
+    /// The contestant that all others are compared with.
     pub(crate) const REFERENCE: Self = JoinSet;
 
     /// The word on the command line.
@@ -53,7 +53,7 @@ impl Contestant {
         }
     }
 
-    /// The most tasks that it is asked to run: beyond that a round takes minutes.
+    /// The largest number of tasks it is measured with: with more, a round takes minutes.
     pub(crate) const fn most_tasks(self) -> usize {
         match self {
             GracefulShutdown | Taskvisor => 100_000,

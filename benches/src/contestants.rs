@@ -1,4 +1,4 @@
-//! Each contestant going through each scenario, as its own documentation would have it written.
+//! Each scenario with each contestant, written as the documentation of that contestant recommends.
 
 mod async_shutdown;
 mod floor;
@@ -49,7 +49,7 @@ pub(crate) async fn run(
     }
 }
 
-/// What the tasks of the panic scenario do.
+/// The end of each task of the panic scenario.
 fn panics() -> Result<()> {
     panic!("on purpose")
 }

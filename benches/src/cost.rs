@@ -1,5 +1,6 @@
-//! What the smallest service costs its user: crates, build time, size. Each is a package of its own below `target`,
-//! built from nothing with Cargo's default release profile and this workspace's versions.
+//! The cost of the smallest service: crates, build time, size. Each service is a separate package
+//! below `target`, built from scratch with Cargo's default release profile and this workspace's
+//! versions.
 
 use std::{
     collections::BTreeSet,
@@ -12,20 +13,21 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::table::Table;
 
-/// A service: its name, its dependencies (`PATH` is the folder of our crates), its main file.
+/// A service: its name, its dependencies (`PATH` is the folder of this workspace's crates), its
+/// main file.
 struct Service {
     name: &'static str,
     dependencies: &'static str,
     main: &'static str,
 }
 
-/// The same for all, so that none pays for a runtime that another does not have; with sockets, as a service has it.
+/// The same for all, so that all have the same runtime; with sockets, as services have them.
 const TOKIO: &str = "tokio = { version = \"1\", features = [\"macros\", \"net\", \"rt-multi-thread\", \"signal\", \"time\"] }";
 
 const SERVICES: &[Service] = &[
     Service { name: "bare tokio", dependencies: "", main: include_str!("../cost/bare.rs") },
     Service {
-        name: "by hand on what ours stands on",
+        name: "by hand on the same dependencies",
         dependencies: "anyhow = \"1\"\n\
                        signal-hook = \"0.4\"\n\
                        thiserror = \"2\"\n\
@@ -94,7 +96,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 struct Cost {
-    /// Those that are compiled, the service itself left out.
+    /// The crates that are compiled, without the service itself.
     crates: BTreeSet<String>,
     seconds: f64,
     kibibytes: f64,
@@ -120,7 +122,7 @@ impl Service {
     }
 }
 
-/// Lists the crates that are compiled, the service itself left out.
+/// Lists the crates that are compiled, without the service itself.
 fn crates(folder: &Path) -> Result<BTreeSet<String>> {
     let output = cargo(folder)
         .args(["tree", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"])

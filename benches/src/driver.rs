@@ -1,10 +1,6 @@
-//! Runs the children round by round, and prints what comes out.
+//! Runs the children round by round, and prints the results.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -20,7 +16,7 @@ use crate::{
     targets,
 };
 
-/// The scenarios that are not a child's.
+/// The scenarios that are not run by a child.
 const OUTSIDE: &[(&str, &str)] = &[
     ("sigterm", "from SIGTERM to the process's exit, three idle tasks"),
     ("idle", "wake-ups of an idle service"),
@@ -30,9 +26,9 @@ const OUTSIDE: &[(&str, &str)] = &[
     ),
 ];
 
-/// Fewest rounds of a ratio.
+/// The smallest number of rounds of a ratio.
 const ROUNDS: usize = 7;
-/// Rounds of what takes microseconds, and varies with the machine's mood.
+/// The number of rounds of a measurement that takes microseconds, and varies more.
 const MANY_ROUNDS: usize = 25;
 
 struct Choice {
@@ -59,7 +55,8 @@ impl Choice {
         Ok(Self { is_quick: !options.is_empty(), names })
     }
 
-    /// What is not named runs if nothing is, and it does not take minutes.
+    /// Returns whether a scenario runs: one that is named, or, if none is, each that does not take
+    /// minutes.
     fn wants(&self, name: &str) -> bool {
         if self.names.is_empty() {
             name != "cost"
@@ -70,16 +67,16 @@ impl Choice {
 }
 
 fn usage() -> String {
-    let mut text = String::from("usage: cargo xtask bench [--quick] [SCENARIO...]\n");
+    let mut text = String::from(
+        "usage: cargo xtask bench [--quick] [SCENARIO...]\n       \
+         cargo xtask bench --against FOLDER [--pairs=N] [--quick] [SCENARIO...]\n",
+    );
     let inside = scenario::ALL.iter().map(|scenario| (scenario.word(), scenario.title()));
     for (word, about) in inside.chain(OUTSIDE.iter().copied()) {
         text += &format!("\n  {word:<10} {about}");
     }
-    text += &format!(
-        "\n\nAnd by itself, first of all arguments:\n\n  {:<10} {}",
-        http::COMMAND,
-        http::ABOUT
-    );
+    text +=
+        &format!("\n\nAlone, as the first argument:\n\n  {:<10} {}", http::COMMAND, http::ABOUT);
     text
 }
 
@@ -90,7 +87,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     let choice = Choice::parse(arguments)?;
     let columns = ["time", "CPU time", "at most"];
-    let mut targets = Table::new(String::from("task-manager, and what it is to cost"), &columns);
+    let mut targets = Table::new(String::from("task-manager, and its limits"), &columns);
     for scenario in scenario::ALL.iter().copied().filter(|scenario| choice.wants(scenario.word())) {
         for flavor in [Flavor::TwoWorkers, Flavor::CurrentThread] {
             let mut series = Vec::new();
@@ -118,7 +115,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn counts(scenario: Scenario, is_quick: bool) -> Vec<usize> {
+pub(crate) fn counts(scenario: Scenario, is_quick: bool) -> Vec<usize> {
     match scenario {
         Scenario::Parked if is_quick => vec![10, 1_000, 100_000, 1_000_000],
         Scenario::Parked => vec![10, 100, 1_000, 10_000, 100_000, 1_000_000],
@@ -129,7 +126,7 @@ fn counts(scenario: Scenario, is_quick: bool) -> Vec<usize> {
     }
 }
 
-/// Who takes part; a quick run leaves out those who take long.
+/// Returns the contestants; a quick run leaves out those that take long.
 fn contestants(scenario: Scenario, count: usize, is_quick: bool) -> Vec<Contestant> {
     let most = match scenario {
         Scenario::Parked if is_quick => 4,
@@ -150,38 +147,14 @@ fn measure(scenario: Scenario, count: usize, flavor: Flavor, is_quick: bool) -> 
     };
     let mut series = Series::new(count, &contestants);
     for round in 0..rounds {
-        // Nobody always runs behind the same neighbour's back.
+        // Rotates, so that no contestant always runs after the same one.
         for place in 0..contestants.len() {
             let contestant = contestants[(place + round) % contestants.len()];
-            series.add(contestant, one(contestant, scenario, count, flavor)?);
+            let program = std::env::current_exe()?;
+            series.add(contestant, child::measure(&program, contestant, scenario, count, flavor)?);
         }
     }
     Ok(series)
-}
-
-fn one(
-    contestant: Contestant,
-    scenario: Scenario,
-    count: usize,
-    flavor: Flavor,
-) -> Result<Figures> {
-    let output = Command::new(std::env::current_exe()?)
-        .args([
-            child::COMMAND,
-            contestant.word(),
-            scenario.word(),
-            &count.to_string(),
-            flavor.word(),
-        ])
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        bail!("{} in {} with {count} tasks: {}", contestant.word(), scenario.word(), output.status);
-    }
-    let line = String::from_utf8(output.stdout).context("no text")?;
-    Figures::parse(&line).with_context(|| format!("not understood: {line}"))
 }
 
 /// Writes one cell of a table.

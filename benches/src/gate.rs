@@ -1,4 +1,4 @@
-//! Tells when all tasks have got somewhere. One per process, so that no task pays for a reference to it.
+//! Opens when all tasks have arrived. One per process, so that no task pays for a reference to it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ static ARRIVED: AtomicUsize = AtomicUsize::new(0);
 static EXPECTED: AtomicUsize = AtomicUsize::new(usize::MAX);
 static ALL: Notify = Notify::const_new();
 
-/// Says how many more will arrive.
+/// Sets how many more will arrive.
 pub(crate) fn expect(count: usize) {
     EXPECTED.store(ARRIVED.load(Ordering::SeqCst) + count, Ordering::SeqCst);
 }

@@ -1,14 +1,14 @@
-//! Reads what this process has used so far: time on the wall, CPU time, memory.
+//! Reads what this process has used so far: wall-clock time, CPU time, memory.
 
 use std::{fs, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What was used up to an instant.
+/// The time used up to an instant.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     pub(crate) wall: Duration,
-    /// Of all threads, also those that are gone.
+    /// Of all threads, also those that have ended.
     pub(crate) cpu: Duration,
 }
 

@@ -1,6 +1,8 @@
-//! What it costs to be scraped: requests per second, latency and the server's CPU time, of servers that take turns.
+//! The cost of a scrape: requests per second, latency and the server's CPU time, of servers that
+//! take turns.
 //!
-//! Each server is a process of its own, so that its CPU time can be told; the client is this process.
+//! Each server is a separate process, so that its CPU time can be measured; the client is this
+//! process.
 
 mod client;
 mod servers;
@@ -18,13 +20,13 @@ use crate::median::median;
 use client::Load;
 pub(crate) use servers::serve;
 
-/// The first argument that makes this program do all this, and the one that makes it a server.
+/// The first argument that selects this benchmark, and the one that makes this program a server.
 pub(crate) const COMMAND: &str = "http";
 pub(crate) const SERVE: &str = "serve";
 pub(crate) const ABOUT: &str =
     "requests per second of /metrics with 1,000 series, and own metrics of 10,000 tasks";
 
-/// How many clients ask at once: as many as there are Prometheus servers, and more than there ever are.
+/// The numbers of concurrent clients: one Prometheus server, and more than there ever are.
 const CLIENTS: [usize; 2] = [1, 16];
 
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
@@ -93,7 +95,7 @@ struct Measured {
     cpu: f64,
 }
 
-/// A server in a process of its own, ended when dropped.
+/// A server in a separate process, killed when dropped.
 struct Server {
     child: Child,
     address: SocketAddr,
@@ -109,7 +111,7 @@ impl Server {
         let mut line = String::new();
         let stdout = child.stdout.take().context("its stdout is a pipe")?;
         BufReader::new(stdout).read_line(&mut line)?;
-        let address = line.trim().parse().with_context(|| format!("{name}: said {line:?}"))?;
+        let address = line.trim().parse().with_context(|| format!("{name}: printed {line:?}"))?;
         Ok(Self { child, address })
     }
 
@@ -144,7 +146,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail only for one that is gone already.
+        // Both fail only for one that has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

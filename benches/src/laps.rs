@@ -1,10 +1,10 @@
-//! What one child measures, and how it is told to the driver: one line of `name=number`.
+//! The figures that one child measures and prints for the driver: one line of `name=number`.
 
 use std::fmt;
 
 use crate::gauge::{self, Reading};
 
-/// Readings at the moments that count, and memory at two of them.
+/// Readings at the beginning, the middle and the end, with memory at the first two.
 #[derive(Debug)]
 pub(crate) struct Laps {
     begun: Reading,
@@ -15,17 +15,17 @@ pub(crate) struct Laps {
 
 impl Laps {
     pub(crate) fn begin() -> Self {
-        // Memory is read first: it opens files, which is nobody's cost.
+        // Memory is read first, because reading it opens files, which must not be measured.
         let resident = gauge::resident();
         Self { begun: gauge::read(), resident, middle: None, ended: None }
     }
 
-    /// Begins again, when there was a preparation that does not count.
+    /// Begins again, after a preparation that is not measured.
     pub(crate) fn restart(&mut self) {
         *self = Self::begin();
     }
 
-    /// All tasks are where the scenario wants them.
+    /// Records that all tasks are in the state that the scenario requires.
     pub(crate) fn middle(&mut self) {
         let reading = gauge::read();
         self.middle = Some((reading, gauge::resident()));

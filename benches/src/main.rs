@@ -1,10 +1,14 @@
 //! The benchmarks: what a task costs under each contestant, side by side.
 //!
-//! Every measurement is a fresh process of this very program, since the first pass of a process is what a service sees,
-//! and contestants take turns round by round, since a machine is never equally busy twice. What counts is the ratio
-//! to the reference of the same round: a bare `JoinSet` with a shared `CancellationToken`.
+//! Every measurement is a new process of this program, because the first pass of a process is what
+//! a service experiences. Contestants take turns round by round, because the load of a machine
+//! varies. The result is the ratio to the reference in the same round: a bare `JoinSet` with a
+//! shared `CancellationToken`.
+//!
+//! `against` compares two builds of `task-manager` instead, that of this checkout and that of
+//! another: `cargo xtask bench --against FOLDER`.
 
-// A program that talks to a person on a terminal, and stops at the first thing that goes wrong.
+// This program prints to a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod contestant;
@@ -17,6 +21,7 @@ mod child;
 mod contestants;
 mod programs;
 
+mod against;
 mod cost;
 mod driver;
 mod http;
@@ -33,6 +38,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((first, rest)) if first == child::COMMAND => child::run(rest),
+        Some((first, rest)) if first == against::COMMAND => against::run(rest),
         Some((first, rest)) if first == http::COMMAND => http::run(rest),
         Some((first, rest)) if first == http::SERVE => http::serve(rest),
         Some((first, rest)) if first == programs::COMMAND => return programs::run(rest),

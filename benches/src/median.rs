@@ -1,6 +1,6 @@
 //! Medians.
 
-/// Returns the middle value, or the mean of the two; 0 of nothing.
+/// Returns the middle value, or the mean of the two middle values; 0 if there are none.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);

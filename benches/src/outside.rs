@@ -1,4 +1,5 @@
-//! What only another process can measure: the time from SIGTERM to the exit, and the wake-ups of an idle service.
+//! Measurements from another process: the time from SIGTERM to the exit, and the wake-ups of an
+//! idle service.
 
 use std::{
     fs,
@@ -13,14 +14,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{median::median, programs, scenario::Flavor, table::Table};
 
-/// Prints the time from SIGTERM to the exit of each program, and how much more it is than the first one's.
+/// Prints the time from SIGTERM to the exit of each program, and the difference to the first one's.
 pub(crate) fn sigterm(rounds: usize) -> Result<()> {
     for flavor in [Flavor::TwoWorkers, Flavor::CurrentThread] {
         let mut micros: Vec<Vec<f64>> = vec![Vec::new(); programs::ALL.len()];
         for _ in 0..rounds {
             for ((name, _), micros) in programs::ALL.iter().zip(&mut micros) {
                 let mut running = Running::start(name, flavor)?;
-                // It has said that it is ready; now it falls asleep.
+                // It has printed that it is ready; this lets its threads go to sleep.
                 thread::sleep(Duration::from_millis(20));
                 micros.push(running.terminate()?.as_secs_f64() * 1e6);
             }
@@ -44,7 +45,7 @@ pub(crate) fn sigterm(rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// Prints how often the threads of each idle program were woken.
+/// Prints how often the threads of each idle program woke up.
 pub(crate) fn idle(span: Duration) -> Result<()> {
     let mut table = Table::new(
         format!("idle for {} s, three tasks, {}", span.as_secs(), Flavor::TwoWorkers.word()),
@@ -70,12 +71,12 @@ pub(crate) fn idle(span: Duration) -> Result<()> {
     Ok(())
 }
 
-/// A program that said that it is ready. Killed when dropped.
+/// A program that has printed that it is ready. Killed when dropped.
 struct Running(Child);
 
 /// What the threads of a process have done so far.
 struct Sleeps {
-    /// How often any of them was switched out, by its own choice or not: once per wake-up at least.
+    /// How often any of them was switched out, voluntarily or not: at least once per wake-up.
     switches: u64,
     /// Nanoseconds.
     cpu: u64,
@@ -100,7 +101,7 @@ impl Running {
         Ok(running)
     }
 
-    /// Ends it and returns how long that took.
+    /// Sends SIGTERM and returns the time until it has ended.
     fn terminate(&mut self) -> Result<Duration> {
         let id =
             i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).context("no process id")?;
@@ -132,7 +133,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only for a child that is gone already.
+        // Both fail only for a child that has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

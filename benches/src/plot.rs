@@ -1,6 +1,5 @@
-//! The plot of cost per task against the number of tasks: an SVG written by hand, since it is two axes and some lines.
-//!
-//! It has no background, and its colours are chosen for both light and dark pages.
+//! The plot of cost per task against the number of tasks, as an SVG without a background, in
+//! colours for light and dark pages.
 
 use std::fmt::Write as _;
 
@@ -12,15 +11,15 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 190.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 52.0;
-/// The least distance between two names at the right.
+/// The smallest distance between two names at the right.
 const LINE: f64 = 16.0;
 
-/// Of the contestants, in their order: ours is the second.
+/// Of the contestants, in their order: `task-manager` is the second.
 const COLORS: [&str; 8] =
     ["#8b949e", "#2f81f7", "#6e9c5a", "#b08a2e", "#a371f7", "#d2653a", "#c2578f", "#da3633"];
 
 const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#59636e}\
-    .grid{stroke:#8b949e;stroke-opacity:.25}.line{fill:none;stroke-width:1.6}.ours{stroke-width:3.2}\
+    .grid{stroke:#8b949e;stroke-opacity:.25}.line{fill:none;stroke-width:1.6}.main{stroke-width:3.2}\
     .title{font-size:14px;font-weight:600}@media(prefers-color-scheme:dark){text{fill:#a9b3bd}}";
 
 /// Draws the wall time per task of every contestant, both axes logarithmic.
@@ -59,7 +58,7 @@ pub(crate) fn draw(series: &[Series]) -> String {
             .collect();
         let Some(last) = points.last().copied() else { continue };
         let class =
-            if *contestant == contestant::Contestant::Manager { "line ours" } else { "line" };
+            if *contestant == contestant::Contestant::Manager { "line main" } else { "line" };
         let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let _ = writeln!(
             svg,
@@ -72,7 +71,7 @@ pub(crate) fn draw(series: &[Series]) -> String {
     svg + "</svg>\n"
 }
 
-/// Writes each name beside the end of its line, no two on top of each other.
+/// Writes each name beside the end of its line, without overlaps.
 fn write_names(svg: &mut String, mut names: Vec<((f64, f64), &str, &str)>) {
     names.sort_by(|(one, ..), (other, ..)| one.1.total_cmp(&other.1));
     let mut lowest = TOP - LINE;
@@ -92,7 +91,7 @@ fn write_names(svg: &mut String, mut names: Vec<((f64, f64), &str, &str)>) {
     }
 }
 
-/// From numbers to places; the bounds are powers of ten.
+/// Maps numbers to positions; the bounds are powers of ten.
 struct Axes {
     counts: (f64, f64),
     nanos: (f64, f64),

@@ -1,4 +1,5 @@
-//! Small services with three idle tasks that end on SIGTERM, to be measured from outside: `program NAME RUNTIME`.
+//! Small services with three idle tasks that end on SIGTERM, to be measured by another process:
+//! `program NAME RUNTIME`.
 
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ use crate::{child::runtime, gate, scenario::Flavor};
 
 /// The first argument that makes this program one of these.
 pub(crate) const COMMAND: &str = "program";
-/// What each prints when its tasks are idle and signals are caught.
+/// The line that each prints when its tasks are idle and it handles signals.
 pub(crate) const READY: &str = "ready";
 
 const TASKS: usize = 3;
@@ -58,7 +59,7 @@ fn program(name: &str, flavor: Flavor) -> Result<()> {
     }
 }
 
-/// Three detached tasks, which nobody stops.
+/// Three detached tasks, which are not stopped.
 async fn bare() -> Result<()> {
     let mut term = signal(SignalKind::terminate())?;
     for _ in 0..TASKS {
@@ -104,7 +105,7 @@ async fn manager() -> Result<()> {
     Ok(())
 }
 
-/// Its own `main`, with a runtime of as many workers as there are cores.
+/// Its own runtime, with as many workers as there are cores.
 fn service() -> ExitCode {
     gate::expect(TASKS);
     task_service::main(async |manager| {

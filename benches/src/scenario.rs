@@ -1,15 +1,15 @@
-//! What is measured inside a child.
+//! The scenarios, which are measured inside a child.
 
-/// One course of events that every contestant goes through.
+/// A sequence of steps, the same for every contestant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scenario {
     /// Start N tasks, wait until each waits for its cancellation, stop, wait for all.
     Parked,
-    /// The same again in the same process, after a group of one.
+    /// As `Parked`, in a process that has run a group of one task before.
     Second,
     /// N tasks that end at once, a thousand at a time.
     Ephemeral,
-    /// N tasks wait for cancellation; one more fails; until the wait for all of them returns.
+    /// N tasks wait for cancellation and one more fails; until the wait for all of them returns.
     Failure,
     /// N tasks panic.
     Panic,
@@ -18,7 +18,7 @@ pub(crate) enum Scenario {
 pub(crate) const ALL: &[Scenario] =
     &[Scenario::Parked, Scenario::Second, Scenario::Ephemeral, Scenario::Failure, Scenario::Panic];
 
-/// How many ephemeral tasks are started before they are waited for.
+/// The number of ephemeral tasks that are started before the next wait.
 pub(crate) const BATCH: usize = 1_000;
 
 impl Scenario {
@@ -49,7 +49,7 @@ impl Scenario {
     }
 }
 
-/// Which runtime.
+/// A kind of runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flavor {
     TwoWorkers,

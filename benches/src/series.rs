@@ -2,7 +2,7 @@
 
 use crate::{contestant::Contestant, median::median};
 
-/// What one child measured.
+/// The figures that one child measured.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Figures {
     /// Nanoseconds.

@@ -1,4 +1,5 @@
-//! What this project asks of itself, beside what was measured. A table, and no assertion: machines differ.
+//! The limits that this project sets for `task-manager`, beside the measurements. Nothing is
+//! asserted: machines differ.
 
 use crate::{
     contestant::Contestant,
@@ -8,7 +9,7 @@ use crate::{
     table::Table,
 };
 
-/// The most that `task-manager` may cost, as a multiple of the reference's.
+/// The highest cost of `task-manager`, as a multiple of the reference's.
 fn limit(scenario: Scenario, count: usize) -> f64 {
     match scenario {
         Scenario::Parked | Scenario::Second if count <= 100 => 1.3,
@@ -17,7 +18,7 @@ fn limit(scenario: Scenario, count: usize) -> f64 {
     }
 }
 
-/// The most memory of a parked task, as a multiple of the floor's.
+/// The highest memory of a parked task, as a multiple of the floor's.
 const MEMORY_LIMIT: f64 = 1.3;
 
 /// Adds the rows of one scenario.

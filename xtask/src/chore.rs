@@ -1,4 +1,4 @@
-//! The chores by name, and the help that is printed from the same table.
+//! The chores by name, and the help, which prints the same table.
 
 use anyhow::{Result, bail};
 
@@ -6,24 +6,24 @@ use crate::section::Section;
 use crate::workspace::Workspace;
 use crate::{bench, churn, ci, deep, section, tidy};
 
-/// Something one asks `cargo xtask` to do: its sections in order, all of them or those named.
+/// A command of `cargo xtask`: its sections in order, all of them or those named.
 struct Chore {
     name: &'static str,
     about: &'static str,
-    sections: &'static [Section],
+    sections: fn() -> Vec<&'static Section>,
 }
 
-/// A new chore is one line here.
+/// A new chore is one entry here.
 const CHORES: &[Chore] = &[
     Chore {
-        name: "ci",
+        name: ci::NAME,
         about: "everything that has to pass before a change lands",
-        sections: ci::SECTIONS,
+        sections: ci::sections,
     },
     Chore {
         name: "deep",
         about: "slow verification, lane by lane (not part of ci)",
-        sections: deep::LANES,
+        sections: || deep::LANES.iter().collect(),
     },
 ];
 
@@ -49,7 +49,11 @@ pub(crate) fn dispatch(arguments: &[String]) -> Result<()> {
     if rest.iter().any(|argument| matches!(argument.as_str(), "--help" | "-h")) {
         return help(Some(name));
     }
-    let sections = chosen(chore, rest)?;
+    let sections = match rest {
+        [] if chore.name == ci::NAME => ci::affected(&Workspace::load()?)?,
+        [all] if chore.name == ci::NAME && all == ci::ALL => ci::sections(),
+        names => chosen(chore, names)?,
+    };
     section::run_all(chore.name, &sections, &Workspace::load()?)
 }
 
@@ -61,9 +65,10 @@ fn find(name: &str) -> Result<&'static Chore> {
 }
 
 /// The sections named, in the chore's own order; all of them if none is named.
-fn chosen(chore: &'static Chore, names: &[String]) -> Result<Vec<&'static Section>> {
+fn chosen(chore: &Chore, names: &[String]) -> Result<Vec<&'static Section>> {
+    let mut sections = (chore.sections)();
     for name in names {
-        if !chore.sections.iter().any(|section| section.name == name) {
+        if !sections.iter().any(|section| section.name == name) {
             bail!(
                 "`{}` has no section `{name}`; `cargo xtask help {}` lists them",
                 chore.name,
@@ -71,9 +76,10 @@ fn chosen(chore: &'static Chore, names: &[String]) -> Result<Vec<&'static Sectio
             );
         }
     }
-    let wanted =
-        |section: &&Section| names.is_empty() || names.iter().any(|name| name == section.name);
-    Ok(chore.sections.iter().filter(wanted).collect())
+    if !names.is_empty() {
+        sections.retain(|section| names.iter().any(|name| name == section.name));
+    }
+    Ok(sections)
 }
 
 fn help(name: Option<&str>) -> Result<()> {
@@ -82,6 +88,11 @@ fn help(name: Option<&str>) -> Result<()> {
         None => CHORES,
     };
     println!("usage: cargo xtask CHORE [SECTION...]\n           all sections, or only those named");
+    println!(
+        "       cargo xtask {} [{}]\n           those that the change can affect, or all",
+        ci::NAME,
+        ci::ALL
+    );
     println!("       cargo xtask help [CHORE]");
     if name.is_none() {
         for (usage, about) in [&[tidy::USAGE], bench::USAGE, &[churn::USAGE]].concat() {
@@ -90,10 +101,13 @@ fn help(name: Option<&str>) -> Result<()> {
     }
     for chore in chores {
         println!("\n{}: {}", chore.name, chore.about);
-        for section in chore.sections {
+        for section in (chore.sections)() {
             let mut lines = section.about.lines();
             println!("  {:<10} {}", section.name, lines.next().unwrap_or_default());
             lines.for_each(|line| println!("  {:<10} {line}", ""));
+        }
+        if chore.name == ci::NAME {
+            println!("\n{}", ci::CHOICE);
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! Programs that a section runs to their end: printed before they start, bounded in time, and
-//! ended with everything they started when the time is over.
+//! Runs programs to their end: each is printed before it starts, bounded in time, and killed with
+//! its descendants when the time is over.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,9 +12,9 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace::Workspace;
 
-/// Longer than any step takes on a slow machine, and shorter than anyone waits.
+/// The default limit: longer than any step takes on a slow machine.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
-/// How often a running child is asked whether it has ended.
+/// The interval at which a running child is polled.
 const TICK: Duration = Duration::from_millis(20);
 
 /// A program with its arguments, to be run at the workspace's root.
@@ -55,25 +55,19 @@ impl Run {
         self
     }
 
-    /// As [`environment`](Self::environment), for what says nothing to a reader of the log.
+    /// As [`environment`](Self::environment), but not printed.
     pub(crate) fn hidden(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(key, value);
         self
     }
 
-    /// Where it runs. Default: the workspace's root.
-    pub(crate) fn folder(mut self, folder: &Path) -> Self {
-        self.command.current_dir(folder);
-        self
-    }
-
-    /// How long it may take. Default: 15 minutes.
+    /// The time it may take. Default: 15 minutes.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Runs it with its output going where ours goes.
+    /// Runs it; it inherits stdout and stderr.
     ///
     /// # Errors
     ///
@@ -93,8 +87,8 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), with stderr in the message; there is no limit of time: only for what
-    /// reads files and prints.
+    /// As [`run`](Self::run), with stderr in the message. No limit applies: this is for programs
+    /// that only read files and print.
     pub(crate) fn read(mut self) -> Result<(String, String)> {
         let output =
             self.command.output().with_context(|| format!("cannot start `{}`", self.shown))?;
@@ -113,11 +107,11 @@ impl Run {
     }
 }
 
-/// Runs every one, also after a failure, so that one run of a chore shows all of them.
+/// Runs all commands, also after a failure, so that one run of a chore shows every failure.
 ///
 /// # Errors
 ///
-/// Lists every command that failed.
+/// A command failed; the message lists all that did.
 pub(crate) fn run_each(runs: impl IntoIterator<Item = Run>) -> Result<()> {
     let mut failures = Vec::new();
     for run in runs {
@@ -133,7 +127,7 @@ pub(crate) fn run_each(runs: impl IntoIterator<Item = Run>) -> Result<()> {
     }
 }
 
-/// Waits for the child's end, and at the limit ends it with all its descendants.
+/// Waits for the child to end. At the limit, kills it and all its descendants.
 pub(crate) fn wait(mut child: Child, limit: Duration) -> Result<ExitStatus> {
     let begun = Instant::now();
     loop {
@@ -187,22 +181,23 @@ fn parent(process: &Path) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use std::process::{Command, Stdio};
-    use std::time::Duration;
+    use std::thread::sleep;
+    use std::time::{Duration, Instant};
 
-    use super::{descendants, wait};
+    use super::{TICK, descendants, wait};
 
     fn shell(script: &str) -> std::process::Child {
         Command::new("sh").args(["-c", script]).stdin(Stdio::null()).spawn().unwrap()
     }
 
     #[test]
-    fn an_end_in_time_is_its_status() {
+    fn a_child_that_ends_in_time_returns_its_status() {
         assert_eq!(wait(shell("exit 3"), Duration::from_secs(30)).unwrap().code(), Some(3));
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_limit_ends_a_child_and_what_it_started() {
+    fn the_limit_ends_a_child_and_its_descendants() {
         let child = shell("sleep 61 & sleep 62 & wait");
         let id = child.id();
         let mut family = vec![];
@@ -212,9 +207,13 @@ mod tests {
         let error = wait(child, Duration::ZERO).unwrap_err();
         assert_eq!(error.to_string(), "still running after 0 s, ended");
         for process in family {
-            // What is dead and not yet reaped by init still has a folder, and no program.
-            let program = std::fs::read_link(format!("/proc/{process}/exe"));
-            assert!(program.is_err(), "{process} is alive");
+            // A killed process ends at some later time. Until it is reaped it has a folder, but no
+            // program.
+            let begun = Instant::now();
+            while std::fs::read_link(format!("/proc/{process}/exe")).is_ok() {
+                assert!(begun.elapsed() < Duration::from_secs(30), "{process} is alive");
+                sleep(TICK);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The slow verification: lanes that take long or need tools that not every machine has.
+//! Slow verification: lanes that take long or need additional tools.
 //!
-//! No lane lets rustup download a toolchain or a component behind one's back: they run on the
-//! toolchain that is there.
+//! Lanes use the installed toolchain. They prevent rustup from downloading another toolchain or
+//! component.
 
 mod abort;
 mod coverage;
@@ -20,14 +20,14 @@ use std::time::Duration;
 use crate::model::{LOOM, SHUTTLE, TURMOIL};
 use crate::section::{Ending, Section};
 
-/// What a lane that needs more than a few minutes may take.
+/// The limit of a lane that takes more than a few minutes.
 pub(crate) const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// The test in which the compiler itself leaks: what was to be returned, when a drop on the way out panics (rust-lang
-/// 47949).
-pub(crate) const LEAKS_BY_ITSELF: &str = "a_panic_in_a_drop_on_the_way_out";
+/// The test in which compiled code leaks a return value because a drop before the return panics
+/// (rust-lang/rust 47949).
+pub(crate) const COMPILER_LEAK: &str = "a_panic_in_a_drop_on_the_way_out";
 
-/// A new lane is one line here.
+/// A new lane is one entry here.
 pub(crate) const LANES: &[Section] = &[
     Section {
         name: "loom",
@@ -53,7 +53,7 @@ pub(crate) const LANES: &[Section] = &[
     },
     Section {
         name: "mutants",
-        about: "cargo-mutants over the published crates: which changes of the code no test sees.\n\
+        about: "cargo-mutants over the published crates: changes of the code that no test detects.\n\
                 Hours. Installs cargo-mutants below target/. Results in target/mutants.out.",
         run: mutants::run,
     },
@@ -61,13 +61,13 @@ pub(crate) const LANES: &[Section] = &[
         name: "coverage",
         about: "Line coverage of the published crates by their tests, as a table and as HTML in\n\
                 target/llvm-cov. Installs cargo-llvm-cov below target/; needs rustup's\n\
-                llvm-tools, or Debian's package llvm-N, where `rustc -vV` says N.",
+                llvm-tools, or Debian's package llvm-N, where N is the LLVM version of `rustc -vV`.",
         run: coverage::run,
     },
     Section {
         name: "valgrind",
         about: "The tests of task-core and task-manager under valgrind, and a million ephemeral\n\
-                tasks: memory that nothing points to at the end. Needs valgrind.",
+                tasks: memory that is unreachable at the end. Needs valgrind.",
         run: valgrind::run,
     },
     Section {
@@ -82,7 +82,7 @@ pub(crate) const LANES: &[Section] = &[
     },
     Section {
         name: "first-process",
-        about: "Signals as the first process of a pid namespace. Needs the right to make one.",
+        about: "Signals as the first process of a pid namespace. Needs the permission to create one.",
         run: first_process::run,
     },
     Section {
@@ -92,8 +92,8 @@ pub(crate) const LANES: &[Section] = &[
     },
     Section {
         name: "turmoil",
-        about: "Every test target named `turmoil`, built with `--cfg task_turmoil`: the HTTP server with slow\n\
-                and partitioned clients, in virtual time.",
+        about: "Every test target named `turmoil`, built with `--cfg task_turmoil`: the HTTP server with\n\
+                slow and partitioned clients, in virtual time.",
         run: |workspace| TURMOIL.deep(workspace).map(|()| Ending::Passed),
     },
     Section {
@@ -103,25 +103,25 @@ pub(crate) const LANES: &[Section] = &[
     },
     Section {
         name: "browser",
-        about: "The page of /tasks in Chromium, at work and in a shutdown: wide and narrow, light and dark.\n\
-                Leaves screenshots in target/browser. Needs chromium (Debian).",
+        about: "The page of /tasks in Chromium, running and in a shutdown: wide and narrow, light and\n\
+                dark. Leaves screenshots in target/browser. Needs chromium (Debian).",
         run: http::browser::run,
     },
     Section {
         name: "prometheus",
-        about: "A real Prometheus scrapes an example and the flagship through their whole lives, and is\n\
-                asked what it saw. Needs prometheus (Debian), and what building the flagship needs.",
+        about: "A real Prometheus scrapes an example and the flagship from start to end, and its samples\n\
+                are checked. Needs prometheus (Debian), and what building the flagship needs.",
         run: http::prometheus::run,
     },
     Section {
         name: "http-slow",
-        about: "Hundreds of slow clients, and a probe that is answered meanwhile. Needs slowhttptest\n\
+        about: "Hundreds of slow clients, while a probe has to be answered. Needs slowhttptest\n\
                 (Debian).",
         run: http::load::slow,
     },
     Section {
         name: "http-many",
-        about: "Thousands of requests at once, and a probe that is answered meanwhile. Needs h2load\n\
+        about: "Thousands of concurrent requests, while a probe has to be answered. Needs h2load\n\
                 (Debian: nghttp2-client).",
         run: http::load::many,
     },

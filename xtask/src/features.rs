@@ -1,10 +1,10 @@
-//! Which selections of features of a package are worth building: each that differs, once.
+//! Chooses the selections of features that a package is built with: each that differs, once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::workspace::Package;
 
-/// What `-p PACKAGE` is built with.
+/// The features that `-p PACKAGE` is built with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Selection {
     All,
@@ -14,7 +14,7 @@ pub(crate) enum Selection {
 }
 
 impl Selection {
-    /// The arguments that ask Cargo for it.
+    /// Returns the arguments of Cargo that select it.
     pub(crate) fn arguments(&self) -> Vec<&str> {
         match self {
             Self::All => vec!["--all-features"],
@@ -25,7 +25,8 @@ impl Selection {
     }
 }
 
-/// All features, none, the default ones, and each alone; of those that turn on the same, the first.
+/// Returns all features, none, the default ones, and each alone. Of selections that turn on the
+/// same features, only the first is returned.
 pub(crate) fn selections(package: &Package) -> Vec<Selection> {
     let features = &package.features;
     let alone = features.keys().filter(|name| *name != "default").cloned().map(Selection::Only);
@@ -34,8 +35,8 @@ pub(crate) fn selections(package: &Package) -> Vec<Selection> {
     candidates.filter(|selection| seen.insert(turned_on(features, selection))).collect()
 }
 
-/// Everything that the selection turns on: features, optional dependencies, features of those.
-/// A name that only stands for other features (`full`) says nothing of its own, and is left out.
+/// Returns everything that the selection turns on: features, optional dependencies and their
+/// features. A feature that only stands for others (`full`) is left out.
 fn turned_on(features: &BTreeMap<String, Vec<String>>, selection: &Selection) -> BTreeSet<String> {
     let mut waiting: Vec<&str> = match selection {
         Selection::All => features.keys().map(String::as_str).collect(),
@@ -80,6 +81,8 @@ mod tests {
         };
         Package {
             name: "sample".to_owned(),
+            folder: "sample".into(),
+            dependencies: vec![],
             published: true,
             features: features.iter().map(own).collect(),
             targets: vec![],

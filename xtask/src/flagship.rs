@@ -1,4 +1,4 @@
-//! The flagship service as a child: on its embedded defaults, in a folder of its own.
+//! Starts the flagship service as a child, on its embedded defaults and in a separate folder.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -10,23 +10,24 @@ use crate::command::Run;
 use crate::running::Running;
 use crate::workspace::Workspace;
 
-/// Its package. Like `task-kafka` it needs a C++ compiler and minutes of librdkafka, so most sections of CI leave both
-/// out. librdkafka is built once for all of CI, and once more with TLS.
+/// Its package. Like `task-kafka` it compiles librdkafka, which takes a C++ compiler and minutes,
+/// so most sections of CI leave both out. CI builds librdkafka once, and once more with TLS.
 pub(crate) const FLAGSHIP: &str = "pipeline";
-/// How long it may take to come up: joining a consumer group takes some seconds by itself.
+/// The time it may take to start: joining a consumer group alone takes some seconds.
 pub(crate) const START: Duration = Duration::from_secs(60);
-/// How long its end may take. Its own budget for the whole shutdown is 25 s, the drain included.
+/// The time its shutdown may take. Its own `shutdown_timeout` is 25 s, the drain included.
 pub(crate) const STOP: Duration = Duration::from_secs(30);
 
-/// What builds it.
+/// Returns the command that builds it.
 pub(crate) fn build(workspace: &Workspace) -> Run {
     Run::cargo(workspace).arguments(["build", "--quiet", "--locked", "-p", FLAGSHIP])
 }
 
-/// Starts what was built, with some flags and a free port, in an empty folder below `target/`.
+/// Starts the built program with these flags and a free port, in an empty folder below `target/`.
 pub(crate) fn start(workspace: &Workspace, folder: &str, flags: &[&str]) -> Result<Running> {
     let folder = workspace.target.join(folder);
-    // Its database is created there; one from an earlier run would hide that it can be.
+    // The service creates its database there. One from an earlier run would hide a failure to do
+    // so.
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
@@ -45,11 +46,11 @@ pub(crate) fn start(workspace: &Workspace, folder: &str, flags: &[&str]) -> Resu
     Running::start(command)
 }
 
-/// Where its metrics and probes are, once its log says so.
+/// Returns the address of its metrics and probes, once its log names it.
 pub(crate) fn address(output: &str) -> Result<Option<SocketAddr>> {
     let Some((_, rest)) = output.split_once("http://") else { return Ok(None) };
     let address = rest.split_whitespace().next().unwrap_or_default();
-    Ok(Some(address.parse().with_context(|| format!("`{address}` is no address"))?))
+    Ok(Some(address.parse().with_context(|| format!("`{address}` is not an address"))?))
 }
 
 #[cfg(test)]
@@ -57,7 +58,7 @@ mod tests {
     use super::address;
 
     #[test]
-    fn the_address_is_what_follows_the_scheme() {
+    fn the_address_follows_the_scheme() {
         assert_eq!(address("starting\n").unwrap(), None);
         let log = "INFO metrics and probes at http://127.0.0.1:4000\nINFO more\n";
         assert_eq!(address(log).unwrap(), Some("127.0.0.1:4000".parse().unwrap()));

@@ -1,4 +1,4 @@
-//! The little of HTTP/1.1 that asking a probe takes.
+//! A minimal HTTP/1.1 client for probes.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -8,11 +8,11 @@ use anyhow::{Context as _, Result};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The status and the body of a `GET`, on a connection of its own.
+/// Sends a `GET` on a new connection and returns the status and the body.
 ///
 /// # Errors
 ///
-/// Nobody listens there, or the answer is late, cut short or not HTTP.
+/// The connection is refused, or the response is late, cut short or not HTTP.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;
@@ -50,7 +50,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn a_body_is_what_follows_the_head() {
+    fn the_body_follows_the_head() {
         let answer = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nno\r\n";
         assert_eq!(parse(answer), Some((503, "no\r\n".to_owned())));
     }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_cut_short_is_none() {
+    fn a_truncated_response_is_none() {
         assert_eq!(parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc"), None);
         assert_eq!(parse("HTTP/1.1 200"), None);
     }

@@ -1,9 +1,9 @@
 //! `cargo xtask`: every chore of this repository as one command, the same locally and in CI.
 //!
-//! A *chore* is what one asks for (`cargo xtask ci`); it prints itself as timed *sections*. Nothing
-//! but Cargo, rustc and the tools that a section names is needed.
+//! A *chore* is a command (`cargo xtask ci`) and consists of timed *sections*. It needs Cargo,
+//! rustc and the tools that a section names.
 
-// The one program here that talks to a person on a terminal.
+// This program prints to a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

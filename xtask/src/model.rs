@@ -1,13 +1,14 @@
-//! Model checkers: loom and shuttle replace what the code synchronises with, turmoil its network, under a `cfg` of ours.
+//! Model checkers: under a `cfg` of this workspace, loom and shuttle replace the synchronisation
+//! primitives, and turmoil the network.
 
 use anyhow::{Result, bail};
 
 use crate::command::{Run, run_each};
 use crate::workspace::{Package, Workspace};
 
-/// A model checker, and how one tells it how much to look at.
+/// A model checker, and the environment variable that sets how much it explores.
 pub(crate) struct Checker {
-    /// The name of the test targets that are for it.
+    /// The name of its test targets.
     name: &'static str,
     cfg: &'static str,
     variable: &'static str,
@@ -27,12 +28,18 @@ pub(crate) const TURMOIL: Checker =
     Checker { name: "turmoil", cfg: "task_turmoil", variable: "TURMOIL_RUNS", deep: "500" };
 
 impl Checker {
-    /// As much as every change has to pass: seconds.
+    /// Whether a package has a test target for this checker.
+    pub(crate) fn checks(&self, package: &Package) -> bool {
+        package.targets.iter().any(|target| target.kind == "test" && target.name == self.name)
+    }
+
+    /// Runs what every change has to pass, which takes seconds.
     pub(crate) fn bounded(&self, workspace: &Workspace) -> Result<()> {
         run_each(self.runs(workspace)?)
     }
 
-    /// Minutes. What the variable says in the environment goes first.
+    /// Explores more, which takes minutes. A value of the variable in the environment takes
+    /// precedence.
     pub(crate) fn deep(&self, workspace: &Workspace) -> Result<()> {
         let depth = std::env::var(self.variable).unwrap_or_else(|_| self.deep.to_owned());
         run_each(
@@ -40,12 +47,9 @@ impl Checker {
         )
     }
 
-    /// Every test target of that name with that `cfg`. The builds have a directory of their own: the flags differ
-    /// from every other build's, and each would throw the other away.
+    /// Returns a run of every test target of that name with that `cfg`. The builds have a separate
+    /// directory: with other flags in the same directory, each build would discard the other.
     fn runs(&self, workspace: &Workspace) -> Result<Vec<Run>> {
-        let named = |package: &&Package| {
-            package.targets.iter().any(|target| target.kind == "test" && target.name == self.name)
-        };
         let folder = workspace.target.join(self.name);
         let run = |package: &Package| {
             Run::cargo(workspace)
@@ -55,7 +59,8 @@ impl Checker {
                 .environment("CARGO_TARGET_DIR", &folder)
                 .limit(crate::deep::LIMIT)
         };
-        let runs: Vec<Run> = workspace.packages.iter().filter(named).map(run).collect();
+        let runs: Vec<Run> =
+            workspace.packages.iter().filter(|package| self.checks(package)).map(run).collect();
         if runs.is_empty() {
             bail!("no package has a test target named {}", self.name);
         }

@@ -1,5 +1,5 @@
-//! A child that is watched while it runs: its output is kept, signals reach it, and it never
-//! outlives its owner.
+//! A child process that is observed while it runs: its output is collected, signals can be sent to
+//! it, and it never outlives its owner.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 
 const TICK: Duration = Duration::from_millis(20);
 
-/// A started child. Dropped before its end, it is killed.
+/// A started child. It is killed if this is dropped before the child has ended.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
@@ -34,16 +34,17 @@ impl Running {
         Ok(Self { child, output, readers })
     }
 
-    /// What it has written so far, stdout and stderr as they came, whole lines only.
+    /// Returns what it has written so far to stdout and stderr, in order of arrival, whole lines
+    /// only.
     pub(crate) fn output(&self) -> String {
         lock(&self.output).clone()
     }
 
-    /// Asks `look` again and again until it finds something.
+    /// Polls `look` until it returns a value.
     ///
     /// # Errors
     ///
-    /// The child ended before, or the limit is over, or `look` fails.
+    /// The child ended first, the limit passed, or `look` failed.
     pub(crate) fn until<T>(
         &mut self,
         what: &str,
@@ -80,11 +81,11 @@ impl Running {
         Ok(())
     }
 
-    /// Waits for its end, and for the last of its output.
+    /// Waits until it has ended and all its output has been read.
     ///
     /// # Errors
     ///
-    /// It is still alive at the limit; then it is killed.
+    /// It is still running at the limit; it is killed then.
     pub(crate) fn ended(&mut self, limit: Duration) -> Result<ExitStatus> {
         let begun = Instant::now();
         loop {
@@ -103,7 +104,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only for a child that is gone already.
+        // Both fail only for a child that has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_after_a_line_ends_it_as_it_chooses() {
+    fn a_child_can_handle_a_signal_sent_after_a_line() {
         let mut running =
             shell("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.1; done");
         running.until("ready", LIMIT, |output| Ok(output.contains("ready").then_some(()))).unwrap();
@@ -150,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn an_early_end_is_not_waited_for() {
+    fn an_early_end_is_an_error_at_once() {
         let mut running = shell("echo no >&2; exit 1");
         let error = running.until("it is ready", LIMIT, |_| Ok(None::<()>)).unwrap_err();
         assert_eq!(error.to_string(), "it ended (exit status: 1) before it is ready");
     }
 
     #[test]
-    fn what_does_not_end_is_killed_at_the_limit() {
+    fn a_child_that_does_not_end_is_killed_at_the_limit() {
         let mut running = shell("exec sleep 63");
         let error = running.ended(Duration::ZERO).unwrap_err();
         assert_eq!(error.to_string(), "still running 0 s later, killed");

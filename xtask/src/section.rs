@@ -1,4 +1,4 @@
-//! Timed sections: what every chore consists of, and how they are printed.
+//! Timed sections, which every chore consists of, and their output.
 
 use std::time::{Duration, Instant};
 
@@ -13,19 +13,19 @@ pub(crate) struct Section {
     pub(crate) run: fn(&Workspace) -> Result<Ending>,
 }
 
-/// How a section that did not fail ended.
+/// The result of a section that did not fail.
 pub(crate) enum Ending {
     Passed,
-    /// It could not run here, and why. Only the slow lanes skip; CI has nothing to skip.
+    /// It cannot run on this machine, for this reason. Only deep lanes skip; sections of CI do not.
     Skipped(String),
 }
 
-/// Runs the sections in order, each to its end even if one before it failed (one run then shows
-/// everything that is wrong), and closes with a table of their times.
+/// Runs the sections in order, also after a failure, so that one run shows every failure. Prints a
+/// table of their times at the end.
 ///
 /// # Errors
 ///
-/// Names the sections that failed.
+/// A section failed; the message names all that did.
 pub(crate) fn run_all(chore: &str, sections: &[&Section], workspace: &Workspace) -> Result<()> {
     let begun = Instant::now();
     let mut rows = Vec::new();

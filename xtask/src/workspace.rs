@@ -1,5 +1,5 @@
-//! The workspace as `cargo metadata` describes it: nothing about crates, features or targets is
-//! written down a second time here.
+//! The workspace as `cargo metadata` describes it, so that crates, features and targets are listed
+//! in the manifests alone.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::command::Run;
 
-/// The members of the workspace and where it lives.
+/// The workspace: its folders and its members.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
@@ -22,18 +22,22 @@ pub(crate) struct Workspace {
 #[derive(Debug)]
 pub(crate) struct Package {
     pub(crate) name: String,
-    /// Whether it goes to crates.io, that is: has no `publish = false`.
+    /// Its folder, relative to the root of the workspace.
+    pub(crate) folder: PathBuf,
+    /// The members of the workspace that it depends on directly, dev-dependencies included.
+    pub(crate) dependencies: Vec<String>,
+    /// Whether it is published on crates.io, that is, has no `publish = false`.
     pub(crate) published: bool,
     pub(crate) features: BTreeMap<String, Vec<String>>,
     pub(crate) targets: Vec<Target>,
     /// `public-api` of `[package.metadata.task]`: foreign crates whose types its API names.
     pub(crate) public_api: Vec<String>,
-    /// `compiles-c` of `[package.metadata.task]`: it takes a C++ compiler and minutes, so that a section of its own
-    /// builds it, once.
+    /// `compiles-c` of `[package.metadata.task]`: building it takes a C++ compiler and minutes, so
+    /// a separate section builds it, once.
     pub(crate) compiles_c: bool,
 }
 
-/// One thing that Cargo builds of a package.
+/// A target that Cargo builds of a package.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) name: String,
@@ -59,54 +63,62 @@ impl Workspace {
     }
 
     fn parse(metadata: &Value) -> Option<Self> {
+        let root = Path::new(metadata["workspace_root"].as_str()?);
         Some(Self {
-            root: metadata["workspace_root"].as_str()?.into(),
+            root: root.to_owned(),
             target: metadata["target_directory"].as_str()?.into(),
             packages: metadata["packages"]
                 .as_array()?
                 .iter()
-                .map(Package::parse)
+                .map(|package| Package::parse(root, package))
                 .collect::<Option<_>>()?,
         })
     }
 
-    /// The member of that name.
+    /// Returns the member of that name.
     ///
     /// # Errors
     ///
-    /// There is none.
+    /// The workspace has no such member.
     pub(crate) fn package(&self, name: &str) -> Result<&Package> {
         let found = self.packages.iter().find(|package| package.name == name);
         found.with_context(|| format!("the workspace has no package `{name}`"))
     }
 
-    /// The platform of this machine, as rustc names it.
+    /// Returns the target triple of this machine.
     ///
     /// # Errors
     ///
-    /// rustc does not say.
+    /// rustc cannot be run, or does not report it.
     pub(crate) fn host(&self) -> Result<String> {
         let (version, _) = Run::program(self, "rustc").arguments(["-vV"]).read()?;
         let host = version.lines().find_map(|line| line.strip_prefix("host: "));
         Ok(host.context("`rustc -vV` names no host")?.to_owned())
     }
 
-    /// The crates that go to crates.io.
+    /// Returns the published crates.
     pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
         self.packages.iter().filter(|package| package.published)
     }
 
-    /// Those of them that are Rust by themselves.
+    /// Returns the published crates that do not compile librdkafka.
     pub(crate) fn light(&self) -> impl Iterator<Item = &Package> {
         self.published().filter(|package| !package.compiles_c)
     }
 }
 
 impl Package {
-    fn parse(package: &Value) -> Option<Self> {
+    fn parse(root: &Path, package: &Value) -> Option<Self> {
+        let manifest = Path::new(package["manifest_path"].as_str()?);
+        let dependencies = package["dependencies"].as_array()?.iter();
+        let members = dependencies.filter(|dependency| dependency["path"].is_string());
         let feature = |(name, parts): (&String, &Value)| Some((name.clone(), strings(parts)?));
         Some(Self {
             name: package["name"].as_str()?.to_owned(),
+            folder: manifest.parent()?.strip_prefix(root).ok()?.to_owned(),
+            dependencies: members
+                .map(|member| member["name"].as_str().map(str::to_owned))
+                .collect::<Option<_>>()?,
             published: package["publish"]
                 .as_array()
                 .is_none_or(|registries| !registries.is_empty()),

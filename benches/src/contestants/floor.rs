@@ -1,4 +1,4 @@
-//! The floor: detached spawns, one shared token, a counter. No outcomes, no panics, no names.
+//! The floor: detached tasks, one shared token, a counter. No outcomes, no panics, no names.
 
 use std::sync::{
     Arc,

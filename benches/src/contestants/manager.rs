@@ -83,7 +83,7 @@ pub(super) async fn panic(count: usize, laps: &mut Laps) -> Result<()> {
     Ok(())
 }
 
-/// With no limit: a machine that is busy with other things must not turn a figure into an abort.
+/// Returns a manager without a `shutdown_timeout`: on a busy machine, no task may be aborted.
 fn manager() -> Result<Manager> {
     Ok(Manager::builder().shutdown_timeout(Timeout::Never).build()?)
 }

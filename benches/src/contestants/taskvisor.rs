@@ -1,4 +1,4 @@
-//! The crate `taskvisor`. Names must be unique, and its limits are lifted.
+//! The crate `taskvisor`, without its limits. Names must be unique.
 
 use anyhow::Result;
 use taskvisor::{Supervisor, SupervisorConfig, TaskContext, TaskFn, TaskRef, TaskSpec};

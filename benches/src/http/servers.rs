@@ -1,4 +1,4 @@
-//! The servers: each prints its address and serves until it is killed. Two workers, as many as the machine has cores.
+//! The servers: each prints its address and serves until it is killed, on two workers.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -19,22 +19,23 @@ use task_core::{Context, Task as _, scope::StageCell};
 use task_http::HttpTask;
 use task_manager::{Manager, task_fn};
 
-/// With 1,000 series; the first is what the others are compared to.
+/// With 1,000 series; the others are compared to the first.
 pub(super) const SERIES: &[(&str, &str)] = &[
     ("hyper", "bare hyper + prometheus-client"),
-    // As `task-http` encodes, so that a source that blocks keeps no worker busy: what that costs by itself.
+    // `task-http` encodes on a blocking thread, so that a source that blocks occupies no worker.
+    // This is the cost of that alone.
     ("hyper-blocking", "the same on a blocking thread"),
     ("axum", "axum + prometheus-client"),
     ("exporter", "metrics-exporter-prometheus's own"),
     ("task", "task-http + prometheus-client"),
 ];
-/// With our own metrics and no registry.
+/// With the metrics of `task-http` and no registry.
 pub(super) const OWN: &[(&str, &str)] =
     &[("own-10", "10 tasks"), ("own-1000", "1,000 tasks"), ("own-10000", "10,000 tasks")];
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Serves as the arguments say, for ever.
+/// Runs the server that the argument names, until the process is killed.
 pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -124,7 +125,7 @@ async fn with_axum() -> Result<()> {
 }
 
 async fn with_exporter() -> Result<()> {
-    // It does not tell its port: one that was just free.
+    // The exporter does not return its port, so this uses one that was just free.
     let address: SocketAddr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let (recorder, exporter) = PrometheusBuilder::new().with_http_listener(address).build()?;
     metrics::set_global_recorder(recorder)?;

@@ -1,5 +1,5 @@
-//! The documentation, as docs.rs builds it: a manifest that has features asks for all of them there, too, which
-//! `tidy` sees to. That of `task-kafka`, which asks for none, is in its own section.
+//! The documentation, as docs.rs builds it: a manifest with features requests all of them there,
+//! which `tidy` checks. `task-kafka`, which requests none, has a separate section.
 
 use anyhow::Result;
 

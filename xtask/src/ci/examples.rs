@@ -1,7 +1,7 @@
-//! The examples, run: one that compiles and hangs, or ends with the wrong code, is broken.
+//! Runs the examples: one that hangs or ends with the wrong exit code is broken.
 //!
-//! An example that has to end with another code than 0, or that runs until it is told to stop, says
-//! so in a line of its `//!` header, where its readers see it too:
+//! An example that has to end with a code other than 0, or that runs until a signal stops it,
+//! states so in a line of its `//!` header, where its readers see it too:
 //!
 //! ```text
 //! //! Expected exit code: 1
@@ -18,11 +18,11 @@ use crate::running::Running;
 use crate::section::Ending;
 use crate::workspace::{Target, Workspace};
 
-const PACKAGE: &str = "task-examples";
-/// How long one may run; the longest is meant to take a few seconds.
+pub(super) const PACKAGE: &str = "task-examples";
+/// The time one example may run; the longest is meant to take a few seconds.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How an example is meant to end.
+/// The expected end of an example.
 #[derive(Debug, PartialEq, Eq)]
 struct Expectation {
     code: i32,
@@ -54,7 +54,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
         }
     }
     if !failed.is_empty() {
-        bail!("examples that do not end as they say: {}", failed.join(", "));
+        bail!("examples with an unexpected end: {}", failed.join(", "));
     }
     Ok(Ending::Passed)
 }
@@ -116,7 +116,7 @@ mod tests {
     use super::Expectation;
 
     #[test]
-    fn an_example_ends_by_itself_with_code_0_unless_it_says_so() {
+    fn an_example_ends_without_a_signal_and_with_code_0_by_default() {
         let expectation = Expectation::read("//! The first.\nfn main() {}\n").unwrap();
         assert_eq!(expectation, Expectation { code: 0, stopped: None });
     }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_header_is_not_read() {
+    fn only_the_header_is_read() {
         let source = "//! The first.\nfn main() {}\n//! Expected exit code: 1\n";
         assert_eq!(Expectation::read(source).unwrap().code, 0);
     }

@@ -1,4 +1,4 @@
-//! The flagship service, built, tested, and then used as an operator would.
+//! Builds and tests the flagship service, and then operates it.
 
 mod scenario;
 
@@ -11,7 +11,7 @@ use crate::flagship::{self, FLAGSHIP};
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
-/// Only with its default features: what `tls` changes is checked with `task-kafka`.
+/// Uses only the default features: `tls` is checked with `task-kafka`.
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let package = workspace.package(FLAGSHIP)?;
     run_each([

@@ -1,4 +1,4 @@
-//! clippy over every selection of features of every package.
+//! Runs clippy with every selection of features of every package.
 
 use anyhow::Result;
 
@@ -9,8 +9,8 @@ use crate::workspace::{Package, Workspace};
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let packages = || workspace.packages.iter().filter(|package| !package.compiles_c);
-    // A library's own build comes first and separately: dev-dependencies turn on features of shared
-    // dependencies, and hide that the library forgot to ask for them.
+    // The library alone comes first: dev-dependencies turn on features of shared dependencies, and
+    // hide that the library does not request them.
     let libraries = packages().filter(|package| package.has_target("lib"));
     let alone = libraries.flat_map(|package| clippy_each(workspace, package, "--lib"));
     let whole = packages().flat_map(|package| clippy_each(workspace, package, "--all-targets"));
@@ -23,7 +23,7 @@ fn clippy_each(workspace: &Workspace, package: &Package, targets: &str) -> Vec<R
     selections(package).iter().map(run).collect()
 }
 
-/// One run of clippy, warnings denied.
+/// Returns one run of clippy, warnings denied.
 pub(crate) fn clippy(
     workspace: &Workspace,
     package: &Package,

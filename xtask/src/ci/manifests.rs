@@ -1,4 +1,4 @@
-//! Manifests without warnings, and a lock file that fits them.
+//! Checks that the manifests cause no warnings and that the lock file is up to date.
 
 use anyhow::{Result, bail};
 

@@ -1,4 +1,4 @@
-//! What a crate's users may rely on never having to compile.
+//! Checks the dependencies that a crate promises its users not to have.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,25 @@ use crate::command::Run;
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
-/// A statement about the normal and build dependencies of some packages built together.
+/// A promise about the normal and build dependencies of some packages built together.
 struct Promise {
-    says: &'static str,
+    text: &'static str,
     packages: &'static [&'static str],
     arguments: &'static [&'static str],
     keeps: Keeps,
 }
 
 enum Keeps {
-    /// Nothing but these, and the packages themselves.
+    /// Only these, and the packages themselves.
     Only(&'static [&'static str]),
-    /// Nothing whose name begins with one of these.
+    /// No crate whose name begins with one of these.
     Without(&'static [&'static str]),
 }
 
 const CORE: &[&str] =
     &["anyhow", "proc-macro2", "quote", "syn", "thiserror", "thiserror-impl", "unicode-ident"];
 
-/// What tokio-util brings along for its cancellation token.
+/// `CORE`, and what tokio-util depends on for its cancellation token.
 const CORE_WITH_TOKEN: &[&str] = &[
     "anyhow",
     "bytes",
@@ -48,25 +48,25 @@ const HEAVY: &[&str] =
 
 const PROMISES: &[Promise] = &[
     Promise {
-        says: "task-core needs its error types and nothing else",
+        text: "task-core needs its error types and nothing else",
         packages: &["task-core"],
         arguments: &["--no-default-features"],
         keeps: Keeps::Only(CORE),
     },
     Promise {
-        says: "task-core with `token` adds tokio-util's",
+        text: "task-core with `token` adds tokio-util's",
         packages: &["task-core"],
         arguments: &["--features", "token"],
         keeps: Keeps::Only(CORE_WITH_TOKEN),
     },
     Promise {
-        says: "a service of task-manager and task-signal compiles no HTTP, no Kafka and no serde",
+        text: "a service of task-manager and task-signal compiles no HTTP, no Kafka and no serde",
         packages: &["task-manager", "task-signal"],
         arguments: &[],
         keeps: Keeps::Without(HEAVY),
     },
     Promise {
-        says: "the entry point adds none of these",
+        text: "the entry point adds none of these",
         packages: &["task-service"],
         arguments: &[],
         keeps: Keeps::Without(HEAVY),
@@ -78,9 +78,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     for promise in PROMISES {
         let found = tree(workspace, promise)?;
         let extra = promise.breaches(&found);
-        println!("{}: {} crates", promise.says, found.len());
+        println!("{}: {} crates", promise.text, found.len());
         if !extra.is_empty() {
-            broken.push(format!("{}, but there is {}", promise.says, extra.join(", ")));
+            broken.push(format!("{}, but it depends on {}", promise.text, extra.join(", ")));
         }
     }
     if !broken.is_empty() {
@@ -90,7 +90,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
 }
 
 impl Promise {
-    /// The crates among those found that should not be there.
+    /// Returns the crates among those found that break the promise.
     fn breaches(&self, found: &BTreeSet<String>) -> Vec<String> {
         let breach = |name: &&String| match self.keeps {
             Keeps::Only(allowed) => {
@@ -120,18 +120,18 @@ mod tests {
     use super::{Keeps, Promise};
 
     fn breaches(keeps: Keeps, found: &[&str]) -> Vec<String> {
-        let promise = Promise { says: "", packages: &["own"], arguments: &[], keeps };
+        let promise = Promise { text: "", packages: &["own"], arguments: &[], keeps };
         promise.breaches(&found.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>())
     }
 
     #[test]
-    fn only_names_every_other_crate() {
+    fn only_finds_every_other_crate() {
         assert_eq!(breaches(Keeps::Only(&["a"]), &["own", "a", "b"]), ["b"]);
         assert!(breaches(Keeps::Only(&["a"]), &["own", "a"]).is_empty());
     }
 
     #[test]
-    fn without_names_a_family_by_its_first_letters() {
+    fn without_finds_each_crate_with_the_prefix() {
         assert_eq!(
             breaches(Keeps::Without(&["hyper"]), &["own", "hyper-util", "a"]),
             ["hyper-util"]

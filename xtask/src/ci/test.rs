@@ -1,4 +1,4 @@
-//! The tests, with plain `cargo test`: nothing has to be installed for them.
+//! Runs the tests with plain `cargo test`, which needs no other tool.
 
 use std::time::Duration;
 
@@ -9,20 +9,15 @@ use crate::features::{Selection, selections};
 use crate::section::Ending;
 use crate::workspace::{Package, Workspace};
 
-/// How long the tests may run once they are built. They take a minute; one that hangs ends here.
+/// The time that the tests may run once they are built. They take a minute; this ends one that
+/// hangs.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
-pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
-    let apart = workspace.packages.iter().filter(|package| package.compiles_c);
-    let apart: Vec<_> = apart.flat_map(|package| ["--exclude", &package.name]).collect();
-    let everything = || {
-        Run::cargo(workspace)
-            .arguments(["test", "--locked", "--workspace", "--all-features"])
-            .arguments(&apart)
-    };
-    // Built first, so that the limit is about the tests and not about the machine.
-    let built = everything().arguments(["--quiet", "--no-run"]);
-    let all = everything().arguments(["--no-fail-fast"]).limit(LIMIT);
+pub(super) fn run(workspace: &Workspace) -> Result<Ending> {
+    // Built first, so that the limit applies to the tests and not to the speed of the compiler.
+    // This also builds the examples.
+    let built = everything(workspace).arguments(["--quiet", "--no-run"]);
+    let all = everything(workspace).arguments(["--tests", "--no-fail-fast"]).limit(LIMIT);
     let selected = workspace.light().flat_map(|package| {
         let apart = selections(package).into_iter().filter(|it| *it != Selection::All);
         apart.map(|selection| test(workspace, package, &selection)).collect::<Vec<_>>()
@@ -31,8 +26,22 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     Ok(Ending::Passed)
 }
 
-/// The unit tests and the suite that every crate has, `tests/it`. Doctests are about the crate with
-/// everything turned on, and the slow suites beside `it` run once, there, too.
+pub(super) fn doctests(workspace: &Workspace) -> Result<Ending> {
+    everything(workspace).arguments(["--quiet", "--doc", "--no-fail-fast"]).limit(LIMIT).run()?;
+    Ok(Ending::Passed)
+}
+
+/// All packages with all features, but for those that compile librdkafka.
+fn everything(workspace: &Workspace) -> Run {
+    let apart = workspace.packages.iter().filter(|package| package.compiles_c);
+    let apart = apart.flat_map(|package| ["--exclude", &package.name]);
+    Run::cargo(workspace)
+        .arguments(["test", "--locked", "--workspace", "--all-features"])
+        .arguments(apart)
+}
+
+/// The unit tests and the suite that every crate has, `tests/it`. Doctests are written for all
+/// features, and the slow suites beside `it` run once, with all features, too.
 fn test(workspace: &Workspace, package: &Package, selection: &Selection) -> Run {
     let suite = package.targets.iter().any(|target| target.kind == "test" && target.name == "it");
     let suite: &[&str] = if suite { &["--test", "it"] } else { &[] };

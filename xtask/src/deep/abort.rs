@@ -1,4 +1,4 @@
-//! A build with `panic = "abort"`: that nothing is cleaned up then is a promise too, and a documented one.
+//! A build with `panic = "abort"`: a panic ends the process without cleanups, as documented.
 
 use anyhow::{Result, bail};
 
@@ -18,9 +18,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
             .environment("CARGO_TARGET_DIR", &folder)
     };
     cargo("build").run()?;
-    // Cargo dies of the signal that its child died of, or says so.
+    // Cargo ends with the signal of its child, or prints it.
     let Err(error) = cargo("run").read() else {
-        bail!("the process ended as if it could catch the panic");
+        bail!("the process caught the panic");
     };
     let text = format!("{error:#}");
     if !text.contains("SIGABRT") {

@@ -1,4 +1,4 @@
-//! Signals as the first process of a pid namespace, which is what a container's entry point is.
+//! Signals as the first process of a pid namespace, as for a container's entry point.
 
 use anyhow::Result;
 
@@ -6,7 +6,7 @@ use super::tool;
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
-/// Runs the tests that are left out elsewhere, since not everybody may make a namespace.
+/// Runs tests that are ignored by default, because creating a namespace takes a permission.
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     tool::cargo(workspace)
         .arguments(["test", "--locked", "--all-features", "-p", "task-signal", "--test", "it"])

@@ -1,5 +1,5 @@
-//! A service that is looked at from outside while it lives and shuts down: by a browser, by a real Prometheus, by slow
-//! clients and by many.
+//! A service that is observed from outside while it runs and shuts down: by a browser, by a real
+//! Prometheus, by slow clients and by many.
 
 pub(super) mod browser;
 pub(super) mod fuzz;
@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 
 /// An example of `task-http`, whose shutdown takes some seconds.
 const EXAMPLE: &str = "slow_shutdown";
-/// How long anything that should happen at once may take on a busy machine.
+/// The time that something immediate may take on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 
 /// The running example.
@@ -38,7 +38,7 @@ impl Service {
             .run()?;
         let program = workspace.target.join("release/examples").join(EXAMPLE);
         let mut running = Running::start(Run::program(workspace, program).into_command())?;
-        let address = running.until("it says where it listens", SOON, |output| {
+        let address = running.until("it printed its address", SOON, |output| {
             let line = output.lines().find_map(|line| line.strip_prefix("listening on http://"));
             line.and_then(|line| line.split('/').next())
                 .map(str::parse)
@@ -50,7 +50,7 @@ impl Service {
         Ok(service)
     }
 
-    /// Asks again and again until it is so.
+    /// Polls until `is_so` returns true.
     fn until(
         &mut self,
         what: &str,
@@ -71,13 +71,13 @@ impl Service {
         self.running.signal("TERM")
     }
 
-    /// Waits for its end. Its code is not looked at: one of its tasks has failed on purpose.
+    /// Waits until it has ended. Its exit code is ignored: one of its tasks fails on purpose.
     fn ended(mut self) -> Result<()> {
         self.running.ended(SOON).map(drop)
     }
 }
 
-/// Tells whether a program is there.
+/// Returns whether a program is installed.
 fn is_installed(workspace: &Workspace, program: &str) -> bool {
     Run::program(workspace, "sh").arguments(["-c", "command -v \"$0\"", program]).read().is_ok()
 }

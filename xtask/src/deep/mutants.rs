@@ -1,4 +1,4 @@
-//! Mutation testing.
+//! Mutation testing with cargo-mutants.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::command::Run;
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
-/// Every mutant is a build and a test run.
+/// Every mutant takes a build and a test run.
 const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
@@ -18,13 +18,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let mut mutants = tool::cargo(workspace)
         .arguments(["mutants", "--all-features", "--output", &workspace.target.to_string_lossy()])
         .arguments(packages);
-    // It stops at the first test that fails, and a test that hangs costs only itself.
+    // nextest stops at the first test that fails, and a limit applies to each test.
     if Run::cargo(workspace).arguments(["nextest", "--version"]).read().is_ok() {
         mutants =
             mutants.arguments(["--test-tool", "nextest"]).hidden("NEXTEST_PROFILE", "mutants");
     }
     mutants
-        // The tests of the tree are not about the code, and a doctest a mutant is slow.
+        // Running the doctests for each mutant is slow.
         .arguments(["--", "--locked", "--tests"])
         .limit(LIMIT)
         .run()?;

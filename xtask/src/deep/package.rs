@@ -1,4 +1,4 @@
-//! The tarballs that crates.io would get.
+//! Builds the tarballs that would be published on crates.io.
 
 use anyhow::Result;
 

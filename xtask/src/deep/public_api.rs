@@ -1,8 +1,8 @@
 //! The foreign crates whose types and traits a public API names, against the list in its manifest.
 //!
-//! A new major version of such a crate is a breaking change of ours, so each is a decision that
-//! stands in `[package.metadata.task]`. Read from rustdoc's JSON, which is not stable: what it does
-//! not understand it reports, instead of finding nothing.
+//! A new major version of such a crate is a breaking change of the API, so each is listed in
+//! `[package.metadata.task]`. The source is rustdoc's JSON, which is not stable: an unknown shape
+//! is an error.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,21 +14,22 @@ use super::tool;
 use crate::section::Ending;
 use crate::workspace::{Package, Workspace};
 
-/// Every program has these.
+/// The standard library.
 const STANDARD: &[&str] = &["alloc", "core", "std"];
-/// Crates that one gets through another, which is the one that manifests name.
+/// Crates that are re-exported by another, which is the one that manifests name.
 const WITHIN: &[(&str, &str)] = &[("serde-core", "serde")];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
-    // Ours are released together: they may be listed, and need not be.
-    let ours = |name: &String| workspace.packages.iter().any(|own| own.name == *name);
+    // Members are released together: they may be listed, and need not be.
+    let is_member = |name: &String| workspace.packages.iter().any(|own| own.name == *name);
     let mut wrong = Vec::new();
     for package in workspace.published() {
         let name = &package.name;
         let mut found = named(workspace, package)?;
-        found.retain(|foreign| !ours(foreign));
+        found.retain(|foreign| !is_member(foreign));
         println!("{name}: {found:?}");
-        let listed = package.public_api.iter().filter(|foreign| !ours(foreign)).cloned().collect();
+        let listed =
+            package.public_api.iter().filter(|foreign| !is_member(foreign)).cloned().collect();
         wrong.extend(found.difference(&listed).map(|it| format!("{name} does not list {it}")));
         wrong.extend(listed.difference(&found).map(|it| format!("{name} does not name {it}")));
     }
@@ -38,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     Ok(Ending::Passed)
 }
 
-/// The crates that the public API of a package names.
+/// Returns the crates that the public API of a package names.
 fn named(workspace: &Workspace, package: &Package) -> Result<BTreeSet<String>> {
     let folder = workspace.target.join("public-api");
     tool::cargo(workspace)
@@ -61,12 +62,13 @@ fn named(workspace: &Workspace, package: &Package) -> Result<BTreeSet<String>> {
     foreign(&serde_json::from_str(&text)?).context("rustdoc's JSON has another shape than expected")
 }
 
-/// The crates, in Cargo's spelling, of everything that the items of a rustdoc JSON refer to.
+/// Returns the crates, in Cargo's spelling, of everything that the items of a rustdoc JSON refer
+/// to.
 fn foreign(documentation: &Value) -> Option<BTreeSet<String>> {
     let paths = documentation["paths"].as_object()?;
     let crates = documentation["external_crates"].as_object()?;
     let items = documentation["index"].as_object()?;
-    // What rustdoc adds of itself, with all it holds: `Send`, `Unpin`, `impl<T> From<T> for T`.
+    // Impls that rustdoc adds, with their items: `Send`, `Unpin`, `impl<T> From<T> for T`.
     let implementations = items.iter().map(|(id, item)| (id, &item["inner"]["impl"]));
     let added = implementations
         .filter(|(_, added)| added["is_synthetic"] == true || added["blanket_impl"].is_object())
@@ -81,7 +83,7 @@ fn foreign(documentation: &Value) -> Option<BTreeSet<String>> {
     }
     let mut names = BTreeSet::new();
     for reference in references {
-        // What has no path is private or a type parameter, and ours.
+        // A reference without a path is private or a type parameter, and not foreign.
         let Some(path) = paths.get(&reference.to_string()) else { continue };
         let number = path["crate_id"].as_u64()?;
         if number != 0 {
@@ -92,14 +94,14 @@ fn foreign(documentation: &Value) -> Option<BTreeSet<String>> {
     Some(names)
 }
 
-/// How a manifest names a crate.
+/// Returns the name of a crate in a manifest.
 fn manifest_name(name: &str) -> String {
     let name = name.replace('_', "-");
     let outer = WITHIN.iter().find(|(inner, _)| *inner == name);
     outer.map_or(name, |(_, outer)| (*outer).to_owned())
 }
 
-/// The ids of the items that a type, a bound or a re-export refers to.
+/// Collects the ids of the items that a type, a bound or a re-export refers to.
 fn collect(value: &Value, references: &mut BTreeSet<u64>) {
     match value {
         Value::Object(fields) => {
@@ -139,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn own_and_standard_types_are_not() {
+    fn own_and_standard_types_are_not_found() {
         assert!(names(json!([{ "path": "A", "id": 8 }, { "path": "B", "id": 9 }])).is_empty());
     }
 
     #[test]
-    fn what_rustdoc_adds_is_not() {
+    fn what_rustdoc_adds_is_not_found() {
         let implementation = |blanket: Value| {
             json!({ "impl": {
                 "is_synthetic": false, "blanket_impl": blanket, "trait": { "path": "B", "id": 7 },
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn another_shape_is_not_an_empty_api() {
+    fn an_unknown_shape_is_not_an_empty_api() {
         assert_eq!(foreign(&json!({})), None);
     }
 }

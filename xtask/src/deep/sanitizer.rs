@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 
-use super::{LEAKS_BY_ITSELF, tool};
+use super::{COMPILER_LEAK, tool};
 use crate::command::{Run, run_each};
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
-/// The crate whose tests end processes in the middle of their work. What is left then is no leak.
+/// The crate whose tests end processes while tasks run. Memory that is left then is no leak.
 const ENDS_PROCESSES: &str = "task-service";
-/// The test whose payload panics in its own drop: all that is left then is to leak it.
+/// The test whose payload panics when dropped, and is leaked for that reason.
 const LEAKS_ON_PURPOSE: &str = "a_payload_that_is_no_text_or_panics_when_dropped_is_survived";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
@@ -31,12 +31,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
         test().arguments(["--lib", "--test", "it"]).arguments(packages).arguments([
             "--",
             "--skip",
-            LEAKS_BY_ITSELF,
+            COMPILER_LEAK,
             "--skip",
             LEAKS_ON_PURPOSE,
         ]),
         without_leaks().arguments(["--lib", "--test", "it", "-p", ENDS_PROCESSES]),
-        // As do the processes of this one; the soak measures memory, of which the sanitizer takes its own part.
+        // The processes of this suite end while tasks run, too. The soak is left out: the sanitizer
+        // distorts its measurement.
         without_leaks().arguments(["--test", "wedge", "-p", "task-manager"]),
     ];
     run_each(runs)?;

@@ -1,4 +1,4 @@
-//! Memory over a long run: invariant 10 of the manager, measured.
+//! Measures memory over a long run. Invariant 10.
 
 use anyhow::Result;
 
@@ -6,7 +6,7 @@ use super::tool;
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
-/// How many tasks, failures and so on.
+/// The number of tasks, failures and so on.
 const MANY: &str = "1000000";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {

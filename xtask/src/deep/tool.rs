@@ -1,4 +1,4 @@
-//! Tools that a lane brings along by itself, and the environment that keeps rustup out of it.
+//! Tools that a lane installs, and an environment in which rustup downloads nothing.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,12 @@ use anyhow::Result;
 use crate::command::Run;
 use crate::workspace::Workspace;
 
-/// Nobody answers there: a tool that asks rustup for a component fails at once, and says so.
+/// A port without a server: a tool that requests a component from rustup fails at once with an
+/// error.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// A Cargo that cannot make rustup download anything and finds what [`install`] installed.
+/// Returns a Cargo that cannot make rustup download anything, and that finds what [`install`]
+/// installed.
 pub(crate) fn cargo(workspace: &Workspace) -> Run {
     let own = [folder(workspace).join("bin")];
     let inherited = std::env::var_os("PATH").unwrap_or_default();
@@ -27,7 +29,7 @@ pub(crate) fn cargo(workspace: &Workspace) -> Run {
 /// It could not be fetched or built.
 pub(crate) fn install(workspace: &Workspace, name: &str, version: &str) -> Result<()> {
     let root = folder(workspace).to_string_lossy().into_owned();
-    // Does nothing if that version is there.
+    // Does nothing if that version is installed.
     Run::cargo(workspace)
         .arguments(["install", "--quiet", "--locked", "--root", &root])
         .arguments([format!("{name}@{version}")])

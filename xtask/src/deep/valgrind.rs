@@ -1,20 +1,20 @@
-//! Leaks that the type system allows: cycles of `Arc`, wakers that nobody takes back.
+//! Finds leaks that the type system allows: cycles of `Arc`, wakers that are never dropped.
 
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-use super::{LEAKS_BY_ITSELF, tool};
+use super::{COMPILER_LEAK, tool};
 use crate::command::{Run, run_each};
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
 const PACKAGES: &[&str] = &["task-core", "task-manager"];
 
-/// Valgrind runs one thread at a time, some twenty times slower; so do the tests.
+/// Valgrind runs one thread at a time, about twenty times slower.
 const VALGRIND: &[&str] = &[
     "--quiet",
     "--leak-check=full",
-    // What the runtime's threads still hold at exit is reachable, and no leak.
+    // Memory that the runtime's threads hold at exit is reachable, and no leak.
     "--show-leak-kinds=definite,indirect",
     "--errors-for-leak-kinds=definite,indirect",
     "--error-exitcode=9",
@@ -35,10 +35,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let tests = tests(workspace, all)?;
     run_each(tests.iter().map(|test| {
         under(test)
-            .arguments(["--test-threads=1", "--skip", LEAKS_BY_ITSELF])
+            .arguments(["--test-threads=1", "--skip", COMPILER_LEAK])
             .environment("TASK_SOAK", "2000")
     }))?;
-    // What each of a million tasks leaves behind would be a million leaks.
+    // A leak in each of a million tasks is easy to see.
     let soak = self::tests(workspace, soak)?;
     run_each(soak.iter().map(|test| {
         under(test).arguments(["ephemeral", "--nocapture"]).environment("TASK_SOAK", "1000000")
@@ -46,7 +46,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     Ok(Ending::Passed)
 }
 
-/// Builds test binaries, and returns where Cargo put them.
+/// Builds test binaries, and returns their paths.
 fn tests<'a>(
     workspace: &Workspace,
     which: impl IntoIterator<Item = &'a str>,

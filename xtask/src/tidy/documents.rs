@@ -41,7 +41,8 @@ pub(crate) fn self_contained(tree: &Tree) -> Vec<Finding> {
         let Some((own, _)) = path.split_once("/src/") else { continue };
         let lines: Vec<&str> = text.lines().collect();
         for (index, file) in inclusions(path, text) {
-            // Only for doctests, which nobody runs from the package: on this line or the one before.
+            // Only for doctests, which nobody runs from the package: on this line or the one
+            // before.
             let tested =
                 lines[index.saturating_sub(1)..=index].iter().any(|line| line.contains("doctest"));
             if !tested && !file.starts_with(&format!("{own}/")) {

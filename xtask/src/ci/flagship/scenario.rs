@@ -1,5 +1,5 @@
-//! One life of the service: it comes up on its embedded defaults, messages flow, it is probed and
-//! scraped, it drains after SIGTERM, and what it has counted adds up.
+//! One run of the service: it starts on its embedded defaults, messages flow, it is probed and
+//! scraped, it drains after SIGTERM, and its counts add up.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,21 +12,21 @@ use crate::http;
 use crate::running::Running;
 use crate::workspace::Workspace;
 
-/// Long enough for many probes, so that the drain cannot be missed.
+/// Long enough for many probes, so that they observe the drain.
 const DRAIN: &str = "--drain-delay=2s";
-/// What has to flow before it is stopped.
+/// The number of messages before it is stopped.
 const MESSAGES: f64 = 1000.0;
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut service = flagship::start(workspace, "flagship", &[DRAIN])?;
-    let lived = live(&mut service);
+    let result = observe(&mut service);
     println!("{}", service.output());
-    lived
+    result
 }
 
-fn live(service: &mut Running) -> Result<()> {
+fn observe(service: &mut Running) -> Result<()> {
     let begun = Instant::now();
-    let address = service.until("it says where its probes are", START, flagship::address)?;
+    let address = service.until("it logged the address of its probes", START, flagship::address)?;
     ensure!(status(address, "/livez")? == 200, "/livez is not 200 from the start");
     service.until("/readyz is 200", START, |_| {
         Ok((status(address, "/readyz")? == 200).then_some(()))
@@ -42,24 +42,24 @@ fn live(service: &mut Running) -> Result<()> {
         Ok(flows.then_some(()))
     })?;
     for path in ["/livez", "/readyz", "/startupz", "/tasks"] {
-        ensure!(status(address, path)? == 200, "{path} is not 200 while it works");
+        ensure!(status(address, path)? == 200, "{path} is not 200 while it runs");
     }
     println!("{MESSAGES} messages after {} ms", begun.elapsed().as_millis());
 
-    let asked = Instant::now();
+    let signalled = Instant::now();
     service.signal("TERM")?;
     service.until("/readyz is 503 while it drains", STOP, |_| {
         Ok((status(address, "/readyz")? == 503).then_some(()))
     })?;
     ensure!(status(address, "/livez")? == 200, "/livez is not 200 while it drains");
     let ended = service.ended(STOP)?;
-    println!("{ended} {} ms after SIGTERM", asked.elapsed().as_millis());
+    println!("{ended} {} ms after SIGTERM", signalled.elapsed().as_millis());
     ensure!(ended.code() == Some(0), "{ended}, expected exit code 0");
-    judge(&service.output())
+    check(&service.output())
 }
 
-/// The last word of the service: a clean report that names the cause, and totals that add up.
-fn judge(output: &str) -> Result<()> {
+/// Checks the final output of the service: a clean report with its cause, and totals that add up.
+fn check(output: &str) -> Result<()> {
     ensure!(
         output.contains("clean; cause: signal SIGTERM"),
         "no report of a clean stop by SIGTERM"
@@ -83,7 +83,7 @@ fn status(address: SocketAddr, path: &str) -> Result<u16> {
     Ok(http::get(address, path)?.0)
 }
 
-/// The samples of `/metrics` that have no labels.
+/// Returns the samples of `/metrics` that have no labels.
 fn metrics(address: SocketAddr) -> Result<BTreeMap<String, f64>> {
     let (status, body) = http::get(address, "/metrics")?;
     ensure!(status == 200, "/metrics is {status}");
@@ -91,7 +91,7 @@ fn metrics(address: SocketAddr) -> Result<BTreeMap<String, f64>> {
     Ok(samples.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
 }
 
-/// The `name=number` pairs of the last line that begins with `totals:`.
+/// Returns the `name=number` pairs of the last line that begins with `totals:`.
 fn totals(output: &str) -> Option<BTreeMap<&str, u64>> {
     let line = output.lines().rev().find_map(|line| line.strip_prefix("totals: "))?;
     let pairs = line.split_whitespace().filter_map(|pair| pair.split_once('='));
@@ -100,17 +100,17 @@ fn totals(output: &str) -> Option<BTreeMap<&str, u64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::judge;
+    use super::check;
 
     const REPORT: &str =
         "pipeline stopped in 2.2 s; clean; cause: signal SIGTERM (task `signals`)\n";
 
     #[test]
-    fn totals_that_add_up_after_a_clean_report_are_good() {
+    fn totals_that_add_up_after_a_clean_report_are_accepted() {
         let totals =
             "totals: consumed=10 produced=9 dead_lettered=1 settled=10 in_flight=0 rows=9 more=7\n";
-        judge(&format!("{REPORT}{totals}")).unwrap();
-        assert!(judge(totals).is_err());
+        check(&format!("{REPORT}{totals}")).unwrap();
+        assert!(check(totals).is_err());
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
             "totals: consumed=10 produced=9 dead_lettered=1 settled=10 in_flight=0 rows=8\n",
             "totals: consumed=10 produced=9 dead_lettered=1 settled=10 rows=9\n",
         ] {
-            assert!(judge(&format!("{REPORT}{totals}")).is_err(), "{totals}");
+            assert!(check(&format!("{REPORT}{totals}")).is_err(), "{totals}");
         }
     }
 }

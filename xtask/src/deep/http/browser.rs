@@ -1,5 +1,5 @@
-//! The page of `/tasks` in a real browser, while the service runs and while it stops: for a desk and for a phone, light
-//! and dark. The screenshots are for people; what a program can check, it checks.
+//! The page of `/tasks` in a real browser, while the service runs and while it stops: wide and
+//! narrow, light and dark. Layout, colours and text are checked; the screenshots are for people.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::section::Ending;
 use crate::workspace::Workspace;
 
 const BROWSER: &str = "chromium";
-/// Without a network but loopback, and as root in a container.
+/// For a container: as root, and without a network other than loopback.
 const FLAGS: &[&str] = &[
     "--headless",
     "--no-sandbox",
@@ -25,7 +25,7 @@ const FLAGS: &[&str] = &[
     "--disable-sync",
     "--hide-scrollbars",
 ];
-/// The colour scheme that the browser prefers, and the page's background then.
+/// The preferred colour scheme, its flag, and the page's background.
 const SCHEMES: [(&str, &str, &str); 2] = [
     ("light", "--blink-settings=preferredColorScheme=1", "rgb(251, 251, 250)"),
     ("dark", "--blink-settings=preferredColorScheme=0", "rgb(20, 23, 26)"),
@@ -54,12 +54,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     screenshot(workspace, &folder, "stopping", &page)?;
     service.ended()?;
 
-    for (name, html, said) in
+    for (name, html, text) in
         [("running", &running, "consumer orders.v1"), ("stopping", &stopping, "left to shut down")]
     {
         for scheme in SCHEMES {
             for width in WIDTHS {
-                check(workspace, &folder, html, width, scheme, said)
+                check(workspace, &folder, html, width, scheme, text)
                     .map_err(|error| error.context(format!("{name}, {}, {width}", scheme.0)))?;
             }
         }
@@ -76,27 +76,27 @@ fn screenshot(workspace: &Workspace, folder: &Path, name: &str, page: &str) -> R
             .arguments([setting, &format!("--window-size={width},1300")])
             .arguments([format!("--screenshot={}", file.display()), page.to_owned()])
             .read()?;
-        ensure!(fs::metadata(&file)?.len() > 10_000, "{} shows next to nothing", file.display());
+        ensure!(fs::metadata(&file)?.len() > 10_000, "{} is nearly empty", file.display());
     }
     Ok(())
 }
 
-/// Lays a page out in a frame of some width: nothing may stick out, the colours are those of the scheme, and what is
-/// said can be read.
+/// Lays a page out in a frame of a given width, and checks that it fits, that it has the colours of
+/// the scheme, and that it shows `text`.
 fn check(
     workspace: &Workspace,
     folder: &Path,
     html: &str,
     width: u32,
     (_, setting, background): (&str, &str, &str),
-    said: &str,
+    text: &str,
 ) -> Result<()> {
     let escaped = html.replace('&', "&amp;").replace('"', "&quot;");
     let frame = format!(
         "<!doctype html><body><iframe id=page style=\"width:{width}px;height:900px;border:0\" srcdoc=\"{escaped}\">\
          </iframe><pre id=found></pre><script>page.onload=()=>{{const d=page.contentDocument;\
          found.textContent='@'+[d.documentElement.scrollWidth,getComputedStyle(d.body).backgroundColor,\
-         d.body.innerText.includes('{said}')].join('|')+'@'}}</script>"
+         d.body.innerText.includes('{text}')].join('|')+'@'}}</script>"
     );
     let file = folder.join("frame.html");
     fs::write(&file, frame)?;
@@ -110,7 +110,7 @@ fn check(
     Ok(())
 }
 
-/// To be read, since a browser outside a desktop has much to complain about.
+/// Meant for [`Run::read`]: a browser outside of a desktop prints many warnings.
 fn browser(workspace: &Workspace, folder: &Path) -> Run {
     let profile = format!("--user-data-dir={}", folder.join("profile").display());
     Run::program(workspace, BROWSER).arguments(FLAGS.iter().copied()).arguments([profile])

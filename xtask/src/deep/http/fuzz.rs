@@ -1,4 +1,4 @@
-//! Random requests and headers, many more than in the tests' everyday run.
+//! Random requests and headers, many more than the tests use by default.
 
 use anyhow::Result;
 
@@ -6,7 +6,7 @@ use crate::command::Run;
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
-/// How many of each kind, unless the environment says otherwise.
+/// The number of cases of each kind, unless `TASK_FUZZ_CASES` is set.
 const CASES: &str = "10000";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {

@@ -1,4 +1,4 @@
-//! Slow clients and many clients, made by tools that others wrote for that, while a probe is asked again and again.
+//! Slow clients and many clients, made by existing tools, while a probe is polled.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +13,8 @@ use crate::http;
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
-/// What a probe may take beside all that. On an idle machine it is a hundredth of it.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time that a probe may take under this load. On an idle machine it takes a hundredth of it.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 const REQUESTS: &str = "5000";
 
 pub(crate) fn slow(workspace: &Workspace) -> Result<Ending> {
@@ -24,7 +24,7 @@ pub(crate) fn slow(workspace: &Workspace) -> Result<Ending> {
     }
     let mut service = Service::start(workspace)?;
     let url = |path: &str| format!("http://{}{path}", service.address);
-    // Headers that never end, bodies that never end, and answers that nobody reads.
+    // Headers that never end, bodies that never end, and responses that are not read.
     let attacks = [
         vec!["-H", "-i", "3"],
         vec!["-B", "-i", "3"],
@@ -35,15 +35,15 @@ pub(crate) fn slow(workspace: &Workspace) -> Result<Ending> {
         let tool = Run::program(workspace, "slowhttptest")
             .arguments(["-c", "500", "-r", "200", "-l", "12", "-p", "2", "-u", &url(path)])
             .arguments(&attack);
-        let (said, longest) = while_probed(service.address, || tool.read())?;
+        let (output, longest) = while_probed(service.address, || tool.read())?;
         println!("{}: the slowest probe took {longest:?}", attack.join(" "));
-        // Its own colours stand between the words.
-        let mut summary = said.lines().filter(|line| line.contains("service available:"));
+        // Escape sequences of colours stand between the words.
+        let mut summary = output.lines().filter(|line| line.contains("service available:"));
         ensure!(
             summary.next_back().is_some_and(|line| line.contains("YES")),
-            "slowhttptest says that the service is not available"
+            "slowhttptest reports that the service is not available"
         );
-        ensure!(longest < PATIENCE, "a probe took {longest:?}");
+        ensure!(longest < PROBE_LIMIT, "a probe took {longest:?}");
     }
     service.terminate()?;
     service.ended()?;
@@ -60,22 +60,22 @@ pub(crate) fn many(workspace: &Workspace) -> Result<Ending> {
         let url = format!("http://{}{path}", service.address);
         let tool = Run::program(workspace, "h2load")
             .arguments(["--h1", "-n", REQUESTS, "-c", "64", "-t", "1", &url]);
-        let (said, longest) = while_probed(service.address, || tool.read())?;
-        let line = |what: &str| said.lines().find(|line| line.starts_with(what)).unwrap_or("?");
+        let (output, longest) = while_probed(service.address, || tool.read())?;
+        let line = |what: &str| output.lines().find(|line| line.starts_with(what)).unwrap_or("?");
         println!("{path}: {}; the slowest probe took {longest:?}", line("finished in"));
         ensure!(
             line("requests:").contains(&format!("{REQUESTS} succeeded, 0 failed")),
             "{path}: {}",
             line("requests:")
         );
-        ensure!(longest < PATIENCE, "a probe took {longest:?}");
+        ensure!(longest < PROBE_LIMIT, "a probe took {longest:?}");
     }
     service.terminate()?;
     service.ended()?;
     Ok(Ending::Passed)
 }
 
-/// Runs something, and asks for `/readyz` meanwhile. Returns what was said, and what the slowest probe took.
+/// Calls `run` while `/readyz` is polled. Returns its output, and the time of the slowest probe.
 fn while_probed(
     address: SocketAddr,
     run: impl FnOnce() -> Result<(String, String)>,
@@ -86,18 +86,18 @@ fn while_probed(
         let ran = run();
         is_over.store(true, Ordering::Release);
         let probed = prober.join().map_err(|_| anyhow!("the prober panicked"))?;
-        let (said, said_else) = ran?;
-        Ok((said + &said_else, probed?))
+        let (stdout, stderr) = ran?;
+        Ok((stdout + &stderr, probed?))
     })
 }
 
 fn probe(address: SocketAddr, is_over: &AtomicBool) -> Result<Duration> {
     let mut longest = Duration::ZERO;
     while !is_over.load(Ordering::Acquire) {
-        let asked = Instant::now();
+        let sent = Instant::now();
         let (status, body) = http::get(address, "/readyz").context("a probe")?;
         ensure!(status == 200, "/readyz: {status} {body}");
-        longest = longest.max(asked.elapsed());
+        longest = longest.max(sent.elapsed());
         thread::sleep(Duration::from_millis(20));
     }
     Ok(longest)

@@ -1,4 +1,5 @@
-//! A real Prometheus scrapes services through their whole lives, shutdown included, and is then asked what it saw.
+//! A real Prometheus scrapes services from start to end, shutdown included, and its samples are
+//! checked.
 
 mod example;
 mod flagship;

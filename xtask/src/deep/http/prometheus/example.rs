@@ -1,4 +1,4 @@
-//! The example `slow_shutdown`, which has a task of every fate.
+//! The example `slow_shutdown`, which has a task of every outcome.
 
 use anyhow::Result;
 
@@ -6,8 +6,8 @@ use super::super::{SOON, Service};
 use super::server::{Prometheus, STEADY};
 use crate::workspace::Workspace;
 
-/// What must have been seen: a query, and its one value.
-const SEEN: &[(&str, f64)] = &[
+/// Queries, and the single value that each must have.
+const EXPECTED: &[(&str, f64)] = &[
     ("count(max_over_time(orders_total[5m]))", 1000.0),
     ("max_over_time(task_manager_state{state=\"draining\"}[5m])", 1.0),
     ("max_over_time(task_manager_state{state=\"stopping\"}[5m])", 1.0),
@@ -20,7 +20,7 @@ const SEEN: &[(&str, f64)] = &[
     ("max_over_time(task_signals_received_total{signal=\"SIGTERM\"}[5m])", 1.0),
     ("max_over_time(task_manager_ready[5m])", 1.0),
     ("min_over_time(task_manager_ready[5m])", 0.0),
-    // It was scraped while it was going, and the last thing seen is that it is gone.
+    // It was scraped during the shutdown, and the last scrape found it gone.
     ("min_over_time(up[5m])", 0.0),
 ];
 
@@ -39,5 +39,5 @@ fn watch(service: &mut Service, prometheus: &mut Prometheus) -> Result<()> {
     service.terminate()?;
     service.running.ended(SOON)?;
     prometheus.until("up", 0.0)?;
-    prometheus.has_seen(SEEN)
+    prometheus.check(EXPECTED)
 }

@@ -1,4 +1,5 @@
-//! The flagship on its embedded defaults: messages flow, it drains after SIGTERM, it stops, and all of that is seen.
+//! The flagship on its embedded defaults: messages flow, it drains after SIGTERM and stops, and
+//! Prometheus observes each step.
 
 use anyhow::{Result, ensure};
 
@@ -7,18 +8,19 @@ use crate::flagship::{self, START, STOP};
 use crate::running::Running;
 use crate::workspace::Workspace;
 
-/// Batches that wait for more make the last deliveries, and by that the stop, take longer. The drain is longer than
-/// they wait, so that messages arrive in it.
+/// A long `linger.ms` delays the last deliveries, and with them the stop. The drain is longer, so
+/// that messages arrive during it.
 const FLAGS: &[&str] = &["--drain-delay=3s", "--kafka-setting=linger.ms=1500"];
-/// For the stop, which takes some tenths of a second. A scrape that comes too late for it is of no importance.
+/// For the stop, which takes some tenths of a second. A scrape that comes too late for it does no
+/// harm.
 const CLOSE: Job = Job { name: "close", interval_milliseconds: 50 };
-/// While it drains, it is scraped 15 times; a busy machine may cost some.
+/// It is scraped 15 times while it drains; a busy machine may lose some.
 const DRAINING_SCRAPES: f64 = 12.0;
 const LONGEST_GAP_SECONDS: f64 = 0.6;
 const FLOWS: &str = "pipeline_records_produced_total{job=\"steady\"} > bool 1000";
-/// What must have been seen: a query, and its one value.
-const SEEN: &[(&str, f64)] = &[
-    // It answered each scrape until the last thing seen, that it is gone.
+/// Queries, and the single value that each must have.
+const EXPECTED: &[(&str, f64)] = &[
+    // It answered each scrape until it was gone.
     ("changes(up{job=\"steady\"}[5m])", 1.0),
     ("min_over_time(sum(task_manager_state{job=\"steady\"})[5m:100ms])", 1.0),
     ("max_over_time(task_manager_ready{job=\"steady\"}[5m])", 1.0),
@@ -26,7 +28,7 @@ const SEEN: &[(&str, f64)] = &[
         "max_over_time((task_manager_ready{job=\"steady\"} and on(job) task_manager_state{state=\"running\"} == 0)[5m:100ms])",
         0.0,
     ),
-    // To go on working is what a drain is for.
+    // It processes messages while it drains.
     (
         "changes((pipeline_messages_consumed_total{job=\"steady\"} \
          and on(job) task_manager_state{state=\"draining\"} == 1)[5m:100ms]) > bool 0",
@@ -63,7 +65,8 @@ const SEEN: &[(&str, f64)] = &[
 pub(super) fn run(workspace: &Workspace) -> Result<()> {
     flagship::build(workspace).run()?;
     let mut service = flagship::start(workspace, "prometheus-flagship", FLAGS)?;
-    let address = service.until("it says where its metrics are", START, flagship::address)?;
+    let address =
+        service.until("it logged the address of its metrics", START, flagship::address)?;
     let mut prometheus = Prometheus::start(workspace, address, &[STEADY, CLOSE])?;
     let watched = watch(&mut service, &mut prometheus);
     if watched.is_err() {
@@ -81,10 +84,10 @@ fn watch(service: &mut Running, prometheus: &mut Prometheus) -> Result<()> {
     prometheus.until("max(up)", 0.0)?;
     in_order(&prometheus.samples("task_manager_state{job=\"close\"}", "state")?)?;
     without_gaps(&prometheus.samples("task_manager_state{job=\"steady\"}", "state")?)?;
-    prometheus.has_seen(SEEN)
+    prometheus.check(EXPECTED)
 }
 
-/// The states that held came one after another. The cleanup comes when the HTTP server is gone.
+/// Checks the order of the states. The cleanup comes after the HTTP server has ended.
 fn in_order(states: &[Sample]) -> Result<()> {
     let mut held: Vec<&str> =
         states.iter().filter(|sample| sample.2 == 1.0).map(|sample| sample.1.as_str()).collect();
@@ -94,12 +97,12 @@ fn in_order(states: &[Sample]) -> Result<()> {
     Ok(())
 }
 
-/// No time without an answer, and the drain as long as it has to be.
+/// Checks that no scrapes are missing, and that the drain was long enough.
 fn without_gaps(states: &[Sample]) -> Result<()> {
     let draining: f64 = states.iter().filter(|it| it.1 == "draining").map(|it| it.2).sum();
     let gaps = states.windows(2).map(|pair| pair[1].0 - pair[0].0);
     let longest = gaps.fold(0.0, f64::max);
-    println!("{draining} scrapes while it drained; never longer than {longest:.3} s between two");
+    println!("{draining} scrapes while it drained; at most {longest:.3} s between two");
     ensure!(longest < LONGEST_GAP_SECONDS, "{longest} s without a scrape");
     ensure!(draining >= DRAINING_SCRAPES, "only {draining} scrapes while it drained");
     Ok(())
@@ -121,14 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_shutdown_is_good() {
+    fn a_complete_shutdown_is_accepted() {
         let samples = samples(&[("running", 9), ("draining", 15), ("stopping", 1)]);
         in_order(&samples).unwrap();
         without_gaps(&samples).unwrap();
     }
 
     #[test]
-    fn a_state_out_of_order_or_never_seen_is_found() {
+    fn a_state_out_of_order_or_missing_is_found() {
         for states in [
             &[("running", 9), ("stopping", 3)][..],
             &[("running", 9), ("draining", 15)],

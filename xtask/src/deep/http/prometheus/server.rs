@@ -1,4 +1,4 @@
-//! A Prometheus server that scrapes one address, and answers queries.
+//! Starts a Prometheus server that scrapes one address, and queries it.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -13,7 +13,7 @@ use crate::running::Running;
 use crate::workspace::Workspace;
 
 pub(super) const PROGRAM: &str = "prometheus";
-/// The job by which it scrapes five times a second.
+/// The job that scrapes five times a second.
 pub(super) const STEADY: Job = Job { name: "steady", interval_milliseconds: 200 };
 
 pub(super) struct Prometheus {
@@ -21,17 +21,17 @@ pub(super) struct Prometheus {
     address: SocketAddr,
 }
 
-/// A way to scrape: its name is the label `job` of what it brings.
+/// A scrape job. Its name is the label `job` of its samples.
 pub(super) struct Job {
     pub(super) name: &'static str,
     pub(super) interval_milliseconds: u32,
 }
 
-/// A sample: when, in seconds, the label that was asked for, and its value.
+/// A sample: its time in seconds, the value of the requested label, and its value.
 pub(super) type Sample = (f64, String, f64);
 
 impl Prometheus {
-    /// Starts it with nothing stored, and waits until it has scraped `target`.
+    /// Starts it with an empty storage, and waits until it has scraped `target`.
     pub(super) fn start(workspace: &Workspace, target: SocketAddr, jobs: &[Job]) -> Result<Self> {
         let folder = workspace.target.join("prometheus");
         if folder.exists() {
@@ -57,32 +57,33 @@ impl Prometheus {
         Ok(prometheus)
     }
 
-    /// What it has logged.
+    /// Returns its log.
     pub(super) fn output(&self) -> String {
         self.running.output()
     }
 
-    /// Asks again and again until it is so.
+    /// Polls until the query has this value.
     pub(super) fn until(&mut self, query: &str, expected: f64) -> Result<()> {
         let address = self.address;
         self.running.until(&format!("{query} is {expected}"), SOON, |_| {
-            // Nobody listens there at first.
-            let found = ask(address, query).unwrap_or_default();
+            // The connection is refused until the server listens.
+            let found = value(address, query).unwrap_or_default();
             Ok((found == Some(expected)).then_some(()))
         })
     }
 
-    /// Compares each query's one value.
-    pub(super) fn has_seen(&self, seen: &[(&str, f64)]) -> Result<()> {
-        for (query, expected) in seen {
-            let found = ask(self.address, query)?;
+    /// Compares each query's single value.
+    pub(super) fn check(&self, expectations: &[(&str, f64)]) -> Result<()> {
+        for (query, expected) in expectations {
+            let found = value(self.address, query)?;
             println!("{query} = {found:?}");
             ensure!(found == Some(*expected), "{query}: {found:?} instead of {expected}");
         }
         Ok(())
     }
 
-    /// The stored samples of the last five minutes, oldest first, each with the value of one of its labels.
+    /// Returns the stored samples of the last five minutes, oldest first, each with the value of
+    /// one of its labels.
     pub(super) fn samples(&self, selector: &str, label: &str) -> Result<Vec<Sample>> {
         let mut samples = Vec::new();
         for series in query(self.address, &format!("{selector}[5m]"))? {
@@ -98,8 +99,8 @@ impl Prometheus {
     }
 }
 
-/// The value of a query with at most one result.
-fn ask(prometheus: SocketAddr, text: &str) -> Result<Option<f64>> {
+/// Returns the value of a query with at most one result.
+fn value(prometheus: SocketAddr, text: &str) -> Result<Option<f64>> {
     let results = query(prometheus, text)?;
     ensure!(results.len() <= 1, "{text}: {} results", results.len());
     let value = results.first().and_then(|result| result["value"][1].as_str());
