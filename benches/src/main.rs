@@ -11,16 +11,6 @@
 // This program prints to a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod contestant;
-mod gate;
-mod gauge;
-mod laps;
-mod scenario;
-
-mod child;
-mod contestants;
-mod programs;
-
 mod against;
 mod cost;
 mod driver;
@@ -31,6 +21,16 @@ mod plot;
 mod series;
 mod table;
 mod targets;
+
+mod child;
+mod contestants;
+mod programs;
+
+mod contestant;
+mod gate;
+mod gauge;
+mod laps;
+mod scenario;
 
 use std::process::ExitCode;
 
