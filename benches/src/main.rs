@@ -18,7 +18,6 @@ mod http;
 mod median;
 mod outside;
 mod plot;
-mod series;
 mod table;
 mod targets;
 
@@ -31,6 +30,7 @@ mod gate;
 mod gauge;
 mod laps;
 mod scenario;
+mod series;
 
 use std::process::ExitCode;
 
