@@ -15,7 +15,6 @@ mod against;
 mod cost;
 mod driver;
 mod http;
-mod median;
 mod outside;
 mod plot;
 mod table;
@@ -31,6 +30,8 @@ mod gauge;
 mod laps;
 mod scenario;
 mod series;
+
+mod median;
 
 use std::process::ExitCode;
 
