@@ -204,7 +204,7 @@ fn record_late(ctx: &Context, result: ThreadResult) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => ctx.record_failure(error.context("after the task was aborted")),
         Err(payload) => {
-            let text = panic_text(&*payload).unwrap_or("(a payload that is no text)");
+            let text = panic_text(&*payload);
             let error = anyhow::anyhow!("panicked after the task was aborted: {text}");
             // Its drop may panic, on a thread where nothing would catch that.
             discard(payload);

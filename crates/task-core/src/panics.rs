@@ -64,7 +64,7 @@ impl Panic {
     }
 
     fn from_payload(payload: Box<dyn Any + Send>) -> Self {
-        let message = panic_text(&*payload).unwrap_or(NO_TEXT).into();
+        let message = panic_text(&*payload).into();
         let seen = Self::take_last();
         // Only now: its drop may panic as well, and the hook would see that.
         discard(payload);
@@ -125,7 +125,7 @@ fn remember(info: &PanicHookInfo<'_>) {
     let backtrace = Backtrace::capture();
     let is_captured = backtrace.status() == BacktraceStatus::Captured;
     let panic = Panic {
-        message: panic_text(info.payload()).unwrap_or(NO_TEXT).into(),
+        message: panic_text(info.payload()).into(),
         location: info.location().map(ToString::to_string),
         backtrace: is_captured.then(|| Arc::new(backtrace)),
     };
@@ -142,7 +142,7 @@ fn remember(info: &PanicHookInfo<'_>) {
 /// use task_core::scope::{discard, panic_text};
 ///
 /// let payload = catch_unwind(|| panic!("disk full")).unwrap_err();
-/// assert_eq!(panic_text(&*payload), Some("disk full"));
+/// assert_eq!(panic_text(&*payload), "disk full");
 /// discard(payload);
 /// ```
 pub fn discard<T>(value: T) {
@@ -151,9 +151,9 @@ pub fn discard<T>(value: T) {
     }
 }
 
-/// Returns the message of a panic. `None` if its payload is not text, as after
+/// Returns the message of a panic, or a placeholder if its payload is not text, as after
 /// [`panic_any`](std::panic::panic_any).
-pub fn panic_text(payload: &(dyn Any + Send)) -> Option<&str> {
+pub fn panic_text(payload: &(dyn Any + Send)) -> &str {
     let literal = payload.downcast_ref::<&'static str>().copied();
-    literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+    literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or(NO_TEXT)
 }

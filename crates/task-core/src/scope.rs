@@ -7,7 +7,7 @@
 //! | record what a task reports, or manage tasks | [`Scope`], one per task |
 //! | show a group to its tasks | [`GroupView`], one per group |
 //! | wait for a number that grows | [`Level`] |
-//! | call code that may panic or block | [`discard`], [`panic_text`], [`run_with_timeout`], [`write_stderr`] |
+//! | call code that may panic or block | [`catch`], [`discard`], [`guarded_text`], [`panic_text`], [`run_with_timeout`], [`write_stderr`] |
 //!
 //! The module is part of this crate's stable interface: methods are only added, and with defaults.
 //!

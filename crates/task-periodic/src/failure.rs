@@ -1,20 +1,14 @@
 //! How a run failed. The user's error or panic payload is handled with care: it may panic when it
 //! is formatted or dropped.
 
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-};
+use std::{any::Any, panic::resume_unwind};
 
 use task_core::{
     Cancelled, Context,
-    scope::{discard, panic_text},
+    scope::{discard, guarded_text, panic_text},
 };
 
 use crate::RunTimedOut;
-
-/// Replaces the message of a panic whose payload is no text.
-const NO_TEXT: &str = "(a payload that is no text)";
 
 /// How a run failed.
 pub(crate) enum Failure {
@@ -44,14 +38,10 @@ impl Failure {
 
     /// Formats the failure with all causes, on one line.
     pub(crate) fn text(&self) -> String {
-        let text = catch_unwind(AssertUnwindSafe(|| match self {
+        guarded_text(|| match self {
             Self::Error(error) => format!("{error:#}"),
             Self::Panicked(payload) => panic_message(payload.as_ref()),
             Self::TimedOut(timed_out) => timed_out.to_string(),
-        }));
-        text.unwrap_or_else(|payload| {
-            discard(payload);
-            "(an error that panicked when it was formatted)".to_owned()
         })
     }
 
@@ -86,5 +76,5 @@ impl Failure {
 }
 
 fn panic_message(payload: &(dyn Any + Send)) -> String {
-    format!("panicked: {}", panic_text(payload).unwrap_or(NO_TEXT))
+    format!("panicked: {}", panic_text(payload))
 }

@@ -59,7 +59,7 @@ impl fmt::Debug for Action {
 
 fn guarded<R>(body: impl FnOnce() -> R) -> anyhow::Result<R> {
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-        let error = anyhow!("panicked: {}", panic_text(&*payload).unwrap_or("no message"));
+        let error = anyhow!("panicked: {}", panic_text(&*payload));
         discard(payload);
         error
     })

@@ -172,7 +172,7 @@ fn write_dump(received: &Received, context: &Context) -> anyhow::Result<()> {
 
 fn guarded(what: &str, body: impl FnOnce()) -> anyhow::Result<()> {
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-        let error = anyhow!("{what} panicked: {}", panic_text(&*payload).unwrap_or("no message"));
+        let error = anyhow!("{what} panicked: {}", panic_text(&*payload));
         discard(payload);
         error
     })
