@@ -8,6 +8,7 @@ mod dependencies;
 mod documents;
 mod links;
 mod modules;
+mod mutants;
 mod packages;
 mod rooms;
 mod rust;
@@ -47,6 +48,7 @@ const RULES: &[Rule] = &[
     Rule { name: "unfinished", says: "what is unfinished has an issue", check: text::unfinished },
     Rule { name: "paths", says: "no path of somebody's machine", check: text::machine_paths },
     Rule { name: "citations", says: "a test cites what it holds, and only what there is", check: citations::held },
+    Rule { name: "mutants", says: "an accepted mutant is in a function that exists", check: mutants::pinned },
     Rule { name: "changelog", says: "the CHANGELOG names the version", check: documents::changelog },
     Rule { name: "doctests", says: "a README's Rust example is a doctest", check: documents::doctests },
     Rule { name: "outside", says: "a crate takes in no file from outside", check: documents::self_contained },

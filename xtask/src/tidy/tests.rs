@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::tree::{Finding, Tree};
 use super::{
-    RULES, check, citations, dependencies, documents, links, modules, packages, sources, text,
-    width,
+    RULES, check, citations, dependencies, documents, links, modules, mutants, packages, sources,
+    text, width,
 };
 
 /// What a rule says about a tree, a line each.
@@ -262,6 +262,37 @@ fn an_invariant_without_a_test_and_a_citation_of_nothing_are_found() {
         "crates/a/tests/README.md:8: no comment at a test cites FAILURES 38",
     ];
     assert_eq!(of(test), expected);
+}
+
+#[test]
+fn an_accepted_mutant_of_a_function_that_is_gone_is_found() {
+    let source = "struct List; impl List { fn is_kept() {} }\nfn limit() {}\n// fn gone() {}\n\
+                  #[cfg(test)]\nmod tests { fn gone() {} }\n";
+    let excluded = [
+        "exclude_globs = [\"**/gone.rs\"]",
+        "exclude_re = [",
+        "    # Gone.",
+        "    \"<impl (fmt::)?Debug for\",",
+        "    \"replace List::is_kept -> bool with true\",",
+        "    \"replace \\\\|\\\\| with && in List::gone\",",
+        "    \"delete ! in Gone::is_kept\",",
+        "    \":28: replace - with \\\\+ in limit\",",
+        "    \"<impl View for Gone>\",",
+        "    \"replace < with <= in <impl View for List>::gone\",",
+        "    \"replace gone with\",",
+        "]",
+    ];
+    let files = [(".cargo/mutants.toml", &*excluded.join("\n")), ("crates/a/src/b.rs", source)];
+    let expected = [
+        "6: no source defines `gone`",
+        "7: no source defines `Gone`",
+        "8: names a line or a column, not a function",
+        "9: no source defines `Gone`",
+        "10: no source defines `gone`",
+        "11: no source defines `gone`",
+    ]
+    .map(|end| format!(".cargo/mutants.toml:{end}"));
+    assert_eq!(found(mutants::pinned, &files), expected);
 }
 
 const MANIFEST: &str = "[package]\nname = \"task-a\"\ndescription = \"What it is, in a sentence\"\n\
