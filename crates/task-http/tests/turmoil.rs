@@ -92,6 +92,7 @@ fn a_slow_network_is_not_taken_for_a_slow_client() {
     sim.run().unwrap();
 }
 
+/// Requirement 8.
 #[test]
 fn partitioned_clients_in_any_state_are_evicted_for_others() {
     let port = Arc::new(AtomicU16::new(0));
@@ -125,6 +126,7 @@ fn partitioned_clients_in_any_state_are_evicted_for_others() {
     sim.run().unwrap();
 }
 
+/// Requirement 11.
 #[test]
 fn a_partitioned_client_does_not_delay_the_stop() {
     let port = Arc::new(AtomicU16::new(0));

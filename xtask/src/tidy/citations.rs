@@ -1,9 +1,10 @@
-//! The rule about citations: a comment at a test names the invariant or the failure mode that the
-//! test holds, as in "Invariant 4" or "FAILURES 38".
+//! The rule about citations: a comment at a test names the invariant, the failure mode or the
+//! requirement that the test holds, as in "Invariant 4", "FAILURES 38" or "Requirement 7".
 //!
 //! The invariants are the numbered list in that section of ARCHITECTURE.md, and names such as `L1`
-//! there. The failure modes are the rows of the section "Failures" in the README of a crate's
-//! tests; one that no test can show says "no test:" and why.
+//! there. Failure modes and requirements are the rows of the sections "Failures" and
+//! "Requirements" in the READMEs of the crates' tests; one that no test can show says "no test:"
+//! and why.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,8 @@ struct List<'a> {
 
 pub(crate) fn held(tree: &Tree) -> Vec<Finding> {
     let mut invariants = invariants(tree);
-    let mut failures = failures(tree);
+    let mut failures = rows(tree, "## Failures");
+    let mut requirements = rows(tree, "## Requirements");
     let mut findings = Vec::new();
     for (path, text) in tree.ending(".rs").filter(|(path, _)| path.starts_with("crates/")) {
         let is_test = path.contains("/tests/") || path.ends_with("/tests.rs");
@@ -30,9 +32,11 @@ pub(crate) fn held(tree: &Tree) -> Vec<Finding> {
             // A file's header is about the file, and a message is not at a test.
             let counts = is_test && token.kind == Kind::Comment && !token.text.starts_with("//!");
             let lower = token.text.replace("nvariants ", "nvariant ").replace('I', "i");
+            let singular = token.text.replace("Requirements ", "Requirement ");
             for (list, word, text) in [
                 (&mut invariants, "invariant ", lower.as_str()),
                 (&mut failures, "FAILURES ", token.text),
+                (&mut requirements, "Requirement ", singular.as_str()),
             ] {
                 for number in numbers(text, word) {
                     if !list.numbers.contains_key(&number) {
@@ -47,6 +51,7 @@ pub(crate) fn held(tree: &Tree) -> Vec<Finding> {
     }
     findings.extend(invariants.uncited("invariant"));
     findings.extend(failures.uncited("FAILURES"));
+    findings.extend(requirements.uncited("Requirement"));
     findings
 }
 
@@ -77,10 +82,11 @@ fn invariants(tree: &Tree) -> List<'_> {
     list
 }
 
-fn failures(tree: &Tree) -> List<'_> {
+/// The numbered rows of a section in the READMEs of tests.
+fn rows<'a>(tree: &'a Tree, heading: &'static str) -> List<'a> {
     let mut list = List::default();
     for (path, text) in tree.ending("/tests/README.md") {
-        for (index, line) in section(text, "## Failures") {
+        for (index, line) in section(text, heading) {
             let mut cells = line.trim_start_matches('|').split('|').map(str::trim);
             let Some(number) = cells.next().filter(|number| is_number(number)) else { continue };
             list.numbers.insert(number.to_owned(), (path, index));

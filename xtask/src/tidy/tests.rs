@@ -234,9 +234,9 @@ fn an_invariant_without_a_test_and_a_citation_of_nothing_are_found() {
     let architecture = "# A\n\n1. No invariant.\n\n## Invariants\n\n1. One.\n2. Two\n   (2. 5).\n\
                         10. Ten.\n\nAnd one more, L1.\n\n## More\n\n3. No invariant.\n";
     let readme = "# Tests\n\n## Failures\n\n| no. | failure |\n|---|---|\n| 7 | it fails |\n\
-                  | 38 | it fails deeply |\n| 40 | no test: it cannot fail |\n";
-    let all =
-        "//! Invariant 2.\n\n/// Invariants 1, L1 and 10. FAILURES 7, 38.\n#[test]\nfn a() {}\n";
+                  | 38 | it fails deeply |\n| 40 | no test: it cannot fail |\n\n\
+                  ## Requirements\n\n| 5 | it serves |\n";
+    let all = "//! Invariant 2.\n\n/// Invariants 1, L1 and 10. FAILURES 7, 38.\n/// Requirement 5.\n#[test]\nfn a() {}\n";
     let test = "//! Invariant 2, and FAILURES 38.\n\n/// Invariant 1, FAILURES 7 and a half.\n\
                 #[test]\nfn a() { assert!(b(), \"invariant 10: {}\") }\n// invariant 11\n";
     let of = |test| {
@@ -260,6 +260,7 @@ fn an_invariant_without_a_test_and_a_citation_of_nothing_are_found() {
         "ARCHITECTURE.md:10: no comment at a test cites invariant 10",
         "ARCHITECTURE.md:12: no comment at a test cites invariant L1",
         "crates/a/tests/README.md:8: no comment at a test cites FAILURES 38",
+        "crates/a/tests/README.md:13: no comment at a test cites Requirement 5",
     ];
     assert_eq!(of(test), expected);
 }

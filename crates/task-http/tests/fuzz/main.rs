@@ -155,6 +155,7 @@ fn means_openmetrics(ranges: &[Range]) -> bool {
     best.is_some_and(|(_, is_open)| is_open)
 }
 
+/// Requirement 3.
 #[test]
 fn a_well_formed_accept_gets_the_format_that_it_asks_for() {
     let server = Server::start(|http| http);
@@ -169,6 +170,7 @@ fn a_well_formed_accept_gets_the_format_that_it_asks_for() {
     });
 }
 
+/// Requirement 4.
 #[test]
 fn the_body_is_gzip_exactly_if_the_client_accepts_it() {
     let server = Server::start(|http| http);

@@ -11,6 +11,7 @@ use crate::{
     service::{Service, watchdog},
 };
 
+/// Requirement 1.
 #[test]
 fn an_address_in_use_is_an_error_that_names_it() {
     let first = HttpTask::bind("127.0.0.1:0").unwrap();
@@ -28,6 +29,7 @@ fn a_malformed_address_is_an_error_that_names_it() {
     assert_eq!(error.to_string(), "failed to resolve 127.0.0.1:http-port");
 }
 
+/// Requirement 1.
 #[test]
 fn port_zero_becomes_a_real_port_without_a_runtime() {
     let http = HttpTask::bind(("127.0.0.1", 0)).unwrap();
@@ -37,6 +39,7 @@ fn port_zero_becomes_a_real_port_without_a_runtime() {
     std::net::TcpStream::connect(address).unwrap();
 }
 
+/// Requirement 16.
 #[test]
 fn a_task_that_is_dropped_before_its_run_frees_its_address() {
     let http = HttpTask::bind("127.0.0.1:0").unwrap();
@@ -106,6 +109,7 @@ async fn a_blocking_listener_of_the_standard_library_is_taken_over() {
     service.stop().await;
 }
 
+/// Requirement 15.
 #[tokio::test]
 async fn two_servers_of_one_process_stop_independently() {
     let one = Service::start(|http| http);
@@ -115,6 +119,7 @@ async fn two_servers_of_one_process_stop_independently() {
     other.stop().await;
 }
 
+/// Requirement 12.
 #[test]
 fn an_ipv6_listener_accepts_ipv4_unless_only_v6_is_set() {
     if TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_err() {

@@ -69,6 +69,7 @@ fn without_start_times(body: &str) -> String {
         .collect()
 }
 
+/// Requirement 5.
 #[tokio::test]
 async fn the_metrics_of_the_group_match_the_golden_files() {
     let service = Service::start(only_the_group);

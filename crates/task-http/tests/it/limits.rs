@@ -34,6 +34,7 @@ async fn an_incomplete_header_is_closed_after_the_header_timeout() {
     service.stop().await;
 }
 
+/// Requirement 8.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_sends_its_header_in_drips_gains_no_time() {
     let service = Service::start(|http| http);
@@ -86,6 +87,7 @@ async fn an_old_connection_is_closed_even_if_it_is_in_use() {
     service.stop().await;
 }
 
+/// Requirement 8.
 #[tokio::test]
 async fn a_header_that_is_too_large_or_has_too_many_fields_is_refused() {
     let service = Service::start(|http| http.limits(Limits::default().headers(20)));
@@ -127,6 +129,7 @@ async fn a_malformed_request_gets_400_and_is_closed() {
     service.stop().await;
 }
 
+/// Requirement 8.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_is_dropped_after_the_response_timeout() {
     let service = Service::start(|http| http.metrics(text_source(large)));
@@ -163,6 +166,7 @@ async fn clients_that_do_not_read_can_be_evicted_after_a_second() {
     service.stop().await;
 }
 
+/// Requirement 8.
 #[tokio::test]
 async fn the_connection_that_waits_longest_for_a_request_is_evicted_first() {
     let service = Service::start(|http| http.limits(Limits::default().connections(3)));
@@ -185,6 +189,7 @@ async fn the_connection_that_waits_longest_for_a_request_is_evicted_first() {
     service.stop().await;
 }
 
+/// Requirement 8.
 #[tokio::test]
 async fn a_thousand_silent_clients_do_not_block_a_probe() {
     let service = Service::start(|http| http);
@@ -200,6 +205,7 @@ async fn a_thousand_silent_clients_do_not_block_a_probe() {
     service.stop().await;
 }
 
+/// Requirement 8.
 #[tokio::test(start_paused = true)]
 async fn when_all_connections_are_busy_the_next_waits_for_the_first_to_end() {
     let service =
@@ -231,6 +237,7 @@ async fn when_all_connections_are_busy_the_next_waits_for_the_first_to_end() {
     service.stop().await;
 }
 
+/// Requirement 7.
 #[tokio::test(start_paused = true)]
 async fn scrapes_use_at_most_half_of_the_connections() {
     for (connections, at_once) in [(1, 1), (2, 1), (8, 4), (9, 4)] {
@@ -261,6 +268,7 @@ async fn scrapes_use_at_most_half_of_the_connections() {
     }
 }
 
+/// Requirement 14.
 #[tokio::test]
 async fn three_thousand_checks_run_concurrently_and_each_has_its_line() {
     let service = Service::start(|http| {

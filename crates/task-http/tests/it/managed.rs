@@ -30,6 +30,7 @@ fn waiting(manager: Manager) -> JoinHandle<Report> {
     tokio::spawn(async move { manager.wait().await.unwrap() })
 }
 
+/// Requirement 10.
 #[tokio::test(start_paused = true)]
 async fn the_probes_follow_a_service_from_setup_to_shutdown() {
     let (http, address) = bind(HttpTask::builder());

@@ -83,6 +83,7 @@ const ACCEPTS: &[(&str, &str)] = &[
     ("\u{7f}\u{e9}\u{1f980}", TEXT),
 ];
 
+/// Requirement 3.
 #[tokio::test]
 async fn the_format_is_the_best_acceptable_one_and_never_an_error() {
     let service = Service::start(|http| http);
@@ -123,6 +124,7 @@ async fn a_source_with_one_format_is_never_served_as_the_other() {
     open.stop().await;
 }
 
+/// Requirement 4.
 #[tokio::test]
 async fn gzip_is_sent_only_if_accepted_and_unpacks_to_the_same() {
     let service = Service::start(|http| {

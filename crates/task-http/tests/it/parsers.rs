@@ -83,6 +83,7 @@ fn samples(body: &str) -> usize {
     body.lines().filter(|line| !line.starts_with('#')).count()
 }
 
+/// Requirement 5.
 #[tokio::test]
 async fn promtool_accepts_the_text_format() {
     if !is_there("promtool", &["promtool", "--version"]) {
@@ -94,6 +95,7 @@ async fn promtool_accepts_the_text_format() {
     }
 }
 
+/// Requirement 5.
 #[tokio::test]
 async fn the_parsers_of_python_read_every_sample_of_both_formats() {
     if !is_there("Python's prometheus_client", &["python3", "-c", "import prometheus_client"]) {
@@ -108,6 +110,7 @@ async fn the_parsers_of_python_read_every_sample_of_both_formats() {
     }
 }
 
+/// Requirement 5.
 #[tokio::test]
 async fn the_parsers_read_every_task_name_unchanged() {
     if !is_there("Python's prometheus_client", &["python3", "-c", "import prometheus_client"]) {

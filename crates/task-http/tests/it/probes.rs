@@ -72,6 +72,7 @@ async fn during_a_drain_livez_passes_and_readyz_fails() {
     service.stop().await;
 }
 
+/// Requirement 14.
 #[tokio::test]
 async fn verbose_lists_every_item_in_order() {
     let service = Service::start(|http| http.check("database", || async { Ok(()) }));
@@ -89,6 +90,7 @@ async fn verbose_lists_every_item_in_order() {
     service.stop().await;
 }
 
+/// Requirement 14.
 #[tokio::test]
 async fn a_single_check_can_be_selected_or_excluded() {
     let service = Service::start(|http| {
@@ -145,6 +147,7 @@ async fn a_liveness_check_fails_livez_and_nothing_else() {
     service.stop().await;
 }
 
+/// Requirement 14.
 #[tokio::test]
 async fn a_check_that_panics_fails_and_the_server_goes_on() {
     let service = Service::start(|http| {
@@ -159,6 +162,7 @@ async fn a_check_that_panics_fails_and_the_server_goes_on() {
     service.stop().await;
 }
 
+/// Requirement 14.
 #[tokio::test(start_paused = true)]
 async fn checks_run_concurrently_within_the_check_timeout() {
     let service = Service::start(|mut http| {
@@ -198,6 +202,7 @@ async fn a_check_that_takes_too_long_is_dropped() {
     service.stop().await;
 }
 
+/// Requirement 14.
 #[tokio::test(start_paused = true)]
 async fn a_result_is_used_again_while_it_is_fresh_also_a_failure() {
     let (runs, is_good) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));

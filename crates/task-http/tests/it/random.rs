@@ -22,6 +22,7 @@ impl Random {
     }
 }
 
+/// Requirement 3.
 #[tokio::test]
 async fn no_accept_header_is_ever_refused() {
     let pieces = [

@@ -18,6 +18,7 @@ async fn every_endpoint_responds_to_get_and_forbids_storing_and_sniffing() {
     service.stop().await;
 }
 
+/// Requirement 2.
 #[tokio::test]
 async fn head_has_the_headers_of_get_and_no_body() {
     // Without the families that change from one request to the next.
@@ -37,6 +38,7 @@ async fn head_has_the_headers_of_get_and_no_body() {
     service.stop().await;
 }
 
+/// Requirement 2.
 #[tokio::test]
 async fn other_methods_are_refused_with_the_allowed_ones() {
     let service = Service::start(|http| http);
@@ -54,6 +56,7 @@ async fn other_methods_are_refused_with_the_allowed_ones() {
     service.stop().await;
 }
 
+/// Requirement 2.
 #[tokio::test]
 async fn an_unknown_path_is_not_found_with_any_method() {
     let service = Service::start(|http| http);

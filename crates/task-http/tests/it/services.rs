@@ -128,6 +128,7 @@ async fn a_service_is_under_access_control() {
     service.stop().await;
 }
 
+/// Requirement 8.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_response_body_without_end_is_cut_off_at_the_response_timeout() {
     let limits = Limits::default().response_timeout(Duration::from_millis(200));

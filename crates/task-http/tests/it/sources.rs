@@ -86,6 +86,7 @@ async fn several_sources_are_joined_with_one_end_mark() {
     service.stop().await;
 }
 
+/// Requirement 13.
 #[tokio::test]
 async fn a_family_of_two_sources_is_taken_from_the_first_and_counted() {
     let service = Service::start(|http| {
@@ -127,6 +128,7 @@ async fn names_with_a_common_prefix_are_distinct_families() {
     service.stop().await;
 }
 
+/// Requirement 13.
 #[tokio::test]
 async fn user_sources_take_precedence_over_built_in_families() {
     let service = Service::start(|http| {
@@ -150,6 +152,7 @@ fn sources_without_a_common_format_are_an_error_of_the_build() {
     assert_eq!(error.to_string(), "the metrics sources have no format in common");
 }
 
+/// Requirement 6.
 #[tokio::test]
 async fn a_source_that_fails_or_panics_fails_one_scrape_and_is_counted() {
     struct Unstable(AtomicU32);
@@ -180,6 +183,7 @@ async fn a_source_that_fails_or_panics_fails_one_scrape_and_is_counted() {
     service.stop().await;
 }
 
+/// Requirement 7.
 #[tokio::test]
 async fn concurrent_scrapes_share_one_encoding_and_do_not_block_probes() {
     let gate = Gate::default();
@@ -205,6 +209,7 @@ async fn concurrent_scrapes_share_one_encoding_and_do_not_block_probes() {
     service.stop().await;
 }
 
+/// Requirement 7.
 #[tokio::test]
 async fn scrapes_beyond_the_limit_get_503_and_probes_do_not() {
     let gate = Gate::default();
@@ -233,7 +238,7 @@ async fn scrapes_beyond_the_limit_get_503_and_probes_do_not() {
 }
 
 /// The timeout is in real time, since the paused clock of Tokio stops while a blocking thread
-/// works.
+/// works. Requirement 6.
 #[tokio::test]
 async fn a_scrape_ends_at_the_limit_or_at_the_scrapers_own_timeout() {
     watchdog();

@@ -31,6 +31,7 @@ fn slow(seconds: u64) -> impl FnOnce(HttpTaskBuilder) -> HttpTaskBuilder {
     }
 }
 
+/// Requirement 10.
 #[tokio::test]
 async fn from_the_drain_on_responses_close_their_connections() {
     let service = Service::start(|http| http);
@@ -54,6 +55,7 @@ async fn from_the_drain_on_responses_close_their_connections() {
     service.stop().await;
 }
 
+/// Requirement 10.
 #[tokio::test(start_paused = true)]
 async fn readyz_reports_a_drain_that_began_during_its_checks() {
     let service = Service::start(slow(3));
@@ -76,6 +78,7 @@ async fn readyz_reports_a_drain_that_began_during_its_checks() {
     service.stop().await;
 }
 
+/// Requirement 10.
 #[tokio::test(start_paused = true)]
 async fn a_stop_refuses_new_clients_and_lets_responses_end() {
     let service = Service::start(slow(3));
@@ -103,6 +106,7 @@ async fn a_stop_refuses_new_clients_and_lets_responses_end() {
     assert_eq!(cancelled.elapsed().as_secs(), 2);
 }
 
+/// Requirement 11.
 #[tokio::test(start_paused = true)]
 async fn a_response_in_progress_is_dropped_at_the_stop_timeout() {
     let service = Service::start(slow(60));
@@ -116,6 +120,7 @@ async fn a_response_in_progress_is_dropped_at_the_stop_timeout() {
     busy.closed().await;
 }
 
+/// Requirement 11.
 #[tokio::test(start_paused = true)]
 async fn the_task_ends_before_the_shutdown_would_abort_it() {
     for millis in [0, 1, 50, 300, 2000] {
@@ -132,6 +137,7 @@ async fn the_task_ends_before_the_shutdown_would_abort_it() {
     }
 }
 
+/// Requirement 11.
 #[tokio::test(start_paused = true)]
 async fn no_task_is_left_when_the_server_has_ended() {
     struct SetOnDrop(Arc<AtomicBool>);

@@ -39,6 +39,7 @@ impl Drop for TempPath {
     }
 }
 
+/// Requirement 12.
 #[tokio::test]
 async fn the_server_removes_its_socket_file_when_it_stops() {
     watchdog();
@@ -53,6 +54,7 @@ async fn the_server_removes_its_socket_file_when_it_stops() {
     assert!(!path.0.exists());
 }
 
+/// Requirement 12.
 #[test]
 fn a_socket_file_without_an_owner_is_replaced() {
     let path = TempPath::new();
@@ -61,6 +63,7 @@ fn a_socket_file_without_an_owner_is_replaced() {
     let _http = HttpTask::bind_unix(&path.0).unwrap();
 }
 
+/// Requirement 12.
 #[test]
 fn a_socket_file_with_a_live_owner_is_in_use() {
     let path = TempPath::new();
@@ -71,6 +74,7 @@ fn a_socket_file_with_a_live_owner_is_in_use() {
     assert!(path.0.exists());
 }
 
+/// Requirement 12.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_live_owner_with_a_full_queue_is_noticed_at_once() {
@@ -102,6 +106,7 @@ fn a_file_that_is_no_socket_is_not_replaced() {
     assert_eq!(fs::read_to_string(&path.0).unwrap(), "precious");
 }
 
+/// Requirement 12.
 #[test]
 fn the_mode_is_set() {
     let path = TempPath::new();

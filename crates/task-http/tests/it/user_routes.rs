@@ -111,6 +111,7 @@ async fn a_handler_that_fails_or_panics_gets_500_without_details() {
     service.stop().await;
 }
 
+/// Requirement 8.
 #[tokio::test]
 async fn a_body_that_is_too_large_or_incomplete_is_refused() {
     let service = Service::start(|http| {
@@ -167,6 +168,7 @@ async fn routes_count_as_scrapes_and_do_not_affect_probes() {
     service.stop().await;
 }
 
+/// Requirement 8.
 #[tokio::test(start_paused = true)]
 async fn clients_that_do_not_send_their_bodies_block_neither_scrapes_nor_probes() {
     let service = Service::start(|http| {
