@@ -11,7 +11,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use super::tree::{Finding, Tree};
+use super::toml;
+use super::tree::{Finding, Tree, folder, join};
 use modules::{Impl, Module};
 
 /// What holds of a module however the rooms are ordered.
@@ -24,7 +25,7 @@ struct Promise {
 enum Uses {
     /// Nothing of these modules.
     Without(&'static [&'static str]),
-    /// Nothing of its own crate, and of others these.
+    /// Nothing of its own crate, and of the dependencies these.
     Only(&'static [&'static str]),
 }
 
@@ -37,7 +38,7 @@ const PROMISES: &[Promise] = &[
     Promise {
         root: "crates/task-manager/src/lib.rs",
         module: "lifecycle",
-        uses: Uses::Only(&["std", "task_core"]),
+        uses: Uses::Only(&["task_core"]),
     },
 ];
 
@@ -56,6 +57,8 @@ struct Crate<'a> {
     rooms: Vec<Vec<&'a str>>,
     /// The top modules that names at the root of the crate come from.
     exports: BTreeMap<String, String>,
+    /// The names of its dependencies in paths.
+    dependencies: Vec<String>,
 }
 
 impl<'a> Crate<'a> {
@@ -81,7 +84,12 @@ impl<'a> Crate<'a> {
         let exports = names.imports.iter();
         let exports =
             exports.filter_map(|(name, path)| Some((name.clone(), is_top(path)?))).collect();
-        Self { root, modules, rooms, exports }
+        let manifest = join(folder(root), "../Cargo.toml");
+        let manifest = manifest.and_then(|manifest| tree.text(&manifest)).unwrap_or_default();
+        let entries = toml::entries(manifest).into_iter();
+        let dependencies =
+            entries.filter_map(|entry| Some(entry.dependency()?.replace('-', "_"))).collect();
+        Self { root, modules, rooms, exports, dependencies }
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -141,7 +149,11 @@ impl<'a> Crate<'a> {
             if let Uses::Only(allowed) = uses {
                 let foreign = module.names.foreign.iter();
                 let foreign = foreign.map(|(first, line)| (first.as_str(), *line));
-                broken.extend(foreign.filter(|(first, _)| !allowed.contains(first)));
+                let is_dependency =
+                    |first: &str| self.dependencies.iter().any(|name| name == first);
+                broken.extend(
+                    foreign.filter(|(first, _)| is_dependency(first) && !allowed.contains(first)),
+                );
             }
             found.extend(broken.into_iter().map(|(used, line)| {
                 Finding::at(&module.file, line, format!("`{name}` may not use `{used}`"))

@@ -21,7 +21,7 @@ pub(crate) struct Names<'a> {
     pub(crate) children: Vec<(&'a str, usize, Option<&'a str>)>,
     /// Paths from the root of the crate that it refers to, with their lines.
     pub(crate) references: Vec<(Vec<String>, usize)>,
-    /// First segments of the paths that it imports from other crates.
+    /// First segments of paths that may be those of other crates.
     pub(crate) foreign: Vec<(String, usize)>,
     /// What each imported name stands for, from the root of the crate; empty if it is foreign.
     pub(crate) imports: BTreeMap<String, Vec<String>>,
@@ -101,6 +101,9 @@ impl<'a> Reader<'a, '_> {
             }
             "impl" if self.begins_item(at) => self.implementation(at),
             "crate" | "self" | "super" if self.is(at + 1, "::") => self.reference(at),
+            name if token.kind == Kind::Name && self.is(at + 1, "::") => {
+                self.names.foreign.push((name.to_owned(), token.line));
+            }
             _ => {}
         }
         at + 1

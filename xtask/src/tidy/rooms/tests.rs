@@ -116,10 +116,14 @@ fn an_impl_in_the_room_of_its_type_or_of_its_trait_is_fine() {
 #[test]
 fn what_the_threads_and_the_lifecycle_of_the_manager_may_not_use_is_found() {
     let root = "mod threads;\nmod group;\n\nmod lifecycle;\n\nmod rt;\n";
-    let lifecycle = "use std::fmt;\nuse task_core::Phase;\nmod plan;\nuse plan::Plan;\nuse super::rt;\n\
-                     use tokio::time;\nuse crate::lifecycle::plan;\n";
+    let lifecycle = "use std::fmt;\nuse task_core::Phase;\nmod plan;\nuse plan::Plan;\n\
+                     use super::rt;\nuse tokio::time;\nuse crate::lifecycle::plan;\n\
+                     fn a() { Phase::last(); plan::b(); tokio_util::c() }\n";
+    let manifest = "[dependencies]\ntask-core.workspace = true\ntokio.workspace = true\n\
+                    tokio-util = { workspace = true }\n";
     let file = |name| format!("crates/task-manager/src/{name}.rs");
     let files = [
+        ("crates/task-manager/Cargo.toml".to_owned(), manifest),
         (file("lib"), root),
         (file("threads"), "use crate::group::Group;\nuse crate::rt;\n"),
         (file("lifecycle"), lifecycle),
@@ -130,6 +134,7 @@ fn what_the_threads_and_the_lifecycle_of_the_manager_may_not_use_is_found() {
     let expected = [
         "crates/task-manager/src/lifecycle.rs:5: `lifecycle` may not use `rt`",
         "crates/task-manager/src/lifecycle.rs:6: `lifecycle` may not use `tokio`",
+        "crates/task-manager/src/lifecycle.rs:8: `lifecycle` may not use `tokio_util`",
         "crates/task-manager/src/threads.rs:1: `threads` may not use `group`",
     ];
     assert_eq!(found, expected);
