@@ -1,17 +1,20 @@
-//! Tasks that catch signals: [`SignalTask`] stops its group and makes it hurry, [`SignalTrigger`] runs an action.
+//! Tasks that catch signals: [`SignalTask`] stops its group and escalates, [`SignalTrigger`] runs
+//! actions.
 //!
 //! ```no_run
+//! use task_core::{Context, task_fn};
 //! use task_manager::Manager;
 //! use task_signal::{SignalTask, SignalTrigger};
 //!
 //! # async fn load_configuration() -> anyhow::Result<()> { Ok(()) }
-//! # async fn serve(ctx: task_core::Context) -> anyhow::Result<()> { Ok(()) }
+//! # async fn serve(ctx: Context) -> anyhow::Result<()> { Ok(()) }
 //! #[tokio::main]
 //! async fn main() -> anyhow::Result<()> {
 //!     let manager = Manager::new();
 //!     manager.run(SignalTask::new()?)?; // SIGINT, SIGTERM, SIGQUIT
-//!     manager.run(SignalTrigger::new("configuration", |_ctx| load_configuration())?)?; // SIGHUP
-//!     manager.run(task_core::task_fn("serve", serve))?;
+//!     let reload = SignalTrigger::new("configuration", |_ctx| load_configuration())?; // SIGHUP
+//!     manager.run(reload)?;
+//!     manager.run(task_fn("serve", serve))?;
 //!     manager.wait().await?;
 //!     Ok(())
 //! }
@@ -22,43 +25,49 @@
 //! | | `SIGINT` | `SIGTERM`, `SIGQUIT` |
 //! |---|---|---|
 //! | first | the group is asked to stop; the report's cause is `signal SIGINT`, with feature `sender` also `from pid 123` | the same |
-//! | second | drain and grace end now: tasks are aborted, cleanups run on their short budget | a line in the log |
-//! | third | the process ends at once with the exit code 130, after one line on stderr | a line in the log |
+//! | second | drain and grace period end now: tasks are aborted, cleanups run within their escalated timeout | a line in the log |
+//! | third | the process ends at once with the exit code 130, after one line on standard error | a line in the log |
 //!
-//! Each signal counts for itself, and [each step can be changed](SignalTaskBuilder::ladder). Repeats of one signal
-//! [within 250 ms](SignalTaskBuilder::repeat_window) of the last one that counted count as one with it.
+//! Each signal is counted separately, and [each step can be changed](SignalTaskBuilder::ladder).
+//! Repeats of a signal [within 250 ms](SignalTaskBuilder::repeat_window) of the last one that
+//! counted do not count.
 //!
-//! # When it works
+//! # When signals are served
 //!
-//! - *From the constructor on.* It needs no runtime. What comes before the task runs is delivered when it does, and
-//!   the third `SIGINT` ends a program that is still setting up.
-//! - *While the runtime is blocked*, all of its workers included. Two threads of their own take turns at the signals:
-//!   one reads and counts and can end the process, the other one delivers to the group, then writes the log and runs the
-//!   callback and the dump. Should it get stuck there, a new one takes its place.
-//! - *Until the report is made.* That is later than the end of the task, which is stopped before the cleanups run.
-//!   Then each signal has its default action again, which for those above ends the process; at once, if a task was
-//!   dropped without having run. A signal that is read before the news of the report has come, but after the report,
-//!   acts by default as well: none is swallowed. (One for a trigger then still counts as of the shutdown, in which it
-//!   has no effect.)
+//! - *From the constructor on.* It needs no runtime. A signal that arrives before the task runs is
+//!   delivered when it does, and the third `SIGINT` ends a program that is still in its setup.
+//! - *While the runtime is blocked*, with all of its workers. A [`SignalTask`] has two threads: one
+//!   reads and counts signals, has them delivered to the group, and can end the process; the other
+//!   one writes the log and runs the callback and the dump. The second and the third `SIGINT` work
+//!   while the log, the callback or standard error blocks.
+//! - *Until the report is made.* That is later than the end of the task, which is stopped before the
+//!   cleanups run. Then each signal has its default action again, which for those above ends the
+//!   process. The same happens at once if a task is dropped without having run.
 //!
-//! The first process of a pid namespace, which a container's often is, is shielded by Linux from its own default
-//! actions. There the default action that comes back is an exit with 128 + the signal's number.
+//! No signal is swallowed. One that is read after the report, before the threads are informed of
+//! it, acts by default as well. One for a trigger then still counts as part of the shutdown, in
+//! which it has no effect.
 //!
-//! # With others
+//! The first process of a pid namespace, as in most containers, is shielded by Linux from its own
+//! default actions. There the default action is an exit with 128 + the signal's number.
 //!
-//! - Any number of tasks and triggers may capture the same signal; each gets it, and the last one gives it back.
-//! - Other users of signal-hook, `tokio::signal` among them, get their signals beside these tasks. A signal that
-//!   somebody else had a handler for before the first of these tasks captured it stays with that handler afterwards
-//!   (on Linux, where the system tells).
-//! - A signal that the process was started ignoring, under `nohup` or in the background of a script, stays ignored
-//!   unless [asked otherwise](SignalTaskBuilder::ignored) (on Linux).
+//! # Other users of signals
+//!
+//! - Any number of tasks and triggers may capture the same signal. Each of them gets it, and the
+//!   last one releases it.
+//! - Other users of signal-hook, such as `tokio::signal`, get their signals beside these tasks. If a
+//!   library had installed a handler before the first of these tasks captured the signal, that
+//!   handler alone has the signal afterwards (on Linux, where the system provides this).
+//! - A signal that the process was started ignoring, by `nohup` or in the background of a script,
+//!   stays ignored unless [set otherwise](SignalTaskBuilder::ignored) (on Linux).
 //!
 //! # The log
 //!
-//! By [`tracing`], under the target `task_signal`. A line about a signal has the fields `signal`, `sender_pid` (where
-//! known), `count` and `reaction`; a trigger's lines have `signal` and `run`, its failures `action`, `run` and
-//! `error`. The [dump](SignalTaskBuilder::dump_on) is one line about the group and one per task, of the first 1,000, with
-//! these fields:
+//! Lines are written by [`tracing`], with the target `task_signal`. A line about a signal has the
+//! fields `signal`, `sender_pid` (if known), `count` and `reaction`. The lines of a trigger have
+//! `signal` and `run`, and those of its failures `action`, `run` and `error`. The
+//! [dump](SignalTaskBuilder::dump_on) is one line about the group and one per task, for the first
+//! 1,000, with these fields:
 //!
 //! | of | fields |
 //! |---|---|
@@ -67,71 +76,61 @@
 //!
 //! # Features
 //!
-//! `sender`: the pid of a signal's sender, in the log, the status and the cause. On Unix, building then takes a C
-//! compiler: signal-hook reads the pid with a few lines of C. Nothing is on by default.
+//! `sender`: the pid of a signal's sender, in the log, the status and the cause. On Unix, building
+//! then needs a C compiler, because signal-hook reads the pid with a few lines of C. No feature is
+//! on by default.
 //!
 //! # Limitations
 //!
-//! - A default action that has come back is played by the handler, which stays installed: the system's own tables
-//!   still say that the signal is caught. The effect is the same, core dumps included, but for real-time signals and
-//!   those few that signal-hook has no default for (`SIGPWR`, `SIGSTKFLT`): they exit with 128 + number.
-//! - Who captures a signal *after* one of these tasks did cannot be told from no one: it gets the signal while the
-//!   task lives, and afterwards the default action comes first. [`AfterEnd::Nothing`] is for such programs.
-//! - A signal that every thread of the process blocks never arrives. A handler that is installed past signal-hook
-//!   after a task was made, and does not call the one before it, takes the signal away.
-//! - A signal is counted when its thread gets to run. Several that come while it does not (the process suspended, the
-//!   machine overloaded) count as one.
-//! - Threads do not survive a `fork`: make these tasks after becoming a daemon, not before.
-//! - The exit at the end of a ladder runs nothing: no cleanups, no destructors, no `atexit`. That is its purpose.
-//! - The sender's pid (feature `sender`) is what the sender's kernel says: it may belong to a process that is gone, it is
-//!   absent for what comes from a terminal or from outside the pid namespace, such as from a container's runtime.
-//! - Tested on Linux. Other Unix systems have no `/proc` to tell what was inherited, and are not tested.
-//! - On Windows, `SIGINT` stands for Ctrl-C and Ctrl-Break, and `SIGTERM` for the console's close, the log-off and the
-//!   shutdown, after which the system allows about 5 s; `SIGQUIT` is accepted and never comes; others are an error.
-//!   `after_end` and `ignored` have no effect. That code has been type checked, and has never run.
-//! - A [`SignalTrigger`] needs a tokio runtime with an I/O driver to run on; a [`SignalTask`] needs none.
+//! - A restored default action is performed by the handler, which stays installed: the system's
+//!   tables still list the signal as caught. The effect is the same, core dumps included, except
+//!   for real-time signals and those few that signal-hook has no default action for (`SIGPWR`,
+//!   `SIGSTKFLT`): they exit with 128 + number.
+//! - A library that captures a signal *after* one of these tasks did cannot be recognized. It gets
+//!   the signal while the task lives, and afterwards the default action comes first.
+//!   [`AfterEnd::Nothing`] is for such programs.
+//! - A signal that every thread of the process blocks never arrives. A handler that is installed by
+//!   other means than signal-hook after a task was made, and does not call the previous one, takes
+//!   the signal away.
+//! - A signal is counted when its thread runs. Several that arrive while it does not run (the
+//!   process is suspended, the machine is overloaded) count as one.
+//! - Different signals that arrive within less than a millisecond may reach the group in either
+//!   order while a delivery is blocked, for example by a manager whose log blocks.
+//! - Threads do not survive a `fork`: make these tasks after the process has become a daemon.
+//! - The exit at the end of a ladder runs nothing: no cleanups, no destructors, no `atexit`
+//!   functions. That is its purpose.
+//! - The sender's pid (feature `sender`) is provided by the sender's kernel. It may belong to a
+//!   process that has exited. It is missing for signals from a terminal and from outside the pid
+//!   namespace, such as from the runtime of a container.
+//! - Tested on Linux. Other Unix systems have no `/proc` to read inherited settings from, and are
+//!   not tested.
+//! - On Windows, `SIGINT` stands for Ctrl-C and Ctrl-Break, and `SIGTERM` for the console's close,
+//!   the log-off and the shutdown, after which the system allows about 5 s; `SIGQUIT` is accepted
+//!   and never arrives; others are an error. `after_end` and `ignored` have no effect. That code is
+//!   type-checked, and has never been run.
+//! - A [`SignalTrigger`] needs a Tokio runtime with an I/O driver to run on; a [`SignalTask`] does
+//!   not.
 
-mod signal;
+mod api;
 
-mod after_end;
-mod error;
-mod ignored_signals;
-mod ladder;
-mod log_level;
-mod on_failure;
-mod received;
+mod threads;
 
-mod builder;
-mod task;
+mod capture;
 
-mod action;
-mod trigger;
-mod trigger_builder;
-
-mod crew;
-mod dump;
-mod lease;
-mod leave;
 mod log;
+
 mod platform;
-mod recipient;
-mod teller;
-mod watch;
 
-pub use after_end::AfterEnd;
-pub use builder::SignalTaskBuilder;
-pub use error::SignalError;
-pub use ignored_signals::IgnoredSignals;
-pub use ladder::Reaction;
-pub use log_level::LogLevel;
-pub use on_failure::OnFailure;
-pub use received::Received;
-pub use signal::Signal;
-pub use task::SignalTask;
-pub use trigger::SignalTrigger;
-pub use trigger_builder::SignalTriggerBuilder;
+mod values;
 
-/// The example of the README, as a test.
+mod panics;
+
+pub use api::{SignalTask, SignalTaskBuilder, SignalTrigger, SignalTriggerBuilder};
+pub use values::{
+    AfterEnd, IgnoredSignals, LogLevel, OnActionError, Reaction, Received, Signal, SignalError,
+};
+
+/// Compiles the example of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

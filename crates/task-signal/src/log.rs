@@ -1,10 +1,14 @@
-//! The log lines. Their target is `task_signal`; the fields' names are part of the interface.
+//! The log lines. Their target is `task_signal`; the names of their fields are part of the
+//! interface.
+
+mod dump;
 
 use tracing::{Level, event};
 
-use crate::{LogLevel, Reaction, Received, Signal};
+pub(crate) use self::dump::dump;
+use crate::values::{LogLevel, Reaction, Received, Signal};
 
-/// `event!` wants its level at compile time.
+/// `event!` takes its level at compile time.
 macro_rules! log_at {
     ($level:expr, $($line:tt)+) => {
         match $level {
@@ -18,13 +22,10 @@ macro_rules! log_at {
     };
 }
 
-/// A signal has come. One that escalates is at least a warning, unless there are to be no lines.
+/// Logs a signal that arrived. One that escalates is at least a warning, unless lines are off.
 pub(crate) fn received(level: LogLevel, received: &Received) {
     let escalates = matches!(received.reaction, Reaction::EndDrain | Reaction::Abort);
-    let level = match level {
-        LogLevel::Info | LogLevel::Debug | LogLevel::Trace if escalates => LogLevel::Warn,
-        level => level,
-    };
+    let level = if escalates { level.min(LogLevel::Warn) } else { level };
     log_at!(
         level,
         signal = %received.signal,
@@ -35,24 +36,25 @@ pub(crate) fn received(level: LogLevel, received: &Received) {
     );
 }
 
-/// Signals that stay ignored, as the process was started with.
+/// Logs the signals that stay ignored.
 pub(crate) fn ignored(level: LogLevel, signals: &[Signal]) {
     for signal in signals {
         log_at!(level, signal = %signal, "{signal} stays ignored, as inherited");
     }
 }
 
-/// A trigger begins a run.
+/// Logs that a trigger begins a run.
 pub(crate) fn triggered(level: LogLevel, signal: Signal, run: u64) {
     log_at!(level, signal = %signal, run, "received {signal}: run {run}");
 }
 
-/// A signal came to a trigger during the shutdown.
+/// Logs a signal that a trigger received during the shutdown.
 pub(crate) fn not_triggered(level: LogLevel, signal: Signal) {
     log_at!(level, signal = %signal, "ignored {signal} while shutting down");
 }
 
-/// An action has failed and the trigger goes on.
+/// Logs a failed action of a trigger that continues.
 pub(crate) fn action_failed(action: &str, run: u64, error: &anyhow::Error) {
-    event!(target: "task_signal", Level::ERROR, action, run, error = format!("{error:#}"), "action `{action}` failed");
+    let error = format!("{error:#}");
+    event!(target: "task_signal", Level::ERROR, action, run, error, "action `{action}` failed");
 }

@@ -1,9 +1,9 @@
-//! What differs between systems, behind one set of names.
+//! What differs between systems, with the same names and signatures on each.
 //!
-//! Each platform module offers: the numbers and names of signals and the check of a number; [`Claim`], which takes
-//! signals from their default action and gives it back; [`Inbox`], which a thread blocks on; [`Pulse`], which an async
-//! task waits on; and the two ways to end the process. Both modules keep the same signatures. The Windows one is type
-//! checked, and has not been run.
+//! A platform module offers [`Claim`], which takes signals from their default action and gives them
+//! back; [`Inbox`], which a thread can block on, and its [`Closer`]; [`Listener`], with which an
+//! async task waits on an inbox; and two ways to end the process. The Windows module is
+//! type-checked, and has never been run.
 
 #[cfg(not(windows))]
 mod unix;
@@ -11,12 +11,6 @@ mod unix;
 mod windows;
 
 #[cfg(not(windows))]
-pub(crate) use unix::{
-    Claim, Closer, HUP, INT, Inbox, Pulse, QUIT, TERM, USR1, USR2, act_by_default, check, exit_now,
-    name,
-};
+pub(crate) use unix::{Claim, Closer, Inbox, Listener, act_by_default, exit_now};
 #[cfg(windows)]
-pub(crate) use windows::{
-    Claim, Closer, HUP, INT, Inbox, Pulse, QUIT, TERM, USR1, USR2, act_by_default, check, exit_now,
-    name,
-};
+pub(crate) use windows::{Claim, Closer, Inbox, Listener, act_by_default, exit_now};

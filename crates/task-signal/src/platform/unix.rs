@@ -1,14 +1,10 @@
-//! Unix: on signal-hook, whose handlers other libraries share.
+//! Unix, on signal-hook, whose handlers other libraries share.
 
 mod claim;
 mod default_action;
 mod disposition;
 mod inbox;
-mod number;
-mod pulse;
 
 pub(crate) use claim::{Claim, act_by_default};
 pub(crate) use default_action::exit_now;
-pub(crate) use inbox::{Closer, Inbox};
-pub(crate) use number::{HUP, INT, QUIT, TERM, USR1, USR2, check, name};
-pub(crate) use pulse::Pulse;
+pub(crate) use inbox::{Closer, Inbox, Listener};

@@ -48,6 +48,17 @@ fn three_interrupts_end_a_program_that_is_still_setting_up() {
 }
 
 #[test]
+fn an_early_signal_is_logged_at_once_and_given_to_the_callback_when_the_task_runs() {
+    let mut child = Child::start("stuck callback early");
+    child.kill_and_see(Signal::TERM, "count=1");
+    assert_eq!(child.count("called"), 0);
+    child.go();
+    child.wait_for("called: SIGTERM");
+    child.wait_for("recorded SIGTERM: 1");
+    assert_eq!(child.count("received SIGTERM"), 2); // the line and the status
+}
+
+#[test]
 fn the_callback_gets_each_signal_of_the_ladder() {
     let mut child = Child::start("callback");
     let from = from_us();
@@ -60,7 +71,7 @@ fn the_callback_gets_each_signal_of_the_ladder() {
 #[test]
 fn a_callback_that_panics_is_a_failure_and_the_shutdown_proceeds() {
     let mut child = Child::start("callback that panics");
-    let failure = "failure: the callback for a signal panicked: no coffee";
+    let failure = "failure: the signal callback panicked: no coffee";
     child.kill(Signal::INT);
     child.wait_for("request_stop: signal SIGINT");
     child.wait_for(failure);
@@ -72,17 +83,15 @@ fn a_callback_that_panics_is_a_failure_and_the_shutdown_proceeds() {
 #[test]
 fn a_callback_that_panics_before_the_task_runs_is_a_failure_of_it() {
     let mut child = Child::start("callback that panics early");
-    child.kill_and_see(Signal::TERM, "no coffee");
+    child.kill_and_see(Signal::TERM, "count=1");
     child.go();
-    child.wait_for("failure: the callback for a signal panicked: no coffee");
+    child.wait_for("failure: the signal callback panicked: no coffee");
 }
 
 #[test]
 fn the_task_has_not_ended_while_its_callback_runs() {
     let mut child = Child::start("callback");
-    // One for the callbacks that came before the task ran.
-    child.wait_for("hold");
-    child.wait_for("release");
+    child.wait_for("status: waiting");
     child.kill_and_see(Signal::TERM, "hold");
     child.wait_for("called");
     child.wait_for("request_stop");

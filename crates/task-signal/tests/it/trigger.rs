@@ -93,7 +93,7 @@ fn actions_run_in_order_and_a_failure_keeps_neither_the_others_nor_the_next_sign
         child.kill_and_see(Signal::HUP, &format!("status: run {run}: `first`"));
         child.wait_for("failure: action `first` failed: no disk");
         child.wait_for(&format!("status: run {run}: `second`"));
-        child.wait_for("failure: action `second` failed: panicked: no memory");
+        child.wait_for("failure: action `second` failed: it panicked: no memory");
         child.wait_for(&format!("status: run {run}: `third`"));
         child.wait_for("third ran");
         child.wait_for("last: action `first` failed: no disk");

@@ -56,7 +56,7 @@ fn a_signal_that_the_c_library_keeps_for_itself_is_refused() {
     for number in 32..libc::SIGRTMIN() {
         let error = error_of(number);
         assert!(error.is_forbidden());
-        assert_eq!(error.to_string(), format!("signal {number} is reserved by the C library"));
+        assert_eq!(error.to_string(), format!("signal {number} must not be captured"));
     }
 }
 

@@ -1,29 +1,34 @@
-//! Who wants which signals: the one process-wide record of this crate.
+//! Which signals this process captures: the one process-wide record of this crate.
 //!
-//! A handler that signal-hook installed stays installed, and with no action left in it the signal is swallowed. So the
-//! first claim on a signal registers, before everything else, an action that plays the default one while `UNCLAIMED`
-//! says so. Several tasks may claim one signal; the last to let go gives the default action back.
+//! A handler that signal-hook installed stays installed, and if it has no action left, the signal is
+//! swallowed. So the first claim on a signal registers, before everything else, an action that
+//! performs the default one while the signal is unclaimed. Several tasks may claim one signal; the last
+//! one to release it gives the default action back.
 //!
-//! Invariant C1: a signal that comes at any instant is either given to a claim or acts by default. That is why the
-//! default action is registered first (handlers run in that order), why `UNCLAIMED` is cleared only when the claim's
-//! own handlers are in place, and why it is set before they are taken away.
+//! Invariant C1: a signal that arrives at any instant is either given to a claim or acts by default.
+//! That is why the default action is registered first (handlers run in that order), why a
+//! signal counts as claimed only once the claim's own handlers are in place, and as unclaimed before
+//! they are removed.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use super::{
-    default_action,
+    Inbox, default_action,
     disposition::{Disposition, disposition},
 };
-use crate::{AfterEnd, IgnoredSignals, Signal};
+use crate::{
+    panics::lock,
+    values::{AfterEnd, IgnoredSignals, Signal},
+};
 
-/// Signals that are kept from their default action while this lives.
+/// Signals that are kept from their default action while this value lives.
 #[derive(Debug)]
 pub(crate) struct Claim {
     signals: Vec<Signal>,
@@ -31,45 +36,41 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Claims `wanted`, without those that are to stay ignored, and has `register` capture them.
-    pub(crate) fn take<T>(
-        wanted: &[Signal],
+    /// Claims `wanted`, without those that are to stay ignored, and captures them.
+    pub(crate) fn take(
+        wanted: &BTreeSet<Signal>,
         ignored: IgnoredSignals,
         after_end: AfterEnd,
-        register: impl FnOnce(&[Signal]) -> io::Result<T>,
-    ) -> io::Result<(Self, T)> {
-        let mut records = records();
+    ) -> io::Result<(Self, Inbox)> {
+        let mut records = lock(&RECORDS);
         let mut signals = Vec::with_capacity(wanted.len());
         for &signal in wanted {
-            let stays_ignored =
-                |before| before == Disposition::Ignored && ignored == IgnoredSignals::Keep;
-            match records.entry(signal) {
-                Entry::Occupied(record) if stays_ignored(record.get().before) => continue,
-                Entry::Occupied(_) => {}
-                Entry::Vacant(vacant) => {
-                    let before = disposition(signal);
-                    if stays_ignored(before) {
-                        continue;
-                    }
-                    if before == Disposition::Default {
-                        default_action::register(signal, unclaimed(signal))?;
-                    }
-                    vacant.insert(Record { before, claims: 0 });
+            // Our own handlers hide it later, so what the process inherited is read only once.
+            let known = records.get(&signal).map(|record| record.before);
+            let before = known.unwrap_or_else(|| disposition(signal));
+            if before == Disposition::Ignored && ignored == IgnoredSignals::Keep {
+                continue;
+            }
+            if known.is_none() {
+                let is_unclaimed = Arc::new(AtomicBool::new(true));
+                if before == Disposition::Default {
+                    default_action::register(signal, &is_unclaimed)?;
                 }
+                records.insert(signal, Record { before, claims: 0, is_unclaimed });
             }
             signals.push(signal);
         }
-        let registered = register(&signals)?;
+        let inbox = Inbox::open(&signals)?;
         for signal in &signals {
             if let Some(record) = records.get_mut(signal) {
                 record.claims += 1;
+                record.is_unclaimed.store(false, Ordering::SeqCst);
             }
-            unclaimed(*signal).store(false, Ordering::SeqCst);
         }
-        Ok((Self { signals, after_end }, registered))
+        Ok((Self { signals, after_end }, inbox))
     }
 
-    /// Returns the claimed ones.
+    /// Returns the claimed signals.
     pub(crate) fn signals(&self) -> &[Signal] {
         &self.signals
     }
@@ -77,44 +78,33 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut records = records();
+        let mut records = lock(&RECORDS);
         for signal in &self.signals {
             let Some(record) = records.get_mut(signal) else { continue };
             record.claims -= 1;
-            let is_ours = record.before == Disposition::Default;
-            if record.claims == 0 && is_ours && self.after_end == AfterEnd::DefaultAction {
-                unclaimed(*signal).store(true, Ordering::SeqCst);
+            if record.claims == 0 && self.after_end == AfterEnd::DefaultAction {
+                record.is_unclaimed.store(true, Ordering::SeqCst);
             }
         }
     }
 }
 
-/// Does what the signal does by default, unless somebody still wants it: for one that was captured and then had
-/// nobody to go to.
+/// Performs the default action of a signal that was captured and has no task to go to, unless
+/// another task has claimed it.
 pub(crate) fn act_by_default(signal: Signal) {
-    let was_ours =
-        records().get(&signal).is_some_and(|record| record.before == Disposition::Default);
-    if was_ours && unclaimed(signal).load(Ordering::SeqCst) {
-        default_action::play(signal);
+    let acts_by_default = lock(&RECORDS).get(&signal).is_some_and(|record| {
+        record.before == Disposition::Default && record.is_unclaimed.load(Ordering::SeqCst)
+    });
+    if acts_by_default {
+        default_action::perform(signal);
     }
 }
 
-/// Numbers are at most 128, which is also what signal-hook goes up to.
-static UNCLAIMED: [AtomicBool; 129] = [const { AtomicBool::new(true) }; 129];
-
 static RECORDS: Mutex<BTreeMap<Signal, Record>> = Mutex::new(BTreeMap::new());
 
-/// What is remembered of a signal from its first claim on.
+/// What is kept of a signal from its first claim on.
 struct Record {
     before: Disposition,
     claims: usize,
-}
-
-fn records() -> MutexGuard<'static, BTreeMap<Signal, Record>> {
-    RECORDS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn unclaimed(signal: Signal) -> &'static AtomicBool {
-    let index = usize::try_from(signal.number()).unwrap_or(0);
-    UNCLAIMED.get(index).unwrap_or(&UNCLAIMED[0])
+    is_unclaimed: Arc<AtomicBool>,
 }

@@ -1,41 +1,36 @@
-//! What the process did with a signal before anything of ours touched it.
+//! What the process did with a signal before this crate first captured it.
 
 use std::fs;
 
-use crate::Signal;
+use crate::values::Signal;
 
-/// What a signal does when it comes.
+/// What a signal does when it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
-    /// Its default action, or not known.
+    /// Its default action, or unknown.
     Default,
     /// Nothing.
     Ignored,
-    /// Somebody's handler runs.
+    /// A handler runs that another library installed.
     Handled,
 }
 
-/// Asks the system.
+/// Reads the disposition from the system.
 ///
-/// There is no safe call for it, but Linux writes it down: `SigIgn` and `SigCgt` in `/proc/self/status` are masks in
-/// which bit *n* - 1 stands for signal *n*. Where there is no such file the answer is [`Disposition::Default`].
+/// There is no safe system call for it. On Linux, `SigIgn` and `SigCgt` in `/proc/self/status` are
+/// masks in which bit *n* - 1 stands for signal *n*. Without that file the result is
+/// [`Disposition::Default`].
 pub(crate) fn disposition(signal: Signal) -> Disposition {
-    let Ok(status) = fs::read_to_string("/proc/self/status") else {
-        return Disposition::Default;
-    };
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bit = u32::try_from(signal.number() - 1).unwrap_or(u32::MAX);
     let has = |field: &str| {
-        let bit = u32::try_from(signal.number() - 1).ok();
         let mask = status.lines().find_map(|line| line.strip_prefix(field));
         let mask = mask.and_then(|mask| u128::from_str_radix(mask.trim(), 16).ok());
-        mask.zip(bit)
-            .and_then(|(mask, bit)| mask.checked_shr(bit))
-            .is_some_and(|bits| bits & 1 == 1)
+        mask.and_then(|mask| mask.checked_shr(bit)).is_some_and(|bits| bits & 1 == 1)
     };
-    if has("SigIgn:") {
-        Disposition::Ignored
-    } else if has("SigCgt:") {
-        Disposition::Handled
-    } else {
-        Disposition::Default
+    match (has("SigIgn:"), has("SigCgt:")) {
+        (true, _) => Disposition::Ignored,
+        (false, true) => Disposition::Handled,
+        (false, false) => Disposition::Default,
     }
 }

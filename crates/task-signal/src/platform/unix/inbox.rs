@@ -1,45 +1,59 @@
-//! Signals for a thread that blocks on them.
+//! Signals that arrived, for a thread that blocks until one does or for an async task.
 
-use std::io;
+use std::{collections::BTreeSet, future::poll_fn, io, pin::Pin};
 
+use futures_core::Stream as _;
 #[cfg(not(feature = "sender"))]
-use signal_hook::iterator::exfiltrator::SignalOnly;
+use signal_hook::iterator::exfiltrator::SignalOnly as Kept;
 #[cfg(feature = "sender")]
-use signal_hook::iterator::exfiltrator::{WithOrigin, origin::Origin};
+use signal_hook::iterator::exfiltrator::{WithOrigin as Kept, origin::Origin};
 use signal_hook::iterator::{SignalsInfo, backend::Handle};
 
-use crate::Signal;
+use crate::values::Signal;
 
-/// What is kept of a captured signal: up to five of a kind wait with their senders, and what comes on top of that is
-/// dropped; so none of a kind is ever lost altogether.
-#[cfg(feature = "sender")]
-type Kept = WithOrigin;
-/// What is kept of a captured signal: that some of its kind have come.
-#[cfg(not(feature = "sender"))]
-type Kept = SignalOnly;
-
-/// Where captured signals wait for whichever thread reads them.
+/// Captured signals that were not read yet.
+///
+/// Without feature `sender`, several of a kind are kept as one. With it, up to five of a kind are
+/// kept with their senders, and further ones are dropped.
 #[derive(Debug)]
 pub(crate) struct Inbox(SignalsInfo<Kept>);
 
-/// Ends an [`Inbox`] from elsewhere, when told to or dropped.
+/// Closes an [`Inbox`] when dropped.
 #[derive(Debug)]
 pub(crate) struct Closer(Handle);
 
+/// An inbox that wakes an async task.
+///
+/// The stream of signal-hook-tokio can be made only inside a runtime, and a trigger is made before
+/// there is one. So the inbox holds the signals, and the stream only wakes the task. Handlers run in
+/// the order of their registration, and the inbox is first: a task that is woken finds the signal.
+pub(crate) struct Listener {
+    pub(crate) inbox: Inbox,
+    stream: signal_hook_tokio::Signals,
+}
+
 impl Inbox {
     /// Captures signals from now on.
-    pub(crate) fn open(signals: &[Signal]) -> io::Result<(Self, Closer)> {
-        let inbox = Self(SignalsInfo::<Kept>::new(signals.iter().map(|signal| signal.number()))?);
-        let closer = Closer(inbox.0.handle());
-        Ok((inbox, closer))
+    pub(crate) fn open(signals: &[Signal]) -> io::Result<Self> {
+        SignalsInfo::new(signals.iter().map(|signal| signal.number())).map(Self)
     }
 
-    /// Blocks until there are signals or the inbox is closed, and returns the signals with their senders.
+    pub(crate) fn closer(&self) -> Closer {
+        Closer(self.0.handle())
+    }
+
+    /// Blocks until signals arrive or the inbox is closed, and returns the signals with their
+    /// senders.
     pub(crate) fn wait(&mut self) -> impl Iterator<Item = (Signal, Option<u32>)> + use<> {
         self.0.wait().map(read)
     }
 
-    /// Tells whether nothing will come any more.
+    /// Returns the signals that arrived since the last call, each once, without blocking.
+    pub(crate) fn take(&mut self) -> BTreeSet<Signal> {
+        self.0.pending().map(|kept| read(kept).0).collect()
+    }
+
+    /// Returns whether the inbox is closed, after which no signal arrives.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
@@ -51,10 +65,28 @@ impl Drop for Closer {
     }
 }
 
+impl Listener {
+    /// Listens from now on. Signals that arrived before are in the inbox.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime, or in one without an I/O driver.
+    pub(crate) fn new(inbox: Inbox, signals: &[Signal]) -> io::Result<Self> {
+        let numbers = signals.iter().map(|signal| signal.number());
+        Ok(Self { inbox, stream: signal_hook_tokio::Signals::new(numbers)? })
+    }
+
+    /// Resolves when a signal has arrived since the last call, or may have. Cancel safe.
+    pub(crate) async fn arrived(&mut self) {
+        // The stream ends only when it is closed, which does not happen.
+        poll_fn(|cx| Pin::new(&mut self.stream).poll_next(cx)).await;
+    }
+}
+
 #[cfg(feature = "sender")]
 fn read(origin: Origin) -> (Signal, Option<u32>) {
     let pid = origin.process.and_then(|process| u32::try_from(process.pid).ok());
-    // A process of another pid namespace shows as 0.
+    // The pid of a process in another pid namespace is 0.
     (Signal::new(origin.signal), pid.filter(|pid| *pid != 0))
 }
 

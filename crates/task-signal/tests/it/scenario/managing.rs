@@ -8,7 +8,7 @@ use std::{
 
 use task_core::task_fn;
 use task_manager::{Manager, ManagerBuilder, Report, ShutdownError};
-use task_signal::{AfterEnd, OnFailure, SignalTask, SignalTaskBuilder, SignalTrigger};
+use task_signal::{AfterEnd, OnActionError, SignalTask, SignalTaskBuilder, SignalTrigger};
 use tokio::runtime::Runtime;
 
 use super::{Scenario, say, wait_for_go, without_window};
@@ -17,8 +17,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("managed", || manage(without_window())),
     ("managed to the end", managed_to_the_end),
     ("managed early", managed_early),
-    ("managed with a trigger", || managed_with_a_trigger(OnFailure::Continue)),
-    ("managed with a trigger that records", || managed_with_a_trigger(OnFailure::Record)),
+    ("managed with a trigger", || managed_with_a_trigger(OnActionError::Continue)),
+    ("managed with a trigger that records", || managed_with_a_trigger(OnActionError::Record)),
     ("managed with nothing else to do", managed_with_nothing_else_to_do),
     ("managed and stopped alone", managed_and_stopped_alone),
     ("managed by one that is dropped", managed_by_one_that_is_dropped),
@@ -110,10 +110,11 @@ fn managed_early() {
     });
 }
 
-fn managed_with_a_trigger(on_failure: OnFailure) {
+fn managed_with_a_trigger(on_action_error: OnActionError) {
     let runs = Arc::new(Mutex::new(0));
-    let reload =
-        SignalTrigger::builder().on_failure(on_failure).action("configuration", move |_| {
+    let reload = SignalTrigger::builder().on_action_error(on_action_error).action(
+        "configuration",
+        move |_| {
             let runs = Arc::clone(&runs);
             async move {
                 let mut runs = runs.lock().unwrap();
@@ -122,7 +123,8 @@ fn managed_with_a_trigger(on_failure: OnFailure) {
                 anyhow::ensure!(*runs != 2, "no disk");
                 Ok(())
             }
-        });
+        },
+    );
     let reload = reload.build().unwrap();
     let task = without_window().build().unwrap();
     runtime().block_on(async {

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::bail;
 use task_core::{Context, Step, Task as _};
-use task_signal::{OnFailure, Signal, SignalTrigger, SignalTriggerBuilder};
+use task_signal::{OnActionError, Signal, SignalTrigger, SignalTriggerBuilder};
 use tokio::sync::Semaphore;
 
 use super::{IS_LOG_RAISING, Scenario, configuration_of, say, serve, wait_for_go};
@@ -19,10 +19,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("trigger early", trigger_early),
     ("trigger with slow action", trigger_with_slow_action),
     ("trigger with failing actions", || {
-        trigger_for_good(failing_actions().on_failure(OnFailure::Record));
+        trigger_for_good(failing_actions().on_action_error(OnActionError::Record));
     }),
     ("trigger that goes on", || trigger_for_good(failing_actions())),
-    ("trigger that fails", || trigger_for_good(failing_actions().on_failure(OnFailure::Fail))),
+    ("trigger that fails", || {
+        trigger_for_good(failing_actions().on_action_error(OnActionError::Fail))
+    }),
     ("trigger that reads", trigger_that_reads),
     ("trigger that shuts down", trigger_that_shuts_down),
     ("trigger of two early", trigger_of_two_early),

@@ -1,15 +1,15 @@
-//! The task table, as log lines.
+//! The task table as log lines.
 
 use task_core::{GroupSnapshot, TaskInfo};
 use tracing::info;
 
-use crate::Received;
+use crate::values::Received;
 
-/// How many tasks a dump lists.
+/// The most tasks that a dump lists.
 const LISTED: usize = 1_000;
 
-/// Writes one line about the group and one per task.
-pub(crate) fn write(received: &Received, group: &GroupSnapshot) {
+/// Logs one line about the group and one per task.
+pub(crate) fn dump(received: &Received, group: &GroupSnapshot) {
     info!(
         target: "task_signal",
         signal = %received.signal,
@@ -26,9 +26,6 @@ pub(crate) fn write(received: &Received, group: &GroupSnapshot) {
         group.tasks.len()
     );
     group.tasks.iter().take(LISTED).for_each(write_task);
-    if let Some(more) = group.tasks.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        info!(target: "task_signal", "and {more} more tasks");
-    }
 }
 
 fn write_task(task: &TaskInfo) {

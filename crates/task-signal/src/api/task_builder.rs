@@ -1,0 +1,183 @@
+//! The settings of a [`SignalTask`].
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::SignalTask;
+use crate::{
+    capture::Settings,
+    threads::{Callback, Ladder, Logger, Reader},
+    values::{
+        AfterEnd, ErrorKind, IgnoredSignals, LogLevel, Opaque, Reaction, Received, Signal,
+        SignalError,
+    },
+};
+
+/// The steps of a signal that escalates, as `SIGINT` does by default.
+const ESCALATING: [Reaction; 3] = [Reaction::Stop, Reaction::Abort, Reaction::Exit];
+
+/// Builds a [`SignalTask`]; made by [`SignalTask::builder`].
+///
+/// The signals are captured by [`build`](Self::build), which needs all settings and checks them.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use task_signal::{Reaction, Signal, SignalTask};
+///
+/// # fn main() -> Result<(), task_signal::SignalError> {
+/// let signals = SignalTask::builder()
+///     .signals([Signal::INT, Signal::TERM])
+///     .ladder(Signal::TERM, [Reaction::Stop, Reaction::Abort])
+///     .repeat_window(Duration::from_secs(1))
+///     .on_signal(|received| println!("{received}"))
+///     .build()?;
+/// assert_eq!(signals.signals(), [Signal::INT, Signal::TERM]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "call `build` to capture the signals"]
+pub struct SignalTaskBuilder {
+    settings: Settings,
+    ladders: BTreeMap<Signal, Vec<Reaction>>,
+    repeat_window: Duration,
+    dump_on: Option<Signal>,
+    callback: Option<Callback>,
+}
+
+impl SignalTaskBuilder {
+    pub(super) fn new() -> Self {
+        let signals = BTreeSet::from([Signal::INT, Signal::TERM, Signal::QUIT]);
+        Self {
+            settings: Settings { name: "signals".into(), signals, ..Settings::default() },
+            ladders: BTreeMap::new(),
+            repeat_window: Duration::from_millis(250),
+            dump_on: None,
+            callback: None,
+        }
+    }
+
+    /// Sets the task's name. Default: `signals`.
+    pub fn name(self, name: impl Into<Cow<'static, str>>) -> Self {
+        Self { settings: Settings { name: name.into(), ..self.settings }, ..self }
+    }
+
+    /// Sets the signals that stop the group, and replaces those set before. A signal that is named
+    /// twice counts once. Default: [`INT`](Signal::INT), [`TERM`](Signal::TERM) and
+    /// [`QUIT`](Signal::QUIT).
+    pub fn signals<S: Into<Signal>>(self, signals: impl IntoIterator<Item = S>) -> Self {
+        let signals = signals.into_iter().map(Into::into).collect();
+        Self { settings: Settings { signals, ..self.settings }, ..self }
+    }
+
+    /// Sets what the first, the second, … signal of this kind leads to. Further ones are logged
+    /// only, and so is every one if there are no steps. Each signal climbs its own ladder.
+    ///
+    /// Default: [`Stop`](Reaction::Stop), [`Abort`](Reaction::Abort), [`Exit`](Reaction::Exit) for
+    /// [`INT`](Signal::INT); [`Stop`](Reaction::Stop) for the others.
+    pub fn ladder(
+        mut self,
+        signal: impl Into<Signal>,
+        steps: impl IntoIterator<Item = Reaction>,
+    ) -> Self {
+        self.ladders.insert(signal.into(), steps.into_iter().collect());
+        self
+    }
+
+    /// Sets for how long after a signal further ones of its kind are repeats, which do not count.
+    /// Wrappers and terminals often both forward one Ctrl-C.
+    ///
+    /// The window begins at the last signal that counted, so a key that is held down escalates.
+    /// Zero makes every signal count. Default: 250 ms.
+    pub fn repeat_window(self, window: Duration) -> Self {
+        Self { repeat_window: window, ..self }
+    }
+
+    /// Sets a signal that writes the task table to the log each time that it
+    /// [counts](Self::repeat_window), also while the runtime is blocked and during the shutdown.
+    ///
+    /// A dump is dropped while 64 events wait for the log. One that is asked for before the task
+    /// runs is written when it does. Default: none.
+    pub fn dump_on(self, signal: impl Into<Signal>) -> Self {
+        Self { dump_on: Some(signal.into()), ..self }
+    }
+
+    /// Sets a callback for each signal that counts, including the one for the
+    /// [dump](Self::dump_on).
+    ///
+    /// It runs on a thread of this task, after the signal was delivered to the group and its line
+    /// was logged. It may lock, allocate and block: that delays later callbacks, log lines and dumps
+    /// only. While 64 events wait, signals that are only logged or dumped are dropped.
+    ///
+    /// The task has not ended while a callback for a step of a ladder runs or waits. A panic is
+    /// recorded as a failure, and the shutdown proceeds. The callback is not called for
+    /// [`Reaction::Exit`], which waits for nothing. Default: none.
+    pub fn on_signal(self, callback: impl FnMut(&Received) + Send + 'static) -> Self {
+        Self { callback: Some(Opaque(Box::new(callback))), ..self }
+    }
+
+    /// Sets what happens to signals that are ignored when the process first captures them.
+    /// Default: [`IgnoredSignals::Keep`].
+    pub fn ignored(self, ignored: IgnoredSignals) -> Self {
+        Self { settings: Settings { ignored, ..self.settings }, ..self }
+    }
+
+    /// Sets what the signals do after the report. Default: [`AfterEnd::DefaultAction`].
+    pub fn after_end(self, after_end: AfterEnd) -> Self {
+        Self { settings: Settings { after_end, ..self.settings }, ..self }
+    }
+
+    /// Sets the level of the line about a signal that arrived. The line about one that escalates is
+    /// at least a warning, unless the level is [`LogLevel::Off`]. Default: [`LogLevel::Info`].
+    pub fn log_level(self, log_level: LogLevel) -> Self {
+        Self { settings: Settings { log_level, ..self.settings }, ..self }
+    }
+
+    /// Captures the signals. From here on none is lost: those that arrive before the task runs
+    /// climb their ladders, and are delivered when it does.
+    ///
+    /// # Errors
+    ///
+    /// A [`SignalError`] if there are no signals, if a number is not a signal of this platform or
+    /// must not be captured, if settings contradict each other, or if the system has no file
+    /// descriptor or thread left. No signal stays captured then.
+    pub fn build(self) -> Result<SignalTask, SignalError> {
+        let ladders = self.make_ladders()?;
+        let Self { mut settings, ladders: _, repeat_window, dump_on, callback } = self;
+        settings.signals.extend(dump_on);
+        let (capture, inbox) = settings.capture()?;
+        // From here on, a return without the task releases the signals.
+        let reader = Reader { inbox, ladders, repeat_window };
+        let shared = Logger::start(callback, capture.log_level)
+            .and_then(|logger| reader.start(logger))
+            .map_err(ErrorKind::Refused)?;
+        Ok(SignalTask { capture, shared })
+    }
+
+    /// Checks the ladders and the dump against the signals, and makes a ladder for each signal.
+    fn make_ladders(&self) -> Result<Vec<Ladder>, ErrorKind> {
+        let signals = &self.settings.signals;
+        if let Some(signal) = self.ladders.keys().find(|signal| !signals.contains(signal)) {
+            return Err(ErrorKind::LadderWithoutSignal(*signal));
+        }
+        if let Some(signal) = self.dump_on.filter(|signal| signals.contains(signal)) {
+            return Err(ErrorKind::DumpInSet(signal));
+        }
+        let stopping = signals.iter().map(|&signal| {
+            let steps = match self.ladders.get(&signal) {
+                Some(steps) => steps.clone(),
+                None if signal == Signal::INT => ESCALATING.to_vec(),
+                None => vec![Reaction::Stop],
+            };
+            Ladder::new(signal, steps, Reaction::Log)
+        });
+        let dumping = self.dump_on.map(|signal| Ladder::new(signal, Vec::new(), Reaction::Dump));
+        Ok(stopping.chain(dumping).collect())
+    }
+}

@@ -1,0 +1,111 @@
+//! The logger: log lines, the callback and the dump, all of which may block.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+};
+
+use task_core::{Context, Hold};
+
+use crate::{
+    log,
+    panics::catch,
+    values::{LogLevel, Opaque, Reaction, Received},
+};
+
+/// The user's callback.
+pub(crate) type Callback = Opaque<Box<dyn FnMut(&Received) + Send>>;
+
+/// The most events that wait while the logger is blocked, apart from steps of ladders.
+const BACKLOG: usize = 64;
+
+/// The queue of the logger thread, which ends when this value is dropped.
+#[derive(Debug)]
+pub(crate) struct Logger {
+    events: Sender<(Event, Arc<()>)>,
+    /// Each event in the queue has a clone, so that its count is theirs.
+    token: Arc<()>,
+    has_callback: bool,
+}
+
+/// A signal, on its way to the logger.
+pub(super) struct Event {
+    pub(super) received: Received,
+    /// The task, unless it does not run yet: then the signal is logged only. The hold keeps the task
+    /// from ending before its callback has returned.
+    pub(super) task: Option<(Context, Option<Hold>)>,
+    /// Whether the line was written when the signal arrived, before the task ran.
+    pub(super) is_logged: bool,
+}
+
+impl Logger {
+    /// Starts the thread.
+    pub(crate) fn start(callback: Option<Callback>, log_level: LogLevel) -> io::Result<Self> {
+        let (events, queue) = channel();
+        let has_callback = callback.is_some();
+        let thread = thread::Builder::new().name("signal-logger".to_owned());
+        thread.spawn(move || Worker { callback, log_level }.run(&queue))?;
+        Ok(Self { events, token: Arc::default(), has_callback })
+    }
+
+    /// Counts a signal in the group's view, and makes an event of it for the running task.
+    pub(super) fn event(&self, received: &Received, context: &Context) -> Event {
+        context.record_signal(received.signal.name(), received.count.into());
+        let hold = self.has_callback.then(|| context.hold());
+        let task = Some((context.clone(), hold));
+        Event { received: received.clone(), task, is_logged: false }
+    }
+
+    /// Queues a signal. One that is no step is dropped if the queue is full.
+    pub(super) fn send(&self, event: Event) {
+        let has_room = Arc::strong_count(&self.token) <= BACKLOG;
+        if has_room || event.received.reaction.is_step() {
+            let _ = self.events.send((event, Arc::clone(&self.token)));
+        }
+    }
+}
+
+/// What the logger thread owns.
+struct Worker {
+    callback: Option<Callback>,
+    log_level: LogLevel,
+}
+
+impl Worker {
+    fn run(mut self, queue: &Receiver<(Event, Arc<()>)>) {
+        for (event, _) in queue {
+            match &event.task {
+                None => _ = self.log(&event.received),
+                Some((context, _)) => {
+                    let errors = context.enter(|| self.handle(&event, context));
+                    errors.into_iter().for_each(|error| context.record_failure(error));
+                }
+            }
+        }
+    }
+
+    /// Handles a signal, and returns what panicked: the callback runs even if the log did.
+    fn handle(&mut self, event: &Event, context: &Context) -> Vec<anyhow::Error> {
+        let Event { received, task: _, is_logged } = event;
+        let mut results = Vec::new();
+        if !is_logged {
+            results.push(self.log(received));
+        }
+        if received.reaction == Reaction::Dump {
+            let dump = || log::dump(received, &context.group().snapshot());
+            results.push(catch("the log", dump));
+        }
+        if let Some(Opaque(callback)) = &mut self.callback {
+            results.push(catch("the signal callback", || callback(received)));
+        }
+        results.into_iter().filter_map(Result::err).collect()
+    }
+
+    fn log(&self, received: &Received) -> anyhow::Result<()> {
+        catch("the log", || log::received(self.log_level, received))
+    }
+}

@@ -1,0 +1,66 @@
+//! The group that signals are delivered to.
+
+use std::sync::Arc;
+
+use task_core::{Context, Escalation, Step};
+
+use super::offload;
+use crate::{
+    capture::Lease,
+    platform::act_by_default,
+    values::{Reaction, Received, Signal},
+};
+
+/// The group, once the task runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipient {
+    pub(crate) context: Context,
+    pub(crate) lease: Arc<Lease>,
+}
+
+impl Recipient {
+    /// Returns whether the group's report is made. Then the signal arrived before the lease ended,
+    /// and acts by default, as every later one does.
+    pub(super) fn has_ended(&self, signal: Signal) -> bool {
+        let has_ended = self.context.group().step() == Step::Ended;
+        if has_ended {
+            self.lease.end();
+            act_by_default(signal);
+        }
+        has_ended
+    }
+
+    /// Delivers a step from the reader, which must not block.
+    pub(super) fn deliver_offloaded(&self, received: &Received) {
+        if !received.reaction.is_step() {
+            return;
+        }
+        let (recipient, offloaded) = (self.clone(), received.clone());
+        let job = move || recipient.deliver(&offloaded);
+        if offload::run("signal-step", job).is_err() {
+            // A step that may block is better than one that is lost.
+            self.deliver(received);
+        }
+    }
+
+    /// Delivers a step. A manager may block here: it logs on the thread of the request.
+    pub(super) fn deliver(&self, received: &Received) {
+        let level = match received.reaction {
+            Reaction::Log | Reaction::Dump | Reaction::Exit => return,
+            Reaction::Stop => None,
+            Reaction::EndDrain => Some(Escalation::EndDrain),
+            Reaction::Abort => Some(Escalation::Abort),
+        };
+        // The request comes first if it begins the shutdown, so that the signal is the cause. Later
+        // on the escalation comes first, since the request may block.
+        let begins = self.context.group().step() == Step::Running;
+        if let Some(level) = level.filter(|_| !begins) {
+            self.context.escalate(level);
+        }
+        self.context.request_stop(format!("signal {received}"));
+        if let Some(level) = level.filter(|_| begins) {
+            self.context.escalate(level);
+        }
+        self.context.set_status(format!("received {received}"));
+    }
+}
