@@ -40,9 +40,9 @@
 //!   reads and counts signals, has them delivered to the group, and can end the process; the other
 //!   one writes the log and runs the callback and the dump. The second and the third `SIGINT` work
 //!   while the log, the callback or standard error blocks.
-//! - *Until the report is made.* That is later than the end of the task, which is stopped before the
-//!   cleanups run. Then each signal has its default action again, which for those above ends the
-//!   process. The same happens at once if a task is dropped without having run.
+//! - *Until the report is made.* That is later than the end of the task, which is stopped before
+//!   the cleanups run. Then each signal has its default action again, which for those above ends
+//!   the process. The same happens at once if a task is dropped without having run.
 //!
 //! No signal is swallowed. One that is read after the report, before the threads are informed of
 //! it, acts by default as well. One for a trigger then still counts as part of the shutdown, in
@@ -55,8 +55,8 @@
 //!
 //! - Any number of tasks and triggers may capture the same signal. Each of them gets it, and the
 //!   last one releases it.
-//! - Other users of signal-hook, such as `tokio::signal`, get their signals beside these tasks. If a
-//!   library had installed a handler before the first of these tasks captured the signal, that
+//! - Other users of signal-hook, such as `tokio::signal`, get their signals beside these tasks. If
+//!   a library had installed a handler before the first of these tasks captured the signal, that
 //!   handler alone has the signal afterwards (on Linux, where the system provides this).
 //! - A signal that the process was started ignoring, by `nohup` or in the background of a script,
 //!   stays ignored unless [set otherwise](SignalTaskBuilder::ignored) (on Linux).

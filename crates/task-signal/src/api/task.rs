@@ -22,10 +22,10 @@ use crate::{
 ///
 /// Signals are captured from the constructor on, inside or outside a runtime. Those that arrive
 /// before the task runs are delivered when it does. They stay captured until the group's report is
-/// made, which is later than the end of the task: it belongs to the
-/// [support phase](Phase::SUPPORT), and the cleanups run after it. Stopping this task alone does not
-/// release them either. After the report, or when this value is dropped without having run, they
-/// have their [default action](crate::AfterEnd) again.
+/// made, which is later than the end of the task: it belongs to the [support
+/// phase](Phase::SUPPORT), and the cleanups run after it. Stopping this task alone does not release
+/// them either. After the report, or when this value is dropped without having run, they have their
+/// [default action](crate::AfterEnd) again.
 ///
 /// # Threads
 ///

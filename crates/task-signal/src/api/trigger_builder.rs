@@ -63,9 +63,9 @@ impl SignalTriggerBuilder {
     /// Adds an action. A run goes through the actions one after the other, in the order in which
     /// they were added.
     ///
-    /// Unless [`OnActionError::Fail`] is set, the later actions run even if an earlier one fails, so
-    /// steps that depend on each other belong into one action. Default: none, and at least one is
-    /// required.
+    /// Unless [`OnActionError::Fail`] is set, the later actions run even if an earlier one fails,
+    /// so steps that depend on each other belong into one action. Default: none, and at least one
+    /// is required.
     pub fn action<F, Fut>(mut self, name: impl Into<Cow<'static, str>>, action: F) -> Self
     where
         F: FnMut(Context) -> Fut + Send + 'static,

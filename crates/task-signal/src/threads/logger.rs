@@ -35,8 +35,8 @@ pub(crate) struct Logger {
 /// A signal, on its way to the logger.
 pub(super) struct Event {
     pub(super) received: Received,
-    /// The task, unless it does not run yet: then the signal is logged only. The hold keeps the task
-    /// from ending before its callback has returned.
+    /// The task, unless it does not run yet: then the signal is logged only. The hold keeps the
+    /// task from ending before its callback has returned.
     pub(super) task: Option<(Context, Option<Hold>)>,
     /// Whether the line was written when the signal arrived, before the task ran.
     pub(super) is_logged: bool,

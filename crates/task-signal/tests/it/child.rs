@@ -14,12 +14,12 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a test waits for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_LIMIT: Duration = Duration::from_secs(30);
 
 /// The variable that turns this test binary into the program of a scenario.
 pub(crate) const SCENARIO: &str = "TASK_SIGNAL_SCENARIO";
 
-/// What follows a signal's name where the sender is told.
+/// What follows a signal's name if the sender is known.
 pub(crate) fn from_us() -> String {
     if cfg!(feature = "sender") { format!(" from pid {}", process::id()) } else { String::new() }
 }
@@ -55,7 +55,8 @@ impl Child {
         child
     }
 
-    /// Starts a scenario, for one that is not expected to become ready, or whose stderr nobody is to read.
+    /// Starts a scenario, for one that is not expected to become ready, or whose stderr nobody is
+    /// to read.
     pub(crate) fn spawn(mut command: Command, scenario: &str, stderr: Stdio) -> Self {
         let mut process = command
             .args(["--exact", "scenario::a_child_refuses_a_scenario_that_does_not_exist"])
@@ -102,11 +103,12 @@ impl Child {
         self.process.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
     }
 
-    /// Waits for a line that contains `part` and has not been taken by an earlier wait, and returns it. Lines of
-    /// different threads come in any order, so one that came before others were waited for counts as well.
+    /// Waits for a line that contains `part` and has not been taken by an earlier wait, and returns
+    /// it. Lines of different threads come in any order, so one that came before others were waited
+    /// for counts as well.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, part: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_LIMIT;
         loop {
             if let Some(index) = self.untaken.iter().position(|line| line.contains(part)) {
                 return self.untaken.remove(index);
@@ -133,7 +135,7 @@ impl Child {
 
     /// Waits until the process has closed its output. It may not have been reaped yet.
     pub(crate) fn wait_for_end_of_output(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_LIMIT;
         loop {
             match self.next_line(deadline) {
                 Ok(line) => self.see(line),
@@ -146,7 +148,7 @@ impl Child {
     /// Waits for the end of the process and of its output.
     pub(crate) fn end(&mut self) -> ExitStatus {
         self.wait_for_end_of_output();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_LIMIT;
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return status;
@@ -193,8 +195,8 @@ pub(crate) fn program() -> Command {
     command(std::env::current_exe().unwrap())
 }
 
-/// Returns a command that ignores no signals. In the background of a script, or under `nohup`, the tests themselves
-/// are started with some ignored, which their children are not to inherit.
+/// Returns a command that ignores no signals. In the background of a script, or under `nohup`, the
+/// tests themselves are started with some ignored, which their children are not to inherit.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

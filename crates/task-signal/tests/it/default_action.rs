@@ -49,9 +49,10 @@ fn a_signal_that_stopped_the_group_kills_after_the_report() {
 }
 
 #[test]
-fn a_signal_that_overtakes_the_news_of_the_report_kills() {
+fn a_signal_that_overtakes_the_end_of_the_report_kills() {
     for (scenario, before) in [
-        // The first of its kind, one beyond its ladder, one after others beyond, one within the window of another.
+        // The first of its kind, one beyond its ladder, one after others beyond, one within the
+        // window of another.
         ("ending unnoticed", 0),
         ("ending unnoticed", 1),
         ("ending unnoticed", 4),

@@ -1,4 +1,5 @@
-//! The first process of a pid namespace, as in a container: the system shields it from its own default actions.
+//! The first process of a pid namespace, as in a container: the system shields it from its own
+//! default actions.
 //!
 //! Making a namespace takes rights that not every place has, so these are ignored, and run by
 //! `cargo xtask deep first-process`.
@@ -56,8 +57,8 @@ fn the_first_process_ignores_what_is_harmless_by_default() {
     child.ends_with(0);
 }
 
-/// Starts a scenario as the first process of a namespace. `unshare` waits for it, ends as it does, and takes it along
-/// when killed.
+/// Starts a scenario as the first process of a namespace. `unshare` waits for it, ends as it does,
+/// and takes it along when killed.
 fn first(scenario: &str) -> Child {
     let mut unshare = command("unshare");
     unshare.args(["--pid", "--fork", "--kill-child"]).arg(std::env::current_exe().unwrap());

@@ -46,7 +46,7 @@ impl Loud {
         self.stage.advance(Stage::Cancelled);
     }
 
-    /// Tells the task that a shutdown has begun.
+    /// Begins the drain of the task.
     pub(crate) fn drain(&self) {
         self.stage.advance(Stage::Draining);
     }

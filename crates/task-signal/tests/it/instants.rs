@@ -1,4 +1,5 @@
-//! A signal at any instant around a change of hands is either delivered or acts by default (invariant C1).
+//! A signal at any instant around a change of hands is either delivered or acts by default
+//! (invariant C1).
 
 use std::{
     os::unix::process::ExitStatusExt,
@@ -12,7 +13,8 @@ use crate::child::{Child, program};
 
 const ROUNDS: u32 = 40;
 
-/// Lets a little more time pass in each round, so that the signal comes earlier and later than the change.
+/// Lets a little more time pass in each round, so that the signal comes earlier and later than the
+/// change.
 fn dither(round: u32) {
     let began = Instant::now();
     while began.elapsed() < Duration::from_micros(10) * round {

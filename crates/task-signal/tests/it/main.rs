@@ -1,4 +1,5 @@
-//! What the signal tasks promise, one child process per scenario, driven from outside with real signals.
+//! What the signal tasks promise, one child process per scenario, driven from outside with real
+//! signals.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stdout)]

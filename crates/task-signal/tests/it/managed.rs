@@ -158,7 +158,8 @@ fn a_storm_of_signals_stops_the_group_once_and_cleans_up_once() {
     let mut child = Child::start("managed in a storm");
     let status = storm(&mut child);
     let killed = std::os::unix::process::ExitStatusExt::signal(&status);
-    // Once the report is made, the storm meets the default action; whether the exit is faster is a matter of luck.
+    // Once the report is made, the storm meets the default action; whether the exit is faster is a
+    // matter of luck.
     let fatal = [Signal::TERM, Signal::QUIT, Signal::HUP].map(|signal| Some(signal.as_raw()));
     assert!(status.code() == Some(0) || fatal.contains(&killed), "{status}");
     for cleanup in ["first cleanup", "second cleanup", "slow cleanup"] {
@@ -179,7 +180,8 @@ fn a_storm_of_signals_does_not_change_the_exit_code_if_nothing_is_to_happen_afte
     }
 }
 
-/// Sends three kinds of signals, a thousand a second in all, until the process has closed its output.
+/// Sends three kinds of signals, a thousand a second in all, until the process has closed its
+/// output.
 fn storm(child: &mut Child) -> std::process::ExitStatus {
     let is_over = Arc::new(AtomicBool::new(false));
     let pid = Pid::from_raw(child.pid).unwrap();

@@ -1,4 +1,4 @@
-//! Others who have to do with the same signals: instances, libraries, whoever started the process.
+//! Other users of the same signals: instances, libraries, the process that started this one.
 
 use rustix::process::Signal;
 

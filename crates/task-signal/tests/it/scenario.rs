@@ -27,7 +27,8 @@ use crate::{
     group::Loud,
 };
 
-/// Both ends of every scenario: with the variable set, this is the program; without, it is a test of its own.
+/// Both ends of every scenario: with the variable set, this is the program; without, it is a test
+/// of its own.
 #[test]
 fn a_child_refuses_a_scenario_that_does_not_exist() {
     match env::var(SCENARIO) {
@@ -65,10 +66,11 @@ fn run(name: &str) -> ! {
 /// A name and a program, which ends the process with 0 by returning.
 pub(crate) type Scenario = (&'static str, fn());
 
-/// Whether the log blocks whoever writes to it.
+/// Whether the log blocks the thread that writes to it.
 pub(crate) static IS_LOG_STUCK: AtomicBool = AtomicBool::new(false);
 
-/// Whether each line of the log brings about another SIGHUP, before the one who wrote the line goes on.
+/// Whether each line of the log brings about another SIGHUP, before the one who wrote the line goes
+/// on.
 pub(crate) static IS_LOG_RAISING: AtomicBool = AtomicBool::new(false);
 
 /// Standard error, unless stuck.

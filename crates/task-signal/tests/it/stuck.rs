@@ -13,7 +13,7 @@ fn a_request_that_never_returns_keeps_no_later_signal_from_the_group() {
     let mut child = Child::start("stuck request");
     child.kill_and_see(Signal::INT, "request_stop");
     child.kill_and_see(Signal::TERM, "request_stop: signal SIGTERM");
-    // What hurries a shutdown that has begun is asked for before anything else.
+    // An escalation of a shutdown that has begun is requested before anything else.
     child.kill_and_see(Signal::INT, "escalate: Abort");
     child.kill(Signal::INT);
     child.ends_with(130);

@@ -178,7 +178,7 @@ fn a_signal_that_another_trigger_has_captured_as_well_is_left_to_that_one() {
 }
 
 #[test]
-fn an_action_that_gives_up_because_it_is_cancelled_is_no_failure() {
+fn an_action_that_ends_because_it_is_cancelled_is_no_failure() {
     let mut child = Child::start("trigger that is cancelled in its action");
     child.kill_and_see(Signal::HUP, "begins");
     child.go();

@@ -25,8 +25,9 @@ pub(crate) struct Closer(Handle);
 /// An inbox that wakes an async task.
 ///
 /// The stream of signal-hook-tokio can be made only inside a runtime, and a trigger is made before
-/// there is one. So the inbox holds the signals, and the stream only wakes the task. Handlers run in
-/// the order of their registration, and the inbox is first: a task that is woken finds the signal.
+/// there is one. So the inbox holds the signals, and the stream only wakes the task. Handlers run
+/// in the order of their registration, and the inbox is first: a task that is woken finds the
+/// signal.
 pub(crate) struct Listener {
     pub(crate) inbox: Inbox,
     stream: signal_hook_tokio::Signals,

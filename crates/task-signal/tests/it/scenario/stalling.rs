@@ -1,4 +1,5 @@
-//! Programs with a real manager in which something does not end: a task, a cleanup, the log, a callback.
+//! Programs with a real manager in which something does not end: a task, a cleanup, the log, a
+//! callback.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
