@@ -98,7 +98,7 @@ impl Child {
         self.wait_for(received);
     }
 
-    /// Tells the scenario to go on.
+    /// Lets the scenario continue.
     pub(crate) fn go(&mut self) {
         self.process.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
     }
@@ -172,7 +172,7 @@ impl Child {
         assert_eq!(status.signal(), Some(signal.as_raw()), "{status}\n{}", self.seen.join("\n"));
     }
 
-    /// Tells whether the process has ended.
+    /// Returns whether the process has ended.
     pub(crate) fn is_over(&mut self) -> bool {
         self.process.try_wait().unwrap().is_some()
     }
