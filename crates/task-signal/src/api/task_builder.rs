@@ -9,7 +9,7 @@ use std::{
 use super::SignalTask;
 use crate::{
     capture::Settings,
-    threads::{Callback, Ladder, Logger, Reader},
+    threads::{Callback, Ladder, Logger, Offload, Reader},
     values::{
         AfterEnd, ErrorKind, IgnoredSignals, LogLevel, Opaque, Reaction, Received, Signal,
         SignalError,
@@ -153,10 +153,10 @@ impl SignalTaskBuilder {
         settings.signals.extend(dump_on);
         let (capture, inbox) = settings.capture()?;
         // From here on, a return without the task releases the signals.
-        let reader = Reader { inbox, ladders, repeat_window };
-        let shared = Logger::start(callback, capture.log_level)
-            .and_then(|logger| reader.start(logger))
-            .map_err(ErrorKind::Refused)?;
+        let logger = Logger::start(callback, capture.log_level).map_err(ErrorKind::Refused)?;
+        let offload = Offload::start().map_err(ErrorKind::Refused)?;
+        let reader = Reader { inbox, ladders, repeat_window, offload };
+        let shared = reader.start(logger).map_err(ErrorKind::Refused)?;
         Ok(SignalTask { capture, shared })
     }
 

@@ -161,8 +161,6 @@ async fn run(
             ctx.record_failure(error);
         }
     }
-    let times = if run == 1 { "once".to_owned() } else { format!("{run} times") };
-    let outcome = failure.as_deref().unwrap_or("ok");
-    ctx.set_status(format!("ran {times}, last: {outcome}"));
+    ctx.set_status(format!("runs: {run}, last: {}", failure.as_deref().unwrap_or("ok")));
     Ok(())
 }

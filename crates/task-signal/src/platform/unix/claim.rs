@@ -31,7 +31,7 @@ use crate::{
 /// Signals that are kept from their default action while this value lives.
 #[derive(Debug)]
 pub(crate) struct Claim {
-    signals: Vec<Signal>,
+    pub(crate) signals: Vec<Signal>,
     after_end: AfterEnd,
 }
 
@@ -68,11 +68,6 @@ impl Claim {
             }
         }
         Ok((Self { signals, after_end }, inbox))
-    }
-
-    /// Returns the claimed signals.
-    pub(crate) fn signals(&self) -> &[Signal] {
-        &self.signals
     }
 }
 
