@@ -34,7 +34,7 @@ impl Settings {
         signals.iter().try_for_each(|signal| signal.check())?;
         let (claim, inbox) =
             Claim::take(&signals, ignored, after_end).map_err(ErrorKind::Refused)?;
-        let captured = claim.signals().to_vec();
+        let captured = claim.signals.clone();
         let ignored = signals.into_iter().filter(|signal| !captured.contains(signal)).collect();
         let lease = Lease::new(claim, inbox.closer());
         let (signals, unread, has_group) = (captured, None, false);

@@ -4,10 +4,11 @@
 //!   runs nothing that may block.
 //! - The *logger* writes the log, runs the callback and dumps the task table, one after the other.
 //!   It may block in any of them; later events then wait in its queue, and nothing else does.
-//! - Each step that the group is to take gets a throw-away thread, since a manager logs on the
-//!   thread of the request. There are at most as many of them as ladders have steps.
+//! - The *offload thread* delivers steps to the group, since a manager logs on the thread of the
+//!   request. The reader waits briefly for it. If it blocks, the next step gets a new thread; there
+//!   are at most as many as ladders have steps.
 //!
-//! Reader and logger are started by the constructor, so a refusal of the system is an error there.
+//! They are started by the constructor, so a refusal of the system is an error there.
 
 mod ladder;
 mod logger;
@@ -17,5 +18,6 @@ mod recipient;
 
 pub(crate) use ladder::Ladder;
 pub(crate) use logger::{Callback, Logger};
+pub(crate) use offload::Offload;
 pub(crate) use reader::{Reader, Shared};
 pub(crate) use recipient::Recipient;

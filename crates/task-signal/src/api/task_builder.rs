@@ -9,7 +9,7 @@ use std::{
 use super::SignalTask;
 use crate::{
     capture::Settings,
-    threads::{Callback, Ladder, Logger, Reader},
+    threads::{Callback, Ladder, Logger, Offload, Reader},
     values::{
         AfterEnd, ErrorKind, IgnoredSignals, LogLevel, Opaque, Reaction, Received, Signal,
         SignalError,
@@ -112,8 +112,8 @@ impl SignalTaskBuilder {
     /// [dump](Self::dump_on).
     ///
     /// It runs on a thread of this task, after the signal was delivered to the group and its line
-    /// was logged. It may lock, allocate and block: that delays later callbacks, log lines and dumps
-    /// only. While 64 events wait, signals that are only logged or dumped are dropped.
+    /// was logged. It may lock, allocate and block: that delays later callbacks, log lines and
+    /// dumps only. While 64 events wait, signals that are only logged or dumped are dropped.
     ///
     /// The task has not ended while a callback for a step of a ladder runs or waits. A panic is
     /// recorded as a failure, and the shutdown proceeds. The callback is not called for
@@ -153,10 +153,10 @@ impl SignalTaskBuilder {
         settings.signals.extend(dump_on);
         let (capture, inbox) = settings.capture()?;
         // From here on, a return without the task releases the signals.
-        let reader = Reader { inbox, ladders, repeat_window };
-        let shared = Logger::start(callback, capture.log_level)
-            .and_then(|logger| reader.start(logger))
-            .map_err(ErrorKind::Refused)?;
+        let logger = Logger::start(callback, capture.log_level).map_err(ErrorKind::Refused)?;
+        let offload = Offload::start().map_err(ErrorKind::Refused)?;
+        let reader = Reader { inbox, ladders, repeat_window, offload };
+        let shared = reader.start(logger).map_err(ErrorKind::Refused)?;
         Ok(SignalTask { capture, shared })
     }
 

@@ -20,16 +20,17 @@ use crate::{
 /// # Which signal leads to which run
 ///
 /// Signals are captured from the constructor on. After each signal there is a run that starts after
-/// it; several signals that arrive before that run starts share it. So a burst leads to at least one
-/// run and seldom to more than two, and however many signals arrive during a run, exactly one more
-/// run follows. Runs never overlap. If different signals share a run, each is recorded and logged.
+/// it; several signals that arrive before that run starts share it. So a burst leads to at least
+/// one run and seldom to more than two, and however many signals arrive during a run, exactly one
+/// more run follows. Runs never overlap. If different signals share a run, each is recorded and
+/// logged.
 ///
 /// # Shutdown
 ///
-/// From the drain on, signals have no effect: they neither start a run nor end the process. A run in
-/// progress continues until it ends or the task's deadline has passed. After the report the signals
-/// have their [default action](crate::AfterEnd) again, and also if this value is dropped without
-/// having run; in that case those that arrived already act by default then.
+/// From the drain on, signals have no effect: they neither start a run nor end the process. A run
+/// in progress continues until it ends or the task's deadline has passed. After the report the
+/// signals have their [default action](crate::AfterEnd) again, and also if this value is dropped
+/// without having run; in that case those that arrived already act by default then.
 ///
 /// The task belongs to the [support phase](Phase::SUPPORT), so a group completes beside it once its
 /// other work is done.
@@ -161,8 +162,6 @@ async fn run(
             ctx.record_failure(error);
         }
     }
-    let times = if run == 1 { "once".to_owned() } else { format!("{run} times") };
-    let outcome = failure.as_deref().unwrap_or("ok");
-    ctx.set_status(format!("ran {times}, last: {outcome}"));
+    ctx.set_status(format!("runs: {run}, last: {}", failure.as_deref().unwrap_or("ok")));
     Ok(())
 }

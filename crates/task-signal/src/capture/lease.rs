@@ -31,8 +31,7 @@ impl Lease {
 
     /// Releases the signals. Further calls do nothing.
     pub(crate) fn end(&self) {
-        let kept = lock(&self.0).take();
-        drop(kept);
+        let _kept = lock(&self.0).take();
     }
 }
 

@@ -29,7 +29,9 @@ pub(crate) fn act_by_default(_signal: Signal) {}
 
 /// Signals that are captured.
 #[derive(Debug)]
-pub(crate) struct Claim(Vec<Signal>);
+pub(crate) struct Claim {
+    pub(crate) signals: Vec<Signal>,
+}
 
 impl Claim {
     /// Claims and captures `wanted`.
@@ -38,12 +40,7 @@ impl Claim {
         _ignored: IgnoredSignals,
         _after_end: AfterEnd,
     ) -> io::Result<(Self, Inbox)> {
-        Ok((Self(wanted.iter().copied().collect()), Inbox::open(wanted)?))
-    }
-
-    /// Returns the claimed signals.
-    pub(crate) fn signals(&self) -> &[Signal] {
-        &self.0
+        Ok((Self { signals: wanted.iter().copied().collect() }, Inbox::open(wanted)?))
     }
 }
 

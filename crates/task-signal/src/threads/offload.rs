@@ -1,39 +1,66 @@
-//! Throw-away threads, for what may block and must not block the reader.
+//! A thread for what may block and must not block the reader.
 
-use std::{io, sync::mpsc::channel, thread, time::Duration};
+use std::{
+    io,
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+    time::Duration,
+};
 
-use task_core::scope::{run_with_timeout, write_stderr};
+use task_core::scope::write_stderr;
 
 use crate::{platform::exit_now, values::Received};
 
-/// How long the caller waits for a job before it continues without it.
+/// How long the reader waits for a job before it continues without it.
 const JOB_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Runs `job` on a thread of its own and waits for its end, for at most [`JOB_TIMEOUT`].
-///
-/// The wait keeps jobs in order as long as none of them blocks.
-///
-/// # Errors
-///
-/// The thread could not be started. The job has not run then.
-pub(super) fn run(name: &str, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let (running, ended) = channel::<()>();
-    thread::Builder::new().name(name.to_owned()).spawn(move || {
-        job();
-        drop(running);
-    })?;
-    // Disconnected if the job has returned or panicked, and otherwise timed out.
-    let _ = ended.recv_timeout(JOB_TIMEOUT);
-    Ok(())
-}
+type Job = Box<dyn FnOnce() + Send>;
 
-/// Ends the process, after one line on standard error, which may be a pipe that is full and that
-/// nothing reads.
-pub(super) fn force_exit(received: &Received) -> ! {
-    let (count, code) = (received.count, received.signal.exit_code());
-    let line =
-        format!("received {received} (number {count}): exit with code {code}, without cleanup");
-    // Without a thread there is no line: writing it here could block.
-    run_with_timeout(JOB_TIMEOUT, move || write_stderr(&line));
-    exit_now(code)
+/// A thread that runs one job at a time.
+///
+/// It is started in advance, since a thread that sleeps runs sooner than a new one does. If a job
+/// blocks it, it is left to that job, and the next job gets a new one.
+pub(crate) struct Offload(Option<(Sender<Job>, Receiver<()>)>);
+
+impl Offload {
+    /// Starts the thread.
+    pub(crate) fn start() -> io::Result<Self> {
+        let (jobs, queue) = channel::<Job>();
+        let (done, ended) = channel();
+        thread::Builder::new().name("signal-offload".to_owned()).spawn(move || {
+            let mut results = queue.iter().map(|job| job());
+            results.try_for_each(|result| done.send(result))
+        })?;
+        Ok(Self(Some((jobs, ended))))
+    }
+
+    /// Runs a job on the thread and waits for its end, for at most [`JOB_TIMEOUT`].
+    ///
+    /// The wait keeps jobs in order as long as none of them blocks.
+    ///
+    /// # Errors
+    ///
+    /// Returns the job if there is no thread to run it: the last one is blocked, and the system
+    /// refused another one.
+    pub(super) fn run(&mut self, job: Job) -> Result<(), Job> {
+        let thread = self.0.take().or_else(|| Self::start().ok()?.0);
+        let Some((jobs, ended)) = thread else { return Err(job) };
+        jobs.send(job).map_err(|unsent| unsent.0)?;
+        // An error if the job has panicked, which ends the thread, or still runs.
+        if ended.recv_timeout(JOB_TIMEOUT).is_ok() {
+            self.0 = Some((jobs, ended));
+        }
+        Ok(())
+    }
+
+    /// Ends the process, after one line on standard error, which may be a pipe that is full and
+    /// that nothing reads.
+    pub(super) fn force_exit(&mut self, received: &Received) -> ! {
+        let (count, code) = (received.count, received.signal.exit_code());
+        let line =
+            format!("received {received} (number {count}): exit with code {code}, without cleanup");
+        // Without a thread there is no line: writing it here could block.
+        let _ = self.run(Box::new(move || write_stderr(&line)));
+        exit_now(code)
+    }
 }

@@ -8,9 +8,8 @@ use std::{
 };
 
 use super::{
-    Ladder, Recipient,
+    Ladder, Offload, Recipient,
     logger::{Event, Logger},
-    offload::force_exit,
 };
 use crate::{
     panics::lock,
@@ -26,6 +25,7 @@ pub(crate) struct Reader {
     pub(crate) inbox: Inbox,
     pub(crate) ladders: Vec<Ladder>,
     pub(crate) repeat_window: Duration,
+    pub(crate) offload: Offload,
 }
 
 /// What the reader shares with the task.
@@ -38,8 +38,8 @@ pub(crate) struct Shared {
 /// Where signals are delivered to.
 #[derive(Debug)]
 enum Target {
-    /// Nowhere yet: the task does not run. These signals wait for it, and a ladder has finitely many
-    /// steps.
+    /// Nowhere yet: the task does not run. These signals wait for it, and a ladder has finitely
+    /// many steps.
     Early(Vec<Received>),
     Group(Recipient),
 }
@@ -107,7 +107,7 @@ impl Reader {
         let counted = ladder.and_then(|ladder| ladder.climb(sender, now, window));
         // Before anything else: the exit depends on no lock of a manager.
         if let Some(received) = counted.as_ref().filter(|it| it.reaction == Reaction::Exit) {
-            force_exit(received);
+            self.offload.force_exit(received);
         }
         let Some(recipient) = shared.recipient_or_keep(counted.as_ref()) else { return };
         // A repeat acts by default after the end as well.
@@ -116,7 +116,11 @@ impl Reader {
         {
             // Made first, with its hold: once the signal is delivered, the task may end.
             let event = shared.logger.event(&received, &recipient.context);
-            recipient.deliver_offloaded(&received);
+            if received.reaction.is_step() {
+                let step = Box::new(move || recipient.deliver(&received));
+                // A step that may block the reader is better than one that is lost.
+                self.offload.run(step).unwrap_or_else(|step| step());
+            }
             shared.logger.send(event);
         }
     }

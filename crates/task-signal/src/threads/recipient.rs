@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use task_core::{Context, Escalation, Step};
 
-use super::offload;
 use crate::{
     capture::Lease,
     platform::act_by_default,
@@ -28,19 +27,6 @@ impl Recipient {
             act_by_default(signal);
         }
         has_ended
-    }
-
-    /// Delivers a step from the reader, which must not block.
-    pub(super) fn deliver_offloaded(&self, received: &Received) {
-        if !received.reaction.is_step() {
-            return;
-        }
-        let (recipient, offloaded) = (self.clone(), received.clone());
-        let job = move || recipient.deliver(&offloaded);
-        if offload::run("signal-step", job).is_err() {
-            // A step that may block is better than one that is lost.
-            self.deliver(received);
-        }
     }
 
     /// Delivers a step. A manager may block here: it logs on the thread of the request.

@@ -15,7 +15,8 @@ fn the_dump_lists_the_group_and_its_tasks_and_stops_nothing() {
             assert!(header.contains(field), "{count}: {header}");
         }
         let task = child.wait_for("task `loud` is running");
-        for field in ["task=\"loud\"", "phase=100", "status=\"waiting for SIGINT, SIGQUIT, SIGTERM"]
+        for field in
+            ["task=\"loud\"", "phase=100", "status=\"waiting for SIGINT, SIGQUIT, SIGUSR1, SIGTERM"]
         {
             assert!(task.contains(field), "{count}: {task}");
         }

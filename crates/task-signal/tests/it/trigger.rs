@@ -12,8 +12,7 @@ fn each_signal_leads_to_a_run() {
     child.wait_for("status: waiting for SIGHUP");
     for run in 1..5 {
         child.kill_and_see(Signal::HUP, &format!("ran: {run}"));
-        let times = if run == 1 { "once".to_owned() } else { format!("{run} times") };
-        child.wait_for(&format!("status: ran {times}, last: ok"));
+        child.wait_for(&format!("status: runs: {run}, last: ok"));
     }
 }
 
@@ -33,8 +32,8 @@ fn signals_that_come_before_the_task_runs_share_one_run() {
         child.kill(Signal::HUP);
     }
     child.go();
-    child.wait_for("status: ran once, last: ok");
-    child.kill_and_see(Signal::HUP, "status: ran 2 times, last: ok");
+    child.wait_for("status: runs: 1, last: ok");
+    child.kill_and_see(Signal::HUP, "status: runs: 2, last: ok");
 }
 
 #[test]
@@ -44,7 +43,7 @@ fn different_signals_that_share_a_run_are_each_recorded_and_logged() {
         child.kill(signal);
     }
     child.go();
-    child.wait_for("status: ran once, last: ok");
+    child.wait_for("status: runs: 1, last: ok");
     for name in ["SIGHUP", "SIGUSR2"] {
         child.wait_for(&format!("received {name}: run 1"));
         child.wait_for(&format!("recorded {name}: 1"));
@@ -61,14 +60,14 @@ fn however_many_signals_come_during_a_run_exactly_one_more_follows() {
         child.kill(Signal::HUP);
     }
     child.go();
-    child.wait_for("status: ran once, last: ok");
+    child.wait_for("status: runs: 1, last: ok");
     child.wait_for("begins: 2");
     child.go();
-    child.wait_for("status: ran 2 times, last: ok");
+    child.wait_for("status: runs: 2, last: ok");
     // A third run would come before this one, and make it the fourth.
     child.kill_and_see(Signal::HUP, "begins: 3");
     child.go();
-    child.wait_for("status: ran 3 times, last: ok");
+    child.wait_for("status: runs: 3, last: ok");
     assert_eq!(child.count("begins"), 3);
 }
 

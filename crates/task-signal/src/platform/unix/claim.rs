@@ -1,14 +1,14 @@
 //! Which signals this process captures: the one process-wide record of this crate.
 //!
-//! A handler that signal-hook installed stays installed, and if it has no action left, the signal is
-//! swallowed. So the first claim on a signal registers, before everything else, an action that
-//! performs the default one while the signal is unclaimed. Several tasks may claim one signal; the last
-//! one to release it gives the default action back.
+//! A handler that signal-hook installed stays installed, and if it has no action left, the signal
+//! is swallowed. So the first claim on a signal registers, before everything else, an action that
+//! performs the default one while the signal is unclaimed. Several tasks may claim one signal; the
+//! last one to release it gives the default action back.
 //!
-//! Invariant C1: a signal that arrives at any instant is either given to a claim or acts by default.
-//! That is why the default action is registered first (handlers run in that order), why a
-//! signal counts as claimed only once the claim's own handlers are in place, and as unclaimed before
-//! they are removed.
+//! Invariant C1: a signal that arrives at any instant is either given to a claim or acts by
+//! default. That is why the default action is registered first (handlers run in that order), why a
+//! signal counts as claimed only once the claim's own handlers are in place, and as unclaimed
+//! before they are removed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,7 +31,7 @@ use crate::{
 /// Signals that are kept from their default action while this value lives.
 #[derive(Debug)]
 pub(crate) struct Claim {
-    signals: Vec<Signal>,
+    pub(crate) signals: Vec<Signal>,
     after_end: AfterEnd,
 }
 
@@ -68,11 +68,6 @@ impl Claim {
             }
         }
         Ok((Self { signals, after_end }, inbox))
-    }
-
-    /// Returns the claimed signals.
-    pub(crate) fn signals(&self) -> &[Signal] {
-        &self.signals
     }
 }
 
