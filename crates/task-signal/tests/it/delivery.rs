@@ -55,6 +55,7 @@ fn an_early_signal_is_logged_at_once_and_given_to_the_callback_when_the_task_run
     child.go();
     child.wait_for("called: SIGTERM");
     child.wait_for("recorded SIGTERM: 1");
+    child.wait_for("status: received SIGTERM");
     assert_eq!(child.count("received SIGTERM"), 2); // the line and the status
 }
 
