@@ -1,8 +1,8 @@
 //! One group: what its one lock protects, and what happens to it.
 //!
-//! Read [`shared`], [`state`] and [`turn`] first. An end of a task is judged in [`managed`] and
-//! recorded in [`events`] and [`state::State::settle`]; what the state machine asks for is in
-//! [`drive`].
+//! Invariants are numbered in ARCHITECTURE.md. Read [`shared`], [`state`] and [`turn`] first. An
+//! end of a task is judged in [`managed`] and recorded in [`events`] and [`state::State::settle`];
+//! what the state machine asks for is in [`drive`].
 
 mod shared;
 mod state;

@@ -205,9 +205,9 @@
 //!    and may finish or undo what it is doing.
 //! 2. At its deadline it is **aborted**: its future is dropped at the await where it stands. The
 //!    outcome is [`Outcome::Aborted`], and a failure.
-//! 3. If it has not been dropped within 250 ms (because it never awaits, its drop blocks, or a
-//!    [`Hold`] is kept), it is **abandoned**: the shutdown goes on without it, and the report names
-//!    it.
+//! 3. If it has not been dropped within 250 ms, or less if the budget is short (because it never
+//!    awaits, its drop blocks, or a [`Hold`] is kept), it is **abandoned**: the shutdown goes on
+//!    without it, and the report names it.
 //! 4. With [`hard_exit`](ManagerBuilder::hard_exit), the **process ends** 1 s after the whole
 //!    budget if no code is left that could take the report.
 //!
@@ -219,7 +219,7 @@
 //! | level | drain | tasks that are stopping | tasks that are stopped later | cleanups |
 //! |---|---|---|---|---|
 //! | [`Escalation::EndDrain`] | ends | keep their deadlines | keep their deadlines | keep their budget |
-//! | [`Escalation::Abort`] | ends | are aborted | are aborted after 250 ms | share [`escalated_cleanup_timeout`](ManagerBuilder::escalated_cleanup_timeout), 1 s |
+//! | [`Escalation::Abort`] | ends | are aborted | are aborted up to 250 ms after they were asked | share [`escalated_cleanup_timeout`](ManagerBuilder::escalated_cleanup_timeout), 1 s |
 //!
 //! If no shutdown has begun, an escalation begins one. It is in the report as a request of the task
 //! that called for it, with the reason `shutdown escalated`.
@@ -275,11 +275,12 @@
 //! ```
 //!
 //! All deadlines are fixed at the trigger, for the phases that have tasks then, and afterwards only
-//! move earlier. With *n* phases and *stop* the time between the drain and the cleanups, the *i*-th
-//! phase must be over `(n - i) · min(1 s, stop / 2n)` before the end of that time, so a phase that
-//! uses all of its time leaves the next one up to a second. Up to 250 ms of each phase are reserved
-//! for aborted tasks to be dropped. With the defaults and tasks in all three named phases, counted
-//! from the trigger:
+//! move earlier. A nested group that drains with its outer one gets them at the outer stop. With
+//! *n* phases and *stop* the time between the drain and the cleanups, the *i*-th phase must be over
+//! `(n - i) · min(1 s, stop / 2n)` before the end of that time, so a phase that uses all of its
+//! time leaves the next one up to a second. Up to 250 ms of each phase are reserved for aborted
+//! tasks to be dropped. With the defaults and tasks in all three named phases, counted from the
+//! trigger:
 //!
 //! | phase | aborted at | abandoned at |
 //! |---|---|---|
@@ -556,16 +557,22 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+// The manager, its builder and its handles.
 mod api;
 
+// The state under the one lock, and what happens to it.
 mod group;
 
+// Values: causes, failures, errors, the report.
 mod report;
 
+// What runs beside the runtime.
 mod threads;
 
+// The state machine and the deadlines, as pure functions.
 mod lifecycle;
 
+// Where shuttle stands in for the runtime, locks and atomics.
 mod rt;
 mod sync;
 

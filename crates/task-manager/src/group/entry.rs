@@ -34,7 +34,7 @@ impl Entry {
     /// Records how the future ended. The task has ended once no hold is left either. Holders see
     /// the end of the future, since it cancels the task's context.
     pub(crate) fn future_ended(self: &Arc<Self>, end: End, caller: CallerRuntime) {
-        if self.is_last_pending() {
+        if self.take_if_last() {
             self.shared.entry_ended(self, end, caller);
         } else {
             self.shared.future_ended_held(self, end);

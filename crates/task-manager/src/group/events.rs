@@ -11,8 +11,8 @@ use crate::report::{CauseKind, End, FailureKind, FailureOrigin};
 use crate::threads::CallerRuntime;
 
 impl Shared {
-    /// Records the end of a task or a cleanup. Invariant 1: every end comes here, but for
-    /// abandonment, which the machine decides.
+    /// Records the end of a task or a cleanup. The choke point of invariant 1: every end comes
+    /// here, except abandonment ([`State::abandon`](super::State::abandon)).
     pub(crate) fn entry_ended(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
@@ -51,11 +51,11 @@ impl Shared {
     /// only once the last hold is gone, and the holders learn that the future is over.
     pub(crate) fn future_ended_held(self: &Arc<Self>, entry: &Arc<Entry>, end: End) {
         let outcome = end.outcome();
-        // Whether an abort that was asked for succeeds is decided by the last hold.
-        let is_open = outcome.is_clean()
+        // Nothing to record yet: the end is clean, or its outcome waits for the last hold.
+        let can_wait = outcome.is_clean()
             || matches!(end, End::Aborted) && entry.is_abort_asked()
             || entry.role == Role::Cleanup;
-        if is_open {
+        if can_wait {
             let now = self.now();
             entry.update(|details| details.future_ended = Some(now));
             entry.release_with(end);

@@ -1,7 +1,8 @@
 //! The manager's log events, with stable field names, under the target `task`.
 //!
 //! A log sink is foreign code and may block, so events are logged last: after every lock is
-//! released, every waker called and every deadline set.
+//! released, every waker called and every deadline set. Lines of the deadline thread may come while
+//! its wakers are still being called.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The future that is spawned for each task: the one choke point of invariant 1.
+//! The future that is spawned for each task. It judges how the task ended.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::threads::CallerRuntime;
 /// The user's future, boxed once; the wrapper around it stays small, and tokio's task cell with it.
 pub(crate) type UserFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
-/// Polls a task and records how it ended: by return, by panic, by abort, or dropped with its
+/// Polls a task and judges how it ended: by return, by panic, by abort, or dropped with its
 /// runtime.
 pub(crate) struct Managed {
-    /// Lent to the thread while the user's code runs, and there at all other times.
+    /// Lent to the thread while the user's code runs, and held here otherwise.
     entry: Option<Arc<Entry>>,
     /// Taken when it has ended.
     future: Option<UserFuture>,
@@ -51,6 +51,8 @@ impl Managed {
     }
 }
 
+/// Judges what a poll returned. `Cancelled` counts only once the context was cancelled. Aborts are
+/// judged by `poll` and `Drop`.
 fn judge(entry: &Entry, result: Result<anyhow::Result<()>, Panic>) -> End {
     match result {
         Ok(Ok(())) => End::Completed,
@@ -85,7 +87,7 @@ impl Future for Managed {
         let polled = current::enter(&mut this.entry, || catch(|| future.as_mut().poll(cx)));
         let Some(entry) = &this.entry else { return Poll::Ready(()) };
         let end = match polled {
-            // An abort that came before the first poll left its work to this line.
+            // An abort before the first poll only set a flag, and takes effect here.
             Ok(Poll::Pending) if is_first && entry.is_abort_asked() => End::Aborted,
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => judge(entry, Ok(result)),

@@ -240,9 +240,9 @@ impl Member {
         self.pending.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Returns whether the future was the last that the outcome waited for; it is taken off only
-    /// then. With no hold, as nearly always, its end need not be kept for the last holder.
-    pub(crate) fn is_last_pending(&self) -> bool {
+    /// Takes the future off if nothing else is pending, and returns whether it did. With no hold,
+    /// as nearly always, its end need not be kept for the last holder.
+    pub(crate) fn take_if_last(&self) -> bool {
         self.pending.compare_exchange(1, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 

@@ -2,9 +2,10 @@
 //!
 //! A nested group runs as a task of the outer one and lives by that task's context: it drains when
 //! the context drains, stops within the time that the context has left when it is cancelled, and
-//! aborts when its future is dropped. Its failures are in the error that its task returns. There is
-//! no other line between the two but two read-only ones:
+//! aborts when its future is dropped. Its failures are in the error that its task returns. Beyond
+//! that there are three links:
 //!
+//! - A hold keeps the outer task from ending before the nested group has ended.
 //! - When the outer group abandons the task, it looks at the nested group through a weak reference,
 //!   to name what is alive in it.
 //! - When the future was dropped, nothing returns an error. The nested group then records its

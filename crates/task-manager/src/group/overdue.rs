@@ -1,4 +1,5 @@
-//! The deadlines that the deadline thread keeps, and the hard exit.
+//! What the alarm is set to, what the deadline thread does when a deadline has passed, and the hard
+//! exit.
 
 use std::process;
 use std::sync::Arc;

@@ -27,8 +27,8 @@ pub(crate) struct State {
     pub(crate) cleaning_up: Option<Tick>,
     /// What the alarm is set to.
     pub(crate) times: Times,
-    /// Invariant 9: what is to be dropped once the lock is released. Every
-    /// [`Turn`](super::turn::Turn) empties it.
+    /// Invariant 9: what is to be dropped once the lock is released. Emptied when a
+    /// [`Turn`](super::turn::Turn) is released or finished.
     pub(crate) garbage: Vec<Garbage>,
     last_id: u64,
 }

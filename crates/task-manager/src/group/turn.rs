@@ -1,13 +1,14 @@
 //! One event of a group: the state under the lock, and what is decided there to happen after it.
 //!
-//! Everything that happens to a group is a turn: take the lock, change the state, note down what
-//! is to be done outside ([`wake`](Turn::wake), [`abort`](Turn::abort), [`log`](Turn::log),
-//! [`discard`](Turn::discard)), and [`finish`](Turn::finish). There is no supervisor task: the
-//! thread that observes an event advances the machine, as far as anything is due, and carries out
-//! what that asks for without the lock. A thread that gets stuck in that keeps no other thread from
-//! the next step.
+//! Every event that may advance the machine, or wake something, is a turn: take the lock, change
+//! the state, note down what is to be done outside ([`wake`](Turn::wake), [`abort`](Turn::abort),
+//! [`log`](Turn::log), [`discard`](Turn::discard)), and [`finish`](Turn::finish). There is no
+//! supervisor task: the thread that observes an event advances the machine, as far as anything is
+//! due, and, after releasing the lock, carries out what that asks for. A thread that blocks there
+//! holds up no other. Admission and reads take the lock directly.
 //!
-//! The order of what is done outside stands once, in [`Effects::carry_out`].
+//! The order of what is done outside stands in [`Effects::carry_out`]; log lines follow it. The
+//! deadline thread calls the wakers apart.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -25,7 +26,7 @@ use crate::report::CauseKind;
 use crate::sync::{MutexGuard, thread_local};
 use crate::threads::CallerRuntime;
 
-/// One event. Dropping it releases the lock and does nothing else.
+/// One event. Dropped unfinished, it releases the lock and loses what was noted down.
 #[must_use = "`finish` it, or what it decided is lost"]
 pub(crate) struct Turn<'a> {
     pub(crate) group: &'a Arc<Shared>,
@@ -103,8 +104,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends the event after which the machine has nothing to do before its next deadline: releases
-    /// the lock, and carries out what was noted down.
+    /// Ends an event that makes nothing due: releases the lock, and carries out what was noted
+    /// down.
     pub(crate) fn release(self) {
         let group = self.group;
         let mut effects = self.unlock();
@@ -136,8 +137,8 @@ impl Turn<'_> {
     pub(crate) fn run(self) -> Vec<Event> {
         let group = self.group;
         let driving = Driving::begin(group);
-        // Unbound: `bind` comes back. Nested: the outer call on this thread goes on.
-        let may_advance = self.is_bound() && !driving.is_nested;
+        // Unbound: `bind` comes back. Re-entered: the call further up this stack goes on.
+        let may_advance = self.is_bound() && !driving.is_reentered;
         let mut turn = self;
         let mut events = Vec::new();
         let mut is_first = true;
@@ -187,8 +188,8 @@ impl Turn<'_> {
 
 impl Effects {
     /// Does what was noted down, without the lock. Deadlines come first, so that the deadline
-    /// thread keeps them even if something below blocks. What may block comes last: wakers before
-    /// the drop of what is the user's. A waker that panics keeps no other from being called; one
+    /// thread keeps them even if something below blocks. Wakers come before the drop of the user's
+    /// values. A waker that panics keeps no other from being called; one
     /// that blocks holds up those behind it.
     pub(crate) fn carry_out(self, group: &Arc<Shared>) {
         let Self { wakers, aborts, cleanups, outer, garbage, events: _, has_new_deadlines } = self;
@@ -204,8 +205,8 @@ impl Effects {
             let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
             entry.set_join_handle(join);
         }
-        // Dropped before the task that runs this group can see its end, so that it finds no hold;
-        // unless the failures have to be recorded first, since that task's future was dropped.
+        // The hold on the outer task is released before the wakers, so that the task finds none. An
+        // orphan keeps it until its failures are recorded.
         let orphan = outer.filter(|outer| outer.is_orphan);
         wakers.wake();
         if let Some(orphan) = orphan {
@@ -225,14 +226,14 @@ thread_local! {
 /// cleanup.
 struct Driving {
     before: usize,
-    is_nested: bool,
+    is_reentered: bool,
 }
 
 impl Driving {
     fn begin(group: &Arc<Shared>) -> Self {
         let address = Arc::as_ptr(group) as usize;
         let before = DRIVING.try_with(|driving| driving.replace(address)).unwrap_or(0);
-        Self { before, is_nested: before == address }
+        Self { before, is_reentered: before == address }
     }
 }
 

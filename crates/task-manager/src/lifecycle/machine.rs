@@ -15,8 +15,8 @@
 //!
 //! | step | a task is admitted | a trigger | an escalation | actions, in this order |
 //! |---|---|---|---|---|
-//! | Running | yes | begins the shutdown | – | `Complete` or `StartTimeout` |
-//! | Draining | yes | outer group's: a limit | ends the drain | `Drain` |
+//! | Running | yes | begins the shutdown | – (the caller triggers first) | `Complete` or `StartTimeout` |
+//! | Draining | yes | outer group's: a limit; its stop ends the drain | ends the drain | `Drain` |
 //! | Stopping | above the stopped phase | outer group's: a limit | shortens the grace | of each phase: `Stop`, `Abort`, `Abandon` |
 //! | CleaningUp | no | outer group's: a limit | shortens the cleanups | of each cleanup: `Clean`, `AbortCleanup`, `AbandonCleanup`, or `SkipCleanup`; then `End` |
 //! | Ended | no | – | – | – |
@@ -24,7 +24,7 @@
 //! What ends by itself is neither aborted nor abandoned. `Remind` comes every five seconds in
 //! between. `Stop` follows `Drain` at once where there is nothing to drain for.
 //!
-//! The rest are questions. [`deadline`](Machine::deadline): until when may a phase take?
+//! The rest are questions. [`deadline`](Machine::deadline): how long may a phase run?
 //! [`next_due`](Machine::next_due): when must `advance` be called again, if nothing happens?
 //! [`is_waiting`](Machine::is_waiting): need it be called now?
 //! [`lets_end`](Machine::lets_end): does the group go on without such a task?

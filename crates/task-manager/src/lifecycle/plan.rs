@@ -9,12 +9,12 @@
 //! at most one second reserved, so that a phase that does not end leaves time to those behind it.
 //! What one phase leaves over goes to the next.
 //!
-//! Invariant 3: deadlines are fixed at the trigger and then only move earlier. Three things move
-//! them: [`Plan::tighten`], [`Plan::escalate`] and, once the shutdown was escalated,
-//! [`Plan::stop`]; each takes the minimum of the old deadline and the new one. The admission of a
-//! task moves none: a phase that is not planned has no time of its own (see [`Plan::deadline`]).
-//! A shutdown that has no end at its trigger gets its deadlines with the first
-//! limit, for the phases that are alive at that time.
+//! Invariant 3: deadlines are fixed at the trigger and then only move earlier. Four things move
+//! them: [`Plan::tighten`], [`Plan::end_drain`], [`Plan::escalate`] and, once the shutdown was
+//! escalated, [`Plan::stop`]; each takes the minimum of the old deadline and the new one. The
+//! admission of a task moves none: a phase that is not planned has no time of its own (see
+//! [`Plan::deadline`]). A shutdown that has no end at its trigger gets its deadlines when it first
+//! has a limit: the outer group's, or its own total at the outer stop.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub(crate) struct Budgets {
     pub(crate) escalated_cleanup: Duration,
 }
 
-/// When each part of a shutdown ends; `None` is "never".
+/// When each part of a shutdown ends; `None` is "never", and so is a `drain_end` of `Tick::MAX`.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) triggered: Tick,
@@ -53,7 +53,7 @@ pub(crate) struct Plan {
     pub(crate) cleanup: Duration,
     /// The time for aborted tasks to be dropped.
     pub(crate) join: Duration,
-    /// In ascending order of the phases. Empty without a limit.
+    /// In ascending order of the phases.
     planned: Vec<Planned>,
     /// The deadline of the last phase, and of any phase behind it.
     last_deadline: Option<Tick>,
@@ -64,7 +64,8 @@ pub(crate) struct Plan {
     is_escalated: bool,
 }
 
-/// A phase that had tasks when the deadlines were laid out.
+/// A phase with a deadline of its own: it had tasks at the layout, or was stopped after an
+/// escalation.
 #[derive(Debug)]
 struct Planned {
     phase: Phase,
@@ -197,8 +198,8 @@ impl Plan {
     }
 
     /// Sets the end to `total` from `now` on, and the deadlines of the planned phases and of
-    /// `phases` accordingly: of n phases the i-th must be over by `stop_end - (n - i) * slice`,
-    /// less the time to join.
+    /// `phases` accordingly: of n phases the i-th is aborted at `stop_end - join - (n - i) *
+    /// slice`.
     fn lay_out(&mut self, now: Tick, total: Option<Duration>, phases: impl Iterator<Item = Phase>) {
         let Some(total) = total else { return };
         for phase in phases {

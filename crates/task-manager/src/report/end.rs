@@ -1,4 +1,4 @@
-//! How a task's own future ended.
+//! How the future of a task or cleanup ended, before it becomes an `Outcome`.
 
 use task_core::scope::guarded_text;
 use task_core::{Outcome, Panic};

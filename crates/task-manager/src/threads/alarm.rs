@@ -2,8 +2,8 @@
 //!
 //! Two parties read it: a Tokio timer (`group/timer.rs`), which exists from the first deadline on,
 //! so that an idle service has none; and the deadline thread, for the case that the runtime is
-//! blocked. The thread sees this and nothing of the group, so that no value of the user's is ever
-//! dropped there.
+//! blocked. The thread reads only this, and calls the group through [`Deadlines`], so that the
+//! user's values are dropped elsewhere.
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;

@@ -3,15 +3,15 @@
 //!
 //! A task that blocks its thread takes Tokio's timers with it. So one plain thread per process,
 //! asleep until there is a deadline, looks at the same deadlines as the Tokio timer does, a moment
-//! later; where the timer did its work, it finds nothing to do. It is started where its refusal is
-//! still an error: at the first use of the first manager.
+//! later; where the timer did its work, it finds nothing to do. It is started where a refusal by
+//! the system can still be reported: when the first manager is bound to a runtime.
 //!
-//! To wake it costs more than a shutdown of some tasks does. So it is woken only for a deadline
+//! Waking it costs more than shutting down a few tasks. So it is woken only for a deadline
 //! before the end of its sleep, and not when a manager has ended: it finds that out by itself, the
 //! next time that it looks.
 //!
-//! It runs no code that could block it. What a deadline asks for, and the drop of a clock that ends
-//! up here, goes to [`offload`].
+//! It runs no code of the user's, unless the system refuses even the first offload thread. What a
+//! deadline asks for, and the drop of a clock that ends up here, goes to [`offload`].
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
