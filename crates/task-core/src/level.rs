@@ -104,23 +104,27 @@ impl Level {
     }
 
     /// Raises the value to at least `value`, and wakes the futures that wait for it.
+    #[inline]
     pub fn raise(&self, value: u64) {
         self.raise_quietly(value).wake();
     }
 
     /// Raises the value to at least `value`, and returns the wakers for the caller to call, outside
     /// of its locks.
+    #[inline]
     pub fn raise_quietly(&self, value: u64) -> Wakers {
         let before = self.value.fetch_max(value, Ordering::SeqCst);
         if before < value && self.is_occupied() { self.take_due() } else { Wakers::default() }
     }
 
     /// Adds one to the value, and wakes the futures that wait for it.
+    #[inline]
     pub fn bump(&self) {
         self.bump_quietly().wake();
     }
 
     /// Adds one to the value, and returns the wakers for the caller to call, outside of its locks.
+    #[inline]
     pub fn bump_quietly(&self) -> Wakers {
         self.value.fetch_add(1, Ordering::SeqCst);
         if self.is_occupied() { self.take_due() } else { Wakers::default() }
@@ -215,7 +219,15 @@ pub struct Wakers {
 
 impl Wakers {
     /// Calls every waker. A panic of one is caught, and the others are still called.
+    #[inline]
     pub fn wake(self) {
+        // Nearly always empty.
+        if !self.is_empty() {
+            self.wake_all();
+        }
+    }
+
+    fn wake_all(self) {
         let Self { first, rest } = self;
         for waker in first.into_iter().chain(rest) {
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));

@@ -72,6 +72,7 @@ impl StageCell {
 
     /// Moves forward like [`advance`](Self::advance), and returns the wakers for the caller to
     /// call, outside of its locks.
+    #[inline]
     pub fn advance_quietly(&self, stage: Stage) -> Wakers {
         self.level.raise_quietly(u64::from(stage as u8))
     }
