@@ -77,8 +77,11 @@ impl Nesting {
         Ok(nesting)
     }
 
-    /// Unlinks a group that has ended, and whose result the task returns.
+    /// Unlinks a group that has ended, and whose result the task returns; or one that was never
+    /// bound to a runtime, and whose end will not release the hold.
     pub(crate) fn unlink(mut self) {
+        let link = lock(&self.inner.outer).take();
+        drop(link);
         if let Some(entry) = self.entry.take() {
             unlink(&entry, &self.inner);
         }

@@ -192,3 +192,20 @@ async fn failures_of_each_of_several_nested_groups_that_a_task_drops_are_reporte
         assert_eq!(failures.iter().filter(|text| **text == expected).count(), 1, "{failures:?}");
     }
 }
+
+/// Invariant 3.
+#[test]
+fn a_nested_group_that_finds_no_timer_does_not_keep_its_task_from_ending() {
+    let (own, timeless) = (workers(1), tokio::runtime::Builder::new_multi_thread());
+    let timeless = { timeless }.worker_threads(1).build().unwrap();
+    let inner = named("inner");
+    let outer = Manager::builder().shutdown_timeout(task_manager::Timeout::Never);
+    let outer = own.block_on(async { outer.build().unwrap() });
+    {
+        let _entered = timeless.enter();
+        outer.run(inner.into_task()).unwrap();
+    }
+    let waited = own.block_on(async { tokio::time::timeout(5 * SECOND, outer.wait()).await });
+    let failures = failures(&waited.expect("the task does not end").unwrap_err());
+    assert_eq!(failures.len(), 1, "{failures:?}");
+}
