@@ -78,8 +78,11 @@ impl Nesting {
         Ok(nesting)
     }
 
-    /// Unlinks a group that has ended, and whose result the task returns.
+    /// Unlinks a group that has ended, and whose result the task returns; or one that was never
+    /// bound to a runtime, and whose end will not release the hold.
     pub(crate) fn unlink(mut self) {
+        let link = lock(&self.inner.outer).take();
+        drop(link);
         if let Some(entry) = self.entry.take() {
             unlink(&entry, &self.inner);
         }
@@ -199,7 +202,7 @@ impl State {
     fn record_nested(&mut self, entry: &Entry, report: &Report, now: Tick) {
         let all = report.failures();
         let count = all.len() as u64 + report.omitted_failures();
-        let known = self.record.known_nested.remove(&entry.id);
+        let known = self.record.known_nested.remove(&(entry.id, report.name().to_owned()));
         let new = usize::try_from(count.saturating_sub(known.unwrap_or(0))).unwrap_or(usize::MAX);
         let is_end = |failure: &Failure| {
             matches!(failure.kind, FailureKind::Aborted | FailureKind::Abandoned { .. })
@@ -218,8 +221,9 @@ impl State {
     pub(crate) fn record_stuck_inside(&mut self, entry: &Entry, now: Tick) {
         for group in entry.nested() {
             let mut inside = Inside { failures: Vec::new(), omitted: 0, groups: Vec::new() };
+            let key = (entry.id, group.name.to_string());
             let known = inside.add(group, &entry.name, now);
-            self.record.known_nested.insert(entry.id, known);
+            self.record.known_nested.insert(key, known);
             self.fail_nested(entry, inside.failures, inside.omitted);
             self.garbage.push(Box::new(inside.groups));
         }

@@ -44,8 +44,9 @@ pub(crate) struct Record {
     /// How many failures there were.
     count: u64,
     pub(crate) omitted_failures: u64,
-    /// The abandoned tasks whose nested group was recorded, with how many failures it had then.
-    pub(crate) known_nested: HashMap<TaskId, u64>,
+    /// The nested groups of abandoned tasks that were recorded, each by its task and its name, with
+    /// how many failures it had then.
+    pub(crate) known_nested: HashMap<(TaskId, String), u64>,
     pub(crate) tasks: VecDeque<TaskReport>,
     pub(crate) omitted_tasks: u64,
     pub(crate) cleanups: Vec<CleanupReport>,

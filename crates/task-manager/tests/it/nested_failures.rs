@@ -3,7 +3,7 @@
 use std::{pin::pin, thread, time::Duration};
 
 use anyhow::anyhow;
-use task_manager::{Context, Manager, ShutdownError, Task, task_fn};
+use task_manager::{Context, Escalation, Manager, ShutdownError, Task, task_fn};
 
 use crate::{
     nesting::named,
@@ -191,4 +191,67 @@ async fn failures_of_each_of_several_nested_groups_that_a_task_drops_are_reporte
         let expected = format!("task `supervisor/{name}` failed: no broker");
         assert_eq!(failures.iter().filter(|text| **text == expected).count(), 1, "{failures:?}");
     }
+}
+
+/// Invariant 3.
+#[test]
+fn a_nested_group_that_finds_no_timer_does_not_keep_its_task_from_ending() {
+    let (own, timeless) = (workers(1), tokio::runtime::Builder::new_multi_thread());
+    let timeless = { timeless }.worker_threads(1).build().unwrap();
+    let inner = named("inner");
+    let outer = Manager::builder().shutdown_timeout(task_manager::Timeout::Never);
+    let outer = own.block_on(async { outer.build().unwrap() });
+    {
+        let _entered = timeless.enter();
+        outer.run(inner.into_task()).unwrap();
+    }
+    let waited = own.block_on(async { tokio::time::timeout(5 * SECOND, outer.wait()).await });
+    let failures = failures(&waited.expect("the task does not end").unwrap_err());
+    assert_eq!(failures.len(), 1, "{failures:?}");
+}
+
+/// Invariant 2.
+#[tokio::test(start_paused = true)]
+async fn failures_of_several_nested_groups_of_an_abandoned_task_are_reported_once() {
+    let outer = Manager::builder().name("outer").shutdown_timeout(15 * SECOND);
+    let outer =
+        outer.cleanup_timeout(5 * SECOND).escalated_cleanup_timeout(5 * SECOND).build().unwrap();
+    let supervisor = async move |ctx: Context| {
+        let group = |name, fails: bool| {
+            let inner = named(name);
+            if fails {
+                inner.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
+            }
+            let holding = async |ctx: Context| {
+                let hold = ctx.hold();
+                tokio::spawn(async move {
+                    tokio::time::sleep(60 * SECOND).await;
+                    drop(hold);
+                });
+                std::future::pending().await
+            };
+            inner.run(task_fn("held", holding)).unwrap();
+            inner.into_task()
+        };
+        let (first, second) = (group("first", true), group("second", false));
+        let (first, second) = tokio::join!(first.run(ctx.clone()), second.run(ctx));
+        first.and(second)
+    };
+    outer.run(task_fn("supervisor", supervisor)).unwrap();
+    let escalating = async |ctx: Context| {
+        ctx.cancelled().await;
+        ctx.escalate(Escalation::Abort);
+        Ok(())
+    };
+    outer.run(task_fn("escalating", escalating)).unwrap();
+    // The nested groups end while it runs.
+    let slow = async || {
+        tokio::time::sleep(4 * SECOND).await;
+        Ok(())
+    };
+    outer.cleanup("slow", slow).unwrap();
+    tokio::time::sleep(SECOND).await;
+    let failures = failures(&outer.shutdown().await.unwrap_err());
+    let expected = "task `supervisor/bad` failed: no broker";
+    assert_eq!(failures.iter().filter(|text| *text == expected).count(), 1, "{failures:?}");
 }
