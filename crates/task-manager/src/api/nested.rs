@@ -50,6 +50,9 @@ use crate::lifecycle::Trigger;
 ///
 /// # Limits
 ///
+/// - All of this holds from the task's first poll on, and if the task polls the nested group
+///   itself. Before that poll the outer group does not know of the nested one: an abandonment names
+///   the task alone, and a future that is dropped unpolled only drops the nested manager.
 /// - The nested group hears of the outer one when its task is polled. With every worker of the
 ///   runtime blocked, the outer group abandons the task on time and its report still names what is
 ///   alive inside, but the nested group itself hears nothing until the task is polled again.

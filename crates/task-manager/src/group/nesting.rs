@@ -31,7 +31,7 @@ const MAX_NAMED_AT_EXIT: usize = 20;
 
 /// The outer task that a group is.
 pub(crate) struct OuterLink {
-    /// `None` if the task's context is not a manager's.
+    /// `None` if the future is not polled by a manager's task itself.
     entry: Option<Arc<Entry>>,
     /// Keeps the task from having ended while the group has not.
     hold: Hold,
@@ -264,12 +264,12 @@ impl Inside {
         }));
         let mut nested = Vec::new();
         for entry in state.living() {
+            let name = label(&entry.name, Some(entry.id));
+            nested.extend(entry.nested().into_iter().map(|group| (group, name.clone())));
             if self.failures.len() >= MAX_NAMED {
                 self.omitted += 1;
                 continue;
             }
-            let name = label(&entry.name, Some(entry.id));
-            nested.extend(entry.nested().into_iter().map(|group| (group, name.clone())));
             let kind = FailureKind::Abandoned { status: entry.status() };
             let origin = entry.role.origin();
             self.failures.push(Failure { origin, name, id: None, kind, at: now });

@@ -19,7 +19,7 @@ impl Shared {
     pub(crate) fn watch_parent(self: &Arc<Self>, clock: &Clock) {
         let Some(parent) = self.settings.parent.clone() else { return };
         let group = Arc::clone(self);
-        clock.handle().spawn(async move {
+        clock.handle.spawn(async move {
             rt::first_or(group.ended.reached(1), parent.cancelled()).await;
             group.check_parent();
         });

@@ -13,7 +13,7 @@ impl Shared {
         if self.alarm.publish(owner)
             && let Some(clock) = self.alarm.clock.get()
         {
-            clock.handle().spawn(run(Arc::clone(self)));
+            clock.handle.spawn(run(Arc::clone(self)));
         }
     }
 }
@@ -28,7 +28,7 @@ async fn run(group: Arc<Shared>) {
         if is_over {
             return;
         }
-        match next.and_then(|next| clock.instant(next)) {
+        match next.and_then(|next| clock.epoch.checked_add(next)) {
             Some(next) => drop(rt::first_or(changed, rt::sleep_until(next)).await),
             None => changed.await,
         }

@@ -113,8 +113,10 @@ impl Turn<'_> {
     #[inline]
     pub(crate) fn release(self) {
         let group = self.group;
-        if self.effects.are_none() && self.state.garbage.is_empty() {
-            // Nearly always. Moving what is empty would cost more than the end itself.
+        // Nearly always: only `advance` notes down more. To move what is empty would cost more than
+        // the end itself.
+        let Effects { wakers, events, .. } = &self.effects;
+        if wakers.is_empty() && events.is_empty() && self.state.garbage.is_empty() {
             drop(self.state);
             return group.changed();
         }
@@ -136,7 +138,7 @@ impl Turn<'_> {
     /// Takes all steps that are due, and releases the lock. The caller carries out what is
     /// returned.
     pub(crate) fn decide(mut self) -> Effects {
-        if self.is_bound() && self.advance() {
+        if self.group.alarm.clock.get().is_some() && self.advance() {
             self.effects.wakers.append(self.group.version.bump_quietly());
         }
         self.unlock()
@@ -148,7 +150,7 @@ impl Turn<'_> {
         let group = self.group;
         let driving = Driving::begin(group);
         // Unbound: `bind` comes back. Re-entered: the call further up this stack goes on.
-        let may_advance = self.is_bound() && !driving.is_reentered;
+        let may_advance = self.group.alarm.clock.get().is_some() && !driving.is_reentered;
         let mut turn = self;
         let mut events = Vec::new();
         let mut is_first = true;
@@ -165,10 +167,6 @@ impl Turn<'_> {
             // What was carried out may have made something due.
             turn = group.turn();
         }
-    }
-
-    fn is_bound(&self) -> bool {
-        self.group.alarm.clock.get().is_some()
     }
 
     /// Takes all steps that are due, and updates the deadlines. Returns whether anything changed.
@@ -197,13 +195,6 @@ impl Turn<'_> {
 }
 
 impl Effects {
-    #[inline]
-    fn are_none(&self) -> bool {
-        let Self { wakers, aborts, cleanups, outer, garbage: _, events, has_new_deadlines } = self;
-        let lists = aborts.len() + cleanups.len() + events.len();
-        lists == 0 && wakers.is_empty() && outer.is_none() && !has_new_deadlines
-    }
-
     /// Does what was noted down, without the lock. Deadlines come first, so that the deadline
     /// thread keeps them even if something below blocks. Wakers come before the drop of the user's
     /// values. A waker that panics keeps no other from being called; one
@@ -219,7 +210,7 @@ impl Effects {
         for (entry, hook) in cleanups {
             let Some(clock) = group.alarm.clock.get() else { break };
             let future = in_cleanup_span(Arc::clone(&entry), async move { (hook.run)().await });
-            let join = clock.handle().spawn(Managed::new(Arc::clone(&entry), future));
+            let join = clock.handle.spawn(Managed::new(Arc::clone(&entry), future));
             entry.set_join_handle(join);
         }
         // The hold on the outer task is released before the wakers, so that the task finds none. An

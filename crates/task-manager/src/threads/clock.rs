@@ -9,8 +9,8 @@ use crate::rt::{Handle, Instant};
 
 /// A manager's runtime, and the instant from which its ticks count.
 pub(crate) struct Clock {
-    handle: Handle,
-    epoch: Instant,
+    pub(crate) handle: Handle,
+    pub(crate) epoch: Instant,
     /// The same instant on the system's clock, which no test pauses, and the most that may have
     /// passed between the two readings.
     made: std::time::Instant,
@@ -57,16 +57,6 @@ impl Clock {
         let after = self.made.elapsed();
         let tolerance = Duration::from_millis(1);
         now + tolerance + self.slack < before || now > after + tolerance
-    }
-
-    /// Returns the instant of a tick, or `None` if the clock cannot represent it.
-    pub(crate) fn instant(&self, tick: Tick) -> Option<Instant> {
-        self.epoch.checked_add(tick)
-    }
-
-    /// Returns the manager's own runtime.
-    pub(crate) fn handle(&self) -> &Handle {
-        &self.handle
     }
 
     /// Returns the caller's runtime, or the manager's for a caller outside of any.
