@@ -125,11 +125,6 @@ pub struct StepTimes {
 }
 
 impl Report {
-    /// Returns the name of a failed task, with its id if others had the same name.
-    pub(crate) fn label(&self, failure: &Failure) -> String {
-        self.0.repeated.label(&failure.name, failure.id)
-    }
-
     /// Returns the manager's name.
     pub fn name(&self) -> &str {
         &self.0.name

@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use task_core::scope::discard;
-use task_core::{Context, Hold};
+use task_core::{Context, Hold, Outcome};
 
 use super::{Entry, NESTINGS, Shared, State, Turn, current};
 use crate::lifecycle::{Tick, Trigger};
@@ -200,33 +200,30 @@ impl State {
     /// Takes over the failures of a nested group that has ended. If the task was abandoned before,
     /// those that were recorded then are left out, and so are the ends of what was named as alive.
     fn record_nested(&mut self, entry: &Entry, report: &Report, now: Tick) {
-        let all = report.failures();
-        let count = all.len() as u64 + report.omitted_failures();
-        let known = self.record.known_nested.remove(&(entry.id, report.name().to_owned()));
-        let new = usize::try_from(count.saturating_sub(known.unwrap_or(0))).unwrap_or(usize::MAX);
+        let was_abandoned = entry.outcome() == Some(Outcome::Abandoned);
         let is_end = |failure: &Failure| {
             matches!(failure.kind, FailureKind::Aborted | FailureKind::Abandoned { .. })
         };
-        let new = all[all.len().saturating_sub(new)..].iter();
-        let new = new.filter(|failure| known.is_none() || !is_end(failure)).map(|failure| {
-            let name = format!("{}/{}", entry.name, report.label(failure));
+        let failures = report.failures().iter().map(|failure| {
+            let name =
+                format!("{}/{}", entry.name, report.0.repeated.label(&failure.name, failure.id));
             Failure { name, id: None, at: now, ..failure.clone() }
         });
-        let omitted = if known.is_none() { report.omitted_failures() } else { 0 };
-        self.fail_nested(entry, new.collect(), omitted);
+        let is_new = |failure: &Failure| !is_end(failure) && !self.record.has(failure);
+        let new = failures.filter(|failure| !was_abandoned || is_new(failure)).collect();
+        let omitted = if was_abandoned { 0 } else { report.omitted_failures() };
+        self.fail_nested(entry, new, omitted);
     }
 
     /// Records what failed and what is alive in the groups that a task runs, which cannot report
     /// it themselves in time.
     pub(crate) fn record_stuck_inside(&mut self, entry: &Entry, now: Tick) {
+        let mut inside = Inside { failures: Vec::new(), omitted: 0, groups: Vec::new() };
         for group in entry.nested() {
-            let mut inside = Inside { failures: Vec::new(), omitted: 0, groups: Vec::new() };
-            let key = (entry.id, group.name.to_string());
-            let known = inside.add(group, &entry.name, now);
-            self.record.known_nested.insert(key, known);
-            self.fail_nested(entry, inside.failures, inside.omitted);
-            self.garbage.push(Box::new(inside.groups));
+            inside.add(group, &entry.name, now);
         }
+        self.fail_nested(entry, inside.failures, inside.omitted);
+        self.garbage.push(Box::new(inside.groups));
     }
 
     fn fail_nested(&mut self, entry: &Entry, failures: Vec<Failure>, omitted: u64) {
@@ -245,9 +242,9 @@ struct Inside {
 }
 
 impl Inside {
-    /// Adds a group and those nested in it, and returns how many failures it had itself. Locks one
-    /// nested group at a time, below the outer lock that the caller holds.
-    fn add(&mut self, group: Arc<Shared>, path: &str, now: Tick) -> u64 {
+    /// Adds a group and those nested in it. Locks one nested group at a time, below the outer lock
+    /// that the caller holds.
+    fn add(&mut self, group: Arc<Shared>, path: &str, now: Tick) {
         let state = group.lock();
         let mut repeated = state.tally.repeated();
         repeated.add(state.living().take(MAX_NAMED).map(|entry| &*entry.name));
@@ -256,7 +253,6 @@ impl Inside {
             Some(report) => (report.failures().to_vec(), report.omitted_failures()),
             None => (state.record.failures(&repeated), state.record.omitted_failures),
         };
-        let known = failures.len() as u64 + omitted;
         self.omitted += omitted;
         self.failures.extend(failures.into_iter().map(|failure| {
             let name = label(&failure.name, failure.id);
@@ -279,7 +275,6 @@ impl Inside {
         for (group, path) in nested {
             self.add(group, &path, now);
         }
-        known
     }
 }
 

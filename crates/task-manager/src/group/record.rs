@@ -1,6 +1,6 @@
 //! What a group remembers for its report, in bounded space (invariant 10).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -44,9 +44,6 @@ pub(crate) struct Record {
     /// How many failures there were.
     count: u64,
     pub(crate) omitted_failures: u64,
-    /// The nested groups of abandoned tasks that were recorded, each by its task and its name, with
-    /// how many failures it had then.
-    pub(crate) known_nested: HashMap<(TaskId, String), u64>,
     pub(crate) tasks: VecDeque<TaskReport>,
     pub(crate) omitted_tasks: u64,
     pub(crate) cleanups: Vec<CleanupReport>,
@@ -67,8 +64,13 @@ impl Record {
     }
 
     /// Returns whether a trigger of this kind is recorded.
-    pub(crate) fn has(&self, kind: &CauseKind) -> bool {
+    pub(crate) fn has_trigger(&self, kind: &CauseKind) -> bool {
         self.cause.iter().chain(&self.later).any(|cause| cause.kind == *kind)
+    }
+
+    /// Returns whether a failure is kept already.
+    pub(crate) fn has(&self, failure: &Failure) -> bool {
+        self.first.iter().chain(&self.last).any(|kept| kept.failure.is_same(failure))
     }
 
     /// Records a failure of `id`, or of something that can fail but once. `group` is for one from

@@ -44,7 +44,7 @@ impl Shared {
             return;
         }
         let now = turn.now();
-        if turn.state.record.has(&CauseKind::Parent) {
+        if turn.state.record.has_trigger(&CauseKind::Parent) {
             turn.state.machine.trigger(now, trigger, limit);
         } else {
             turn.trigger(CauseKind::Parent, trigger, limit);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use task_core::TaskReport;
 
-use super::{CleanupReport, Contents, Failure, Report, StepTimes};
+use super::{CleanupReport, Contents, Report, StepTimes};
 
 /// How many tasks, cleanups and failures are shown.
 const MOST_LINES: usize = 20;
@@ -16,12 +16,6 @@ const MOST_FRAMES: usize = 128;
 const BAR: usize = 24;
 /// How far names are padded; one that is longer takes its room on its own line only.
 const WIDEST_NAME: usize = 40;
-
-impl Report {
-    pub(crate) fn headline(&self, failure: &Failure) -> String {
-        failure.headline(&self.0.repeated)
-    }
-}
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

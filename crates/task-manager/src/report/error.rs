@@ -111,7 +111,7 @@ impl ShutdownError {
 /// The root failure, and how many more there are.
 fn headline(report: &Report) -> String {
     let Some(root) = report.failures().first() else { return String::from("failed") };
-    let headline = report.headline(root);
+    let headline = root.headline(&report.0.repeated);
     match report.failures().len() as u64 - 1 + report.omitted_failures() {
         0 => headline,
         more => format!("{headline} (+{more} more)"),

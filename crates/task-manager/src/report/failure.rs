@@ -116,6 +116,16 @@ impl Failure {
         }
     }
 
+    /// Returns whether both are the same event. Errors are recognised by their identity, since
+    /// names may be written in more than one way.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        use FailureKind::{Error, Survived};
+        match (&self.kind, &other.kind) {
+            (Error(one) | Survived(one), Error(two) | Survived(two)) => Arc::ptr_eq(one, two),
+            _ => self.headline(&Repeated::default()) == other.headline(&Repeated::default()),
+        }
+    }
+
     /// Returns the backtrace of the panic or of the error, if one was captured.
     ///
     /// `RUST_LIB_BACKTRACE=1`, or else `RUST_BACKTRACE=1`, makes the process capture them.

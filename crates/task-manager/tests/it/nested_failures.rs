@@ -255,3 +255,39 @@ async fn failures_of_several_nested_groups_of_an_abandoned_task_are_reported_onc
     let expected = "task `supervisor/bad` failed: no broker";
     assert_eq!(failures.iter().filter(|text| *text == expected).count(), 1, "{failures:?}");
 }
+
+/// Invariant 2.
+#[tokio::test(start_paused = true)]
+async fn failures_two_levels_below_an_abandoned_task_are_reported_once() {
+    let outer = Manager::builder().name("outer").shutdown_timeout(15 * SECOND);
+    let outer =
+        outer.cleanup_timeout(5 * SECOND).escalated_cleanup_timeout(5 * SECOND).build().unwrap();
+    let (middle, inner) = (named("middle"), named("inner"));
+    inner.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
+    let holding = async |ctx: Context| {
+        let hold = ctx.hold();
+        tokio::spawn(async move {
+            tokio::time::sleep(60 * SECOND).await;
+            drop(hold);
+        });
+        std::future::pending().await
+    };
+    inner.run(task_fn("held", holding)).unwrap();
+    middle.run(inner.into_task()).unwrap();
+    outer.run(middle.into_task()).unwrap();
+    let escalating = async |ctx: Context| {
+        ctx.cancelled().await;
+        ctx.escalate(Escalation::Abort);
+        Ok(())
+    };
+    outer.run(task_fn("escalating", escalating)).unwrap();
+    let slow = async || {
+        tokio::time::sleep(4 * SECOND).await;
+        Ok(())
+    };
+    outer.cleanup("slow", slow).unwrap();
+    tokio::time::sleep(SECOND).await;
+    let failures = failures(&outer.shutdown().await.unwrap_err());
+    let expected = "task `middle/inner/bad` failed: no broker";
+    assert_eq!(failures.iter().filter(|text| *text == expected).count(), 1, "{failures:?}");
+}
