@@ -29,12 +29,12 @@ use super::{Failure, Reason, Report};
 /// # async fn main() {
 /// let manager = Manager::new();
 /// manager.run(task_fn("server", async |_| {
-///     Err(io::Error::from(io::ErrorShutdownErrorKind::AddrInUse).into())
+///     Err(io::Error::from(io::ErrorKind::AddrInUse).into())
 /// })).unwrap();
 /// let error = manager.wait().await.unwrap_err();
 /// assert_eq!(error.to_string(), "task `server` failed");
 /// let io = error.downcast_ref::<io::Error>().unwrap();
-/// assert_eq!(io.kind(), io::ErrorShutdownErrorKind::AddrInUse);
+/// assert_eq!(io.kind(), io::ErrorKind::AddrInUse);
 /// assert_eq!(error.exit_code(), 1);
 /// # }
 /// ```
