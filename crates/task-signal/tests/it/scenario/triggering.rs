@@ -3,7 +3,10 @@
 use std::{
     fs,
     os::unix::process::parent_id,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::bail;
@@ -128,8 +131,15 @@ fn trigger_that_shuts_down() {
     group.cancel();
     thread.join().unwrap();
     group.go_to(Step::CleaningUp);
+    // Runs after the handler of the crate. A signal that was sent before the test let this go on
+    // may be delivered to a thread only after that, and then finds the group ended.
+    let was_delivered = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(Signal::HUP.number(), Arc::clone(&was_delivered)).unwrap();
     say("cleaning up");
     wait_for_go();
+    while !was_delivered.load(Ordering::SeqCst) {
+        std::thread::yield_now();
+    }
     group.go_to(Step::Ended);
     say("ended");
     wait_for_go();
