@@ -222,15 +222,7 @@ async fn failures_of_several_nested_groups_of_an_abandoned_task_are_reported_onc
             if fails {
                 inner.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
             }
-            let holding = async |ctx: Context| {
-                let hold = ctx.hold();
-                tokio::spawn(async move {
-                    tokio::time::sleep(60 * SECOND).await;
-                    drop(hold);
-                });
-                std::future::pending().await
-            };
-            inner.run(task_fn("held", holding)).unwrap();
+            run_held(&inner);
             inner.into_task()
         };
         let (first, second) = (group("first", true), group("second", false));
@@ -238,18 +230,7 @@ async fn failures_of_several_nested_groups_of_an_abandoned_task_are_reported_onc
         first.and(second)
     };
     outer.run(task_fn("supervisor", supervisor)).unwrap();
-    let escalating = async |ctx: Context| {
-        ctx.cancelled().await;
-        ctx.escalate(Escalation::Abort);
-        Ok(())
-    };
-    outer.run(task_fn("escalating", escalating)).unwrap();
-    // The nested groups end while it runs.
-    let slow = async || {
-        tokio::time::sleep(4 * SECOND).await;
-        Ok(())
-    };
-    outer.cleanup("slow", slow).unwrap();
+    end_with_an_abort(&outer);
     tokio::time::sleep(SECOND).await;
     let failures = failures(&outer.shutdown().await.unwrap_err());
     let expected = "task `supervisor/bad` failed: no broker";
@@ -264,6 +245,18 @@ async fn failures_two_levels_below_an_abandoned_task_are_reported_once() {
         outer.cleanup_timeout(5 * SECOND).escalated_cleanup_timeout(5 * SECOND).build().unwrap();
     let (middle, inner) = (named("middle"), named("inner"));
     inner.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
+    run_held(&inner);
+    middle.run(inner.into_task()).unwrap();
+    outer.run(middle.into_task()).unwrap();
+    end_with_an_abort(&outer);
+    tokio::time::sleep(SECOND).await;
+    let failures = failures(&outer.shutdown().await.unwrap_err());
+    let expected = "task `middle/inner/bad` failed: no broker";
+    assert_eq!(failures.iter().filter(|text| *text == expected).count(), 1, "{failures:?}");
+}
+
+/// Runs a task that is abandoned: it is held until long after it was aborted.
+fn run_held(group: &Manager) {
     let holding = async |ctx: Context| {
         let hold = ctx.hold();
         tokio::spawn(async move {
@@ -272,9 +265,11 @@ async fn failures_two_levels_below_an_abandoned_task_are_reported_once() {
         });
         std::future::pending().await
     };
-    inner.run(task_fn("held", holding)).unwrap();
-    middle.run(inner.into_task()).unwrap();
-    outer.run(middle.into_task()).unwrap();
+    group.run(task_fn("held", holding)).unwrap();
+}
+
+/// Has the shutdown abort all tasks. The nested groups end during its cleanup.
+fn end_with_an_abort(outer: &Manager) {
     let escalating = async |ctx: Context| {
         ctx.cancelled().await;
         ctx.escalate(Escalation::Abort);
@@ -286,8 +281,4 @@ async fn failures_two_levels_below_an_abandoned_task_are_reported_once() {
         Ok(())
     };
     outer.cleanup("slow", slow).unwrap();
-    tokio::time::sleep(SECOND).await;
-    let failures = failures(&outer.shutdown().await.unwrap_err());
-    let expected = "task `middle/inner/bad` failed: no broker";
-    assert_eq!(failures.iter().filter(|text| *text == expected).count(), 1, "{failures:?}");
 }
