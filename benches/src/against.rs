@@ -4,9 +4,10 @@
 //! The children are what both builds have in common: their arguments and their line of figures may
 //! not change, or an older build can no longer be compared.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     child,
@@ -27,9 +28,11 @@ usage: cargo xtask bench --against FOLDER [--pairs=N] [--quick] [SCENARIO...]
 Builds the benchmarks of this checkout and of the one in FOLDER for release, each in its own target
 directory, and measures `task-manager` in both. A row is a scenario, a number of tasks and a
 runtime. The two programs take turns (A B B A): a pair is as many children of each as make a figure,
-and contributes the ratio of their medians. Printed are the medians of all pairs, with the lowest
-and the highest ratio in parentheses. The ratio of the bare JoinSet, measured in the same way, shows
-what of a difference is due to the machine and the build. Nothing is asserted.
+and contributes the ratio of their medians. Each pair runs fresh copies of the programs, because
+the memory that a file happens to be cached in can be worth 10 % of the time. Printed are the
+medians of all pairs, with the lowest and the highest ratio in parentheses. The ratio of the bare
+JoinSet, measured in the same way, shows what of a difference is due to the machine and the build.
+Nothing is asserted.
 
   --pairs=N  how many pairs. Default: 9
   --quick    a fifth of the children in each pair, and fewer numbers of tasks
@@ -75,6 +78,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let options = Options::parse(rest)?;
     let this = std::env::current_exe()?;
     let programs = [this.as_path(), Path::new(other)];
+    let folder = this.parent().context("a program is in a folder")?;
     for scenario in &options.scenarios {
         // A table for each, so that the first rows can be read while the last are measured.
         let mut table = Table::new(
@@ -84,11 +88,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         for flavor in [Flavor::TwoWorkers, Flavor::CurrentThread] {
             for count in counts(*scenario, options.is_quick) {
                 let children = children(count, options.is_quick);
-                let measure = |contestant| {
-                    Pair::measure(&programs, contestant, *scenario, count, flavor, children)
-                };
                 let (mut pairs, mut reference) = (Vec::new(), Vec::new());
                 for _ in 0..options.pairs {
+                    let copies = Copies::new(&programs, folder)?;
+                    let measure = |contestant| {
+                        Pair::measure(&copies, contestant, *scenario, count, flavor, children)
+                    };
                     pairs.push(measure(Contestant::Manager)?);
                     reference.push(measure(Contestant::REFERENCE)?);
                 }
@@ -124,6 +129,34 @@ fn children(count: usize, is_quick: bool) -> usize {
     }
 }
 
+/// Copies of both programs in new files, which are removed when this is dropped.
+struct Copies([PathBuf; 2]);
+
+impl Copies {
+    fn new(programs: &[&Path; 2], folder: &Path) -> Result<Self> {
+        let copies = Self(["against-this", "against-other"].map(|name| folder.join(name)));
+        copies.remove();
+        for (program, copy) in programs.iter().zip(&copies.0) {
+            fs::copy(program, copy)
+                .with_context(|| format!("cannot copy {}", program.display()))?;
+        }
+        Ok(copies)
+    }
+
+    /// Removes the files. To overwrite one would keep the memory that it is cached in.
+    fn remove(&self) {
+        for copy in &self.0 {
+            let _ = fs::remove_file(copy);
+        }
+    }
+}
+
+impl Drop for Copies {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
 /// The medians of the children of both programs, which were measured in turns.
 struct Pair {
     this: Medians,
@@ -138,7 +171,7 @@ struct Medians {
 
 impl Pair {
     fn measure(
-        [this, other]: &[&Path; 2],
+        Copies([this, other]): &Copies,
         contestant: Contestant,
         scenario: Scenario,
         count: usize,
@@ -146,7 +179,7 @@ impl Pair {
         children: usize,
     ) -> Result<Self> {
         let (mut own, mut others) = (Vec::new(), Vec::new());
-        let measure = |program| child::measure(program, contestant, scenario, count, flavor);
+        let measure = |program: &Path| child::measure(program, contestant, scenario, count, flavor);
         for number in 0..children {
             if number % 2 == 0 {
                 own.push(measure(this)?);

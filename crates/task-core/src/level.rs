@@ -69,7 +69,9 @@ use crate::{
 /// drop(names);
 /// wakers.wake();
 /// ```
+// In this order in memory: a raise reads the first two, which are to be in one cache line.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Level {
     value: AtomicU64,
     /// Whether the list may hold a waiter. Spares the lock if it does not.

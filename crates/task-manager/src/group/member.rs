@@ -53,24 +53,26 @@ impl Role {
     }
 }
 
+/// In this order in memory: a stop visits every member, and what that costs is the cache lines it
+/// touches. What it reads and writes is at the end of `identity` and below.
+#[repr(C)]
 pub(crate) struct Member {
-    identity: Identity,
     pub(crate) began: Tick,
-    pub(crate) stage: StageCell,
-    flags: AtomicU8,
-    /// What the outcome waits for: the future itself, and each hold.
-    pending: AtomicU32,
     /// Kept whole: an abort handle beside it would cost the task another reference count.
     join: OnceLock<JoinHandle<()>>,
+    details: Mutex<Option<Box<Details>>>,
+    identity: Identity,
+    /// What the outcome waits for: the future itself, and each hold.
+    pending: AtomicU32,
+    flags: AtomicU8,
     /// An index in [`Outcome::ALL`], or [`NO_OUTCOME`].
     outcome: AtomicU8,
     /// In nanoseconds, or [`NEVER`].
     stop_asked: AtomicU64,
-    details: Mutex<Option<Box<Details>>>,
+    pub(crate) stage: StageCell,
 }
 
-/// What most tasks never have, and so take no room for. A stop visits every member, and what that
-/// costs is the memory it touches.
+/// What most tasks never have, and so take no room for.
 #[derive(Default)]
 pub(crate) struct Details {
     pub(crate) status: Option<Arc<str>>,
@@ -87,11 +89,12 @@ pub(crate) struct Details {
 }
 
 /// What is fixed when a member is admitted.
+#[repr(C)]
 pub(crate) struct Identity {
     pub(crate) id: TaskId,
+    pub(crate) name: Cow<'static, str>,
     /// Its key in the slab of living tasks.
     pub(crate) key: usize,
-    pub(crate) name: Cow<'static, str>,
     pub(crate) phase: Phase,
     pub(crate) role: Role,
     pub(crate) gates_readiness: bool,
