@@ -311,6 +311,10 @@
 //! A blocked thread cannot be stopped from outside. The shutdown goes on without its task, and the
 //! report names it.
 //!
+//! There are at most 32 offload threads, and one more for log lines. If all of them are blocked, or
+//! the system grants no further one, what comes next waits: the aborts, the cleanups and the
+//! wake-up of `wait`. The report and [`hard_exit`](ManagerBuilder::hard_exit) need none of them.
+//!
 //! # Readiness
 //!
 //! A group is **ready** while all of this is true: a [`wait`](Manager::wait) was polled, no

@@ -54,8 +54,8 @@ pub(crate) use self::{
 ///
 /// Lists are bounded, and what they leave out is counted: see [`failures`](Self::failures),
 /// [`tasks`](Self::tasks), [`cleanups`](Self::cleanups) and
-/// [`later_triggers`](Self::later_triggers). What a task did after it was abandoned, and what went
-/// wrong after the end of the group, is in the log only.
+/// [`later_triggers`](Self::later_triggers). What went wrong after the end of the group is in the
+/// log only.
 ///
 /// # Examples
 ///

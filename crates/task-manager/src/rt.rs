@@ -24,6 +24,7 @@ pub(crate) fn pass_on_last_woken() {
     #[cfg(not(task_shuttle))]
     if tokio::task::try_id().is_some()
         && let Ok(handle) = Handle::try_current()
+        && handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread
     {
         drop(handle.spawn(async {}));
     }

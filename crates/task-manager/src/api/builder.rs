@@ -79,7 +79,8 @@ impl ManagerBuilder {
     /// Set it a little below the time after which the platform kills the process: by default,
     /// Kubernetes grants 30 s, Docker 10 s and systemd 90 s. With [`Timeout::Never`] no task is
     /// ever aborted or abandoned, and a task that does not end holds the shutdown forever; only
-    /// [`Context::escalate`](task_core::Context::escalate) then ends it.
+    /// [`Context::escalate`](task_core::Context::escalate), or the limit of an outer group, then
+    /// ends it.
     ///
     /// # Examples
     ///
@@ -245,7 +246,8 @@ impl ManagerBuilder {
     ///
     /// The deadline thread ends the process, and writes the names of up to 20 tasks that are alive
     /// to stderr before. If the exit itself blocks for a second, in an exit handler that some
-    /// library registered, the process aborts. Without a
+    /// library registered, the process aborts; and so it does, without the names, if the system
+    /// grants no thread to exit on. Without a
     /// [`shutdown_timeout`](Self::shutdown_timeout) there is no budget, and the process does not
     /// end. On a paused clock it does not end either.
     ///

@@ -23,7 +23,7 @@ impl Turn<'_> {
             Action::Abort(phase) => {
                 let entries: Vec<_> = self.state.in_phase(phase).cloned().collect();
                 self.log(Event::Aborting(Names::of(entries.iter().map(|entry| &***entry))));
-                entries.into_iter().for_each(|entry| self.abort(entry));
+                self.effects.aborts.extend(entries);
             }
             Action::Abandon(phase) => {
                 let entries: Vec<_> = self.state.in_phase(phase).cloned().collect();
@@ -31,15 +31,10 @@ impl Turn<'_> {
             }
             Action::Clean => self.start_cleanup(now),
             Action::SkipCleanup => self.skip_cleanup(now),
-            Action::AbortCleanup => {
-                if let Some(entry) = self.state.cleanup.clone() {
-                    self.abort(entry);
-                }
-            }
+            Action::AbortCleanup => self.effects.aborts.extend(self.state.cleanup.clone()),
             Action::AbandonCleanup => {
-                if let Some(entry) = self.state.cleanup.clone() {
-                    self.abandon(&[entry], now);
-                }
+                let entry = self.state.cleanup.clone();
+                self.abandon(entry.as_slice(), now);
             }
             Action::Remind => {
                 let is_asked = |entry: &&Arc<Entry>| {

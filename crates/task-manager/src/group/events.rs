@@ -71,9 +71,12 @@ impl Shared {
         let ran = now.saturating_sub(entry.began);
         turn.log(Event::Ended(entry.subject(), outcome, detail, ran));
         turn.record_end(entry, end);
-        let step = turn.state.machine.step();
-        turn.state.gates.ended(entry, outcome, step, false);
-        turn.trigger(ended_by(entry, outcome), Trigger::Failure, None);
+        // One that was abandoned has been counted.
+        if entry.outcome().is_none() {
+            let step = turn.state.machine.step();
+            turn.state.gates.ended(entry, outcome, step, false);
+            turn.trigger(ended_by(entry, outcome), Trigger::Failure, None);
+        }
         entry.update(|details| details.future_ended = Some(now));
         let events = turn.run();
         entry.release_with(End::Recorded(outcome));

@@ -33,18 +33,15 @@ impl Managed {
     }
 
     /// Invariant 7: the user's future is dropped before its end is recorded. A panic while it is
-    /// dropped is not lost: it is the outcome if the end was clean, and recorded beside it
-    /// otherwise.
+    /// dropped is not lost: it is the outcome, or recorded beside a failure that came before.
     fn finish(&mut self, mut end: End, caller: CallerRuntime) {
         let future = self.future.take();
         let dropped = current::enter(&mut self.entry, || catch(|| drop(future)));
         let Some(entry) = &self.entry else { return };
         if let Err(panic) = dropped {
             match end {
-                End::Failed(_) | End::Panicked(_) | End::Recorded(_) => {
-                    entry.shared.panic_beside(entry, panic);
-                }
                 End::Completed | End::Cancelled | End::Aborted => end = End::Panicked(panic),
+                _ => entry.shared.panic_beside(entry, panic),
             }
         }
         entry.future_ended(end, caller);

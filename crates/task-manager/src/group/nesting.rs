@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use task_core::scope::discard;
-use task_core::{Context, Hold, Outcome};
+use task_core::{Context, Hold, Outcome, Step};
 
 use super::{Entry, NESTINGS, Shared, State, Turn, current};
 use crate::lifecycle::{Tick, Trigger};
@@ -174,7 +174,10 @@ fn record_report(entry: &Arc<Entry>, inner: &Arc<Shared>) {
     let Some(report) = inner.report.get() else { return };
     let mut turn = entry.shared.turn();
     let now = turn.now();
-    turn.state.record_nested(entry, report, now);
+    // After the end of the outer group it is too late for its report. This one logs its own.
+    if turn.state.machine.step() != Step::Ended {
+        turn.state.record_nested(entry, report, now);
+    }
     unlink(entry, inner);
     turn.release();
 }
@@ -201,15 +204,17 @@ impl State {
     /// those that were recorded then are left out, and so are the ends of what was named as alive.
     fn record_nested(&mut self, entry: &Entry, report: &Report, now: Tick) {
         let was_abandoned = entry.outcome() == Some(Outcome::Abandoned);
-        let is_end = |failure: &Failure| {
-            matches!(failure.kind, FailureKind::Aborted | FailureKind::Abandoned { .. })
-        };
         let failures = report.failures().iter().map(|failure| {
             let name =
                 format!("{}/{}", entry.name, report.0.repeated.label(&failure.name, failure.id));
             Failure { name, id: None, at: now, ..failure.clone() }
         });
-        let is_new = |failure: &Failure| !is_end(failure) && !self.record.has(failure);
+        let is_alive = |failure: &Failure| matches!(failure.kind, FailureKind::Abandoned { .. });
+        let is_new = |new: &Failure| {
+            let is_end = matches!(new.kind, FailureKind::Aborted) || is_alive(new);
+            let is_its_end = |old: &Failure| is_end && is_alive(old) && old.name == new.name;
+            !self.record.has(|old| old.is_same(new) || is_its_end(old))
+        };
         let new = failures.filter(|failure| !was_abandoned || is_new(failure)).collect();
         let omitted = if was_abandoned { 0 } else { report.omitted_failures() };
         self.fail_nested(entry, new, omitted);

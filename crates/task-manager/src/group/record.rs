@@ -63,14 +63,9 @@ impl Record {
         }
     }
 
-    /// Returns whether a trigger of this kind is recorded.
-    pub(crate) fn has_trigger(&self, kind: &CauseKind) -> bool {
-        self.cause.iter().chain(&self.later).any(|cause| cause.kind == *kind)
-    }
-
-    /// Returns whether a failure is kept already.
-    pub(crate) fn has(&self, failure: &Failure) -> bool {
-        self.first.iter().chain(&self.last).any(|kept| kept.failure.is_same(failure))
+    /// Returns whether any failure that is kept fits.
+    pub(crate) fn has(&self, fits: impl Fn(&Failure) -> bool) -> bool {
+        self.first.iter().chain(&self.last).any(|kept| fits(&kept.failure))
     }
 
     /// Records a failure of `id`, or of something that can fail but once. `group` is for one from

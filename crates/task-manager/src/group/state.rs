@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) tally: Tally,
     pub(crate) stopping: Option<Tick>,
     pub(crate) cleaning_up: Option<Tick>,
+    /// Whether it is recorded that the parent token or the outer group stops this one.
+    pub(crate) has_followed: bool,
     /// What the alarm is set to.
     pub(crate) times: Times,
     /// Invariant 9: what is to be dropped once the lock is released. Emptied when a
@@ -50,6 +52,7 @@ impl State {
             tally: Tally::default(),
             stopping: None,
             cleaning_up: None,
+            has_followed: false,
             times: Times::default(),
             garbage: Vec::new(),
             last_id: 0,
@@ -65,7 +68,7 @@ impl State {
         let is_running = self.machine.step() == Step::Running && self.machine.waited();
         if is_running && self.gates.is_open() {
             self.gates.has_started = true;
-            self.machine.has_started();
+            self.machine.started();
         }
     }
 

@@ -44,7 +44,7 @@ impl Shared {
             return;
         }
         let now = turn.now();
-        if turn.state.record.has_trigger(&CauseKind::Parent) {
+        if std::mem::replace(&mut turn.state.has_followed, true) {
             turn.state.machine.trigger(now, trigger, limit);
         } else {
             turn.trigger(CauseKind::Parent, trigger, limit);

@@ -1,11 +1,10 @@
 //! One event of a group: the state under the lock, and what is decided there to happen after it.
 //!
 //! Every event that may advance the machine, or wake something, is a turn: take the lock, change
-//! the state, note down what is to be done outside ([`wake`](Turn::wake), [`abort`](Turn::abort),
-//! [`log`](Turn::log), [`discard`](Turn::discard)), and [`finish`](Turn::finish). There is no
-//! supervisor task: the thread that observes an event advances the machine, as far as anything is
-//! due, and, after releasing the lock, carries out what that asks for. A thread that blocks there
-//! holds up no other. Admission and reads take the lock directly.
+//! the state, note down in [`Effects`] what is to be done outside, and [`finish`](Turn::finish).
+//! There is no supervisor task: the thread that observes an event advances the machine, as far as
+//! anything is due, and, after releasing the lock, carries out what that asks for. A thread that
+//! blocks there holds up no other. What cannot advance the machine takes the lock directly.
 //!
 //! The order of what is done outside stands in [`Effects::carry_out`]; log lines follow it. The
 //! deadline thread calls the wakers apart.
@@ -24,7 +23,7 @@ use super::{
 use crate::lifecycle::{Tick, Trigger};
 use crate::report::CauseKind;
 use crate::sync::{MutexGuard, thread_local};
-use crate::threads::CallerRuntime;
+use crate::threads::{CallerRuntime, Times};
 
 /// One event. Dropped unfinished, it releases the lock and loses what was noted down.
 #[must_use = "`finish` it, or what it decided is lost"]
@@ -41,7 +40,7 @@ pub(crate) struct Turn<'a> {
 #[derive(Default)]
 pub(crate) struct Effects {
     pub(crate) wakers: Wakers,
-    aborts: Vec<Arc<Entry>>,
+    pub(crate) aborts: Vec<Arc<Entry>>,
     /// At most one in practice. A second must not replace the first, which would be dropped under
     /// the lock.
     pub(crate) cleanups: Vec<(Arc<Entry>, Hook)>,
@@ -84,10 +83,6 @@ impl Turn<'_> {
         if !wakers.is_empty() {
             self.effects.wakers.append(wakers);
         }
-    }
-
-    pub(crate) fn abort(&mut self, entry: Arc<Entry>) {
-        self.effects.aborts.push(entry);
     }
 
     pub(crate) fn log(&mut self, event: Event) {
@@ -149,9 +144,15 @@ impl Turn<'_> {
     pub(crate) fn run(self) -> Vec<Event> {
         let group = self.group;
         let driving = Driving::begin(group);
-        // Unbound: `bind` comes back. Re-entered: the call further up this stack goes on.
+        // Unbound: `bind` comes back. Re-entered: the call further up this stack goes on, unless
+        // what it runs blocks.
         let may_advance = self.group.alarm.clock.get().is_some() && !driving.is_reentered;
         let mut turn = self;
+        if driving.is_reentered && !turn.state.machine.is_waiting() {
+            // Foreign code that the outer call runs may block next. The deadline thread goes on.
+            let times = Times { next: Some(turn.now()), ..turn.times() };
+            turn.set_times(times);
+        }
         let mut events = Vec::new();
         let mut is_first = true;
         loop {
@@ -177,14 +178,18 @@ impl Turn<'_> {
             self.apply(action, now);
             has_advanced = true;
         }
-        let times = self.times();
-        if self.state.times != times {
+        self.set_times(self.times()) || has_advanced
+    }
+
+    /// Sets the alarm, and returns whether that changes it.
+    fn set_times(&mut self, times: Times) -> bool {
+        let has_changed = self.state.times != times;
+        if has_changed {
             self.state.times = times;
             self.group.alarm.set(times);
             self.effects.has_new_deadlines = true;
-            has_advanced = true;
         }
-        has_advanced
+        has_changed
     }
 
     /// Releases the lock.

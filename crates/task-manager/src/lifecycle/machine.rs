@@ -10,7 +10,7 @@
 //! [`task_ended`](Machine::task_ended), [`trigger`](Machine::trigger),
 //! [`escalate`](Machine::escalate), [`add_cleanup`](Machine::add_cleanup),
 //! [`cleanup_ended`](Machine::cleanup_ended), [`wait_began`](Machine::wait_began),
-//! [`has_started`](Machine::has_started). What follows from it, or from the time that has passed,
+//! [`started`](Machine::started). What follows from it, or from the time that has passed,
 //! [`advance`](Machine::advance) returns afterwards, one [`Action`] at a time until there is none.
 //!
 //! | step | a task is admitted | a trigger | an escalation | actions, in this order |
@@ -244,7 +244,7 @@ impl Machine {
     }
 
     /// Records that every gating task was ready once.
-    pub(crate) fn has_started(&mut self) {
+    pub(crate) fn started(&mut self) {
         self.start_deadline = None;
     }
 

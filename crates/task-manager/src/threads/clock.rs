@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use task_core::scope::catch;
-
 use crate::lifecycle::Tick;
 use crate::rt::{Handle, Instant};
 
@@ -36,20 +34,17 @@ impl Clock {
 
     /// Returns the time on this runtime's clock, which a test may have paused.
     pub(crate) fn now(&self, caller: CallerRuntime) -> Tick {
-        let elapsed = || Instant::now().saturating_duration_since(self.epoch);
         // To enter the runtime once more would cost more than to read the clock.
-        let now = match caller {
-            CallerRuntime::Own => catch(elapsed),
-            CallerRuntime::Other => catch(|| {
-                let _entered = self.handle.enter();
-                elapsed()
-            }),
+        let _entered = match caller {
+            CallerRuntime::Own => None,
+            // Tokio would panic, and so run the user's panic hook, below the caller's lock.
+            CallerRuntime::Other if is_being_torn_down() => return self.made.elapsed(),
+            CallerRuntime::Other => Some(self.handle.enter()),
         };
-        // A thread that is being torn down cannot enter a runtime: the system's clock stands in.
-        now.unwrap_or_else(|_| self.made.elapsed())
+        Instant::now().saturating_duration_since(self.epoch)
     }
 
-    /// Returns whether a test has paused the runtime's clock. Only then does it differ from the
+    /// Returns whether a test has paused the runtime's clock. From then on it differs from the
     /// system's.
     pub(crate) fn is_paused(&self) -> bool {
         let before = self.made.elapsed();
@@ -67,4 +62,10 @@ impl Clock {
             Err(_) => (self.handle.clone(), CallerRuntime::Other),
         }
     }
+}
+
+/// Returns whether the calling thread has lost its thread-locals, and cannot enter a runtime.
+fn is_being_torn_down() -> bool {
+    use tokio::runtime::Handle;
+    Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed())
 }

@@ -1,6 +1,10 @@
 //! Holds, and contexts that outlive their task.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use anyhow::anyhow;
 use task_manager::{CauseKind, Context, Manager, Outcome, TaskState, task_fn};
@@ -108,6 +112,45 @@ async fn a_failure_recorded_after_the_abandonment_and_before_the_report_is_in_it
     );
 }
 
+/// Invariant 2. The task blocks its thread until it was abandoned.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_of_an_abandoned_held_task_is_reported_and_triggers_nothing() {
+    /// Its text is read right before it is recorded.
+    #[derive(Debug)]
+    struct Late(mpsc::Sender<()>);
+    impl fmt::Display for Late {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let _ = self.0.send(());
+            f.write_str("too late")
+        }
+    }
+    impl std::error::Error for Late {}
+
+    let manager = Manager::builder().shutdown_timeout(3 * SECOND).cleanup_timeout(2 * SECOND);
+    let manager = manager.build().unwrap();
+    let kept = KeptHolds::default();
+    let (keeping, (release, released)) = (kept.clone(), mpsc::channel::<()>());
+    let (sender, read) = mpsc::channel();
+    let blocking = async move |ctx: Context| {
+        keeping.keep(&ctx);
+        let _ = released.recv();
+        Err(Late(sender).into())
+    };
+    manager.run(task_fn("blocking", blocking)).unwrap();
+    let cleanup = async move || {
+        drop(release);
+        tokio::task::block_in_place(|| read.recv_timeout(10 * SECOND))?;
+        tokio::time::sleep(SECOND / 5).await;
+        Ok(())
+    };
+    manager.cleanup("releases", cleanup).unwrap();
+    let error = manager.shutdown().await.unwrap_err();
+    let report = error.report().unwrap();
+    let texts: Vec<_> = report.failures().iter().map(ToString::to_string).collect();
+    assert!(texts.contains(&"task `blocking` failed: too late".into()), "{report}");
+    assert!(report.later_triggers().is_empty(), "{report}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_clean_end_of_a_held_task_cancels_its_context_and_counts_as_unrequested() {
     let manager = Manager::new();
@@ -184,8 +227,8 @@ async fn a_context_that_outlives_its_task_stays_valid_and_is_cancelled() {
 async fn a_failure_recorded_after_the_report_is_counted_and_dropped() {
     #[derive(Debug)]
     struct Late(Arc<()>);
-    impl std::fmt::Display for Late {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    impl fmt::Display for Late {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "too late, {} references", Arc::strong_count(&self.0))
         }
     }

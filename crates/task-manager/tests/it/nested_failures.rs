@@ -255,6 +255,23 @@ async fn failures_two_levels_below_an_abandoned_task_are_reported_once() {
     assert_eq!(failures.iter().filter(|text| *text == expected).count(), 1, "{failures:?}");
 }
 
+/// Invariant 2. Only what was alive at the abandonment was named then.
+#[tokio::test(start_paused = true)]
+async fn a_cleanup_that_a_nested_group_begins_after_its_task_was_abandoned_is_in_the_report() {
+    let outer = Manager::builder().name("outer").shutdown_timeout(15 * SECOND);
+    let outer =
+        outer.cleanup_timeout(5 * SECOND).escalated_cleanup_timeout(5 * SECOND).build().unwrap();
+    let inner = named("inner");
+    run_held(&inner);
+    inner.cleanup("stuck", std::future::pending).unwrap();
+    outer.run(inner.into_task()).unwrap();
+    end_with_an_abort(&outer);
+    tokio::time::sleep(SECOND).await;
+    let failures = failures(&outer.shutdown().await.unwrap_err());
+    let count = |name| failures.iter().filter(|text| text.contains(name)).count();
+    assert_eq!((count("`inner/held`"), count("`inner/stuck`")), (1, 1), "{failures:?}");
+}
+
 /// Runs a task that is abandoned: it is held until long after it was aborted.
 fn run_held(group: &Manager) {
     let holding = async |ctx: Context| {

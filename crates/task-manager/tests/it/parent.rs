@@ -3,7 +3,7 @@
 use task_manager::{CauseKind, Context, Manager, Outcome, Phase, Task, task_fn};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{SECOND, worker};
+use crate::support::{Journal, SECOND, slow, worker};
 
 /// FAILURES 47 and 48.
 #[tokio::test(start_paused = true)]
@@ -73,4 +73,21 @@ async fn the_parent_token_skips_the_drain_and_during_a_shutdown_is_a_later_trigg
     let later = report.later_triggers().iter().map(|cause| (&cause.kind, cause.at.as_secs()));
     assert!(later.eq([(&CauseKind::Parent, 1)]), "{report}");
     assert_eq!(report.steps().ended, 10 * SECOND, "the drain goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_parent_token_is_one_trigger_however_many_came_before() {
+    let parent = CancellationToken::new();
+    let manager = Manager::builder().parent(parent.clone()).build().unwrap();
+    manager.run(slow("work", SECOND, &Journal::default())).unwrap();
+    for _ in 0..20 {
+        manager.stop();
+    }
+    parent.cancel();
+    for _ in 0..5 {
+        manager.run(worker("late")).unwrap_err();
+    }
+    let report = manager.wait().await.unwrap();
+    let triggers = 1 + report.later_triggers().len() as u64 + report.omitted_triggers();
+    assert_eq!(triggers, 21, "{report}");
 }

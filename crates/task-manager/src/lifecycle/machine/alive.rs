@@ -19,7 +19,7 @@ impl Alive {
     pub(super) fn subtract(&mut self, phase: Phase) {
         if let Ok(index) = self.find(phase) {
             let (_, count) = &mut self.0[index];
-            // A miscount would end one wait early; a panic here would poison the manager's lock.
+            // A miscount would end one wait early; a panic here would unwind through the group.
             *count = count.saturating_sub(1);
         }
     }

@@ -121,7 +121,7 @@ impl Model {
                 self.waited = true;
                 self.machine.wait_began();
             }
-            Event::Started => self.machine.has_started(),
+            Event::Started => self.machine.started(),
             Event::AddCleanup => {
                 let is_admitted = self.machine.add_cleanup();
                 assert_eq!(is_admitted, !self.ended, "refused after the end, and only then");
