@@ -29,6 +29,7 @@ enum Uses {
     Only(&'static [&'static str]),
 }
 
+// That these modules exist is a test of the whole tree.
 const PROMISES: &[Promise] = &[
     Promise {
         root: "crates/task-manager/src/lib.rs",

@@ -66,6 +66,8 @@ fn a_comment_or_a_document_wider_than_100_columns_is_found() {
     );
     let comment = format!("[a]\nb = \"{wide}\"\n# {wide}\n");
     assert_eq!(found(width::wrapped, &[("c.toml", &comment)]), expected(&[("c.toml:3", 103)]));
+    let script = format!("#!/bin/sh\n{comment}");
+    assert_eq!(found(width::wrapped, &[("run", &script)]), expected(&[("run:4", 103)]));
 }
 
 #[test]

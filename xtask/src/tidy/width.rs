@@ -13,12 +13,8 @@ pub(crate) fn wrapped(tree: &Tree) -> Vec<Finding> {
         let wide = match path.rsplit_once('.') {
             Some((_, "rs")) => wide_comments(text),
             Some((_, "md")) => wide_prose(text.lines().map(|line| ("", line)).enumerate()),
-            Some((_, "toml" | "sh" | "yml" | "yaml")) => {
-                let comments = text.lines().enumerate();
-                wide_prose(comments.filter_map(|(index, line)| {
-                    line.find('#').map(|at| (index, line.split_at(at)))
-                }))
-            }
+            Some((_, "toml" | "sh" | "yml" | "yaml")) => wide_hashes(text),
+            _ if text.starts_with("#!") => wide_hashes(text),
             _ => vec![],
         };
         findings.extend(wide.into_iter().map(|(index, columns)| {
@@ -41,6 +37,12 @@ fn wide_comments(text: &str) -> Vec<(usize, usize)> {
         }
     }
     wide_prose(comments.into_iter())
+}
+
+/// The comments of a file whose comments begin with `#`.
+fn wide_hashes(text: &str) -> Vec<(usize, usize)> {
+    let lines = text.lines().enumerate();
+    wide_prose(lines.filter_map(|(index, line)| Some((index, line.split_at(line.find('#')?)))))
 }
 
 /// The lines, as what stands before the prose and the prose, that are too wide; with their widths.

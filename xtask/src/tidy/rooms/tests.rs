@@ -1,6 +1,8 @@
 //! The rule against crates of a few lines.
 
-use super::downward;
+use std::{fs, path::Path};
+
+use super::{PROMISES, downward};
 use crate::tidy::tree::Tree;
 
 /// Two rooms of one module, one of two, and one of a folder.
@@ -138,4 +140,13 @@ fn what_the_threads_and_the_lifecycle_of_the_manager_may_not_use_is_found() {
         "crates/task-manager/src/threads.rs:1: `threads` may not use `group`",
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_promise_is_about_a_module_that_exists() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for promise in PROMISES {
+        let root = fs::read_to_string(workspace.join(promise.root)).unwrap();
+        assert!(root.contains(&format!("\nmod {};", promise.module)), "{}", promise.module);
+    }
 }
