@@ -68,20 +68,20 @@ impl Alarm {
         starts_timer
     }
 
-    /// As [`sleeps`](Self::sleeps), for the deadline thread, which forgets a manager that it need
+    /// As [`sleep`](Self::sleep), for the deadline thread, which forgets a manager that it need
     /// not watch.
-    pub(crate) fn sleeps_or_leaves(&self, later: Duration) -> Option<Duration> {
-        self.sleeps(later).or_else(|| {
+    pub(crate) fn sleep_or_leave(&self, later: Duration) -> Option<Duration> {
+        self.sleep(later).or_else(|| {
             self.is_watched.store(false, Ordering::SeqCst);
             // A deadline that is set from now on registers again; one set before is seen here.
-            let sleep = self.sleeps(later)?;
+            let sleep = self.sleep(later)?;
             (!self.is_watched.swap(true, Ordering::SeqCst)).then_some(sleep)
         })
     }
 
     /// Returns how long the deadline thread may sleep on this manager's account, if it looks
     /// `later` than the timer; `None` if it need not watch.
-    pub(crate) fn sleeps(&self, later: Duration) -> Option<Duration> {
+    pub(crate) fn sleep(&self, later: Duration) -> Option<Duration> {
         let next = self.times().next.map(|next| next.saturating_add(later));
         let next = next.into_iter().chain(self.hard_exit_at()).min()?;
         let clock = self.clock.get()?;

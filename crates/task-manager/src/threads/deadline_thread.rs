@@ -100,7 +100,7 @@ pub(crate) fn nudge(alarm: &Alarm) {
     let Some(thread) = THREAD.get() else { return };
     // The lock orders this after the thread's look at the deadlines, or before its sleep.
     let list = thread.lock();
-    let sleep = alarm.sleeps(AFTER_TIMER);
+    let sleep = alarm.sleep(AFTER_TIMER);
     let left = |until: Instant| until.saturating_duration_since(Instant::now());
     let is_sooner = |until| sleep.is_some_and(|sleep| sleep < left(until));
     if list.sleeps_until.is_some_and(is_sooner) {
@@ -112,7 +112,7 @@ pub(crate) fn nudge(alarm: &Alarm) {
 impl List {
     fn remove_ended(&mut self) -> Vec<Watched> {
         let has_ended = |watched: &mut Watched| {
-            let is_over = watched.alarm.sleeps_or_leaves(AFTER_TIMER).is_none();
+            let is_over = watched.alarm.sleep_or_leave(AFTER_TIMER).is_none();
             is_over || watched.owner.strong_count() == 0
         };
         self.managers.extract_if(.., has_ended).collect()
@@ -130,7 +130,7 @@ impl DeadlineThread {
             let mut shortest = LONGEST_SLEEP;
             let mut due = Vec::new();
             let leaves = |watched: &mut Watched| {
-                let Some(sleep) = watched.alarm.sleeps_or_leaves(AFTER_TIMER) else { return true };
+                let Some(sleep) = watched.alarm.sleep_or_leave(AFTER_TIMER) else { return true };
                 if sleep.is_zero() {
                     due.extend(watched.owner.upgrade());
                 }
