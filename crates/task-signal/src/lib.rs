@@ -36,10 +36,10 @@
 //!
 //! - *From the constructor on.* It needs no runtime. A signal that arrives before the task runs is
 //!   delivered when it does, and the third `SIGINT` ends a program that is still in its setup.
-//! - *While the runtime is blocked*, with all of its workers. A [`SignalTask`] has two threads: one
-//!   reads and counts signals, has them delivered to the group, and can end the process; the other
-//!   one writes the log and runs the callback and the dump. The second and the third `SIGINT` work
-//!   while the log, the callback or standard error blocks.
+//! - *While the runtime is blocked*, with all of its workers. A [`SignalTask`] has three threads:
+//!   one reads and counts signals and can end the process; one delivers them to the group, and is
+//!   replaced if a delivery blocks; one writes the log and runs the callback and the dump. The
+//!   second and the third `SIGINT` work while the log, the callback or standard error blocks.
 //! - *Until the report is made.* That is later than the end of the task, which is stopped before
 //!   the cleanups run. Then each signal has its default action again, which for those above ends
 //!   the process. The same happens at once if a task is dropped without having run.

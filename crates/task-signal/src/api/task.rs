@@ -29,9 +29,11 @@ use crate::{
 ///
 /// # Threads
 ///
-/// It works while every thread of the runtime is blocked, because two OS threads serve the signals:
-/// one reads and counts them and can end the process, the other one writes the log and runs the
-/// callback. Both sleep until a signal arrives, and end when the signals are released.
+/// It works while every thread of the runtime is blocked, because three OS threads serve the
+/// signals: one reads and counts them and can end the process, one delivers them to the group, and
+/// one writes the log and runs the callback. A delivery that blocks for more than 100 ms keeps its
+/// thread, and the next one gets another. All sleep until a signal arrives, and end when the
+/// signals are released.
 ///
 /// # Examples
 ///

@@ -111,12 +111,16 @@ impl SignalTaskBuilder {
     /// Sets a callback for each signal that counts, including the one for the
     /// [dump](Self::dump_on).
     ///
-    /// It runs on a thread of this task, after the signal was delivered to the group and its line
-    /// was logged. It may lock, allocate and block: that delays later callbacks, log lines and
-    /// dumps only. While 64 events wait, signals that are only logged or dumped are dropped.
+    /// It runs on a thread of this task, after the signal's line was logged. The signal was
+    /// delivered to the group before, unless it arrived before the task ran, or the delivery takes
+    /// more than 100 ms: then either may come first.
     ///
-    /// The task has not ended while a callback for a step of a ladder runs or waits. A panic is
-    /// recorded as a failure, and the shutdown proceeds. The callback is not called for
+    /// It may lock, allocate and block: that delays later callbacks, log lines and dumps, and the
+    /// task's end, but no delivery. The task does not end while a callback runs or waits, whatever
+    /// its signal leads to; one for a signal that arrives after the task's end holds nothing up.
+    /// While 64 events wait, signals that are only logged or dumped are dropped.
+    ///
+    /// A panic is recorded as a failure, and the shutdown proceeds. The callback is not called for
     /// [`Reaction::Exit`], which waits for nothing. Default: none.
     pub fn on_signal(self, callback: impl FnMut(&Received) + Send + 'static) -> Self {
         Self { callback: Some(Opaque(Box::new(callback))), ..self }

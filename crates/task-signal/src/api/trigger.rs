@@ -28,9 +28,10 @@ use crate::{
 /// # Shutdown
 ///
 /// From the drain on, signals have no effect: they neither start a run nor end the process. A run
-/// in progress continues until it ends or the task's deadline has passed. After the report the
-/// signals have their [default action](crate::AfterEnd) again, and also if this value is dropped
-/// without having run; in that case those that arrived already act by default then.
+/// in progress continues, with its later actions, until it ends or the task's deadline has passed.
+/// An action ends it sooner if it returns [`Cancelled`] once the task is stopped. After the report
+/// the signals have their [default action](crate::AfterEnd) again, and also if this value is
+/// dropped without having run; in that case those that arrived already act by default then.
 ///
 /// The task belongs to the [support phase](Phase::SUPPORT), so a group completes beside it once its
 /// other work is done.
@@ -40,6 +41,10 @@ use crate::{
 /// By default the failure is logged as an error, the task continues, and the group's report stays
 /// clean; see [`OnActionError`]. A panic counts like an error. The task's status has the number of
 /// runs and the outcome of the last one.
+///
+/// [`Cancelled`], under any number of contexts, is no failure once the task is stopped. The run and
+/// the task end with it at once: later actions are skipped, and it is neither logged nor recorded.
+/// Before the stop it is a failure like any other error.
 ///
 /// # Examples
 ///
@@ -102,8 +107,8 @@ impl Task for SignalTrigger {
     ///
     /// # Errors
     ///
-    /// The failure of an action, if [`OnActionError::Fail`] is set; or the system's refusal to
-    /// deliver signals to the runtime.
+    /// The failure of an action, if [`OnActionError::Fail`] is set; the [`Cancelled`] of an action,
+    /// once the task is stopped; or the system's refusal to deliver signals to the runtime.
     ///
     /// # Panics
     ///

@@ -64,8 +64,9 @@ impl SignalTriggerBuilder {
     /// they were added.
     ///
     /// Unless [`OnActionError::Fail`] is set, the later actions run even if an earlier one fails,
-    /// so steps that depend on each other belong into one action. Default: none, and at least one
-    /// is required.
+    /// so steps that depend on each other belong into one action. They are skipped if an earlier
+    /// one returns [`Cancelled`](task_core::Cancelled) once the task is stopped. Default: none, and
+    /// at least one is required.
     pub fn action<F, Fut>(mut self, name: impl Into<Cow<'static, str>>, action: F) -> Self
     where
         F: FnMut(Context) -> Fut + Send + 'static,

@@ -1,7 +1,8 @@
 //! What a failed action means for a trigger.
 
 /// What a failed action means for a [`SignalTrigger`](crate::SignalTrigger). An action fails if it
-/// returns an error or panics.
+/// returns an error or panics. [`Cancelled`](task_core::Cancelled) is no failure once the task is
+/// stopped: the task then ends with it, whatever is set here.
 ///
 /// A failure that the task survives is logged as an error, and is part of the task's status until
 /// the next run begins. This setting decides whether it also makes the shutdown's report unclean.
