@@ -8,7 +8,8 @@
 //!   request. The reader waits briefly for it. If it blocks, the next step gets a new thread; there
 //!   are at most as many as ladders have steps.
 //!
-//! They are started by the constructor, so a refusal of the system is an error there.
+//! The constructor starts them before it captures signals, so a refusal of the system is an error
+//! there, and loses none.
 
 mod ladder;
 mod logger;

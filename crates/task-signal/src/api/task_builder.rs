@@ -155,12 +155,14 @@ impl SignalTaskBuilder {
         let ladders = self.make_ladders()?;
         let Self { mut settings, ladders: _, repeat_window, dump_on, callback } = self;
         settings.signals.extend(dump_on);
-        let (capture, inbox) = settings.capture()?;
-        // From here on, a return without the task releases the signals.
-        let logger = Logger::start(callback, capture.log_level).map_err(ErrorKind::Refused)?;
+        // All threads start before the capture: a refusal then loses no signal.
+        let logger = Logger::start(callback, settings.log_level).map_err(ErrorKind::Refused)?;
         let offload = Offload::start().map_err(ErrorKind::Refused)?;
-        let reader = Reader { inbox, ladders, repeat_window, offload };
-        let shared = reader.start(logger).map_err(ErrorKind::Refused)?;
+        let reader = Reader { ladders, repeat_window, offload };
+        let (shared, inboxes) = reader.start(logger).map_err(ErrorKind::Refused)?;
+        let (capture, inbox) = settings.capture()?;
+        // The reader waits for it, so this cannot fail.
+        let _ = inboxes.send(inbox);
         Ok(SignalTask { capture, shared })
     }
 

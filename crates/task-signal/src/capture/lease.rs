@@ -29,9 +29,11 @@ impl Lease {
         Arc::new(Self(Mutex::new(Some((claim, closer)))))
     }
 
-    /// Releases the signals. Further calls do nothing.
+    /// Releases the signals. They are released when this returns, also to a second caller.
     pub(crate) fn end(&self) {
-        let _kept = lock(&self.0).take();
+        // Dropped under the lock, which is always taken before that of the claims' records: a
+        // caller that finds nothing to release may have a signal act by default at once.
+        *lock(&self.0) = None;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io, mem,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -22,7 +22,6 @@ const MOST_EARLY: usize = 32;
 
 /// What the reader thread owns.
 pub(crate) struct Reader {
-    pub(crate) inbox: Inbox,
     pub(crate) ladders: Vec<Ladder>,
     pub(crate) repeat_window: Duration,
     pub(crate) offload: Offload,
@@ -76,22 +75,23 @@ impl Shared {
 }
 
 impl Reader {
-    /// Starts the thread.
-    pub(crate) fn start(self, logger: Logger) -> io::Result<Arc<Shared>> {
+    /// Starts the thread, which waits for its inbox. It ends if the sender is dropped without.
+    pub(crate) fn start(self, logger: Logger) -> io::Result<(Arc<Shared>, mpsc::Sender<Inbox>)> {
+        let (sender, inboxes) = mpsc::channel();
         let shared = Arc::new(Shared { target: Mutex::new(Target::Early(Vec::new())), logger });
         let thread = thread::Builder::new().name("signal-reader".to_owned());
         let for_thread = Arc::clone(&shared);
-        thread.spawn(move || self.run(&for_thread))?;
-        Ok(shared)
+        thread.spawn(move || inboxes.recv().map(|inbox| self.run(inbox, &for_thread)))?;
+        Ok((shared, sender))
     }
 
     /// Reads until the signals are released.
-    fn run(mut self, shared: &Shared) {
+    fn run(mut self, mut inbox: Inbox, shared: &Shared) {
         loop {
-            let signals = self.inbox.wait();
-            if self.inbox.is_closed() {
+            let signals = inbox.wait();
+            if inbox.is_closed() {
                 // Neither these nor those between the wait and the close belong to a task now.
-                signals.chain(self.inbox.wait()).for_each(|(signal, _)| act_by_default(signal));
+                signals.chain(inbox.wait()).for_each(|(signal, _)| act_by_default(signal));
                 break;
             }
             signals.for_each(|(signal, sender)| self.handle(shared, signal, sender));

@@ -12,6 +12,8 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+#[cfg(target_os = "linux")]
+use rustix::process::{Resource, Rlimit, prlimit};
 
 /// How long a test waits for anything.
 const WAIT_LIMIT: Duration = Duration::from_secs(30);
@@ -96,6 +98,16 @@ impl Child {
     pub(crate) fn kill_and_see(&mut self, signal: Signal, received: &str) {
         self.kill(signal);
         self.wait_for(received);
+    }
+
+    /// Leaves a program with one heap some room for it, and none for the stack of another thread.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn refuse_threads(&self) {
+        let statm = fs::read_to_string(format!("/proc/{}/statm", self.pid)).unwrap();
+        let pages = statm.split(' ').next().unwrap().parse::<u64>().unwrap();
+        let limit = Some(pages * 4096 + (1 << 20));
+        let room = Rlimit { current: limit, maximum: limit };
+        prlimit(Pid::from_raw(self.pid), Resource::As, room).unwrap();
     }
 
     /// Lets the scenario continue.
@@ -193,6 +205,15 @@ impl Drop for Child {
 /// Returns the command for this test binary.
 pub(crate) fn program() -> Command {
     command(std::env::current_exe().unwrap())
+}
+
+/// Returns the command for this test binary with one arena, so that all threads allocate from the
+/// heap that grows in small steps.
+#[cfg(target_os = "linux")]
+pub(crate) fn program_with_one_heap() -> Command {
+    let mut command = program();
+    command.env("MALLOC_ARENA_MAX", "1");
+    command
 }
 
 /// Returns a command that ignores no signals. In the background of a script, or under `nohup`, the

@@ -9,6 +9,8 @@ use std::{
 
 use rustix::process::Signal;
 
+#[cfg(target_os = "linux")]
+use crate::child::program_with_one_heap;
 use crate::child::{Child, program};
 
 const ROUNDS: u32 = 40;
@@ -40,6 +42,20 @@ fn a_signal_around_the_capture_is_not_lost() {
     println!("{delivered} of {ROUNDS} were delivered");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_around_a_capture_that_is_refused_is_not_lost() {
+    for round in 0..ROUNDS {
+        let mut child = Child::start_by(program_with_one_heap(), "captured in vain");
+        child.refuse_threads();
+        child.go();
+        child.wait_for("refused");
+        dither(round);
+        child.kill(Signal::TERM);
+        child.ends_by(Signal::TERM);
+    }
+}
+
 #[test]
 fn a_signal_around_the_drop_of_a_task_that_has_not_run_is_not_lost() {
     for round in 0..ROUNDS {
@@ -68,4 +84,13 @@ fn a_signal_around_the_report_is_not_lost() {
         }
     }
     println!("{delivered} of {ROUNDS} were delivered");
+}
+
+#[test]
+fn a_signal_that_is_read_while_another_thread_releases_it_is_not_lost() {
+    for _ in 0..ROUNDS {
+        let mut child = Child::start("ending while others capture");
+        child.go();
+        child.ends_by(Signal::TERM);
+    }
 }

@@ -1,11 +1,11 @@
 //! The ladder holds when everything else is stuck.
 
-use std::{fs, process::Stdio, thread, time::Duration};
+use std::{process::Stdio, thread, time::Duration};
 
 use rustix::process::Signal;
-#[cfg(target_os = "linux")]
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
+#[cfg(target_os = "linux")]
+use crate::child::program_with_one_heap;
 use crate::child::{Child, program};
 
 #[test]
@@ -46,19 +46,11 @@ fn a_callback_that_never_returns_keeps_no_early_signal_from_the_group() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_that_no_thread_can_be_started_for_is_delivered() {
-    let mut command = program();
-    // With one arena, all threads allocate from the heap that grows in small steps.
-    command.env("MALLOC_ARENA_MAX", "1");
-    let mut child = Child::start_by(command, "stuck request");
+    let mut child = Child::start_by(program_with_one_heap(), "stuck request");
     child.wait_for("status: waiting");
     // The offload thread is blocked from here on.
     child.kill_and_see(Signal::INT, "request_stop: signal SIGINT");
-    // Room for some heap, and none for the stack of another thread.
-    let statm = fs::read_to_string(format!("/proc/{}/statm", child.pid)).unwrap();
-    let pages = statm.split(' ').next().unwrap().parse::<u64>().unwrap();
-    let limit = Some(pages * 4096 + (1 << 20));
-    let room = Rlimit { current: limit, maximum: limit };
-    prlimit(Pid::from_raw(child.pid), Resource::As, room).unwrap();
+    child.refuse_threads();
     child.kill_and_see(Signal::TERM, "request_stop: signal SIGTERM");
 }
 

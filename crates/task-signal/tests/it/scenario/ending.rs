@@ -16,7 +16,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("ending with a real-time signal", ending_with_a_real_time_signal),
     ("ending with a harmless signal", || end(without_window().signals([libc::SIGWINCH]), true)),
     ("ending with a callback that exits", || end(exiting(), true)),
+    ("ending while others capture", ending_while_others_capture),
     ("captured at some instant", captured_at_some_instant),
+    ("captured in vain", captured_in_vain),
     ("dropped", dropped),
     ("dropped without a group", dropped_without_a_group),
     ("two lives", two_lives),
@@ -57,9 +59,42 @@ fn exiting() -> SignalTaskBuilder {
     without_window().on_signal(|_| std::process::exit(7))
 }
 
+/// Two threads release the signals at once: this one, and the one that has read a signal. Others
+/// use the record of claims all the time, so that the release takes a while.
+fn ending_while_others_capture() {
+    let group = Loud::new();
+    let thread = serve(without_window().build().unwrap(), &group);
+    group.cancel();
+    thread.join().unwrap();
+    for _ in 0..2 {
+        thread::spawn(|| {
+            loop {
+                let others = SignalTrigger::builder().signals(libc::SIGRTMIN()..libc::SIGRTMAX());
+                drop(others.action("act", async |_| Ok(())).build().unwrap());
+            }
+        });
+    }
+    say("ready");
+    wait_for_go();
+    group.go_quietly_to(Step::Ended);
+    signal_hook::low_level::raise(libc::SIGTERM).unwrap();
+    group.go_to(Step::Ended);
+    wait_for_go();
+}
+
 fn captured_at_some_instant() {
     say("about to capture");
     serve_for_good(exiting());
+}
+
+/// Tries to capture signals for good, with no thread left.
+fn captured_in_vain() {
+    say("ready");
+    wait_for_go();
+    loop {
+        assert!(SignalTask::new().unwrap_err().is_refused());
+        say("refused");
+    }
 }
 
 fn dropped() {
