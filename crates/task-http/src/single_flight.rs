@@ -47,12 +47,6 @@ impl<T: Clone> SingleFlight<T> {
         start(Completer(sender));
         Pending(run)
     }
-
-    /// Returns the last result, whatever its age, unless a newer run is in progress.
-    pub(crate) fn last(&self) -> Option<T> {
-        let current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        current.as_ref().and_then(|run| run.borrow().as_ref().map(|(result, _)| result.clone()))
-    }
 }
 
 /// The end of a run that sets its result. Dropping it ends the run without a result.
@@ -61,7 +55,7 @@ pub(crate) struct Completer<T>(watch::Sender<Option<(T, Instant)>>);
 impl<T> Completer<T> {
     /// Ends the run.
     pub(crate) fn complete(self, result: T) {
-        // The last waiter may have gone; the result is then used by `SingleFlight::last` alone.
+        // An error means that the `SingleFlight` and all waiters have gone.
         let _ = self.0.send(Some((result, Instant::now())));
     }
 }

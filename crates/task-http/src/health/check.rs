@@ -3,7 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::{task::JoinSet, time::timeout};
@@ -32,6 +32,7 @@ pub(crate) struct Check {
     pub(crate) probe: Probe,
     run: CheckFn,
     flight: SingleFlight<CheckResult>,
+    has_passed: Mutex<Option<bool>>,
 }
 
 /// The result of a check.
@@ -47,7 +48,7 @@ pub(crate) enum CheckResult {
 impl Check {
     /// Makes a check that has not run yet.
     pub(crate) fn new(name: String, probe: Probe, run: CheckFn) -> Self {
-        Self { name, probe, run, flight: SingleFlight::default() }
+        Self { name, probe, run, flight: SingleFlight::default(), has_passed: Mutex::default() }
     }
 
     /// Begins the check, unless it runs already or its last result is fresh.
@@ -64,14 +65,17 @@ impl Check {
             let check = Arc::clone(self);
             runs.spawn(async move {
                 let result = timeout(limit, check.result()).await;
-                completer.complete(result.unwrap_or(CheckResult::TimedOut));
+                let result = result.unwrap_or(CheckResult::TimedOut);
+                *check.lock_has_passed() = Some(result == CheckResult::Passed);
+                completer.complete(result);
             });
         })
     }
 
-    /// Returns the last result, whatever its age.
-    pub(crate) fn last(&self) -> Option<CheckResult> {
-        self.flight.last()
+    /// Returns whether the last run that has ended passed, however long ago; `None` before the end
+    /// of the first.
+    pub(crate) fn has_passed(&self) -> Option<bool> {
+        *self.lock_has_passed()
     }
 
     /// Runs the check once. A panic of the function or of its future is a result.
@@ -81,6 +85,10 @@ impl Check {
             Ok(Err(error)) => CheckResult::Failed(format!("{error:#}").into()),
             Err(_) => CheckResult::Panicked,
         }
+    }
+
+    fn lock_has_passed(&self) -> MutexGuard<'_, Option<bool>> {
+        self.has_passed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

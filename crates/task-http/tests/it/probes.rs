@@ -11,7 +11,10 @@ use std::{
 
 use task_core::{Blocker, Outcome, Step};
 use task_http::Limits;
-use tokio::time::{Instant, advance};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, advance},
+};
 
 use crate::{
     client::Client,
@@ -289,5 +292,42 @@ async fn the_last_result_of_each_check_is_a_metric() {
         Some(0.0)
     );
     assert!(!scrape.contains("never run"));
+    service.stop().await;
+}
+
+/// Requirement 14.
+#[tokio::test]
+async fn while_a_check_runs_its_metric_has_the_result_of_the_run_before() {
+    let (runs, gate) = (Arc::new(AtomicU32::new(0)), Arc::new(Semaphore::new(0)));
+    let service = Service::start({
+        let (runs, gate) = (Arc::clone(&runs), Arc::clone(&gate));
+        let limits = Limits::default().check_age(Duration::ZERO);
+        move |http| {
+            http.limits(limits.check_timeout(Duration::from_secs(60))).check(
+                "database",
+                move || {
+                    let (run, gate) = (runs.fetch_add(1, Ordering::SeqCst), Arc::clone(&gate));
+                    async move {
+                        if run > 0 {
+                            drop(gate.acquire().await);
+                            anyhow::bail!("down");
+                        }
+                        Ok(())
+                    }
+                },
+            )
+        }
+    });
+    let series = "task_health_check_status{probe=\"readyz\",check=\"database\"}";
+    assert_eq!(service.get("/readyz").await.status, 200);
+    let mut client = Client::connect(service.address).await;
+    client.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    while runs.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(value(&service.get("/metrics").await.text(), series), Some(1.0));
+    gate.add_permits(1);
+    assert_eq!(client.response(true).await.status, 503);
+    assert_eq!(value(&service.get("/metrics").await.text(), series), Some(0.0));
     service.stop().await;
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use crate::{
-    health::check::{Check, CheckResult, Probe},
+    health::check::{Check, Probe},
     metrics::encode::{Encoder, Kind},
     stats::{ScrapeError, Stats},
 };
@@ -54,11 +54,11 @@ pub(super) fn encode(stats: &Stats, checks: &[Arc<Check>], encoder: &mut Encoder
     let help = "Whether the last run of a health check passed.";
     let mut family = encoder.family("task_health_check_status", Kind::Gauge, help);
     for check in checks {
-        let Some(result) = check.last() else { continue };
+        let Some(has_passed) = check.has_passed() else { continue };
         let probe = match check.probe {
             Probe::Live => "livez",
             Probe::Ready => "readyz",
         };
-        family.sample(&[("probe", probe), ("check", &check.name)], result == CheckResult::Passed);
+        family.sample(&[("probe", probe), ("check", &check.name)], has_passed);
     }
 }
