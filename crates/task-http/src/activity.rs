@@ -9,9 +9,9 @@
 //!
 //! While a handler waits for the body of the request, `Responding` is `Receiving`.
 //!
-//! All writes come from the connection's own task, so relaxed atomics are enough: an outside reader
-//! may see a state that has just ended, and at worst evicts a connection that was about to become
-//! busy.
+//! All writes come from the connection's own task. An outside reader may see a state that has just
+//! ended, and at worst evicts a connection that was about to become busy. The state is written last
+//! and read first, so that its times are never older than it.
 
 use std::{
     sync::atomic::{AtomicU8, AtomicU64, Ordering},
@@ -22,9 +22,9 @@ use tokio::time::Instant;
 
 use crate::config::{Limits, limits::after};
 
-/// How long, in microseconds, a client may not read its response, or not send the body of its
-/// request, before its connection can be evicted.
-const STALLED_CLIENT_TIMEOUT: u64 = 1_000_000;
+/// How long, in microseconds, the server waits for a client to read its response, or to send the
+/// body of its request, before its connection can be evicted.
+const SLOW_CLIENT_TIMEOUT: u64 = 1_000_000;
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -32,6 +32,10 @@ pub(crate) struct Activity {
     state: AtomicU8,
     /// When the deadline of the state began to run, in microseconds since `epoch`.
     since: AtomicU64,
+    /// When the last wait for the client to send a body or to read a response began, likewise.
+    awaited: AtomicU64,
+    /// When the client last sent or took bytes in that wait, or else its begin, likewise.
+    progressed: AtomicU64,
     epoch: Instant,
 }
 
@@ -56,15 +60,30 @@ enum State {
 impl Activity {
     /// Makes the state of a new connection. `epoch` is when the server started.
     pub(crate) fn new(epoch: Instant) -> Self {
-        let activity = Self { state: AtomicU8::new(0), since: AtomicU64::new(0), epoch };
+        let activity = Self {
+            state: AtomicU8::new(0),
+            since: AtomicU64::new(0),
+            awaited: AtomicU64::new(0),
+            progressed: AtomicU64::new(0),
+            epoch,
+        };
         activity.enter(State::Fresh);
         activity
     }
 
     /// Records that the client has sent bytes.
     pub(crate) fn bytes_received(&self) {
-        if self.state() == State::Idle {
-            self.enter(State::Header);
+        match self.state() {
+            State::Idle => self.enter(State::Header),
+            State::Receiving => self.progressed.store(self.now(), Ordering::Relaxed),
+            State::Fresh | State::Header | State::Responding | State::Sending => {}
+        }
+    }
+
+    /// Records that the system has taken bytes for the client.
+    pub(crate) fn bytes_sent(&self) {
+        if self.state() == State::Sending {
+            self.progressed.store(self.now(), Ordering::Relaxed);
         }
     }
 
@@ -75,18 +94,18 @@ impl Activity {
 
     /// Records that a handler waits for the body of the request. The deadline stays.
     pub(crate) fn body_awaited(&self) {
-        self.state.store(State::Receiving as u8, Ordering::Relaxed);
+        self.wait_for_client(State::Receiving);
     }
 
     /// Records that the wait for the body has ended. The deadline stays.
     pub(crate) fn body_received(&self) {
-        self.state.store(State::Responding as u8, Ordering::Relaxed);
+        self.state.store(State::Responding as u8, Ordering::Release);
     }
 
     /// Records that the whole response is in the write buffer. The deadline stays.
     pub(crate) fn response_buffered(&self) {
         if self.state() == State::Responding {
-            self.state.store(State::Sending as u8, Ordering::Relaxed);
+            self.wait_for_client(State::Sending);
         }
     }
 
@@ -106,14 +125,18 @@ impl Activity {
     /// cannot be evicted now.
     ///
     /// First come the connections without a request, oldest first; then those whose client has
-    /// stalled in the body of its request or in its response.
+    /// stalled in the body of its request or in its response; then those whose client is slow
+    /// there, since it could keep a connection from all others with a few bytes a second.
     pub(crate) fn eviction_rank(&self) -> Option<(u8, u64)> {
-        let since = self.since.load(Ordering::Relaxed);
-        let has_stalled = || self.now().saturating_sub(since) >= STALLED_CLIENT_TIMEOUT;
+        let since = |time: &AtomicU64| time.load(Ordering::Relaxed);
         match self.state() {
-            State::Fresh | State::Idle | State::Header => Some((0, since)),
-            State::Receiving | State::Sending if has_stalled() => Some((1, since)),
-            State::Receiving | State::Responding | State::Sending => None,
+            State::Fresh | State::Idle | State::Header => Some((0, since(&self.since))),
+            State::Receiving | State::Sending => {
+                let is_due = |time| self.now().saturating_sub(time) >= SLOW_CLIENT_TIMEOUT;
+                let ranks = [(1, since(&self.progressed)), (2, since(&self.awaited))];
+                ranks.into_iter().find(|(_, time)| is_due(*time))
+            }
+            State::Responding => None,
         }
     }
 
@@ -128,7 +151,7 @@ impl Activity {
     }
 
     fn state(&self) -> State {
-        match self.state.load(Ordering::Relaxed) {
+        match self.state.load(Ordering::Acquire) {
             0 => State::Fresh,
             1 => State::Idle,
             2 => State::Header,
@@ -143,7 +166,15 @@ impl Activity {
         // Another thread may see the new time with the old state, and then evicts too late or too
         // early by one state: see the module.
         self.since.store(self.now(), Ordering::Relaxed);
-        self.state.store(state as u8, Ordering::Relaxed);
+        self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// Enters a state in which the server waits for the client. The deadline stays.
+    fn wait_for_client(&self, state: State) {
+        let now = self.now();
+        self.awaited.store(now, Ordering::Relaxed);
+        self.progressed.store(now, Ordering::Relaxed);
+        self.state.store(state as u8, Ordering::Release);
     }
 
     /// Returns the time since `epoch`, in microseconds.

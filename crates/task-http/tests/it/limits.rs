@@ -167,6 +167,50 @@ async fn clients_that_do_not_read_can_be_evicted_after_a_second() {
 }
 
 /// Requirement 8.
+#[tokio::test(start_paused = true)]
+async fn the_second_that_a_client_has_to_read_begins_with_the_response() {
+    let service = Service::start(|http| {
+        http.limits(Limits::default().connections(1)).route("/slow", async |_| {
+            sleep(Duration::from_secs(2)).await;
+            Ok(Response::new(large()))
+        })
+    });
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    stream.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    stream.readable().await.unwrap();
+    let asked = Instant::now();
+    assert_eq!(service.get("/readyz").await.status, 200);
+    assert!((900..1200).contains(&asked.elapsed().as_millis()), "{:?}", asked.elapsed());
+    service.stop().await;
+}
+
+/// Requirement 8.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_steadily_outlives_one_that_reads_nothing() {
+    let service = Service::start(|http| {
+        http.limits(Limits::default().connections(2))
+            .route("/large", async |_| Ok(Response::new(large())))
+    });
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(service.address).await.unwrap();
+        let request = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        stream.readable().await.unwrap();
+        clients.push(stream);
+    }
+    let (mut steady, mut read) = (clients.remove(0), vec![0; 4 << 20]);
+    for _ in 0..4 {
+        sleep(Duration::from_millis(400)).await;
+        steady.read_exact(&mut read).await.unwrap();
+    }
+    assert_eq!(service.get("/readyz").await.status, 200);
+    let rest = steady.read_to_end(&mut Vec::new()).await.unwrap();
+    assert!(4 * read.len() + rest > 32 << 20, "only {rest} bytes more");
+    service.stop().await;
+}
+
+/// Requirement 8.
 #[tokio::test]
 async fn the_connection_that_waits_longest_for_a_request_is_evicted_first() {
     let service = Service::start(|http| http.limits(Limits::default().connections(3)));

@@ -198,6 +198,39 @@ async fn clients_that_do_not_send_their_bodies_block_neither_scrapes_nor_probes(
     service.stop().await;
 }
 
+/// Requirement 8.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_its_body_in_drips_is_evicted_only_if_no_other_can_be() {
+    let service = Service::start(|http| {
+        http.limits(Limits::default().connections(2))
+            .route("/echo", async |request| Ok(Response::new(request.into_body())))
+    });
+    let head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n";
+    let mut drips = Client::connect(service.address).await;
+    drips.send(head).await;
+    let mut other = Client::connect(service.address).await;
+    other.send(head).await;
+    for other_drips in [false, true] {
+        for _ in 0..5 {
+            sleep(Duration::from_millis(400)).await;
+            drips.send("x").await;
+            if other_drips {
+                other.send("x").await;
+            }
+        }
+        let asked = Instant::now();
+        assert_eq!(service.get("/readyz").await.status, 200);
+        assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
+        assert_eq!(drips.is_open().await, !other_drips);
+        assert_eq!(other.is_open().await, other_drips);
+        if !other_drips {
+            other = Client::connect(service.address).await;
+            other.send(head).await;
+        }
+    }
+    service.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_never_ends_is_dropped_at_the_stop_timeout() {
     struct SetOnDrop(Arc<AtomicBool>);

@@ -45,7 +45,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for ObservedIo<IO> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, bytes))?;
+        self.activity.bytes_sent();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -53,7 +55,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for ObservedIo<IO> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, slices))?;
+        self.activity.bytes_sent();
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
