@@ -41,8 +41,8 @@
 //! | `/tasks` | every living task, and in a shutdown what it waits for and how long: as a page, or as JSON if the client prefers it by `Accept` or asks for it by `?format=json` |
 //! | `/` | the list of paths |
 //!
-//! The methods are `GET` and `HEAD`: others get 405 with `Allow`. Other paths get 404. The paths
-//! can be [changed](HttpTaskBuilder::path).
+//! The methods are `GET` and `HEAD`: `OPTIONS` gets 204 and others get 405, both with `Allow`.
+//! Other paths get 404. The paths can be [changed](HttpTaskBuilder::path).
 //!
 //! A probe responds with `ok`, or with 503 and one line for each item that fails, by its name:
 //! `[-]task/consumer failed: not ready`. The query refines it:
@@ -162,15 +162,18 @@
 //!
 //! A [`MetricsSource`], such as a registry, adds the families of the service. Sources are encoded
 //! on a blocking thread, once for all clients that ask at the same time. A source that fails or
-//! panics costs a 500, one that takes too long a 503, and the next scrape starts over. A family
-//! that two sources have is taken from the first; user sources take precedence over built-in
+//! panics costs a 500, and the next scrape starts over. One that takes too long costs a 503 and is
+//! not interrupted: until it returns, the next scrapes in that format wait for the same encoding. A
+//! family that two sources have is taken from the first; user sources take precedence over built-in
 //! families.
 //!
 //! # Limits
 //!
 //! Every resource that a client can take has a limit: see [`Limits`]. Idle and slow clients are
-//! evicted when there are too many connections. Scrapes use at most half of the connections, and
-//! share nothing else with probes, so that probes get their responses under any load of scrapes.
+//! evicted when there are too many connections. Scrapes wait for their responses on at most half of
+//! the connections, and share nothing else with probes; a client that is slow to read a complete
+//! response does not count, and can be evicted. So probes get their responses under any load of
+//! scrapes.
 //!
 //! # Shutdown
 //!

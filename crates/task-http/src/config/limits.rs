@@ -125,8 +125,9 @@ impl Limits {
     /// It is never more than half of the [connections](Self::connections), if there are two: the
     /// other half is left to probes, which do not count. A request to a
     /// [route](crate::HttpTaskBuilder::route) counts once its body has arrived; a service, which
-    /// may read the body itself, counts from the header on. Requests for metrics that arrive at the
-    /// same time share one encoding.
+    /// may read the body itself, counts from the header on, and to the end of the body that it
+    /// streams. The time that a client then takes to read the response does not count. Requests for
+    /// metrics that arrive at the same time share one encoding.
     pub fn scrapes(self, scrapes: usize) -> Self {
         Self { scrapes, ..self }
     }

@@ -283,7 +283,7 @@ async fn when_all_connections_are_busy_the_next_waits_for_the_first_to_end() {
 
 /// Requirement 7.
 #[tokio::test(start_paused = true)]
-async fn scrapes_use_at_most_half_of_the_connections() {
+async fn scrapes_wait_for_responses_on_at_most_half_of_the_connections() {
     for (connections, at_once) in [(1, 1), (2, 1), (8, 4), (9, 4)] {
         let service = Service::start(|http| {
             http.limits(Limits::default().connections(connections))
