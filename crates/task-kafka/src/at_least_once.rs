@@ -26,7 +26,7 @@ use crate::{
     member::{Window, commit, keep_committing},
     panics::catch_panic,
     parts::Parts,
-    stop::{Deadlines, overdue},
+    stop::{Deadlines, Stop},
     thread::may_block,
 };
 
@@ -65,29 +65,28 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
         queue,
     };
 
-    let deadlines;
+    let stop = Stop::new(ctx, settings);
     let (settled, in_time) = {
         let interval = settings.commit_interval;
         let mut committing = pin!(keep_committing(Arc::clone(consumer), interval));
-        let (received, settled_early, overdue) = {
+        let (received, settled_early) = {
             let mut receive = pin!(may_block(catch_panic(ctx.clone(), receiver.run())));
             select! {
-                received = &mut receive => (received, None, None),
-                settled = &mut settler.0 => (Ok(Ok(Ok(()))), Some(settled), None),
-                overdue = overdue(ctx, settings) => (Ok(Ok(Ok(()))), None, Some(overdue)),
+                received = &mut receive => (received, None),
+                settled = &mut settler.0 => (Ok(Ok(Ok(()))), Some(settled)),
+                () = stop.drain_overdue() => (Ok(Ok(Ok(()))), None),
                 never = &mut committing => match never {},
             }
             // The receive loop is dropped here, and with it the sender of the queue: the settler
             // ends when the queue is empty.
         };
-        deadlines = overdue.unwrap_or_else(|| Deadlines::start(ctx, settings));
         failures.add_ended(received.unwrap_or_else(|error| Ok(Err(error))));
         consumer.native().context().begin_stop();
         ctx.set_status(format!("draining {} messages", counters.get().in_flight));
         match settled_early {
             Some(settled) => (settled, true),
             None => select! {
-                drained = drain(&mut settler, &producer, deadlines.drain) => drained,
+                drained = drain(&mut settler, &producer, stop.deadlines().drain) => drained,
                 never = &mut committing => match never {},
             },
         }
@@ -108,6 +107,7 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     }
 
     ctx.set_status("committing");
+    let deadlines = stop.deadlines();
     let committed = commit(consumer, deadlines.commit).await;
     failures.add(committed.context("failed to commit: the last messages will be read again"));
     deadlines

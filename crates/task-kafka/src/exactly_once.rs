@@ -33,10 +33,11 @@ use crate::{
     failures::Failures,
     panics::catch_panic,
     parts::Parts,
-    stop::{Deadlines, overdue},
+    stop::{Deadlines, Stop},
 };
 
-/// How long an abort and a rewind may take each, unless a stop leaves less.
+/// How long an abort and a rewind may take each. A stop waits for both until its deadline for the
+/// last commit.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pause after an aborted transaction; it doubles with each further one in a row.
@@ -54,9 +55,10 @@ pub(crate) async fn exactly_once<T: Transform, S: Sink<T::Effect>>(
 ) -> Deadlines {
     let (ctx, settings) = (parts.ctx, parts.settings);
     let (decider, dispatcher) = (parts.decider(transform), parts.dispatcher());
-    let transactor = Transactor { parts, decider, dispatcher, sink };
+    let stop = Stop::new(ctx, settings);
+    let transactor = Transactor { parts, decider, dispatcher, sink, stop: &stop };
     failures.add_ended(catch_panic(ctx.clone(), transactor.run()).await);
-    Deadlines::start(ctx, settings)
+    stop.deadlines()
 }
 
 /// Processes messages in one transaction after the other.
@@ -65,6 +67,7 @@ struct Transactor<'a, T, S> {
     decider: Decider<T>,
     dispatcher: Dispatcher,
     sink: S,
+    stop: &'a Stop<'a>,
 }
 
 impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
@@ -76,26 +79,19 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
         let mut pause = FIRST_PAUSE;
         loop {
             let mut batch = Batch::new(self.revocations());
-            let filled = self.fill(&mut batch).await;
-            if batch.offsets.is_empty() {
-                match filled {
-                    Ok(()) if ctx.is_cancelled() => return Ok(()),
-                    Ok(()) => continue,
-                    Err(error) => return Err(error),
+            let stop = self.stop;
+            let ended = select! {
+                ended = self.fill_and_commit(&mut batch) => ended,
+                () = stop.drain_overdue() => {
+                    producer.purge();
+                    let why = anyhow!("a transaction was not committed in time");
+                    Err(TransactionError::Abortable(why))
                 }
-            }
-            let ended = match filled {
-                Ok(()) => select! {
-                    ended = self.commit(&mut batch) => ended,
-                    _ = overdue(ctx, settings) => {
-                        producer.purge();
-                        let why = anyhow!("a transaction was not committed in time");
-                        Err(TransactionError::Abortable(why))
-                    }
-                },
-                Err(error) => Err(TransactionError::Fatal(error)),
             };
+            let is_empty = batch.offsets.is_empty();
             let (error, is_fatal) = match ended {
+                Ok(()) if is_empty && ctx.is_cancelled() => return Ok(()),
+                Ok(()) if is_empty => continue,
                 Ok(()) => {
                     (failing_since, pause) = (None, FIRST_PAUSE);
                     continue;
@@ -103,8 +99,14 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
                 Err(TransactionError::Fatal(error)) => (error, true),
                 Err(TransactionError::Abortable(error)) => (error, false),
             };
+            if is_empty {
+                return Err(error);
+            }
             let count = batch.sent.len();
-            let rewound = self.abort(batch).await;
+            let rewound = select! {
+                rewound = self.abort(batch) => rewound,
+                () = stop.commit_overdue() => Err(anyhow!("a transaction was not aborted in time")),
+            };
             let since = *failing_since.get_or_insert_with(Instant::now);
             if is_fatal || ctx.is_cancelled() || since.elapsed() > settings.retry_timeout {
                 // A failed abort matters less than its cause: the next producer of this id, or the
@@ -115,13 +117,25 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
                 ctx.record_failure(error);
                 return Err(anyhow!("{count} messages were abandoned and will be read again"));
             }
-            rewound?;
+            if let Err(failed) = rewound {
+                ctx.record_failure(error);
+                return Err(failed);
+            }
             tracing::warn!(messages = count, "transaction was aborted and is repeated: {error:#}");
             if ctx.or_cancelled(sleep(pause)).await.is_err() {
                 return Ok(());
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Does what makes up a transaction, or nothing if no message comes before a stop.
+    async fn fill_and_commit(
+        &mut self,
+        batch: &mut Batch<T::Effect>,
+    ) -> Result<(), TransactionError> {
+        self.fill(batch).await.map_err(TransactionError::Fatal)?;
+        if batch.offsets.is_empty() { Ok(()) } else { self.commit(batch).await }
     }
 
     /// Receives, transforms and sends, until the transaction is full or old enough, or the task is
@@ -224,15 +238,13 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
     /// Aborts the transaction, and rewinds the consumer to its first offsets. During a stop the
     /// rewind is left out: the next member starts at the last commit.
     async fn abort(&mut self, batch: Batch<T::Effect>) -> anyhow::Result<()> {
-        let remaining = self.parts.ctx.remaining();
-        let timeout = remaining.map_or(ABORT_TIMEOUT, |left| (left / 4).min(ABORT_TIMEOUT));
-        let aborted = abort(&self.parts.producer, timeout).await;
         self.parts.counters.0.rewound.fetch_add(batch.sent.len() as u64, Relaxed);
+        let aborted = abort(&self.parts.producer, ABORT_TIMEOUT).await;
         if self.parts.ctx.is_cancelled() {
             return aborted;
         }
         aborted?;
-        rewind(self.parts.consumer, batch.first_offsets()?, timeout).await
+        rewind(self.parts.consumer, batch.first_offsets()?, ABORT_TIMEOUT).await
     }
 
     fn revocations(&self) -> u64 {

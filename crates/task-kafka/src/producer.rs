@@ -22,6 +22,7 @@ use crate::{
     KafkaError, KafkaSettings, Latency, Record,
     error::{Kind, cause},
     latency::Histogram,
+    settings::LONGEST,
     thread::on_thread,
 };
 
@@ -106,7 +107,8 @@ impl Producer {
         self.native().context().latency.get()
     }
 
-    /// Waits until every queued record is delivered, at most for `timeout`, and drops this clone.
+    /// Waits until every queued record is delivered, at most for `timeout`, and drops this clone. A
+    /// time longer than a week counts as a week.
     ///
     /// librdkafka blocks for this; a dedicated thread calls it.
     ///
@@ -120,7 +122,7 @@ impl Producer {
     /// Dropping the future does not stop the thread, which continues to wait for deliveries.
     pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
         let flushed = on_thread("kafka-flush", move || {
-            let flushed = self.native().flush(timeout);
+            let flushed = self.native().flush(timeout.min(LONGEST));
             let left = self.native().in_flight_count();
             flushed
                 .map_err(cause)

@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 /// Longer times count as a week. Every deadline is then within the range of the clocks, and every
 /// sum of three times, in milliseconds, within the 32 bits that librdkafka wraps around at.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The settings of a [`KafkaTask`](crate::KafkaTask) and its [`Producer`](crate::Producer).
 ///
@@ -15,7 +15,8 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 ///
 /// - there are no brokers, no group or no topics, or a topic is a pattern;
 /// - the dead-letter topic is read, too;
-/// - a number or a time is zero;
+/// - the window, the batch, the commit interval, the session timeout or the message timeout is
+///   zero;
 /// - an [additional setting](Self::setting) is reserved, or unknown to librdkafka.
 ///
 /// A time longer than a week counts as a week.
@@ -23,10 +24,10 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// # Reserved settings
 ///
 /// The delivery guarantee depends on some settings of librdkafka, which therefore cannot be set
-/// directly: those of commits and offset storage, idempotence, and whatever has a setter here. The
-/// others may be set. Defaults that differ from librdkafka's: `auto.offset.reset=earliest`,
-/// `partition.assignment.strategy=cooperative-sticky`, and `partitioner=murmur2_random`, which
-/// chooses the same partition for a key as the Java client.
+/// directly: those of commits, offset storage and delivery reports, idempotence, and whatever has a
+/// setter here. The others may be set. Defaults that differ from librdkafka's:
+/// `auto.offset.reset=earliest`, `partition.assignment.strategy=cooperative-sticky`, and
+/// `partitioner=murmur2_random`, which chooses the same partition for a key as the Java client.
 ///
 /// # Examples
 ///

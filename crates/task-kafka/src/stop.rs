@@ -1,6 +1,6 @@
 //! The deadlines of the steps of a stop.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use task_core::Context;
 use tokio::time::{Instant, sleep_until};
@@ -23,7 +23,7 @@ impl Deadlines {
     ///
     /// The budget is [`KafkaSettings::stop_timeout`] or nine tenths of the time that the manager
     /// grants, if that is shorter. The last tenth is for the task's own return.
-    pub(crate) fn start(ctx: &Context, settings: &KafkaSettings) -> Self {
+    fn start(ctx: &Context, settings: &KafkaSettings) -> Self {
         let granted = ctx.remaining().map_or(Duration::MAX, |remaining| remaining.mul_f32(0.9));
         let budget = settings.stop_timeout.min(granted);
         let now = Instant::now();
@@ -31,10 +31,32 @@ impl Deadlines {
     }
 }
 
-/// Resolves when the task was cancelled and its time to drain has passed.
-pub(crate) async fn overdue(ctx: &Context, settings: &KafkaSettings) -> Deadlines {
-    ctx.cancelled().await;
-    let deadlines = Deadlines::start(ctx, settings);
-    sleep_until(deadlines.drain).await;
-    deadlines
+/// A stop that may have begun.
+pub(crate) struct Stop<'a> {
+    ctx: &'a Context,
+    settings: &'a KafkaSettings,
+    deadlines: OnceLock<Deadlines>,
+}
+
+impl<'a> Stop<'a> {
+    pub(crate) fn new(ctx: &'a Context, settings: &'a KafkaSettings) -> Self {
+        Self { ctx, settings, deadlines: OnceLock::new() }
+    }
+
+    /// Returns the deadlines, which the first call fixes.
+    pub(crate) fn deadlines(&self) -> Deadlines {
+        *self.deadlines.get_or_init(|| Deadlines::start(self.ctx, self.settings))
+    }
+
+    /// Resolves when the task was cancelled and its time to drain has passed.
+    pub(crate) async fn drain_overdue(&self) {
+        self.ctx.cancelled().await;
+        sleep_until(self.deadlines().drain).await;
+    }
+
+    /// Resolves when the task was cancelled and its time to commit has passed.
+    pub(crate) async fn commit_overdue(&self) {
+        self.ctx.cancelled().await;
+        sleep_until(self.deadlines().commit).await;
+    }
 }

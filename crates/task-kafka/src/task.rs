@@ -45,7 +45,9 @@ use crate::{
 /// # Panics
 ///
 /// A panic of the transform or the sink is resumed after the steps above, so that the group is left
-/// in order.
+/// in order. With transactions the open one is neither committed nor aborted then: the next
+/// producer of the transactional id aborts it, or the brokers after its timeout, and its messages
+/// are read again.
 ///
 /// # Cancel safety
 ///

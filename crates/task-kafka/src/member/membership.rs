@@ -5,7 +5,7 @@ use std::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
@@ -146,9 +146,13 @@ impl Membership {
             .map(|element| self.partition(element.topic(), element.partition()))
             .collect();
         let mut left = countdown(self.revoke_timeout);
+        // Fixed at the first look that sees the stop: half of what is left shrinks with it.
+        let mut stop_end = None;
         let mut remaining = || match self.ctx.get() {
             Some(ctx) if ctx.is_cancelled() => {
-                left().min(ctx.remaining().map_or(Duration::MAX, |remaining| remaining / 2))
+                let granted = ctx.remaining().map_or(self.revoke_timeout, |granted| granted / 2);
+                let end = *stop_end.get_or_insert_with(|| Instant::now() + granted);
+                left().min(end.saturating_duration_since(Instant::now()))
             }
             _ => left(),
         };

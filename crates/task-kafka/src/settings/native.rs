@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
-use super::{Clients, KafkaSettings};
+use super::{Additional, Clients, KafkaSettings};
 use crate::{KafkaError, error::Kind};
 
 /// The settings that the delivery guarantee depends on, and those that have a setter, with all
 /// their aliases. No additional setting may change them.
-const RESERVED: [&str; 13] = [
+const RESERVED: [&str; 14] = [
     "auto.commit.interval.ms",
     "bootstrap.servers",
+    "delivery.report.only.error",
     "delivery.timeout.ms",
     "enable.auto.commit",
     "enable.auto.offset.store",
@@ -31,10 +32,11 @@ impl KafkaSettings {
         self.check_consumer()?;
         // With the new group protocol (KIP-848) the broker decides on the assignment strategy and
         // the session timeout, and librdkafka rejects both.
-        let is_classic = !self
-            .additional
-            .iter()
-            .any(|it| it.name == "group.protocol" && it.value.eq_ignore_ascii_case("consumer"));
+        let is_protocol =
+            |it: &&Additional| it.name == "group.protocol" && it.clients != Clients::Producer;
+        // Of several, the last one counts.
+        let protocol = self.additional.iter().rfind(is_protocol);
+        let is_classic = !protocol.is_some_and(|it| it.value.eq_ignore_ascii_case("consumer"));
         let mut config = ClientConfig::new();
         config.set("auto.offset.reset", "earliest");
         if is_classic {

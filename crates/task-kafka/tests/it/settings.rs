@@ -33,6 +33,10 @@ async fn invalid_settings_are_rejected_and_named() {
         (valid().producer_setting("delivery.timeout.ms", "1"), "`delivery.timeout.ms`"),
         (valid().consumer_setting("enable.auto.commit", "false"), "`enable.auto.commit`"),
         (valid().setting("metadata.broker.list", "x:1"), "`metadata.broker.list`"),
+        (
+            valid().producer_setting("delivery.report.only.error", "true"),
+            "`delivery.report.only.error`",
+        ),
     ] {
         let error = create(settings).unwrap_err();
         assert!(error.is_settings() && error.to_string().contains(named), "{named}: {error}");
@@ -55,6 +59,13 @@ async fn the_new_group_protocol_can_be_chosen() {
         .consumer_setting("group.protocol", "consumer")
         .consumer_setting("partition.assignment.strategy", "range");
     assert!(create(both).is_err());
+    // Of two the later counts, and the producer's is not the consumer's.
+    let classic = valid()
+        .consumer_setting("group.protocol", "consumer")
+        .consumer_setting("group.protocol", "classic")
+        .producer_setting("group.protocol", "consumer")
+        .consumer_setting("partition.assignment.strategy", "range");
+    create(classic).unwrap();
 }
 
 #[test]

@@ -166,6 +166,24 @@ async fn with_the_brokers_away_a_stop_of_a_transaction_ends_in_time() {
     .await;
 }
 
+/// The stop timeout is shorter than what the manager grants, and holds for all steps together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_brokers_away_a_stop_of_a_transaction_ends_within_the_stop_timeout() {
+    within_two_minutes(async {
+        let broker = rig::broker().await;
+        fill(&broker, 50).await;
+        let settings = settings(&broker).commit_interval(Duration::from_secs(3600));
+        let settings = settings.stop_timeout(Duration::from_secs(1));
+        let running = start(settings, AT_ONCE, TestSink::new(Mode::Keep));
+        until("all in flight", &running, |it| it.counters.get().in_flight == 50).await;
+        broker.set_up(false);
+        let (result, took) = running.stop(Duration::from_secs(25)).await;
+        assert!(took < Duration::from_secs(5), "took {took:?}");
+        result.unwrap_err();
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_producer_with_another_transactional_id_is_rejected() {
     let settings = KafkaSettings::new("127.0.0.1:1").topics(["in"]);
