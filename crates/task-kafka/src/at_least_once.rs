@@ -26,7 +26,6 @@ use crate::{
     member::{Window, commit, keep_committing},
     panics::catch_panic,
     parts::Parts,
-    stop::{Deadlines, Stop},
     thread::may_block,
 };
 
@@ -34,17 +33,17 @@ use crate::{
 const SETTLER_END_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Runs until the task is cancelled or something fails; then settles the messages in flight, and
-/// commits. Returns the deadlines of the stop's remaining steps.
+/// commits.
 pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     parts: Parts<'_>,
     transform: T,
     sink: S,
     window: Arc<Window>,
     failures: &mut Failures<'_>,
-) -> Deadlines {
+) {
     let (queue, entries) = mpsc::unbounded_channel();
     let (decider, dispatcher) = (parts.decider(transform), parts.dispatcher());
-    let Parts { ctx, settings, consumer, producer, counters } = parts;
+    let Parts { ctx, settings, stop, consumer, producer, counters } = parts;
     let settle = Settler {
         ctx: ctx.clone(),
         consumer: Arc::clone(consumer),
@@ -65,7 +64,6 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
         queue,
     };
 
-    let stop = Stop::new(ctx, settings);
     let (settled, in_time) = {
         let interval = settings.commit_interval;
         let mut committing = pin!(keep_committing(Arc::clone(consumer), interval));
@@ -74,19 +72,20 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
             select! {
                 received = &mut receive => (received, None),
                 settled = &mut settler.0 => (Ok(Ok(Ok(()))), Some(settled)),
-                () = stop.drain_overdue() => (Ok(Ok(Ok(()))), None),
+                () = stop.overdue() => (Ok(Ok(Ok(()))), None),
                 never = &mut committing => match never {},
             }
             // The receive loop is dropped here, and with it the sender of the queue: the settler
             // ends when the queue is empty.
         };
+        let deadline = stop.deadlines().drain;
         failures.add_ended(received.unwrap_or_else(|error| Ok(Err(error))));
         consumer.native().context().begin_stop();
         ctx.set_status(format!("draining {} messages", counters.get().in_flight));
         match settled_early {
             Some(settled) => (settled, true),
             None => select! {
-                drained = drain(&mut settler, &producer, stop.deadlines().drain) => drained,
+                drained = drain(&mut settler, &producer, deadline) => drained,
                 never = &mut committing => match never {},
             },
         }
@@ -107,10 +106,8 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     }
 
     ctx.set_status("committing");
-    let deadlines = stop.deadlines();
-    let committed = commit(consumer, deadlines.commit).await;
+    let committed = commit(consumer, stop.deadlines().commit).await;
     failures.add(committed.context("failed to commit: the last messages will be read again"));
-    deadlines
 }
 
 /// Waits until the settler has settled everything, and returns whether it did by `deadline`.

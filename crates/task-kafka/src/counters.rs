@@ -53,8 +53,8 @@ pub(crate) struct Cells {
 pub struct Counts {
     /// Messages that were received and transformed, and whose records were sent.
     pub consumed: u64,
-    /// Records of the transform that the brokers acknowledged, without those of messages that went
-    /// to the dead-letter topic after all.
+    /// Records of the transform that the brokers acknowledged, without those of dead-lettered
+    /// messages, which were sent before one that is too large.
     pub produced: u64,
     /// Messages that the brokers acknowledged in the dead-letter topic.
     pub dead_lettered: u64,

@@ -31,6 +31,9 @@ pub(crate) struct Sent<E> {
 
 impl Dispatcher {
     /// Sends the records of a message, or the message itself to the dead-letter topic.
+    ///
+    /// A message with a record that is too large is dead-lettered. The records before that one were
+    /// sent already: they cannot be recalled, and are awaited with the dead letter.
     pub(crate) async fn dispatch<E>(
         &self,
         incoming: &Incoming<'_>,

@@ -60,19 +60,21 @@ pub(crate) fn cause(error: NativeError) -> anyhow::Error {
     }
 }
 
-/// Returns whether an error of the consumer is permanent.
+/// Returns whether an error of the consumer is permanent. With `auto.offset.reset=error`, a
+/// partition without an offset to begin at is one: librdkafka does not read it any more.
 ///
 /// The others are handled by librdkafka: brokers that are away, a topic that does not exist yet, a
 /// member that was too slow and joins again.
 pub(crate) fn is_fatal(error: &NativeError) -> bool {
     use RDKafkaErrorCode::{
-        Authentication, Fatal, FencedInstanceId, GroupAuthorizationFailed,
+        Authentication, AutoOffsetReset, Fatal, FencedInstanceId, GroupAuthorizationFailed,
         SaslAuthenticationFailed, TopicAuthorizationFailed, UnsupportedSASLMechanism,
     };
     let fatal_code = matches!(
         error.rdkafka_error_code(),
         Some(
             Authentication
+                | AutoOffsetReset
                 | Fatal
                 | FencedInstanceId
                 | GroupAuthorizationFailed

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use rdkafka::{Message as _, consumer::Consumer as _};
 use task_core::Cancelled;
 use tokio::{
@@ -33,11 +33,9 @@ use crate::{
     failures::Failures,
     panics::catch_panic,
     parts::Parts,
-    stop::{Deadlines, Stop},
 };
 
-/// How long an abort and a rewind may take each. A stop waits for both until its deadline for the
-/// last commit.
+/// How long an abort and a rewind may take each. A stop limits both together.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pause after an aborted transaction; it doubles with each further one in a row.
@@ -45,20 +43,19 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause after an aborted transaction.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Runs until the task is cancelled or something fails permanently. Returns the deadlines of the
-/// stop's remaining steps.
+/// Runs until the task is cancelled or something fails permanently; then the open transaction is
+/// committed or aborted.
 pub(crate) async fn exactly_once<T: Transform, S: Sink<T::Effect>>(
     parts: Parts<'_>,
     transform: T,
     sink: S,
     failures: &mut Failures<'_>,
-) -> Deadlines {
-    let (ctx, settings) = (parts.ctx, parts.settings);
+) {
+    let ctx = parts.ctx.clone();
     let (decider, dispatcher) = (parts.decider(transform), parts.dispatcher());
-    let stop = Stop::new(ctx, settings);
-    let transactor = Transactor { parts, decider, dispatcher, sink, stop: &stop };
-    failures.add_ended(catch_panic(ctx.clone(), transactor.run()).await);
-    stop.deadlines()
+    let transactor = Transactor { parts, decider, dispatcher, sink };
+    let ended = catch_panic(ctx, transactor.run(failures)).await;
+    failures.add_ended(ended);
 }
 
 /// Processes messages in one transaction after the other.
@@ -67,61 +64,57 @@ struct Transactor<'a, T, S> {
     decider: Decider<T>,
     dispatcher: Dispatcher,
     sink: S,
-    stop: &'a Stop<'a>,
 }
 
 impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
-    async fn run(mut self) -> anyhow::Result<()> {
-        let (ctx, settings) = (self.parts.ctx, self.parts.settings);
+    async fn run(mut self, failures: &mut Failures<'_>) -> anyhow::Result<()> {
+        let Parts { ctx, settings, stop, .. } = self.parts;
         let producer = self.parts.producer.clone();
         ctx.or_cancelled(init(&producer, settings.message_timeout)).await??;
         let mut failing_since = None;
         let mut pause = FIRST_PAUSE;
         loop {
             let mut batch = Batch::new(self.revocations());
-            let stop = self.stop;
             let ended = select! {
-                ended = self.fill_and_commit(&mut batch) => ended,
-                () = stop.drain_overdue() => {
+                biased;
+                ended = catch_panic(ctx.clone(), self.transact(&mut batch)) => ended,
+                () = stop.overdue() => {
+                    if batch.offsets.is_empty() {
+                        return Ok(());
+                    }
                     producer.purge();
                     let why = anyhow!("a transaction was not committed in time");
-                    Err(TransactionError::Abortable(why))
+                    Ok(Err(TransactionError::Abortable(why)))
                 }
             };
-            let is_empty = batch.offsets.is_empty();
-            let (error, is_fatal) = match ended {
-                Ok(()) if is_empty && ctx.is_cancelled() => return Ok(()),
-                Ok(()) if is_empty => continue,
-                Ok(()) => {
+            let (cause, is_fatal) = match ended {
+                Ok(Ok(())) if ctx.is_cancelled() => return Ok(()),
+                Ok(Ok(())) => {
                     (failing_since, pause) = (None, FIRST_PAUSE);
                     continue;
                 }
-                Err(TransactionError::Fatal(error)) => (error, true),
-                Err(TransactionError::Abortable(error)) => (error, false),
+                Ok(Err(error)) if batch.offsets.is_empty() => return Err(error.into()),
+                Ok(Err(TransactionError::Fatal(error))) => (Ok(error), true),
+                Ok(Err(TransactionError::Abortable(error))) => (Ok(error), false),
+                Err(panic) => (Err(panic), true),
             };
-            if is_empty {
-                return Err(error);
-            }
             let count = batch.sent.len();
-            let rewound = select! {
-                rewound = self.abort(batch) => rewound,
-                () = stop.commit_overdue() => Err(anyhow!("a transaction was not aborted in time")),
-            };
+            let aborted = self.abort(batch, is_fatal).await;
             let since = *failing_since.get_or_insert_with(Instant::now);
-            if is_fatal || ctx.is_cancelled() || since.elapsed() > settings.retry_timeout {
-                // A failed abort matters less than its cause: the next producer of this id, or the
-                // transaction's timeout, aborts it.
-                if let Err(error) = rewound {
-                    tracing::warn!("{error:#}");
+            let is_last =
+                is_fatal || ctx.is_cancelled() || since.elapsed() > settings.retry_timeout;
+            match cause {
+                Ok(error) if !is_last && aborted.is_ok() => tracing::warn!(
+                    messages = count,
+                    "transaction was aborted and is repeated: {error:#}"
+                ),
+                cause => {
+                    failures.add_ended(cause.map(Err));
+                    failures.add(aborted);
+                    ensure!(count == 0, "{count} messages were abandoned and will be read again");
+                    return Ok(());
                 }
-                ctx.record_failure(error);
-                return Err(anyhow!("{count} messages were abandoned and will be read again"));
             }
-            if let Err(failed) = rewound {
-                ctx.record_failure(error);
-                return Err(failed);
-            }
-            tracing::warn!(messages = count, "transaction was aborted and is repeated: {error:#}");
             if ctx.or_cancelled(sleep(pause)).await.is_err() {
                 return Ok(());
             }
@@ -129,11 +122,8 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
         }
     }
 
-    /// Does what makes up a transaction, or nothing if no message comes before a stop.
-    async fn fill_and_commit(
-        &mut self,
-        batch: &mut Batch<T::Effect>,
-    ) -> Result<(), TransactionError> {
+    /// Fills a transaction and commits it.
+    async fn transact(&mut self, batch: &mut Batch<T::Effect>) -> Result<(), TransactionError> {
         self.fill(batch).await.map_err(TransactionError::Fatal)?;
         if batch.offsets.is_empty() { Ok(()) } else { self.commit(batch).await }
     }
@@ -165,11 +155,7 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
             if until.is_none() {
                 until = Some(Instant::now() + settings.commit_interval);
                 batch.revocations = self.revocations();
-                if let Err(TransactionError::Fatal(error) | TransactionError::Abortable(error)) =
-                    begin(&self.parts.producer)
-                {
-                    return Err(error);
-                }
+                begin(&self.parts.producer)?;
             }
             let partition = (message.topic().to_owned(), message.partition());
             let offset = message.offset();
@@ -235,16 +221,29 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
         Ok(())
     }
 
-    /// Aborts the transaction, and rewinds the consumer to its first offsets. During a stop the
-    /// rewind is left out: the next member starts at the last commit.
-    async fn abort(&mut self, batch: Batch<T::Effect>) -> anyhow::Result<()> {
-        self.parts.counters.0.rewound.fetch_add(batch.sent.len() as u64, Relaxed);
-        let aborted = abort(&self.parts.producer, ABORT_TIMEOUT).await;
-        if self.parts.ctx.is_cancelled() {
-            return aborted;
+    /// Aborts the transaction, and rewinds the consumer to its first offsets. The rewind is left
+    /// out when the task ends: the next member starts at the last commit.
+    async fn abort(&mut self, batch: Batch<T::Effect>, is_fatal: bool) -> anyhow::Result<()> {
+        let Parts { ctx, stop, consumer, producer, counters, .. } = &self.parts;
+        counters.0.rewound.fetch_add(batch.sent.len() as u64, Relaxed);
+        let abort = async move {
+            abort(producer, ABORT_TIMEOUT).await?;
+            if is_fatal || ctx.is_cancelled() {
+                return Ok(());
+            }
+            rewind(consumer, batch.first_offsets()?, ABORT_TIMEOUT).await
+        };
+        let overdue = async {
+            if !is_fatal {
+                ctx.cancelled().await;
+            }
+            sleep_until(stop.deadlines().commit).await;
+        };
+        select! {
+            biased;
+            aborted = abort => aborted,
+            () = overdue => Err(anyhow!("a transaction was not aborted in time")),
         }
-        aborted?;
-        rewind(self.parts.consumer, batch.first_offsets()?, ABORT_TIMEOUT).await
     }
 
     fn revocations(&self) -> u64 {

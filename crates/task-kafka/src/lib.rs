@@ -61,7 +61,8 @@
 //!
 //! - **No message is lost**, whenever and however the process ends, as long as the brokers keep
 //!   what they acknowledged, and keep messages until they are read. If the brokers have deleted
-//!   messages that were not read, reading continues at the first one that is left.
+//!   messages that were not read, reading continues at the first one that is left; with
+//!   `auto.offset.reset=error` the task fails instead.
 //! - **Order is kept**: records with one key keep the order of the messages that they were made
 //!   from.
 //! - **Messages may be repeated.** After a kill, a lost assignment, a commit that was refused
@@ -75,7 +76,7 @@
 //! |---|---|
 //! | the message is bad | [`Verdict::DeadLetter`]: it goes to the dead-letter topic, with its origin and the reason in headers; without such a topic the task fails |
 //! | a temporary condition | [`Verdict::Retry`]: the transform is called again after a pause, for at most [`KafkaSettings::retry_timeout`]; then as above |
-//! | a record is too large for the producer | as a bad message; the records of the same message before it were sent and stay |
+//! | a record is too large for the producer (`message.max.bytes`) | as a bad message; its records before that one are delivered nevertheless |
 //! | brokers are away, leaders move, the producer's queue is full | librdkafka retries, and the task receives no more than its window; after [`KafkaSettings::message_timeout`] it fails |
 //! | the brokers refuse a record, this member or this user; the transform or the sink fails | the task fails, and names the message if there is one; the messages before it are stored (with transactions: those since the last one are read again) |
 //! | a commit is refused during a rebalance | it is retried at the next interval, and at a stop until its deadline |

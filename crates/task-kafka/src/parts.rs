@@ -6,12 +6,14 @@ use task_core::Context;
 
 use crate::{
     Counters, KafkaSettings, Producer, decide::Decider, dispatch::Dispatcher, member::Consumer,
+    stop::Stop,
 };
 
 /// The parts of a running task that do not depend on the mode of delivery.
 pub(crate) struct Parts<'a> {
     pub(crate) ctx: &'a Context,
     pub(crate) settings: &'a KafkaSettings,
+    pub(crate) stop: &'a Stop<'a>,
     pub(crate) consumer: &'a Arc<Consumer>,
     pub(crate) producer: Producer,
     pub(crate) counters: Counters,

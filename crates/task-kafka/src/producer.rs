@@ -108,7 +108,7 @@ impl Producer {
     }
 
     /// Waits until every queued record is delivered, at most for `timeout`, and drops this clone. A
-    /// time longer than a week counts as a week.
+    /// timeout longer than a week counts as a week.
     ///
     /// librdkafka blocks for this; a dedicated thread calls it.
     ///
@@ -121,8 +121,9 @@ impl Producer {
     ///
     /// Dropping the future does not stop the thread, which continues to wait for deliveries.
     pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
+        let timeout = timeout.min(LONGEST);
         let flushed = on_thread("kafka-flush", move || {
-            let flushed = self.native().flush(timeout.min(LONGEST));
+            let flushed = self.native().flush(timeout);
             let left = self.native().in_flight_count();
             flushed
                 .map_err(cause)

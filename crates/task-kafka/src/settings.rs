@@ -15,8 +15,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 ///
 /// - there are no brokers, no group or no topics, or a topic is a pattern;
 /// - the dead-letter topic is read, too;
-/// - the window, the batch, the commit interval, the session timeout or the message timeout is
-///   zero;
+/// - the window or the batch is zero, or the commit interval, the session timeout or the message
+///   timeout is below a millisecond;
 /// - an [additional setting](Self::setting) is reserved, or unknown to librdkafka.
 ///
 /// A time longer than a week counts as a week.
@@ -24,7 +24,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// # Reserved settings
 ///
 /// The delivery guarantee depends on some settings of librdkafka, which therefore cannot be set
-/// directly: those of commits, offset storage and delivery reports, idempotence, and whatever has a
+/// directly: those of commits and offset storage, idempotence, delivery reports, and whatever has a
 /// setter here. The others may be set. Defaults that differ from librdkafka's:
 /// `auto.offset.reset=earliest`, `partition.assignment.strategy=cooperative-sticky`, and
 /// `partitioner=murmur2_random`, which chooses the same partition for a key as the Java client.

@@ -14,6 +14,7 @@ use crate::{
     failures::Failures,
     member::{Consumer, Membership, Window, close},
     parts::Parts,
+    stop::Stop,
 };
 
 /// A task that consumes, transforms and produces, at least once or in transactions.
@@ -35,7 +36,8 @@ use crate::{
 ///    transactions, commit the open one. Three fifths of the time.
 /// 3. Abandon the messages that are not settled by then: purge the producer, for all of its clones,
 ///    and abort the sink at its await. They are read again.
-/// 4. Commit the stored offsets. One fifth of the time.
+/// 4. Commit the stored offsets, or abort the transaction that was not committed. One fifth of the
+///    time.
 /// 5. Leave the group and close the consumer. The rest of the time.
 ///
 /// The task fails if messages were abandoned, naming their number, if the last commit failed, or if
@@ -45,9 +47,7 @@ use crate::{
 /// # Panics
 ///
 /// A panic of the transform or the sink is resumed after the steps above, so that the group is left
-/// in order. With transactions the open one is neither committed nor aborted then: the next
-/// producer of the transactional id aborts it, or the brokers after its timeout, and its messages
-/// are read again.
+/// in order. With transactions, the open one is aborted instead of committed.
 ///
 /// # Cancel safety
 ///
@@ -150,17 +150,18 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
         consumer.native().subscribe(&topics).context("failed to subscribe")?;
         ctx.set_status(format!("joining group `{}`", settings.group));
 
-        let parts =
-            Parts { ctx: &ctx, settings: &settings, consumer: &consumer, producer, counters };
-        let mut failures = Failures::new(&ctx);
-        let deadlines = match settings.transactional_id {
+        let stop = Stop::new(&ctx, &settings);
+        let (ctx, settings) = (&ctx, &settings);
+        let parts = Parts { ctx, settings, stop: &stop, consumer: &consumer, producer, counters };
+        let mut failures = Failures::new(ctx);
+        match settings.transactional_id {
             None => at_least_once(parts, transform, sink, window, &mut failures).await,
             Some(_) => exactly_once(parts, transform, sink, &mut failures).await,
-        };
+        }
 
         // Whatever failed: a member that leaves costs the group no session timeout.
         ctx.set_status("leaving the group");
-        if !close(consumer, deadlines.close).await {
+        if !close(consumer, stop.deadlines().close).await {
             let why = "the consumer did not close in time: the group waits for its session timeout";
             failures.add(Err(anyhow!(why)));
         }

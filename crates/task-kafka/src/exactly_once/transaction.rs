@@ -45,6 +45,14 @@ impl TransactionError {
     }
 }
 
+impl From<TransactionError> for anyhow::Error {
+    fn from(error: TransactionError) -> Self {
+        match error {
+            TransactionError::Fatal(error) | TransactionError::Abortable(error) => error,
+        }
+    }
+}
+
 /// Begins a transaction. Contacts no broker.
 pub(super) fn begin(producer: &Producer) -> Result<(), TransactionError> {
     let begun = producer.native().begin_transaction();
@@ -74,6 +82,8 @@ pub(super) async fn commit(
     let committed = on_thread("kafka-commit", move || {
         let deadline = Instant::now() + timeout;
         let group = consumer.native().group_metadata();
+        // The close of the consumer does not wait for this thread.
+        drop(consumer);
         let group = group.ok_or(NativeError::Canceled).map_err(|error| (error, NO_GROUP))?;
         let send = |left| producer.native().send_offsets_to_transaction(&offsets, &group, left);
         retry(timeout, send).map_err(|error| (error, NOT_SENT))?;

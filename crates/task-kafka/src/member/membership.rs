@@ -5,7 +5,7 @@ use std::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
@@ -36,6 +36,7 @@ use crate::{
 pub(crate) struct Membership {
     topics: Vec<String>,
     revoke_timeout: Duration,
+    stop_timeout: Duration,
     window: Arc<Window>,
     counters: Counters,
     /// Set when the task runs.
@@ -59,6 +60,7 @@ impl Membership {
         Self {
             topics: settings.topics.clone(),
             revoke_timeout: settings.revoke_timeout,
+            stop_timeout: settings.stop_timeout,
             window,
             counters,
             ctx: OnceLock::new(),
@@ -135,27 +137,32 @@ impl Membership {
         }
     }
 
+    /// Returns a function that counts down the time that a revocation may take: the revoke timeout,
+    /// and from the first call during a stop at most half of the stop timeout, and of the time that
+    /// the manager grants.
+    fn time_to_settle(&self) -> impl FnMut() -> Duration {
+        let mut left = countdown(self.revoke_timeout);
+        let mut half_of_stop = None;
+        move || match self.ctx.get() {
+            Some(ctx) if ctx.is_cancelled() => {
+                let granted = || ctx.remaining().unwrap_or(Duration::MAX).min(self.stop_timeout);
+                left().min(half_of_stop.get_or_insert_with(|| countdown(granted() / 2))())
+            }
+            _ => left(),
+        }
+    }
+
     /// Waits until the messages in flight of the revoked partitions are settled, and commits,
     /// before the partitions go to another member.
     ///
-    /// Blocks at most for the revoke timeout, or during a stop for half of the time that is left.
+    /// Blocks at most for the [time to settle](Self::time_to_settle).
     fn settle_revoked(&self, revoked: &TopicPartitionList) {
         let partitions: Vec<_> = revoked
             .elements()
             .iter()
             .map(|element| self.partition(element.topic(), element.partition()))
             .collect();
-        let mut left = countdown(self.revoke_timeout);
-        // Fixed at the first look that sees the stop: half of what is left shrinks with it.
-        let mut stop_end = None;
-        let mut remaining = || match self.ctx.get() {
-            Some(ctx) if ctx.is_cancelled() => {
-                let granted = ctx.remaining().map_or(self.revoke_timeout, |granted| granted / 2);
-                let end = *stop_end.get_or_insert_with(|| Instant::now() + granted);
-                left().min(end.saturating_duration_since(Instant::now()))
-            }
-            _ => left(),
-        };
+        let mut remaining = self.time_to_settle();
         let mut settle = || -> anyhow::Result<()> {
             // After the receive loop, the messages in flight were settled or abandoned.
             let wait = || if self.is_stopping.load(Relaxed) { Duration::ZERO } else { remaining() };
@@ -253,4 +260,42 @@ impl ClientContext for Membership {
 fn lag(partition: &Partition) -> i64 {
     let done = partition.stored_offset.max(partition.committed_offset).max(partition.lo_offset);
     if partition.hi_offset < 0 || done < 0 { 0 } else { (partition.hi_offset - done).max(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use task_core::scope::{Scope, Stage, StageCell};
+
+    use super::*;
+
+    /// A scope that grants this many seconds.
+    struct Granted(StageCell, AtomicU64);
+
+    impl Scope for Granted {
+        fn stage(&self) -> &StageCell {
+            &self.0
+        }
+
+        fn remaining(&self) -> Option<Duration> {
+            Some(Duration::from_secs(self.1.load(Relaxed)))
+        }
+    }
+
+    #[test]
+    fn a_revocation_leaves_half_of_the_time_of_a_stop() {
+        let settings = KafkaSettings::new("localhost:9092")
+            .revoke_timeout(Duration::MAX)
+            .stop_timeout(Duration::MAX);
+        let window = Arc::new(Window::new(1));
+        let membership = Membership::new(&settings, window, Counters::new(Arc::default()));
+        let scope = Arc::new(Granted(StageCell::default(), AtomicU64::new(2000)));
+        membership.set_context(Context::new(scope.clone()));
+        let mut remaining = membership.time_to_settle();
+        assert!(remaining() > Duration::from_secs(3600), "no stop limits it");
+
+        scope.stage().advance(Stage::Cancelled);
+        assert!(remaining() <= Duration::from_secs(1000), "half is for the commit and the close");
+        scope.1.store(1000, Relaxed);
+        assert!(remaining() > Duration::from_secs(800), "the half is fixed at the first call");
+    }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
-use super::{Additional, Clients, KafkaSettings};
+use super::{Clients, KafkaSettings};
 use crate::{KafkaError, error::Kind};
 
 /// The settings that the delivery guarantee depends on, and those that have a setter, with all
 /// their aliases. No additional setting may change them.
-const RESERVED: [&str; 14] = [
+const RESERVED: [&str; 15] = [
     "auto.commit.interval.ms",
     "bootstrap.servers",
     "delivery.report.only.error",
@@ -20,6 +20,7 @@ const RESERVED: [&str; 14] = [
     "group.id",
     "message.timeout.ms",
     "metadata.broker.list",
+    "offset.store.method",
     "session.timeout.ms",
     "statistics.interval.ms",
     "transaction.timeout.ms",
@@ -32,11 +33,13 @@ impl KafkaSettings {
         self.check_consumer()?;
         // With the new group protocol (KIP-848) the broker decides on the assignment strategy and
         // the session timeout, and librdkafka rejects both.
-        let is_protocol =
-            |it: &&Additional| it.name == "group.protocol" && it.clients != Clients::Producer;
-        // Of several, the last one counts.
-        let protocol = self.additional.iter().rfind(is_protocol);
-        let is_classic = !protocol.is_some_and(|it| it.value.eq_ignore_ascii_case("consumer"));
+        let mut protocols = self
+            .additional
+            .iter()
+            .filter(|it| it.name == "group.protocol" && it.clients != Clients::Producer);
+        // The last one counts.
+        let is_classic =
+            protocols.next_back().is_none_or(|it| !it.value.eq_ignore_ascii_case("consumer"));
         let mut config = ClientConfig::new();
         config.set("auto.offset.reset", "earliest");
         if is_classic {
@@ -153,6 +156,20 @@ mod tests {
             producer.get("transaction.timeout.ms"),
         ] {
             assert!(value.unwrap().parse::<i32>().is_ok(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_group_protocol_that_applies_to_the_consumer_counts() {
+        const NAME: &str = "group.protocol";
+        let settings = || KafkaSettings::new("localhost:9092").topics(["in"]);
+        for (settings, is_classic) in [
+            (settings().consumer_setting(NAME, "consumer").setting(NAME, "classic"), true),
+            (settings().setting(NAME, "classic").consumer_setting(NAME, "Consumer"), false),
+            (settings().producer_setting(NAME, "consumer"), true),
+        ] {
+            let consumer = settings.consumer().unwrap();
+            assert_eq!(consumer.get("session.timeout.ms").is_some(), is_classic, "{consumer:?}");
         }
     }
 }

@@ -127,6 +127,19 @@ async fn lost_partitions_are_reported_and_assigned_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_offset_fails_the_task_if_the_settings_ask_for_it() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        let settings = settings(&broker).consumer_setting("auto.offset.reset", "error");
+        let producer = Producer::new(&settings).unwrap();
+        let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
+        let error = format!("{:#}", running.handle.await.unwrap().unwrap_err());
+        assert!(error.starts_with("failed to receive: "), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn temporary_produce_errors_neither_lose_nor_repeat_nor_reorder() {
     within_two_minutes(async {
         let broker = broker().await;

@@ -33,10 +33,8 @@ async fn invalid_settings_are_rejected_and_named() {
         (valid().producer_setting("delivery.timeout.ms", "1"), "`delivery.timeout.ms`"),
         (valid().consumer_setting("enable.auto.commit", "false"), "`enable.auto.commit`"),
         (valid().setting("metadata.broker.list", "x:1"), "`metadata.broker.list`"),
-        (
-            valid().producer_setting("delivery.report.only.error", "true"),
-            "`delivery.report.only.error`",
-        ),
+        (valid().setting("delivery.report.only.error", "true"), "`delivery.report.only.error`"),
+        (valid().consumer_setting("offset.store.method", "none"), "`offset.store.method`"),
     ] {
         let error = create(settings).unwrap_err();
         assert!(error.is_settings() && error.to_string().contains(named), "{named}: {error}");
@@ -90,6 +88,7 @@ async fn no_time_or_number_is_too_large_to_be_checked() {
         .revoke_timeout(FOREVER);
     create(all.clone()).unwrap();
     create(all.clone().message_timeout(FOREVER).transactional_id("test-0")).unwrap();
+    Producer::new(&valid()).unwrap().close(FOREVER).await.unwrap();
     // librdkafka limits it to an hour.
     assert!(create(all.session_timeout(FOREVER)).unwrap_err().is_settings());
 }

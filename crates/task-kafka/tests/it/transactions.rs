@@ -3,12 +3,15 @@
 
 use std::{
     cell::Cell,
-    sync::atomic::Ordering::SeqCst,
+    sync::{Arc, atomic::Ordering::SeqCst},
     time::{Duration, Instant},
 };
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
-use task_kafka::{KafkaSettings, KafkaTask, Producer};
+use task_kafka::{
+    Incoming, KafkaSettings, KafkaTask, Output, Producer, Record, Transform, Verdict,
+};
+use tokio::sync::Semaphore;
 
 use crate::{
     broker::TestBroker,
@@ -95,7 +98,9 @@ async fn a_fenced_producer_fails_the_task() {
         let error = running.handle.await.unwrap().unwrap_err();
         let failures = running.scope.failures_and(error);
         assert!(failures[0].starts_with("failed to commit a transaction"), "{failures:?}");
-        assert!(failures[1].ends_with("messages were abandoned and will be read again"));
+        // Nor can it abort, which is in between.
+        let last = failures.last().unwrap();
+        assert!(last.ends_with("messages were abandoned and will be read again"), "{failures:?}");
         assert_eq!(running.counters.get().settled, 0);
     })
     .await;
@@ -112,6 +117,44 @@ async fn a_sink_that_fails_aborts_the_transaction_and_fails_the_task() {
         assert_eq!(failures[0], "failed to write to the sink: disk full");
         let counts = running.counters.get();
         assert_eq!((counts.settled, counts.in_flight, counts.commits), (0, 0, 0));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_aborts_the_transaction_and_is_resumed() {
+    within_two_minutes(async {
+        let broker = rig::broker().await;
+        fill(&broker, 20).await;
+        let running = start(settings(&broker), AT_ONCE, TestSink::new(Mode::Panic));
+        let error = running.handle.await.unwrap_err();
+        assert_eq!(error.into_panic().downcast_ref(), Some(&"sink gone"));
+        let failures = running.scope.failures.lock().unwrap();
+        assert_eq!(failures.len(), 1, "{failures:?}");
+        assert!(failures[0].ends_with("messages were abandoned and will be read again"));
+        let counts = running.counters.get();
+        assert!(counts.rewound > 0 && counts.in_flight == 0, "{counts:?}");
+    })
+    .await;
+}
+
+/// Invariant 2.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_abort_that_fails_does_not_hide_its_cause() {
+    within_two_minutes(async {
+        let broker = rig::broker().await;
+        fill(&broker, 20).await;
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+        broker.answer(RDKafkaApiKey::TxnOffsetCommit, &[refusal]);
+        let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        broker.answer(RDKafkaApiKey::EndTxn, &[denied]);
+        let running = start(settings(&broker), AT_ONCE, TestSink::new(Mode::Keep));
+        let error = running.handle.await.unwrap().unwrap_err();
+        let failures = running.scope.failures_and(error);
+        assert_eq!(failures.len(), 3, "{failures:?}");
+        assert!(failures[0].starts_with("failed to send the offsets"), "{failures:?}");
+        assert!(failures[1].starts_with("failed to abort a transaction"), "{failures:?}");
+        assert!(failures[2].ends_with("messages were abandoned and will be read again"));
     })
     .await;
 }
@@ -166,20 +209,61 @@ async fn with_the_brokers_away_a_stop_of_a_transaction_ends_in_time() {
     .await;
 }
 
-/// The stop timeout is shorter than what the manager grants, and holds for all steps together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_the_brokers_away_a_stop_of_a_transaction_ends_within_the_stop_timeout() {
+async fn the_steps_of_a_stop_share_the_stop_timeout() {
     within_two_minutes(async {
         let broker = rig::broker().await;
         fill(&broker, 50).await;
-        let settings = settings(&broker).commit_interval(Duration::from_secs(3600));
-        let settings = settings.stop_timeout(Duration::from_secs(1));
+        let settings = settings(&broker)
+            .commit_interval(Duration::from_secs(3600))
+            .stop_timeout(Duration::from_secs(2));
         let running = start(settings, AT_ONCE, TestSink::new(Mode::Keep));
         until("all in flight", &running, |it| it.counters.get().in_flight == 50).await;
         broker.set_up(false);
-        let (result, took) = running.stop(Duration::from_secs(25)).await;
-        assert!(took < Duration::from_secs(5), "took {took:?}");
+        let (result, took) = running.stop(Duration::from_secs(60)).await;
         result.unwrap_err();
+        assert!(took < Duration::from_secs(7), "took {took:?}");
+    })
+    .await;
+}
+
+/// Makes ten records of a message: takes one permit when it begins, and waits for another.
+struct Burst(Arc<Semaphore>);
+
+impl Transform for Burst {
+    type Effect = String;
+
+    async fn transform(&mut self, _: &Incoming<'_>) -> anyhow::Result<Verdict<String>> {
+        for _ in 0..2 {
+            self.0.acquire().await?.forget();
+        }
+        let records = (0..10).map(|id| Record::to("out").payload(id.to_string())).collect();
+        Ok(Verdict::Forward(Output { records, effect: None }))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_in_time_while_the_records_of_a_message_fill_the_queue() {
+    within_two_minutes(async {
+        let broker = rig::broker().await;
+        fill(&broker, 1).await;
+        let settings = settings(&broker)
+            .message_timeout(Duration::from_secs(60))
+            .stop_timeout(Duration::from_secs(2))
+            .producer_setting("queue.buffering.max.messages", "2");
+        let producer = Producer::new(&settings).unwrap();
+        let gate = Arc::new(Semaphore::new(1));
+        let burst = Burst(Arc::clone(&gate));
+        let sink = TestSink::new(Mode::Keep);
+        let task = KafkaTask::new(settings, producer.clone(), burst, sink).unwrap();
+        let running = Running::start(task);
+        until("it transforms", &running, |_| gate.available_permits() == 0).await;
+        broker.set_up(false);
+        gate.add_permits(1);
+        until("the queue is full", &running, |_| format!("{producer:?}").contains(": 2")).await;
+        let (result, took) = running.stop(Duration::from_secs(60)).await;
+        result.unwrap_err();
+        assert!(took < Duration::from_secs(20), "took {took:?}");
     })
     .await;
 }

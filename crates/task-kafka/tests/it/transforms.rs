@@ -110,6 +110,32 @@ async fn a_message_is_dead_lettered_after_the_retry_timeout() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_with_a_record_that_is_too_large_is_dead_lettered() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 3).await;
+        let settings = settings(&broker).producer_setting("message.max.bytes", "2000");
+        let producer = Producer::new(&settings).unwrap();
+        let growing = Decide(|message: &Incoming<'_>| match id(message) {
+            1 => forward(vec![copy(message), copy(message).payload([b'x'; 3000]), copy(message)]),
+            _ => forward(vec![copy(message)]),
+        });
+        let running = Running::start(KafkaTask::new(settings, producer, growing, NoSink).unwrap());
+        until("it ends or all are settled", || {
+            running.handle.is_finished() || running.counters.get().settled == 3
+        })
+        .await;
+        let counts = running.counters.get();
+        assert_eq!((counts.produced, counts.dead_lettered), (2, 1));
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_eq!(read_all(&broker, "dead").await.concat(), ["1"]);
+        // What was sent before the record is not recalled, and what comes after it is not sent.
+        assert_exactly(&broker, "out", 3).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_does_not_wait_for_a_retry() {
     within_two_minutes(async {
         let broker = broker().await;
