@@ -25,13 +25,18 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Checks the signals and captures them.
-    pub(crate) fn capture(self) -> Result<(Capture, Inbox), ErrorKind> {
-        let Self { name, signals, ignored, after_end, log_level } = self;
-        if signals.is_empty() {
+    /// Checks the signals.
+    pub(crate) fn check(&self) -> Result<(), ErrorKind> {
+        if self.signals.is_empty() {
             return Err(ErrorKind::NoSignals);
         }
-        signals.iter().try_for_each(|signal| signal.check())?;
+        self.signals.iter().try_for_each(|signal| signal.check())
+    }
+
+    /// Checks the signals and captures them.
+    pub(crate) fn capture(self) -> Result<(Capture, Inbox), ErrorKind> {
+        self.check()?;
+        let Self { name, signals, ignored, after_end, log_level } = self;
         let (claim, inbox) =
             Claim::take(&signals, ignored, after_end).map_err(ErrorKind::Refused)?;
         let captured = claim.signals.clone();

@@ -9,7 +9,7 @@
 //!   are at most as many as ladders have steps.
 //!
 //! The constructor starts them before it captures signals, so a refusal of the system is an error
-//! there, and loses none.
+//! there, and loses no signal.
 
 mod ladder;
 mod logger;

@@ -155,6 +155,7 @@ impl SignalTaskBuilder {
         let ladders = self.make_ladders()?;
         let Self { mut settings, ladders: _, repeat_window, dump_on, callback } = self;
         settings.signals.extend(dump_on);
+        settings.check()?;
         // All threads start before the capture: a refusal then loses no signal.
         let logger = Logger::start(callback, settings.log_level).map_err(ErrorKind::Refused)?;
         let offload = Offload::start().map_err(ErrorKind::Refused)?;

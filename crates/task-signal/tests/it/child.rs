@@ -100,9 +100,9 @@ impl Child {
         self.wait_for(received);
     }
 
-    /// Leaves a program with one heap some room for it, and none for the stack of another thread.
+    /// Limits the memory of a program with one heap: it may grow, and no thread gets a stack.
     #[cfg(target_os = "linux")]
-    pub(crate) fn refuse_threads(&self) {
+    pub(crate) fn refuse_more_threads(&self) {
         let statm = fs::read_to_string(format!("/proc/{}/statm", self.pid)).unwrap();
         let pages = statm.split(' ').next().unwrap().parse::<u64>().unwrap();
         let limit = Some(pages * 4096 + (1 << 20));

@@ -47,7 +47,7 @@ fn a_signal_around_the_capture_is_not_lost() {
 fn a_signal_around_a_capture_that_is_refused_is_not_lost() {
     for round in 0..ROUNDS {
         let mut child = Child::start_by(program_with_one_heap(), "captured in vain");
-        child.refuse_threads();
+        child.refuse_more_threads();
         child.go();
         child.wait_for("refused");
         dither(round);

@@ -50,7 +50,7 @@ fn a_signal_that_no_thread_can_be_started_for_is_delivered() {
     child.wait_for("status: waiting");
     // The offload thread is blocked from here on.
     child.kill_and_see(Signal::INT, "request_stop: signal SIGINT");
-    child.refuse_threads();
+    child.refuse_more_threads();
     child.kill_and_see(Signal::TERM, "request_stop: signal SIGTERM");
 }
 

@@ -91,6 +91,8 @@ fn captured_at_some_instant() {
 fn captured_in_vain() {
     say("ready");
     wait_for_go();
+    // What is wrong with the settings is found before a thread is asked for.
+    assert!(SignalTask::builder().signals([9]).build().unwrap_err().is_forbidden());
     loop {
         assert!(SignalTask::new().unwrap_err().is_refused());
         say("refused");
