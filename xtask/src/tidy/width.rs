@@ -3,6 +3,9 @@
 use super::rust::{Kind, tokens};
 use super::tree::{Finding, Tree};
 
+#[cfg(test)]
+mod tests;
+
 /// As rustfmt's `max_width`.
 const COLUMNS: usize = 100;
 

@@ -63,10 +63,10 @@ impl Limits {
     ///    the body that a [route](crate::HttpTaskBuilder::route) waits for;
     /// 3. else one whose client reads or sends, but has taken more than a second so far.
     ///
-    /// A client counts as reading when the system takes more of the response from the server. The
-    /// buffers of the system can hold megabytes and are refilled in large steps, so a client that
-    /// reads slowly may count as one that does not read. The body that a service streams is a
-    /// response in progress until its last piece.
+    /// A client counts as reading when the system, or with TLS the session, takes more of the
+    /// response from the server. The buffers of the system can hold megabytes and are refilled in
+    /// large steps, so a client that reads slowly may count as one that does not read. The body
+    /// that a service streams is a response in progress until its last piece.
     ///
     /// If every connection has a response in progress, the new one waits. One more connection per
     /// listener may be open for the moment of the eviction.

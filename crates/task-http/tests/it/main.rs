@@ -13,6 +13,7 @@ mod access;
 mod adapters;
 mod binding;
 mod built_in_families;
+mod checks;
 mod descriptors;
 #[cfg(feature = "tls")]
 mod encrypted;

@@ -1,15 +1,18 @@
-//! Calls from tasks, cleanups and other threads, and several at once.
+//! Calls from tasks, cleanups, wakers and other threads, and several at once.
 
 use std::{
+    pin::pin,
     sync::{
-        Arc, Barrier,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Barrier, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
     },
+    task::{self, Wake, Waker},
     thread,
     time::Duration,
 };
 
-use task_manager::{CauseKind, Context, Manager, Outcome, Step, Task, task_fn};
+use task_manager::{CauseKind, Context, Manager, ManagerHandle, Outcome, Step, Task, task_fn};
 use tokio::{runtime::Handle, time::Instant};
 
 use crate::support::{Journal, SECOND, slow, unresponsive, worker, workers};
@@ -155,7 +158,7 @@ fn cleanups_registered_by_many_threads_run_in_reverse_order_of_registration() {
     let manager = Manager::builder().shutdown_timeout(100 * SECOND).cleanup_timeout(80 * SECOND);
     let manager = runtime.block_on(async { manager.build().unwrap() });
     let journal = Journal::default();
-    let (count, begin) = (Arc::new(std::sync::Mutex::new(0)), Arc::new(Barrier::new(8)));
+    let (count, begin) = (Arc::new(Mutex::new(0)), Arc::new(Barrier::new(8)));
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -251,4 +254,32 @@ fn a_run_that_races_a_stop_is_waited_for_or_handed_back() {
             assert_eq!(task.outcome(), Some(Outcome::Completed), "ended before the report");
         }
     }
+}
+
+/// Invariant 3. A waker is called by the very turn that it begins the shutdown in, and blocks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_from_a_waker_that_then_blocks_takes_effect() {
+    struct Stops(ManagerHandle, Mutex<mpsc::Receiver<()>>, AtomicBool);
+    impl Wake for Stops {
+        fn wake(self: Arc<Self>) {
+            self.0.stop();
+            let stopped = self.1.lock().unwrap().recv_timeout(10 * SECOND);
+            self.2.store(stopped.is_ok(), Ordering::SeqCst);
+        }
+    }
+    let manager = Manager::new();
+    let (sender, stopped) = mpsc::channel();
+    let work = async move |ctx: Context| {
+        ctx.cancelled().await;
+        let _ = sender.send(());
+        Ok(())
+    };
+    manager.run(task_fn("work", work)).unwrap();
+    let stops = Arc::new(Stops(manager.handle(), Mutex::new(stopped), AtomicBool::new(false)));
+    let mut group = manager.group();
+    let mut changed = pin!(group.changed());
+    let waker = Waker::from(stops.clone());
+    assert!(changed.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending());
+    manager.wait().await.unwrap();
+    assert!(stops.2.load(Ordering::SeqCst));
 }

@@ -1,13 +1,20 @@
 //! Holds, and contexts that outlive their task.
 
 use std::{
-    fmt,
-    sync::{Arc, mpsc},
+    cell::RefCell,
+    fmt, panic,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
     time::Duration,
 };
 
 use anyhow::anyhow;
-use task_manager::{CauseKind, Context, Manager, Outcome, TaskState, task_fn};
+use task_manager::{CauseKind, Context, Hold, Manager, Outcome, TaskState, task_fn};
+use tokio::runtime::Handle;
 
 use crate::support::{KeptHolds, SECOND, worker};
 
@@ -277,4 +284,31 @@ async fn a_panic_in_a_drop_after_the_abort_is_reported_for_a_held_task_too() {
     let failures: Vec<_> =
         error.report().unwrap().failures().iter().map(ToString::to_string).collect();
     assert!(failures.iter().any(|failure| failure.ends_with("in drop")), "{failures:?}");
+}
+
+/// Invariant 9. Tokio cannot be entered there, and its panic would run the hook below the lock.
+#[tokio::test]
+async fn a_hold_in_a_thread_local_that_outlives_tokios_is_dropped_without_a_panic() {
+    thread_local!(static KEPT: RefCell<Option<Hold>> = const { RefCell::new(None) });
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| match thread::current().name() {
+        Some("ends") => drop(PANICS.fetch_add(1, Ordering::SeqCst)),
+        _ => hook(info),
+    }));
+    let manager = Manager::new();
+    let runtime = Handle::current();
+    let holding = async move |ctx: Context| {
+        let hold = ctx.hold();
+        let ends = move || {
+            KEPT.set(Some(hold));
+            // Tokio's thread-local is made later, and so destroyed first.
+            drop(runtime.enter());
+        };
+        thread::Builder::new().name("ends".into()).spawn(ends)?;
+        Ok(())
+    };
+    manager.run(task_fn("work", holding)).unwrap();
+    manager.wait().await.unwrap();
+    assert_eq!(PANICS.load(Ordering::SeqCst), 0);
 }

@@ -2,23 +2,16 @@
 
 use std::{
     borrow::Cow,
-    cell::RefCell,
     panic,
-    pin::pin,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc,
     },
     task::{self, Wake, Waker},
-    thread,
 };
 
 use anyhow::anyhow;
-use task_manager::{
-    Context, FailureKind, Hold, Manager, ManagerHandle, Outcome, Phase, Task, task_fn,
-};
-use tokio::runtime::Handle;
+use task_manager::{Context, FailureKind, Manager, Outcome, Phase, Task, task_fn};
 use tracing::{Event, Metadata, Subscriber, span, subscriber};
 
 use crate::support::{SECOND, unresponsive, worker};
@@ -221,61 +214,6 @@ async fn a_waker_that_panics_leaves_no_other_waiter_asleep() {
         assert!(wait.await.unwrap().is_clean());
     }
     assert_eq!(ends.await, Outcome::Completed);
-}
-
-/// Invariant 3. A waker is called by the very turn that it begins the shutdown in, and blocks.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_from_a_waker_that_then_blocks_takes_effect() {
-    struct Stops(ManagerHandle, Mutex<mpsc::Receiver<()>>, AtomicBool);
-    impl Wake for Stops {
-        fn wake(self: Arc<Self>) {
-            self.0.stop();
-            let stopped = self.1.lock().unwrap().recv_timeout(10 * SECOND);
-            self.2.store(stopped.is_ok(), Ordering::SeqCst);
-        }
-    }
-    let manager = Manager::new();
-    let (sender, stopped) = mpsc::channel();
-    let work = async move |ctx: Context| {
-        ctx.cancelled().await;
-        let _ = sender.send(());
-        Ok(())
-    };
-    manager.run(task_fn("work", work)).unwrap();
-    let stops = Arc::new(Stops(manager.handle(), Mutex::new(stopped), AtomicBool::new(false)));
-    let mut group = manager.group();
-    let mut changed = pin!(group.changed());
-    let waker = Waker::from(stops.clone());
-    assert!(changed.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending());
-    manager.wait().await.unwrap();
-    assert!(stops.2.load(Ordering::SeqCst));
-}
-
-/// Invariant 9. Tokio cannot be entered there, and its panic would run the hook below the lock.
-#[tokio::test]
-async fn a_hold_in_a_thread_local_that_outlives_tokios_is_dropped_without_a_panic() {
-    thread_local!(static KEPT: RefCell<Option<Hold>> = const { RefCell::new(None) });
-    static PANICS: AtomicUsize = AtomicUsize::new(0);
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(move |info| match thread::current().name() {
-        Some("ends") => drop(PANICS.fetch_add(1, Ordering::SeqCst)),
-        _ => hook(info),
-    }));
-    let manager = Manager::new();
-    let runtime = Handle::current();
-    let holding = async move |ctx: Context| {
-        let hold = ctx.hold();
-        let ends = move || {
-            KEPT.set(Some(hold));
-            // Tokio's thread-local is made later, and so destroyed first.
-            drop(runtime.enter());
-        };
-        thread::Builder::new().name("ends".into()).spawn(ends)?;
-        Ok(())
-    };
-    manager.run(task_fn("work", holding)).unwrap();
-    manager.wait().await.unwrap();
-    assert_eq!(PANICS.load(Ordering::SeqCst), 0);
 }
 
 /// FAILURES 74.
