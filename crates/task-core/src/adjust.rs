@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::{Context, Phase, Task};
+use crate::{Context, Phase, Task, Timeout};
 
-/// A task with some of its properties replaced. Returned by [`Task::named`], [`Task::in_phase`] and
-/// [`Task::gating_readiness`].
+/// A task with some of its properties replaced. Returned by [`Task::named`], [`Task::in_phase`],
+/// [`Task::gating_readiness`] and [`Task::stopping_within`].
 ///
 /// Every property that is not replaced is that of the inner task.
 ///
@@ -26,11 +26,12 @@ pub struct Adjusted<T> {
     name: Option<Cow<'static, str>>,
     phase: Option<Phase>,
     gates_readiness: bool,
+    stop_timeout: Option<Timeout>,
 }
 
 impl<T> Adjusted<T> {
     pub(crate) fn new(task: T) -> Self {
-        Self { task, name: None, phase: None, gates_readiness: false }
+        Self { task, name: None, phase: None, gates_readiness: false, stop_timeout: None }
     }
 
     pub(crate) fn with_name(self, name: Cow<'static, str>) -> Self {
@@ -43,6 +44,10 @@ impl<T> Adjusted<T> {
 
     pub(crate) fn with_gate(self) -> Self {
         Self { gates_readiness: true, ..self }
+    }
+
+    pub(crate) fn with_stop_timeout(self, limit: Timeout) -> Self {
+        Self { stop_timeout: Some(limit), ..self }
     }
 }
 
@@ -57,6 +62,14 @@ impl<T: Task> Task for Adjusted<T> {
 
     fn gates_readiness(&self) -> bool {
         self.gates_readiness || self.task.gates_readiness()
+    }
+
+    fn stop_timeout(&self) -> Timeout {
+        self.stop_timeout.unwrap_or_else(|| self.task.stop_timeout())
+    }
+
+    fn admitted(&mut self, ctx: &Context) {
+        self.task.admitted(ctx);
     }
 
     fn run(self, ctx: Context) -> impl Future<Output = anyhow::Result<()>> + Send {

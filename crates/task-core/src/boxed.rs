@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, pin::Pin};
 
-use crate::{Context, Phase, Task};
+use crate::{Context, Phase, Task, Timeout};
 
 type RunFuture = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
@@ -53,6 +53,14 @@ impl Task for BoxTask {
         self.0.gates_readiness()
     }
 
+    fn stop_timeout(&self) -> Timeout {
+        self.0.stop_timeout()
+    }
+
+    fn admitted(&mut self, ctx: &Context) {
+        self.0.admitted(ctx);
+    }
+
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         self.0.run(ctx).await
     }
@@ -74,6 +82,8 @@ trait ErasedTask: Send {
     fn name(&self) -> Cow<'static, str>;
     fn phase(&self) -> Phase;
     fn gates_readiness(&self) -> bool;
+    fn stop_timeout(&self) -> Timeout;
+    fn admitted(&mut self, ctx: &Context);
     fn run(self: Box<Self>, ctx: Context) -> RunFuture;
 }
 
@@ -88,6 +98,14 @@ impl<T: Task> ErasedTask for T {
 
     fn gates_readiness(&self) -> bool {
         Task::gates_readiness(self)
+    }
+
+    fn stop_timeout(&self) -> Timeout {
+        Task::stop_timeout(self)
+    }
+
+    fn admitted(&mut self, ctx: &Context) {
+        Task::admitted(self, ctx);
     }
 
     fn run(self: Box<Self>, ctx: Context) -> RunFuture {

@@ -4,12 +4,13 @@
 /// probes).
 ///
 /// A phase is a number from 0 to 255. All tasks of one phase are stopped at once. The next higher
-/// phase that has tasks is stopped once all of them have ended or were abandoned. The three named
-/// phases suit most services, and any other number goes between or beyond them.
+/// phase that has tasks is stopped once all of them have ended or were abandoned. The named phases
+/// suit most services, and any other number goes between or beyond them.
 ///
 /// | tasks | phase |
 /// |---|---|
-/// | servers, listeners | [`INGRESS`](Self::INGRESS), 0 |
+/// | the setup of a service, while it runs | [`SETUP`](Self::SETUP), 0 |
+/// | servers, listeners | [`INGRESS`](Self::INGRESS), 50 |
 /// | consumers, loops, jobs | [`WORK`](Self::WORK), 100, the default |
 /// | signals, metrics, probes | [`SUPPORT`](Self::SUPPORT), 200 |
 ///
@@ -31,8 +32,11 @@
 pub struct Phase(u8);
 
 impl Phase {
-    /// The phase of tasks that accept new work, such as servers. Number 0.
-    pub const INGRESS: Self = Self(0);
+    /// The phase of a service's setup, which is stopped before everything that it has started.
+    /// Number 0.
+    pub const SETUP: Self = Self(0);
+    /// The phase of tasks that accept new work, such as servers. Number 50.
+    pub const INGRESS: Self = Self(50);
     /// The phase of tasks that do the work: consumers, loops, jobs. Number 100, and the default of
     /// every task.
     pub const WORK: Self = Self(100);

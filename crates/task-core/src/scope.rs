@@ -55,8 +55,9 @@
 //! - Advance the stage to [`Stage::Cancelled`] to stop a task, and to [`Stage::Ended`] once its
 //!   future is dropped and its last hold released. When the future has ended and holds remain, the
 //!   stage is at least [`Stage::Cancelled`].
-//! - Catch the panics of a task's `name`, `phase`, `gates_readiness` and `run`, of the polls of its
-//!   future, and of the drops of the future and of what it returned; see [`discard`].
+//! - Call [`Task::admitted`](crate::Task::admitted) once, before the future is spawned.
+//! - Catch the panics of every method of a task, of the polls of its future, and of the drops of the
+//!   future and of what it returned; see [`discard`].
 //! - Judge a returned error by [`Cancelled::is_outermost_in`](crate::Cancelled::is_outermost_in).
 //! - Call wakers outside of its locks; see [`Level::raise_quietly`].
 

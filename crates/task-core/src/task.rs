@@ -2,7 +2,7 @@
 
 use std::{any::type_name, borrow::Cow};
 
-use crate::{Adjusted, BoxTask, Context, Phase};
+use crate::{Adjusted, BoxTask, Context, Phase, Timeout};
 
 /// A named unit of work, which a manager runs once and stops when its group stops.
 ///
@@ -82,6 +82,20 @@ pub trait Task: Sized + Send + 'static {
         false
     }
 
+    /// Returns the longest time that the task gets to end by itself once it is asked to stop. At
+    /// the end of it the task is aborted, also where its phase has more time left. Default:
+    /// [`Timeout::Never`], which is all the time that its phase has.
+    fn stop_timeout(&self) -> Timeout {
+        Timeout::Never
+    }
+
+    /// Starts what must act before the future is first polled, such as the delivery of signals: a
+    /// runtime whose threads are all blocked polls nothing. Default: does nothing.
+    ///
+    /// The manager calls it once the task is admitted, before it spawns the future, on the thread
+    /// that runs the task. It must not block. A panic is the task's panic.
+    fn admitted(&mut self, _ctx: &Context) {}
+
     /// Does the work, from start to end.
     ///
     /// When [`ctx.cancelled()`](Context::cancelled) resolves, the task should end soon: finish or
@@ -137,6 +151,12 @@ pub trait Task: Sized + Send + 'static {
     /// [`gates_readiness`](Self::gates_readiness).
     fn gating_readiness(self) -> Adjusted<Self> {
         Adjusted::new(self).with_gate()
+    }
+
+    /// Limits the time that the task gets to end by itself; see
+    /// [`stop_timeout`](Self::stop_timeout).
+    fn stopping_within(self, limit: impl Into<Timeout>) -> Adjusted<Self> {
+        Adjusted::new(self).with_stop_timeout(limit.into())
     }
 
     /// Erases the task's type, so that tasks of different types fit into one collection.

@@ -1,6 +1,7 @@
 //! Admitting tasks and cleanups, or handing them back (invariant 4).
 
 use std::borrow::Cow;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use task_core::scope::{Stage, catch};
@@ -23,7 +24,7 @@ impl Shared {
     /// apart, and compiled once.
     pub(crate) fn admit<T: Task>(
         self: &Arc<Self>,
-        task: T,
+        mut task: T,
         kind: Kind,
     ) -> Result<Arc<Entry>, Refused<T>> {
         let properties = catch(|| Properties {
@@ -34,7 +35,15 @@ impl Shared {
         match self.enrol(properties, kind) {
             Ok((entry, handle)) => {
                 let ctx = Context::new(entry.clone());
-                Ok(self.launch(entry, &handle, Box::pin(async move { task.run(ctx).await })))
+                let future: UserFuture = match catch(|| task.admitted(&ctx)) {
+                    Ok(()) => Box::pin(async move { task.run(ctx).await }),
+                    // The task ends like any other: by its future, which also drops the task.
+                    Err(panic) => Box::pin(async move {
+                        let _task = task;
+                        resume_unwind(Box::new(panic.message))
+                    }),
+                };
+                Ok(self.launch(entry, &handle, future))
             }
             Err((name, reason)) => Err(Refused::new(task, name, reason)),
         }

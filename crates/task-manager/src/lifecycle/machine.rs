@@ -189,7 +189,7 @@ impl Machine {
             Trigger::Request => Plan::new(now, budgets, limit, true, alive.phases()),
             Trigger::Failure => {
                 // While requests come in, load balancers need the drain to send them elsewhere.
-                let drains = alive.any(|phase| phase <= Phase::INGRESS);
+                let drains = alive.any(|phase| Phase::SETUP < phase && phase <= Phase::INGRESS);
                 Plan::new(now, budgets, limit, drains, alive.phases())
             }
             // The outer group's drain, which was this one's too, is over.

@@ -1,6 +1,7 @@
 //! The contract of the manager on a paused clock, a test per sentence.
 #![allow(clippy::unwrap_used)]
 
+mod admitted;
 mod callers;
 mod cleanup;
 mod depth;
