@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use task_core::Context;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Limits, limits::after};
@@ -28,13 +29,15 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// Makes the health of a server in which no check has run yet.
+    /// Makes the health of a server in which no check has run yet. Checks run as a part of the
+    /// task of `ctx`.
     pub(crate) fn new(
         checks: Vec<Arc<Check>>,
         monitors: Vec<Arc<RuntimeMonitor>>,
         reveals_reasons: bool,
+        ctx: Context,
     ) -> Self {
-        Self { checks, monitors, reveals_reasons, runs: CheckRuns::default() }
+        Self { checks, monitors, reveals_reasons, runs: CheckRuns::new(ctx) }
     }
 
     /// Returns the checks of a probe.

@@ -109,6 +109,10 @@
 //! `HttpTaskBuilder::service` (feature `tower`) for a service such as an axum router. They have the
 //! same limits, and end with the same stop.
 //!
+//! Routes, checks and sources are called as a part of the task: their log events carry its span,
+//! and one that waits for the end of its own group is refused
+//! (`task_manager::ShutdownError::is_inside`). What they spawn themselves is not.
+//!
 //! # Access control
 //!
 //! By default, every client that reaches the address may read everything. [`Access`] requires a
@@ -279,6 +283,7 @@ mod stats;
 mod config;
 
 mod catch_panic;
+mod in_task;
 mod reload;
 mod single_flight;
 

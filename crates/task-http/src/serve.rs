@@ -93,10 +93,10 @@ pub(crate) async fn run(
     let limits = Arc::new(limits);
     let user_routes = routes.user.iter().map(|route| route.path.as_str());
     let stats = Arc::new(Stats::new(user_routes, limits.scrapes_at_once()));
-    let health = Arc::new(Health::new(checks, monitors, reveals_reasons));
+    let health = Arc::new(Health::new(checks, monitors, reveals_reasons, ctx.clone()));
     let families =
         BuiltInFamilies::new(families, group.clone(), Arc::clone(&health), Arc::clone(&stats));
-    let scraper = Arc::new(Scraper::new(sources, families, Arc::clone(&stats)));
+    let scraper = Arc::new(Scraper::new(sources, families, Arc::clone(&stats), ctx.clone()));
 
     let reloads = gate.reloads();
     #[cfg(feature = "tls")]

@@ -12,10 +12,12 @@ use std::{
 };
 
 use hyper::{HeaderMap, StatusCode};
+use task_core::Context;
 use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
     config::{Format, Limits},
+    in_task::call_in_task,
     message::{
         negotiate::{self, Negotiated},
         reply::Reply,
@@ -35,6 +37,7 @@ pub(crate) struct Scraper {
     sources: Sources,
     families: BuiltInFamilies,
     stats: Arc<Stats>,
+    ctx: Context,
     runtime: Handle,
     /// The length of the last body, since the next one is about as long.
     length: AtomicUsize,
@@ -47,11 +50,17 @@ type Scraped = Option<Reply>;
 
 impl Scraper {
     /// Makes the scraper of a server that runs on the current runtime.
-    pub(crate) fn new(sources: Sources, families: BuiltInFamilies, stats: Arc<Stats>) -> Self {
+    pub(crate) fn new(
+        sources: Sources,
+        families: BuiltInFamilies,
+        stats: Arc<Stats>,
+        ctx: Context,
+    ) -> Self {
         Self {
             sources,
             families,
             stats,
+            ctx,
             runtime: Handle::current(),
             length: AtomicUsize::new(0),
             flights: Default::default(),
@@ -94,7 +103,8 @@ impl Scraper {
 
     /// Encodes on a blocking thread, and completes the run even if a source panics.
     fn encode_caught(&self, format: Format, compresses: bool, completer: Completer<Scraped>) {
-        let encoded = catch_unwind(AssertUnwindSafe(|| self.encode(format)));
+        let encode = AssertUnwindSafe(|| call_in_task(&self.ctx, || self.encode(format)));
+        let encoded = catch_unwind(encode);
         let scraped = match encoded {
             Ok(Ok(plain)) => {
                 Some(Reply::text(StatusCode::OK, "").negotiated_body(plain, compresses))

@@ -6,11 +6,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use task_core::Context;
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     catch_panic::catch_panic,
     config::Limits,
+    in_task::in_task,
     single_flight::{Pending, SingleFlight},
 };
 
@@ -99,19 +101,27 @@ impl fmt::Debug for Check {
 }
 
 /// The tasks of the checks that run.
-#[derive(Debug, Default)]
-pub(crate) struct CheckRuns(Mutex<JoinSet<()>>);
+#[derive(Debug)]
+pub(crate) struct CheckRuns {
+    ctx: Context,
+    runs: Mutex<JoinSet<()>>,
+}
 
 impl CheckRuns {
+    /// Makes the runs of a server, as which the checks run.
+    pub(super) fn new(ctx: Context) -> Self {
+        Self { ctx, runs: Mutex::default() }
+    }
+
     /// Spawns a run, and removes those that have ended.
     fn spawn(&self, run: impl Future<Output = ()> + Send + 'static) {
-        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         while runs.try_join_next().is_some() {}
-        runs.spawn(run);
+        runs.spawn(in_task(self.ctx.clone(), run));
     }
 
     /// Aborts all runs. The runtime drops their futures when it polls them next.
     pub(super) fn abort(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 }

@@ -25,7 +25,10 @@ use super::{
     connection::serve,
     connections::{Connections, Slot},
 };
-use crate::config::listener::{BoundSocket, Listener};
+use crate::{
+    config::listener::{BoundSocket, Listener},
+    in_task::in_task,
+};
 
 /// The waits after an error that is not about one connection, such as too many open files. The wait
 /// doubles with each error in a row.
@@ -137,10 +140,15 @@ pub(super) async fn accept(
         // process holds one connection per listener beyond the limit.
         let Ok(slot) = ctx.or_cancelled(connections.admit()).await else { break };
         let server = Arc::clone(&server);
+        let ctx = ctx.clone();
         match stream {
-            Accepted::Tcp(stream, client) => serving.spawn(serve_tcp(stream, client, slot, server)),
+            Accepted::Tcp(stream, client) => {
+                serving.spawn(in_task(ctx, serve_tcp(stream, client, slot, server)))
+            }
             #[cfg(unix)]
-            Accepted::Unix(stream) => serving.spawn(serve(stream, None, slot, server)),
+            Accepted::Unix(stream) => {
+                serving.spawn(in_task(ctx, serve(stream, None, slot, server)))
+            }
         };
     }
     // From here on, connects are refused, and the file of a Unix socket is gone.

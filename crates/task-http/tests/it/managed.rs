@@ -1,15 +1,16 @@
 //! Under a real manager: what the server shows from the setup to the end of the work.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use task_core::{Context, Outcome, Task, task_fn};
-use task_http::{HttpTask, HttpTaskBuilder, Limits};
+use task_http::{HttpTask, HttpTaskBuilder, Limits, http::Response, text_source};
 use task_manager::{Manager, Report};
 use tokio::{
     net::TcpStream,
+    runtime::Handle,
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -133,4 +134,41 @@ async fn a_client_without_a_response_does_not_delay_the_stop() {
         report.tasks().iter().any(|task| task.name == "http" && task.outcome == Outcome::Completed)
     );
     client.closed().await;
+}
+
+async fn text(manager: &Manager) -> String {
+    match manager.wait().await {
+        Ok(_) => String::from("ended"),
+        Err(error) => format!("inside: {}", error.is_inside()),
+    }
+}
+
+/// Invariant 6, for all the user code that the server runs beside the task's own future.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_a_check_or_a_source_that_waits_for_its_group_is_refused() {
+    let manager = Arc::new(Manager::builder().build().unwrap());
+    let runtime = Handle::current();
+    let [in_route, in_check, in_source] = [(); 3].map(|()| Arc::clone(&manager));
+    let http = HttpTask::builder()
+        .route("/wait", move |_| {
+            let manager = Arc::clone(&in_route);
+            async move { Ok(Response::new(text(&manager).await)) }
+        })
+        .check("wait", move || {
+            let manager = Arc::clone(&in_check);
+            async move { Err(anyhow::Error::msg(text(&manager).await)) }
+        })
+        .metrics(text_source(move || {
+            let text = runtime.block_on(text(&in_source));
+            format!("# TYPE waited gauge\nwaited{{text=\"{text}\"}} 1\n")
+        }))
+        .reveal_reasons();
+    let (http, address) = bind(http);
+    manager.run(http).unwrap();
+    // Each of them would otherwise wait until its timeout, or for ever.
+    let get = async |path| timeout(10 * SECOND, get(address, path)).await.unwrap().text();
+    assert_eq!(get("/wait").await, "inside: true");
+    assert!(get("/readyz/wait").await.contains("inside: true"));
+    assert!(get("/metrics").await.contains("waited{text=\"inside: true\"} 1"));
+    assert!(manager.shutdown().await.unwrap().is_clean());
 }
