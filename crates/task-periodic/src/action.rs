@@ -6,7 +6,7 @@
 //! borrows from it, and stable Rust cannot state that such a future is `Send`; called by value, the
 //! future owns its captures and has a type that can be named.
 
-use std::fmt;
+use std::{fmt, future::ready};
 
 use task_core::Context;
 
@@ -65,7 +65,14 @@ use task_core::Context;
     note = "what the closure captures must be `Clone + Send + 'static`, and its future `Send`"
 )]
 pub trait Action: Send + 'static {
-    /// Performs one run. Runs of one task never overlap.
+    /// Performs one run. Runs of one task never overlap: the future of a run has ended, or has been
+    /// dropped, before the next run begins.
+    ///
+    /// What the run has started elsewhere is not part of it: a spawned task, a thread, or the
+    /// closure of a `spawn_blocking`, which goes on after the future that awaits it was dropped by
+    /// a timeout, beside the next run and after the task. Code that blocks belongs into a
+    /// [`blocking`](crate::blocking) action. What else outlives a run keeps a
+    /// [`Hold`](task_core::Hold), or the task ends without it.
     ///
     /// `ctx` is the task's context. A stop does not drop the run: a run that takes long should
     /// check [`ctx.cancelled()`](Context::cancelled), or wrap an await that may be dropped in
@@ -104,6 +111,13 @@ pub trait Action: Send + 'static {
     /// # Ok::<_, task_periodic::PeriodicError>(())
     /// ```
     fn run(&mut self, ctx: Context) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Waits for the thread of an abandoned run. Not for use elsewhere: it is what
+    /// [`blocking`](crate::blocking) does, and a dropped call is repeated.
+    #[doc(hidden)]
+    fn settled(&mut self) -> impl Future<Output = ()> + Send {
+        ready(())
+    }
 }
 
 impl<F, Fut> Action for F

@@ -7,8 +7,8 @@
 //! | [`PollTask`] | at the next tick of a period | refreshing, sampling, heartbeats |
 //! | `CronTask` | at the next match of a cron pattern in a time zone | nightly jobs |
 //!
-//! All three are a [`PeriodicTask`]: a name, a schedule, an [`Action`] (an async closure, or a type
-//! that implements the trait), and the same options.
+//! All three are a [`PeriodicTask`]: a name, a schedule, an [`Action`] (an async closure, a
+//! [`blocking`] closure, or a type that implements the trait), and the same options.
 //!
 //! ```
 //! use std::time::Duration;
@@ -46,12 +46,14 @@
 //! | [`backoff`](PeriodicTask::backoff) | the least wait after failed runs | from 1 s to 1 min |
 //! | [`run_timeout`](PeriodicTask::run_timeout) | how long one run may take | no limit |
 //! | [`jitter`](PeriodicTask::jitter) | the random part of each wait | none |
+//! | [`run_at_stop`](PeriodicTask::run_at_stop) | one last run at the stop | none |
 //! | [`missed_ticks`](PollTask::missed_ticks) | what happens to ticks that pass during a run (poll and cron) | they are skipped |
 //!
 //! # Shutdown
 //!
-//! A stop ends a wait at once, and starts no further run. A run in progress is not dropped: the
-//! task ends when the run does, or is aborted at the deadline of its phase. A run that can stop
+//! A stop ends a wait at once, and starts no further run, except for the last one of
+//! [`run_at_stop`](PeriodicTask::run_at_stop). A run in progress is not dropped: the task ends when
+//! the run does, or is aborted at the deadline of its phase. A run that can stop
 //! early looks at its [`Context`](task_core::Context); see [`Action::run`].
 //!
 //! # Limitations
@@ -89,6 +91,7 @@ mod schedule;
 
 mod action;
 mod backoff;
+mod blocking;
 mod error;
 mod first_run;
 mod jitter;
@@ -98,6 +101,7 @@ mod run_timed_out;
 
 pub use action::{Action, Stateful, StatefulFn, stateful};
 pub use backoff::Backoff;
+pub use blocking::{Blocking, blocking};
 #[cfg(feature = "cron")]
 pub use cron_task::CronTask;
 pub use error::PeriodicError;

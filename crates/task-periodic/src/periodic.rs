@@ -14,7 +14,10 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, Schedule};
 ///
 /// # Runs
 ///
-/// - Runs of one task never overlap.
+/// - Runs of one task never overlap: the future of a run has ended or is dropped before the next
+///   run begins, and so has the thread of a [`blocking`](crate::blocking) run. Not included is what
+///   a run starts elsewhere: the closure of a `spawn_blocking` goes on beside the next runs if its
+///   run times out. See [`Action::run`](crate::Action::run).
 /// - A run that fails (an error, a panic, a timeout) is followed by a back-off or ends the task:
 ///   see [`OnFailure`].
 /// - The first successful run makes the task [ready](task_core::Context::set_ready). This matters
@@ -27,6 +30,7 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, Schedule};
 /// - A stop takes precedence over a run that is due, and ends every wait at once, the back-off too.
 /// - A run in progress is not dropped by a stop: the task ends when the run ends, or is aborted
 ///   with it at the deadline of its phase. The action can end early: its context is cancelled.
+/// - [`run_at_stop`](Self::run_at_stop) adds one last run.
 /// - The task then returns `Ok`, or, if the run itself ended with
 ///   [`Cancelled`](task_core::Cancelled), that error, which is as clean.
 /// - While the group drains, runs continue.
@@ -47,6 +51,8 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, Schedule};
 /// | `INFO` | `run succeeded again` | `took`, `failed_before` | the first successful run after such an event |
 /// | `DEBUG` | `run succeeded` | `took` | any other successful run |
 /// | `WARN` | `run is still in progress, and its next tick has passed` | `age`, `unlogged` | a run on a clock outlasts its interval, and has taken a second; again each time its age has doubled |
+/// | `WARN` | `the thread of the run goes on, and the next run waits for it` | `took`, `unlogged` | a [`blocking`](crate::blocking) run timed out |
+/// | `INFO`, `WARN` | `the thread of an abandoned run has returned`, or `has failed` | `took`, `error` | the thread of a blocking run that timed out, or whose task was aborted, has ended |
 /// | `WARN` | `run took longer than its interval, ticks were dropped` | `ticks`, `took`, `unlogged` | ticks were dropped |
 ///
 /// Times are in seconds. Events with the field `unlogged`, errors included, are emitted at most
@@ -96,6 +102,7 @@ pub(crate) struct Options {
     pub(crate) timeout: Timeout,
     pub(crate) jitter: Jitter,
     pub(crate) seed: Option<u64>,
+    pub(crate) runs_at_stop: bool,
 }
 
 impl<S: Schedule, A> PeriodicTask<S, A> {
@@ -113,6 +120,7 @@ impl<S: Schedule, A> PeriodicTask<S, A> {
             timeout: Timeout::Never,
             jitter: Jitter::default(),
             seed: None,
+            runs_at_stop: false,
         };
         Self { name: name.into(), schedule, action, options }
     }
@@ -139,8 +147,12 @@ impl<S: Schedule, A> PeriodicTask<S, A> {
     /// Sets how long one run may take. Default: [`Timeout::Never`].
     ///
     /// A run that takes longer is dropped at its current await and has failed with
-    /// [`RunTimedOut`](crate::RunTimedOut). A run that never awaits cannot be interrupted. The time
-    /// is Tokio's, for cron tasks too, and a result that is ready at the limit counts.
+    /// [`RunTimedOut`](crate::RunTimedOut). A run that never awaits cannot be interrupted, and what
+    /// the run has started elsewhere goes on: after a `spawn_blocking` its closure, beside the next
+    /// run. The thread of a [`blocking`](crate::blocking) run goes on, too, but the next run waits
+    /// for it.
+    ///
+    /// The time is Tokio's, for cron tasks too, and a result that is ready at the limit counts.
     pub fn run_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.options.timeout = timeout.into();
         self
@@ -149,6 +161,41 @@ impl<S: Schedule, A> PeriodicTask<S, A> {
     /// Sets the random part of each wait. Default: [`Jitter::NONE`].
     pub fn jitter(mut self, jitter: Jitter) -> Self {
         self.options.jitter = jitter;
+        self
+    }
+
+    /// Performs one last run when the task is stopped, such as to flush what was gathered since the
+    /// run before. Default: a stop starts no run.
+    ///
+    /// It begins at once: in a wait or a back-off at the stop, after a run in progress at its end,
+    /// and also where no run came before. It is a run like any other: its number, its
+    /// [`run_timeout`](Self::run_timeout) and its failure count, and a failure can end the task.
+    /// There is none after a failure that has ended the task. While the group drains, runs continue
+    /// and none is the last.
+    ///
+    /// Its context is cancelled when it begins, as that of no other run is.
+    /// So [`or_cancelled`](task_core::Context::or_cancelled) returns at once there: what the last
+    /// run is for is awaited plainly. It has the time that is left to the task
+    /// ([`remaining`](task_core::Context::remaining)), and is aborted with it at the deadline. The
+    /// rest of a run in progress, or of the thread of a [`blocking`](crate::blocking) run, is taken
+    /// from that time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::{sync::{Arc, Mutex}, time::Duration};
+    /// # use task_periodic::PollTask;
+    /// # async fn send(samples: Vec<u64>) -> anyhow::Result<()> { Ok(()) }
+    /// # let gathered = Arc::new(Mutex::new(Vec::<u64>::new()));
+    /// let flush = PollTask::new("flush", Duration::from_secs(10), async move |_ctx| {
+    ///     let samples = std::mem::take(&mut *gathered.lock().unwrap());
+    ///     send(samples).await
+    /// })?
+    /// .run_at_stop();
+    /// # Ok::<_, task_periodic::PeriodicError>(())
+    /// ```
+    pub fn run_at_stop(mut self) -> Self {
+        self.options.runs_at_stop = true;
         self
     }
 

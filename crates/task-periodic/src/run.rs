@@ -1,6 +1,6 @@
 //! The loop of every periodic task: wait, run, decide what the result means.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use task_core::{Context, Task, scope::discard};
 use tracing::{field::Empty, info_span};
@@ -23,7 +23,8 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
 
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         let Self { name: _, schedule, mut action, options } = self;
-        let Options { first_run, on_failure, backoff, timeout, jitter, seed } = options;
+        let Options { first_run, on_failure, backoff, timeout, jitter, seed, runs_at_stop } =
+            options;
         let random = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let mut pace = Pace::new(schedule, first_run, jitter, random);
         let mut tally = Tally::new(ctx.clone());
@@ -32,13 +33,18 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
             tally.wait();
         }
 
-        while pace.wait(&ctx).await.is_ok() {
+        loop {
+            let is_stopped = pace.wait(&ctx).await.is_err();
+            if is_stopped && !runs_at_stop {
+                return Ok(());
+            }
             let number = tally.begin();
             let span = info_span!(target: "task", "run", run = number, outcome = Empty);
             let overdue_after = pace.interval().map(|interval| interval.max(LEAST_OVERDUE_AGE));
             let limits = Limits { timeout, overdue_after };
             let on_overdue = |age| span.in_scope(|| tally.overdue(age));
             let result = attempt(&mut action, &ctx, limits, &span, on_overdue).await;
+            let is_last = is_stopped || (ctx.is_cancelled() && !runs_at_stop);
 
             match result {
                 Ok(()) => {
@@ -49,11 +55,15 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
                         ctx.set_ready(true);
                     }
                     let dropped = pace.ended(Duration::ZERO);
-                    span.in_scope(|| tally.succeeded(dropped, pace.left()));
+                    let next_in = pace.left().filter(|_| !is_last);
+                    span.in_scope(|| tally.succeeded(dropped, next_in));
                 }
                 Err(failure) if failure.is_cancellation(&ctx) => {
                     span.record("outcome", "cancelled");
-                    return failure.into_result(1);
+                    if is_last {
+                        return failure.into_result(1);
+                    }
+                    discard(failure);
                 }
                 Err(failure) => {
                     span.record("outcome", failure.outcome());
@@ -70,11 +80,31 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
                         discard(failure);
                     }
                     let wait = backoff.draw(in_a_row, pace.random());
-                    let dropped = pace.ended(wait);
-                    span.in_scope(|| tally.continuing(&text, dropped, pace.left()));
+                    if !is_last && !is_settled(&mut action).await {
+                        span.in_scope(|| tally.lingering(&text));
+                        if runs_at_stop {
+                            action.settled().await;
+                        } else if ctx.or_cancelled(action.settled()).await.is_err() {
+                            return Ok(()); // the thread's hold keeps the task from ending
+                        }
+                        let dropped = pace.ended(wait);
+                        span.in_scope(|| tally.settled(&text, dropped));
+                    } else {
+                        let dropped = pace.ended(wait);
+                        let next_in = pace.left().filter(|_| !is_last);
+                        span.in_scope(|| tally.continuing(&text, dropped, next_in));
+                    }
                 }
             }
+            if is_last {
+                return Ok(());
+            }
         }
-        Ok(())
     }
+}
+
+/// Returns whether no thread of the last run is left.
+async fn is_settled<A: Action>(action: &mut A) -> bool {
+    let mut settled = pin!(action.settled());
+    poll_fn(|cx| Poll::Ready(settled.as_mut().poll(cx).is_ready())).await
 }

@@ -77,7 +77,7 @@ impl Tally {
             debug!(target: "task", took = took.as_secs_f64(), "run succeeded");
         }
         // A run that follows at once would replace it unseen.
-        if next_in != Some(Duration::ZERO) || self.ctx.is_cancelled() {
+        if next_in != Some(Duration::ZERO) {
             self.ctx.set_status(format!("{}; last run succeeded in {took:.1?}", self.counts()));
         }
     }
@@ -94,6 +94,31 @@ impl Tally {
     pub(crate) fn continuing(&mut self, error: &str, dropped: u64, next_in: Option<Duration>) {
         self.dropped(dropped);
         self.show_failure(error);
+        self.log_failure(error, next_in);
+    }
+
+    /// Reports a failed run whose thread goes on.
+    pub(crate) fn lingering(&mut self, error: &str) {
+        self.ctx.set_status(format!("{}; waits for the thread of a run: {error}", self.counts()));
+        self.log_failure(error, None);
+        if let Some(unlogged) = self.overdue.admit() {
+            let took = self.begun.elapsed().as_secs_f64();
+            warn!(
+                target: "task",
+                took,
+                unlogged,
+                "the thread of the run goes on, and the next run waits for it",
+            );
+        }
+    }
+
+    /// Reports that the thread of a failed run has returned.
+    pub(crate) fn settled(&mut self, error: &str, dropped: u64) {
+        self.dropped(dropped);
+        self.show_failure(error);
+    }
+
+    fn log_failure(&mut self, error: &str, next_in: Option<Duration>) {
         if let Some(unlogged) = self.failures.admit() {
             self.has_logged_failure = true;
             let took = self.begun.elapsed().as_secs_f64();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "tests")]
 
 mod actions;
+mod blocking;
 #[cfg(feature = "cron")]
 mod cron;
 #[cfg(feature = "cron")]
@@ -15,6 +16,7 @@ mod managed;
 mod model;
 mod panics;
 mod rig;
+mod run_at_stop;
 mod status;
 mod stopping;
 mod timeouts;
