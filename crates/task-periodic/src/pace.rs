@@ -5,12 +5,14 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 
 use task_core::{Cancelled, Context};
 use tokio::time::sleep;
+use tracing::warn;
 
 use crate::{
     FirstRun, Jitter,
-    clock::Clock,
+    clock::{Clock, Reading, Step},
     jitter,
-    schedule::{Ended, Next, Schedule},
+    schedule::{Ended, Schedule},
+    throttle::Throttle,
 };
 
 /// Plans the runs of one task, and waits for each.
@@ -21,8 +23,14 @@ pub(crate) struct Pace<S> {
     random: fastrand::Rng,
     /// The time from the planned tick to the one after it.
     gap: Duration,
-    /// When the next run begins, jitter and back-off included; `None` is never.
-    start: Option<Duration>,
+    /// When the next run is due by the schedule's clock, jitter included; `None` is never.
+    due: Option<Duration>,
+    /// When the next run may begin by the steady clock: after a back-off, and what else is counted
+    /// by the time that passes. No step of the schedule's clock moves it.
+    not_before: Duration,
+    /// The last reading of the clock.
+    seen: Reading,
+    steps: Throttle,
     /// Whether a run has ended since the task last yielded to the runtime.
     has_run: bool,
 }
@@ -36,13 +44,23 @@ impl<S: Schedule> Pace<S> {
         random: fastrand::Rng,
     ) -> Self {
         let clock = schedule.clock();
-        let now = clock.now();
-        let start = schedule.first(first_run, now);
+        let seen = clock.read();
+        let tick = schedule.first(first_run, seen.time);
         let gap = schedule.gap();
-        let mut pace = Self { schedule, clock, jitter, random, gap, start, has_run: false };
-        if first_run != FirstRun::Immediately {
-            pace.start = pace.delayed(start);
-        }
+        let mut pace = Self {
+            schedule,
+            clock,
+            jitter,
+            random,
+            gap,
+            due: None,
+            not_before: Duration::ZERO,
+            seen,
+            steps: Throttle::default(),
+            has_run: false,
+        };
+        let start = if first_run == FirstRun::Immediately { tick } else { pace.delayed(tick) };
+        pace.plan(start);
         pace
     }
 
@@ -52,11 +70,13 @@ impl<S: Schedule> Pace<S> {
             if ctx.is_cancelled() {
                 return Err(Cancelled);
             }
-            let now = self.clock.now();
-            if let Some(next) = self.schedule.revise(now) {
-                self.plan(next, now);
+            if self.look() {
+                let tick = self.schedule.resume();
+                self.gap = self.schedule.gap();
+                let start = self.delayed(tick);
+                self.plan(start);
             }
-            let left = self.start.map_or(Duration::MAX, |start| start.saturating_sub(now));
+            let left = self.left_at(self.seen).unwrap_or(Duration::MAX);
             if left.is_zero() && !self.has_run {
                 return Ok(());
             }
@@ -74,11 +94,15 @@ impl<S: Schedule> Pace<S> {
     /// how many ticks were dropped.
     pub(crate) fn ended(&mut self, backoff: Duration) -> u64 {
         self.has_run = true;
-        let at = self.clock.now();
+        self.look();
+        let Reading { time: at, steady } = self.seen;
+        self.not_before = steady.saturating_add(backoff);
         let not_before = at.saturating_add(backoff);
         let slack = if S::IS_ON_A_CLOCK { self.window() } else { Duration::ZERO };
         let next = self.schedule.next(Ended { at, not_before, slack });
-        self.plan(next, not_before);
+        self.gap = self.schedule.gap();
+        let start = self.delayed(next.tick);
+        self.plan(start);
         next.dropped
     }
 
@@ -89,7 +113,7 @@ impl<S: Schedule> Pace<S> {
 
     /// Returns the time until the next run; `None` if there is none.
     pub(crate) fn left(&self) -> Option<Duration> {
-        self.start.map(|start| start.saturating_sub(self.clock.now()))
+        self.left_at(self.clock.read())
     }
 
     /// Returns the time from the tick of the current run to the next one; `None` for a schedule
@@ -98,9 +122,51 @@ impl<S: Schedule> Pace<S> {
         (S::IS_ON_A_CLOCK && !self.gap.is_zero()).then_some(self.gap)
     }
 
-    fn plan(&mut self, next: Next, not_before: Duration) {
-        self.gap = self.schedule.gap();
-        self.start = self.delayed(next.tick).map(|start| start.max(not_before));
+    fn left_at(&self, reading: Reading) -> Option<Duration> {
+        let until_due = self.due?.saturating_sub(reading.time);
+        Some(until_due.max(self.not_before.saturating_sub(reading.steady)))
+    }
+
+    /// Plans the next run for an instant of the schedule's clock.
+    fn plan(&mut self, start: Option<Duration>) {
+        self.due = start;
+        if self.schedule.is_waiting()
+            && let Some(start) = start
+        {
+            let wait = start.saturating_sub(self.seen.time);
+            self.not_before = self.not_before.max(self.seen.steady.saturating_add(wait));
+            self.due = Some(Duration::ZERO);
+        }
+    }
+
+    /// Reads the clock, and returns whether it has stepped so that the plan no longer holds.
+    fn look(&mut self) -> bool {
+        let (before, reading) = (self.seen, self.clock.read());
+        self.seen = reading;
+        let step = before.step_to(reading);
+        let is_stale = self.schedule.revise(reading.time, step);
+        if let Some(step) = step
+            && let Some(unlogged) = self.steps.admit()
+        {
+            let by = step.length().as_secs_f64();
+            match step {
+                Step::Back(_) => warn!(
+                    target: "task",
+                    by,
+                    is_planned_anew = is_stale,
+                    unlogged,
+                    "the system's clock was set back",
+                ),
+                Step::Forward(_) => warn!(
+                    target: "task",
+                    by,
+                    ticks = self.schedule.skipped(before.expected_at(reading), reading.time),
+                    unlogged,
+                    "the system's clock was set forward, or the system was suspended",
+                ),
+            }
+        }
+        is_stale
     }
 
     /// Adds jitter to a tick.

@@ -17,7 +17,10 @@ use std::time::Duration;
 #[cfg(feature = "cron")]
 pub use self::cron::CronSchedule;
 pub use self::{periodical::Periodical, spaced::Spaced};
-use crate::{FirstRun, clock::Clock};
+use crate::{
+    FirstRun,
+    clock::{Clock, Step},
+};
 
 /// When a [`PeriodicTask`](crate::PeriodicTask) runs.
 ///
@@ -53,9 +56,26 @@ pub(crate) trait Timetable {
     /// Returns the time from the planned tick to the one after it.
     fn gap(&self) -> Duration;
 
-    /// Plans anew if the clock was set back so far that the plan no longer holds.
-    fn revise(&mut self, _now: Duration) -> Option<Next> {
+    /// Returns whether the planned instant is no tick but the end of a wait, which is counted by
+    /// the time that passes and not by a clock that can be set.
+    fn is_waiting(&self) -> bool {
+        false
+    }
+
+    /// Takes note of a reading of the clock, and of its step since the last one. Returns whether
+    /// the planned tick no longer holds: then [`resume`](Self::resume) plans anew.
+    fn revise(&mut self, _now: Duration, _step: Option<Step>) -> bool {
+        false
+    }
+
+    /// Plans the first tick after those that are done.
+    fn resume(&mut self) -> Option<Duration> {
         None
+    }
+
+    /// Counts the ticks that a step of the clock has passed over.
+    fn skipped(&self, _from: Duration, _to: Duration) -> u64 {
+        0
     }
 }
 

@@ -13,7 +13,7 @@ use self::pattern::Pattern;
 use super::{Ended, Next, Timetable};
 use crate::{
     FirstRun, MissedTicks, PeriodicError,
-    clock::{Clock, WallClock},
+    clock::{Clock, Step, WallClock},
     error::Kind,
 };
 
@@ -74,9 +74,11 @@ pub struct CronSchedule {
     pattern: Pattern,
     pub(crate) missed_ticks: MissedTicks,
     pub(crate) wall_clock: WallClock,
-    /// The tick that was planned last, or the instant up to which ticks have been made up for. The
-    /// next tick is after it.
+    /// The tick that was planned last, or the instant up to which ticks are done. The next tick is
+    /// after it.
     planned: Option<Duration>,
+    /// Whether `planned` is the end of a wait, such as of a back-off, and no tick.
+    is_wait: bool,
     /// The latest reading of the clock.
     seen: Duration,
 }
@@ -126,6 +128,7 @@ impl CronSchedule {
             missed_ticks: MissedTicks::default(),
             wall_clock: WallClock::default(),
             planned: None,
+            is_wait: false,
             seen: Duration::ZERO,
         };
         match schedule.pattern.first_from(0) {
@@ -176,7 +179,14 @@ impl CronSchedule {
 
     fn plan(&mut self, tick: Option<Duration>, dropped: u64) -> Next {
         self.planned = tick.or(self.planned);
+        self.is_wait = false;
         Next { tick, dropped }
+    }
+
+    fn plan_wait(&mut self, end: Option<Duration>, dropped: u64) -> Next {
+        let next = self.plan(end, dropped);
+        self.is_wait = true;
+        next
     }
 }
 
@@ -193,12 +203,12 @@ impl Timetable for CronSchedule {
 
     fn first(&mut self, first_run: FirstRun, now: Duration) -> Option<Duration> {
         self.seen = now;
-        let tick = match first_run {
-            FirstRun::Immediately => Some(now),
-            FirstRun::OnSchedule => self.tick_from(now),
-            FirstRun::After(wait) => now.checked_add(wait),
+        let next = match first_run {
+            FirstRun::Immediately => self.plan_wait(Some(now), 0),
+            FirstRun::OnSchedule => self.plan(self.tick_from(now), 0),
+            FirstRun::After(wait) => self.plan_wait(now.checked_add(wait), 0),
         };
-        self.plan(tick, 0).tick
+        next.tick
     }
 
     fn next(&mut self, ended: Ended) -> Next {
@@ -210,7 +220,8 @@ impl Timetable for CronSchedule {
             MissedTicks::Delay => match self.following(Duration::ZERO) {
                 Some(missed) if missed < usable => {
                     let made_up = 1;
-                    self.plan(Some(not_before), self.ticks_before(at).saturating_sub(made_up))
+                    let dropped = self.ticks_before(at).saturating_sub(made_up);
+                    self.plan_wait(Some(not_before), dropped)
                 }
                 tick => self.plan(tick, 0),
             },
@@ -222,15 +233,33 @@ impl Timetable for CronSchedule {
         self.tick_after(planned).map_or(Duration::ZERO, |tick| tick.saturating_sub(planned))
     }
 
-    fn revise(&mut self, now: Duration) -> Option<Next> {
-        if now.saturating_add(CORRECTION) >= self.seen {
-            // The latest reading and not the last one: several small steps back add up to a
-            // correction.
+    fn is_waiting(&self) -> bool {
+        self.is_wait
+    }
+
+    fn revise(&mut self, now: Duration, step: Option<Step>) -> bool {
+        // The latest reading and not the last one: several small steps back add up to a correction.
+        let is_correction = now.saturating_add(CORRECTION) < self.seen;
+        let is_anew = match step {
+            Some(Step::Back(_)) => is_correction || !self.pattern.is_fixed(),
+            Some(Step::Forward(_)) | None => is_correction,
+        };
+        if !is_anew {
             self.seen = self.seen.max(now);
-            return None;
+            return false;
         }
         self.seen = now;
-        Some(self.plan(self.tick_from(now), 0))
+        // A tick at this very instant is not done.
+        self.planned = now.checked_sub(Duration::from_nanos(1));
+        !self.is_wait
+    }
+
+    fn resume(&mut self) -> Option<Duration> {
+        self.plan(self.following(Duration::ZERO), 0).tick
+    }
+
+    fn skipped(&self, from: Duration, to: Duration) -> u64 {
+        Self { planned: from.checked_sub(Duration::from_nanos(1)), ..self.clone() }.ticks_before(to)
     }
 }
 

@@ -21,35 +21,35 @@ fn time(text: &str) -> SystemTime {
 
 /// A wall clock that advances with Tokio's paused one, and can be set.
 #[derive(Clone)]
-struct Clock {
+pub(crate) struct Clock {
     base: SystemTime,
     born: Instant,
     set_by: Arc<AtomicI64>,
 }
 
 impl Clock {
-    fn at(text: &str) -> Self {
+    pub(crate) fn at(text: &str) -> Self {
         Self { base: time(text), born: Instant::now(), set_by: Arc::default() }
     }
 
-    fn set(&self, seconds: i64) {
+    pub(crate) fn set(&self, seconds: i64) {
         self.set_by.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    fn now(&self) -> SystemTime {
+    pub(crate) fn now(&self) -> SystemTime {
         let set_by = self.set_by.load(Ordering::SeqCst);
         let now = self.base + self.born.elapsed();
         let by = secs(set_by.unsigned_abs());
         if set_by < 0 { now - by } else { now + by }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         Timestamp::try_from(self.now()).unwrap().strftime("%F %T").to_string()
     }
 }
 
 /// Runs a cron task whose runs take `work`, and returns the times of the clock at which they began.
-async fn runs(
+pub(crate) async fn runs(
     clock: &Clock,
     pattern: &str,
     life: Duration,
@@ -68,7 +68,7 @@ async fn runs(
     begins.lock().unwrap().clone()
 }
 
-struct Recorder {
+pub(crate) struct Recorder {
     clock: Clock,
     work: Duration,
     begins: Arc<Mutex<Vec<String>>>,

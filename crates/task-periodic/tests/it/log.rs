@@ -12,11 +12,11 @@ use tracing_subscriber::{filter::LevelFilter, fmt::format::FmtSpan};
 use crate::rig::{Rig, ms, secs};
 
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     /// Writes this thread's log into itself while the returned guard lives.
-    fn capture(&self, level: LevelFilter) -> tracing::subscriber::DefaultGuard {
+    pub(crate) fn capture(&self, level: LevelFilter) -> tracing::subscriber::DefaultGuard {
         let lines = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_ansi(false)
@@ -28,7 +28,7 @@ impl Lines {
         tracing::subscriber::set_default(subscriber)
     }
 
-    fn with(&self, part: &str) -> Vec<String> {
+    pub(crate) fn with(&self, part: &str) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         text.lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }

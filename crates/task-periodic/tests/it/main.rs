@@ -4,6 +4,8 @@
 mod actions;
 mod blocking;
 #[cfg(feature = "cron")]
+mod clock_steps;
+#[cfg(feature = "cron")]
 mod cron;
 #[cfg(feature = "cron")]
 mod cron_patterns;

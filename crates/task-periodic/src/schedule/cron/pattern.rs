@@ -44,6 +44,11 @@ impl Pattern {
         self.cron.pattern.as_str()
     }
 
+    /// Returns whether its times of day are fixed.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.is_fixed
+    }
+
     pub(super) fn zone(&self) -> &TimeZone {
         &self.zone
     }
