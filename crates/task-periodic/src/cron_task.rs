@@ -8,9 +8,9 @@ use crate::{Action, CronSchedule, FirstRun, MissedTicks, PeriodicTask, clock::Wa
 
 /// A task that performs its action at the times of a cron pattern, in a time zone.
 ///
-/// [`CronSchedule`] describes the patterns, and what happens when clocks change. Waits, the
-/// back-off among them, follow the system's clock;
-/// [`run_timeout`](crate::PeriodicTask::run_timeout) does not. The options and the contract are
+/// [`CronSchedule`] describes the patterns, and what happens when clocks change. The waits for
+/// ticks follow the system's clock; the back-off and
+/// [`run_timeout`](crate::PeriodicTask::run_timeout) do not. The options and the contract are
 /// those of [`PeriodicTask`].
 ///
 /// # Examples

@@ -32,16 +32,18 @@ impl PeriodicError {
         matches!(self.0, Kind::Fraction(_))
     }
 
-    /// Returns whether the cron pattern is invalid: it cannot be parsed, or it matches no instant.
+    /// Returns whether the cron pattern is invalid: it cannot be parsed, has a step that is larger
+    /// than what it steps through, or matches no instant.
     #[cfg(feature = "cron")]
     pub fn is_pattern(&self) -> bool {
-        matches!(self.0, Kind::Pattern { .. } | Kind::NeverMatches(_))
+        matches!(self.0, Kind::Pattern { .. } | Kind::Step { .. } | Kind::NeverMatches(_))
     }
 
-    /// Returns whether the time zone is unknown to every database.
+    /// Returns whether the time zone is unknown to every database, or the system does not state its
+    /// own.
     #[cfg(feature = "cron")]
     pub fn is_time_zone(&self) -> bool {
-        matches!(self.0, Kind::TimeZone { .. })
+        matches!(self.0, Kind::TimeZone { .. } | Kind::SystemZone(_))
     }
 }
 
@@ -59,11 +61,17 @@ pub(crate) enum Kind {
     #[error("failed to parse the cron pattern `{pattern}`")]
     Pattern { pattern: String, source: croner::errors::CronError },
     #[cfg(feature = "cron")]
+    #[error("cron pattern `{pattern}` has a step of {step} in `{part}`, which has {values} values")]
+    Step { pattern: String, part: String, step: u32, values: u32 },
+    #[cfg(feature = "cron")]
     #[error("cron pattern `{0}` matches no instant")]
     NeverMatches(String),
     #[cfg(feature = "cron")]
     #[error("failed to find the time zone `{name}`")]
     TimeZone { name: String, source: jiff::Error },
+    #[cfg(feature = "cron")]
+    #[error("failed to find the system's time zone")]
+    SystemZone(#[source] jiff::Error),
 }
 
 /// The longest interval. Longer ones are mistakes, and shorter ones can be added to any clock

@@ -41,6 +41,11 @@ const MOST_COUNTED: u64 = 100;
 /// | `*/10 * * * * *` | every ten seconds |
 /// | `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly` | as in Vixie cron |
 ///
+/// What would match something else than it seems to is an error: a step that is larger than what it
+/// steps through (`*/90` in the minutes would be every hour; for 90 minutes use a
+/// [`PollTask`](crate::PollTask)), a step of zero, a range that goes backwards, and a day that never
+/// comes. A step that does not divide its field begins anew with it: `*/45` is at 0 and 45 minutes.
+///
 /// If both day fields are restricted, either may match; `+` in front of the weekday requires both.
 /// Years beyond 5000 are not searched.
 ///
@@ -60,13 +65,27 @@ const MOST_COUNTED: u64 = 100;
 ///
 /// # Changes of the system's clock
 ///
-/// A waiting task reads the clock at least once a minute.
+/// A waiting task reads the clock at least once a minute, and compares it with the steady clock. A
+/// difference of more than a second (more after a long run, since systems slew their clocks) is a
+/// *step*. The rules are Vixie cron's, apart from steps forward by more than three hours, after
+/// which cron does not run what was passed over:
 ///
 /// - If the clock is set forward, a tick that has become due runs within a minute; further ticks
-///   that were passed over are missed ([`MissedTicks`]).
-/// - If the clock is set back, ticks that have run do not run again before the clock has caught up.
-/// - If it is set back by more than three hours, it was wrong before: the schedule is planned anew
-///   from the new time.
+///   that were passed over are missed ([`MissedTicks`]). The same holds after the system was
+///   suspended.
+/// - If the clock is set back, a pattern that follows the elapsed time is planned anew from the new
+///   time, so its ticks recur. Fixed times that have run do not run again before the clock has
+///   caught up.
+/// - If it is set back by more than three hours, also in several steps, it was wrong before: fixed
+///   times are planned anew as well.
+///
+/// Back-offs, [`FirstRun::After`] and the run by which [`MissedTicks::Delay`] makes up for others
+/// are counted by the time that passes: no step moves them.
+///
+/// A step is logged as a `WARN` event (target `task`), at most every 10 s: `the system's clock was
+/// set back`, with the fields `by` (in seconds), `is_planned_anew` and `unlogged`; or `the system's
+/// clock was set forward, or the system was suspended`, with `by`, `unlogged` and `ticks`, those
+/// that it passed over, counted up to 100.
 ///
 /// Ticks that pass while the process is not running are not made up for.
 #[derive(Clone)]
@@ -88,7 +107,8 @@ impl CronSchedule {
     ///
     /// # Errors
     ///
-    /// Fails if the pattern cannot be parsed, or matches no instant (30 February).
+    /// Fails if the pattern is invalid: it cannot be parsed, has a step that is too large, or
+    /// matches no instant (30 February).
     pub fn utc(pattern: &str) -> Result<Self, PeriodicError> {
         Self::new(pattern, TimeZone::UTC)
     }
@@ -101,8 +121,7 @@ impl CronSchedule {
     ///
     /// # Errors
     ///
-    /// Fails if the pattern cannot be parsed or matches no instant, or if no database contains the
-    /// time zone.
+    /// Fails if the pattern is invalid, or if no database contains the time zone.
     ///
     /// # Examples
     ///
@@ -120,6 +139,21 @@ impl CronSchedule {
         let zone = TimeZone::get(zone)
             .map_err(|source| Kind::TimeZone { name: zone.to_owned(), source })?;
         Self::new(pattern, zone)
+    }
+
+    /// Parses a pattern whose times are in the time zone of the machine: that of the environment
+    /// variable `TZ`, if it is set, or of `/etc/localtime` (on Windows, of the system's settings).
+    ///
+    /// The zone is read here, once: a machine whose zone is changed later needs a restart of the
+    /// service. The same service runs at another time on a machine with another zone; where that is
+    /// not wanted, use [`in_zone`](Self::in_zone).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the pattern is invalid, or if the machine does not state its zone: many containers
+    /// do not, and UTC is not assumed.
+    pub fn in_system_zone(pattern: &str) -> Result<Self, PeriodicError> {
+        Self::new(pattern, TimeZone::try_system().map_err(Kind::SystemZone)?)
     }
 
     fn new(pattern: &str, zone: TimeZone) -> Result<Self, PeriodicError> {
@@ -266,7 +300,7 @@ impl Timetable for CronSchedule {
 impl fmt::Display for CronSchedule {
     /// Writes the pattern and the time zone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let zone = self.pattern.zone().iana_name().unwrap_or("UTC");
+        let zone = self.pattern.zone().iana_name().unwrap_or("(the system's zone)");
         write!(f, "{} {zone}", self.pattern.as_str())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    process::Command,
     time::{Duration, SystemTime},
 };
 
@@ -55,6 +56,63 @@ fn patterns_that_cannot_be_parsed_or_never_match_are_rejected() {
         "0 9 * JAN-MAR MON-FRI",
     ] {
         assert!(CronSchedule::utc(pattern).is_ok(), "{pattern}");
+    }
+}
+
+#[test]
+fn a_step_that_is_larger_than_what_it_steps_through_is_rejected() {
+    for (pattern, part, step, values) in [
+        ("*/90 * * * *", "*/90", 90, 60),
+        ("*/61 * * * * *", "*/61", 61, 60),
+        ("0 */25 * * *", "*/25", 25, 24),
+        ("0 0 */32 * *", "*/32", 32, 31),
+        ("0 0 1 */13 *", "*/13", 13, 12),
+        ("0 0 * * */9", "*/9", 9, 8),
+        ("5,0-30/40 * * * *", "0-30/40", 40, 31),
+        ("0 0 1 JAN-MAR/13 *", "JAN-MAR/13", 13, 12),
+    ] {
+        let error = CronSchedule::utc(pattern).unwrap_err();
+        assert!(error.is_pattern(), "{error}");
+        let text = format!(
+            "cron pattern `{pattern}` has a step of {step} in `{part}`, which has {values} values"
+        );
+        assert_eq!(error.to_string(), text);
+    }
+    // Once in the field is what they say.
+    for pattern in ["*/60 * * * *", "0 */24 * * *", "*/45 * * * *", "0-30/31 * * * *"] {
+        assert!(CronSchedule::utc(pattern).is_ok(), "{pattern}");
+    }
+    for pattern in ["22-2 * * * *", "0 0 31 2,4,6,9,11 *", "* * * * MON-XYZ", "5/10 * * * *"] {
+        assert!(CronSchedule::utc(pattern).unwrap_err().is_pattern(), "{pattern}");
+    }
+}
+
+/// In a process of its own, since the zone is taken from the environment.
+#[test]
+fn the_system_zone_is_that_of_the_machine_or_an_error() {
+    const CHILD: &str = "TASK_PERIODIC_ZONE";
+    match std::env::var(CHILD).as_deref() {
+        Err(_) => {
+            for zone in ["Asia/Tokyo", "Mars/Olympus_Mons"] {
+                let test = "cron_patterns::the_system_zone_is_that_of_the_machine_or_an_error";
+                let mut child = Command::new(std::env::current_exe().unwrap());
+                child.args(["--exact", test]).env("TZ", zone).env(CHILD, zone);
+                let output = child.output().unwrap();
+                let has_run = String::from_utf8_lossy(&output.stdout).contains("1 passed");
+                assert!(output.status.success() && has_run, "{zone}: {output:?}");
+            }
+        }
+        Ok("Asia/Tokyo") => {
+            let schedule = CronSchedule::in_system_zone("0 3 * * *").unwrap();
+            let next = schedule.next_after(time("2026-05-05T12:00:00Z"));
+            assert_eq!(next, Some(time("2026-05-05T18:00:00Z")));
+            assert_eq!(schedule.to_string(), "0 3 * * * Asia/Tokyo");
+        }
+        Ok(_) => {
+            let error = CronSchedule::in_system_zone("0 3 * * *").unwrap_err();
+            assert!(error.is_time_zone() && !error.is_pattern(), "{error}");
+            assert_eq!(error.to_string(), "failed to find the system's time zone");
+        }
     }
 }
 

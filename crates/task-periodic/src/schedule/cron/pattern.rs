@@ -35,6 +35,7 @@ impl Pattern {
         let cron = parser
             .parse(pattern)
             .map_err(|source| Kind::Pattern { pattern: pattern.to_owned(), source })?;
+        check_steps(pattern)?;
         let fields = [&cron.pattern.seconds, &cron.pattern.minutes, &cron.pattern.hours];
         let is_fixed = fields.iter().all(|field| !field.from_wildcard && field.step == 1);
         Ok(Self { cron, zone, is_fixed })
@@ -117,4 +118,34 @@ impl Pattern {
     fn next(&self, from: Timestamp, zone: &TimeZone) -> Option<jiff::Zoned> {
         self.cron.find_next_occurrence(&from.to_zoned(zone.clone()), true).ok()
     }
+}
+
+/// How many values the fields have, from the seconds to the weekdays, in which Sunday is 0 and 7.
+const VALUES: [u32; 6] = [60, 60, 24, 31, 12, 8];
+
+/// Checks the steps of a pattern that can be parsed: one that is larger than what it steps through
+/// would match its first value alone, so `*/90` would be every hour.
+fn check_steps(pattern: &str) -> Result<(), PeriodicError> {
+    let fields: Vec<_> = pattern.split_whitespace().collect();
+    for (field, values_of_field) in fields.iter().rev().zip(VALUES.iter().rev()) {
+        for part in field.split(',') {
+            let Some((range, step)) = part.split_once('/') else { continue };
+            // A `#` may follow.
+            let digits = step.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+            let Ok(step) = digits.parse::<u32>() else { continue };
+            let values = values_of(range).unwrap_or(*values_of_field);
+            if step > values {
+                let (pattern, part) = (pattern.to_owned(), part.to_owned());
+                return Err(Kind::Step { pattern, part, step, values }.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns how many values a range of numbers has. A range of names counts as its whole field.
+fn values_of(range: &str) -> Option<u32> {
+    let (first, last) = range.split_once('-')?;
+    let (first, last) = (first.trim().parse::<u32>().ok()?, last.trim().parse::<u32>().ok()?);
+    last.checked_sub(first)?.checked_add(1)
 }
