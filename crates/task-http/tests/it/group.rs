@@ -1,7 +1,11 @@
 //! A group under the control of the test, in the place of a manager.
 
 use std::{
-    sync::{Arc, Mutex},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +19,7 @@ use task_core::{
 pub(crate) struct TestGroup {
     stage: StageCell,
     remaining: Mutex<Option<Duration>>,
+    has_panicked: AtomicBool,
     view: Arc<View>,
 }
 
@@ -53,6 +58,11 @@ impl TestGroup {
         self.stage.advance(Stage::Draining);
     }
 
+    /// Returns whether a panic has left the context, which would be the task's.
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.has_panicked.load(Ordering::SeqCst)
+    }
+
     /// Cancels the server, with this much time left.
     pub(crate) fn cancel(&self, remaining: Duration) {
         *self.remaining.lock().unwrap() = Some(remaining);
@@ -67,6 +77,13 @@ impl Scope for TestGroup {
 
     fn remaining(&self) -> Option<Duration> {
         *self.remaining.lock().unwrap()
+    }
+
+    fn enter(self: Arc<Self>, body: &mut dyn FnMut()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
+            self.has_panicked.store(true, Ordering::SeqCst);
+            resume_unwind(payload);
+        }
     }
 
     fn group(&self) -> Group {

@@ -139,3 +139,45 @@ async fn a_response_body_without_end_is_cut_off_at_the_response_timeout() {
     assert!(!client.rest().await.ends_with("0\r\n\r\n"), "the body was sent to its end");
     service.stop().await;
 }
+
+/// Answers with a body that panics.
+#[derive(Clone)]
+struct Break;
+
+struct Breaking;
+
+impl TowerService<Request<RequestBody>> for Break {
+    type Response = Response<Breaking>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Breaking>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<RequestBody>) -> Self::Future {
+        ready(Ok(Response::new(Breaking)))
+    }
+}
+
+impl Body for Breaking {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        panic!("no more words")
+    }
+}
+
+#[tokio::test]
+async fn a_response_body_that_panics_ends_its_connection_alone() {
+    let service = Service::start(|http| http.service("/break", Break));
+    let mut client = Client::connect(service.address).await;
+    client.send("GET /break HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    client.closed().await;
+    assert_eq!(ask(&service, "/livez").await, (200, "ok\n".to_owned()));
+    service.stop().await;
+}
