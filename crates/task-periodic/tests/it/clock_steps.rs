@@ -1,9 +1,15 @@
 //! Steps of the system's clock: what they mean to patterns, back-offs and waits, and to the log.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use proptest::{collection::vec, prelude::*};
+use task_core::Task as _;
 use task_periodic::{Backoff, CronSchedule, CronTask, FirstRun, MissedTicks};
-use tokio::time::sleep;
+use tokio::{runtime::Builder, time::sleep};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
@@ -159,4 +165,59 @@ async fn a_clock_that_is_slewed_has_no_step() {
     let set = (60 * MINUTE, -18);
     minutes(&clock, "0 12 * * *", 600 * MINUTE, set, 30 * 60 * MINUTE).await;
     assert_eq!(lines.with("the system's clock"), Vec::<String>::new());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 32,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// One step delays a run by no more than one period and the time until it is noticed.
+    #[test]
+    fn no_step_stops_a_pattern_that_follows_elapsed_time(
+        steps in vec(-36_000_i64..36_000, 1..8),
+    ) {
+        let begins = with_steps("*/5 * * * *", &steps).1;
+        let longest = begins.windows(2).map(|pair| pair[1] - pair[0]).max();
+        prop_assert!(longest <= Some(11 * 60_000 + 1000), "{longest:?} ms without a run");
+    }
+
+    #[test]
+    fn no_small_step_back_runs_a_fixed_time_twice(steps in vec(-1300_i64..=0, 1..8)) {
+        let begins = with_steps("0,20,40 0-23 * * *", &steps).0;
+        let once: BTreeSet<_> = begins.iter().map(|at| at[..16].to_owned()).collect();
+        prop_assert_eq!(once.len(), begins.len(), "{:?}", begins);
+    }
+}
+
+/// Sets the clock every half an hour. Returns when runs begin, by the clock and in milliseconds
+/// since the start.
+fn with_steps(pattern: &str, steps: &[i64]) -> (Vec<String>, Vec<u64>) {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (rig, clock) = (Rig::new(), Clock::at("2026-05-05T12:01:00Z"));
+        let texts = Arc::new(Mutex::new(vec![]));
+        let task = CronTask::new("cron", CronSchedule::utc(pattern).unwrap(), {
+            let (rig, clock, texts) = (rig.clone(), clock.clone(), texts.clone());
+            async move |_| {
+                rig.mark();
+                texts.lock().unwrap().push(clock.text());
+                Ok(())
+            }
+        });
+        let now = clock.clone();
+        let task = task.time_of_day(move || now.now()).boxed();
+        let set = async {
+            for step in steps {
+                sleep(30 * MINUTE + secs(17)).await;
+                clock.set(*step);
+            }
+        };
+        let life = 60 * MINUTE * u32::try_from(steps.len()).unwrap() + 60 * MINUTE;
+        tokio::join!(rig.run_for(life, task), set).0.unwrap();
+        let texts = texts.lock().unwrap().clone();
+        (texts, rig.starts())
+    })
 }
