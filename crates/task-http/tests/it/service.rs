@@ -41,8 +41,8 @@ impl Service {
         client::get(self.address, target).await
     }
 
-    /// Stops the server, and checks that it ends in time, and that no panic in a connection, a check
-    /// or a source was taken for the task's.
+    /// Stops the server, and checks that it ends in time, and that no panic in a connection, a
+    /// check or a source was taken for the task's.
     pub(crate) async fn stop(self) {
         self.group.cancel(Duration::from_secs(10));
         timeout(Duration::from_secs(10), self.ended).await.unwrap().unwrap().unwrap();
