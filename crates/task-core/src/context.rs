@@ -355,9 +355,11 @@ impl Context {
     }
 
     /// Runs `body` on the calling thread as a part of this task, so that its log lines carry the
-    /// task's span and its panics are located. Returns what `body` returns.
+    /// task's span, its panics are located, and a wait for its own group is refused. Returns what
+    /// `body` returns.
     ///
-    /// It is for threads that belong to a task. Within the task's own future it is not needed.
+    /// It is for threads that belong to a task, and for each poll of a spawned task that does.
+    /// Within the task's own future it is not needed.
     ///
     /// # Panics
     ///

@@ -319,8 +319,11 @@ impl Manager {
     ///
     /// - at the first poll, if the calling code is part of this group, where it would wait for
     ///   itself: a task, a blocking task's thread or a cleanup of this manager or of one nested in
-    ///   it; or later, as soon as the caller's group is nested in this one
-    ///   ([`is_inside`](ShutdownError::is_inside));
+    ///   it, or a helper of a task within [`Context::enter`](task_core::Context::enter); or later,
+    ///   as soon as the caller's group is nested in this one
+    ///   ([`is_inside`](ShutdownError::is_inside)). What a task has spawned and does not enter is
+    ///   not known as its code: a wait there ends with the group, and keeps a task that joins it
+    ///   from ending;
     /// - if the manager was not used within a Tokio runtime with a time driver before, nor is now
     ///   ([`is_no_runtime`](ShutdownError::is_no_runtime));
     /// - if the system refuses the process its first thread for deadlines
