@@ -41,7 +41,8 @@
 //! | `/tasks` | every living task, and in a shutdown what it waits for and how long: as a page, or as JSON if the client prefers it by `Accept` or asks for it by `?format=json` |
 //! | `/` | the list of paths |
 //!
-//! The methods are `GET` and `HEAD`: `OPTIONS` gets 204 and others get 405, both with `Allow`.
+//! The methods are `GET` and `HEAD`. `OPTIONS`, the default check of HAProxy, gets the response of
+//! `GET` at a probe and 204 elsewhere; other methods get 405. Both have `Allow`.
 //! Other paths get 404. The paths can be [changed](HttpTaskBuilder::path).
 //!
 //! A probe responds with `ok`, or with 503 and one line for each item that fails, by its name:
@@ -174,7 +175,7 @@
 //! # Limits
 //!
 //! Every resource that a client can take has a limit: see [`Limits`]. Idle and slow clients are
-//! evicted when there are too many connections. Scrapes wait for their responses on at most half of
+//! evicted when there are too many connections, or no file descriptor is left for one more. Scrapes wait for their responses on at most half of
 //! the connections, and share nothing else with probes; a client that is slow to read a complete
 //! response does not count, and can be evicted. So probes get their responses under any load of
 //! scrapes.

@@ -65,8 +65,9 @@ impl Endpoint {
         }
     }
 
-    /// Returns whether the paths below the endpoint's belong to it: `/readyz/NAME`.
-    pub(crate) const fn has_children(self) -> bool {
+    /// Returns whether this is a probe. The paths below that of a probe belong to it:
+    /// `/readyz/NAME`.
+    pub(crate) const fn is_probe(self) -> bool {
         match self {
             Self::Livez | Self::Readyz | Self::Startupz => true,
             Self::Index | Self::Metrics | Self::Tasks => false,

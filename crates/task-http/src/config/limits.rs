@@ -138,7 +138,10 @@ impl Limits {
         Self { scrape_timeout: timeout, ..self }
     }
 
-    /// Sets how long a check may take before it counts as failed. Default: 1 s.
+    /// Sets how long a check may take before it counts as failed. Default: 750 ms.
+    ///
+    /// It should be shorter than the timeout of whoever probes, or the name of a check that hangs
+    /// never arrives. That of Kubernetes is 1 s by default.
     pub fn check_timeout(self, timeout: Duration) -> Self {
         Self { check_timeout: timeout, ..self }
     }
@@ -189,7 +192,7 @@ impl Default for Limits {
             connection_age: Duration::from_secs(15 * 60),
             scrapes: 128,
             scrape_timeout: Duration::from_secs(10),
-            check_timeout: Duration::from_secs(1),
+            check_timeout: Duration::from_millis(750),
             check_age: Duration::from_secs(1),
             stall_timeout: Duration::from_secs(10),
             reload_interval: Duration::from_secs(10),

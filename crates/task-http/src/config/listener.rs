@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    net::{SocketAddr, TcpListener, ToSocketAddrs},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs},
     path::PathBuf,
 };
 
@@ -159,7 +159,9 @@ impl ListenOptions {
     /// Binds a TCP address, such as `"0.0.0.0:9090"`, and listens.
     ///
     /// A name is resolved first, which blocks; of its addresses, the first that can be bound is
-    /// taken. This works outside of a runtime.
+    /// taken. `":9090"` is short for `"[::]:9090"`: every address of the machine, IPv6 and IPv4.
+    /// Where the system has no IPv6, `[::]` falls back to `0.0.0.0` with a warning in the log,
+    /// unless [`only_v6`](Self::only_v6) is set. This works outside of a runtime.
     ///
     /// # Errors
     ///
@@ -178,14 +180,39 @@ impl ListenOptions {
     /// ```
     pub fn bind(&self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Listener, BindError> {
         let resolving = |source| BindError::new("resolve", plain(&address), source);
+        let port = plain(&address).strip_prefix(':').and_then(|port| port.parse().ok());
+        let resolved: Vec<SocketAddr> = match port {
+            Some(port) => vec![(Ipv6Addr::UNSPECIFIED, port).into()],
+            None => address.to_socket_addrs().map_err(resolving)?.collect(),
+        };
         let mut last = None;
-        for resolved in address.to_socket_addrs().map_err(resolving)? {
-            match self.bind_resolved(resolved) {
+        for resolved in resolved {
+            match self.with_fallback(resolved, |address| self.bind_resolved(address)) {
                 Ok(listener) => return listener.try_into(),
                 Err(error) => last = Some(BindError::new("bind", resolved.to_string(), error)),
             }
         }
         Err(last.unwrap_or_else(|| resolving(io::ErrorKind::NotFound.into())))
+    }
+
+    /// Binds one address by `bind`: `0.0.0.0` in place of `[::]` where there is no IPv6.
+    fn with_fallback<T>(
+        &self,
+        address: SocketAddr,
+        bind: impl Fn(SocketAddr) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let error = match bind(address) {
+            Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && !self.only_v6 => error,
+            result => return result,
+        };
+        // These would be the same with IPv4. The error that is due to a system without IPv6 has no
+        // kind of its own, and another number on each system.
+        if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) {
+            return Err(error);
+        }
+        let bound = bind((Ipv4Addr::UNSPECIFIED, address.port()).into())?;
+        tracing::warn!(%error, port = address.port(), "no IPv6 here, listening on IPv4 alone");
+        Ok(bound)
     }
 
     /// Binds one address, with all options set before the bind.
@@ -216,4 +243,40 @@ impl Default for ListenOptions {
 /// Returns the text of an address, without the quotes that the `Debug` of a string has.
 fn plain(address: &impl fmt::Debug) -> String {
     format!("{address:?}").trim_matches('"').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    };
+
+    use super::ListenOptions;
+
+    /// Binds on a system without IPv6, which the machine that tests may not be.
+    fn without_v6(address: SocketAddr) -> io::Result<SocketAddr> {
+        if address.is_ipv6() { Err(io::Error::from_raw_os_error(97)) } else { Ok(address) }
+    }
+
+    #[test]
+    fn without_ipv6_every_address_means_every_ipv4_address() {
+        let options = ListenOptions::default();
+        let bound = options.with_fallback((Ipv6Addr::UNSPECIFIED, 9090).into(), without_v6);
+        assert!(bound.is_ok_and(|bound| bound == (Ipv4Addr::UNSPECIFIED, 9090).into()));
+        // What asks for IPv6 itself gets the error.
+        assert!(options.with_fallback((Ipv6Addr::LOCALHOST, 9090).into(), without_v6).is_err());
+        let only_v6 = options.only_v6(true);
+        assert!(only_v6.with_fallback((Ipv6Addr::UNSPECIFIED, 9090).into(), without_v6).is_err());
+    }
+
+    #[test]
+    fn an_address_in_use_is_not_taken_as_a_lack_of_ipv6() {
+        let in_use = |address: SocketAddr| {
+            if address.is_ipv6() { Err(io::ErrorKind::AddrInUse.into()) } else { Ok(address) }
+        };
+        let bound =
+            ListenOptions::default().with_fallback((Ipv6Addr::UNSPECIFIED, 9090).into(), in_use);
+        assert!(bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse));
+    }
 }

@@ -20,7 +20,7 @@ impl Routes {
         if let Some((_, endpoint)) = self.endpoints.iter().find(|(known, _)| known == path) {
             return Found::Endpoint(*endpoint, None);
         }
-        let probes = self.endpoints.iter().filter(|(_, endpoint)| endpoint.has_children());
+        let probes = self.endpoints.iter().filter(|(_, endpoint)| endpoint.is_probe());
         for (known, endpoint) in probes {
             if let Some(child) = below(path, known) {
                 return Found::Endpoint(*endpoint, Some(child));
@@ -86,12 +86,12 @@ impl Routes {
             |path: &str, owner| Err(HttpErrorKind::PathTaken { path: path.to_owned(), owner });
         for (known, owner) in &self.endpoints {
             // Paths below a probe belong to it, except those of other endpoints.
-            let is_below = || owner.has_children() && below(path, known).is_some();
+            let is_below = || owner.is_probe() && below(path, known).is_some();
             if (known == path && Some(*owner) != endpoint) || (endpoint.is_none() && is_below()) {
                 return taken(path, owner.as_str());
             }
         }
-        let is_probe = endpoint.is_some_and(Endpoint::has_children);
+        let is_probe = endpoint.is_some_and(Endpoint::is_probe);
         let conflicts = |known: &str| known == path || (is_probe && below(known, path).is_some());
         match self.user.iter().find(|route| conflicts(&route.path)) {
             Some(route) => taken(&route.path, "another route"),

@@ -127,6 +127,11 @@ pub(super) async fn accept(
             Err(error) if is_about_one_connection(&error) => continue,
             Err(error) => {
                 server.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
+                // Nearly always for lack of a file descriptor. Without one, a probe would wait
+                // until a client goes away by itself.
+                if connections.evict_one() {
+                    backoff = MIN_ACCEPT_BACKOFF;
+                }
                 tracing::warn!(%error, ?backoff, "failed to accept a connection");
                 if ctx.or_cancelled(sleep(backoff)).await.is_err() {
                     break;

@@ -89,17 +89,18 @@ impl Connections {
         }
     }
 
-    /// Evicts the connection that is first in the order of eviction, if one can be evicted.
-    fn evict_one(&self) {
+    /// Evicts the connection that is first in the order of eviction. Returns `false` if none can be
+    /// evicted.
+    pub(super) fn evict_one(&self) -> bool {
         let mut open = self.lock();
         let rank = |(id, open): (&u64, &Open)| Some((open.activity.eviction_rank()?, *id));
         let first = open.iter().filter_map(rank).min();
-        if let Some(evicted) = first.and_then(|(_, id)| open.remove(&id)) {
-            self.publish_count(&open);
-            self.stats.evicted.fetch_add(1, Ordering::Relaxed);
-            // An error means that the connection has just ended by itself.
-            let _ = evicted.evict.send(());
-        }
+        let Some(evicted) = first.and_then(|(_, id)| open.remove(&id)) else { return false };
+        self.publish_count(&open);
+        self.stats.evicted.fetch_add(1, Ordering::Relaxed);
+        // An error means that the connection has just ended by itself.
+        let _ = evicted.evict.send(());
+        true
     }
 
     /// Sets the count in the statistics. It is called under the lock, so that the last value is the

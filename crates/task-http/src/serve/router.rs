@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{CONNECTION, HeaderValue},
+    header::{ALLOW, CONNECTION, HeaderValue},
 };
 use task_core::{Context, Group};
 use tokio::time::Instant;
@@ -98,6 +98,9 @@ impl Router {
         // hyper has checked that the method is well-formed; its name can be any.
         match *request.method() {
             Method::GET | Method::HEAD => {}
+            // Some load balancers check by this method. A status that ignored the state would keep
+            // a server that drains in rotation.
+            Method::OPTIONS if endpoint.is_probe() => {}
             Method::OPTIONS => return Reply::text(StatusCode::NO_CONTENT, ""),
             _ => return Reply::text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n"),
         }
@@ -110,7 +113,11 @@ impl Router {
             Endpoint::Livez | Endpoint::Readyz | Endpoint::Startupz => {
                 let probes =
                     Probes { health: &self.health, group: &self.group, limits: &self.limits };
-                probes.respond(endpoint, child, headers, query).await
+                let mut reply = probes.respond(endpoint, child, headers, query).await;
+                if *request.method() == Method::OPTIONS {
+                    reply.headers.push((ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS")));
+                }
+                reply
             }
         }
     }

@@ -82,9 +82,9 @@ impl HttpTaskBuilder {
         }
     }
 
-    /// Builds a task that serves on a TCP address, such as `"0.0.0.0:9090"`, `"[::]:9090"` (IPv6
-    /// and IPv4) or `"127.0.0.1:0"` (a free port), and on the [listeners](Self::listener) before
-    /// it.
+    /// Builds a task that serves on a TCP address, such as `"0.0.0.0:9090"`, `":9090"` (every
+    /// address, IPv6 and IPv4) or `"127.0.0.1:0"` (a free port), and on the
+    /// [listeners](Self::listener) before it.
     ///
     /// A name is resolved first, which blocks; of its addresses, the first that can be bound is
     /// taken. For other options of the socket, see [`ListenOptions`].

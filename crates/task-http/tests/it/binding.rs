@@ -126,7 +126,7 @@ fn an_ipv6_listener_accepts_ipv4_unless_only_v6_is_set() {
         eprintln!("skipped: this machine has no IPv6");
         return;
     }
-    let both = HttpTask::bind("[::]:0").unwrap();
+    let both = HttpTask::bind(":0").unwrap();
     let port = both.local_addr().unwrap().port();
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     assert!(HttpTask::bind(("0.0.0.0", port)).unwrap_err().is_address_in_use());

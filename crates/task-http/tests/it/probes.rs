@@ -2,7 +2,7 @@
 
 use task_core::{Blocker, Outcome, Step};
 
-use crate::{group::task, service::Service};
+use crate::{client::Client, group::task, service::Service};
 
 #[tokio::test]
 async fn before_readiness_livez_passes_and_readyz_names_the_blockers() {
@@ -129,5 +129,21 @@ async fn a_liveness_check_fails_livez_and_nothing_else() {
     });
     assert_eq!(service.get("/livez").await.status, 503);
     assert_eq!(service.get("/readyz").await.status, 200);
+    service.stop().await;
+}
+
+/// The default check of HAProxy is an `OPTIONS` request.
+#[tokio::test]
+async fn an_options_request_to_a_probe_gets_the_state_as_a_get_does() {
+    let service = Service::start(|http| http);
+    let ask = async || {
+        let mut client = Client::connect(service.address).await;
+        client.request("OPTIONS", "/readyz", &[]).await
+    };
+    let response = ask().await;
+    assert_eq!((response.status, &*response.text()), (200, "ok\n"));
+    assert_eq!(response.header("allow"), Some("GET, HEAD, OPTIONS"));
+    service.group.drain();
+    assert_eq!(ask().await.status, 503);
     service.stop().await;
 }

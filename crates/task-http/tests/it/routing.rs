@@ -53,6 +53,8 @@ async fn other_methods_are_refused_with_the_allowed_ones() {
     }
     let response = client.request("OPTIONS", "/metrics", &[]).await;
     assert_eq!((response.status, response.header("allow")), (204, Some("GET, HEAD")));
+    let response = client.request("POST", "/readyz", &[]).await;
+    assert_eq!((response.status, response.header("allow")), (405, Some("GET, HEAD")));
     service.stop().await;
 }
 
