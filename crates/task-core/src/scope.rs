@@ -56,8 +56,8 @@
 //!   future is dropped and its last hold released. When the future has ended and holds remain, the
 //!   stage is at least [`Stage::Cancelled`].
 //! - Call [`Task::admitted`](crate::Task::admitted) once, before the future is spawned.
-//! - Catch the panics of every method of a task, of the polls of its future, and of the drops of the
-//!   future and of what it returned; see [`discard`].
+//! - Catch the panics of every method of a task, of the polls of its future, and of the drops of
+//!   the future and of what it returned; see [`discard`].
 //! - Judge a returned error by [`Cancelled::is_outermost_in`](crate::Cancelled::is_outermost_in).
 //! - Call wakers outside of its locks; see [`Level::raise_quietly`].
 

@@ -123,6 +123,9 @@ pub enum Blocker {
     NotReady(String),
     /// A task that gates readiness has ended.
     HasEnded(String, Outcome),
+    /// A check of the service failed. The HTTP server that runs the checks adds it; a manager knows
+    /// of none.
+    CheckFailed(String),
 }
 
 impl fmt::Display for Blocker {
@@ -132,6 +135,7 @@ impl fmt::Display for Blocker {
             Self::ShuttingDown(step) => write!(f, "shutting down ({step})"),
             Self::NotReady(name) => write!(f, "task `{name}` is not ready"),
             Self::HasEnded(name, outcome) => write!(f, "task `{name}` has ended ({outcome})"),
+            Self::CheckFailed(name) => write!(f, "check `{name}` failed"),
         }
     }
 }

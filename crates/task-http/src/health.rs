@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use task_core::Context;
+use task_core::{Blocker, Context, Group, GroupSnapshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{Limits, limits::after};
@@ -69,6 +69,16 @@ impl Health {
             results.push((check.as_ref(), result));
         }
         results
+    }
+
+    /// Returns a snapshot of the group in which each readiness check whose last run failed is a
+    /// blocker, so that the task table and the metrics agree with `/readyz`.
+    pub(crate) fn snapshot_of(&self, group: &Group) -> GroupSnapshot {
+        let mut snapshot = group.snapshot();
+        let failed = self.checks_of(Probe::Ready).filter(|check| check.has_passed() == Some(false));
+        let failed = failed.map(|check| Blocker::CheckFailed(check.name.clone()));
+        snapshot.readiness.blockers.extend(failed);
+        snapshot
     }
 
     /// Aborts the checks that run.

@@ -54,6 +54,10 @@
 //! - `?format=json`, or an `Accept` that prefers JSON, returns all items as JSON, with the same
 //!   status.
 //!
+//! The task table and `task_manager_ready` agree with `/readyz`: they run the same checks, whose
+//! results are shared for [`Limits::check_age`], and name those that fail. They wait for a check at
+//! most 750 ms, and then show its last result.
+//!
 //! The reason why a check failed is withheld unless it is
 //! [revealed](HttpTaskBuilder::reveal_reasons).
 //!
@@ -175,10 +179,10 @@
 //! # Limits
 //!
 //! Every resource that a client can take has a limit: see [`Limits`]. Idle and slow clients are
-//! evicted when there are too many connections, or no file descriptor is left for one more. Scrapes wait for their responses on at most half of
-//! the connections, and share nothing else with probes; a client that is slow to read a complete
-//! response does not count, and can be evicted. So probes get their responses under any load of
-//! scrapes.
+//! evicted when there are too many connections, or no file descriptor is left for one more. Scrapes
+//! wait for their responses on at most half of the connections, and share nothing else with probes;
+//! a client that is slow to read a complete response does not count, and can be evicted. So probes
+//! get their responses under any load of scrapes.
 //!
 //! # Shutdown
 //!

@@ -60,12 +60,19 @@ fn readiness_is_the_absence_of_blockers_and_each_blocker_has_a_text() {
         Blocker::ShuttingDown(Step::Draining),
         Blocker::NotReady("a".into()),
         Blocker::HasEnded("b".into(), Outcome::Failed),
+        Blocker::CheckFailed("c".into()),
     ];
     readiness.blockers.extend(blockers);
     assert!(!readiness.is_ready());
     let texts: Vec<String> = readiness.blockers.iter().map(ToString::to_string).collect();
-    let ended = "task `b` has ended (failed)";
-    assert_eq!(texts, ["setting up", "shutting down (draining)", "task `a` is not ready", ended]);
+    let expected = [
+        "setting up",
+        "shutting down (draining)",
+        "task `a` is not ready",
+        "task `b` has ended (failed)",
+        "check `c` failed",
+    ];
+    assert_eq!(texts, expected);
 }
 
 #[test]

@@ -140,8 +140,8 @@ impl Limits {
 
     /// Sets how long a check may take before it counts as failed. Default: 750 ms.
     ///
-    /// It should be shorter than the timeout of whoever probes, or the name of a check that hangs
-    /// never arrives. That of Kubernetes is 1 s by default.
+    /// It should be shorter than the timeout of the client, which is 1 s by default in Kubernetes.
+    /// Otherwise the name of a check that hangs never arrives.
     pub fn check_timeout(self, timeout: Duration) -> Self {
         Self { check_timeout: timeout, ..self }
     }

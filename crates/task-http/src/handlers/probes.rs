@@ -179,6 +179,7 @@ fn add_blockers(readiness: Readiness, items: &mut Items) {
             Blocker::HasEnded(name, outcome) => {
                 (format!("task/{name}"), format!("has ended ({outcome})").into())
             }
+            Blocker::CheckFailed(name) => (name, "failed".into()),
             // The enum is non-exhaustive.
             other => ("manager".to_owned(), other.to_string().into()),
         };

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use hyper::{HeaderMap, StatusCode};
-use task_core::Group;
+use task_core::{Group, GroupSnapshot};
 use tokio::task::spawn_blocking;
 
 use crate::{
+    health::Health,
     message::{
         negotiate::{self, Alternative},
         query::Query,
@@ -29,6 +30,7 @@ enum Representation {
 /// it, and with the page otherwise.
 pub(crate) async fn respond(
     group: &Group,
+    health: &Arc<Health>,
     stats: &Arc<Stats>,
     headers: &HeaderMap,
     query: Query<'_>,
@@ -40,20 +42,21 @@ pub(crate) async fn respond(
         false => Representation::Page { is_still: query.has("still") },
     };
     let accepts_gzip = negotiate::accepts_gzip(headers);
-    let group = group.clone();
+    let (group, health) = (group.clone(), Arc::clone(health));
     // Ten thousand tasks take milliseconds to write, which would delay the tasks of this worker.
-    let written = spawn_blocking(move || write(&group, representation, accepts_gzip)).await;
+    let written =
+        spawn_blocking(move || write(&health.snapshot_of(&group), representation, accepts_gzip))
+            .await;
     // There is no result if the runtime is shutting down.
     written.unwrap_or_else(|_| Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "stopping\n"))
 }
 
 /// Writes a snapshot of the group, on a blocking thread.
-fn write(group: &Group, representation: Representation, accepts_gzip: bool) -> Reply {
-    let snapshot = group.snapshot();
+fn write(snapshot: &GroupSnapshot, representation: Representation, accepts_gzip: bool) -> Reply {
     let (text, content_type) = match representation {
-        Representation::Json => (json::write(&snapshot), "application/json"),
+        Representation::Json => (json::write(snapshot), "application/json"),
         Representation::Page { is_still } => {
-            (page::write(&snapshot, is_still), "text/html; charset=utf-8")
+            (page::write(snapshot, is_still), "text/html; charset=utf-8")
         }
     };
     let reply = Reply { content_type: content_type.into(), ..Reply::text(StatusCode::OK, "") };

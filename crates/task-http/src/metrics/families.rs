@@ -71,7 +71,7 @@ impl BuiltInFamilies {
         let mut out = String::with_capacity(8 * 1024);
         let mut encoder = Encoder::new(&mut out, format, &self.options.prefix);
         if self.options.group {
-            let snapshot = self.group.snapshot();
+            let snapshot = self.health.snapshot_of(&self.group);
             let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
             group::encode(&snapshot, &mut starts, &mut encoder);
         }

@@ -1,6 +1,6 @@
 //! The way from a request to its response.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -8,13 +8,13 @@ use hyper::{
     header::{ALLOW, CONNECTION, HeaderValue},
 };
 use task_core::{Context, Group};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     activity::Activity,
     config::{Endpoint, Found, Gate, Limits},
     handlers::{index, probes::Probes, routes::Routes, scrape::Scraper, tasks},
-    health::Health,
+    health::{Health, check::Probe},
     message::{
         body::{RequestBody, ResponseBody},
         query::Query,
@@ -22,6 +22,10 @@ use crate::{
     },
     stats::Stats,
 };
+
+/// How long the task table and the metrics wait for the readiness checks, whatever their own
+/// [timeout](crate::Limits::check_timeout).
+const CHECK_TIMEOUT: Duration = Duration::from_millis(750);
 
 /// Leads each request to its handler, and gives the handler what it uses.
 #[derive(Debug)]
@@ -108,8 +112,14 @@ impl Router {
         let query = Query(request.uri().query().unwrap_or_default());
         match endpoint {
             Endpoint::Index => index::respond(&self.routes),
-            Endpoint::Metrics => self.scraper.respond(headers, &self.limits).await,
-            Endpoint::Tasks => tasks::respond(&self.group, &self.stats, headers, query).await,
+            Endpoint::Metrics => {
+                self.update_checks().await;
+                self.scraper.respond(headers, &self.limits).await
+            }
+            Endpoint::Tasks => {
+                self.update_checks().await;
+                tasks::respond(&self.group, &self.health, &self.stats, headers, query).await
+            }
             Endpoint::Livez | Endpoint::Readyz | Endpoint::Startupz => {
                 let probes =
                     Probes { health: &self.health, group: &self.group, limits: &self.limits };
@@ -120,5 +130,13 @@ impl Router {
                 reply
             }
         }
+    }
+
+    /// Runs the readiness checks whose last results are not fresh, so that the task table and the
+    /// metrics show what a probe would at this instant. After [`CHECK_TIMEOUT`] they show the last
+    /// result of a check that still runs.
+    async fn update_checks(&self) {
+        let checks = self.health.run_checks(Probe::Ready, &self.limits, |_| true);
+        let _ = timeout(CHECK_TIMEOUT, checks).await;
     }
 }

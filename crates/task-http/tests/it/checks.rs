@@ -201,3 +201,33 @@ async fn while_a_check_runs_its_metric_has_the_result_of_the_run_before() {
     assert_eq!(value(&service.get("/metrics").await.text(), series), Some(0.0));
     service.stop().await;
 }
+
+/// One verdict: what `/readyz` says is what the table and the metrics say.
+#[tokio::test]
+async fn a_failing_check_shows_in_the_table_and_in_the_metrics_as_well() {
+    let passes = Arc::new(AtomicBool::new(false));
+    let service = Service::start(|http| {
+        let passes = Arc::clone(&passes);
+        http.limits(Limits::default().check_age(Duration::ZERO)).check("database", move || {
+            let passes = passes.load(Ordering::SeqCst);
+            async move { if passes { Ok(()) } else { anyhow::bail!("refused") } }
+        })
+    });
+    // In this order: none of them relies on a probe having run the check before.
+    for (is_ready, status) in [(false, 503), (true, 200), (false, 503)] {
+        passes.store(is_ready, Ordering::SeqCst);
+        let scrape = service.get("/metrics").await.text();
+        assert_eq!(value(&scrape, "task_manager_ready"), Some(f64::from(u8::from(is_ready))));
+        passes.store(!is_ready, Ordering::SeqCst);
+        service.get("/readyz").await;
+        passes.store(is_ready, Ordering::SeqCst);
+        let json: serde_json::Value =
+            serde_json::from_str(&service.get("/tasks?format=json").await.text()).unwrap();
+        let blockers: &[&str] = if is_ready { &[] } else { &["check `database` failed"] };
+        assert_eq!((&json["ready"], &json["blockers"]), (&is_ready.into(), &blockers.into()));
+        let page = service.get("/tasks").await.text();
+        assert_eq!(page.contains("check `database` failed"), !is_ready, "{page}");
+        assert_eq!(service.get("/readyz").await.status, status);
+    }
+    service.stop().await;
+}
