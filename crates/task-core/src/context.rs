@@ -302,6 +302,7 @@ impl Context {
     ///
     /// The last status is shown in the group's view, in the report, and in the log of a shutdown
     /// that waits for this task. The manager keeps at most its first 256 bytes, cut at a character.
+    /// An empty one takes it away.
     pub fn set_status(&self, status: impl Into<Cow<'static, str>>) {
         self.0.set_status(status.into());
     }

@@ -5,6 +5,7 @@ mod manager;
 mod builder;
 mod handle;
 mod nested;
+mod start_after;
 mod task_handle;
 
 pub use self::{
@@ -12,5 +13,6 @@ pub use self::{
     handle::ManagerHandle,
     manager::Manager,
     nested::Nested,
+    start_after::{StartAfter, start_after},
     task_handle::TaskHandle,
 };

@@ -36,6 +36,7 @@ mod tally;
 // What connects it: a runtime, the timer, the deadline thread, a parent, other groups.
 mod bind;
 mod nesting;
+mod order;
 mod overdue;
 #[cfg(feature = "token")]
 mod parent;
@@ -51,6 +52,7 @@ pub(crate) use self::{
     member::{Identity, Member, Role},
     names::Names,
     nesting::{Nesting, OuterLink, add_living_names},
+    order::in_order,
     record::{MAX_ENTRIES, Record},
     settings::Settings,
     shared::Shared,

@@ -305,11 +305,40 @@
 //! | what is blocked | what still happens |
 //! |---|---|
 //! | one worker of several | everything: the task is named and abandoned, the other tasks end in order |
-//! | every worker, and `main` waits in `block_on` | the deadlines hold: `wait` returns on time and the report names the stuck tasks |
+//! | every worker, and `main` waits in `block_on` | the deadlines hold: `wait` returns on time and the report names the stuck tasks; `main` then has to [leave without a drop of the runtime](Manager#leaving-main) |
 //! | the code that waits (a current-thread runtime; a `wait` inside a task on a blocked worker) | nothing can be returned to it; [`hard_exit`](ManagerBuilder::hard_exit) ends the process 1 s after the budget, and writes the names of the tasks that are alive to stderr |
 //!
 //! A blocked thread cannot be stopped from outside. The shutdown goes on without its task, and the
-//! report names it.
+//! report names it. That thread also holds up the drop of the runtime; see
+//! [how to leave `main`](Manager#leaving-main).
+//!
+//! ## Where a trigger acts
+//!
+//! A trigger acts at the instant at which it happens, on the thread that observes it: the cause and
+//! the deadlines are recorded, admission closes, and contexts are cancelled, before that thread
+//! goes on. It needs no worker of the runtime, except where the table says so:
+//!
+//! | trigger | the thread it acts on | if every worker is blocked, or the only thread of the runtime |
+//! |---|---|---|
+//! | [`stop`](Manager::stop), [`setup_failed`](Manager::setup_failed), the drop of the manager | the caller's | acts at once |
+//! | [`shutdown`](Manager::shutdown) | that of its first poll | acts at once in `block_on`; in a task that is not polled, not |
+//! | [`TaskHandle::stop`], for that one task | the caller's | acts at once |
+//! | [`Context::request_stop`], [`Context::escalate`] | the caller's | acts at once |
+//! | the parent token is cancelled | the one that cancels it | acts at once |
+//! | a signal (`task-signal`) | one of the signal task's own | acts at once |
+//! | a task's future returns, fails or panics; so does a poll under `FailAfter`, and a Kafka task at a fatal error | that of the poll | a task that is not polled does not end. What it waits for has happened, and counts once a worker is free |
+//! | a [`blocking_task`] or a thread with a [`Hold`] fails or panics | that one | acts at once |
+//! | a runtime is shut down with tasks of the group on it | the one that does it | acts at once |
+//! | all work is done | that of the last end, or of the first poll of a [`wait`](Manager::wait) | as that |
+//! | the start timeout has passed, or any later deadline | Tokio's timer; if that is late by 20 ms, the deadline thread | acts 20 ms late |
+//! | the outer group drains or stops this one | that which polls the nested group's task | not before a worker polls it; the outer deadline holds, and names what is alive in here |
+//! | the outer group drops that task's future | that of the drop | as the drop |
+//! | code that the runtime polls (an action of a `SignalTrigger`, a handler of an `HttpTask`) calls one of the above | that of the poll | does not get to the call |
+//!
+//! In a setup that blocks the only thread, the same holds. Before the manager has a runtime, a
+//! trigger is recorded and closes admission; the steps of its shutdown follow with the first use
+//! within one. What a stop reaches at once is the context: a task that is to be polled learns of it
+//! when it is, and code on a thread of its own by [`Context::is_cancelled`].
 //!
 //! There are at most 32 offload threads, and one more for log lines. If all of them are blocked, or
 //! the system grants no further one, what comes next waits: the aborts, the cleanups and the
@@ -344,7 +373,30 @@
 //!
 //! [`Group::readiness`] lists what the group waits for, for a readiness probe, and whether the
 //! group has ever been ready, for a startup probe. [`start_timeout`](ManagerBuilder::start_timeout)
-//! stops a group that does not become ready in time. The crate `task-http` serves the probes.
+//! stops a group that does not become ready in time, and its failure names who was not ready, with
+//! their status. The crate `task-http` serves the probes.
+//!
+//! ## One task after another
+//!
+//! [`TaskHandle::ready`] waits for one task. [`start_after`] makes a task that starts once others
+//! are ready, by their handles; it is admitted, counted and stopped like any other meanwhile:
+//!
+//! ```
+//! use task_manager::{Context, Manager, start_after, task_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! let migration = manager.run_ephemeral(task_fn("migration", async |_| Ok(())))?;
+//! let consumer = task_fn("consumer", async |ctx: Context| {
+//!     ctx.cancelled().await; // the schema is up to date here
+//!     Ok(())
+//! });
+//! manager.run(start_after([&migration], consumer))?;
+//! # manager.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Cleanups
 //!
@@ -402,7 +454,9 @@
 //! ```
 //!
 //! The exit code is 0 if nothing went wrong, 3 if a failed setup began the shutdown, otherwise 1.
-//! The crate `task-service` does all of this, and the signals.
+//! If a task may block its thread, a return from such a `main` may hang after `wait`;
+//! [`Manager`](Manager#leaving-main) says why, and what to do. The crate `task-service` does all of
+//! this, and the signals.
 //!
 //! # The group's view
 //!
@@ -491,10 +545,10 @@
 //!
 //! An event is emitted last, when every deadline is set and every waker is called. A log sink that
 //! blocks therefore holds up the log, and the thread that emits an event about what it has done
-//! itself (in `run`, `stop`, `set_ready`, the first poll of a `wait`, the end of a task), but no
-//! other thread and no deadline. While the sink blocks, up to 1,024 events of the deadline thread
-//! are queued; those beyond are lost to the log. Events of different threads need not come in the
-//! order in which they happened. The report is complete and in order.
+//! itself (in `run`, `stop`, the cancel of a parent token, `set_ready`, the first poll of a `wait`,
+//! the end of a task), but no other thread and no deadline. While the sink blocks, up to 1,024
+//! events of the deadline thread are queued; those beyond are lost to the log. Events of different
+//! threads need not come in the order in which they happened. The report is complete and in order.
 //!
 //! # Tests
 //!
@@ -582,7 +636,9 @@ mod sync;
 
 pub use task_core::*;
 
-pub use self::api::{BuildError, Manager, ManagerBuilder, ManagerHandle, Nested, TaskHandle};
+pub use self::api::{
+    BuildError, Manager, ManagerBuilder, ManagerHandle, Nested, StartAfter, TaskHandle, start_after,
+};
 pub use self::report::{
     Cause, CauseKind, Failure, FailureKind, FailureOrigin, NotReadyError, Refused, RefusedReason,
     Report, ShutdownError, StepTimes,

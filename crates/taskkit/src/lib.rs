@@ -57,7 +57,7 @@ pub use task_http::HttpTask;
 #[cfg(feature = "kafka")]
 pub use task_kafka::KafkaTask;
 #[cfg(feature = "manager")]
-pub use task_manager::{Manager, Report, ShutdownError};
+pub use task_manager::{Manager, Report, ShutdownError, start_after};
 #[cfg(feature = "cron")]
 pub use task_periodic::CronTask;
 #[cfg(feature = "periodic")]

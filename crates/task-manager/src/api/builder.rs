@@ -291,9 +291,13 @@ impl ManagerBuilder {
 
     /// Stops the group when this token is cancelled. Default: none.
     ///
-    /// The group is stopped without a drain. The manager only watches the token and never cancels
-    /// it. It watches on its own runtime; if that runtime is gone before the group is, the token is
-    /// looked at when a task is run.
+    /// The group is stopped without a drain, by the thread that cancels the token and before that
+    /// call returns: also while every worker of the runtime is blocked, and before there is one. A
+    /// token calls those that wait for it one after the other, so one that blocks holds up those
+    /// behind it, and one that panics leaves them uncalled; the manager then sees the token when a
+    /// task is run or a `wait` is first polled.
+    ///
+    /// The manager never cancels the token, and leaves nothing in it once the group has ended.
     ///
     /// # Examples
     ///

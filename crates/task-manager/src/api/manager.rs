@@ -38,6 +38,55 @@ use crate::report::{CauseKind, NotReadyError, Refused, Report, ShutdownError};
 /// ([`FailureKind::RuntimeGone`](crate::FailureKind::RuntimeGone)), and the shutdown that they
 /// cause still ends.
 ///
+/// # Leaving `main`
+///
+/// When [`wait`](Self::wait) has returned, a task that the report names as abandoned may still block
+/// a worker. Under `#[tokio::main]`, a return from `main` drops the runtime, and that waits
+/// **without limit** for every blocked worker, and for the closures of `spawn_blocking`: the
+/// process hangs after a shutdown that was on time. [`hard_exit`](ManagerBuilder::hard_exit) does
+/// not help, since the report was taken. There are two ways out.
+///
+/// Own the runtime, and have it shut down in the background, which waits for nothing:
+///
+/// ```
+/// use std::process::ExitCode;
+/// use task_manager::Manager;
+///
+/// fn main() -> ExitCode {
+///     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+///     let runtime = runtime.expect("the system grants threads");
+///     let result = runtime.block_on(async {
+///         let manager = Manager::new();
+///         // run the tasks ...
+///         manager.wait().await
+///     });
+///     runtime.shutdown_background();
+///     ExitCode::from(result.map_or_else(|error| error.exit_code(), |report| report.exit_code()))
+/// }
+/// ```
+///
+/// Or end the process where `main` would return. What is alive then is not dropped:
+///
+/// ```
+/// use task_manager::Manager;
+///
+/// #[tokio::main]
+/// async fn main() {
+///     let manager = Manager::new();
+///     // run the tasks ...
+///     let code = match manager.wait().await {
+///         Ok(report) => report.exit_code(),
+///         Err(error) => {
+///             eprintln!("{error:?}"); // the whole report
+///             error.exit_code()
+///         }
+///     };
+///     std::process::exit(code.into());
+/// }
+/// ```
+///
+/// The crate `task-service` owns the runtime, and leaves it within a bounded time.
+///
 /// # Comparison
 ///
 /// A Tokio `JoinSet` collects return values, aborts its tasks when it is dropped, and leaves the
@@ -310,7 +359,8 @@ impl Manager {
     ///
     /// Any number of callers may wait, at any time and on any runtime, also after the end; all get
     /// the same result. When it returns, no task of the group is alive, except those that the
-    /// report names as abandoned.
+    /// report names as abandoned. These can hold up a return from `main`, as [Leaving
+    /// `main`](Self#leaving-main) describes.
     ///
     /// # Errors
     ///

@@ -7,6 +7,7 @@ use task_core::scope::Stage;
 use task_core::{Outcome, TaskId, TaskInfo};
 
 use crate::group::{Entry, Event};
+use crate::report::NotReadyError;
 
 /// Refers to one task of a group, to stop it alone or to wait for its end.
 ///
@@ -127,6 +128,55 @@ impl TaskHandle {
         if is_first && Event::logs_clean_tasks() {
             Event::StopAsked(entry.subject()).log(&entry.shared.name);
         }
+    }
+
+    /// Waits until the task is ready: until it has called
+    /// [`Context::set_ready`](task_core::Context::set_ready)`(true)`, or has completed where a clean
+    /// end is allowed to it (an ephemeral task, or any under [only failures
+    /// stop](crate::ManagerBuilder::only_failures_stop)). So a migration that ends counts as much as
+    /// a server that has bound its port.
+    ///
+    /// The task need not [gate](task_core::Task::gating_readiness) the group's readiness. If it is
+    /// ready at the first poll, it resolves at once. A task that is ready for a moment only may be
+    /// missed. To start a task once others are ready, use [`start_after`](crate::start_after), which
+    /// also waits for the stop.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReadyError`] if the task has ended in any other way, even if it was ready before. It
+    /// has the task's [name](NotReadyError::task) and its [outcome](NotReadyError::outcome). A
+    /// shutdown is no error by itself: the wait resolves at the latest when the task ends.
+    ///
+    /// # Cancel safety
+    ///
+    /// This method is cancel safe: it can be dropped and called again at any time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, Outcome, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let database = manager.run(task_fn("database", async |ctx| {
+    ///     // connect ...
+    ///     ctx.set_ready(true);
+    ///     ctx.cancelled().await;
+    ///     Ok(())
+    /// }))?;
+    /// database.ready().await?;
+    ///
+    /// let cache = manager.run_ephemeral(task_fn("cache", async |_| anyhow::bail!("no disk")))?;
+    /// let error = cache.ready().await.unwrap_err();
+    /// assert_eq!(error.to_string(), "task `cache` failed and is not ready");
+    /// assert_eq!(error.outcome(), Some(Outcome::Failed));
+    /// # manager.wait().await.unwrap_err();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn ready(&self) -> Result<(), NotReadyError> {
+        self.0.ready().await
     }
 
     /// Waits until the task has ended or was abandoned, and returns its outcome.

@@ -29,8 +29,6 @@ impl Shared {
         let is_new = self.alarm.clock.set(Clock::start(handle)).is_ok();
         let clock = self.alarm.clock.get().ok_or(Reason::NoRuntime)?;
         if is_new {
-            #[cfg(feature = "token")]
-            self.watch_parent(clock);
             // An event before this found no clock, and left its step to this line.
             self.turn().finish();
         }

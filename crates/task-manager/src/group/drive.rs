@@ -50,10 +50,7 @@ impl Turn<'_> {
     }
 
     fn start_timeout(&mut self, now: Tick) {
-        let machine = &self.state.machine;
-        let blockers = self.state.gates.readiness(machine.step(), machine.waited()).blockers;
-        let blockers = blockers.iter().map(ToString::to_string).collect();
-        let kind = FailureKind::NotReady { blockers };
+        let kind = FailureKind::NotReady { blockers: self.state.start_blockers() };
         self.state.fail(FailureOrigin::Start, &self.group.name, kind, now);
         self.trigger(CauseKind::StartTimeout, Trigger::Failure, None);
     }
@@ -135,6 +132,11 @@ impl Turn<'_> {
         let (totals, repeated) = (self.state.totals, self.state.tally.repeated());
         let report = record.into_report(&self.group.name, totals, steps, repeated);
         let Some(report) = report else { return };
+        #[cfg(feature = "token")]
+        {
+            let watch = self.state.parent_watch.take();
+            self.state.garbage.extend(watch);
+        }
         self.log(Event::Report(report.clone()));
         let _ = self.group.report.set(report);
         self.wake(self.group.ended.raise_quietly(1));

@@ -149,6 +149,11 @@ impl Shared {
             }
         }
         turn.state.update_started();
+        if member.is_ready()
+            && let Some(made_ready) = member.made_ready()
+        {
+            turn.wake(made_ready.bump_quietly());
+        }
         turn.release();
     }
 }

@@ -70,6 +70,11 @@ impl Gates {
         broken.chain(unready).take(MAX_NAMED).collect()
     }
 
+    /// Returns the tasks that are [not ready](Blocker::NotReady), in the order of the blockers.
+    pub(crate) fn unready(&self) -> impl Iterator<Item = TaskId> {
+        self.unready.keys().copied()
+    }
+
     /// Returns the first gating task that ended and thereby made readiness impossible, if that was
     /// before a shutdown had begun, which is a separate reason.
     pub(crate) fn broken(&self) -> Option<(&str, Outcome)> {

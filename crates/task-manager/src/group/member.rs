@@ -5,10 +5,10 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use task_core::scope::{Stage, StageCell};
+use task_core::scope::{Level, Stage, StageCell};
 use task_core::{Outcome, Panic, Phase, TaskId, TaskInfo, TaskState};
 
-use super::Shared;
+use super::{Entry, Shared};
 use crate::lifecycle::{Kind, Tick};
 use crate::report::{End, FailureOrigin};
 use crate::rt::JoinHandle;
@@ -86,6 +86,16 @@ pub(crate) struct Details {
     pub(crate) panic: Option<Panic>,
     /// The groups that the task runs. Weak: they are only looked at.
     pub(crate) nested: Vec<Weak<Shared>>,
+    pub(crate) order: Option<Box<Order>>,
+}
+
+/// Who waits for whom: of tasks that wait for others before they start, or that others wait for.
+#[derive(Default)]
+pub(crate) struct Order {
+    /// The tasks whose readiness it waits for before it starts.
+    pub(crate) waits_for: Vec<Weak<Entry>>,
+    /// Grows each time the task becomes ready.
+    pub(crate) made_ready: Arc<Level>,
 }
 
 /// What is fixed when a member is admitted.
@@ -172,6 +182,22 @@ impl Member {
         self.has(READY)
     }
 
+    /// Returns what wakes those that wait for the task to become ready, if any may.
+    pub(crate) fn made_ready(&self) -> Option<Arc<Level>> {
+        let details = self.details();
+        details.as_ref()?.order.as_ref().map(|order| Arc::clone(&order.made_ready))
+    }
+
+    /// Changes who waits for whom.
+    pub(crate) fn update_order<R>(&self, change: impl FnOnce(&mut Order) -> R) -> R {
+        self.update(|details| change(details.order.get_or_insert_default()))
+    }
+
+    /// Returns whether the future has ended, while a hold keeps the task from having ended.
+    pub(crate) fn is_only_held(&self) -> bool {
+        self.details().as_ref().is_some_and(|details| details.future_ended.is_some())
+    }
+
     /// Sets readiness, and returns whether that changed it.
     pub(crate) fn set_ready(&self, ready: bool) -> bool {
         let before =
@@ -227,8 +253,8 @@ impl Member {
     pub(crate) fn set_status(&self, status: &str) {
         let mut ends = (0..=status.len().min(MAX_STATUS)).rev();
         let fits = ends.find(|end| status.is_char_boundary(*end)).unwrap_or(0);
-        let status = Arc::from(&status[..fits]);
-        self.update(|details| details.status = Some(status));
+        let status: Arc<str> = Arc::from(&status[..fits]);
+        self.update(|details| details.status = Some(status).filter(|status| !status.is_empty()));
     }
 
     /// Adds to a panic of the future what is known of the thread that it came from.
@@ -264,6 +290,15 @@ impl Member {
         let details = self.details();
         let nested = details.iter().flat_map(|details| &details.nested);
         nested.filter_map(Weak::upgrade).collect()
+    }
+
+    /// Returns the tasks whose readiness this one waits for before it starts. As
+    /// [`nested`](Self::nested).
+    pub(crate) fn waits_for(&self) -> Vec<Arc<Entry>> {
+        let details = self.details();
+        let orders = details.iter().flat_map(|details| &details.order);
+        let waits_for = orders.flat_map(|order| &order.waits_for);
+        waits_for.filter_map(Weak::upgrade).collect()
     }
 
     fn state(&self) -> TaskState {

@@ -54,6 +54,8 @@ impl Shared {
         });
         // Outside a runtime it is bound at its first use inside one.
         let _ = shared.bind();
+        #[cfg(feature = "token")]
+        shared.watch_parent();
         shared
     }
 

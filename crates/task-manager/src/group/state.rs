@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use slab::Slab;
-use task_core::{Outcome, Phase, Step, TaskId, Totals};
+use task_core::{Blocker, Outcome, Phase, Step, TaskId, Totals};
 
 use super::{Entry, Gates, Hook, Member, Record, Role, Tally};
 use crate::lifecycle::{Machine, Tick};
@@ -27,6 +27,9 @@ pub(crate) struct State {
     pub(crate) cleaning_up: Option<Tick>,
     /// Whether it is recorded that the parent token or the outer group stops this one.
     pub(crate) has_followed: bool,
+    /// The wait for the parent token, while the group has not ended.
+    #[cfg(feature = "token")]
+    pub(crate) parent_watch: Option<Garbage>,
     /// What the alarm is set to.
     pub(crate) times: Times,
     /// Invariant 9: what is to be dropped once the lock is released. Emptied when a
@@ -53,6 +56,8 @@ impl State {
             stopping: None,
             cleaning_up: None,
             has_followed: false,
+            #[cfg(feature = "token")]
+            parent_watch: None,
             times: Times::default(),
             garbage: Vec::new(),
             last_id: 0,
@@ -70,6 +75,19 @@ impl State {
             self.gates.has_started = true;
             self.machine.started();
         }
+    }
+
+    /// Returns what keeps the group from being ready, with the status of each task.
+    pub(crate) fn start_blockers(&self) -> Vec<String> {
+        let blockers = self.gates.readiness(self.machine.step(), self.machine.waited()).blockers;
+        let mut unready = self.gates.unready();
+        let text = |blocker: &Blocker| {
+            let id = matches!(blocker, Blocker::NotReady(_)).then(|| unready.next()).flatten();
+            let mut living = self.living_tasks();
+            let status = living.find(|entry| Some(entry.id) == id).and_then(|entry| entry.status());
+            status.map_or_else(|| blocker.to_string(), |status| format!("{blocker} ({status})"))
+        };
+        blockers.iter().map(text).collect()
     }
 
     /// Returns the living tasks.

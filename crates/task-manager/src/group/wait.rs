@@ -1,12 +1,12 @@
-//! Waiting for a group: for its report, or for its readiness.
+//! Waiting for a group: for its report, or for its readiness; and for the readiness of one task.
 
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 
-use task_core::scope::Level;
-use task_core::{Group, Step};
+use task_core::scope::{Level, Stage};
+use task_core::{Group, Outcome, Step};
 
-use super::{Shared, current, group_view};
+use super::{Entry, Role, Shared, current, group_view};
 use crate::report::{NotReady, NotReadyError, Report, ShutdownError, ShutdownErrorKind};
 use crate::rt;
 
@@ -74,6 +74,41 @@ impl Shared {
         match state.machine.step() {
             Step::Running => state.gates.is_open().then_some(Ok(())),
             step => Some(Err(NotReadyError(NotReady::ShuttingDown(step)))),
+        }
+    }
+}
+
+impl Entry {
+    /// Waits until the task is ready, or has ended. Not by the group's version, which grows with
+    /// every change: many tasks may wait for one, in a group that is busy starting.
+    pub(crate) async fn ready(&self) -> Result<(), NotReadyError> {
+        if let Some(result) = self.ready_state() {
+            return result;
+        }
+        let made_ready = self.update_order(|order| Arc::clone(&order.made_ready));
+        loop {
+            // Read before the state is, so that a change in between is seen.
+            let again = made_ready.reached(made_ready.get() + 1);
+            if let Some(result) = self.ready_state() {
+                return result;
+            }
+            rt::first_or(again, self.stage.reached(Stage::Ended)).await;
+        }
+    }
+
+    /// Returns whether the task is ready, in the sense of invariant 12; `None` while it may become
+    /// so.
+    fn ready_state(&self) -> Option<Result<(), NotReadyError>> {
+        match (self.outcome(), self.role) {
+            (None, _) => (self.is_ready() && !self.is_only_held()).then_some(Ok(())),
+            (Some(Outcome::Completed), Role::Task(kind))
+                if self.shared.lock().machine.lets_end(kind) =>
+            {
+                Some(Ok(()))
+            }
+            (Some(outcome), _) => {
+                Some(Err(NotReadyError(NotReady::Ended(self.name.to_string(), outcome))))
+            }
         }
     }
 }

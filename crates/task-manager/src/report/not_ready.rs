@@ -2,10 +2,11 @@
 
 use task_core::{Outcome, Step};
 
-/// Why [`ready`](crate::Manager::ready) will not succeed any more.
+/// Why the [`ready`](crate::Manager::ready) of a group, or of [one task](crate::TaskHandle::ready),
+/// will not succeed any more.
 ///
-/// Either a task that gates readiness has ended, and [`task`](Self::task) is its name; or the group
-/// is shutting down.
+/// Either a task has ended, and [`task`](Self::task) is its name: one that gates the group's
+/// readiness, or the one that was waited for. Or the group is shutting down.
 ///
 /// # Examples
 ///
@@ -30,16 +31,26 @@ pub struct NotReadyError(pub(crate) NotReady);
 pub(crate) enum NotReady {
     #[error("task `{0}`, which readiness waits for, {1}")]
     TaskEnded(String, Outcome),
+    #[error("task `{0}` {1} and is not ready")]
+    Ended(String, Outcome),
     #[error("the group is shutting down ({0})")]
     ShuttingDown(Step),
 }
 
 impl NotReadyError {
-    /// Returns the name of the gating task that ended and thereby ruled readiness out; `None` if
-    /// the group is shutting down for another reason.
+    /// Returns the name of the task that ended and thereby ruled readiness out; `None` if the group
+    /// is shutting down for another reason.
     pub fn task(&self) -> Option<&str> {
         match &self.0 {
-            NotReady::TaskEnded(name, _) => Some(name),
+            NotReady::TaskEnded(name, _) | NotReady::Ended(name, _) => Some(name),
+            NotReady::ShuttingDown(_) => None,
+        }
+    }
+
+    /// Returns how that task ended; `None` if the group is shutting down for another reason.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.0 {
+            NotReady::TaskEnded(_, outcome) | NotReady::Ended(_, outcome) => Some(outcome),
             NotReady::ShuttingDown(_) => None,
         }
     }

@@ -24,6 +24,7 @@ mod schedules;
 #[cfg(feature = "serde")]
 mod serialize;
 mod shutdown;
+mod start_order;
 mod steps;
 mod support;
 mod user_code;

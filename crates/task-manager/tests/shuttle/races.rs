@@ -10,7 +10,9 @@ use shuttle::{
     future::{self, block_on},
     thread,
 };
-use task_manager::{CauseKind, Context, ManagerHandle, Outcome, Phase, Step, Task, task_fn};
+use task_manager::{
+    CauseKind, Context, ManagerHandle, Outcome, Phase, Step, Task, start_after, task_fn,
+};
 
 use crate::{Counters, check_admission, explore, report, without_deadline, worker};
 
@@ -209,5 +211,29 @@ fn a_failed_setup_that_races_a_stop_is_a_failure_and_a_trigger_or_neither() {
         let is_known = is_cause || later.any(|cause| cause.kind == CauseKind::SetupFailed);
         assert_eq!(report.failures().len(), usize::from(is_known), "{report}");
         assert_eq!(report.exit_code() == 3, is_cause, "{report}");
+    });
+}
+
+/// Invariant 12. A schedule in which one that waits sleeps for ever does not end.
+#[test]
+fn those_that_wait_for_one_task_are_woken_when_it_becomes_ready() {
+    explore(|| {
+        let manager = without_deadline();
+        let server = task_fn("server", async |ctx: Context| {
+            ctx.set_ready(true);
+            ctx.cancelled().await;
+            Ok(())
+        });
+        let server = manager.run(server).unwrap();
+        let counters = Counters::default();
+        let after = manager.run(start_after([&server], worker("after", &counters))).unwrap();
+        let waits = thread::spawn(move || block_on(server.ready()));
+        waits.join().unwrap().unwrap();
+        manager.stop();
+        let report = report(block_on(manager.wait()));
+        assert!(report.is_clean(), "{report}");
+        let has_started = after.outcome() == Some(Outcome::Completed);
+        assert_eq!(counters.polls(), usize::from(has_started), "{report}");
+        assert_eq!(counters.drops(), 1);
     });
 }

@@ -170,6 +170,35 @@ fn memory_is_flat_over_managers_that_are_built_and_shut_down() {
     });
 }
 
+/// Invariant 10. FAILURES 47.
+#[cfg(feature = "token")]
+#[test]
+fn memory_is_flat_over_groups_under_one_parent_token() {
+    let _guard = exclusive();
+    let parent = tokio_util::sync::CancellationToken::new();
+    // Long, so that a leaked group shows in a short run.
+    let builder = Manager::builder().name("x".repeat(16 << 10)).parent(parent.clone());
+    runtime().block_on(async {
+        assert_flat("groups under one token", async |count| {
+            for index in 0..count / 20 {
+                let manager = builder.clone().build().unwrap();
+                manager.cleanup("close", async || Ok(())).unwrap();
+                if index % 2 == 0 {
+                    manager.shutdown().await.unwrap();
+                }
+            }
+        })
+        .await;
+    });
+    // Those that never have a runtime, and so never end.
+    runtime().block_on(assert_flat("managers without a runtime", async |count| {
+        let builder = builder.clone();
+        let make = move || (0..count / 20).for_each(|_| drop(builder.clone().build().unwrap()));
+        std::thread::spawn(make).join().unwrap();
+    }));
+    assert!(!parent.is_cancelled());
+}
+
 /// FAILURES 49.
 #[test]
 fn a_stop_reaches_a_hundred_thousand_waiting_tasks_within_seconds() {

@@ -6,12 +6,16 @@
 
 mod backtraces;
 mod blocked;
+mod callers;
 mod child;
 mod exit;
 mod idle;
 mod late_ends;
+mod leaving;
 mod nested;
 mod nested_logs;
+#[cfg(feature = "token")]
+mod parent;
 mod refused;
 mod sinks;
 mod slow_logs;

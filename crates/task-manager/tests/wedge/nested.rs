@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_manager::{Context, Manager, Outcome, Phase, Task, task_fn};
+use task_manager::{Context, FailureKind, Manager, Outcome, Phase, Step, Task, task_fn};
 
 use crate::{
     child,
@@ -94,6 +94,34 @@ fn the_hard_exit_names_the_stuck_tasks_of_a_nested_group() {
     assert_eq!(ended.status.code(), Some(70), "{}", ended.stderr);
     assert!(ended.stderr.contains("ingest/stuck"), "{}", ended.stderr);
     assert!(ended.took >= STOP_END);
+}
+
+/// Invariants 1 and 3.
+#[test]
+fn a_nested_group_is_aborted_by_the_thread_that_drops_its_task_with_every_worker_blocked() {
+    child::run(|| {
+        workers(1).block_on(async {
+            let outer = short().name("outer").build().unwrap();
+            let inner = Manager::builder().name("inner").build().unwrap();
+            inner.run(worker("work")).unwrap();
+            let group = inner.group();
+            let mut other = tokio::runtime::Builder::new_multi_thread();
+            let other = other.worker_threads(1).enable_all().build().unwrap();
+            let entered = other.enter();
+            outer.run(inner.into_task()).unwrap();
+            drop(entered);
+            // The group is linked, and its `wait` is polled.
+            while !group.readiness().is_ready() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            block_workers(|task| outer.run(task).unwrap(), 1);
+            thread::spawn(move || other.shutdown_timeout(5 * SECOND)).join().unwrap();
+            assert_ne!(group.step(), Step::Running);
+            let error = outer.wait().await.unwrap_err();
+            assert!(matches!(error.root().unwrap().kind, FailureKind::RuntimeGone), "{error:?}");
+        });
+    })
+    .passed();
 }
 
 #[test]

@@ -92,13 +92,19 @@ pub(crate) fn context(manager: &Manager) -> Context {
     receiver.recv_timeout(5 * SECOND).unwrap()
 }
 
+/// Asserts that now is at most `due` after `began`, or a little more.
+#[track_caller]
+pub(crate) fn assert_by(what: &str, began: Instant, due: Duration) {
+    let late = began.elapsed().saturating_sub(due);
+    eprintln!("measured: {what}: {} ms late", late.as_millis());
+    assert!(late <= SLACK, "{what}: {late:?} late");
+}
+
 /// Asserts that now is `due` after `began`, or a little later.
 #[track_caller]
 pub(crate) fn assert_on_time(what: &str, began: Instant, due: Duration) {
     let took = began.elapsed();
-    let late = took.saturating_sub(due);
-    eprintln!("measured: {what}: {} ms late", late.as_millis());
-    assert!(late <= SLACK, "{what}: {late:?} late");
+    assert_by(what, began, due);
     assert!(took + Duration::from_millis(5) >= due, "{what}: too early, after {took:?}");
 }
 

@@ -1,5 +1,5 @@
 //! Shutdowns of a blocked runtime that begin by a drop, by an escalation, beside another shutdown,
-//! or before there was a runtime.
+//! or before there was a runtime. What else begins one is in `callers`.
 
 use std::{
     sync::mpsc,
