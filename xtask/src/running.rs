@@ -20,8 +20,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command) -> Result<Self> {
-        let mut child = command
+    /// Starts it with the default action of every signal: it does not inherit those that this
+    /// program was started ignoring, as in the background of a script.
+    pub(crate) fn start(command: Command) -> Result<Self> {
+        let mut child = with_default_signals(&command)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -110,6 +112,28 @@ impl Drop for Running {
     }
 }
 
+/// Has GNU's `env` start the command, where there is one.
+fn with_default_signals(command: &Command) -> Command {
+    let mut wrapper = if cfg!(target_os = "linux") {
+        let mut env = Command::new("env");
+        env.arg("--default-signal").arg(command.get_program());
+        env
+    } else {
+        Command::new(command.get_program())
+    };
+    wrapper.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapper.env(name, value),
+            None => wrapper.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        wrapper.current_dir(folder);
+    }
+    wrapper
+}
+
 fn keep(pipe: impl Read + Send + 'static, output: Arc<Mutex<String>>) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);
@@ -148,6 +172,17 @@ mod tests {
         running.signal("TERM").unwrap();
         assert_eq!(running.ended(LIMIT).unwrap().code(), Some(7));
         assert_eq!(running.output(), "ready\nbye\n");
+    }
+
+    #[test]
+    fn a_child_ignores_no_signal_and_keeps_its_folder_and_its_environment() {
+        let mut command = Command::new("sh");
+        let script = "pwd; echo $NAME; kill -INT $$; echo ignored";
+        command.args(["-c", script]);
+        command.current_dir("/").env("NAME", "value");
+        let mut running = Running::start(command).unwrap();
+        assert_eq!(running.ended(LIMIT).unwrap().code(), None);
+        assert_eq!(running.output(), "/\nvalue\n");
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! What the two kinds of tasks share: the settings of a capture, and the capture itself.
 
+pub(crate) mod custody;
+mod end_watch;
+mod guard;
 mod lease;
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
 
 use task_core::Context;
 
-use self::lease::EndWatch;
+use self::end_watch::EndWatch;
+pub use self::guard::CaptureGuard;
 pub(crate) use self::lease::Lease;
 use crate::{
-    log,
-    platform::{Claim, Inbox, act_by_default},
+    log::Inherited,
+    platform::{Claim, Inbox},
     values::{AfterEnd, ErrorKind, IgnoredSignals, LogLevel, Signal},
 };
 
@@ -22,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) ignored: IgnoredSignals,
     pub(crate) after_end: AfterEnd,
     pub(crate) log_level: LogLevel,
+    /// For how long a signal that follows one of its kind is a repeat.
+    pub(crate) repeat_window: Duration,
 }
 
 impl Settings {
@@ -33,41 +39,43 @@ impl Settings {
         self.signals.iter().try_for_each(|signal| signal.check())
     }
 
-    /// Checks the signals and captures them.
+    /// Checks the signals and captures them. Those that wait for a task are in the inbox.
     pub(crate) fn capture(self) -> Result<(Capture, Inbox), ErrorKind> {
         self.check()?;
-        let Self { name, signals, ignored, after_end, log_level } = self;
-        let (claim, inbox) =
+        let Self { name, signals, ignored, after_end, log_level, repeat_window } = self;
+        let (claim, mut inbox) =
             Claim::take(&signals, ignored, after_end).map_err(ErrorKind::Refused)?;
         let captured = claim.signals.clone();
         let ignored = signals.into_iter().filter(|signal| !captured.contains(signal)).collect();
-        let lease = Lease::new(claim, inbox.closer());
+        let inherited = Inherited { ignored, unblocked: claim.unblocked() };
+        let lease = Lease::new(claim, inbox.closer(), repeat_window);
+        inbox.begin_with(custody::begin(&captured));
         let (signals, unread, has_group) = (captured, None, false);
-        let capture = Capture { name, signals, ignored, log_level, lease, unread, has_group };
+        let capture = Capture { name, signals, inherited, log_level, lease, unread, has_group };
         Ok((capture, inbox))
     }
 }
 
 /// Captured signals, as the task holds them.
 ///
-/// Dropping it releases the signals, unless the task runs in a group: then they are released when
-/// the group has ended.
+/// Dropping it ends the lease, unless the task has a group: then that ends when the group does.
 #[derive(Debug)]
 pub(crate) struct Capture {
     pub(crate) name: Cow<'static, str>,
     pub(crate) signals: Vec<Signal>,
-    ignored: Vec<Signal>,
+    /// What the log says of the process that started this one, once.
+    pub(crate) inherited: Inherited,
     pub(crate) log_level: LogLevel,
     pub(crate) lease: Arc<Lease>,
-    /// The inbox of a trigger, until it runs.
+    /// The inbox of a trigger.
     pub(crate) unread: Option<Inbox>,
     has_group: bool,
 }
 
 impl Capture {
-    /// Keeps the signals captured until the group of `context` has ended, now that the task runs.
+    /// Keeps the signals captured until the group of `context` has ended, now that the task has
+    /// one. Blocks nothing.
     pub(crate) fn serve(&mut self, context: &Context) {
-        log::ignored(self.log_level, &self.ignored);
         let names: Vec<_> = self.signals.iter().map(|signal| signal.name()).collect();
         context.set_status(match names.as_slice() {
             [] => "all signals are ignored".to_owned(),
@@ -83,11 +91,15 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
+        let mut unread = self.unread.take();
         if !self.has_group {
-            self.lease.end();
+            custody::end(&self.lease);
             // Only now do they act by default, and those that arrive from now on by themselves.
-            let unread = self.unread.as_mut().map(Inbox::take);
-            unread.into_iter().flatten().for_each(act_by_default);
+            let arrived = unread.as_mut().map(Inbox::take).into_iter().flatten();
+            arrived.for_each(|signal| custody::keep(&self.lease, signal, None));
+        }
+        if let Some(inbox) = unread {
+            self.lease.park(inbox);
         }
     }
 }

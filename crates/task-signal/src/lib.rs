@@ -34,22 +34,45 @@
 //!
 //! # When signals are served
 //!
-//! - *From the constructor on.* It needs no runtime. A signal that arrives before the task runs is
-//!   delivered when it does, and the third `SIGINT` ends a program that is still in its setup.
+//! - *From the constructor on.* It needs no runtime. A signal that arrives before the task has a
+//!   group is delivered when it does, and the third `SIGINT` ends a program that is still in its
+//!   setup.
+//! - *From the admission on* a [`SignalTask`] stops its group, though every thread of the runtime
+//!   is blocked and none ever polls it.
 //! - *While the runtime is blocked*, with all of its workers. A [`SignalTask`] has three threads:
 //!   one reads and counts signals and can end the process; one delivers them to the group, and is
 //!   replaced if a delivery blocks; one writes the log and runs the callback and the dump. The
-//!   second and the third `SIGINT` work while the log, the callback or standard error blocks.
-//! - *Until the report is made.* That is later than the end of the task, which is stopped before
-//!   the cleanups run. Then each signal has its default action again, which for those above ends
-//!   the process. The same happens at once if a task is dropped without having run.
+//!   second and the third `SIGINT` work while the log, the callback or standard error blocks. All
+//!   are there before the first signal is captured: the exit needs no further one.
+//! - *Until the group has ended*, which is when its report is made. That is later than the end of
+//!   the task, which is stopped before the cleanups run.
 //!
-//! No signal is swallowed. One that is read after the report, before the threads are informed of
-//! it, acts by default as well. One for a trigger then still counts as part of the shutdown, in
-//! which it has no effect.
+//! What happens afterwards, while the program writes its report or makes another group:
+//!
+//! | a signal arrives | what happens |
+//! |---|---|
+//! | before the end of the group | the task serves it |
+//! | later, within the repeat window of one of its kind that counted | nothing: it is a repeat, as shells and wrappers send them |
+//! | later, while a [`CaptureGuard`] lives | it waits for the next task that captures it, or for the end of the guard |
+//! | later, without a guard | its default action, which for those above ends the process, unless [`AfterEnd::Nothing`] is set |
+//!
+//! The last row also holds at once if a task is dropped without having run. No other signal is
+//! swallowed: one that arrives before the end and is read after it acts by default as well. One for
+//! a trigger then still counts as part of the shutdown, in which it has no effect.
+//!
+//! A program that flushes something after its report chooses what a second Ctrl-C does meanwhile:
+//! by default it ends the process; with [`AfterEnd::Nothing`] it does nothing; under a guard it
+//! acts once the guard is dropped.
 //!
 //! The first process of a pid namespace, as in most containers, is shielded by Linux from its own
 //! default actions. There the default action is an exit with 128 + the signal's number.
+//!
+//! | what acts | on which thread | with every worker blocked |
+//! |---|---|---|
+//! | stop, escalation | that of the task that delivers | at once |
+//! | exit | that of the task that reads | at once |
+//! | log, callback, dump | that of the task that logs | at once |
+//! | an action of a [`SignalTrigger`] | its future, on the runtime | when a worker is free again; several signals then share one run |
 //!
 //! # Other users of signals
 //!
@@ -59,7 +82,11 @@
 //!   a library had installed a handler before the first of these tasks captured the signal, that
 //!   handler alone has the signal afterwards (on Linux, where the system provides this).
 //! - A signal that the process was started ignoring, by `nohup` or in the background of a script,
-//!   stays ignored unless [set otherwise](SignalTaskBuilder::ignored) (on Linux).
+//!   stays ignored unless [set otherwise](SignalTaskBuilder::ignored) (on Linux). For `SIGTERM` that
+//!   is a warning, since nothing stops at it then.
+//! - A signal that the process was started blocking, and that the thread which makes the task
+//!   blocks therefore, is unblocked in a thread of its own for as long as it is captured, with a
+//!   warning. One that is not captured stays blocked, and so do all in child processes.
 //!
 //! # The log
 //!
@@ -89,13 +116,17 @@
 //! - A library that captures a signal *after* one of these tasks did cannot be recognized. It gets
 //!   the signal while the task lives, and afterwards the default action comes first.
 //!   [`AfterEnd::Nothing`] is for such programs.
-//! - A signal that every thread of the process blocks never arrives. A handler that is installed by
-//!   other means than signal-hook after a task was made, and does not call the previous one, takes
-//!   the signal away.
+//! - A signal that every thread of the process blocks is found when the task is made. One that is
+//!   blocked later never arrives, nor does a real-time signal that is blocked. A handler that is
+//!   installed by other means than signal-hook after a task was made, and does not call the
+//!   previous one, takes the signal away.
 //! - A signal is counted when its thread runs. Several that arrive while it does not run (the
 //!   process is suspended, the machine is overloaded) count as one.
 //! - Different signals that arrive within less than a millisecond may reach the group in either
 //!   order while a delivery is blocked, for example by a manager whose log blocks.
+//! - In the instant in which one task takes signals over from another under a guard, one may be
+//!   delivered twice, which the repeat window absorbs unless it is zero, and then seems to be from
+//!   this process.
 //! - Threads do not survive a `fork`: make these tasks after the process has become a daemon.
 //! - The exit at the end of a ladder runs nothing: no cleanups, no destructors, no `atexit`
 //!   functions. That is its purpose.
@@ -126,6 +157,7 @@ mod values;
 mod panics;
 
 pub use api::{SignalTask, SignalTaskBuilder, SignalTrigger, SignalTriggerBuilder};
+pub use capture::CaptureGuard;
 pub use values::{
     AfterEnd, IgnoredSignals, LogLevel, OnActionError, Reaction, Received, Signal, SignalError,
 };

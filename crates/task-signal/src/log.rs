@@ -36,10 +36,38 @@ pub(crate) fn received(level: LogLevel, received: &Received) {
     );
 }
 
-/// Logs the signals that stay ignored.
-pub(crate) fn ignored(level: LogLevel, signals: &[Signal]) {
-    for signal in signals {
-        log_at!(level, signal = %signal, "{signal} stays ignored, as inherited");
+/// What a process was started with that concerns signals to be captured.
+#[derive(Debug, Default)]
+pub(crate) struct Inherited {
+    /// They stay ignored.
+    pub(crate) ignored: Vec<Signal>,
+    /// They were blocked, and arrive at a thread of ours.
+    pub(crate) unblocked: Vec<Signal>,
+}
+
+/// Logs what was inherited. What keeps a service from its supervisor's signal is at least a
+/// warning, unless lines are off.
+pub(crate) fn inherited(level: LogLevel, inherited: &Inherited) {
+    let warning = level.min(LogLevel::Warn);
+    for signal in &inherited.ignored {
+        if *signal == Signal::TERM {
+            log_at!(
+                warning,
+                signal = %signal,
+                "{signal} stays ignored, as inherited: nothing stops at it; start the process \
+                 without that, or capture it in any case (`IgnoredSignals::Capture`)"
+            );
+        } else {
+            log_at!(level, signal = %signal, "{signal} stays ignored, as inherited");
+        }
+    }
+    for signal in &inherited.unblocked {
+        log_at!(
+            warning,
+            signal = %signal,
+            "{signal} was blocked, as inherited: one thread receives it while it is captured, and \
+             child processes inherit it blocked; start the process without that"
+        );
     }
 }
 

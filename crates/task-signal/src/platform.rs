@@ -2,8 +2,8 @@
 //!
 //! A platform module offers [`Claim`], which takes signals from their default action and gives them
 //! back; [`Inbox`], which a thread can block on, and its [`Closer`]; [`Listener`], with which an
-//! async task waits on an inbox; and two ways to end the process. The Windows module is
-//! type-checked, and has never been run.
+//! async task waits on an inbox; [`send_again`]; [`write_if_room`]; and three ways to end the
+//! process. The Windows module is type-checked, and has never been run.
 
 #[cfg(not(windows))]
 mod unix;
@@ -11,6 +11,12 @@ mod unix;
 mod windows;
 
 #[cfg(not(windows))]
-pub(crate) use unix::{Claim, Closer, Inbox, Listener, act_by_default, exit_now};
+pub(crate) use unix::{
+    Claim, Closer, ExitMeanwhile, Inbox, Listener, act_by_default, exit_now, send_again,
+    write_if_room,
+};
 #[cfg(windows)]
-pub(crate) use windows::{Claim, Closer, Inbox, Listener, act_by_default, exit_now};
+pub(crate) use windows::{
+    Claim, Closer, ExitMeanwhile, Inbox, Listener, act_by_default, exit_now, send_again,
+    write_if_room,
+};

@@ -9,7 +9,9 @@
 //!   are at most as many as ladders have steps.
 //!
 //! The constructor starts them before it captures signals, so a refusal of the system is an error
-//! there, and loses no signal.
+//! there, and loses no signal. What ends the process needs no other: if the offload thread is
+//! blocked and the system has none left, the reader takes the step, the handlers of signals exit
+//! meanwhile, and the line about an exit is written if standard error takes it at once.
 
 mod ladder;
 mod logger;
@@ -20,5 +22,5 @@ mod recipient;
 pub(crate) use ladder::Ladder;
 pub(crate) use logger::{Callback, Logger};
 pub(crate) use offload::Offload;
-pub(crate) use reader::{Reader, Shared};
+pub(crate) use reader::{Reader, Shared, Source};
 pub(crate) use recipient::Recipient;

@@ -1,12 +1,15 @@
 //! The parent's side: a child process that runs one scenario, under a watchdog.
 
 use std::{
+    ffi::OsStr,
+    fs,
     io::{BufRead, BufReader, Read},
     process::{self, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use nix::sys::signal::SigSet;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The variable that turns this test binary into the program of a scenario.
@@ -31,7 +34,7 @@ pub(crate) struct Ended {
 
 impl Child {
     pub(crate) fn start(scenario: &str) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
+        let mut process = command(std::env::current_exe().unwrap())
             .args(["--exact", "scenario::an_unknown_scenario_is_refused", "--nocapture"])
             .env(SCENARIO, scenario)
             .stdout(Stdio::piped())
@@ -89,4 +92,21 @@ impl Drop for Child {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Returns a command that ignores no signals, to be started by this thread, which blocks none. In
+/// the background of a script, or under `nohup`, the tests themselves are started with some
+/// ignored, which their children are not to inherit.
+fn command(program: impl AsRef<OsStr>) -> Command {
+    SigSet::all().thread_unblock().unwrap();
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    // Rust's runtime has SIGPIPE ignored in every program.
+    if ignored & !(1 << (Signal::PIPE.as_raw() - 1)) == 0 {
+        return Command::new(program);
+    }
+    let mut env = Command::new("env");
+    env.arg("--default-signal").arg(program.as_ref());
+    env
 }

@@ -1,8 +1,8 @@
 //! The task that stops its group at a signal.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, mem, sync::Arc, time::Duration};
 
-use task_core::{Context, Phase, Task};
+use task_core::{Context, Phase, Task, Timeout};
 
 use super::SignalTaskBuilder;
 use crate::{
@@ -21,19 +21,23 @@ use crate::{
 /// # When signals are captured
 ///
 /// Signals are captured from the constructor on, inside or outside a runtime. Those that arrive
-/// before the task runs are delivered when it does. They stay captured until the group's report is
-/// made, which is later than the end of the task: it belongs to the [support
-/// phase](Phase::SUPPORT), and the cleanups run after it. Stopping this task alone does not release
-/// them either. After the report, or when this value is dropped without having run, they have their
-/// [default action](crate::AfterEnd) again.
+/// before a manager has admitted the task are delivered then; from there on it acts though no
+/// thread of the runtime is free to poll it. They stay captured until the group has ended, which is
+/// later than the end of the task: it belongs to the [support phase](Phase::SUPPORT), and the
+/// cleanups run after it. Stopping this task alone does not release them either. What signals do
+/// after that is in a table of the [crate documentation](crate#when-signals-are-served); a
+/// [`CaptureGuard`](crate::CaptureGuard) keeps them captured for longer. They are released at once
+/// when this value is dropped without having run.
 ///
 /// # Threads
 ///
 /// It works while every thread of the runtime is blocked, because three OS threads serve the
 /// signals: one reads and counts them and can end the process, one delivers them to the group, and
 /// one writes the log and runs the callback. A delivery that blocks for more than 100 ms keeps its
-/// thread, and the next one gets another. All sleep until a signal arrives, and end when the
-/// signals are released.
+/// thread, and the next one gets another. If the system has none left, the reading thread delivers,
+/// and as long as it does, the next signal of a ladder that leads to an exit exits. All sleep until
+/// a signal arrives, and end when the signals are released, or up to 1 s later if repeats may come.
+/// A fourth one receives signals that were inherited blocked.
 ///
 /// # Examples
 ///
@@ -54,6 +58,8 @@ use crate::{
 pub struct SignalTask {
     pub(super) capture: Capture,
     pub(super) shared: Arc<Shared>,
+    pub(super) has_callback: bool,
+    pub(super) is_admitted: bool,
 }
 
 impl SignalTask {
@@ -89,12 +95,32 @@ impl Task for SignalTask {
         Phase::SUPPORT
     }
 
+    /// Returns 500 ms, or [`Timeout::Never`] if there is a
+    /// [callback](SignalTaskBuilder::on_signal), which the end waits for. The task ends when it is
+    /// polled; on a machine that is short of processors that may take a while.
+    fn stop_timeout(&self) -> Timeout {
+        if self.has_callback { Timeout::Never } else { Timeout::After(STOP_TIMEOUT) }
+    }
+
+    /// Begins to deliver signals to the group, so that they act though no thread of the runtime is
+    /// free to poll the task. Those that arrived before are delivered now, by a thread of this
+    /// task, which is waited for, for at most 100 ms.
+    fn admitted(&mut self, ctx: &Context) {
+        self.capture.serve(ctx);
+        let inherited = mem::take(&mut self.capture.inherited);
+        self.shared.attach(Recipient { context: ctx.clone() }, inherited);
+        self.is_admitted = true;
+    }
+
     /// Waits until the task is stopped. It never fails.
-    async fn run(self, ctx: Context) -> anyhow::Result<()> {
-        let Self { mut capture, shared } = self;
-        capture.serve(&ctx);
-        shared.attach(Recipient { context: ctx.clone(), lease: Arc::clone(&capture.lease) });
+    async fn run(mut self, ctx: Context) -> anyhow::Result<()> {
+        if !self.is_admitted {
+            self.admitted(&ctx);
+        }
         ctx.cancelled().await;
         Ok(())
     }
 }
+
+/// How long the task gets to end.
+const STOP_TIMEOUT: Duration = Duration::from_millis(500);

@@ -3,13 +3,14 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 use super::SignalTask;
 use crate::{
     capture::Settings,
-    threads::{Callback, Ladder, Logger, Offload, Reader},
+    threads::{Callback, Ladder, Logger, Offload, Reader, Source},
     values::{
         AfterEnd, ErrorKind, IgnoredSignals, LogLevel, Opaque, Reaction, Received, Signal,
         SignalError,
@@ -28,11 +29,12 @@ const ESCALATING: [Reaction; 3] = [Reaction::Stop, Reaction::Abort, Reaction::Ex
 /// ```
 /// use std::time::Duration;
 ///
-/// use task_signal::{Reaction, Signal, SignalTask};
+/// use task_signal::{IgnoredSignals, Reaction, Signal, SignalTask};
 ///
 /// # fn main() -> Result<(), task_signal::SignalError> {
 /// let signals = SignalTask::builder()
 ///     .signals([Signal::INT, Signal::TERM])
+///     .ignored(IgnoredSignals::Capture)
 ///     .ladder(Signal::TERM, [Reaction::Stop, Reaction::Abort])
 ///     .repeat_window(Duration::from_secs(1))
 ///     .on_signal(|received| println!("{received}"))
@@ -46,7 +48,6 @@ const ESCALATING: [Reaction; 3] = [Reaction::Stop, Reaction::Abort, Reaction::Ex
 pub struct SignalTaskBuilder {
     settings: Settings,
     ladders: BTreeMap<Signal, Vec<Reaction>>,
-    repeat_window: Duration,
     dump_on: Option<Signal>,
     callback: Option<Callback>,
 }
@@ -54,10 +55,11 @@ pub struct SignalTaskBuilder {
 impl SignalTaskBuilder {
     pub(super) fn new() -> Self {
         let signals = BTreeSet::from([Signal::INT, Signal::TERM, Signal::QUIT]);
+        let repeat_window = Duration::from_millis(250);
+        let name = "signals".into();
         Self {
-            settings: Settings { name: "signals".into(), signals, ..Settings::default() },
+            settings: Settings { name, signals, repeat_window, ..Settings::default() },
             ladders: BTreeMap::new(),
-            repeat_window: Duration::from_millis(250),
             dump_on: None,
             callback: None,
         }
@@ -93,10 +95,12 @@ impl SignalTaskBuilder {
     /// Sets for how long after a signal further ones of its kind are repeats, which do not count.
     /// Wrappers and terminals often both forward one Ctrl-C.
     ///
-    /// The window begins at the last signal that counted, so a key that is held down escalates.
-    /// Zero makes every signal count. Default: 250 ms.
+    /// The window begins at the last signal that counted, for this task or for one before it in the
+    /// process, so a key that is held down escalates. It outlasts the group, by at most 1 s: a
+    /// repeat does not end the process while it writes its report. Zero makes every signal count.
+    /// Default: 250 ms.
     pub fn repeat_window(self, window: Duration) -> Self {
-        Self { repeat_window: window, ..self }
+        Self { settings: Settings { repeat_window: window, ..self.settings }, ..self }
     }
 
     /// Sets a signal that writes the task table to the log each time that it
@@ -132,7 +136,7 @@ impl SignalTaskBuilder {
         Self { settings: Settings { ignored, ..self.settings }, ..self }
     }
 
-    /// Sets what the signals do after the report. Default: [`AfterEnd::DefaultAction`].
+    /// Sets what the signals do after the end of the group. Default: [`AfterEnd::DefaultAction`].
     pub fn after_end(self, after_end: AfterEnd) -> Self {
         Self { settings: Settings { after_end, ..self.settings }, ..self }
     }
@@ -143,8 +147,9 @@ impl SignalTaskBuilder {
         Self { settings: Settings { log_level, ..self.settings }, ..self }
     }
 
-    /// Captures the signals. From here on none is lost: those that arrive before the task runs
-    /// climb their ladders, and are delivered when it does.
+    /// Captures the signals. From here on none is lost: those that arrive before the task has a
+    /// group climb their ladders, and are delivered when it does. So do those that waited for it
+    /// under a [`CaptureGuard`](crate::CaptureGuard).
     ///
     /// # Errors
     ///
@@ -153,18 +158,19 @@ impl SignalTaskBuilder {
     /// descriptor or thread left. No signal stays captured then.
     pub fn build(self) -> Result<SignalTask, SignalError> {
         let ladders = self.make_ladders()?;
-        let Self { mut settings, ladders: _, repeat_window, dump_on, callback } = self;
+        let Self { mut settings, ladders: _, dump_on, callback } = self;
         settings.signals.extend(dump_on);
         settings.check()?;
         // All threads start before the capture: a refusal then loses no signal.
-        let logger = Logger::start(callback, settings.log_level).map_err(ErrorKind::Refused)?;
-        let offload = Offload::start().map_err(ErrorKind::Refused)?;
-        let reader = Reader { ladders, repeat_window, offload };
-        let (shared, inboxes) = reader.start(logger).map_err(ErrorKind::Refused)?;
+        let has_callback = callback.is_some();
+        let logger = Logger::start(callback, settings.log_level).map_err(ErrorKind::NoThread)?;
+        let offload = Offload::start().map_err(ErrorKind::NoThread)?;
+        let reader = Reader { ladders, repeat_window: settings.repeat_window };
+        let (shared, sources) = reader.start(logger, offload).map_err(ErrorKind::NoThread)?;
         let (capture, inbox) = settings.capture()?;
         // The reader waits for it, so this cannot fail.
-        let _ = inboxes.send(inbox);
-        Ok(SignalTask { capture, shared })
+        let _ = sources.send(Source { inbox, lease: Arc::clone(&capture.lease) });
+        Ok(SignalTask { capture, shared, has_callback, is_admitted: false })
     }
 
     /// Checks the ladders and the dump against the signals, and makes a ladder for each signal.

@@ -1,6 +1,6 @@
 //! The task that runs actions at each signal.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, mem};
 
 use anyhow::Context as _;
 use task_core::{Cancelled, Context, Phase, Task};
@@ -25,13 +25,17 @@ use crate::{
 /// more run follows. Runs never overlap. If different signals share a run, each is recorded and
 /// logged.
 ///
+/// Actions run in the task's future, so none runs while every worker of the runtime is blocked.
+///
 /// # Shutdown
 ///
 /// From the drain on, signals have no effect: they neither start a run nor end the process. A run
 /// in progress continues, with its later actions, until it ends or the task's deadline has passed.
 /// An action ends it sooner if it returns [`Cancelled`] once the task is stopped. After the report
 /// the signals have their [default action](crate::AfterEnd) again, and also if this value is
-/// dropped without having run; in that case those that arrived already act by default then.
+/// dropped without having run; in that case those that arrived already act by default then. While
+/// a [`CaptureGuard`](crate::CaptureGuard) lives, they go on having none, and lead to a run of the
+/// next trigger that captures them.
 ///
 /// The task belongs to the [support phase](Phase::SUPPORT), so a group completes beside it once its
 /// other work is done.
@@ -116,12 +120,14 @@ impl Task for SignalTrigger {
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
         let Self { mut actions, on_action_error, mut capture } = self;
         capture.serve(&ctx);
-        let inbox = capture.unread.take().context("the trigger has run before")?;
-        let listener = Listener::new(inbox, &capture.signals);
+        log::inherited(capture.log_level, &mem::take(&mut capture.inherited));
+        let listener = Listener::new(&capture.signals);
         let mut listener = listener.context("failed to listen to signals")?;
         let (log_level, mut runs, mut counts) = (capture.log_level, 0, BTreeMap::new());
+        // It stays in the capture, which keeps it for the time after this task.
+        let inbox = capture.unread.as_mut().context("the trigger has run before")?;
         loop {
-            let arrived = listener.inbox.take();
+            let arrived = inbox.take();
             if ctx.is_draining() {
                 arrived.iter().for_each(|signal| log::not_triggered(log_level, *signal));
             } else if !arrived.is_empty() {
@@ -136,7 +142,7 @@ impl Task for SignalTrigger {
             }
             // Signals may arrive faster than they are handled, and then nothing below waits.
             yield_now().await;
-            if ctx.is_cancelled() || ctx.or_cancelled(listener.arrived()).await.is_err() {
+            if ctx.is_cancelled() || ctx.or_cancelled(listener.arrived(inbox)).await.is_err() {
                 return Ok(());
             }
         }

@@ -87,7 +87,7 @@ impl SignalTriggerBuilder {
         Self { settings: Settings { ignored, ..self.settings }, ..self }
     }
 
-    /// Sets what the signals do after the report. Default: [`AfterEnd::DefaultAction`].
+    /// Sets what the signals do after the end of the group. Default: [`AfterEnd::DefaultAction`].
     pub fn after_end(self, after_end: AfterEnd) -> Self {
         Self { settings: Settings { after_end, ..self.settings }, ..self }
     }

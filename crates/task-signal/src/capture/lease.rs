@@ -1,71 +1,171 @@
-//! How long signals stay captured: until the group's report is made, or until the task is dropped
-//! without having run.
-//!
-//! A task of the support phase ends before the cleanups run, and signals must neither be swallowed
-//! nor kill the process meanwhile. So the lease outlives the task: a future that waits for the
-//! group's end is polled on the thread that wakes it. It needs no runtime and no thread.
+//! How long the signals of one task stay captured, and what is left of them afterwards.
 
 use std::{
-    pin::Pin,
+    collections::BTreeMap,
     sync::{Arc, Mutex},
-    task::{self, Wake, Waker},
+    thread,
+    time::{Duration, Instant},
 };
 
-use task_core::{Context, Step};
-
+use super::custody::Late;
 use crate::{
     panics::lock,
-    platform::{Claim, Closer},
+    platform::{Claim, Closer, Inbox},
+    values::Signal,
 };
 
-/// Captured signals, which each holder of this value can release.
-///
+/// The longest time for which a repeat is recognized once its signal would have been released.
+const MOST_LINGERING: Duration = Duration::from_secs(1);
+
+/// Captured signals, from the task's constructor until they are released.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    /// For how long a repeat of a signal that counted is held back.
+    repeat_window: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The group has not ended.
+    Serving(Held),
+    /// The group has ended, and a guard lives.
+    Retired(Held),
+    Released {
+        /// Signals of which repeats may come until then. They are claimed, and nobody reads them.
+        repeats: Option<(Claim, Instant)>,
+        /// Whether other tasks serve all of the signals now.
+        is_taken_over: bool,
+    },
+}
+
 /// The claim is dropped first, so that signals act by default before their inbox is closed.
 #[derive(Debug)]
-pub(crate) struct Lease(Mutex<Option<(Claim, Closer)>>);
+struct Held {
+    claim: Claim,
+    closer: Closer,
+    /// The inbox of a trigger that has ended.
+    unread: Option<Inbox>,
+}
 
 impl Lease {
-    pub(crate) fn new(claim: Claim, closer: Closer) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Some((claim, closer)))))
+    pub(super) fn new(claim: Claim, closer: Closer, repeat_window: Duration) -> Arc<Self> {
+        let state = Mutex::new(State::Serving(Held { claim, closer, unread: None }));
+        Arc::new(Self { repeat_window, state })
     }
 
-    /// Releases the signals. They are released when this returns, also to a second caller.
-    pub(crate) fn end(&self) {
-        // Dropped under the lock, which is always taken before that of the claims' records: a
-        // caller that finds nothing to release may have a signal act by default at once.
-        *lock(&self.0) = None;
+    /// Returns whether the lease has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        match &*lock(&self.state) {
+            State::Serving(_) => false,
+            State::Retired(_) | State::Released { .. } => true,
+        }
+    }
+
+    /// Keeps repeats of signals that counted just before the release from their default action, for
+    /// the rest of their window. It blocks as long.
+    pub(crate) fn outlast_repeats(&self) {
+        let repeats = match &mut *lock(&self.state) {
+            State::Serving(_) | State::Retired(_) => None,
+            State::Released { repeats, .. } => repeats.take(),
+        };
+        if let Some((claim, until)) = repeats {
+            thread::sleep(until.saturating_duration_since(Instant::now()));
+            drop(claim);
+        }
+    }
+
+    /// Keeps the inbox of a trigger that has ended, for the next task.
+    pub(super) fn park(&self, inbox: Inbox) {
+        match &mut *lock(&self.state) {
+            State::Serving(held) | State::Retired(held) => held.unread = Some(inbox),
+            State::Released { .. } => {}
+        }
+    }
+
+    /// Returns the signals, unless the lease has ended.
+    pub(super) fn serves(&self) -> Option<Vec<Signal>> {
+        match &*lock(&self.state) {
+            State::Serving(held) => Some(held.claim.signals.clone()),
+            State::Retired(_) | State::Released { .. } => None,
+        }
+    }
+
+    /// Ends the lease and keeps those signals that are its own. Returns whether there are any.
+    pub(super) fn retire(&self, is_own: impl Fn(Signal) -> bool) -> bool {
+        let mut state = lock(&self.state);
+        match std::mem::replace(&mut *state, RELEASED) {
+            State::Serving(mut held) => {
+                drop(held.claim.split_off(|signal| !is_own(signal)));
+                // Signals that arrived during the shutdown have no effect.
+                held.unread.as_mut().map(Inbox::take);
+                let has_own = !held.claim.signals.is_empty();
+                *state = if has_own { State::Retired(held) } else { State::Serving(held) };
+                has_own
+            }
+            other @ (State::Retired(_) | State::Released { .. }) => {
+                *state = other;
+                false
+            }
+        }
+    }
+
+    /// Leaves `signals` to another task, which has captured them, and adds to `waiting` what waits
+    /// for it. Returns whether this lease holds others.
+    pub(super) fn hand_over(
+        &self,
+        signals: &[Signal],
+        waiting: &mut BTreeMap<Signal, Option<u32>>,
+    ) -> bool {
+        let mut state = lock(&self.state);
+        let State::Retired(Held { claim, closer: _, unread }) = &mut *state else { return false };
+        drop(claim.split_off(|signal| signals.contains(&signal)));
+        if let Some(inbox) = unread {
+            for signal in inbox.take() {
+                if signals.contains(&signal) {
+                    waiting.entry(signal).or_insert(None);
+                } else {
+                    inbox.put_back(signal);
+                }
+            }
+        }
+        let has_others = !claim.signals.is_empty();
+        if !has_others {
+            *state = State::Released { repeats: None, is_taken_over: true };
+        }
+        has_others
+    }
+
+    /// Gives the signals back, at once those of which no repeat is expected.
+    pub(super) fn release(&self, served_at: &BTreeMap<Signal, Instant>) {
+        let mut state = lock(&self.state);
+        match std::mem::replace(&mut *state, RELEASED) {
+            State::Serving(held) | State::Retired(held) => {
+                let Held { mut claim, closer, unread: _ } = held;
+                let (now, window) = (Instant::now(), self.repeat_window.min(MOST_LINGERING));
+                let ends = |signal: &Signal| served_at.get(signal)?.checked_add(window);
+                let until = claim.signals.iter().filter_map(ends).max();
+                let until = until.filter(|until| *until > now);
+                let is_recent = |signal| ends(&signal).is_some_and(|until| until > now);
+                let recent = claim.split_off(is_recent);
+                drop(claim);
+                let repeats = until.map(|until| (recent, until));
+                *state = State::Released { repeats, is_taken_over: false };
+                drop(closer);
+            }
+            released @ State::Released { .. } => *state = released,
+        }
+    }
+
+    /// Returns what becomes of a signal that was read after the end.
+    pub(super) fn judge(&self, signal: Signal) -> Late {
+        match &*lock(&self.state) {
+            State::Retired(held) if held.claim.signals.contains(&signal) => Late::Waits,
+            State::Serving(_) | State::Retired(_) => Late::IsServed,
+            State::Released { is_taken_over: true, .. } => Late::WasTakenOver,
+            State::Released { is_taken_over: false, .. } => Late::WasReleased,
+        }
     }
 }
 
-/// Waits for the group's end without a runtime, and ends the lease then.
-///
-/// Wakers run outside of the locks of a manager (invariant 9 of `task-manager`), and a poll neither
-/// blocks nor wakes this waker, so the lock here is held briefly and never taken twice by a thread.
-pub(super) struct EndWatch(Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>);
-
-impl EndWatch {
-    pub(super) fn start(context: Context, lease: Arc<Lease>) {
-        Arc::new(Self(Mutex::new(Some(Box::pin(wait_for_end(context, lease)))))).wake();
-    }
-}
-
-impl Wake for EndWatch {
-    fn wake(self: Arc<Self>) {
-        let waker = Waker::from(Arc::clone(&self));
-        let mut cx = task::Context::from_waker(&waker);
-        let ended = lock(&self.0).take_if(|future| future.as_mut().poll(&mut cx).is_ready());
-        // Not under the lock.
-        drop(ended);
-    }
-}
-
-/// Follows the group's changes only from the task's own stop on. Before that there is nothing to
-/// wait for, and a busy group changes often.
-async fn wait_for_end(context: Context, lease: Arc<Lease>) {
-    context.cancelled().await;
-    let mut group = context.group();
-    while group.step() < Step::Ended {
-        group.changed().await;
-    }
-    lease.end();
-}
+const RELEASED: State = State::Released { repeats: None, is_taken_over: false };

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeSet,
     future::poll_fn,
-    io,
+    io, mem,
     pin::pin,
     process,
     sync::Arc,
@@ -27,6 +27,22 @@ pub(crate) fn exit_now(code: i32) -> ! {
 /// Does nothing: an event that arrived too late for its task was already taken from the system.
 pub(crate) fn act_by_default(_signal: Signal) {}
 
+/// Does nothing: the console's events cannot be raised for this process alone.
+pub(crate) fn send_again(_signal: Signal) {}
+
+/// Does nothing: Windows has no handlers that could.
+#[derive(Debug)]
+pub(crate) struct ExitMeanwhile;
+
+impl ExitMeanwhile {
+    pub(crate) fn at(_signals: impl Iterator<Item = Signal>) -> Self {
+        Self
+    }
+}
+
+/// Does nothing: there is no way to ask whether standard error takes a line at once.
+pub(crate) fn write_if_room(_line: &str) {}
+
 /// Signals that are captured.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -42,14 +58,27 @@ impl Claim {
     ) -> io::Result<(Self, Inbox)> {
         Ok((Self { signals: wanted.iter().copied().collect() }, Inbox::open(wanted)?))
     }
+
+    /// Returns nothing: Windows blocks no events.
+    pub(crate) fn unblocked(&self) -> Vec<Signal> {
+        Vec::new()
+    }
+
+    /// Makes a claim of its own of some of the signals.
+    pub(crate) fn split_off(&mut self, is_apart: impl Fn(Signal) -> bool) -> Self {
+        let (apart, rest) = self.signals.drain(..).partition(|signal| is_apart(*signal));
+        self.signals = rest;
+        Self { signals: apart }
+    }
 }
 
 /// Captured console events that were not read yet.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     sources: Vec<(Signal, Source)>,
-    /// An event that a listener took from its source.
-    heard: Option<Signal>,
+    /// Events that arrived before the inbox was opened, were put back, or were taken from their
+    /// source by a listener. They are read first.
+    early: Vec<(Signal, Option<u32>)>,
     /// At 1 once the inbox is closed.
     closed: Arc<Level>,
 }
@@ -61,10 +90,8 @@ type Source = Opaque<Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<()>> + Send>
 #[derive(Debug)]
 pub(crate) struct Closer(Arc<Level>);
 
-/// An inbox that wakes an async task.
-pub(crate) struct Listener {
-    pub(crate) inbox: Inbox,
-}
+/// Wakes an async task when an inbox has events.
+pub(crate) struct Listener(());
 
 impl Inbox {
     /// Captures events from now on.
@@ -82,7 +109,17 @@ impl Inbox {
             sources.push((Signal::TERM, Opaque(Box::new(move |cx| logoff.poll_recv(cx)))));
             sources.push((Signal::TERM, Opaque(Box::new(move |cx| shutdown.poll_recv(cx)))));
         }
-        Ok(Self { sources, heard: None, closed: Arc::new(Level::new()) })
+        Ok(Self { sources, early: Vec::new(), closed: Arc::new(Level::new()) })
+    }
+
+    /// Adds events that arrived before.
+    pub(crate) fn begin_with(&mut self, early: Vec<(Signal, Option<u32>)>) {
+        self.early = early;
+    }
+
+    /// Has an event read once more.
+    pub(crate) fn put_back(&mut self, signal: Signal) {
+        self.early.push((signal, None));
     }
 
     pub(crate) fn closer(&self) -> Closer {
@@ -91,18 +128,18 @@ impl Inbox {
 
     /// Blocks until events arrive or the inbox is closed, and returns the events. Their sender is
     /// never known.
-    pub(crate) fn wait(&mut self) -> impl Iterator<Item = (Signal, Option<u32>)> + use<> {
+    pub(crate) fn wait(&mut self) -> Vec<(Signal, Option<u32>)> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut cx = Context::from_waker(&waker);
         let closed = Arc::clone(&self.closed);
         let mut closed = pin!(closed.reached(1));
         loop {
-            let mut arrived = Vec::new();
+            let mut arrived = mem::take(&mut self.early);
             while let Poll::Ready(signal) = self.poll(&mut cx) {
                 arrived.push((signal, None));
             }
             if !arrived.is_empty() || closed.as_mut().poll(&mut cx).is_ready() {
-                return arrived.into_iter();
+                return arrived;
             }
             thread::park();
         }
@@ -110,7 +147,8 @@ impl Inbox {
 
     /// Returns the events that arrived since the last call, each once, without blocking.
     pub(crate) fn take(&mut self) -> BTreeSet<Signal> {
-        let mut arrived = BTreeSet::from_iter(self.heard.take());
+        let early = mem::take(&mut self.early).into_iter();
+        let mut arrived = early.map(|(signal, _)| signal).collect::<BTreeSet<_>>();
         while let Poll::Ready(signal) = self.poll(&mut Context::from_waker(Waker::noop())) {
             arrived.insert(signal);
         }
@@ -138,14 +176,14 @@ impl Drop for Closer {
 
 impl Listener {
     /// Listens from now on. Events that arrived before are kept by their sources.
-    pub(crate) fn new(inbox: Inbox, _signals: &[Signal]) -> io::Result<Self> {
-        Ok(Self { inbox })
+    pub(crate) fn new(_signals: &[Signal]) -> io::Result<Self> {
+        Ok(Self(()))
     }
 
-    /// Resolves when an event has arrived since the last call. Cancel safe.
-    pub(crate) async fn arrived(&mut self) {
-        let heard = poll_fn(|cx| self.inbox.poll(cx)).await;
-        self.inbox.heard = Some(heard);
+    /// Resolves when the inbox has events that arrived since the last call. Cancel safe.
+    pub(crate) async fn arrived(&mut self, inbox: &mut Inbox) {
+        let heard = poll_fn(|cx| inbox.poll(cx)).await;
+        inbox.put_back(heard);
     }
 }
 

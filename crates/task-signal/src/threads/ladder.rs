@@ -12,12 +12,18 @@ pub(crate) struct Ladder {
     /// What follows after the last step.
     beyond: Reaction,
     count: u32,
-    counted_at: Option<Instant>,
+    pub(super) counted_at: Option<Instant>,
 }
 
 impl Ladder {
     pub(crate) fn new(signal: Signal, steps: Vec<Reaction>, beyond: Reaction) -> Self {
         Self { signal, steps, beyond, count: 0, counted_at: None }
+    }
+
+    /// Returns whether a further signal may end the process.
+    pub(super) fn leads_to_exit(&self) -> bool {
+        let taken = usize::try_from(self.count).unwrap_or(usize::MAX);
+        self.steps.iter().skip(taken).any(|step| *step == Reaction::Exit)
     }
 
     /// Counts a signal that arrived at `now`, and returns it with its ordinal and what it leads to.

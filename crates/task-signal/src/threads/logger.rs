@@ -12,7 +12,7 @@ use std::{
 use task_core::{Context, Hold};
 
 use crate::{
-    log,
+    log::{self, Inherited},
     panics::catch,
     values::{LogLevel, Opaque, Reaction, Received},
 };
@@ -26,10 +26,15 @@ const BACKLOG: usize = 64;
 /// The queue of the logger thread, which ends when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Logger {
-    events: Sender<(Event, Arc<()>)>,
+    entries: Sender<Entry>,
     /// Each event in the queue has a clone, so that its count is theirs.
     token: Arc<()>,
     has_callback: bool,
+}
+
+enum Entry {
+    Inherited(Inherited),
+    Signal(Event, Arc<()>),
 }
 
 /// A signal, on its way to the logger.
@@ -45,11 +50,11 @@ pub(super) struct Event {
 impl Logger {
     /// Starts the thread.
     pub(crate) fn start(callback: Option<Callback>, log_level: LogLevel) -> io::Result<Self> {
-        let (events, queue) = channel();
+        let (entries, queue) = channel();
         let has_callback = callback.is_some();
         let thread = thread::Builder::new().name("signal-logger".to_owned());
         thread.spawn(move || Worker { callback, log_level }.run(&queue))?;
-        Ok(Self { events, token: Arc::default(), has_callback })
+        Ok(Self { entries, token: Arc::default(), has_callback })
     }
 
     /// Counts a signal in the group's view, and makes an event of it for the running task.
@@ -64,8 +69,13 @@ impl Logger {
     pub(super) fn send(&self, event: Event) {
         let has_room = Arc::strong_count(&self.token) <= BACKLOG;
         if has_room || event.received.reaction.is_step() {
-            let _ = self.events.send((event, Arc::clone(&self.token)));
+            let _ = self.entries.send(Entry::Signal(event, Arc::clone(&self.token)));
         }
+    }
+
+    /// Queues what the task has inherited. Called once.
+    pub(super) fn send_inherited(&self, inherited: Inherited) {
+        let _ = self.entries.send(Entry::Inherited(inherited));
     }
 }
 
@@ -76,14 +86,23 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, queue: &Receiver<(Event, Arc<()>)>) {
-        for (event, _) in queue {
-            match &event.task {
-                None => _ = self.log(&event.received),
-                Some((context, _)) => {
-                    let errors = context.enter(|| self.handle(&event, context));
-                    errors.into_iter().for_each(|error| context.record_failure(error));
+    fn run(mut self, queue: &Receiver<Entry>) {
+        for entry in queue {
+            match entry {
+                Entry::Inherited(inherited) => {
+                    let _ = catch("the log", || log::inherited(self.log_level, &inherited));
                 }
+                Entry::Signal(event, _token) => self.serve(&event),
+            }
+        }
+    }
+
+    fn serve(&mut self, event: &Event) {
+        match &event.task {
+            None => _ = self.log(&event.received),
+            Some((context, _)) => {
+                let errors = context.enter(|| self.handle(event, context));
+                errors.into_iter().for_each(|error| context.record_failure(error));
             }
         }
     }

@@ -9,17 +9,21 @@ use std::{
 
 use task_core::scope::write_stderr;
 
-use crate::{platform::exit_now, values::Received};
+use crate::{
+    platform::{exit_now, write_if_room},
+    values::Received,
+};
 
 /// How long the reader waits for a job before it continues without it.
 const JOB_TIMEOUT: Duration = Duration::from_millis(100);
 
-type Job = Box<dyn FnOnce() + Send>;
+pub(super) type Job = Box<dyn FnOnce() + Send>;
 
 /// A thread that runs one job at a time.
 ///
 /// It is started in advance, since a thread that sleeps runs sooner than a new one does. If a job
 /// blocks it, it is left to that job, and the next job gets a new one.
+#[derive(Debug)]
 pub(crate) struct Offload(Option<(Sender<Job>, Receiver<()>)>);
 
 impl Offload {
@@ -59,8 +63,14 @@ impl Offload {
         let (count, code) = (received.count, received.signal.exit_code());
         let line =
             format!("received {received} (number {count}): exit with code {code}, without cleanup");
-        // Without a thread there is no line: writing it here could block.
-        let _ = self.run(Box::new(move || write_stderr(&line)));
+        let job = Box::new({
+            let line = line.clone();
+            move || write_stderr(&line)
+        });
+        if self.run(job).is_err() {
+            // There is no thread that could be left to a write that blocks.
+            write_if_room(&line);
+        }
         exit_now(code)
     }
 }

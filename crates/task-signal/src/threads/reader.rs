@@ -10,10 +10,13 @@ use std::{
 use super::{
     Ladder, Offload, Recipient,
     logger::{Event, Logger},
+    offload::Job,
 };
 use crate::{
+    capture::{Lease, custody},
+    log::Inherited,
     panics::lock,
-    platform::{Inbox, act_by_default},
+    platform::{ExitMeanwhile, Inbox},
     values::{Reaction, Received, Signal},
 };
 
@@ -24,7 +27,13 @@ const MOST_EARLY: usize = 32;
 pub(crate) struct Reader {
     pub(crate) ladders: Vec<Ladder>,
     pub(crate) repeat_window: Duration,
-    pub(crate) offload: Offload,
+}
+
+/// What the reader reads.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) inbox: Inbox,
+    pub(crate) lease: Arc<Lease>,
 }
 
 /// What the reader shares with the task.
@@ -32,6 +41,8 @@ pub(crate) struct Reader {
 pub(crate) struct Shared {
     target: Mutex<Target>,
     logger: Logger,
+    /// Locked for as long as a job is waited for. No lock is taken while it is.
+    offload: Mutex<Offload>,
 }
 
 /// Where signals are delivered to.
@@ -44,28 +55,39 @@ enum Target {
 }
 
 impl Shared {
-    /// Sets the group to deliver to, and delivers what arrived early. Called by the task.
-    pub(crate) fn attach(&self, recipient: Recipient) {
+    /// Sets the group to deliver to, and delivers what arrived early. Called by the task; what may
+    /// block is left to the threads.
+    pub(crate) fn attach(&self, recipient: Recipient, inherited: Inherited) {
+        self.logger.send_inherited(inherited);
         let mut target = lock(&self.target);
         let previous = mem::replace(&mut *target, Target::Group(recipient.clone()));
         let Target::Early(early) = previous else { return };
         for received in &early {
+            custody::count(received.signal, Instant::now());
             // Under the lock, so that they precede those that the reader delivers.
             let event = self.logger.event(received, &recipient.context);
             self.logger.send(Event { is_logged: true, ..event });
         }
         drop(target);
-        early.iter().for_each(|received| recipient.deliver(received));
+        if !early.is_empty() {
+            let deliver = move || early.iter().for_each(|received| recipient.deliver(received));
+            self.offload(deliver).unwrap_or_else(|deliver| deliver());
+        }
+    }
+
+    /// Runs what may block on the offload thread. Returns it if there is no thread.
+    fn offload(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Job> {
+        lock(&self.offload).run(Box::new(job))
     }
 
     /// Returns the recipient. If there is none yet, keeps the signal for it.
-    fn recipient_or_keep(&self, received: Option<&Received>) -> Option<Recipient> {
+    fn recipient_or_keep(&self, received: &Received) -> Option<Recipient> {
         let mut target = lock(&self.target);
         let early = match &mut *target {
             Target::Group(recipient) => return Some(recipient.clone()),
             Target::Early(early) => early,
         };
-        let received = received?.clone();
+        let received = received.clone();
         if received.reaction.is_step() || early.len() < MOST_EARLY {
             early.push(received.clone());
         }
@@ -75,53 +97,83 @@ impl Shared {
 }
 
 impl Reader {
-    /// Starts the thread, which waits for its inbox. It ends if the sender is dropped without.
-    pub(crate) fn start(self, logger: Logger) -> io::Result<(Arc<Shared>, mpsc::Sender<Inbox>)> {
-        let (sender, inboxes) = mpsc::channel();
-        let shared = Arc::new(Shared { target: Mutex::new(Target::Early(Vec::new())), logger });
+    /// Starts the thread, which waits for what it is to read. It ends if the sender is dropped
+    /// without.
+    pub(crate) fn start(
+        self,
+        logger: Logger,
+        offload: Offload,
+    ) -> io::Result<(Arc<Shared>, mpsc::Sender<Source>)> {
+        let (sender, sources) = mpsc::channel();
+        let (target, offload) = (Mutex::new(Target::Early(Vec::new())), Mutex::new(offload));
+        let shared = Arc::new(Shared { target, logger, offload });
         let thread = thread::Builder::new().name("signal-reader".to_owned());
         let for_thread = Arc::clone(&shared);
-        thread.spawn(move || inboxes.recv().map(|inbox| self.run(inbox, &for_thread)))?;
+        thread.spawn(move || sources.recv().map(|source| self.run(source, &for_thread)))?;
         Ok((shared, sender))
     }
 
     /// Reads until the signals are released.
-    fn run(mut self, mut inbox: Inbox, shared: &Shared) {
+    fn run(mut self, source: Source, shared: &Shared) {
+        let Source { mut inbox, lease } = source;
+        // A repeat is one whichever task the first was counted by.
+        for ladder in &mut self.ladders {
+            ladder.counted_at = custody::counted_at(ladder.signal);
+        }
         loop {
-            let signals = inbox.wait();
-            if inbox.is_closed() {
-                // Neither these nor those between the wait and the close belong to a task now.
-                signals.chain(inbox.wait()).for_each(|(signal, _)| act_by_default(signal));
+            let mut signals = inbox.wait();
+            let is_closed = inbox.is_closed();
+            if is_closed {
+                // Those between the wait and the close.
+                signals.extend(inbox.wait());
+            }
+            custody::see(&lease, &signals);
+            signals.into_iter().for_each(|signal| self.handle(shared, &lease, signal));
+            if is_closed {
                 break;
             }
-            signals.for_each(|(signal, sender)| self.handle(shared, signal, sender));
         }
         if let Target::Early(early) = &mut *lock(&shared.target) {
-            early.drain(..).for_each(|received| act_by_default(received.signal));
+            early.drain(..).for_each(|it| custody::keep(&lease, it.signal, it.sender));
         }
+        lease.outlast_repeats();
     }
 
-    fn handle(&mut self, shared: &Shared, signal: Signal, sender: Option<u32>) {
+    fn handle(
+        &mut self,
+        shared: &Shared,
+        lease: &Arc<Lease>,
+        (signal, sender): (Signal, Option<u32>),
+    ) {
         let (now, window) = (Instant::now(), self.repeat_window);
         let ladder = self.ladders.iter_mut().find(|ladder| ladder.signal == signal);
-        let counted = ladder.and_then(|ladder| ladder.climb(sender, now, window));
+        // A repeat has no effect, before the end of the group and after it.
+        let Some(received) = ladder.and_then(|ladder| ladder.climb(sender, now, window)) else {
+            return;
+        };
         // Before anything else: the exit depends on no lock of a manager.
-        if let Some(received) = counted.as_ref().filter(|it| it.reaction == Reaction::Exit) {
-            self.offload.force_exit(received);
+        if received.reaction == Reaction::Exit {
+            lock(&shared.offload).force_exit(&received);
         }
-        let Some(recipient) = shared.recipient_or_keep(counted.as_ref()) else { return };
-        // A repeat acts by default after the end as well.
-        if !recipient.has_ended(signal)
-            && let Some(received) = counted
-        {
-            // Made first, with its hold: once the signal is delivered, the task may end.
-            let event = shared.logger.event(&received, &recipient.context);
-            if received.reaction.is_step() {
-                let step = Box::new(move || recipient.deliver(&received));
-                // A step that may block the reader is better than one that is lost.
-                self.offload.run(step).unwrap_or_else(|step| step());
-            }
-            shared.logger.send(event);
+        let Some(recipient) = shared.recipient_or_keep(&received) else { return };
+        if recipient.has_ended() {
+            custody::end(lease);
         }
+        if lease.has_ended() {
+            return custody::keep(lease, signal, sender);
+        }
+        custody::count(signal, now);
+        // Made first, with its hold: once the signal is delivered, the task may end.
+        let event = shared.logger.event(&received, &recipient.context);
+        if received.reaction.is_step() {
+            let refused = shared.offload(move || recipient.deliver(&received));
+            refused.unwrap_or_else(|step| {
+                // A step that may block this thread is better than one that is lost.
+                let ahead = self.ladders.iter().filter(|ladder| ladder.leads_to_exit());
+                let _exit = ExitMeanwhile::at(ahead.map(|ladder| ladder.signal));
+                step();
+            });
+        }
+        shared.logger.send(event);
     }
 }

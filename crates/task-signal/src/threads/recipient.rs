@@ -1,32 +1,19 @@
 //! The group that signals are delivered to.
 
-use std::sync::Arc;
-
 use task_core::{Context, Escalation, Step};
 
-use crate::{
-    capture::Lease,
-    platform::act_by_default,
-    values::{Reaction, Received, Signal},
-};
+use crate::values::{Reaction, Received};
 
 /// The group, once the task runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipient {
     pub(crate) context: Context,
-    pub(crate) lease: Arc<Lease>,
 }
 
 impl Recipient {
-    /// Returns whether the group's report is made. Then the signal arrived before the lease ended,
-    /// and acts by default, as every later one does.
-    pub(super) fn has_ended(&self, signal: Signal) -> bool {
-        let has_ended = self.context.group().step() == Step::Ended;
-        if has_ended {
-            self.lease.end();
-            act_by_default(signal);
-        }
-        has_ended
+    /// Returns whether the group's report is made.
+    pub(super) fn has_ended(&self) -> bool {
+        self.context.group().step() == Step::Ended
     }
 
     /// Delivers a step. A manager may block here: it logs on the thread of the request.

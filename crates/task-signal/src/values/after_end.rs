@@ -1,7 +1,8 @@
 //! What signals do once they are no longer captured.
 
-/// What the captured signals do once they are no longer captured: after the group's report, or
-/// after a task was dropped that never ran.
+/// What the captured signals do once they are no longer captured: after the end of the group and of
+/// the last [`CaptureGuard`](crate::CaptureGuard), or after a task was dropped that never ran.
+/// Repeats of a signal that counted have no effect in any case.
 ///
 /// If several tasks capture the same signal, the setting of the last one to release it applies.
 ///

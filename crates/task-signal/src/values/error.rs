@@ -53,7 +53,7 @@ impl SignalError {
 
     /// Returns whether the system refused: it had no file descriptor or no thread left.
     pub fn is_refused(&self) -> bool {
-        matches!(self.0, ErrorKind::Refused(_))
+        matches!(self.0, ErrorKind::Refused(_) | ErrorKind::NoThread(_))
     }
 
     /// Returns the signal that the error is about, if it is about one.
@@ -63,7 +63,10 @@ impl SignalError {
             | ErrorKind::Forbidden(signal)
             | ErrorKind::LadderWithoutSignal(signal)
             | ErrorKind::DumpInSet(signal) => Some(signal),
-            ErrorKind::NoSignals | ErrorKind::NoActions | ErrorKind::Refused(_) => None,
+            ErrorKind::NoSignals
+            | ErrorKind::NoActions
+            | ErrorKind::Refused(_)
+            | ErrorKind::NoThread(_) => None,
         }
     }
 }
@@ -86,4 +89,6 @@ pub(crate) enum ErrorKind {
     DumpInSet(Signal),
     #[error("failed to capture signals")]
     Refused(#[source] io::Error),
+    #[error("failed to start a thread that serves signals")]
+    NoThread(#[source] io::Error),
 }

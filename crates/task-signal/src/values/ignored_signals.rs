@@ -20,7 +20,8 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IgnoredSignals {
-    /// They stay ignored, as the parent process intended. This is the default.
+    /// They stay ignored, as the parent process intended, with a line in the log, which is a
+    /// warning for `SIGTERM`. This is the default.
     #[default]
     Keep,
     /// They are captured like any other signal. Afterwards they are ignored again.

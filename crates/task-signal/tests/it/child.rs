@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::sys::signal::SigSet;
 use rustix::process::{Pid, Signal, kill_process};
 #[cfg(target_os = "linux")]
 use rustix::process::{Resource, Rlimit, prlimit};
@@ -44,10 +45,17 @@ impl Child {
 
     /// Starts a scenario in a process with some signals ignored, as `nohup` and scripts do it.
     pub(crate) fn start_ignoring(signals: &str, scenario: &str) -> Self {
-        let mut shell = Command::new("sh");
+        let mut shell = command("sh");
         shell.args(["-c", &format!("trap '' {signals}; exec \"$0\" \"$@\"")]);
         shell.arg(std::env::current_exe().unwrap());
         Self::start_by(shell, scenario)
+    }
+
+    /// Starts a scenario in a process with some signals blocked.
+    pub(crate) fn start_blocking(signals: &str, scenario: &str) -> Self {
+        let mut env = command("env");
+        env.arg(format!("--block-signal={signals}")).arg(std::env::current_exe().unwrap());
+        Self::start_by(env, scenario)
     }
 
     /// Starts a scenario by a command that takes the arguments of this test binary.
@@ -216,9 +224,11 @@ pub(crate) fn program_with_one_heap() -> Command {
     command
 }
 
-/// Returns a command that ignores no signals. In the background of a script, or under `nohup`, the
-/// tests themselves are started with some ignored, which their children are not to inherit.
+/// Returns a command that ignores no signals, to be started by this thread, which blocks none. In
+/// the background of a script, or under `nohup`, the tests themselves are started with some
+/// ignored, which their children are not to inherit.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    SigSet::all().thread_unblock().unwrap();
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);

@@ -50,15 +50,9 @@ fn a_signal_that_stopped_the_group_kills_after_the_report() {
 
 #[test]
 fn a_signal_that_overtakes_the_end_of_the_report_kills() {
-    for (scenario, before) in [
-        // The first of its kind, one beyond its ladder, one after others beyond, one within the
-        // window of another.
-        ("ending unnoticed", 0),
-        ("ending unnoticed", 1),
-        ("ending unnoticed", 4),
-        ("ending with a long window", 1),
-    ] {
-        let mut child = Child::start(scenario);
+    // The first of its kind, one beyond its ladder, one after others beyond.
+    for before in [0, 1, 4] {
+        let mut child = Child::start("ending unnoticed");
         for count in 1..=before {
             child.kill_and_see(Signal::TERM, &format!("count={count}"));
             if count == 1 {

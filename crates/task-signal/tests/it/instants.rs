@@ -49,7 +49,7 @@ fn a_signal_around_a_capture_that_is_refused_is_not_lost() {
         let mut child = Child::start_by(program_with_one_heap(), "captured in vain");
         child.refuse_more_threads();
         child.go();
-        child.wait_for("refused");
+        child.wait_for("refused: failed to start a thread that serves signals");
         dither(round);
         child.kill(Signal::TERM);
         child.ends_by(Signal::TERM);

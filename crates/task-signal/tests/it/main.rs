@@ -8,10 +8,13 @@ mod child;
 mod group;
 mod scenario;
 
+mod admission;
+mod after_end;
 mod default_action;
 mod delivery;
 mod dump;
 mod first_process;
+mod inherited;
 mod instants;
 mod ladder;
 mod leaks;

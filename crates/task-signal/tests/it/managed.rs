@@ -35,6 +35,7 @@ fn a_signal_that_comes_before_the_manager_stops_it_in_order() {
     child.wait_for("second cleanup");
     child.wait_for("first cleanup");
     child.wait_for("code 0 after");
+    child.wait_for("called: SIGTERM");
     child.ends_with(0);
 }
 

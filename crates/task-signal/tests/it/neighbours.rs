@@ -1,4 +1,4 @@
-//! Other users of the same signals: instances, libraries, the process that started this one.
+//! Other users of the same signals: instances and libraries; and a suspended process.
 
 use rustix::process::Signal;
 
@@ -40,38 +40,6 @@ fn a_library_that_captures_a_signal_after_us_gets_it_too() {
     child.kill(Signal::TERM);
     child.wait_for("tokio: SIGTERM");
     child.wait_for("request_stop: signal SIGTERM");
-}
-
-#[test]
-fn a_signal_that_the_process_was_started_ignoring_stays_ignored() {
-    let mut child = Child::start_ignoring("HUP", "hang-up and terminate");
-    child.wait_for("SIGHUP stays ignored, as inherited");
-    child.wait_for("status: waiting for SIGTERM");
-    child.kill(Signal::HUP);
-    child.kill_and_see(Signal::TERM, "request_stop: signal SIGTERM");
-    assert_eq!(child.count("signal SIGHUP"), 0);
-}
-
-#[test]
-fn a_service_in_the_background_of_a_script_still_stops_at_a_termination() {
-    let mut child = Child::start_ignoring("INT QUIT", "ladder");
-    child.wait_for("status: waiting for SIGTERM");
-    for _ in 0..3 {
-        child.kill(Signal::INT);
-    }
-    child.kill_and_see(Signal::TERM, "request_stop: signal SIGTERM");
-    assert_eq!(child.count("signal SIGINT"), 0);
-}
-
-#[test]
-fn a_signal_that_was_ignored_is_captured_if_so_set_and_ignored_again_afterwards() {
-    let mut child = Child::start_ignoring("HUP", "hang-up in any case");
-    child.kill_and_see(Signal::HUP, "request_stop: signal SIGHUP");
-    child.go();
-    child.wait_for("ended");
-    child.kill(Signal::HUP);
-    child.go();
-    child.ends_with(0);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The child's side: the programs, by name.
 
 mod ending;
+mod guarding;
 mod laddering;
 mod managing;
 mod serving;
@@ -51,6 +52,7 @@ fn run(name: &str) -> ! {
         laddering::SCENARIOS,
         sticking::SCENARIOS,
         ending::SCENARIOS,
+        guarding::SCENARIOS,
         sharing::SCENARIOS,
         triggering::SCENARIOS,
         managing::SCENARIOS,

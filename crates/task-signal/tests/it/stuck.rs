@@ -45,13 +45,28 @@ fn a_callback_that_never_returns_keeps_no_early_signal_from_the_group() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_signal_that_no_thread_can_be_started_for_is_delivered() {
+fn a_signal_that_no_thread_can_be_started_for_is_delivered_and_keeps_no_exit_from_happening() {
     let mut child = Child::start_by(program_with_one_heap(), "stuck request");
     child.wait_for("status: waiting");
     // The offload thread is blocked from here on.
     child.kill_and_see(Signal::INT, "request_stop: signal SIGINT");
     child.refuse_more_threads();
     child.kill_and_see(Signal::TERM, "request_stop: signal SIGTERM");
+    // The thread that reads signals is blocked now as well. The exit needs none.
+    child.kill(Signal::INT);
+    child.ends_with(130);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_forced_exit_that_no_thread_can_be_started_for_says_its_line() {
+    let mut child = Child::start_by(program_with_one_heap(), "stuck request with a short ladder");
+    child.wait_for("status: waiting");
+    child.kill_and_see(Signal::INT, "request_stop: signal SIGINT");
+    child.refuse_more_threads();
+    child.kill(Signal::INT);
+    child.wait_for("exit with code 130, without cleanup");
+    child.ends_with(130);
 }
 
 #[test]

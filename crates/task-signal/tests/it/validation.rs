@@ -1,6 +1,8 @@
 //! What the constructors refuse, before signal-hook sees it.
 
-use task_core::Task;
+use std::time::Duration;
+
+use task_core::{Task, Timeout};
 use task_signal::{IgnoredSignals, Reaction, Signal, SignalError, SignalTask, SignalTrigger};
 
 fn error_of(number: i32) -> SignalError {
@@ -112,4 +114,14 @@ fn both_tasks_have_a_name_of_their_own_and_belong_to_the_support_phase() {
     assert_eq!((task.name(), trigger.name()), ("signals".into(), "trigger".into()));
     assert!(task.phase().is_support() && trigger.phase().is_support());
     assert!(!task.gates_readiness() && !trigger.gates_readiness());
+}
+
+#[test]
+fn a_signal_task_takes_little_time_to_end_unless_it_has_a_callback() {
+    let builder = || SignalTask::builder().signals([Signal::USR2]);
+    let limit = builder().build().unwrap().stop_timeout().limit().unwrap();
+    assert_eq!(limit, Duration::from_millis(500));
+    assert_eq!(builder().on_signal(|_| {}).build().unwrap().stop_timeout(), Timeout::Never);
+    let trigger = SignalTrigger::builder().signals([Signal::USR2]).action("act", async |_| Ok(()));
+    assert_eq!(trigger.build().unwrap().stop_timeout(), Timeout::Never);
 }

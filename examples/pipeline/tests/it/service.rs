@@ -109,7 +109,14 @@ impl Ended {
 }
 
 fn command(file: &TestFile, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+    let mut command = if cfg!(target_os = "linux") {
+        // The tests may have been started ignoring signals, as in the background of a script.
+        let mut env = Command::new("env");
+        env.args(["--default-signal", env!("CARGO_BIN_EXE_pipeline")]);
+        env
+    } else {
+        Command::new(env!("CARGO_BIN_EXE_pipeline"))
+    };
     command
         .args(["--http-address", "127.0.0.1:0", "--database-url", &file.url()])
         // The service ends by itself if a test fails to stop it.

@@ -8,7 +8,7 @@
 //! Invariant C1: a signal that arrives at any instant is either given to a claim or acts by
 //! default. That is why the default action is registered first (handlers run in that order), why a
 //! signal counts as claimed only once the claim's own handlers are in place, and as unclaimed
-//! before they are removed.
+//! before they are removed. A claim that nobody reads any more takes repeats only.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,6 +22,7 @@ use std::{
 use super::{
     Inbox, default_action,
     disposition::{Disposition, disposition},
+    unblocked::Unblocked,
 };
 use crate::{
     panics::lock,
@@ -33,6 +34,7 @@ use crate::{
 pub(crate) struct Claim {
     pub(crate) signals: Vec<Signal>,
     after_end: AfterEnd,
+    unblocked: Option<Arc<Unblocked>>,
 }
 
 impl Claim {
@@ -60,6 +62,8 @@ impl Claim {
             }
             signals.push(signal);
         }
+        // Before the capture, since it may be refused.
+        let unblocked = Unblocked::start(&signals)?;
         let inbox = Inbox::open(&signals)?;
         for signal in &signals {
             if let Some(record) = records.get_mut(signal) {
@@ -67,7 +71,20 @@ impl Claim {
                 record.is_unclaimed.store(false, Ordering::SeqCst);
             }
         }
-        Ok((Self { signals, after_end }, inbox))
+        unblocked.iter().for_each(Unblocked::begin);
+        Ok((Self { signals, after_end, unblocked: unblocked.map(Arc::new) }, inbox))
+    }
+
+    /// Returns the signals that the calling thread had blocked, and that are unblocked.
+    pub(crate) fn unblocked(&self) -> Vec<Signal> {
+        self.unblocked.as_ref().map(|it| it.signals.clone()).unwrap_or_default()
+    }
+
+    /// Makes a claim of its own of some of the signals.
+    pub(crate) fn split_off(&mut self, is_apart: impl Fn(Signal) -> bool) -> Self {
+        let (apart, rest) = self.signals.drain(..).partition(|signal| is_apart(*signal));
+        self.signals = rest;
+        Self { signals: apart, after_end: self.after_end, unblocked: self.unblocked.clone() }
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use libc::{SIGCHLD, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
+use nix::sys::signal::{SigSet, Signal as Standard};
 use signal_hook::{
     flag,
     low_level::{self, emulate_default_handler, signal_name},
@@ -39,6 +40,16 @@ pub(super) fn perform(signal: Signal) {
     }
     // It fails only for signals without a default action, which exit above.
     let _ = emulate_default_handler(signal.number());
+}
+
+/// Has a signal arrive once more, at all who capture it or by its default action. Its sender is
+/// this process then. The calling thread unblocks it.
+pub(crate) fn send_again(signal: Signal) {
+    if let Ok(standard) = Standard::try_from(signal.number()) {
+        let _ = SigSet::from(standard).thread_unblock();
+    }
+    // It fails only for a number that is no signal, and this one has arrived before.
+    let _ = low_level::raise(signal.number());
 }
 
 /// Ends the process at once. Nothing else runs, not even functions registered with `atexit`, which

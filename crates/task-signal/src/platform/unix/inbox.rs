@@ -1,6 +1,6 @@
 //! Signals that arrived, for a thread that blocks until one does or for an async task.
 
-use std::{collections::BTreeSet, future::poll_fn, io, pin::Pin};
+use std::{collections::BTreeSet, future::poll_fn, io, mem, pin::Pin};
 
 use futures_core::Stream as _;
 #[cfg(not(feature = "sender"))]
@@ -16,47 +16,65 @@ use crate::values::Signal;
 /// Without feature `sender`, several of a kind are kept as one. With it, up to five of a kind are
 /// kept with their senders, and further ones are dropped.
 #[derive(Debug)]
-pub(crate) struct Inbox(SignalsInfo<Kept>);
+pub(crate) struct Inbox {
+    signals: SignalsInfo<Kept>,
+    /// Signals that arrived before the inbox was opened, or were put back. They are read first.
+    early: Vec<(Signal, Option<u32>)>,
+}
 
 /// Closes an [`Inbox`] when dropped.
 #[derive(Debug)]
 pub(crate) struct Closer(Handle);
 
-/// An inbox that wakes an async task.
+/// Wakes an async task when an inbox has signals.
 ///
 /// The stream of signal-hook-tokio can be made only inside a runtime, and a trigger is made before
 /// there is one. So the inbox holds the signals, and the stream only wakes the task. Handlers run
 /// in the order of their registration, and the inbox is first: a task that is woken finds the
 /// signal.
-pub(crate) struct Listener {
-    pub(crate) inbox: Inbox,
-    stream: signal_hook_tokio::Signals,
-}
+pub(crate) struct Listener(signal_hook_tokio::Signals);
 
 impl Inbox {
     /// Captures signals from now on.
     pub(crate) fn open(signals: &[Signal]) -> io::Result<Self> {
-        SignalsInfo::new(signals.iter().map(|signal| signal.number())).map(Self)
+        let numbers = signals.iter().map(|signal| signal.number());
+        Ok(Self { signals: SignalsInfo::new(numbers)?, early: Vec::new() })
+    }
+
+    /// Adds signals that arrived before.
+    pub(crate) fn begin_with(&mut self, early: Vec<(Signal, Option<u32>)>) {
+        self.early = early;
+    }
+
+    /// Has a signal read once more.
+    pub(crate) fn put_back(&mut self, signal: Signal) {
+        self.early.push((signal, None));
     }
 
     pub(crate) fn closer(&self) -> Closer {
-        Closer(self.0.handle())
+        Closer(self.signals.handle())
     }
 
     /// Blocks until signals arrive or the inbox is closed, and returns the signals with their
     /// senders.
-    pub(crate) fn wait(&mut self) -> impl Iterator<Item = (Signal, Option<u32>)> + use<> {
-        self.0.wait().map(read)
+    pub(crate) fn wait(&mut self) -> Vec<(Signal, Option<u32>)> {
+        let mut signals = mem::take(&mut self.early);
+        let arrived = if signals.is_empty() { self.signals.wait() } else { self.signals.pending() };
+        // One that arrived just as the inbox was opened may be here twice.
+        let early: Vec<_> = signals.iter().map(|(signal, _)| *signal).collect();
+        signals.extend(arrived.map(read).filter(|(signal, _)| !early.contains(signal)));
+        signals
     }
 
     /// Returns the signals that arrived since the last call, each once, without blocking.
     pub(crate) fn take(&mut self) -> BTreeSet<Signal> {
-        self.0.pending().map(|kept| read(kept).0).collect()
+        let early = mem::take(&mut self.early).into_iter();
+        early.chain(self.signals.pending().map(read)).map(|(signal, _)| signal).collect()
     }
 
     /// Returns whether the inbox is closed, after which no signal arrives.
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.signals.is_closed()
     }
 }
 
@@ -72,15 +90,16 @@ impl Listener {
     /// # Panics
     ///
     /// Outside a Tokio runtime, or in one without an I/O driver.
-    pub(crate) fn new(inbox: Inbox, signals: &[Signal]) -> io::Result<Self> {
+    pub(crate) fn new(signals: &[Signal]) -> io::Result<Self> {
         let numbers = signals.iter().map(|signal| signal.number());
-        Ok(Self { inbox, stream: signal_hook_tokio::Signals::new(numbers)? })
+        signal_hook_tokio::Signals::new(numbers).map(Self)
     }
 
-    /// Resolves when a signal has arrived since the last call, or may have. Cancel safe.
-    pub(crate) async fn arrived(&mut self) {
+    /// Resolves when the inbox has signals that arrived since the last call, or may have. Cancel
+    /// safe.
+    pub(crate) async fn arrived(&mut self, _inbox: &mut Inbox) {
         // The stream ends only when it is closed, which does not happen.
-        poll_fn(|cx| Pin::new(&mut self.stream).poll_next(cx)).await;
+        poll_fn(|cx| Pin::new(&mut self.0).poll_next(cx)).await;
     }
 }
 

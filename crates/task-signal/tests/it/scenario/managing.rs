@@ -92,7 +92,8 @@ fn managed_to_the_end() {
 }
 
 fn managed_early() {
-    let task = SignalTask::new().unwrap();
+    let builder = SignalTask::builder().on_signal(|received| say(&format!("called: {received}")));
+    let task = builder.build().unwrap();
     say("ready");
     wait_for_go();
     runtime().block_on(async {

@@ -14,7 +14,7 @@ use task_signal::{Reaction, Signal, SignalTaskBuilder};
 use super::{
     IS_LOG_STUCK, Scenario,
     managing::{add_work, runtime, say_report, short},
-    say, without_window,
+    say, wait_for_go, without_window,
 };
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -25,6 +25,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("managed with an endless cleanup", managed_with_an_endless_cleanup),
     ("managed with a stuck log", managed_with_a_stuck_log),
     ("managed with every worker blocked", managed_with_every_worker_blocked),
+    ("managed behind blocked workers", managed_behind_blocked_workers),
+    ("managed on a blocked thread", managed_on_a_blocked_thread),
     ("managed with a stuck callback", managed_with_a_stuck_callback),
 ];
 
@@ -88,6 +90,41 @@ fn managed_with_every_worker_blocked() {
     });
     say_report(&result);
     runtime.shutdown_background();
+}
+
+/// Every worker sleeps in synchronous code before the task is admitted, so it is never polled.
+fn managed_behind_blocked_workers() {
+    let task = without_window().build().unwrap();
+    let runtime = runtime();
+    static BLOCKED: AtomicUsize = AtomicUsize::new(0);
+    while BLOCKED.load(Ordering::SeqCst) < 2 {
+        runtime.spawn(async {
+            BLOCKED.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(Duration::from_secs(3_600));
+        });
+        thread::sleep(Duration::from_millis(1));
+    }
+    say("ready");
+    wait_for_go();
+    let entered = runtime.enter();
+    let manager = short().build().unwrap();
+    manager.run(task_fn("unpolled", async |_| Ok(()))).unwrap();
+    manager.run(task).unwrap();
+    drop(entered);
+    say("admitted");
+    say_report(&runtime.block_on(manager.wait()));
+    runtime.shutdown_background();
+}
+
+/// The only thread is blocked right after the task was admitted.
+fn managed_on_a_blocked_thread() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let manager = short().hard_exit(4).build().unwrap();
+        manager.run(without_window().build().unwrap()).unwrap();
+        say("ready");
+        thread::sleep(Duration::from_secs(3_600));
+    });
 }
 
 fn managed_with_a_stuck_callback() {

@@ -8,13 +8,16 @@ use std::{
 };
 
 use task_core::Task;
-use task_signal::{Signal, SignalTask};
+use task_signal::{Reaction, Signal, SignalTask, SignalTaskBuilder};
 
 use super::{IS_LOG_STUCK, Scenario, say, serve, serve_for_good, wait_for_go, without_window};
 use crate::group::Loud;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    ("stuck request", stuck_request),
+    ("stuck request", || stuck_request(without_window())),
+    ("stuck request with a short ladder", || {
+        stuck_request(without_window().ladder(Signal::INT, [Reaction::Stop, Reaction::Exit]));
+    }),
     ("stuck callback", stuck_callback),
     ("stuck callback early", stuck_callback_early),
     ("callback that is stuck for a while", callback_that_is_stuck_for_a_while),
@@ -24,10 +27,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// A manager that does what none may: it never returns from a request.
-fn stuck_request() {
+fn stuck_request(builder: SignalTaskBuilder) {
     let group = Loud::new();
     group.is_stuck.store(true, Ordering::SeqCst);
-    let _thread = serve(without_window().build().unwrap(), &group);
+    let _thread = serve(builder.build().unwrap(), &group);
     say("ready");
     wait_for_go();
 }
