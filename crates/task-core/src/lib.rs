@@ -189,6 +189,7 @@ mod bounded;
 mod level;
 mod panics;
 mod sync;
+mod text;
 
 pub use adjust::Adjusted;
 pub use blocking::{BlockingTask, blocking_task};

@@ -11,10 +11,14 @@ use std::{
     thread_local,
 };
 
+use crate::text::guarded_text;
+
 /// The message of a panic whose payload is not text.
 const NO_TEXT: &str = "(a payload that is no text)";
 
 /// A panic that was caught.
+///
+/// `Display` is one line, with at most 16 KiB of the message.
 ///
 /// # Examples
 ///
@@ -75,8 +79,8 @@ impl Panic {
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.location {
-            Some(location) => write!(f, "panicked at {location}: {}", self.message),
-            None => write!(f, "panicked: {}", self.message),
+            Some(location) => write!(f, "panicked at {location}: {}", guarded_text(&self.message)),
+            None => write!(f, "panicked: {}", guarded_text(&self.message)),
         }
     }
 }
@@ -89,11 +93,6 @@ impl fmt::Display for Panic {
 /// The panic, if `body` panics.
 pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(body)).map_err(Panic::from_payload)
-}
-
-/// Runs `format`, which calls a foreign `Display` that may panic. Returns a placeholder then.
-pub fn guarded_text(format: impl FnOnce() -> String) -> String {
-    catch(format).unwrap_or_else(|_| String::from("(its Display panicked)"))
 }
 
 thread_local! {

@@ -7,7 +7,8 @@
 //! | record what a task reports, or manage tasks | [`Scope`], one per task |
 //! | show a group to its tasks | [`GroupView`], one per group |
 //! | wait for a number that grows | [`Level`] |
-//! | call code that may panic or block | [`catch`], [`discard`], [`guarded_text`], [`panic_text`], [`run_with_timeout`], [`write_stderr`] |
+//! | call code that may panic or block | [`catch`], [`discard`], [`panic_text`], [`run_with_timeout`], [`write_stderr`] |
+//! | write foreign text into a line | [`guarded_text`], [`guarded_name`] |
 //!
 //! The module is part of this crate's stable interface: methods are only added, and with defaults.
 //!
@@ -68,8 +69,9 @@ pub use crate::{
     bounded::{run_with_timeout, write_stderr},
     group::GroupView,
     level::{Level, Wakers},
-    panics::{catch, discard, guarded_text, install_hook, panic_text},
+    panics::{catch, discard, install_hook, panic_text},
     stage::{Stage, StageCell},
+    text::{guarded_name, guarded_text},
 };
 
 /// The manager's side of one running task. A [`Context`](crate::Context) is an `Arc` of one.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use crate::{CleanupInfo, Exits, Outcome, ShutdownInfo, SignalCount, TaskInfo};
+use crate::{CleanupInfo, Exits, Outcome, ShutdownInfo, SignalCount, TaskInfo, text::guarded_name};
 
 /// The state of a group at one instant. Returned by [`Group::snapshot`](crate::Group::snapshot).
 ///
@@ -133,9 +133,11 @@ impl fmt::Display for Blocker {
         match self {
             Self::SettingUp => f.write_str("setting up"),
             Self::ShuttingDown(step) => write!(f, "shutting down ({step})"),
-            Self::NotReady(name) => write!(f, "task `{name}` is not ready"),
-            Self::HasEnded(name, outcome) => write!(f, "task `{name}` has ended ({outcome})"),
-            Self::CheckFailed(name) => write!(f, "check `{name}` failed"),
+            Self::NotReady(name) => write!(f, "task `{}` is not ready", guarded_name(name)),
+            Self::HasEnded(name, outcome) => {
+                write!(f, "task `{}` has ended ({outcome})", guarded_name(name))
+            }
+            Self::CheckFailed(name) => write!(f, "check `{}` failed", guarded_name(name)),
         }
     }
 }

@@ -28,6 +28,7 @@ mod span;
 
 // What is remembered and reported.
 mod gates;
+mod lines;
 mod log;
 mod names;
 mod record;
@@ -47,6 +48,7 @@ pub(crate) use self::{
     cleanup::Hook,
     entry::Entry,
     gates::Gates,
+    lines::Lines,
     log::Event,
     managed::{Managed, UserFuture},
     member::{Identity, Member, Role},

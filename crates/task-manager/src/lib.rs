@@ -521,34 +521,48 @@
 //! `manager`, its name. Messages and field names are stable; later versions may add some. `task` is
 //! a task's name and `id` its number within the group, which distinguishes tasks of one name.
 //! `tasks` is a list of up to 20 names, and `more` the number of further ones. Lengths of time are
-//! seconds.
+//! seconds. Names and errors are escaped and cut as in the report.
+//!
+//! Every failure that the report has is also an event of its own, at level `error`: nothing is lost
+//! where nothing takes the report. Failures inside a nested group are events of that group, and of
+//! the outer one only what it abandoned itself.
 //!
 //! | message | level | fields |
 //! |---|---|---|
 //! | `task started` | debug | `task`, `id` |
 //! | `task readiness changed` | debug | `task`, `id`, `ready` |
 //! | `task asked to stop`: this task alone | debug | `task`, `id` |
-//! | `task ended`, `cleanup ended`: cleanly, or aborted; for a held task also after its `task failed` | debug | `task` and `id`, or `cleanup`; `outcome`, `ran` |
-//! | `task failed`, `cleanup failed` | error | the same, `error` |
+//! | `task ended`, `cleanup ended`: cleanly; for a held task also after its `task failed` | debug | `task` and `id`, or `cleanup`; `outcome`, `ran` |
+//! | `task failed`, `cleanup failed`: by an error, a panic, an abort or abandonment at a deadline, with its runtime, or because it was not run | error | the same, `error` |
 //! | `task failed and went on` | error | `task`, `id`, `error` |
+//! | `setup failed` | error | `error` |
+//! | `start failed`: not ready in time | error | `error`, which names who was not ready |
+//! | `manager dropped without a wait`: while something was alive, cleanups had not run, or something had failed | error | `tasks`, `more`, `cleanups`, `more_cleanups`, `failures` |
 //! | `shutdown begins` | info | `cause` |
 //! | `shutdown goes on` | debug | `step` |
 //! | `still waiting`: every 5 s | warn | `tasks`, `more`, `left` |
 //! | `deadline passed, aborting` | warn | `tasks`, `more` |
-//! | `still alive after the abort, abandoned` | error | `tasks`, `more` |
 //! | `abandoned task ended after all` | warn | `task`, `id`, `outcome`, `error` |
 //! | `setup failed after the end` | error | `error` |
-//! | `shutdown ended` | info if clean, else error | `cause`, `took`, `failures` |
+//! | `shutdown ended` | info if clean, else error | `cause`, `took`, `failures`, and if there are any `failed`: what failed, the first 20 |
+//! | `log lines lost behind a sink that blocked` | warn | `lines` |
 //!
 //! A task's own events are in the span `task` with the fields `name` and `id`, a cleanup's in the
-//! span `cleanup` with `name`.
+//! span `cleanup` with `name`. These spans are roots: no task is inside of the one that started it.
 //!
-//! An event is emitted last, when every deadline is set and every waker is called. A log sink that
-//! blocks therefore holds up the log, and the thread that emits an event about what it has done
-//! itself (in `run`, `stop`, the cancel of a parent token, `set_ready`, the first poll of a `wait`,
-//! the end of a task), but no other thread and no deadline. While the sink blocks, up to 1,024
-//! events of the deadline thread are queued; those beyond are lost to the log. Events of different
-//! threads need not come in the order in which they happened. The report is complete and in order.
+//! The events of a group come in the order of what they are about, whichever thread emits them, and
+//! in no span. An event is emitted last, when every deadline is set and every waker is called, by
+//! one thread at a time; another thread that has events leaves them to that one. A log sink that
+//! blocks therefore holds up the log of the group and the one thread that emits (in `run`, `stop`,
+//! the cancel of a parent token, `set_ready`, the first poll of a `wait`, the end of a task), but no
+//! other thread and no deadline. Behind a sink that is slower than the group, up to 1,024 events wait, and a thread
+//! with further ones waits for room, as it would in the sink; but not beyond 1 s that the sink
+//! stays in one event. Such a sink counts as blocked: events beyond the 1,024 are lost, and counted
+//! in an event of their own. The report is complete in any case.
+//!
+//! When [`wait`](Manager::wait) returns, the last event was emitted, unless the sink takes longer
+//! than 100 ms for one event, or than 1 s for all that are left. While the last event of any group
+//! is that late, no further `wait` of the process waits for its own.
 //!
 //! # Tests
 //!

@@ -207,7 +207,7 @@ fn log_late(result: ThreadResult, begun: Instant) {
             return;
         }
         Ok(Err(error)) => {
-            let text = guarded_text(|| format!("{error:#}"));
+            let text = guarded_text(format_args!("{error:#}"));
             discard(error);
             text
         }

@@ -38,11 +38,11 @@ impl Failure {
 
     /// Formats the failure with all causes, on one line.
     pub(crate) fn text(&self) -> String {
-        guarded_text(|| match self {
-            Self::Error(error) => format!("{error:#}"),
-            Self::Panicked(payload) => panic_message(payload.as_ref()),
+        match self {
+            Self::Error(error) => guarded_text(format_args!("{error:#}")),
+            Self::Panicked(payload) => guarded_text(panic_message(payload.as_ref())),
             Self::TimedOut(timed_out) => timed_out.to_string(),
-        })
+        }
     }
 
     /// Converts the failure to an error, for a task that continues.

@@ -53,20 +53,11 @@ impl ExitCodes {
         self
     }
 
-    /// Returns the code for the result of a service's `wait`.
-    pub(crate) fn code_of(
-        self,
-        result: &Result<Report, ShutdownError>,
-        unasked_end_fails: bool,
-    ) -> u8 {
-        match result {
-            Ok(report) if unasked_end_fails && is_unasked_end(report) => self.failure,
-            Ok(_) => 0,
-            Err(error) => match error.report().map(|report| &report.cause().kind) {
-                Some(CauseKind::SetupFailed) => self.setup_failed,
-                _ => self.failure,
-            },
-        }
+    /// Returns the code for the result of a service's `wait`: 0 if and only if the report is clean.
+    pub(crate) fn code_of(self, result: &Result<Report, ShutdownError>) -> u8 {
+        let Err(error) = result else { return 0 };
+        let cause = error.report().map(|report| &report.cause().kind);
+        if cause == Some(&CauseKind::SetupFailed) { self.setup_failed } else { self.failure }
     }
 }
 

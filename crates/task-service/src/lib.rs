@@ -90,8 +90,8 @@
 //! | `ERROR` | `service failed to start` | `error` |
 //! | `INFO` | `setup cancelled by the shutdown` | |
 //! | `WARN` | `setup failed during the shutdown` | `error` |
-//! | `WARN` | `service ended without a stop request` | `cause` |
-//! | `INFO` | `service ended`, with [`ReportTo::Log`] | `report` |
+//! | `WARN` | `service ended without a stop request`, cleanly | `cause` |
+//! | `INFO` if clean, else `ERROR` | `service ended`, with [`ReportTo::Log`] | `manager`, `cause`; `took`, `drain`, `stop`, `cleanup` in seconds; `tasks`, the number of all; `failures`, their number; `root`, the first; `report`, the text |
 //!
 //! # Limits
 //!

@@ -1,9 +1,9 @@
 //! A service's life from `main` to its exit code.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
-use task_core::scope::write_stderr;
-use task_manager::{Manager, ManagerBuilder, Report, ShutdownError};
+use task_core::scope::{guarded_name, write_stderr};
+use task_manager::{Manager, ManagerBuilder, Report, ShutdownError, StepTimes};
 use task_signal::{SignalError, SignalTask, SignalTaskBuilder};
 use tokio::runtime::Runtime;
 
@@ -69,7 +69,6 @@ pub struct Service {
     signals: Option<SignalTaskBuilder>,
     codes: ExitCodes,
     report_to: ReportTo,
-    unasked_end_fails: bool,
     threads: Threads,
 }
 
@@ -83,7 +82,8 @@ pub enum ReportTo {
     /// As text to stderr, whatever the log is.
     #[default]
     Stderr,
-    /// As one event of the log: target `task`, field `report`.
+    /// As one event of the log, an error unless the report is clean: target `task`, with the fields
+    /// of the [crate's documentation](crate#log) and the whole text in `report`.
     Log,
     /// Nowhere. The log still has an event for every failure.
     Nowhere,
@@ -105,7 +105,6 @@ impl Service {
             signals: Some(SignalTask::builder()),
             codes: ExitCodes::new(),
             report_to: ReportTo::default(),
-            unasked_end_fails: false,
             threads: Threads::Default,
         }
     }
@@ -151,10 +150,11 @@ impl Service {
         self
     }
 
-    /// Exits with [`ExitCodes::failure`] when a critical task ends cleanly without a stop request.
-    /// Default: off; the service then exits with 0, and a warning in the log.
+    /// Makes it a failure, with [`ExitCodes::failure`], when a critical task ends cleanly without a
+    /// stop request: [`ManagerBuilder::unasked_end_fails`]. Default: off; the service then exits
+    /// with 0, and a warning in the log.
     pub fn unasked_end_fails(mut self) -> Self {
-        self.unasked_end_fails = true;
+        self.manager = self.manager.unasked_end_fails();
         self
     }
 
@@ -191,7 +191,7 @@ impl Service {
     where
         F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,
     {
-        let Self { manager, signals, codes, report_to, unasked_end_fails, threads } = self;
+        let Self { manager, signals, codes, report_to, threads } = self;
         let acquired = acquire(manager.hard_exit(codes.hard_exit), signals, threads);
         let (runtime, manager, signals) = match acquired {
             Ok(acquired) => acquired,
@@ -205,7 +205,7 @@ impl Service {
             }
         };
         let result = runtime.block_on(serve(&manager, signals, setup));
-        let code = codes.code_of(&result, unasked_end_fails);
+        let code = codes.code_of(&result);
         write_report(result, report_to);
         // Not dropped: that would wait without limit for blocked workers.
         runtime.shutdown_background();
@@ -281,16 +281,36 @@ fn write_report(result: Result<Report, ShutdownError>, report_to: ReportTo) {
         let Some(report) = report else {
             return write_stderr(&format!("{result:?}"));
         };
-        if is_unasked_end(report) {
+        if report.is_clean() && is_unasked_end(report) {
             let cause = report.cause().to_string();
             tracing::warn!(target: "task", cause, "service ended without a stop request");
         }
         match report_to {
             ReportTo::Stderr => write_stderr(&report.to_string()),
-            ReportTo::Log => {
-                tracing::info!(target: "task", report = report.to_string(), "service ended");
-            }
+            ReportTo::Log => log_report(report),
             ReportTo::Nowhere => {}
         }
     });
+}
+
+/// Logs the report, at the level of what it says.
+fn log_report(report: &Report) {
+    let (cause, report_text) = (report.cause().to_string(), report.to_string());
+    let (manager, tasks) = (guarded_name(report.name()), report.totals().started);
+    let StepTimes { triggered, stopping, cleaning_up, ended, .. } = report.steps();
+    let seconds = |from, to: Duration| to.saturating_sub(from).as_secs_f64();
+    let (took, drain) = (seconds(triggered, ended), seconds(triggered, stopping));
+    let (stop, cleanup) = (seconds(stopping, cleaning_up), seconds(cleaning_up, ended));
+    let failures = report.failures().len() as u64 + report.omitted_failures();
+    let root = report.failures().first().map(ToString::to_string);
+    macro_rules! log {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "task",
+                manager, cause, took, drain, stop, cleanup, tasks, failures, root,
+                report = report_text, "service ended"
+            )
+        };
+    }
+    if report.is_clean() { log!(info) } else { log!(error) }
 }

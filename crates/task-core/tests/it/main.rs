@@ -2,6 +2,7 @@
 //! task-manager.
 #![allow(clippy::unwrap_used)]
 
+mod a_watchdog;
 mod blocking;
 mod bounded;
 mod context;
@@ -9,4 +10,5 @@ mod group;
 mod level;
 mod properties;
 mod scope;
+mod text;
 mod values;

@@ -100,4 +100,11 @@ fn an_error_is_cancelled_only_if_that_is_what_it_is_under_its_contexts() {
     assert!(!Cancelled::is_outermost_in(&anyhow!("cancelled")));
     let hidden = Err::<(), _>(std::io::Error::other(Cancelled)).context("reading").unwrap_err();
     assert!(!Cancelled::is_outermost_in(&hidden));
+    // The task was stopped in the middle of something, and says so by an error of its own.
+    #[derive(Debug, thiserror::Error)]
+    #[error("the batch is half written")]
+    struct HalfWritten(#[source] Cancelled);
+    let caused = anyhow::Error::new(HalfWritten(Cancelled));
+    assert!(caused.root_cause().is::<Cancelled>() && !Cancelled::is_outermost_in(&caused));
+    assert!(!Cancelled::is_outermost_in(&caused.context("writing")));
 }

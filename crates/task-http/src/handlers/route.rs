@@ -4,6 +4,7 @@ use std::{fmt, pin::Pin};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use task_core::scope::guarded_text;
 
 use crate::{
     activity::Activity,
@@ -105,7 +106,7 @@ impl Route {
             return Reply::from(error);
         }
         let route = self.path.as_str();
-        tracing::warn!(route, error = format!("{error:#}"), "a route failed");
+        tracing::warn!(route, error = guarded_text(format_args!("{error:#}")), "a route failed");
         failed()
     }
 }

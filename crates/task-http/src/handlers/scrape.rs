@@ -12,7 +12,7 @@ use std::{
 };
 
 use hyper::{HeaderMap, StatusCode};
-use task_core::Context;
+use task_core::{Context, scope::guarded_text};
 use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
@@ -110,7 +110,10 @@ impl Scraper {
                 Some(Reply::text(StatusCode::OK, "").negotiated_body(plain, compresses))
             }
             Ok(Err(error)) => {
-                tracing::warn!(error = format!("{error:#}"), "a metrics source failed");
+                tracing::warn!(
+                    error = guarded_text(format_args!("{error:#}")),
+                    "a metrics source failed"
+                );
                 self.stats.count_scrape_errors(ScrapeError::Encode, 1);
                 None
             }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use task_core::Context;
+use task_core::{Context, scope::guarded_text};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
@@ -84,7 +84,7 @@ impl Check {
     async fn result(&self) -> CheckResult {
         match catch_panic(|| (self.run)()).await {
             Ok(Ok(())) => CheckResult::Passed,
-            Ok(Err(error)) => CheckResult::Failed(format!("{error:#}").into()),
+            Ok(Err(error)) => CheckResult::Failed(guarded_text(format_args!("{error:#}")).into()),
             Err(_) => CheckResult::Panicked,
         }
     }

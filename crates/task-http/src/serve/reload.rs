@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use task_core::scope::guarded_text;
 use tokio::{task::spawn_blocking, time::sleep};
 
 use crate::{
@@ -27,7 +28,7 @@ pub(super) async fn run(reloads: Vec<Arc<dyn Reload>>, interval: Duration, stats
                     tracing::info!(what, "reloaded files that changed");
                 }
                 Err(error) => {
-                    let fault = format!("{error:#}");
+                    let fault = guarded_text(format_args!("{error:#}"));
                     // A fault that persists is reported once, not at each interval.
                     if *last_fault != fault {
                         stats.count_reload(what, false);

@@ -82,29 +82,53 @@ async fn a_stall_of_the_servers_own_runtime_is_counted_afterwards() {
     panic!("no stall was counted");
 }
 
+/// The heartbeat threads of this process.
 #[cfg(target_os = "linux")]
-#[tokio::test]
-async fn the_heartbeat_thread_ends_with_the_server_and_is_optional() {
-    // Only under nextest is there one process for each test; others would count foreign threads.
-    let threads = || {
-        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-        let name = |task: std::io::Result<std::fs::DirEntry>| {
-            std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
-        };
-        tasks.filter_map(name).filter(|name| name.trim() == "task-http-beat").count()
+fn heartbeats() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    // One that has ended meanwhile cannot be read.
+    let name = |task: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
     };
-    if std::env::var_os("NEXTEST").is_none() {
-        return;
+    tasks.filter_map(name).filter(|name| name.trim() == "task-http-beat").count()
+}
+
+/// It counts threads of the process, so it has one of its own: this binary again, with this test
+/// alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_heartbeat_thread_ends_with_the_server_and_is_optional() {
+    const ALONE: &str = "TASK_HTTP_ALONE";
+    let name = "heartbeat::the_heartbeat_thread_ends_with_the_server_and_is_optional";
+    if std::env::var_os(ALONE).is_some() {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        return runtime.block_on(starts_and_ends_heartbeats());
     }
+    let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+    let ended = alone.args([name, "--exact", "--nocapture"]).env(ALONE, "").output().unwrap();
+    let text = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success(), "{text}{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+async fn starts_and_ends_heartbeats() {
+    let becomes = |count| {
+        let began = Instant::now();
+        while heartbeats() != count {
+            assert!(began.elapsed() < Duration::from_secs(10), "{} threads", heartbeats());
+            thread::yield_now();
+        }
+    };
     let without = Service::start(HttpTaskBuilder::without_heartbeat);
     assert_eq!(without.get("/livez?verbose").await.text(), "[+]runtime ok\nlivez check passed\n");
     assert!(!without.get("/metrics").await.text().contains("tokio_stalls"));
-    assert_eq!(threads(), 0);
+    assert_eq!(heartbeats(), 0);
     without.stop().await;
 
     let with = Service::start(|http| http);
     with.get("/livez").await;
-    while threads() != 1 {}
+    becomes(1);
     with.stop().await;
-    while threads() != 0 {}
+    becomes(0);
 }

@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stderr, reason = "a skipped test prints the reason")]
 
+#[path = "../../../task-core/tests/it/a_watchdog.rs"]
+mod a_watchdog;
+
 mod client;
 mod group;
 mod service;

@@ -28,6 +28,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 /// | [`escalated_cleanup_timeout`](Self::escalated_cleanup_timeout) | 1 s |
 /// | [`start_timeout`](Self::start_timeout) | never |
 /// | [`only_failures_stop`](Self::only_failures_stop) | off: any end of a critical task stops the group |
+/// | [`unasked_end_fails`](Self::unasked_end_fails) | off: a critical task may end cleanly |
 /// | [`hard_exit`](Self::hard_exit) | off |
 /// | [`without_panic_hook`](Self::without_panic_hook) | off: panics are located |
 /// | `parent` (feature `token`) | none |
@@ -206,6 +207,31 @@ impl ManagerBuilder {
     /// ```
     pub fn start_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.0.start = timeout.into().limit();
+        self
+    }
+
+    /// Makes a clean end of a critical task a failure if it begins the shutdown and nothing had
+    /// asked the task to end. Default: off, so that such a shutdown is clean.
+    ///
+    /// It is for services that are to run until they are stopped. It has no effect on the clean
+    /// ends that [`only_failures_stop`](Self::only_failures_stop) allows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::builder().unasked_end_fails().build()?;
+    /// manager.run(task_fn("server", async |_| Ok(())))?;
+    /// let error = manager.wait().await.unwrap_err();
+    /// assert_eq!(error.to_string(), "task `server` ended though nothing asked it to");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unasked_end_fails(mut self) -> Self {
+        self.0.unasked_end_fails = true;
         self
     }
 

@@ -21,10 +21,17 @@ use crate::report::{CauseKind, NotReadyError, Refused, Report, ShutdownError};
 ///
 /// # Ownership
 ///
-/// A manager is deliberately not `Clone`: it is the one owner of its group. Dropping it stops the
-/// group, without a drain: the shutdown proceeds on the runtime, within its deadlines, and only a
-/// `wait` of a handle still returns its report. [`handle`](Self::handle) returns a weak handle,
-/// cheap to clone, which tasks and cleanups can keep without keeping the group alive.
+/// A manager is deliberately not `Clone`: it is the one owner of its group. Keep it until
+/// [`wait`](Self::wait) has returned, and exit with what that says.
+///
+/// Dropping it earlier stops the group, without a drain: the shutdown proceeds on the runtime,
+/// within its deadlines, for as long as the process lives, and only a `wait` of a handle still
+/// returns its report. A process that exits then cuts the tasks, leaves the cleanups out and has no
+/// failure in its exit code. So unless a handle waits, such a drop is an error in the log, which
+/// names what is alive and the cleanups that have not run.
+///
+/// [`handle`](Self::handle) returns a weak handle, cheap to clone, which tasks and cleanups can keep
+/// without keeping the group alive.
 ///
 /// # Runtimes
 ///
@@ -140,7 +147,7 @@ use crate::report::{CauseKind, NotReadyError, Refused, Report, ShutdownError};
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "dropping a manager stops its group; keep it and `wait`"]
+#[must_use = "a manager that is dropped stops its group and loses its report: keep it until `wait` returns"]
 pub struct Manager {
     pub(crate) shared: Arc<Shared>,
 }
@@ -548,7 +555,7 @@ impl Drop for Manager {
     /// Invariant 11: the group is stopped, and its shutdown takes its course.
     fn drop(&mut self) {
         if self.shared.report.get().is_none() {
-            self.shared.trigger(CauseKind::Dropped, Trigger::Plain);
+            self.shared.owner_dropped();
         }
         self.shared.alarm.set_taken();
     }

@@ -124,9 +124,13 @@ impl TaskHandle {
     pub fn stop(&self) {
         let Self(entry) = self;
         let is_first = entry.stage.get() < Stage::Cancelled;
+        let is_logged = is_first && Event::logs_clean_tasks();
+        if is_logged {
+            entry.shared.log(Event::StopAsked(entry.subject()));
+        }
         entry.shared.stop_one(entry);
-        if is_first && Event::logs_clean_tasks() {
-            Event::StopAsked(entry.subject()).log(&entry.shared.name);
+        if is_logged {
+            entry.shared.write_log();
         }
     }
 

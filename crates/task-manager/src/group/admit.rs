@@ -78,6 +78,10 @@ impl Shared {
             // Nothing waits on a stage that is only now made, so there is no waker.
             entry.stage.advance(Stage::Draining);
         }
+        if Event::logs_clean_tasks() {
+            state.log(Event::Started(entry.subject()));
+            state.lines.end_event();
+        }
         state.tasks.insert(Arc::clone(&entry));
         state.gates.admit(&entry);
         Ok((entry, handle))
@@ -99,7 +103,7 @@ impl Shared {
             self.changed();
         }
         if Event::logs_clean_tasks() {
-            Event::Started(entry.subject()).log(&self.name);
+            self.write_log();
         }
         entry
     }

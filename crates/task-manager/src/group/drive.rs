@@ -83,7 +83,6 @@ impl Turn<'_> {
             self.state.abandon(entry, now);
             self.wake(entry.stage.advance_quietly(Stage::Ended));
         }
-        self.log(Event::Abandoned(Names::of(entries.iter().map(|entry| &***entry))));
     }
 
     fn begin_cleaning_up(&mut self, now: Tick) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use task_core::scope::{Stage, discard, guarded_text};
+use task_core::scope::Stage;
 use task_core::{Outcome, Panic, Step};
 
 use super::{Entry, Event, Member, Role, Shared, Turn};
@@ -20,15 +20,15 @@ impl Shared {
         caller: CallerRuntime,
     ) {
         let outcome = end.outcome();
-        // Invariant 9: an error's `Display` is the user's.
-        let detail = end.detail();
         let mut turn = self.turn_from(caller);
         if !entry.set_outcome(outcome) {
-            return turn.ended_late(entry, end, outcome, detail);
+            return turn.ended_late(entry, end, outcome);
         }
-        if !outcome.is_clean() || Event::logs_clean_tasks() {
+        // A failure is logged where it is recorded.
+        let is_logged = outcome.is_clean() || matches!(end, End::Recorded(_));
+        if is_logged && Event::logs_clean_tasks() {
             let ran = turn.now().saturating_sub(entry.began);
-            turn.log(Event::Ended(entry.subject(), outcome, detail, ran));
+            turn.log(Event::Ended(entry.subject(), outcome, ran));
         }
         turn.settle(entry, outcome);
         match entry.role {
@@ -61,15 +61,12 @@ impl Shared {
             entry.release_with(end);
             return self.cancel_one(entry);
         }
-        let detail = end.detail();
         let mut turn = self.turn();
         let now = turn.now();
         if turn.state.machine.step() == Step::Ended {
             drop(turn);
             return entry.release_with(end);
         }
-        let ran = now.saturating_sub(entry.began);
-        turn.log(Event::Ended(entry.subject(), outcome, detail, ran));
         turn.record_end(entry, end);
         // One that was abandoned has been counted.
         if entry.outcome().is_none() {
@@ -78,18 +75,17 @@ impl Shared {
             turn.trigger(ended_by(entry, outcome), Trigger::Failure, None);
         }
         entry.update(|details| details.future_ended = Some(now));
-        let events = turn.run();
+        let has_lines = turn.run();
         entry.release_with(End::Recorded(outcome));
         self.cancel_one(entry);
-        Event::log_all(events, self);
+        if has_lines {
+            self.write_log();
+        }
     }
 
     /// Records a failure that a task survives.
     pub(crate) fn failure_survived(self: &Arc<Self>, entry: &Entry, error: anyhow::Error) {
-        let error = Arc::new(error);
-        self.record_failure(entry, FailureKind::Survived(Arc::clone(&error)));
-        let text = guarded_text(|| format!("{error:#}"));
-        Event::Survived(entry.subject(), text).log(&self.name);
+        self.record_failure(entry, FailureKind::Survived(Arc::new(error)));
     }
 
     /// Records a panic beside another failure of the same task.
@@ -99,26 +95,24 @@ impl Shared {
 
     fn record_failure(self: &Arc<Self>, entry: &Entry, kind: FailureKind) {
         let mut turn = self.turn();
+        let now = turn.now();
         if turn.state.machine.step() == Step::Ended {
             // Of an abandoned task, and too late for the report.
-            drop(turn);
-            return discard(kind);
+            turn.log(Event::Failed(entry.failure(kind, now), None));
+        } else {
+            turn.state.fail_as(entry, kind, now);
         }
-        let now = turn.now();
-        turn.state.fail_as(entry, kind, now);
         turn.release();
     }
 
     /// Records that the service could not be set up, and stops the group.
     pub(crate) fn setup_failed(self: &Arc<Self>, error: anyhow::Error) {
-        let text = guarded_text(|| format!("{error:#}"));
-        let kind = FailureKind::Error(Arc::new(error));
         let mut turn = self.turn();
         if turn.state.machine.step() == Step::Ended {
-            drop(turn);
-            discard(kind);
-            return Event::LateSetup(text).log(&self.name);
+            turn.log(Event::LateSetup(error));
+            return turn.release();
         }
+        let kind = FailureKind::Error(Arc::new(error));
         let at = turn.now();
         turn.state.fail(FailureOrigin::Setup, &self.name, kind, at);
         turn.trigger(CauseKind::SetupFailed, Trigger::Failure, None);
@@ -168,26 +162,34 @@ impl Turn<'_> {
         // That a stopped task ends is no further trigger. A failure is, once.
         let counts = |trigger: &Trigger| is_first || *trigger == Trigger::Failure && !is_recorded;
         if let Some(trigger) = trigger.filter(counts) {
+            let is_unasked = is_first && outcome.is_clean() && entry.stop_asked().is_none();
+            if is_unasked && self.group.settings.unasked_end_fails {
+                let now = self.now();
+                self.state.fail_as(entry, FailureKind::EndedUnasked, now);
+            }
             self.trigger(ended_by(entry, outcome), trigger, None);
         }
     }
 
     /// Records an end that comes after the member was abandoned. That outcome stands; a failure
     /// since then is not lost.
-    fn ended_late(
-        mut self,
-        entry: &Arc<Entry>,
-        end: End,
-        outcome: Outcome,
-        detail: Option<String>,
-    ) {
+    fn ended_late(mut self, entry: &Arc<Entry>, end: End, outcome: Outcome) {
         self.state.abandoned.remove(&entry.id);
-        if self.state.machine.step() == Step::Ended {
-            self.discard(end);
-        } else if !matches!(end, End::Aborted) {
-            self.record_end(entry, end);
+        let is_over = self.state.machine.step() == Step::Ended;
+        let kind = match end {
+            End::Failed(error) if is_over => Some(FailureKind::Error(Arc::new(error))),
+            End::Failed(error) => {
+                let error = self.record_nested_error(entry, error);
+                error.map(|error| FailureKind::Error(Arc::new(error)))
+            }
+            End::Panicked(panic) => Some(FailureKind::Panic(panic)),
+            End::Completed | End::Cancelled | End::Aborted | End::Recorded(_) => None,
+        };
+        if let Some(kind) = kind.clone().filter(|_| !is_over) {
+            let now = self.now();
+            self.state.fail_as(entry, kind, now);
         }
-        self.log(Event::Late(entry.subject(), outcome, detail));
+        self.log(Event::Late(entry.subject(), outcome, kind));
         self.release();
     }
 

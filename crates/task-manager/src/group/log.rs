@@ -1,20 +1,19 @@
-//! The manager's log events, with stable field names, under the target `task`.
-//!
-//! A log sink is foreign code and may block, so events are logged last: after every lock is
-//! released, every waker called and every deadline set. Lines of the deadline thread may come while
-//! its wakers are still being called.
+//! The manager's log events, with stable field names, under the target `task`. When they are
+//! written is the matter of [`lines`](super::lines).
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use task_core::scope::catch;
-use task_core::{Outcome, Step};
+use task_core::scope::{guarded_name, guarded_text};
+use task_core::{Outcome, Step, TaskId};
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
 
-use super::{Member, Names, Role, Shared};
-use crate::report::{CauseKind, Report};
-use crate::rt;
+use super::{Member, Names, Role};
+use crate::report::{CauseKind, Failure, FailureKind, FailureOrigin, Report};
+
+/// How many names of what failed the last event has.
+const MAX_FAILED: usize = 20;
 
 /// The task or cleanup that an event is about.
 pub(crate) struct Subject {
@@ -35,20 +34,31 @@ pub(crate) enum Event {
     Ready(Subject, bool),
     /// One task alone was asked to stop.
     StopAsked(Subject),
-    /// With the error, and how long it ran.
-    Ended(Subject, Outcome, Option<String>, Duration),
+    /// Cleanly, or its failure is logged already. With how long it ran.
+    Ended(Subject, Outcome, Duration),
+    /// With how long it ran, if that is known.
+    Failed(Failure, Option<Duration>),
+    /// The task that a nested group is returned its failures.
+    GroupFailed(Subject, anyhow::Error, Duration),
     /// An abandoned task ended.
-    Late(Subject, Outcome, Option<String>),
+    Late(Subject, Outcome, Option<FailureKind>),
     /// The setup failed when the report was made already.
-    LateSetup(String),
-    Survived(Subject, String),
+    LateSetup(anyhow::Error),
     Triggered(CauseKind),
+    /// The manager was dropped, and nothing waits for its group. What is alive, which cleanups have
+    /// not run, and how many failures there were.
+    Dropped {
+        alive: Names,
+        cleanups: Names,
+        failures: u64,
+    },
     Step(Step),
     Aborting(Names),
-    Abandoned(Names),
     /// With the time until the end of the shutdown.
     Waiting(Names, Option<Duration>),
     Report(Report),
+    /// This many lines were lost behind a sink that blocked.
+    Lost(u64),
 }
 
 impl Event {
@@ -58,81 +68,129 @@ impl Event {
         LevelFilter::current() >= LevelFilter::DEBUG
     }
 
-    pub(crate) fn log_all(events: Vec<Self>, group: &Shared) {
-        events.into_iter().for_each(|event| event.log(&group.name));
-    }
-
-    pub(crate) fn log(self, manager: &str) {
-        rt::pass_on_last_woken();
-        // A subscriber that panics takes nothing else down.
-        let _ = catch(|| self.write(manager));
-    }
-
-    fn write(self, manager: &str) {
+    /// Writes the line. None is in the span of the thread that happens to write it.
+    pub(crate) fn write(&self, manager: &str) {
+        let manager = &*guarded_name(manager);
         match self {
-            Self::Started(Subject { name: task, id, .. }) => {
-                debug!(target: "task", manager, task = &*task, id, "task started");
+            Self::Started(subject) => {
+                let (task, id) = subject.fields();
+                debug!(target: "task", parent: None, manager, task, id, "task started");
             }
-            Self::Ready(Subject { name: task, id, .. }, ready) => {
-                debug!(target: "task", manager, task = &*task, id, ready, "task readiness changed");
+            Self::Ready(subject, ready) => {
+                let (task, id) = subject.fields();
+                debug!(target: "task", parent: None, manager, task, id, ready, "task readiness changed");
             }
-            Self::StopAsked(Subject { name: task, id, .. }) => {
-                debug!(target: "task", manager, task = &*task, id, "task asked to stop");
+            Self::StopAsked(subject) => {
+                let (task, id) = subject.fields();
+                debug!(target: "task", parent: None, manager, task, id, "task asked to stop");
             }
-            Self::Ended(Subject { name, id, role }, outcome, error, ran) => {
-                let (task, outcome, ran) = (&*name, outcome.as_str(), ran.as_secs_f64());
-                match (role, error) {
-                    (Role::Task(_), Some(error)) => {
-                        error!(target: "task", manager, task, id, outcome, ran, error, "task failed");
+            Self::Ended(subject, outcome, ran) => {
+                let (name, id) = subject.fields();
+                let (outcome, ran) = (outcome.as_str(), ran.as_secs_f64());
+                match subject.role {
+                    Role::Task(_) => {
+                        debug!(target: "task", parent: None, manager, task = name, id, outcome, ran, "task ended");
                     }
-                    (Role::Cleanup, Some(error)) => {
-                        error!(target: "task", manager, cleanup = task, outcome, ran, error, "cleanup failed");
-                    }
-                    (Role::Task(_), None) => {
-                        debug!(target: "task", manager, task, id, outcome, ran, "task ended");
-                    }
-                    (Role::Cleanup, None) => {
-                        debug!(target: "task", manager, cleanup = task, outcome, ran, "cleanup ended");
+                    Role::Cleanup => {
+                        debug!(target: "task", parent: None, manager, cleanup = name, outcome, ran, "cleanup ended");
                     }
                 }
             }
-            Self::Late(Subject { name, id, .. }, outcome, error) => {
-                let (task, outcome) = (&*name, outcome.as_str());
-                warn!(target: "task", manager, task, id, outcome, error, "abandoned task ended after all");
+            Self::Failed(failure, ran) => write_failure(manager, failure, *ran),
+            Self::GroupFailed(subject, error, ran) => {
+                let (task, id) = subject.fields();
+                let (outcome, ran) = (Outcome::Failed.as_str(), ran.as_secs_f64());
+                let error = guarded_text(format_args!("{error:#}"));
+                error!(target: "task", parent: None, manager, task, id, outcome, ran, error, "task failed");
+            }
+            Self::Late(subject, outcome, kind) => {
+                let ((task, id), outcome) = (subject.fields(), outcome.as_str());
+                let error = kind.as_ref().map(FailureKind::detail);
+                warn!(target: "task", parent: None, manager, task, id, outcome, error, "abandoned task ended after all");
             }
             Self::LateSetup(error) => {
-                error!(target: "task", manager, error, "setup failed after the end");
-            }
-            Self::Survived(Subject { name: task, id, .. }, error) => {
-                error!(target: "task", manager, task = &*task, id, error, "task failed and went on");
+                let error = guarded_text(format_args!("{error:#}"));
+                error!(target: "task", parent: None, manager, error, "setup failed after the end");
             }
             Self::Triggered(cause) => {
-                info!(target: "task", manager, cause = cause.to_string(), "shutdown begins");
+                info!(target: "task", parent: None, manager, cause = cause.to_string(), "shutdown begins");
+            }
+            Self::Dropped { alive, cleanups, failures } => {
+                let (tasks, more) = (&*alive.names, alive.more);
+                let (cleanups, more_cleanups) = (&*cleanups.names, cleanups.more);
+                error!(
+                    target: "task", parent: None, manager, tasks, more, cleanups, more_cleanups, failures,
+                    "manager dropped without a wait"
+                );
             }
             Self::Step(step) => {
-                debug!(target: "task", manager, step = step.as_str(), "shutdown goes on");
+                debug!(target: "task", parent: None, manager, step = step.as_str(), "shutdown goes on");
             }
-            Self::Aborting(Names { tasks, more }) => {
-                warn!(target: "task", manager, tasks, more, "deadline passed, aborting");
+            Self::Aborting(Names { names: tasks, more }) => {
+                warn!(target: "task", parent: None, manager, tasks, more, "deadline passed, aborting");
             }
-            Self::Abandoned(Names { tasks, more }) => {
-                error!(target: "task", manager, tasks, more, "still alive after the abort, abandoned");
-            }
-            Self::Waiting(Names { tasks, more }, left) => {
+            Self::Waiting(Names { names: tasks, more }, left) => {
                 let left = left.map_or(f64::INFINITY, |left| left.as_secs_f64());
-                warn!(target: "task", manager, tasks, more, left, "still waiting");
+                warn!(target: "task", parent: None, manager, tasks, more, left, "still waiting");
             }
-            Self::Report(report) => {
-                let steps = report.steps();
-                let took = steps.ended.saturating_sub(steps.triggered).as_secs_f64();
-                let cause = report.cause().to_string();
-                let failures = report.failures().len() as u64 + report.omitted_failures();
-                if report.is_clean() {
-                    info!(target: "task", manager, cause, took, failures, "shutdown ended");
-                } else {
-                    error!(target: "task", manager, cause, took, failures, "shutdown ended");
-                }
+            Self::Report(report) => write_report(manager, report),
+            Self::Lost(lines) => {
+                warn!(target: "task", parent: None, manager, lines, "log lines lost behind a sink that blocked");
             }
         }
+    }
+}
+
+impl Subject {
+    fn fields(&self) -> (String, u64) {
+        (guarded_name(&self.name), self.id)
+    }
+}
+
+fn write_failure(manager: &str, failure: &Failure, ran: Option<Duration>) {
+    let (name, id) = (guarded_name(&failure.name), failure.id.map(TaskId::number));
+    let (error, ran) = (failure.kind.detail(), ran.map(|ran| ran.as_secs_f64()));
+    let outcome = match &failure.kind {
+        FailureKind::Error(_) => Some(Outcome::Failed),
+        FailureKind::Panic(_) => Some(Outcome::Panicked),
+        FailureKind::Aborted | FailureKind::RuntimeGone => Some(Outcome::Aborted),
+        FailureKind::Abandoned { .. } => Some(Outcome::Abandoned),
+        FailureKind::EndedUnasked => Some(Outcome::Completed),
+        FailureKind::Survived(_) | FailureKind::NotRun { .. } | FailureKind::NotReady { .. } => {
+            None
+        }
+    };
+    let outcome = outcome.map(Outcome::as_str);
+    match failure.origin {
+        FailureOrigin::Task if matches!(failure.kind, FailureKind::Survived(_)) => {
+            error!(target: "task", parent: None, manager, task = name, id, error, "task failed and went on");
+        }
+        FailureOrigin::Task => {
+            error!(target: "task", parent: None, manager, task = name, id, outcome, ran, error, "task failed");
+        }
+        FailureOrigin::Cleanup => {
+            error!(target: "task", parent: None, manager, cleanup = name, outcome, ran, error, "cleanup failed");
+        }
+        FailureOrigin::Setup => {
+            error!(target: "task", parent: None, manager, error, "setup failed");
+        }
+        FailureOrigin::Start => {
+            error!(target: "task", parent: None, manager, error, "start failed");
+        }
+    }
+}
+
+fn write_report(manager: &str, report: &Report) {
+    let steps = report.steps();
+    let took = steps.ended.saturating_sub(steps.triggered).as_secs_f64();
+    let cause = report.cause().to_string();
+    let failures = report.failures().len() as u64 + report.omitted_failures();
+    if report.is_clean() {
+        info!(target: "task", parent: None, manager, cause, took, failures, "shutdown ended");
+    } else {
+        let failed = report.failures().iter().take(MAX_FAILED);
+        let failed: Vec<_> = failed.map(|failure| failure.subject(&report.0.repeated)).collect();
+        let failed = failed.join(", ");
+        error!(target: "task", parent: None, manager, cause, took, failures, failed, "shutdown ended");
     }
 }

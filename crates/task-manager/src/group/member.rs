@@ -10,7 +10,7 @@ use task_core::{Outcome, Panic, Phase, TaskId, TaskInfo, TaskState};
 
 use super::{Entry, Shared};
 use crate::lifecycle::{Kind, Tick};
-use crate::report::{End, FailureOrigin};
+use crate::report::{End, Failure, FailureKind, FailureOrigin};
 use crate::rt::JoinHandle;
 use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::threads::CallerRuntime;
@@ -233,6 +233,11 @@ impl Member {
     pub(crate) fn stop_asked(&self) -> Option<Tick> {
         let nanos = self.stop_asked.load(Ordering::SeqCst);
         (nanos != NEVER).then(|| Duration::from_nanos(nanos))
+    }
+
+    pub(crate) fn failure(&self, kind: FailureKind, at: Tick) -> Failure {
+        let (origin, name) = (self.role.origin(), self.name.to_string());
+        Failure { origin, name, id: Some(self.id), kind, at }
     }
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {

@@ -1,4 +1,6 @@
-//! The names of tasks in a log line.
+//! The names of tasks, or of cleanups, in a log line.
+
+use task_core::scope::guarded_name;
 
 use super::Member;
 use crate::report::Repeated;
@@ -8,7 +10,7 @@ const MAX_NAMES: usize = 20;
 
 /// The first names of a list, and how many more there are.
 pub(crate) struct Names {
-    pub(crate) tasks: String,
+    pub(crate) names: String,
     pub(crate) more: usize,
 }
 
@@ -21,10 +23,16 @@ impl Names {
         let names = shown.iter().map(|member| {
             let name = repeated.label(&member.name, Some(member.id));
             match member.status() {
-                Some(status) => format!("{name} ({status})"),
+                Some(status) => format!("{name} ({})", guarded_name(&status)),
                 None => name,
             }
         });
-        Self { tasks: names.collect::<Vec<_>>().join(", "), more: members.count() }
+        Self { names: names.collect::<Vec<_>>().join(", "), more: members.count() }
+    }
+
+    /// Takes the names of what has neither an id nor a status.
+    pub(crate) fn list<'a>(mut names: impl Iterator<Item = &'a str>) -> Self {
+        let shown: Vec<_> = names.by_ref().take(MAX_NAMES).map(guarded_name).collect();
+        Self { names: shown.join(", "), more: names.count() }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use task_core::scope::discard;
 use task_core::{Context, Hold, Outcome, Step};
 
-use super::{Entry, NESTINGS, Shared, State, Turn, current};
+use super::{Entry, Event, NESTINGS, Shared, State, Turn, current};
 use crate::lifecycle::{Tick, Trigger};
 use crate::report::{Failure, FailureKind, Repeated, Report, ShutdownError, ShutdownErrorKind};
 use crate::sync::{Ordering, lock};
@@ -194,7 +194,8 @@ impl Turn<'_> {
         let Some(report) = inner else { return Some(error) };
         let now = self.now();
         self.state.record_nested(entry, &report, now);
-        self.discard(error);
+        let ran = now.saturating_sub(entry.began);
+        self.log(Event::GroupFailed(entry.subject(), error, ran));
         None
     }
 }
@@ -226,6 +227,10 @@ impl State {
         let mut inside = Inside { failures: Vec::new(), omitted: 0, groups: Vec::new() };
         for group in entry.nested() {
             inside.add(group, &entry.name, now);
+        }
+        let is_alive = |failure: &&Failure| matches!(failure.kind, FailureKind::Abandoned { .. });
+        for failure in inside.failures.iter().filter(is_alive) {
+            self.log(Event::Failed(failure.clone(), None));
         }
         self.fail_nested(entry, inside.failures, inside.omitted);
         self.garbage.push(Box::new(inside.groups));

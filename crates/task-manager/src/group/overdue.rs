@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use task_core::Step;
-use task_core::scope::{run_with_timeout, write_stderr};
+use task_core::scope::{guarded_name, run_with_timeout, write_stderr};
 
-use super::{Event, Shared, Turn, add_living_names};
+use super::{Shared, Turn, add_living_names};
 use crate::threads::{Deadlines, Times, offload};
 
 /// How long after the shutdown timeout the process ends, if it is to.
@@ -42,16 +42,14 @@ impl Deadlines for Shared {
             self.hard_exit();
         }
         let mut effects = self.turn().decide();
-        let wakers = std::mem::take(&mut effects.wakers);
+        let (wakers, has_lines) = (std::mem::take(&mut effects.wakers), effects.has_lines);
         if !wakers.is_empty() {
             offload::run(Box::new(|| wakers.wake()));
         }
         offload::run(Box::new(move || {
-            let mut events = std::mem::take(&mut effects.events);
             effects.carry_out(&self);
-            events.extend(self.turn().run());
-            if !events.is_empty() {
-                offload::log(Box::new(move || Event::log_all(events, &self)));
+            if self.turn().run() || has_lines {
+                offload::log(Box::new(move || self.write_log()));
             }
         }));
     }
@@ -62,7 +60,7 @@ impl Shared {
     /// handlers block as well.
     fn hard_exit(self: &Arc<Self>) {
         let Some(code) = self.settings.hard_exit else { return };
-        let (name, mut names) = (&self.name, Vec::new());
+        let (name, mut names) = (guarded_name(&self.name), Vec::new());
         add_living_names(&mut names, self, "");
         let alive = if names.is_empty() { "none".into() } else { names.join(", ") };
         let what = match self.report.get() {

@@ -63,6 +63,11 @@ impl Record {
         }
     }
 
+    /// Returns how many failures there were.
+    pub(crate) fn failure_count(&self) -> u64 {
+        (self.first.len() + self.last.len()) as u64 + self.omitted_failures
+    }
+
     /// Returns whether any failure that is kept fits.
     pub(crate) fn has(&self, fits: impl Fn(&Failure) -> bool) -> bool {
         self.first.iter().chain(&self.last).any(|kept| fits(&kept.failure))

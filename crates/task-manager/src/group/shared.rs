@@ -26,6 +26,10 @@ pub(crate) struct Shared {
     pub(crate) version: Level,
     /// 1 once the report is made.
     pub(crate) ended: Level,
+    /// How many waits there are now.
+    pub(crate) waiting: AtomicU32,
+    /// 1 once the last log line is written, or waited for in vain.
+    pub(crate) logged: Level,
     pub(crate) report: OnceLock<Report>,
     pub(crate) alarm: Arc<Alarm>,
     /// The manager whose code made or runs this one: to recognise a wait from inside (invariant 6).
@@ -46,6 +50,8 @@ impl Shared {
             state: Mutex::new(State::new(machine)),
             version: Level::new(),
             ended: Level::new(),
+            waiting: AtomicU32::new(0),
+            logged: Level::new(),
             report: OnceLock::new(),
             alarm: Arc::default(),
             enclosing: Mutex::new(enclosing),

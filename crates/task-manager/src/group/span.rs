@@ -1,4 +1,6 @@
-//! The spans that the log lines of tasks and cleanups carry.
+//! The spans that the log lines of tasks and cleanups carry. All are roots: in a task that starts
+//! its successor and ends, the successor's span would otherwise keep all those before it, and with
+//! them the memory of every generation (invariant 10).
 
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ pub(crate) fn of_task(member: &Member) -> Span {
         return Span::none();
     }
     let (name, id) = (&*member.name, member.id.number());
-    make(|| tracing::info_span!(target: "task", "task", name, id))
+    make(|| tracing::info_span!(target: "task", parent: None, "task", name, id))
 }
 
 /// Boxes a cleanup's future. Its span is made when it is first polled: a subscriber may block, and
@@ -32,7 +34,7 @@ where
 {
     Box::pin(async move {
         let name = &*entry.name;
-        let span = make(|| tracing::info_span!(target: "task", "cleanup", name));
+        let span = make(|| tracing::info_span!(target: "task", parent: None, "cleanup", name));
         future.instrument(span).await
     })
 }

@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use slab::Slab;
 use task_core::{Blocker, Outcome, Phase, Step, TaskId, Totals};
 
-use super::{Entry, Gates, Hook, Member, Record, Role, Tally};
+use super::{Entry, Event, Gates, Hook, Lines, Member, Record, Role, Tally};
 use crate::lifecycle::{Machine, Tick};
 use crate::report::{Failure, FailureKind, FailureOrigin};
 use crate::threads::Times;
@@ -20,6 +21,7 @@ pub(crate) struct State {
     /// Abandoned, and shown until the end.
     pub(crate) abandoned: BTreeMap<TaskId, Arc<Entry>>,
     pub(crate) record: Record,
+    pub(crate) lines: Lines,
     pub(crate) gates: Gates,
     pub(crate) totals: Totals,
     pub(crate) tally: Tally,
@@ -50,6 +52,7 @@ impl State {
             cleanup: None,
             abandoned: BTreeMap::new(),
             record: Record::default(),
+            lines: Lines::default(),
             gates: Gates::default(),
             totals: Totals::default(),
             tally: Tally::default(),
@@ -152,16 +155,19 @@ impl State {
 
     /// Records a failure of a member.
     pub(crate) fn fail_as(&mut self, member: &Member, kind: FailureKind, at: Tick) {
-        let (origin, name) = (member.role.origin(), member.name.to_string());
-        self.keep(Failure { origin, name, id: Some(member.id), kind, at });
+        let ran = at.saturating_sub(member.began);
+        self.keep(member.failure(kind, at), Some(ran));
     }
 
     /// Records a failure of something that can fail but once.
     pub(crate) fn fail(&mut self, origin: FailureOrigin, name: &str, kind: FailureKind, at: Tick) {
-        self.keep(Failure { origin, name: name.into(), id: None, kind, at });
+        self.keep(Failure { origin, name: name.into(), id: None, kind, at }, None);
     }
 
-    fn keep(&mut self, failure: Failure) {
+    /// Records a failure, and logs it: no failure comes into the report in another way, except
+    /// those of a nested group, which logs its own.
+    fn keep(&mut self, failure: Failure, ran: Option<Duration>) {
+        self.log(Event::Failed(failure.clone(), ran));
         let evicted = self.record.keep(failure.id, failure, None);
         self.garbage.extend(evicted.map(|failure| Box::new(failure) as Garbage));
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use task_core::scope::Stage;
 use task_core::{Escalation, Step};
 
-use super::{Entry, Member, Shared};
+use super::{Entry, Event, Member, Names, Shared};
 use crate::lifecycle::Trigger;
 use crate::report::CauseKind;
+use crate::sync::{Ordering, lock};
 
 impl Shared {
     /// Begins the shutdown, or records what would have.
@@ -18,6 +19,27 @@ impl Shared {
             turn.trigger(kind, trigger, None);
             turn.finish();
         }
+    }
+
+    /// Begins the shutdown of a group that has no owner any more (invariant 11). If nothing waits
+    /// for it, nothing learns how it ends, and the process may end first: what that can cost is
+    /// logged at once.
+    pub(crate) fn owner_dropped(self: &Arc<Self>) {
+        let is_nested = lock(&self.outer).is_some();
+        let mut turn = self.turn();
+        if turn.state.machine.step() == Step::Ended {
+            return;
+        }
+        let state = &turn.state;
+        let alive = Names::of(state.living().map(|entry| &***entry));
+        let cleanups = Names::list(state.hooks.iter().rev().map(|hook| &*hook.name));
+        let failures = state.record.failure_count();
+        let is_over = alive.names.is_empty() && cleanups.names.is_empty() && failures == 0;
+        if !is_over && !is_nested && self.waiting.load(Ordering::SeqCst) == 0 {
+            turn.log(Event::Dropped { alive, cleanups, failures });
+        }
+        turn.trigger(CauseKind::Dropped, Trigger::Plain, None);
+        turn.finish();
     }
 
     /// Escalates the shutdown, which it begins if need be.

@@ -46,7 +46,8 @@ pub(crate) struct Effects {
     pub(crate) cleanups: Vec<(Arc<Entry>, Hook)>,
     pub(crate) outer: Option<OuterLink>,
     garbage: Vec<Garbage>,
-    pub(crate) events: Vec<Event>,
+    /// Whether the event queued log lines.
+    pub(crate) has_lines: bool,
     has_new_deadlines: bool,
 }
 
@@ -86,7 +87,7 @@ impl Turn<'_> {
     }
 
     pub(crate) fn log(&mut self, event: Event) {
-        self.effects.events.push(event);
+        self.state.log(event);
     }
 
     pub(crate) fn discard(&mut self, garbage: impl Any + Send) {
@@ -110,16 +111,18 @@ impl Turn<'_> {
         let group = self.group;
         // Nearly always: only `advance` notes down more. To move what is empty would cost more than
         // the end itself.
-        let Effects { wakers, events, .. } = &self.effects;
-        if wakers.is_empty() && events.is_empty() && self.state.garbage.is_empty() {
+        let (wakers, state) = (&self.effects.wakers, &self.state);
+        if wakers.is_empty() && !state.lines.is_queued() && state.garbage.is_empty() {
             drop(self.state);
             return group.changed();
         }
         let mut effects = self.unlock();
-        let events = std::mem::take(&mut effects.events);
+        let has_lines = effects.has_lines;
         effects.wakers.append(group.version.bump_quietly());
         effects.carry_out(group);
-        Event::log_all(events, group);
+        if has_lines {
+            group.write_log();
+        }
     }
 
     /// Ends the event: takes all steps of the machine that are due, releases the lock, carries out
@@ -127,7 +130,9 @@ impl Turn<'_> {
     /// sink may block.
     pub(crate) fn finish(self) {
         let group = self.group;
-        Event::log_all(self.run(), group);
+        if self.run() {
+            group.write_log();
+        }
     }
 
     /// Takes all steps that are due, and releases the lock. The caller carries out what is
@@ -139,9 +144,9 @@ impl Turn<'_> {
         self.unlock()
     }
 
-    /// Advances until nothing is due, and returns the events to be logged.
-    #[must_use = "log the events"]
-    pub(crate) fn run(self) -> Vec<Event> {
+    /// Advances until nothing is due, and returns whether log lines are to be written.
+    #[must_use = "write the log"]
+    pub(crate) fn run(self) -> bool {
         let group = self.group;
         let driving = Driving::begin(group);
         // Unbound: `bind` comes back. Re-entered: the call further up this stack goes on, unless
@@ -153,16 +158,16 @@ impl Turn<'_> {
             let times = Times { next: Some(turn.now()), ..turn.times() };
             turn.set_times(times);
         }
-        let mut events = Vec::new();
+        let mut has_lines = false;
         let mut is_first = true;
         loop {
             let has_advanced = may_advance && turn.advance();
             if !has_advanced && !is_first {
-                return events;
+                return has_lines;
             }
             is_first = false;
             let mut effects = turn.unlock();
-            events.append(&mut effects.events);
+            has_lines |= effects.has_lines;
             effects.wakers.append(group.version.bump_quietly());
             effects.carry_out(group);
             // What was carried out may have made something due.
@@ -195,6 +200,7 @@ impl Turn<'_> {
     /// Releases the lock.
     fn unlock(mut self) -> Effects {
         self.effects.garbage = std::mem::take(&mut self.state.garbage);
+        self.effects.has_lines = self.state.lines.end_event();
         self.effects
     }
 }
@@ -205,7 +211,8 @@ impl Effects {
     /// values. A waker that panics keeps no other from being called; one
     /// that blocks holds up those behind it.
     pub(crate) fn carry_out(self, group: &Arc<Shared>) {
-        let Self { wakers, aborts, cleanups, outer, garbage, events: _, has_new_deadlines } = self;
+        let Self { wakers, aborts, cleanups, outer, garbage, has_lines: _, has_new_deadlines } =
+            self;
         if has_new_deadlines {
             group.publish_deadlines();
         }

@@ -9,9 +9,26 @@ use task_core::{Group, Outcome, Step};
 use super::{Entry, Role, Shared, current, group_view};
 use crate::report::{NotReady, NotReadyError, Report, ShutdownError, ShutdownErrorKind};
 use crate::rt;
+use crate::sync::Ordering;
 
 /// Grows whenever a group is nested in another.
 pub(crate) static NESTINGS: LazyLock<Level> = LazyLock::new(Level::new);
+
+/// Counts a wait while it exists.
+struct Waiting<'a>(&'a Shared);
+
+impl<'a> Waiting<'a> {
+    fn begin(group: &'a Shared) -> Self {
+        group.waiting.fetch_add(1, Ordering::SeqCst);
+        Self(group)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Shared {
     /// Waits for the end of the group, unless the caller is inside it (invariant 6), or is found to
@@ -45,9 +62,11 @@ impl Shared {
                 reason,
             }));
         }
+        let _waiting = Waiting::begin(self);
         self.wait_began();
         self.ended.reached(1).await;
         self.alarm.set_taken();
+        self.last_line().await;
         match self.report.get() {
             Some(report) if report.is_clean() => Ok(report.clone()),
             Some(report) => Err(ShutdownError(ShutdownErrorKind::Failed(report.clone()))),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use task_core::scope::guarded_text;
 use task_core::{Outcome, TaskId};
 
 use super::Repeated;
@@ -93,6 +94,7 @@ impl CauseKind {
                 format!("task `{}` {outcome}", repeated.label(task, Some(*id)))
             }
             Self::RequestedBy { task, id, reason } => {
+                let reason = guarded_text(reason);
                 format!("{reason} (task `{}`)", repeated.label(task, Some(*id)))
             }
             Self::Stopped => "stop was called".into(),

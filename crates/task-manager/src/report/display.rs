@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use task_core::TaskReport;
+use task_core::scope::guarded_name;
 
 use super::{CleanupReport, Contents, Report, StepTimes};
 
@@ -29,7 +30,7 @@ impl fmt::Display for Report {
 
 impl Contents {
     fn write_result(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} stopped in {}", self.name, Seconds(self.took()))?;
+        write!(f, "{} stopped in {}", guarded_name(&self.name), Seconds(self.took()))?;
         if let Some(budget) = self.steps.budget {
             write!(f, " of {}", Seconds(budget))?;
         }
@@ -99,7 +100,8 @@ impl Contents {
         let began = task.ended_at.saturating_sub(task.stop_took.unwrap_or_default());
         let bar = self.bar(began, task.ended_at);
         let status = task.status.as_ref().filter(|_| !task.outcome.is_clean());
-        let status = status.map_or_else(String::new, |status| format!("  ({status})"));
+        let status =
+            status.map_or_else(String::new, |status| format!("  ({})", guarded_name(status)));
         let label = self.repeated.label(&task.name, Some(task.id));
         (label, format!("|{bar}| {:9} {took:>8}{status}", task.outcome.as_str()))
     }
@@ -108,7 +110,7 @@ impl Contents {
         let outcome = cleanup.outcome.map_or("not run", |outcome| outcome.as_str());
         let bar = self.bar(cleanup.began_at, cleanup.began_at.saturating_add(cleanup.took));
         let took = Seconds(cleanup.took).to_string();
-        (cleanup.name.to_string(), format!("|{bar}| {outcome:9} {took:>8}  cleanup"))
+        (guarded_name(&cleanup.name), format!("|{bar}| {outcome:9} {took:>8}  cleanup"))
     }
 
     /// Draws a length of time on the scale of the whole shutdown.

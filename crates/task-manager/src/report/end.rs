@@ -1,6 +1,5 @@
 //! How the future of a task or cleanup ended, before it becomes an `Outcome`.
 
-use task_core::scope::guarded_text;
 use task_core::{Outcome, Panic};
 
 /// How a task's own future ended.
@@ -23,16 +22,6 @@ impl End {
             Self::Panicked(_) => Outcome::Panicked,
             Self::Aborted => Outcome::Aborted,
             Self::Recorded(outcome) => *outcome,
-        }
-    }
-
-    /// Returns what went wrong. It runs the error's `Display`, so never under the lock (invariant
-    /// 9).
-    pub(crate) fn detail(&self) -> Option<String> {
-        match self {
-            Self::Failed(error) => Some(guarded_text(|| format!("{error:#}"))),
-            Self::Panicked(panic) => Some(panic.to_string()),
-            Self::Completed | Self::Cancelled | Self::Aborted | Self::Recorded(_) => None,
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use task_core::scope::guarded_name;
+
 use super::{Failure, Reason, Report};
 
 /// Why [`wait`](crate::Manager::wait) returned no clean report.
@@ -45,9 +47,9 @@ pub struct ShutdownError(pub(crate) ShutdownErrorKind);
 pub(crate) enum ShutdownErrorKind {
     #[error("{}", headline(.0))]
     Failed(Report),
-    #[error("cannot wait for manager `{manager}` from inside of it: it would wait for itself")]
+    #[error("cannot wait for manager `{}` from inside of it: it would wait for itself", guarded_name(.manager))]
     Inside { manager: String },
-    #[error("manager `{manager}` cannot run: {reason}")]
+    #[error("manager `{}` cannot run: {reason}", guarded_name(.manager))]
     Unbound { manager: String, reason: Reason },
     #[error("the manager no longer exists")]
     Gone,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use task_core::scope::guarded_text;
+use task_core::scope::{guarded_name, guarded_text};
 use task_core::{Panic, TaskId};
 
 use super::Repeated;
@@ -14,7 +14,9 @@ use super::Repeated;
 /// One thing that went wrong: where, what, and when.
 ///
 /// `Display` is one line, with the causes of the error: ``task `consumer` failed: reading orders:
-/// no broker``. With `{:#}`, the backtrace follows, where one was captured.
+/// no broker``. With `{:#}`, the backtrace follows, where one was captured. Line breaks and other
+/// control characters in names, statuses and errors are escaped; of a name or a status at most 4
+/// KiB are shown, of an error with its causes 16 KiB. The fields have them as they are.
 ///
 /// # Examples
 ///
@@ -90,6 +92,9 @@ pub enum FailureKind {
         /// The last status that the task set.
         status: Option<Arc<str>>,
     },
+    /// It ended cleanly, though it is critical and nothing had asked it to end: where
+    /// [`unasked_end_fails`](crate::ManagerBuilder::unasked_end_fails).
+    EndedUnasked,
     /// Its runtime was shut down before it had ended.
     RuntimeGone,
     /// The cleanup was not run.
@@ -117,12 +122,16 @@ impl Failure {
     }
 
     /// Returns whether both are the same event. Errors are recognised by their identity, since
-    /// names may be written in more than one way.
+    /// names may be written in more than one way; what else can happen to a task of one name, by
+    /// what is said about it.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         use FailureKind::{Error, Survived};
         match (&self.kind, &other.kind) {
             (Error(one) | Survived(one), Error(two) | Survived(two)) => Arc::ptr_eq(one, two),
-            _ => self.headline(&Repeated::default()) == other.headline(&Repeated::default()),
+            _ => {
+                (self.origin, &self.name) == (other.origin, &other.name)
+                    && self.kind.predicate() == other.kind.predicate()
+            }
         }
     }
 
@@ -141,29 +150,17 @@ impl Failure {
     /// Returns what happened, without the text of the [`error`](Self::error): that is its own
     /// `Display`.
     pub(crate) fn headline(&self, repeated: &Repeated) -> String {
-        let Self { origin, name, kind, id, .. } = self;
-        let name = repeated.label(name, *id);
-        let subject = match origin {
+        format!("{} {}", self.subject(repeated), self.kind.predicate())
+    }
+
+    /// Returns what failed, as text.
+    pub(crate) fn subject(&self, repeated: &Repeated) -> String {
+        let name = repeated.label(&self.name, self.id);
+        match self.origin {
             FailureOrigin::Task => format!("task `{name}`"),
             FailureOrigin::Cleanup => format!("cleanup `{name}`"),
             FailureOrigin::Setup => String::from("the setup"),
             FailureOrigin::Start => String::from("the start"),
-        };
-        let late = "did not end by its deadline and was";
-        match kind {
-            FailureKind::Error(_) => format!("{subject} failed"),
-            FailureKind::Survived(_) => format!("{subject} failed and went on"),
-            FailureKind::Panic(panic) => format!("{subject} {panic}"),
-            FailureKind::Aborted => format!("{subject} {late} aborted"),
-            FailureKind::Abandoned { status: None } => format!("{subject} {late} abandoned"),
-            FailureKind::Abandoned { status: Some(status) } => {
-                format!("{subject} {late} abandoned ({status})")
-            }
-            FailureKind::RuntimeGone => format!("{subject} lost its runtime"),
-            FailureKind::NotRun { reason } => format!("{subject} was not run: {reason}"),
-            FailureKind::NotReady { blockers } => {
-                format!("{subject} timed out: {}", blockers.join(", "))
-            }
         }
     }
 
@@ -172,9 +169,47 @@ impl Failure {
         let headline = self.headline(repeated);
         match &self.kind {
             FailureKind::Error(error) | FailureKind::Survived(error) => {
-                format!("{headline}: {}", guarded_text(|| format!("{error:#}")))
+                format!("{headline}: {}", guarded_text(format_args!("{error:#}")))
             }
             _ => headline,
+        }
+    }
+}
+
+impl FailureKind {
+    /// Returns what is said of the subject.
+    pub(crate) fn predicate(&self) -> String {
+        let late = "did not end by its deadline and was";
+        match self {
+            Self::Error(_) => String::from("failed"),
+            Self::Survived(_) => String::from("failed and went on"),
+            Self::Panic(panic) => panic.to_string(),
+            Self::Aborted => format!("{late} aborted"),
+            Self::Abandoned { status: None } => format!("{late} abandoned"),
+            Self::Abandoned { status: Some(status) } => {
+                format!("{late} abandoned ({})", guarded_name(status))
+            }
+            Self::EndedUnasked => String::from("ended though nothing asked it to"),
+            Self::RuntimeGone => String::from("lost its runtime"),
+            Self::NotRun { reason } => format!("was not run: {reason}"),
+            Self::NotReady { blockers } => {
+                format!("timed out: {}", guarded_text(blockers.join(", ")))
+            }
+        }
+    }
+
+    /// Returns what went wrong, for a log line that names the subject in another field: the error
+    /// with its causes, or else what is said of the subject.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Self::Error(error) | Self::Survived(error) => guarded_text(format_args!("{error:#}")),
+            Self::Panic(_)
+            | Self::Aborted
+            | Self::Abandoned { .. }
+            | Self::EndedUnasked
+            | Self::RuntimeGone
+            | Self::NotRun { .. }
+            | Self::NotReady { .. } => self.predicate(),
         }
     }
 }

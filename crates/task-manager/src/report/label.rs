@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use task_core::TaskId;
+use task_core::scope::guarded_name;
 
 /// The names that more than one task had.
 #[derive(Debug, Default)]
@@ -24,11 +25,12 @@ impl Repeated {
         self.0.insert(String::from(name));
     }
 
-    /// Returns the name, with the id if others have the same.
+    /// Returns the name as text, with the id if others have the same.
     pub(crate) fn label(&self, name: &str, id: Option<TaskId>) -> String {
+        let label = guarded_name(name);
         match id {
-            Some(id) if self.0.contains(name) => format!("{name}#{id}"),
-            _ => String::from(name),
+            Some(id) if self.0.contains(name) => format!("{label}#{id}"),
+            _ => label,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Why a group does not become ready.
 
+use task_core::scope::guarded_name;
 use task_core::{Outcome, Step};
 
 /// Why the [`ready`](crate::Manager::ready) of a group, or of [one task](crate::TaskHandle::ready),
@@ -29,7 +30,7 @@ pub struct NotReadyError(pub(crate) NotReady);
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum NotReady {
-    #[error("task `{0}`, which readiness waits for, {1}")]
+    #[error("task `{}`, which readiness waits for, {}", guarded_name(.0), .1)]
     TaskEnded(String, Outcome),
     #[error("task `{0}` {1} and is not ready")]
     Ended(String, Outcome),

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use task_core::scope::{guarded_name, guarded_text};
+
 /// A task or a cleanup that was not admitted, with the reason.
 ///
 /// [`Manager::run`](crate::Manager::run) and its siblings return it as their error. Nothing of the
@@ -72,7 +74,7 @@ pub(crate) enum Reason {
     #[error("the deadline thread could not be started")]
     NoThread,
     /// Asking it for its properties panicked.
-    #[error("it panicked when asked for its properties: {0}")]
+    #[error("it panicked when asked for its properties: {}", guarded_text(.0))]
     Panicked(String),
 }
 
@@ -124,7 +126,7 @@ impl RefusedReason {
 /// `anyhow`.
 impl<T> fmt::Display for Refused<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` was refused", self.name)
+        write!(f, "`{}` was refused", guarded_name(&self.name))
     }
 }
 

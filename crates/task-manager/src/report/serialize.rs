@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
-use task_core::scope::{catch, guarded_text};
+use task_core::scope::{catch, guarded_name, guarded_text};
 use task_core::{CleanupReport, Outcome, TaskId, TaskReport, Totals};
 
 use super::{Cause, CauseKind, Failure, FailureKind, FailureOrigin, Repeated, Report, StepTimes};
@@ -45,7 +45,8 @@ fn seconds(time: Duration) -> f64 {
 ///
 /// The field names are stable, and later versions may add fields. Instants and lengths of time are
 /// numbers, in seconds; `began` is the wall clock's time, in seconds since 1970. An error is a list
-/// of at most 32 texts: its own, and those of its causes.
+/// of at most 32 texts: its own, and those of its causes. Names, statuses and texts are escaped and
+/// bounded as in the `Display` of a [`Failure`](crate::Failure).
 ///
 /// | part | fields |
 /// |---|---|
@@ -71,7 +72,7 @@ fn seconds(time: Duration) -> f64 {
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         write_struct!(serializer, "Report", {
-            "name": self.name(),
+            "name": guarded_name(self.name()),
             "clean": self.is_clean(),
             "exit_code": self.exit_code(),
             "cause": Written(self.cause()),
@@ -106,7 +107,7 @@ impl Serialize for Written<'_, Cause> {
         write_struct!(serializer, "Cause", {
             "kind": kind,
             "text": cause.to_string(),
-            "task": task,
+            "task": task.map(|task| guarded_name(task)),
             "at": seconds(cause.at),
         })
     }
@@ -121,6 +122,7 @@ impl Serialize for Written<'_, Failure> {
             FailureKind::Panic(panic) => ("panic", panic.location.as_ref()),
             FailureKind::Aborted => ("aborted", None),
             FailureKind::Abandoned { .. } => ("abandoned", None),
+            FailureKind::EndedUnasked => ("ended_unasked", None),
             FailureKind::RuntimeGone => ("runtime_gone", None),
             FailureKind::NotRun { .. } => ("not_run", None),
             FailureKind::NotReady { .. } => ("not_ready", None),
@@ -133,7 +135,7 @@ impl Serialize for Written<'_, Failure> {
         };
         write_struct!(serializer, "Failure", {
             "origin": origin,
-            "name": failure.name,
+            "name": guarded_name(&failure.name),
             "id": failure.id.map(TaskId::number),
             "kind": kind,
             "text": failure.headline(&Repeated::default()),
@@ -150,7 +152,7 @@ fn causes(failure: &Failure) -> Vec<String> {
     let mut causes = Vec::new();
     let mut next = failure.error();
     while let Some(error) = next.filter(|_| causes.len() < MOST_CAUSES) {
-        causes.push(guarded_text(|| error.to_string()));
+        causes.push(guarded_text(error));
         next = catch(|| error.source()).unwrap_or(None);
     }
     causes
@@ -161,13 +163,13 @@ impl Serialize for Written<'_, TaskReport> {
         let Self(task) = self;
         write_struct!(serializer, "Task", {
             "id": task.id.number(),
-            "name": task.name,
+            "name": guarded_name(&task.name),
             "phase": task.phase.number(),
             "outcome": task.outcome.as_str(),
             "ended_at": seconds(task.ended_at),
             "ran": seconds(task.ran),
             "stop_took": task.stop_took.map(seconds),
-            "status": task.status.as_deref(),
+            "status": task.status.as_deref().map(guarded_name),
         })
     }
 }
@@ -176,7 +178,7 @@ impl Serialize for Written<'_, CleanupReport> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(cleanup) = self;
         write_struct!(serializer, "Cleanup", {
-            "name": cleanup.name,
+            "name": guarded_name(&cleanup.name),
             "outcome": cleanup.outcome.map(Outcome::as_str),
             "began_at": seconds(cleanup.began_at),
             "took": seconds(cleanup.took),

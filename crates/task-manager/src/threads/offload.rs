@@ -11,14 +11,18 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use task_core::scope::{catch, discard};
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 static JOBS: Pool = Pool::new("task-offload", 32, usize::MAX);
-/// At most this many lines wait behind a sink that blocks. Further ones are dropped.
+/// At most this many groups wait behind a sink that blocks; the lines of further ones wait for
+/// another thread of the group.
 static LOG: Pool = Pool::new("task-log", 1, 1_024);
+/// Ends waits for log lines, in the order in which they began. It runs nothing that may block.
+static LOG_LIMIT: Pool = Pool::new("task-log-limit", 1, 1_024);
 
 /// A queue of jobs and the threads that run them.
 struct Pool {
@@ -42,10 +46,26 @@ pub(crate) fn run(job: Job) {
     }
 }
 
-/// Runs a job that writes log lines, in order with other such jobs. It is dropped if the queue is
-/// full or the system grants no thread: the report has what the lines would have said.
-pub(crate) fn log(job: Job) {
-    discard(LOG.push(job));
+/// Runs a job that writes log lines, in order with other such jobs. Returns whether it will run:
+/// not if the queue is full or the system grants no thread.
+pub(crate) fn log(job: Job) -> bool {
+    let refused = LOG.push(job);
+    let is_accepted = refused.is_none();
+    discard(refused);
+    is_accepted
+}
+
+/// Runs a job that ends a wait for log lines, after that time, which is the same for all such jobs.
+/// Returns whether it will run.
+pub(crate) fn log_limit(after: Duration, job: Job) -> bool {
+    let due = Instant::now() + after;
+    let refused = LOG_LIMIT.push(Box::new(move || {
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        job();
+    }));
+    let is_accepted = refused.is_none();
+    discard(refused);
+    is_accepted
 }
 
 impl Pool {

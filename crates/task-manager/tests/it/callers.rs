@@ -1,6 +1,7 @@
 //! Calls from tasks, cleanups, wakers and other threads, and several at once.
 
 use std::{
+    hint,
     pin::pin,
     sync::{
         Arc, Barrier, Mutex,
@@ -223,27 +224,43 @@ async fn ten_thousand_tasks_a_second_while_draining_do_not_starve_the_shutdown()
 #[test]
 fn a_run_that_races_a_stop_is_waited_for_or_handed_back() {
     let runtime = workers(2);
-    for _ in 0..200 {
-        let manager = runtime.block_on(async { Manager::new() });
+    for round in 0..300 {
+        let manager = runtime.block_on(async {
+            // A task that is admitted and not stopped runs into this.
+            Manager::builder()
+                .shutdown_timeout(12 * SECOND)
+                .cleanup_timeout(SECOND)
+                .build()
+                .unwrap()
+        });
         let begin = Barrier::new(3);
+        let running = AtomicUsize::new(0);
         let polled = Arc::new(AtomicUsize::new(0));
         let admitted = thread::scope(|scope| {
             let runs = [(); 2].map(|()| {
                 scope.spawn(|| {
                     begin.wait();
-                    let attempts = (0..20).map(|_| {
+                    let mut admitted = Vec::new();
+                    loop {
                         let polled = polled.clone();
                         let task = task_fn("racing", async move |ctx: Context| {
                             polled.fetch_add(1, Ordering::SeqCst);
                             ctx.cancelled().await;
                             Ok(())
                         });
-                        manager.run(task)
-                    });
-                    attempts.filter_map(Result::ok).collect::<Vec<_>>()
+                        match manager.run(task) {
+                            Ok(task) => admitted.push(task),
+                            Err(_) => return admitted,
+                        }
+                        running.fetch_add(1, Ordering::SeqCst);
+                    }
                 })
             });
             begin.wait();
+            // Not before both run tasks, so that the stop comes in the middle of an admission.
+            while running.load(Ordering::SeqCst) < 4 + round % 16 {
+                hint::spin_loop();
+            }
             manager.stop();
             runs.map(|run| run.join().unwrap()).concat()
         });

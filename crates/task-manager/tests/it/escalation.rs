@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use task_manager::{
-    CauseKind, Context, Escalation, Manager, Outcome, Phase, Task, Timeout, task_fn,
+    CauseKind, Context, Escalation, Manager, Outcome, Phase, Step, Task, Timeout, task_fn,
 };
 use tokio::time::Instant;
 
@@ -126,4 +126,33 @@ async fn after_an_abort_escalation_cleanups_share_the_escalated_cleanup_timeout(
     let report = error.report().unwrap();
     let outcomes = report.cleanups().iter().map(|cleanup| cleanup.outcome);
     assert!(outcomes.eq([Some(Outcome::Aborted); 2]), "{report}");
+}
+
+/// Invariant 3: two levels below, and though nothing limits the nested shutdowns themselves.
+#[tokio::test(start_paused = true)]
+async fn an_abort_escalation_aborts_the_tasks_of_nested_groups_at_the_same_time() {
+    let outer = Manager::builder().shutdown_timeout(600 * SECOND).build().unwrap();
+    let nested = || Manager::builder().shutdown_timeout(Timeout::Never).build().unwrap();
+    let (middle, inner) = (nested(), nested());
+    let task = inner.run(unresponsive("unresponsive")).unwrap();
+    let mut ends = inner.group();
+    middle.run(inner.into_task()).unwrap();
+    outer.run(middle.into_task()).unwrap();
+    outer
+        .run(task_fn("signals", async |ctx: Context| {
+            ctx.cancelled().await;
+            tokio::time::sleep(SECOND).await;
+            ctx.escalate(Escalation::Abort);
+            Ok(())
+        }))
+        .unwrap();
+    tokio::time::sleep(SECOND).await;
+    let began = Instant::now();
+    let error = outer.shutdown().await.unwrap_err();
+    assert!(began.elapsed() < 3 * SECOND, "{:?}", began.elapsed());
+    assert_eq!(task.outcome(), Some(Outcome::Aborted), "and not abandoned: {error:?}");
+    while ends.step() != Step::Ended {
+        ends.changed().await;
+    }
+    assert!(began.elapsed() < 4 * SECOND, "{:?}", began.elapsed());
 }

@@ -1,15 +1,18 @@
 //! The log: events and spans with stable field names, under the target `task`.
 
 use std::{
+    collections::BTreeSet,
     fmt::{Debug, Write as _},
     sync::{
         LazyLock, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::anyhow;
-use task_manager::{Context, Manager, Phase, Task, task_fn};
+use task_manager::{Context, FailureKind, FailureOrigin, Manager, Phase, Report, Task, task_fn};
+use tokio::runtime::Builder;
 use tracing::{
     Dispatch, Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -17,7 +20,7 @@ use tracing::{
     span, subscriber,
 };
 
-use crate::support::{Journal, SECOND, slow, unresponsive, worker};
+use crate::support::{Journal, KeptHolds, SECOND, slow, unresponsive, worker};
 
 /// Records each event as one line, which begins with the spans that it is in.
 #[derive(Default)]
@@ -27,6 +30,8 @@ struct Recorder {
     /// The maximum level that it reports to `tracing`.
     max_level: Option<LevelFilter>,
     lines: Journal,
+    /// The names of the spans that have a parent.
+    with_parents: Journal,
     last_span: AtomicU64,
     names: Mutex<Vec<(u64, String)>>,
     entered: Mutex<Vec<u64>>,
@@ -60,6 +65,9 @@ impl Subscriber for Recorder {
         let id = self.last_span.fetch_add(1, Ordering::SeqCst) + 1;
         let mut fields = Fields(attributes.metadata().name().into());
         attributes.record(&mut fields);
+        if !attributes.is_root() {
+            self.with_parents.note(attributes.metadata().name());
+        }
         self.names.lock().unwrap().push((id, fields.0));
         span::Id::from_u64(id)
     }
@@ -70,7 +78,10 @@ impl Subscriber for Recorder {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let entered = self.entered.lock().unwrap().clone();
+        let mut entered = self.entered.lock().unwrap().clone();
+        if event.is_root() {
+            entered.clear();
+        }
         let spans = entered.iter().map(|id| {
             let names = self.names.lock().unwrap();
             let (_, name) = names.iter().find(|(known, _)| known == id).unwrap();
@@ -124,7 +135,7 @@ async fn starts_ends_and_steps_are_events_with_stable_fields() {
         r#"DEBUG message=task ended manager="orders" task="work" id=1 outcome="completed""#,
         r#"DEBUG message=shutdown goes on manager="orders" step="cleaning up""#,
         r#"DEBUG message=cleanup ended manager="orders" cleanup="close" outcome="completed""#,
-        r#"ERROR message=shutdown ended manager="orders" cause="task `bad` failed" failures=1"#,
+        r#"ERROR message=shutdown ended manager="orders" cause="task `bad` failed" failures=1 failed="task `bad`""#,
     ];
     assert_eq!(lines.read(), expected);
 }
@@ -138,7 +149,7 @@ async fn the_last_event_also_counts_the_failures_that_the_report_omits() {
         manager.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
     }
     manager.wait().await.unwrap_err();
-    assert!(lines.read().last().unwrap().ends_with("failures=130"));
+    assert!(lines.read().last().unwrap().contains(" failures=130 "));
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,7 +161,7 @@ async fn at_level_warn_the_log_has_each_failed_task_and_the_end_of_the_shutdown(
     manager.wait().await.unwrap_err();
     let expected = [
         r#"ERROR message=task failed manager="orders" task="bad" id=2 outcome="failed" error="no broker""#,
-        r#"ERROR message=shutdown ended manager="orders" cause="task `bad` failed" failures=1"#,
+        r#"ERROR message=shutdown ended manager="orders" cause="task `bad` failed" failures=1 failed="task `bad`""#,
     ];
     assert_eq!(lines.read(), expected);
 }
@@ -185,6 +196,34 @@ async fn events_logged_by_a_task_or_a_cleanup_are_in_its_span() {
         ],
         "{lines:#?}"
     );
+}
+
+/// Invariant 10: a span keeps its parent, and a chain of tasks would keep all of them.
+#[tokio::test(start_paused = true)]
+async fn the_spans_of_tasks_blocking_tasks_and_cleanups_are_roots() {
+    let recorder = Recorder::default();
+    let with_parents = recorder.with_parents.clone();
+    let (lines, _guard) = record_with(recorder);
+    let outside = tracing::info_span!(target: "task", "outside");
+    let _entered = outside.enter();
+    let manager = Manager::new();
+    let handle = manager.handle();
+    let first = task_fn("first", async move |_| {
+        let enters = task_fn("second", async |ctx: Context| {
+            ctx.enter(|| tracing::info!("inside"));
+            Ok(())
+        });
+        handle.run_ephemeral(enters)?;
+        Ok(())
+    });
+    manager.run_ephemeral(first).unwrap();
+    manager.cleanup("close", async || Ok(())).unwrap();
+    manager.wait().await.unwrap();
+    let lines = lines.read();
+    assert!(
+        lines.iter().any(|line| line.contains(r#"[task name="second" id=2] INFO message=inside"#))
+    );
+    assert_eq!(with_parents.read(), ["outside"], "the test's own alone, and it has none");
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,10 +299,10 @@ async fn changes_of_readiness_and_the_stop_of_one_task_are_events() {
     task.ended().await;
     let expected = [
         r#"DEBUG message=task started manager="manager" task="cache" id=1"#,
-        r#"[task name="cache" id=1] DEBUG message=task readiness changed manager="manager" task="cache" id=1 ready=true"#,
+        r#"DEBUG message=task readiness changed manager="manager" task="cache" id=1 ready=true"#,
         r#"DEBUG message=task asked to stop manager="manager" task="cache" id=1"#,
-        r#"[task name="cache" id=1] DEBUG message=task readiness changed manager="manager" task="cache" id=1 ready=false"#,
-        r#"[task name="cache" id=1] ERROR message=task failed and went on manager="manager" task="cache" id=1 error="stale""#,
+        r#"DEBUG message=task readiness changed manager="manager" task="cache" id=1 ready=false"#,
+        r#"ERROR message=task failed and went on manager="manager" task="cache" id=1 error="stale""#,
         r#"DEBUG message=task ended manager="manager" task="cache" id=1 outcome="completed""#,
     ];
     assert_eq!(lines.read(), expected);
@@ -293,11 +332,164 @@ async fn aborts_abandonment_failed_cleanups_and_late_ends_are_warnings_or_errors
     manager.setup_failed(anyhow!("no config"));
     let expected = [
         r#"WARN message=deadline passed, aborting manager="manager" tasks="holder" more=0"#,
-        r#"ERROR message=still alive after the abort, abandoned manager="manager" tasks="holder" more=0"#,
+        r#"ERROR message=task failed manager="manager" task="holder" id=1 outcome="abandoned" error="did not end by its deadline and was abandoned""#,
         r#"ERROR message=cleanup failed manager="manager" cleanup="close" outcome="failed" error="no such file""#,
-        r#"ERROR message=shutdown ended manager="manager" cause="stop was called" failures=2"#,
+        r#"ERROR message=shutdown ended manager="manager" cause="stop was called" failures=2 failed="task `holder`, cleanup `close`""#,
         r#"WARN message=abandoned task ended after all manager="manager" task="holder" id=1 outcome="aborted""#,
         r#"ERROR message=setup failed after the end manager="manager" error="no config""#,
     ];
     assert_eq!(lines.read(), expected);
+}
+
+/// Every failure that a group can have, with the name that it has in the report. Two groups, since
+/// one that fails to start does not fail otherwise.
+async fn with_every_failure() -> Vec<Report> {
+    let builder = Manager::builder().shutdown_timeout(8 * SECOND).cleanup_timeout(SECOND);
+    let manager = builder.unasked_end_fails().build().unwrap();
+    let holds = KeptHolds::default();
+    let held = holds.clone();
+    manager.run(task_fn("aborted", async |_| std::future::pending().await)).unwrap();
+    let abandoned = async move |ctx: Context| {
+        held.keep(&ctx);
+        std::future::pending().await
+    };
+    manager.run(task_fn("abandoned", abandoned)).unwrap();
+    let other = Builder::new_current_thread().enable_all().build().unwrap();
+    let entered = other.enter();
+    manager.run(unresponsive("runtime gone")).unwrap();
+    drop(entered);
+    manager.run(task_fn("panic", async |_| panic!("no more"))).unwrap();
+    let survived = async |ctx: Context| {
+        ctx.record_failure(anyhow!("again"));
+        ctx.cancelled().await;
+        anyhow::bail!("broken")
+    };
+    manager.run(task_fn("survived and error", survived)).unwrap();
+    let beside = async |ctx: Context| {
+        let _panics = PanicsWhenDropped;
+        ctx.cancelled().await;
+        anyhow::bail!("broken")
+    };
+    manager.run(task_fn("panic beside an error", beside)).unwrap();
+    manager.cleanup("never ends", async || std::future::pending().await).unwrap();
+    manager.cleanup("error", async || Err(anyhow!("no such file"))).unwrap();
+    manager.cleanup("panic", async || panic!("no more")).unwrap();
+    tokio::task::yield_now().await;
+    manager.setup_failed(anyhow!("no config"));
+    other.shutdown_background();
+    let error = manager.wait().await.unwrap_err();
+    let slow = Manager::builder().start_timeout(SECOND).build().unwrap();
+    slow.run(worker("cache").gating_readiness()).unwrap();
+    let start = slow.wait().await.unwrap_err();
+    let builder = Manager::builder().cleanup_timeout(Duration::ZERO).unasked_end_fails();
+    let unasked = builder.build().unwrap();
+    unasked.cleanup("not run", async || Ok(())).unwrap();
+    unasked.run(task_fn("unasked", async |_| Ok(()))).unwrap();
+    let unasked = unasked.wait().await.unwrap_err();
+    drop(holds);
+    [error, start, unasked].iter().map(|error| error.report().unwrap().clone()).collect()
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("in the drop");
+    }
+}
+
+/// Invariant 2: `ReportTo::Nowhere` of a service relies on it.
+#[tokio::test(start_paused = true)]
+async fn every_failure_in_a_report_has_a_log_event_of_its_own_which_is_an_error() {
+    let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
+    let reports = with_every_failure().await;
+    let lines = lines.read();
+    let mut kinds = BTreeSet::new();
+    let mut origins = BTreeSet::new();
+    for failure in reports.iter().flat_map(Report::failures) {
+        let name = &failure.name;
+        let (subject, messages) = match failure.origin {
+            FailureOrigin::Task => {
+                (format!("task={name:?}"), ["task failed ", "task failed and went on"])
+            }
+            FailureOrigin::Cleanup => (format!("cleanup={name:?}"), ["cleanup failed"; 2]),
+            FailureOrigin::Setup => (String::new(), ["setup failed"; 2]),
+            FailureOrigin::Start => (String::new(), ["start failed"; 2]),
+            other => panic!("a new origin: {other:?}"),
+        };
+        let (kind, error) = match &failure.kind {
+            FailureKind::Error(error) => ("error", format!("{error:#}")),
+            FailureKind::Survived(error) => ("survived", format!("{error:#}")),
+            FailureKind::Panic(panic) => ("panic", panic.to_string()),
+            FailureKind::Aborted => ("aborted", String::from("was aborted")),
+            FailureKind::Abandoned { .. } => ("abandoned", String::from("was abandoned")),
+            FailureKind::EndedUnasked => ("unasked", String::from("nothing asked it to")),
+            FailureKind::RuntimeGone => ("runtime gone", String::from("lost its runtime")),
+            FailureKind::NotRun { reason } => ("not run", format!("was not run: {reason}")),
+            FailureKind::NotReady { blockers } => ("not ready", blockers.join(", ")),
+            other => panic!("a new kind: {other:?}"),
+        };
+        kinds.insert(kind);
+        origins.insert(format!("{:?}", failure.origin));
+        let says = |line: &&String| {
+            line.starts_with("ERROR")
+                && messages.iter().any(|message| line.contains(message))
+                && line.contains(&subject)
+                && line.contains(&error)
+        };
+        assert_eq!(lines.iter().filter(says).count(), 1, "{failure}: {lines:#?}");
+    }
+    assert_eq!((kinds.len(), origins.len()), (9, 4), "{kinds:?} {origins:?}");
+}
+
+/// Invariant 11. FAILURES 29.
+#[tokio::test(start_paused = true)]
+async fn a_manager_dropped_without_a_wait_is_an_error_that_names_what_is_alive_and_not_run() {
+    let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
+    let manager = Manager::builder().name("orders").build().unwrap();
+    manager.run(unresponsive("stuck")).unwrap();
+    manager.run(worker("work")).unwrap();
+    manager.cleanup("database", async || Ok(())).unwrap();
+    manager.cleanup("exporter", async || Ok(())).unwrap();
+    let mut group = manager.group();
+    let _ = tokio::time::timeout(SECOND, manager.wait()).await;
+    drop(manager);
+    let dropped = r#"ERROR message=manager dropped without a wait manager="orders" tasks="stuck, work" more=0 cleanups="exporter, database" more_cleanups=0 failures=0"#;
+    assert_eq!(lines.read(), [dropped]);
+    while group.step() != task_manager::Step::Ended {
+        group.changed().await;
+    }
+    let ended = r#"ERROR message=shutdown ended manager="orders" cause="the manager was dropped" failures=1 failed="task `stuck`""#;
+    assert_eq!(lines.read().last().unwrap(), ended);
+}
+
+/// Invariant 11. FAILURES 29.
+#[test]
+fn a_manager_dropped_outside_of_any_runtime_names_the_cleanups_that_never_run() {
+    let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
+    let manager = Manager::new();
+    manager.cleanup("database", async || Ok(())).unwrap();
+    drop(manager);
+    let [line] = &*lines.read() else { panic!("{lines:?}", lines = lines.read()) };
+    assert!(line.contains(r#"cleanups="database""#), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_dropped_with_nothing_to_lose_or_while_a_handle_waits_is_no_error() {
+    let (lines, _guard) = record_with(Recorder { is_quiet: true, ..Recorder::default() });
+    drop(Manager::new());
+    let manager = Manager::new();
+    manager.run(worker("work")).unwrap();
+    let handle = manager.handle();
+    let waits = tokio::spawn(async move { handle.wait().await.is_ok() });
+    tokio::task::yield_now().await;
+    drop(manager);
+    assert!(waits.await.unwrap());
+    let outer = Manager::new();
+    let inner = Manager::new();
+    inner.run(worker("work")).unwrap();
+    outer.run(inner.into_task()).unwrap();
+    tokio::task::yield_now().await;
+    outer.shutdown().await.unwrap();
+    assert_eq!(lines.read(), [""; 0]);
 }

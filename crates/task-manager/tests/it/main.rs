@@ -1,6 +1,8 @@
 //! The contract of the manager on a paused clock, a test per sentence.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../../task-core/tests/it/a_watchdog.rs"]
+mod a_watchdog;
 mod admitted;
 mod callers;
 mod cleanup;
@@ -27,6 +29,7 @@ mod shutdown;
 mod start_order;
 mod steps;
 mod support;
+mod text;
 mod user_code;
 mod view;
 mod waiting;

@@ -39,7 +39,7 @@ async fn the_serialized_report_has_stable_names() {
     assert_eq!(
         value["tasks"][0],
         json!({
-            "id": 1, "name": "server", "phase": 0, "outcome": "completed", "ended_at": 15.0,
+            "id": 1, "name": "server", "phase": 50, "outcome": "completed", "ended_at": 15.0,
             "ran": 15.0, "stop_took": 3.0, "status": null,
         })
     );

@@ -279,3 +279,45 @@ async fn phase_and_gates_readiness_are_read_once_and_a_panic_in_either_refuses_t
     manager.wait().await.unwrap();
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
+
+/// An error whose drop calls the group of a task.
+struct Calls(Context);
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("calls the group")
+    }
+}
+
+impl std::fmt::Display for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Calls {}
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        self.0.group().snapshot();
+    }
+}
+
+/// Invariants 9 and 10: one that makes room for another is dropped without the lock.
+#[tokio::test(start_paused = true)]
+async fn failures_beyond_the_limit_are_dropped_where_they_may_call_the_group() {
+    let manager = Manager::new();
+    let fails = async |ctx: Context| {
+        for _ in 0..200 {
+            ctx.record_failure(Calls(ctx.clone()));
+        }
+        Ok(())
+    };
+    manager.run(task_fn("fails", fails)).unwrap();
+    for _ in 0..200 {
+        let fails = async |ctx: Context| Err(Calls(ctx).into());
+        manager.run_ephemeral(task_fn("fails once", fails)).unwrap();
+    }
+    let error = manager.wait().await.unwrap_err();
+    assert_eq!(error.report().unwrap().omitted_failures(), 400 - 128);
+}

@@ -6,20 +6,23 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    env, fs,
-    sync::{Mutex, MutexGuard, PoisonError},
+    env, fs, io,
+    sync::{Mutex, MutexGuard, Once, PoisonError},
     time::{Duration, Instant},
 };
 
 use anyhow::anyhow;
-use task_manager::{Context, Manager, Outcome, task_fn};
+use task_manager::{BoxTask, Context, Manager, ManagerHandle, Outcome, Task, task_fn};
 use tokio::runtime::{Builder, Runtime};
 
 /// What the allocator may keep. Over a million tasks, a leak of nine bytes per task exceeds it.
 const SLACK: u64 = 8 << 20;
 
+/// Takes the process, with a subscriber installed: what it keeps counts as well.
 fn exclusive() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
+    static LOG: Once = Once::new();
+    LOG.call_once(|| tracing_subscriber::fmt().with_writer(io::sink).init());
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -76,6 +79,31 @@ fn memory_is_flat_over_ephemeral_tasks_that_end_cleanly() {
         let report = manager.shutdown().await.unwrap();
         assert!(report.tasks().is_empty());
         assert_eq!(report.totals().started, report.totals().completed);
+    });
+}
+
+/// Starts its successor and ends, `left` times.
+fn generation(handle: ManagerHandle, left: u64) -> BoxTask {
+    let task = task_fn("generation", async move |_| {
+        if left > 0 {
+            handle.run_ephemeral(generation(handle.clone(), left - 1))?;
+        }
+        Ok(())
+    });
+    task.boxed()
+}
+
+/// Invariant 10, with the spans that a subscriber keeps.
+#[test]
+fn memory_is_flat_over_tasks_that_start_their_successors_and_log() {
+    let _guard = exclusive();
+    runtime().block_on(async {
+        assert_flat("generations", async |count| {
+            let manager = Manager::new();
+            manager.run_ephemeral(generation(manager.handle(), count)).unwrap();
+            assert_eq!(manager.wait().await.unwrap().totals().completed, count + 1);
+        })
+        .await;
     });
 }
 

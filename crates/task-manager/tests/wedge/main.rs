@@ -12,6 +12,7 @@ mod exit;
 mod idle;
 mod late_ends;
 mod leaving;
+mod log_order;
 mod nested;
 mod nested_logs;
 #[cfg(feature = "token")]

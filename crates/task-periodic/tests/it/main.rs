@@ -1,6 +1,8 @@
 //! The contract of periodic tasks, from outside, on a paused clock.
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "tests")]
 
+#[path = "../../../task-core/tests/it/a_watchdog.rs"]
+mod a_watchdog;
 mod actions;
 mod blocking;
 #[cfg(feature = "cron")]

@@ -50,7 +50,11 @@ fn a_setup_that_panics_counts_as_failed() {
 #[test]
 fn an_end_without_a_stop_request_is_0_unless_set_to_fail() {
     assert_eq!(Child::start("ends unasked").end().code, Some(0));
-    assert_eq!(Child::start("ends unasked and that fails").end().code, Some(1));
+    let ended = Child::start("ends unasked and that fails").end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let failure = "failure: task `main loop` ended though nothing asked it to";
+    assert!(ended.stderr.contains(failure), "and the report says so: {}", ended.stderr);
+    assert!(!ended.stderr.contains("s, clean;"), "{}", ended.stderr);
 }
 
 #[test]
@@ -86,4 +90,26 @@ fn a_panic_of_the_setup_is_located() {
     assert!(ended.stdout.contains("cleaned up"));
     assert!(ended.stderr.contains("the setup failed: panicked at "), "{}", ended.stderr);
     assert!(ended.stderr.contains("scenario.rs:"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_report_to_the_log_is_one_event_with_fields_at_the_level_of_what_it_says() {
+    let ended = Child::start("reports a failure to the log").end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(ended.stderr, "", "the log alone has it");
+    let line = ended.stdout.lines().find(|line| line.contains("service ended")).unwrap();
+    assert!(line.contains("ERROR task: service ended"), "{line}");
+    for field in [
+        r#"manager="example""#,
+        r#"cause="task `bad` failed""#,
+        "took=0.",
+        "tasks=2",
+        "failures=1",
+        r#"root="task `bad` failed: no broker""#,
+        r#"report="example stopped in "#,
+    ] {
+        assert!(line.contains(field), "{field}: {line}");
+    }
+    let clean = Child::start("reports to the log").end();
+    assert!(clean.stdout.contains(" INFO task: service ended"), "{}", clean.stdout);
 }

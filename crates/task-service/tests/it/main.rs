@@ -4,6 +4,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "../../../task-core/tests/it/a_watchdog.rs"]
+mod a_watchdog;
 mod child;
 mod exits;
 mod scenario;

@@ -148,6 +148,11 @@ fn run(scenario: &str) -> Option<ExitCode> {
             let signals = task_signal::Signal::TERM;
             service.signals(|builder| builder.dump_on(signals)).run(async |_| Ok(()))
         }
+        "reports to the log" => service.report_to(ReportTo::Log).run(unasked),
+        "reports a failure to the log" => service.report_to(ReportTo::Log).run(async |manager| {
+            manager.run(task_fn("bad", async |_| Err(anyhow!("no broker"))))?;
+            Ok(())
+        }),
         "reports nowhere" => service.report_to(ReportTo::Nowhere).run(unasked),
         "blocks every worker" => service.manager(short).worker_threads(2).run(blocked),
         "blocks the only thread" => service.manager(short).current_thread().run(blocked),

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, mem};
 
 use anyhow::Context as _;
-use task_core::{Cancelled, Context, Phase, Task};
+use task_core::{Cancelled, Context, Phase, Task, scope::guarded_text};
 use tokio::task::yield_now;
 
 use super::{SignalTriggerBuilder, action::Action};
@@ -168,7 +168,7 @@ async fn run(
             return Err(error);
         }
         log::action_failed(action.name(), run, &error);
-        failure.get_or_insert_with(|| format!("{error:#}"));
+        failure.get_or_insert_with(|| guarded_text(format_args!("{error:#}")));
         if on_action_error == OnActionError::Record {
             ctx.record_failure(error);
         }
