@@ -21,7 +21,6 @@ async fn main() -> anyhow::Result<()> {
         .name("shop")
         .drain_delay(Duration::from_millis(300)) // on Kubernetes: 5 to 15 s
         .shutdown_timeout(Duration::from_secs(10)) // drain, stop and cleanups together
-        .cleanup_timeout(Duration::from_secs(1))
         .build()?;
 
     let (accepted, mut queue) = mpsc::channel::<u32>(100);

@@ -39,11 +39,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 /// Returns the manager of one tenant. Its tasks start at once, before the outer group runs it.
 fn tenant(name: &'static str) -> anyhow::Result<Manager> {
-    let manager = Manager::builder()
-        .name(name)
-        .shutdown_timeout(Duration::from_secs(5))
-        .cleanup_timeout(Duration::from_secs(1))
-        .build()?;
+    let manager = Manager::builder().name(name).shutdown_timeout(Duration::from_secs(5)).build()?;
     manager.cleanup("session", async move || {
         println!("{name}: session closed");
         Ok(())

@@ -284,8 +284,10 @@ impl Context {
     /// Returns how much time this task has left to end before it is aborted: `None` before a
     /// shutdown has begun, or if there is no limit.
     ///
-    /// It never grows. It shrinks faster than time passes when the shutdown is
-    /// [escalated](Self::escalate).
+    /// It never grows, but for a task that is only stopped when its time is over: that one is given
+    /// a little. It shrinks faster than time passes when the task's own limit or that of its phase
+    /// begins to count, at its stop, and when the shutdown is [escalated](Self::escalate). For a
+    /// cleanup, it is the time until the cleanup is aborted.
     pub fn remaining(&self) -> Option<Duration> {
         self.0.remaining()
     }

@@ -187,9 +187,9 @@
 //!
 //! | step | what happens | budget |
 //! |---|---|---|
-//! | [draining](Step::Draining) | the group is not ready any more; no task is stopped, and new ones are admitted | [`drain_delay`](ManagerBuilder::drain_delay), 0 s |
+//! | [draining](Step::Draining) | the group is not ready any more; no task is stopped, and new ones are admitted; skipped if it never was ready | [`drain_delay`](ManagerBuilder::drain_delay), 0 s |
 //! | [stopping](Step::Stopping) | phase by phase: contexts are cancelled; at the phase's deadline its tasks are aborted, then abandoned | the rest |
-//! | [cleaning up](Step::CleaningUp) | hooks run one by one, the last registered first | [`cleanup_timeout`](ManagerBuilder::cleanup_timeout), 5 s |
+//! | [cleaning up](Step::CleaningUp) | hooks run one by one, the last registered first | [`cleanup_timeout`](ManagerBuilder::cleanup_timeout): 5 s, or a quarter of a shorter total; nothing if there is none |
 //! | [ended](Step::Ended) | the [`Report`] is made, and every `wait` returns | [`shutdown_timeout`](ManagerBuilder::shutdown_timeout), 25 s for all steps |
 //!
 //! No step takes longer than it needs: the drain ends as soon as no task below `Phase::SUPPORT` is
@@ -203,8 +203,9 @@
 //!
 //! 1. Its context is **cancelled**: [`Context::cancelled`] resolves. The task ends in its own time,
 //!    and may finish or undo what it is doing.
-//! 2. At its deadline it is **aborted**: its future is dropped at the await where it stands. The
-//!    outcome is [`Outcome::Aborted`], and a failure.
+//! 2. At its deadline, or its own [`stop_timeout`](Task::stop_timeout), it is **aborted**: its
+//!    future is dropped at the await where it stands. The outcome is [`Outcome::Aborted`], and a
+//!    failure.
 //! 3. If it has not been dropped within 250 ms, or less if the budget is short (because it never
 //!    awaits, its drop blocks, or a [`Hold`] is kept), it is **abandoned**: the shutdown goes on
 //!    without it, and the report names it.
@@ -220,6 +221,9 @@
 //! |---|---|---|---|---|
 //! | [`Escalation::EndDrain`] | ends | keep their deadlines | keep their deadlines | keep their budget |
 //! | [`Escalation::Abort`] | ends | are aborted | are aborted up to 250 ms after they were asked | share [`escalated_cleanup_timeout`](ManagerBuilder::escalated_cleanup_timeout), 1 s |
+//!
+//! A nested group that is aborted so is waited for as long as it takes to abort its own tasks, and
+//! then for the short time for cleanups once more, which is for its own.
 //!
 //! If no shutdown has begun, an escalation begins one. It is in the report as a request of the task
 //! that called for it, with the reason `shutdown escalated`.
@@ -274,25 +278,48 @@
 //! # }
 //! ```
 //!
-//! All deadlines are fixed at the trigger, for the phases that have tasks then, and afterwards only
-//! move earlier. A nested group that drains with its outer one gets them at the outer stop. With
-//! *n* phases and *stop* the time between the drain and the cleanups, the *i*-th phase must be over
-//! `(n - i) · min(1 s, stop / 2n)` before the end of that time, so a phase that uses all of its
-//! time leaves the next one up to a second. Up to 250 ms of each phase are reserved for aborted
-//! tasks to be dropped. With the defaults and tasks in all three named phases, counted from the
-//! trigger:
+//! All deadlines are fixed at the trigger, for what is there then: the phases that have tasks, and
+//! whether a cleanup is registered. Afterwards they only move earlier. A nested group that drains
+//! with its outer one gets them at the outer stop. The time between the drain and the cleanups,
+//! *stop*, is shared like this:
 //!
-//! | phase | aborted at | abandoned at |
+//! | phases that have tasks | their part |
+//! |---|---|
+//! | `SUPPORT` and above | 1 s each, all of them together at most a twentieth of *stop* |
+//! | [`SETUP`](Phase::SETUP) | at most a tenth of *stop* |
+//! | `WORK` | two thirds of the rest; all of the rest if no other phase has a part of it |
+//! | others, such as `INGRESS` | what is left of the rest, in equal parts |
+//!
+//! No part is longer than the phase can use: its [`phase_timeout`](ManagerBuilder::phase_timeout),
+//! or the longest [`stop_timeout`](Task::stop_timeout) of its tasks, and the time for them to be
+//! dropped. The first phase has all that the others do not need, and what a phase leaves over goes
+//! to the next. So of any total, work that stands alone has 95 %, and more than half of it when
+//! everything before it hangs. The end of each part, up to half of it and at most 250 ms or a
+//! twentieth of *stop*, is the time for aborted tasks to be dropped. With the defaults and tasks in
+//! all three named phases, counted from the trigger:
+//!
+//! | phase | aborted, abandoned at | the same if there is a cleanup |
 //! |---|---|---|
-//! | `INGRESS` | 17.75 s | 18 s |
-//! | `WORK` | 18.75 s | 19 s |
-//! | `SUPPORT` | 19.75 s | 20 s |
+//! | `INGRESS` | 7.75 s, 8 s | 6.08 s, 6.33 s |
+//! | `WORK` | 23.75 s, 24 s | 18.75 s, 19 s |
+//! | `SUPPORT` | 24.75 s, 25 s | 19.75 s, 20 s |
 //! | cleanups | | 25 s |
 //!
+//! Two limits shorten what a phase and a task have, and never lengthen it: a phase's
+//! [`phase_timeout`](ManagerBuilder::phase_timeout), and a task's own
+//! [`stop_timeout`](Task::stop_timeout), at which that task alone is aborted and then abandoned, while
+//! the others of its phase go on. The failure in the report says [which deadline](Deadline) it was.
+//!
 //! [`Context::remaining`] returns the time that a task has left. A task that is admitted during the
-//! shutdown shares the time of its phase. A phase that had no task at the trigger takes the
-//! deadline of the next planned phase; the other deadlines do not change. A phase that has been
-//! stopped admits no more tasks: [`Manager::run`] hands them back as [`Refused`].
+//! shutdown shares the time of its phase. A phase that had no task at the trigger has until the
+//! time of the next planned phase begins, before the first one a third of what that one has; the
+//! other deadlines do not change. A phase that has been stopped admits no more tasks:
+//! [`Manager::run`] hands them back as [`Refused`].
+//!
+//! A phase whose turn comes when its time is over, because what was stopped before it could not be
+//! ended in time, still has as long as aborted tasks have to be dropped, unless the whole shutdown
+//! is over. Its tasks are then named as [given no time](DeadlineKind::NoTimeLeft), with the task
+//! that took it.
 //!
 //! # When the runtime is blocked
 //!
@@ -402,9 +429,12 @@
 //!
 //! [`Manager::cleanup`] registers a hook that runs after all tasks have ended or were abandoned:
 //! close a pool, flush an exporter, remove a file. Hooks run in reverse order of registration, one
-//! at a time, at most once, and each with an equal share of what is left of the cleanup budget. A
-//! hook that fails, panics or exceeds its share is reported, and the next one runs. A hook for
-//! which no time is left is not run, and reported as such.
+//! at a time and at most once. Each may take all that is left of the
+//! [time for cleanups](ManagerBuilder::cleanup_timeout) but a little for each later one: up to 1 s,
+//! and half of it for all of them. A hook that fails, panics or takes longer is reported, and the
+//! next one runs. A hook for which no time is left is not run, and reported as such.
+//! [`Manager::cleanup_beside`] makes sets of hooks that run at once, and with
+//! [`Manager::cleanup_with`] a hook can ask how long it has.
 //!
 //! Register the cleanup of a resource right after the resource is made, and before the tasks that
 //! use it are run: then it is released after the tasks, and after whatever was built on top of it.
@@ -493,15 +523,15 @@
 //! with the report in it. As text it fits a terminal or a log:
 //!
 //! ```text
-//! orders stopped in 19.25 s of 25.00 s, 2 failures; cause: stop was called
-//!   also: task `stuck` aborted (+18.75 s)
-//!   drain 2.00 s, stop 16.75 s, cleanup 501 ms; up 10.00 s; 5 tasks in all
-//!   failure: task `stuck` did not end by its deadline and was aborted
+//! orders stopped in 19.35 s of 25.00 s, 2 failures; cause: stop was called
+//!   also: task `stuck` aborted (+18.85 s)
+//!   drain 2.00 s, stop 16.85 s, cleanup 501 ms; up 10.00 s; 5 tasks in all
+//!   failure: task `stuck` did not end by its deadline (phase WORK had 13.85 s) and was aborted
 //!   failure: cleanup `database` failed: connection lost
 //!   server   |  ====                  | completed   3.00 s
 //!   job#2    |      =                 | completed   1.00 s
 //!   job#3    |      ==                | completed   2.00 s
-//!   stuck    |      ================= | aborted    13.75 s  (flushing 120 messages)
+//!   stuck    |      ================= | aborted    13.85 s  (flushing 120 messages)
 //!   probes   |                       =| completed   0.0 ms
 //!   flush    |                       =| completed   501 ms  cleanup
 //!   database |                       =| failed      0.0 ms  cleanup
@@ -540,8 +570,8 @@
 //! | `manager dropped without a wait`: while something was alive, cleanups had not run, or something had failed | error | `tasks`, `more`, `cleanups`, `more_cleanups`, `failures` |
 //! | `shutdown begins` | info | `cause` |
 //! | `shutdown goes on` | debug | `step` |
-//! | `still waiting`: every 5 s | warn | `tasks`, `more`, `left` |
-//! | `deadline passed, aborting` | warn | `tasks`, `more` |
+//! | `still waiting`: every 5 s | warn | `tasks`, `more`, `left`: until the next of them is aborted or abandoned |
+//! | `deadline passed, aborting`: tasks or cleanups | warn | `tasks`, `more` |
 //! | `abandoned task ended after all` | warn | `task`, `id`, `outcome`, `error` |
 //! | `setup failed after the end` | error | `error` |
 //! | `shutdown ended` | info if clean, else error | `cause`, `took`, `failures`, and if there are any `failed`: what failed, the first 20 |
@@ -554,11 +584,11 @@
 //! in no span. An event is emitted last, when every deadline is set and every waker is called, by
 //! one thread at a time; another thread that has events leaves them to that one. A log sink that
 //! blocks therefore holds up the log of the group and the one thread that emits (in `run`, `stop`,
-//! the cancel of a parent token, `set_ready`, the first poll of a `wait`, the end of a task), but no
-//! other thread and no deadline. Behind a sink that is slower than the group, up to 1,024 events wait, and a thread
-//! with further ones waits for room, as it would in the sink; but not beyond 1 s that the sink
-//! stays in one event. Such a sink counts as blocked: events beyond the 1,024 are lost, and counted
-//! in an event of their own. The report is complete in any case.
+//! the cancel of a parent token, `set_ready`, the first poll of a `wait`, the end of a task), but
+//! no other thread and no deadline. Behind a sink that is slower than the group, up to 1,024 events
+//! wait, and a thread with further ones waits for room, as it would in the sink; but not beyond 1 s
+//! that the sink stays in one event. Such a sink counts as blocked: events beyond the 1,024 are
+//! lost, and counted in an event of their own. The report is complete in any case.
 //!
 //! When [`wait`](Manager::wait) returns, the last event was emitted, unless the sink takes longer
 //! than 100 ms for one event, or than 1 s for all that are left. While the last event of any group
@@ -581,7 +611,7 @@
 //! let error = manager.shutdown().await.unwrap_err();
 //! assert_eq!(stuck.outcome(), Some(Outcome::Aborted));
 //! let steps = error.report().unwrap().steps();
-//! assert_eq!((steps.cleaning_up - steps.triggered).as_secs_f64().round(), 20.0);
+//! assert_eq!((steps.cleaning_up - steps.triggered).as_secs_f64().round(), 25.0);
 //! # Ok(())
 //! # }
 //! ```
@@ -612,7 +642,7 @@
 //! - A value that panics when it is dropped on the way out of a task replaces what the task was
 //!   about to return, even an error. This is Rust's behaviour, and the error is lost.
 //! - A task that is admitted during a shutdown shares the time that is left; if its phase has none,
-//!   it is polled once and aborted.
+//!   it is aborted soon after its stop.
 //! - The location of a panic comes from the process-wide panic hook, which the first manager
 //!   installs. A hook that is set later costs the location, not the message.
 //!
@@ -654,6 +684,6 @@ pub use self::api::{
     BuildError, Manager, ManagerBuilder, ManagerHandle, Nested, StartAfter, TaskHandle, start_after,
 };
 pub use self::report::{
-    Cause, CauseKind, Failure, FailureKind, FailureOrigin, NotReadyError, Refused, RefusedReason,
-    Report, ShutdownError, StepTimes,
+    Cause, CauseKind, Deadline, DeadlineKind, Failure, FailureKind, FailureOrigin, NotReadyError,
+    Refused, RefusedReason, Report, ShutdownError, StepTimes,
 };

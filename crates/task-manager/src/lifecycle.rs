@@ -8,5 +8,5 @@ pub(crate) mod plan;
 
 pub(crate) use self::{
     machine::{Action, Kind, Machine, Trigger},
-    plan::{Budgets, Tick},
+    plan::{Budgets, Limit, Tick},
 };

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use task_core::{CleanupReport, TaskReport, Totals};
 
 mod cause;
+mod deadline;
 mod display;
 mod end;
 mod error;
@@ -20,6 +21,7 @@ mod serialize;
 
 pub use self::{
     cause::{Cause, CauseKind},
+    deadline::{Deadline, DeadlineKind},
     error::ShutdownError,
     failure::{Failure, FailureKind, FailureOrigin},
     not_ready::NotReadyError,
@@ -79,7 +81,7 @@ pub(crate) use self::{
 /// let task = &report.tasks()[0];
 /// assert_eq!(task.outcome, Outcome::Aborted);
 /// assert_eq!(task.status.as_deref(), Some("flushing 120 messages"));
-/// assert!(report.to_string().starts_with("orders stopped in 19.75 s of 25.00 s, 1 failure;"));
+/// assert!(report.to_string().starts_with("orders stopped in 24.75 s of 25.00 s, 1 failure;"));
 /// # }
 /// ```
 #[derive(Clone, Debug)]

@@ -5,7 +5,6 @@ use std::{
     io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use pipeline::{
@@ -28,11 +27,7 @@ fn main() -> ExitCode {
     let EndingConfig { shutdown_budget, drain_delay, .. } = config.ending;
     let code = Service::new()
         .manager(|manager| {
-            manager
-                .name("pipeline")
-                .shutdown_timeout(shutdown_budget)
-                .drain_delay(drain_delay)
-                .cleanup_timeout((shutdown_budget / 4).min(Duration::from_secs(5)))
+            manager.name("pipeline").shutdown_timeout(shutdown_budget).drain_delay(drain_delay)
         })
         .run(async |manager| service::start(manager, &config, &totals).await);
     // The only line on standard output, for programs that check the totals.

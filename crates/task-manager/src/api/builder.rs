@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use task_core::Phase;
+
 use crate::group::{Settings, Shared};
-use crate::lifecycle::Budgets;
 use crate::{Manager, Timeout};
 
 /// The shortest time that the budgets must leave for stopping tasks.
@@ -24,8 +25,9 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 /// | [`name`](Self::name) | `"manager"` |
 /// | [`shutdown_timeout`](Self::shutdown_timeout) | 25 s |
 /// | [`drain_delay`](Self::drain_delay) | 0 s: no drain |
-/// | [`cleanup_timeout`](Self::cleanup_timeout) | 5 s, of the 25 s |
-/// | [`escalated_cleanup_timeout`](Self::escalated_cleanup_timeout) | 1 s |
+/// | [`phase_timeout`](Self::phase_timeout) | none: what the phase has of the 25 s |
+/// | [`cleanup_timeout`](Self::cleanup_timeout) | 5 s of the 25 s, and a quarter of a shorter time |
+/// | [`escalated_cleanup_timeout`](Self::escalated_cleanup_timeout) | 1 s, within `cleanup_timeout` |
 /// | [`start_timeout`](Self::start_timeout) | never |
 /// | [`only_failures_stop`](Self::only_failures_stop) | off: any end of a critical task stops the group |
 /// | [`unasked_end_fails`](Self::unasked_end_fails) | off: a critical task may end cleanly |
@@ -36,13 +38,21 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 /// # How the times fit together
 ///
 /// `shutdown_timeout` is the whole, and `drain_delay` and `cleanup_timeout` are parts of it. What
-/// remains between them is for stopping tasks, and [`build`](Self::build) fails if it is less than
-/// 100 ms. With the values of the example below, tasks have 18 s to end:
+/// remains between them is for stopping tasks. With the values of the example below, and a cleanup
+/// registered, tasks have 18 s to end:
 ///
 /// ```text
 /// 0 s       5 s                               23 s       28 s
 /// |  drain  |  stop, phase by phase, 18 s     |  cleanup |
 /// ```
+///
+/// A part that nothing needs goes to the tasks: the drain of a group that was never ready, and the
+/// time for cleanups if none is registered when the shutdown begins. So with the defaults, tasks
+/// have all of the 25 s, or 20 s if there is a cleanup. How the phases share that time is in the
+/// [crate documentation](crate#phases-and-deadlines).
+///
+/// Any `shutdown_timeout` from 100 ms on goes with the defaults. Times that are set and do not fit
+/// together, or leave less than 100 ms for the tasks, are an error of [`build`](Self::build).
 ///
 /// # Examples
 ///
@@ -94,7 +104,7 @@ impl ManagerBuilder {
     /// # Ok::<(), task_manager::BuildError>(())
     /// ```
     pub fn shutdown_timeout(mut self, total: impl Into<Timeout>) -> Self {
-        self.0.budgets.total = total.into();
+        self.0.total = total.into();
         self
     }
 
@@ -108,8 +118,11 @@ impl ManagerBuilder {
     /// The drain ends early when no task below [`Phase::SUPPORT`](task_core::Phase::SUPPORT) is
     /// left. It is skipped after a failure, unless a task of
     /// [`Phase::INGRESS`](task_core::Phase::INGRESS) is alive, and always when the work is done,
-    /// when the parent stops the group, and when the manager is dropped. A nested group drains for
-    /// as long as its outer group does, and uses this delay for its own triggers only.
+    /// when the parent stops the group, and when the manager is dropped. A group that was never
+    /// [ready](Manager::wait) does not drain, since no load balancer knows of it: one that nothing
+    /// waited for, whose gating tasks were not all ready at some time, or whose setup runs as a
+    /// task of [`Phase::SETUP`](task_core::Phase::SETUP). A nested group drains for as long as its
+    /// outer group does, and uses this delay for its own triggers only.
     ///
     /// # Examples
     ///
@@ -121,27 +134,67 @@ impl ManagerBuilder {
     /// # async fn main() -> anyhow::Result<()> {
     /// let manager = Manager::builder().drain_delay(Duration::from_secs(5)).build()?;
     /// manager.run(task_fn("server", async |ctx| {
+    ///     ctx.request_stop("the example is over");
     ///     ctx.draining().await; // not ready any more, and still serving
     ///     assert!(!ctx.is_cancelled());
     ///     ctx.cancelled().await; // 5 s later
     ///     Ok(())
     /// }).in_phase(Phase::INGRESS))?;
-    /// let steps = manager.shutdown().await?.steps();
+    /// let steps = manager.wait().await?.steps();
     /// assert_eq!((steps.stopping - steps.triggered).as_secs(), 5);
     /// # Ok(())
     /// # }
     /// ```
     pub fn drain_delay(mut self, delay: Duration) -> Self {
-        self.0.budgets.drain = delay;
+        self.0.drain = delay;
         self
     }
 
-    /// Sets how long all cleanups together may take. Default: 5 s.
+    /// Limits the time that the tasks of a phase get to end by themselves, from their stop on.
+    /// Default: none, so that they have what the phase has of
+    /// [`shutdown_timeout`](Self::shutdown_timeout).
     ///
-    /// It is part of [`shutdown_timeout`](Self::shutdown_timeout), and kept for the cleanups: tasks
-    /// are aborted early enough to leave it. What tasks do not use of their own time does not make
-    /// it longer. With no cleanup registered, set it to zero, which leaves all of the time to the
-    /// tasks. Cleanups for which no time is left are not run, and reported as failures.
+    /// At the end of it they are aborted, and the next phase is stopped when they are gone. It only
+    /// ever shortens the time that they have; what it frees is left to the other phases. A task's
+    /// own limit is its [`stop_timeout`](task_core::Task::stop_timeout). [`Timeout::Never`] takes
+    /// the limit of the phase away.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Manager, Phase, Task, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let two = Duration::from_secs(2);
+    /// let manager = Manager::builder().phase_timeout(Phase::INGRESS, two).build()?;
+    /// let server = task_fn("server", async |_| std::future::pending().await);
+    /// manager.run(server.in_phase(Phase::INGRESS))?;
+    /// let error = manager.shutdown().await.unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "task `server` did not end by its deadline (phase INGRESS was limited to 2.00 s) and was \
+    ///      aborted",
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn phase_timeout(mut self, phase: Phase, limit: impl Into<Timeout>) -> Self {
+        self.0.phases.retain(|(other, _)| *other != phase);
+        self.0.phases.extend(limit.into().limit().map(|limit| (phase, limit)));
+        self
+    }
+
+    /// Sets how long all cleanups together may take. Default: 5 s, or a quarter of
+    /// [`shutdown_timeout`](Self::shutdown_timeout) less [`drain_delay`](Self::drain_delay) if that
+    /// is shorter.
+    ///
+    /// If a cleanup is registered when the shutdown begins, this time is kept for them: tasks are
+    /// aborted early enough to leave it. Otherwise it is the tasks', and cleanups that are
+    /// registered later have what is then left of the whole. What tasks do not use of their own
+    /// time does not make it longer. Cleanups for which no time is left are not run, and reported
+    /// as failures. With zero, none is run.
     ///
     /// # Examples
     ///
@@ -154,7 +207,7 @@ impl ManagerBuilder {
     /// let manager = Manager::builder().cleanup_timeout(Duration::from_secs(2)).build()?;
     /// manager.cleanup("pool", async || Ok(()))?;
     /// manager.cleanup("exporter", async || {
-    ///     tokio::time::sleep(Duration::from_secs(60)).await; // its share is 1 s
+    ///     tokio::time::sleep(Duration::from_secs(60)).await; // has 1.5 s: 0.5 s are for the pool
     ///     Ok(())
     /// })?;
     /// let error = manager.shutdown().await.unwrap_err();
@@ -165,16 +218,18 @@ impl ManagerBuilder {
     /// # }
     /// ```
     pub fn cleanup_timeout(mut self, budget: Duration) -> Self {
-        self.0.budgets.cleanup = budget;
+        self.0.cleanup = Some(budget);
         self
     }
 
     /// Sets how long all cleanups together may take in a shutdown that was escalated to
-    /// [`Escalation::Abort`](task_core::Escalation::Abort). Default: 1 s.
+    /// [`Escalation::Abort`](task_core::Escalation::Abort). Default: 1 s, or
+    /// [`cleanup_timeout`](Self::cleanup_timeout) if that is shorter.
     ///
-    /// If it is longer than [`cleanup_timeout`](Self::cleanup_timeout), that one holds.
+    /// If it is longer than `cleanup_timeout`, that one holds. A nested group that is aborted by
+    /// the escalation has this time for its own cleanups, before those of this group run.
     pub fn escalated_cleanup_timeout(mut self, budget: Duration) -> Self {
-        self.0.budgets.escalated_cleanup = budget;
+        self.0.escalated_cleanup = Some(budget);
         self
     }
 
@@ -359,8 +414,8 @@ impl ManagerBuilder {
     /// # Errors
     ///
     /// [`BuildError`], if [`shutdown_timeout`](Self::shutdown_timeout) does not exceed
-    /// [`drain_delay`](Self::drain_delay) plus [`cleanup_timeout`](Self::cleanup_timeout) by at
-    /// least 100 ms, or if any time is over 100 years.
+    /// [`drain_delay`](Self::drain_delay) plus [`cleanup_timeout`](Self::cleanup_timeout), if that
+    /// is set, by at least 100 ms, or if any time is over 100 years.
     ///
     /// # Examples
     ///
@@ -369,19 +424,21 @@ impl ManagerBuilder {
     /// use task_manager::Manager;
     ///
     /// let builder = Manager::builder().shutdown_timeout(Duration::from_secs(5));
-    /// let error = builder.clone().build().unwrap_err(); // cleanups alone have 5 s
+    /// builder.clone().build()?; // 1.25 s of it for cleanups
+    /// let error = builder.cleanup_timeout(Duration::from_secs(5)).build().unwrap_err();
     /// assert!(error.is_no_time_to_stop());
-    /// builder.cleanup_timeout(Duration::from_secs(1)).build()?;
     /// # Ok::<(), task_manager::BuildError>(())
     /// ```
     pub fn build(self) -> Result<Manager, BuildError> {
-        let Budgets { total, drain, cleanup, escalated_cleanup } = self.0.budgets;
+        let Settings { total, drain, cleanup, escalated_cleanup, .. } = self.0;
         let or_never = "`Timeout::Never` or ";
+        let of_phases = self.0.phases.iter().map(|(_, limit)| *limit).max();
         for (setter, value, instead) in [
             ("shutdown_timeout", total.limit(), or_never),
             ("drain_delay", Some(drain), ""),
-            ("cleanup_timeout", Some(cleanup), ""),
-            ("escalated_cleanup_timeout", Some(escalated_cleanup), ""),
+            ("phase_timeout", of_phases, or_never),
+            ("cleanup_timeout", cleanup, ""),
+            ("escalated_cleanup_timeout", escalated_cleanup, ""),
             ("start_timeout", self.0.start, or_never),
         ] {
             if value.is_some_and(|value| value > LONGEST) {
@@ -389,7 +446,7 @@ impl ManagerBuilder {
             }
         }
         if let Some(total) = total.limit()
-            && total < drain + cleanup + SHORTEST_STOP
+            && total < drain + cleanup.unwrap_or_default() + SHORTEST_STOP
         {
             return Err(BuildError(Problem::NoTimeToStop { total, drain, cleanup }));
         }
@@ -407,10 +464,11 @@ pub struct BuildError(Problem);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Problem {
     #[error(
-        "`shutdown_timeout` of {total:?} must exceed `drain_delay` of {drain:?} plus \
-         `cleanup_timeout` of {cleanup:?} by at least {SHORTEST_STOP:?}"
+        "`shutdown_timeout` of {total:?} must exceed `drain_delay` of {drain:?}{} by at least \
+         {SHORTEST_STOP:?}",
+        .cleanup.map_or_else(String::new, |set| format!(" plus `cleanup_timeout` of {set:?}"))
     )]
-    NoTimeToStop { total: Duration, drain: Duration, cleanup: Duration },
+    NoTimeToStop { total: Duration, drain: Duration, cleanup: Option<Duration> },
     #[error("`{setter}` is over 100 years; use {instead}a shorter time")]
     TooLong { setter: &'static str, instead: &'static str },
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Weak;
 
-use task_core::{Group, Step, Task};
+use task_core::{Context, Group, Step, Task};
 
 use super::TaskHandle;
 use crate::group::{Shared, group_view};
@@ -114,7 +114,49 @@ impl ManagerHandle {
         let Some(shared) = self.0.upgrade() else {
             return Err(Refused::new(hook, name.into(), Reason::Ended));
         };
-        shared.add_hook(name.into(), hook)
+        shared.add_hook(name.into(), false, hook, |hook, _| hook())
+    }
+
+    /// Registers a cleanup with a context, as
+    /// [`Manager::cleanup_with`](crate::Manager::cleanup_with) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`cleanup`](Self::cleanup).
+    pub fn cleanup_with<F, Fut>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        hook: F,
+    ) -> Result<(), Refused<F>>
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let Some(shared) = self.0.upgrade() else {
+            return Err(Refused::new(hook, name.into(), Reason::Ended));
+        };
+        shared.add_hook(name.into(), false, hook, |hook, ctx| hook(ctx))
+    }
+
+    /// Registers a cleanup that runs together with the one before it, as
+    /// [`Manager::cleanup_beside`](crate::Manager::cleanup_beside) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`cleanup`](Self::cleanup).
+    pub fn cleanup_beside<F, Fut>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        hook: F,
+    ) -> Result<(), Refused<F>>
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let Some(shared) = self.0.upgrade() else {
+            return Err(Refused::new(hook, name.into(), Reason::Ended));
+        };
+        shared.add_hook(name.into(), true, hook, |hook, ctx| hook(ctx))
     }
 
     /// Requests the group to stop, and returns at once. It does nothing if the group no longer

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use task_core::{Group, Task};
+use task_core::{Context, Group, Task};
 
 use super::{ManagerBuilder, ManagerHandle, TaskHandle};
 use crate::group::{Settings, Shared, group_view};
@@ -154,7 +154,7 @@ pub struct Manager {
 
 impl Manager {
     /// Makes a manager with the defaults that [`ManagerBuilder`] states: named `manager`, no drain,
-    /// 25 s for a shutdown, 5 s of which for cleanups.
+    /// 25 s for a shutdown, 5 s of which for cleanups if there are any.
     ///
     /// Outside of a Tokio runtime, the manager is tied to the runtime of its first use, and the
     /// times that are counted since it was made are counted from then. If it is dropped before, it
@@ -191,8 +191,8 @@ impl Manager {
     /// For a task that may end while the others go on, use [`run_ephemeral`](Self::run_ephemeral).
     ///
     /// The task is spawned before this call returns: on the caller's runtime, or on the manager's
-    /// if the caller is outside of any. Its name, phase and gate are asked for once, on the calling
-    /// thread.
+    /// if the caller is outside of any. Its name, phase, gate and stop timeout are asked for once,
+    /// on the calling thread.
     ///
     /// It may be called at any time and from anywhere, also by a task of this group, through a
     /// [`ManagerHandle`]. While the group drains, tasks are admitted; while it stops, those of
@@ -212,7 +212,7 @@ impl Manager {
     ///   ([`is_no_runtime`](crate::RefusedReason::is_no_runtime));
     /// - if the system refuses the process its first thread for deadlines
     ///   ([`is_no_thread`](crate::RefusedReason::is_no_thread));
-    /// - if asking the task for its name, phase or gate panics
+    /// - if asking the task for any of them panics
     ///   ([`is_panicked`](crate::RefusedReason::is_panicked)).
     ///
     /// # Panics
@@ -285,12 +285,16 @@ impl Manager {
     /// Registers a hook that runs after all tasks have ended or were abandoned.
     ///
     /// Hooks run on the manager's runtime, one at a time, the last registered first, and at most
-    /// once. Each gets an equal share of what is left of
-    /// [`cleanup_timeout`](ManagerBuilder::cleanup_timeout): of three hooks and 5 s, the first has
-    /// 1.67 s, and what it does not use is left to the others. At the end of its share a hook is
-    /// aborted, and abandoned if that does not succeed. One that fails, panics or takes too long is
-    /// a failure in the report, and the next one runs. One for which no time is left is not run,
+    /// once. A hook may take all that is left of
+    /// [`cleanup_timeout`](ManagerBuilder::cleanup_timeout) but a little for each later one: up to
+    /// 1 s, and half of what is left for all of them. Of three hooks and 5 s, the first has 3.33 s,
+    /// and what it does not use is left to the others. A little before that, by at most 250 ms, it
+    /// is aborted, and abandoned if that does not succeed. One that fails, panics or takes too long
+    /// is a failure in the report, and the next one runs. One for which no time is left is not run,
     /// and reported as such.
+    ///
+    /// [`cleanup_with`](Self::cleanup_with) gives the hook a context, by which it knows how long it
+    /// has; [`cleanup_beside`](Self::cleanup_beside) has hooks run at once.
     ///
     /// A hook that is registered while hooks run is the next to run. Hooks run after every
     /// shutdown, however it began, also one that [`setup_failed`](Self::setup_failed) began.
@@ -324,7 +328,88 @@ impl Manager {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        self.shared.add_hook(name.into(), hook)
+        self.shared.add_hook(name.into(), false, hook, |hook, _| hook())
+    }
+
+    /// Registers a hook as [`cleanup`](Self::cleanup) does, which is called with a context of its
+    /// own.
+    ///
+    /// [`Context::remaining`](task_core::Context::remaining) is the time until the hook is aborted.
+    /// Failures that it records are in the report under its name, and so is its status if it is
+    /// abandoned. The context is never cancelled.
+    ///
+    /// # Errors
+    ///
+    /// As [`cleanup`](Self::cleanup).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Context, Manager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.cleanup_with("spool", async |ctx: Context| {
+    ///     let left = ctx.remaining().unwrap_or(Duration::MAX);
+    ///     assert_eq!(left, Duration::from_millis(4_750)); // flush what fits into that
+    ///     Ok(())
+    /// })?;
+    /// manager.shutdown().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cleanup_with<F, Fut>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        hook: F,
+    ) -> Result<(), Refused<F>>
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.shared.add_hook(name.into(), false, hook, |hook, ctx| hook(ctx))
+    }
+
+    /// Registers a hook that runs at the same time as the one that was registered right before it.
+    ///
+    /// Several in a row make one set. Its hooks have the same time and the same deadline, each is
+    /// named in the report by itself, and the next hook waits for all of them. If the hook before
+    /// has begun already, or there is none, this one begins a set of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`cleanup`](Self::cleanup).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::Manager;
+    /// use tokio::time::sleep;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.cleanup("pool", async || Ok(()))?; // after both
+    /// manager.cleanup("traces", async || Ok(sleep(Duration::from_secs(3)).await))?;
+    /// manager.cleanup_beside("metrics", async |_| Ok(sleep(Duration::from_secs(3)).await))?;
+    /// let steps = manager.shutdown().await?.steps();
+    /// assert_eq!((steps.ended - steps.cleaning_up).as_secs(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cleanup_beside<F, Fut>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        hook: F,
+    ) -> Result<(), Refused<F>>
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.shared.add_hook(name.into(), true, hook, |hook, ctx| hook(ctx))
     }
 
     /// Requests the group to stop, and returns at once.

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use task_core::{Context, Task};
 
@@ -26,7 +25,8 @@ use crate::lifecycle::Trigger;
 /// |---|---|
 /// | drains | drains as well, for as long as the outer group does; its own drain delay is for its own triggers |
 /// | stops the task | stops, phase by phase, within the smaller of its own `shutdown_timeout` and what [`Context::remaining`] returns |
-/// | aborts the task, because of its deadline or an escalation | is escalated: its tasks are aborted, its cleanups have the short time |
+/// | aborts the task, because of its deadline | is escalated: its tasks are aborted, its cleanups have the short time, as far as the outer group waits for it |
+/// | is escalated to an abort, and aborts or stops the task | the same, and the outer group waits for it as long as its own [`escalated_cleanup_timeout`](crate::ManagerBuilder::escalated_cleanup_timeout), and the time for aborted tasks to be dropped |
 /// | drops the task's future with its runtime | the same |
 ///
 /// Until the task is stopped, nothing of the nested group is due, however long the outer group's
@@ -57,8 +57,9 @@ use crate::lifecycle::Trigger;
 ///   runtime blocked, the outer group abandons the task on time and its report still names what is
 ///   alive inside, but the nested group itself hears nothing until the task is polled again.
 /// - Of the time that the outer group leaves, up to a quarter is kept for the nested group's
-///   cleanups, and a little for its own report. The time of the innermost tasks thus shrinks with
-///   each level: with the default of 25 s, a few levels have time to end in order.
+///   cleanups if it has any (three quarters after an escalation), and a little for its own report.
+///   The time of the innermost tasks thus shrinks with each level: with the default of 25 s, a few
+///   levels have time to end in order.
 /// - Nesting deeper than 100 levels is refused: the task fails with an error that names the limit,
 ///   and its group is stopped.
 /// - Code inside the nested group cannot wait for the outer one: `wait` refuses that at its first
@@ -133,12 +134,12 @@ impl Task for Nested {
                 if drain.as_mut().is_some_and(|drain| pin!(drain).poll(cx).is_ready()) {
                     drain = None;
                     if !ctx.is_cancelled() {
-                        inner.follow(Trigger::OuterDrain, limit(&ctx), None);
+                        nesting.follow(Trigger::OuterDrain, &ctx);
                     }
                 }
                 if stop.as_mut().is_some_and(|stop| pin!(stop).poll(cx).is_ready()) {
                     stop = None;
-                    inner.follow(Trigger::OuterStop, limit(&ctx), None);
+                    nesting.follow(Trigger::OuterStop, &ctx);
                 }
                 changed.as_mut().poll(cx).map(|()| None)
             })
@@ -151,13 +152,4 @@ impl Task for Nested {
         result?;
         Ok(())
     }
-}
-
-/// Returns the time that the outer group leaves. A little of it is kept, so that the nested group's
-/// own end comes before the outer abort. A limit that has passed limits nothing any more: what is
-/// left then is the time in which aborted tasks are dropped.
-fn limit(ctx: &Context) -> Option<Duration> {
-    let remaining = ctx.remaining()?;
-    let limit = remaining - Duration::from_millis(50).min(remaining / 256);
-    (!limit.is_zero()).then_some(limit)
 }

@@ -114,9 +114,11 @@ impl TaskHandle {
 
     /// Requests this one task to end, and returns at once.
     ///
-    /// Its [`Context::cancelled`](task_core::Context::cancelled) resolves. It has no deadline of
-    /// its own: a task that ignores the request runs on until its group is shut down. A second call
-    /// does nothing.
+    /// Its [`Context::cancelled`](task_core::Context::cancelled) resolves. If it has a
+    /// [`stop_timeout`](task_core::Task::stop_timeout) and does not end within that, it is aborted,
+    /// and abandoned if that does not succeed within 250 ms: a failure, which stops the group.
+    /// Without one, a task that ignores the request runs on until its group is shut down. A second
+    /// call does nothing.
     ///
     /// If the task is critical, its end stops the group, as any end of it does (unless [only
     /// failures do](crate::ManagerBuilder::only_failures_stop)). Tasks that come and go are

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use task_core::scope::{Stage, catch};
-use task_core::{Context, Panic, Phase, Step, Task};
+use task_core::{Context, Panic, Phase, Step, Task, Timeout};
 
 use super::{Entry, Event, Hook, Identity, Managed, Role, Shared, UserFuture, in_span};
 use crate::lifecycle::Kind;
@@ -17,6 +17,7 @@ struct Properties {
     name: Cow<'static, str>,
     phase: Phase,
     gates_readiness: bool,
+    stop_timeout: Timeout,
 }
 
 impl Shared {
@@ -31,6 +32,7 @@ impl Shared {
             name: task.name(),
             phase: task.phase(),
             gates_readiness: task.gates_readiness(),
+            stop_timeout: task.stop_timeout(),
         });
         match self.enrol(properties, kind) {
             Ok((entry, handle)) => {
@@ -55,7 +57,7 @@ impl Shared {
         properties: Result<Properties, Panic>,
         kind: Kind,
     ) -> Result<(Arc<Entry>, Handle), (Cow<'static, str>, Reason)> {
-        let Properties { name, phase, gates_readiness } = properties
+        let Properties { name, phase, gates_readiness, stop_timeout } = properties
             .map_err(|panic| (Cow::Borrowed("a task"), Reason::Panicked(panic.message)))?;
         let clock = match self.bind() {
             Ok(clock) => clock,
@@ -66,7 +68,7 @@ impl Shared {
         let (handle, runtime) = clock.current_handle();
         let mut state = self.lock();
         let now = self.now_from(runtime);
-        if !state.machine.admit(phase) {
+        if !state.machine.admit(phase, stop_timeout.limit()) {
             let has_ended = state.machine.step() == Step::Ended;
             return Err((name, if has_ended { Reason::Ended } else { Reason::Stopping }));
         }
@@ -74,6 +76,9 @@ impl Shared {
         let (id, key, role) = (state.next_id(), state.tasks.vacant_key(), Role::Task(kind));
         let identity = Identity { id, key, name, phase, role, gates_readiness, runtime };
         let entry = Entry::new(Arc::clone(self), identity, now);
+        if let Some(limit) = stop_timeout.limit() {
+            entry.set_stop_timeout(limit);
+        }
         if state.machine.step() >= Step::Draining {
             // Nothing waits on a stage that is only now made, so there is no waker.
             entry.stage.advance(Stage::Draining);
@@ -108,22 +113,25 @@ impl Shared {
         entry
     }
 
-    /// Registers a cleanup, or hands it back.
+    /// Registers a cleanup, which may run `beside` the one before it, or hands it back. `run` calls
+    /// the hook.
     pub(crate) fn add_hook<F, Fut>(
         self: &Arc<Self>,
         name: Cow<'static, str>,
+        beside: bool,
         hook: F,
+        run: impl FnOnce(F, Context) -> Fut + Send + 'static,
     ) -> Result<(), Refused<F>>
     where
-        F: FnOnce() -> Fut + Send + 'static,
+        F: Send + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let mut state = self.lock();
-        if !state.machine.add_cleanup() {
+        if !state.machine.add_cleanup(beside) {
             drop(state);
             return Err(Refused::new(hook, name, Reason::Ended));
         }
-        state.hooks.push(Hook { name, run: Box::new(move || Box::pin(hook())) });
+        state.hooks.push(Hook { name, run: Box::new(move |ctx| Box::pin(run(hook, ctx))) });
         drop(state);
         self.changed();
         Ok(())

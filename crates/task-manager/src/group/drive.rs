@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use task_core::scope::Stage;
-use task_core::{Phase, Step};
+use task_core::{Outcome, Phase, Step};
 
-use super::{Entry, Event, Identity, Names, Role, Turn};
-use crate::lifecycle::{Action, Tick, Trigger};
-use crate::report::{CauseKind, FailureKind, FailureOrigin, StepTimes};
+use super::events::ended_by;
+use super::{Entry, Event, Hook, Identity, Names, Role, Turn};
+use crate::lifecycle::{Action, Limit, Tick, Trigger};
+use crate::report::{CauseKind, Deadline, DeadlineKind, FailureKind, FailureOrigin, StepTimes};
 use crate::sync::lock;
 use crate::threads::CallerRuntime;
 
@@ -22,27 +23,41 @@ impl Turn<'_> {
             Action::Stop(phase) => self.stop_phase(phase, now),
             Action::Abort(phase) => {
                 let entries: Vec<_> = self.state.in_phase(phase).cloned().collect();
-                self.log(Event::Aborting(Names::of(entries.iter().map(|entry| &***entry))));
-                self.effects.aborts.extend(entries);
+                let deadline = self.deadline_of(phase);
+                self.abort(entries, now, |_| deadline.clone());
             }
             Action::Abandon(phase) => {
-                let entries: Vec<_> = self.state.in_phase(phase).cloned().collect();
-                self.abandon(&entries, now);
+                let machine = &self.state.machine;
+                let entries = self.state.in_phase(phase);
+                let entries = entries.filter(|entry| !machine.outlives_phase(entry.key));
+                self.abandon(&entries.cloned().collect::<Vec<_>>(), now);
             }
-            Action::Clean => self.start_cleanup(now),
-            Action::SkipCleanup => self.skip_cleanup(now),
-            Action::AbortCleanup => self.effects.aborts.extend(self.state.cleanup.clone()),
-            Action::AbandonCleanup => {
-                let entry = self.state.cleanup.clone();
-                self.abandon(entry.as_slice(), now);
+            Action::AbortTask(key) => {
+                let entries = self.state.tasks.get(key).cloned().into_iter().collect();
+                let had = |entry: &Entry| entry.stop_timeout().unwrap_or_default();
+                self.abort(entries, now, |entry| {
+                    Deadline::new(DeadlineKind::StopTimeout, had(entry))
+                });
             }
+            Action::AbandonTask(key) => self.abandon_alone(key, now),
+            Action::Clean(count) => self.start_cleanups(count, now),
+            Action::SkipCleanups(count) => self.skip_cleanups(count, now),
+            Action::AbortCleanups => {
+                let deadline = self.state.machine.cleanup_deadline().unwrap_or(now);
+                let entries = self.state.cleanups.clone();
+                self.abort(entries, now, |entry| {
+                    let had = deadline.saturating_sub(entry.began);
+                    Deadline::new(DeadlineKind::Cleanup, had)
+                });
+            }
+            Action::AbandonCleanups => self.abandon(&self.state.cleanups.clone(), now),
             Action::Remind => {
                 let is_asked = |entry: &&Arc<Entry>| {
                     entry.stop_asked().is_some() || entry.role == Role::Cleanup
                 };
                 let names = Names::of(self.state.living().filter(is_asked).map(|entry| &***entry));
-                let end = self.state.machine.plan().and_then(|plan| plan.end);
-                let left = end.map(|end| end.saturating_sub(now));
+                let until = self.state.machine.waits_until();
+                let left = until.map(|until| until.saturating_sub(now));
                 self.log(Event::Waiting(names, left));
             }
             Action::End => self.end(now),
@@ -72,9 +87,54 @@ impl Turn<'_> {
             self.state.stopping = Some(now);
             self.log(Event::Step(Step::Stopping));
         }
+        let mut limited = Vec::new();
         for entry in self.state.in_phase(phase) {
             entry.mark_stop_asked(now);
+            limited.extend(entry.stop_timeout().map(|timeout| (entry.key, timeout)));
             self.effects.wakers.append(entry.stage.advance_quietly(Stage::Cancelled));
+        }
+        for (key, timeout) in limited {
+            self.state.machine.task_asked(key, phase, now, timeout);
+        }
+    }
+
+    /// Returns the deadline of the phase that is being stopped.
+    fn deadline_of(&self, phase: Phase) -> Deadline {
+        let (had, limit) = self.state.machine.limit().unwrap_or((Duration::ZERO, Limit::Part));
+        let kind = match limit {
+            Limit::Part => DeadlineKind::Phase(phase),
+            Limit::PhaseTimeout => DeadlineKind::PhaseTimeout(phase),
+            Limit::Escalation => DeadlineKind::Escalation,
+            Limit::Least => {
+                let (taken_by, took) = self.state.record.slowest_before(phase).unzip();
+                DeadlineKind::NoTimeLeft { taken_by, took: took.unwrap_or_default() }
+            }
+        };
+        Deadline::new(kind, had)
+    }
+
+    fn abort(
+        &mut self,
+        entries: Vec<Arc<Entry>>,
+        now: Tick,
+        deadline: impl Fn(&Entry) -> Deadline,
+    ) {
+        for entry in &entries {
+            entry.mark_aborted(deadline(entry), now);
+            if entry.is_nested() {
+                self.state.machine.nested_aborted(entry.key, entry.phase, now);
+            }
+        }
+        self.log(Event::Aborting(Names::of(entries.iter().map(|entry| &***entry))));
+        self.effects.aborts.extend(entries);
+    }
+
+    /// Abandons one task, in whatever step: like any unclean end, that stops the group.
+    fn abandon_alone(&mut self, key: usize, now: Tick) {
+        let Some(entry) = self.state.tasks.get(key).cloned() else { return };
+        self.abandon(std::slice::from_ref(&entry), now);
+        if self.state.machine.plan().is_none() {
+            self.trigger(ended_by(&entry, Outcome::Abandoned), Trigger::Failure, None);
         }
     }
 
@@ -92,32 +152,42 @@ impl Turn<'_> {
         }
     }
 
-    fn skip_cleanup(&mut self, now: Tick) {
+    fn skip_cleanups(&mut self, count: usize, now: Tick) {
         self.begin_cleaning_up(now);
-        let Some(hook) = self.state.hooks.pop() else { return };
-        let kind = FailureKind::NotRun { reason: "the budget for cleanups was used up" };
-        self.state.record.cleanup(&hook.name, None, now, Duration::ZERO);
-        self.state.fail(FailureOrigin::Cleanup, &hook.name, kind, now);
-        self.discard(hook);
+        for hook in self.next_hooks(count) {
+            let kind = FailureKind::NotRun { reason: "no time was left for it" };
+            self.state.record.cleanup(&hook.name, None, now, Duration::ZERO);
+            self.state.fail(FailureOrigin::Cleanup, &hook.name, kind, now);
+            self.discard(hook);
+        }
     }
 
-    fn start_cleanup(&mut self, now: Tick) {
+    fn start_cleanups(&mut self, count: usize, now: Tick) {
         self.begin_cleaning_up(now);
-        // Invariant 8: reverse order, and each is taken off the list before it runs.
-        let Some(hook) = self.state.hooks.pop() else { return };
-        let identity = Identity {
-            id: self.state.next_id(),
-            key: usize::MAX,
-            name: hook.name.clone(),
-            phase: Phase::SUPPORT,
-            role: Role::Cleanup,
-            gates_readiness: false,
-            // Cleanups are spawned on the manager's runtime.
-            runtime: CallerRuntime::Own,
-        };
-        let entry = Entry::new(Arc::clone(self.group), identity, now);
-        self.state.cleanup = Some(Arc::clone(&entry));
-        self.effects.cleanups.push((entry, hook));
+        for hook in self.next_hooks(count) {
+            let identity = Identity {
+                id: self.state.next_id(),
+                key: usize::MAX,
+                name: hook.name.clone(),
+                phase: Phase::SUPPORT,
+                role: Role::Cleanup,
+                gates_readiness: false,
+                // Cleanups are spawned on the manager's runtime.
+                runtime: CallerRuntime::Own,
+            };
+            let entry = Entry::new(Arc::clone(self.group), identity, now);
+            self.state.cleanups.push(Arc::clone(&entry));
+            self.effects.cleanups.push((entry, hook));
+        }
+    }
+
+    /// Invariant 8: reverse order, and each is taken off the list before it runs.
+    fn next_hooks(&mut self, count: usize) -> Vec<Hook> {
+        let hooks = &mut self.state.hooks;
+        let left = hooks.len().saturating_sub(count);
+        let mut next = hooks.split_off(left);
+        next.reverse();
+        next
     }
 
     fn end(&mut self, now: Tick) {

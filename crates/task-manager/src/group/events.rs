@@ -157,7 +157,7 @@ impl Turn<'_> {
         self.state.update_started();
         let is_recorded = matches!(end, End::Recorded(_));
         self.record_end(entry, end);
-        let trigger = self.state.machine.task_ended(entry.phase, kind, outcome);
+        let trigger = self.state.machine.task_ended(entry.key, entry.phase, kind, outcome);
         let is_first = self.state.machine.plan().is_none();
         // That a stopped task ends is no further trigger. A failure is, once.
         let counts = |trigger: &Trigger| is_first || *trigger == Trigger::Failure && !is_recorded;
@@ -205,15 +205,17 @@ impl Turn<'_> {
             End::Aborted if !entry.was_polled() && entry.role == Role::Cleanup => {
                 FailureKind::NotRun { reason: "its runtime is gone" }
             }
-            End::Aborted if entry.is_abort_asked() => FailureKind::Aborted,
-            End::Aborted => FailureKind::RuntimeGone,
+            End::Aborted => match entry.deadline() {
+                Some(deadline) => FailureKind::Aborted { deadline },
+                None => FailureKind::RuntimeGone,
+            },
         };
         let now = self.now();
         self.state.fail_as(entry, kind, now);
     }
 }
 
-fn ended_by(member: &Member, outcome: Outcome) -> CauseKind {
+pub(super) fn ended_by(member: &Member, outcome: Outcome) -> CauseKind {
     let was_asked = member.stop_asked().is_some();
     CauseKind::TaskEnded { task: member.name.to_string(), id: member.id, outcome, was_asked }
 }

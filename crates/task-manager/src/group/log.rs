@@ -153,7 +153,7 @@ fn write_failure(manager: &str, failure: &Failure, ran: Option<Duration>) {
     let outcome = match &failure.kind {
         FailureKind::Error(_) => Some(Outcome::Failed),
         FailureKind::Panic(_) => Some(Outcome::Panicked),
-        FailureKind::Aborted | FailureKind::RuntimeGone => Some(Outcome::Aborted),
+        FailureKind::Aborted { .. } | FailureKind::RuntimeGone => Some(Outcome::Aborted),
         FailureKind::Abandoned { .. } => Some(Outcome::Abandoned),
         FailureKind::EndedUnasked => Some(Outcome::Completed),
         FailureKind::Survived(_) | FailureKind::NotRun { .. } | FailureKind::NotReady { .. } => {

@@ -10,7 +10,7 @@ use task_core::{Outcome, Panic, Phase, TaskId, TaskInfo, TaskState};
 
 use super::{Entry, Shared};
 use crate::lifecycle::{Kind, Tick};
-use crate::report::{End, Failure, FailureKind, FailureOrigin};
+use crate::report::{Deadline, End, Failure, FailureKind, FailureOrigin};
 use crate::rt::JoinHandle;
 use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::threads::CallerRuntime;
@@ -32,6 +32,8 @@ const POLLED: u8 = 1;
 const ABORT: u8 = 2;
 const ABANDONED: u8 = 4;
 const READY: u8 = 8;
+/// It has a stop timeout.
+const LIMITED: u8 = 16;
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,10 @@ pub(crate) struct Details {
     pub(crate) status: Option<Arc<str>>,
     pub(crate) restarts: u32,
     pub(crate) failures: u32,
+    pub(crate) stop_timeout: Option<Duration>,
+    /// The deadline at which it was aborted, and when that was.
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) aborted: Option<Tick>,
     /// How the future ended, while a hold keeps the task from having ended.
     pub(crate) end: Option<End>,
     /// When the future ended, if a hold was left then.
@@ -228,6 +234,35 @@ impl Member {
     pub(crate) fn mark_stop_asked(&self, now: Tick) {
         let nanos = u64::try_from(now.as_nanos()).unwrap_or(NEVER);
         let _ = self.stop_asked.compare_exchange(NEVER, nanos, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_stop_timeout(&self, timeout: Duration) {
+        self.update(|details| details.stop_timeout = Some(timeout));
+        self.set(LIMITED);
+    }
+
+    /// Returns the stop timeout. The flag keeps a stop, which asks every member, off the details.
+    pub(crate) fn stop_timeout(&self) -> Option<Duration> {
+        self.has(LIMITED).then(|| self.details().as_ref()?.stop_timeout).flatten()
+    }
+
+    /// Returns the deadline at which it was aborted.
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        self.details().as_ref()?.deadline.clone()
+    }
+
+    /// Returns whether it runs a group.
+    pub(crate) fn is_nested(&self) -> bool {
+        let details = self.details();
+        details.iter().flat_map(|details| &details.nested).any(|group| group.strong_count() > 0)
+    }
+
+    /// Records at which deadline the future is about to be dropped. The first one counts.
+    pub(crate) fn mark_aborted(&self, deadline: Deadline, now: Tick) {
+        self.update(|details| {
+            details.aborted.get_or_insert(now);
+            details.deadline.get_or_insert(deadline);
+        });
     }
 
     pub(crate) fn stop_asked(&self) -> Option<Tick> {

@@ -12,9 +12,10 @@
 //!   failures with the outer one itself, once, when it ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use task_core::scope::discard;
-use task_core::{Context, Hold, Outcome, Step};
+use task_core::{Context, Escalation, Hold, Outcome, Step};
 
 use super::{Entry, Event, NESTINGS, Shared, State, Turn, current};
 use crate::lifecycle::{Tick, Trigger};
@@ -90,6 +91,18 @@ impl Nesting {
     }
 }
 
+impl Nesting {
+    /// Has the nested group follow the outer one, which drains or stops.
+    pub(crate) fn follow(&self, trigger: Trigger, ctx: &Context) {
+        let (limit, level) = match &self.entry {
+            Some(entry) => time_left(entry),
+            None => (ctx.remaining().and_then(shorter), None),
+        };
+        let level = level.filter(|_| trigger == Trigger::OuterStop);
+        self.inner.follow(trigger, limit, level);
+    }
+}
+
 impl Drop for Nesting {
     fn drop(&mut self) {
         let Self { inner, entry } = self;
@@ -104,8 +117,27 @@ impl Drop for Nesting {
         if is_over && let Some(entry) = entry {
             record_report(entry, inner);
         }
-        inner.follow(Trigger::OuterStop, None, Some(task_core::Escalation::Abort));
+        let limit = entry.as_deref().and_then(|entry| time_left(entry).0);
+        inner.follow(Trigger::OuterStop, limit, Some(Escalation::Abort));
     }
+}
+
+/// Returns how long the outer group leaves to a group that is its task, and what it escalated its
+/// own shutdown to.
+///
+/// A little of the time is kept, so that the nested group's own end comes before the outer one goes
+/// on. A limit that has passed limits nothing any more: what is left then is the time in which
+/// aborted tasks are dropped.
+fn time_left(entry: &Entry) -> (Option<Duration>, Option<Escalation>) {
+    let now = entry.shared.now();
+    let machine = &entry.shared.lock().machine;
+    let (left, is_escalated) = machine.time_of_nested(entry.key, entry.phase, now);
+    (left.and_then(shorter), is_escalated.then_some(Escalation::Abort))
+}
+
+fn shorter(left: Duration) -> Option<Duration> {
+    let limit = left - Duration::from_millis(50).min(left / 256);
+    (!limit.is_zero()).then_some(limit)
 }
 
 impl Shared {
@@ -212,7 +244,7 @@ impl State {
         });
         let is_alive = |failure: &Failure| matches!(failure.kind, FailureKind::Abandoned { .. });
         let is_new = |new: &Failure| {
-            let is_end = matches!(new.kind, FailureKind::Aborted) || is_alive(new);
+            let is_end = matches!(new.kind, FailureKind::Aborted { .. }) || is_alive(new);
             let is_its_end = |old: &Failure| is_end && is_alive(old) && old.name == new.name;
             !self.record.has(|old| old.is_same(new) || is_its_end(old))
         };
@@ -276,7 +308,8 @@ impl Inside {
                 self.omitted += 1;
                 continue;
             }
-            let kind = FailureKind::Abandoned { status: entry.status() };
+            let (deadline, after_abort) = (None, Duration::ZERO);
+            let kind = FailureKind::Abandoned { deadline, after_abort, status: entry.status() };
             let origin = entry.role.origin();
             self.failures.push(Failure { origin, name, id: None, kind, at: now });
         }

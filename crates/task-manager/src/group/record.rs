@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use task_core::{CleanupReport, Outcome, TaskId, TaskReport, Totals};
+use task_core::{CleanupReport, Outcome, Phase, TaskId, TaskReport, Totals};
 
 use super::Member;
 use crate::lifecycle::Tick;
@@ -109,6 +109,15 @@ impl Record {
             self.keep(Some(id), failure, Some((member.id, member.name.len())))
         };
         failures.into_iter().filter_map(keep).collect()
+    }
+
+    /// Returns the name of the listed task that took longest to stop, of phases below this one, and
+    /// how long.
+    pub(crate) fn slowest_before(&self, phase: Phase) -> Option<(String, Duration)> {
+        let before = self.tasks.iter().filter(|task| task.phase < phase);
+        let took = before.filter_map(|task| Some((task, task.stop_took?)));
+        let (task, took) = took.max_by_key(|(_, took)| *took)?;
+        Some((task.name.to_string(), took))
     }
 
     /// Lists a task that ended at the trigger or after it.

@@ -3,13 +3,24 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use task_core::Phase;
+
 use crate::Timeout;
 use crate::lifecycle::Budgets;
+
+/// The most that cleanups get if nothing is set, and once the shutdown is escalated.
+const CLEANUP: Duration = Duration::from_secs(5);
+const ESCALATED_CLEANUP: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) name: Cow<'static, str>,
-    pub(crate) budgets: Budgets,
+    pub(crate) total: Timeout,
+    pub(crate) drain: Duration,
+    /// `None` if it is not set: it then follows from the total.
+    pub(crate) cleanup: Option<Duration>,
+    pub(crate) escalated_cleanup: Option<Duration>,
+    pub(crate) phases: Vec<(Phase, Duration)>,
     pub(crate) only_failures_stop: bool,
     pub(crate) unasked_end_fails: bool,
     pub(crate) start: Option<Duration>,
@@ -21,15 +32,13 @@ pub(crate) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let budgets = Budgets {
-            total: Timeout::After(Duration::from_secs(25)),
-            drain: Duration::ZERO,
-            cleanup: Duration::from_secs(5),
-            escalated_cleanup: Duration::from_secs(1),
-        };
         Self {
             name: Cow::Borrowed("manager"),
-            budgets,
+            total: Timeout::After(Duration::from_secs(25)),
+            drain: Duration::ZERO,
+            cleanup: None,
+            escalated_cleanup: None,
+            phases: Vec::new(),
             only_failures_stop: false,
             unasked_end_fails: false,
             start: None,
@@ -37,6 +46,22 @@ impl Default for Settings {
             locates_panics: true,
             #[cfg(feature = "token")]
             parent: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Returns the budgets, with those that are not set.
+    pub(crate) fn budgets(&self) -> Budgets {
+        let work = self.total.limit().map(|total| total.saturating_sub(self.drain));
+        let cleanup = work.map_or(CLEANUP, |work| CLEANUP.min(work / 4));
+        let cleanup = self.cleanup.unwrap_or(cleanup);
+        Budgets {
+            total: self.total,
+            drain: self.drain,
+            cleanup,
+            escalated_cleanup: self.escalated_cleanup.unwrap_or(ESCALATED_CLEANUP.min(cleanup)),
+            phases: self.phases.clone(),
         }
     }
 }

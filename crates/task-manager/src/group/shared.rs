@@ -12,7 +12,7 @@ use std::time::Duration;
 use task_core::Readiness;
 use task_core::scope::Level;
 
-use super::{Entry, OuterLink, Settings, State, current};
+use super::{Entry, OuterLink, Role, Settings, State, current};
 use crate::lifecycle::Machine;
 use crate::report::Report;
 use crate::sync::{AtomicU32, Mutex, MutexGuard, lock};
@@ -42,7 +42,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
-        let machine = Machine::new(settings.budgets, settings.only_failures_stop, settings.start);
+        let machine = Machine::new(settings.budgets(), settings.only_failures_stop, settings.start);
         let enclosing = current::group().map(|group| Arc::downgrade(&group)).unwrap_or_default();
         let shared = Arc::new(Self {
             name: settings.name.clone(),
@@ -79,11 +79,15 @@ impl Shared {
         state.gates.readiness(state.machine.step(), state.machine.waited())
     }
 
-    /// Returns how long a task has left. A cleanup has no context, so it never asks.
+    /// Returns how long a task or a cleanup has left until it is aborted.
     pub(crate) fn remaining(&self, entry: &Entry) -> Option<Duration> {
         let now = self.now();
-        let state = self.lock();
-        Some(state.machine.deadline(entry.phase)?.saturating_sub(now))
+        let machine = &self.lock().machine;
+        let deadline = match entry.role {
+            Role::Task(_) => machine.deadline_of(entry.key, entry.phase),
+            Role::Cleanup => machine.cleanup_deadline(),
+        };
+        Some(deadline?.saturating_sub(now))
     }
 }
 

@@ -17,7 +17,8 @@ pub(crate) struct State {
     pub(crate) machine: Machine,
     pub(crate) tasks: Slab<Arc<Entry>>,
     pub(crate) hooks: Vec<Hook>,
-    pub(crate) cleanup: Option<Arc<Entry>>,
+    /// The cleanups that run, all at once.
+    pub(crate) cleanups: Vec<Arc<Entry>>,
     /// Abandoned, and shown until the end.
     pub(crate) abandoned: BTreeMap<TaskId, Arc<Entry>>,
     pub(crate) record: Record,
@@ -49,7 +50,7 @@ impl State {
             machine,
             tasks: Slab::new(),
             hooks: Vec::new(),
-            cleanup: None,
+            cleanups: Vec::new(),
             abandoned: BTreeMap::new(),
             record: Record::default(),
             lines: Lines::default(),
@@ -98,9 +99,9 @@ impl State {
         self.tasks.iter().map(|(_, entry)| entry)
     }
 
-    /// Returns the living tasks, and the cleanup that runs.
+    /// Returns the living tasks, and the cleanups that run.
     pub(crate) fn living(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.living_tasks().chain(&self.cleanup)
+        self.living_tasks().chain(&self.cleanups)
     }
 
     /// Returns the living tasks of a phase.
@@ -127,7 +128,7 @@ impl State {
             }
             Role::Cleanup => {
                 // The caller has a reference, so this is not the last one.
-                self.cleanup.take_if(|cleanup| cleanup.id == member.id);
+                self.cleanups.retain(|cleanup| cleanup.id != member.id);
                 let ran = member.was_polled().then_some(outcome);
                 let took = now().saturating_sub(member.began);
                 self.record.cleanup(&member.name, ran, member.began, took);
@@ -144,7 +145,10 @@ impl State {
         let kind = if never_ran {
             FailureKind::NotRun { reason: "its runtime did not get to it in time" }
         } else {
-            FailureKind::Abandoned { status: entry.status() }
+            let (deadline, aborted) =
+                entry.update(|details| (details.deadline.clone(), details.aborted));
+            let after_abort = now.saturating_sub(aborted.unwrap_or(now));
+            FailureKind::Abandoned { deadline, after_abort, status: entry.status() }
         };
         // Those inside first: they are why it is still alive.
         self.record_stuck_inside(entry, now);

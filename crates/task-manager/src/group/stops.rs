@@ -66,13 +66,16 @@ impl Shared {
             return;
         }
         let now = turn.now();
+        let first = limit.filter(|_| level.is_none());
         if std::mem::replace(&mut turn.state.has_followed, true) {
-            turn.state.machine.trigger(now, trigger, limit);
+            turn.state.machine.trigger(now, trigger, first);
         } else {
-            turn.trigger(CauseKind::Parent, trigger, limit);
+            turn.trigger(CauseKind::Parent, trigger, first);
         }
         if let Some(level) = level {
+            // Before the limit comes, of which the cleanups then may have the larger part.
             turn.state.machine.escalate(now, level);
+            turn.state.machine.trigger(now, trigger, limit);
         }
         turn.finish();
     }
@@ -81,6 +84,15 @@ impl Shared {
     pub(crate) fn stop_one(self: &Arc<Self>, entry: &Entry) {
         entry.mark_stop_asked(self.now());
         self.cancel_one(entry);
+        let (Some(asked), Some(timeout)) = (entry.stop_asked(), entry.stop_timeout()) else {
+            return;
+        };
+        let mut turn = self.turn();
+        // Once it has ended, its key may be that of another task.
+        if entry.outcome().is_none() && !entry.is_abort_asked() {
+            turn.state.machine.task_asked(entry.key, entry.phase, asked, timeout);
+        }
+        turn.finish();
     }
 
     /// Cancels the context of one task.

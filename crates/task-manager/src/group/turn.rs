@@ -14,8 +14,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use task_core::Outcome;
 use task_core::scope::{Wakers, discard};
+use task_core::{Context, Outcome};
 
 use super::{
     Entry, Event, Garbage, Hook, Managed, Member, OuterLink, Shared, State, in_cleanup_span,
@@ -41,8 +41,6 @@ pub(crate) struct Turn<'a> {
 pub(crate) struct Effects {
     pub(crate) wakers: Wakers,
     pub(crate) aborts: Vec<Arc<Entry>>,
-    /// At most one in practice. A second must not replace the first, which would be dropped under
-    /// the lock.
     pub(crate) cleanups: Vec<(Arc<Entry>, Hook)>,
     pub(crate) outer: Option<OuterLink>,
     garbage: Vec<Garbage>,
@@ -221,7 +219,8 @@ impl Effects {
         }
         for (entry, hook) in cleanups {
             let Some(clock) = group.alarm.clock.get() else { break };
-            let future = in_cleanup_span(Arc::clone(&entry), async move { (hook.run)().await });
+            let ctx = Context::new(entry.clone());
+            let future = in_cleanup_span(Arc::clone(&entry), async move { (hook.run)(ctx).await });
             let join = clock.handle.spawn(Managed::new(Arc::clone(&entry), future));
             entry.set_join_handle(join);
         }

@@ -33,7 +33,8 @@ impl GroupView for Shared {
         snapshot.readiness = state.gates.readiness(machine.step(), machine.waited());
         let living = state.living_tasks().map(|entry| {
             let mut info = entry.info(now);
-            info.remaining = machine.deadline(entry.phase).map(|end| end.saturating_sub(now));
+            info.remaining = machine.deadline_of(entry.key, entry.phase);
+            info.remaining = info.remaining.map(|end| end.saturating_sub(now));
             info
         });
         let abandoned = state.abandoned.values().filter(|entry| entry.role != Role::Cleanup);
@@ -86,7 +87,7 @@ impl Shared {
             info.took = report.took;
             info
         });
-        let running = state.cleanup.iter().map(|entry| {
+        let running = state.cleanups.iter().map(|entry| {
             let mut info = CleanupInfo::new(entry.name.clone());
             info.state = CleanupState::Running;
             info.began_at = Some(entry.began);

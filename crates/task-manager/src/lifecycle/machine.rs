@@ -7,6 +7,7 @@
 //! ```
 //!
 //! Each event has a method, which records it: [`admit`](Machine::admit),
+//! [`task_asked`](Machine::task_asked), [`nested_aborted`](Machine::nested_aborted),
 //! [`task_ended`](Machine::task_ended), [`trigger`](Machine::trigger),
 //! [`escalate`](Machine::escalate), [`add_cleanup`](Machine::add_cleanup),
 //! [`cleanup_ended`](Machine::cleanup_ended), [`wait_began`](Machine::wait_began),
@@ -18,13 +19,16 @@
 //! | Running | yes | begins the shutdown | – (the caller triggers first) | `Complete` or `StartTimeout` |
 //! | Draining | yes | outer group's: a limit; its stop ends the drain | ends the drain | `Drain` |
 //! | Stopping | above the stopped phase | outer group's: a limit | shortens the grace | of each phase: `Stop`, `Abort`, `Abandon` |
-//! | CleaningUp | no | outer group's: a limit | shortens the cleanups | of each cleanup: `Clean`, `AbortCleanup`, `AbandonCleanup`, or `SkipCleanup`; then `End` |
+//! | CleaningUp | no | outer group's: a limit | shortens the cleanups | of each set of cleanups: `Clean`, `AbortCleanups`, `AbandonCleanups`, or `SkipCleanups`; then `End` |
 //! | Ended | no | – | – | – |
 //!
-//! What ends by itself is neither aborted nor abandoned. `Remind` comes every five seconds in
-//! between. `Stop` follows `Drain` at once where there is nothing to drain for.
+//! What ends by itself is neither aborted nor abandoned. A task with a stop timeout that was asked
+//! to stop has `AbortTask` and `AbandonTask` of its own, in any step. `Remind` comes every five
+//! seconds in between. `Stop` follows `Drain` at once where there is nothing to drain for.
 //!
-//! The rest are questions. [`deadline`](Machine::deadline): how long may a phase run?
+//! The rest are questions. [`deadline_of`](Machine::deadline_of): how long may a task run?
+//! [`limit`](Machine::limit): what ends a phase? [`waits_until`](Machine::waits_until): when is
+//! what is waited for aborted or abandoned?
 //! [`next_due`](Machine::next_due): when must `advance` be called again, if nothing happens?
 //! [`is_waiting`](Machine::is_waiting): need it be called now?
 //! [`lets_end`](Machine::lets_end): does the group go on without such a task?
@@ -41,18 +45,21 @@ use std::time::Duration;
 
 use task_core::{Escalation, Outcome, Phase, Step};
 
-use crate::lifecycle::plan::{Budgets, Plan, Tick};
+use crate::lifecycle::plan::{Budgets, Limit, Plan, Present, Tick};
 
 pub(crate) use self::action::{Action, Kind, Trigger};
 use self::{
     alive::Alive,
     cleanups::Cleanups,
+    limits::Limits,
     wait::{Overdue, Wait},
 };
 
 mod action;
 mod alive;
 mod cleanups;
+mod limits;
+mod single;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -67,6 +74,8 @@ pub(crate) struct Machine {
     only_failures_stop: bool,
     /// Until when every gating task must have been ready; `None` once they were.
     start_deadline: Option<Tick>,
+    /// Whether every gating task was ready once.
+    was_ready: bool,
     step: Step,
     step_began: Tick,
     alive: Alive,
@@ -79,6 +88,8 @@ pub(crate) struct Machine {
     has_notified_drain: bool,
     /// The phase being stopped.
     wait: Option<(Phase, Wait)>,
+    /// The tasks that are waited for one by one.
+    limits: Limits,
     cleanups: Cleanups,
     remind_at: Option<Tick>,
 }
@@ -90,6 +101,7 @@ impl Machine {
             budgets,
             only_failures_stop,
             start_deadline: start,
+            was_ready: false,
             step: Step::Running,
             step_began: Tick::ZERO,
             alive: Alive::default(),
@@ -98,6 +110,7 @@ impl Machine {
             plan: None,
             has_notified_drain: false,
             wait: None,
+            limits: Limits::default(),
             cleanups: Cleanups::default(),
             remind_at: None,
         }
@@ -125,13 +138,13 @@ impl Machine {
     ///
     /// Invariant 4: this is decided under the same lock as the stop of the phase. A task is
     /// admitted before that, and then stopped with its phase, or refused.
-    pub(crate) fn admit(&mut self, phase: Phase) -> bool {
+    pub(crate) fn admit(&mut self, phase: Phase, stop_timeout: Option<Duration>) -> bool {
         let stopped = self.plan.as_ref().and_then(Plan::stopped);
         // A phase below the one being stopped is closed too: its turn does not come again.
         if self.step > Step::Stopping || stopped.is_some_and(|stopped| phase <= stopped) {
             return false;
         }
-        self.alive.add(phase);
+        self.alive.add(phase, stop_timeout);
         self.had_work |= !phase.is_support();
         // Invariant 3: the plan stays as it is, also for a phase that first appears now.
         true
@@ -141,11 +154,13 @@ impl Machine {
     /// [`trigger`](Self::trigger) with it and records the cause.
     pub(crate) fn task_ended(
         &mut self,
+        key: usize,
         phase: Phase,
         kind: Kind,
         outcome: Outcome,
     ) -> Option<Trigger> {
         self.alive.subtract(phase);
+        self.limits.remove(key);
         // Whether a shutdown is under way does not matter: then it is a later trigger.
         if !outcome.is_clean() {
             Some(Trigger::Failure)
@@ -182,33 +197,40 @@ impl Machine {
             self.follow_outer(now, trigger, limit);
             return false;
         }
-        let (budgets, alive) = (&self.budgets, &self.alive);
+        let (budgets, alive, present) = (&self.budgets, &self.alive, self.present());
+        // A group that was never ready has been sent nothing, nor has one that is being set up.
+        let may_drain = self.was_ready && !alive.any(|phase| phase == Phase::SETUP);
         let plan = match trigger {
             // The limit comes with the outer stop: what is left by then.
             Trigger::OuterDrain => Plan::with_outer(now, budgets),
-            Trigger::Request => Plan::new(now, budgets, limit, true, alive.phases()),
+            Trigger::Request => Plan::new(now, budgets, limit, may_drain, &present),
             Trigger::Failure => {
                 // While requests come in, load balancers need the drain to send them elsewhere.
-                let drains = alive.any(|phase| Phase::SETUP < phase && phase <= Phase::INGRESS);
-                Plan::new(now, budgets, limit, drains, alive.phases())
+                let drains = may_drain && alive.any(|phase| phase <= Phase::INGRESS);
+                Plan::new(now, budgets, limit, drains, &present)
             }
             // The outer group's drain, which was this one's too, is over.
-            Trigger::Plain | Trigger::OuterStop => {
-                Plan::new(now, budgets, limit, false, alive.phases())
-            }
+            Trigger::Plain | Trigger::OuterStop => Plan::new(now, budgets, limit, false, &present),
         };
         self.plan = Some(plan);
         self.enter(Step::Draining, now);
         true
     }
 
+    /// Returns what has a part in a layout.
+    fn present(&self) -> Present {
+        let phases = self.alive.with_longest().map(|(phase, longest)| {
+            (phase, longest.into_iter().chain(self.budgets.of_phase(phase)).min())
+        });
+        Present { phases: phases.collect(), has_cleanups: !self.cleanups.is_empty() }
+    }
+
     /// Keeps a shutdown that has begun within what the outer group has left.
     fn follow_outer(&mut self, now: Tick, trigger: Trigger, limit: Option<Duration>) {
+        let present = self.present();
         let Some(plan) = &mut self.plan else { return };
         match trigger {
-            Trigger::OuterStop => {
-                plan.end_drain(now, self.budgets.total.limit(), self.alive.phases());
-            }
+            Trigger::OuterStop => plan.end_drain(now, self.budgets.total.limit(), &present),
             // Drains with the outer group already: nothing is due before the outer stop.
             Trigger::OuterDrain if plan.drains_with_outer => return,
             // This group's shutdown began by itself: it keeps its own course, within the limit.
@@ -217,7 +239,7 @@ impl Machine {
             Trigger::Request | Trigger::Failure | Trigger::Plain => return,
         }
         if let Some(limit) = limit {
-            plan.tighten(now, limit, self.alive.phases());
+            plan.tighten(now, limit, &present);
         }
         // Cleanups that run already have an end of their own, which the plan does not move.
         if let Some(end) = plan.end {
@@ -228,9 +250,10 @@ impl Machine {
     /// Makes a shutdown that has begun end sooner: without a drain and, from
     /// [`Escalation::Abort`] on, with the shortest grace and the short budget for cleanups.
     pub(crate) fn escalate(&mut self, now: Tick, level: Escalation) {
+        let present = self.present();
         // The caller triggers the shutdown before it escalates.
         let Some(plan) = &mut self.plan else { return };
-        plan.end_drain(now, self.budgets.total.limit(), self.alive.phases());
+        plan.end_drain(now, self.budgets.total.limit(), &present);
         if level >= Escalation::Abort {
             let cleanup = self.budgets.escalated_cleanup;
             plan.escalate(cleanup);
@@ -246,19 +269,21 @@ impl Machine {
     /// Records that every gating task was ready once.
     pub(crate) fn started(&mut self) {
         self.start_deadline = None;
+        self.was_ready = true;
     }
 
-    /// Counts a cleanup in. Returns whether it will still run.
-    pub(crate) fn add_cleanup(&mut self) -> bool {
+    /// Counts a cleanup in, which may run `beside` the one that was registered before it. Returns
+    /// whether it will still run.
+    pub(crate) fn add_cleanup(&mut self, beside: bool) -> bool {
         // While others run too: a cleanup may register the next one (FAILURES 34).
         let is_admitted = self.step < Step::Ended;
         if is_admitted {
-            self.cleanups.add();
+            self.cleanups.add(beside);
         }
         is_admitted
     }
 
-    /// Records that the running cleanup has ended.
+    /// Records that one of the running cleanups has ended.
     pub(crate) fn cleanup_ended(&mut self) {
         self.cleanups.ended();
     }
@@ -269,6 +294,16 @@ impl Machine {
         if self.remind_at.is_some_and(|at| at <= now) {
             self.remind_at = Some(now.saturating_add(REMINDER));
             return Some(Action::Remind);
+        }
+        let end = self.plan.as_ref().and_then(|plan| plan.end);
+        match self.limits.overdue(now, end) {
+            Some((key, Overdue::Deadline)) => return Some(Action::AbortTask(key)),
+            Some((key, Overdue::Join)) => {
+                // Invariant 7: the group goes on without it, and the report names it.
+                self.limits.remove(key).into_iter().for_each(|phase| self.alive.subtract(phase));
+                return Some(Action::AbandonTask(key));
+            }
+            None => {}
         }
         match self.step {
             Step::Running if self.is_complete() => Some(Action::Complete),
@@ -304,13 +339,17 @@ impl Machine {
         {
             let phase = *phase;
             // Read anew each time: a limit or an escalation may have moved it earlier.
-            wait.deadline = plan.deadline(phase);
+            wait.tighten(plan.deadline(phase), plan.join(phase));
             return match wait.overdue(now, plan.end)? {
-                Overdue::Deadline => Some(Action::Abort(phase)),
+                Overdue::Deadline => {
+                    self.limits.phase_aborted(phase);
+                    Some(Action::Abort(phase))
+                }
                 Overdue::Join => {
                     // Invariant 7: the shutdown goes on without these, and the report names them.
-                    self.alive.forget(phase);
-                    self.wait = None;
+                    self.limits.phase_abandoned(phase);
+                    self.alive.forget(phase, self.limits.left_of(phase));
+                    wait.lift();
                     Some(Action::Abandon(phase))
                 }
             };
@@ -324,8 +363,8 @@ impl Machine {
             self.enter(Step::CleaningUp, now);
             return self.advance_cleanup(now);
         };
-        plan.stop(phase, now);
-        self.wait = Some((phase, Wait::new(plan.deadline(phase), plan.join)));
+        plan.stop(phase, now, self.budgets.of_phase(phase));
+        self.wait = Some((phase, Wait::new(plan.deadline(phase), plan.join(phase))));
         Some(Action::Stop(phase))
     }
 
@@ -363,12 +402,32 @@ impl Machine {
             // `Ended`: nothing is due any more.
             _ => None,
         };
-        due.into_iter().chain(self.remind_at).min()
+        due.into_iter().chain(self.limits.due()).chain(self.remind_at).min()
+    }
+
+    /// Returns when what is being waited for is next aborted or abandoned.
+    pub(crate) fn waits_until(&self) -> Option<Tick> {
+        let phase = self.wait.as_ref().and_then(|(_, wait)| wait.due());
+        let due = phase.into_iter().chain(self.limits.due()).chain(self.cleanups.due()).min();
+        due.filter(|due| *due < Tick::MAX)
     }
 
     /// Returns when the tasks of a phase are aborted, once a shutdown has begun.
     pub(crate) fn deadline(&self, phase: Phase) -> Option<Tick> {
         self.plan.as_ref()?.deadline(phase)
+    }
+
+    /// Returns when the running cleanups are aborted.
+    pub(crate) fn cleanup_deadline(&self) -> Option<Tick> {
+        self.cleanups.deadline()
+    }
+
+    /// Returns how long the tasks of the phase that is being stopped get to end by themselves, and
+    /// what limits them.
+    pub(crate) fn limit(&self) -> Option<(Duration, Limit)> {
+        let plan = self.plan.as_ref()?;
+        let (at, limit) = plan.limit(plan.stopped()?);
+        Some((at?.saturating_sub(plan.stopped_at()?), limit))
     }
 
     /// Returns whether no work is left: a group that never had any other than support is complete

@@ -146,7 +146,7 @@ fn write_omitted(f: &mut fmt::Formatter<'_>, count: u64, what: &str) -> fmt::Res
 }
 
 /// A length of time with the digits that matter.
-struct Seconds(Duration);
+pub(super) struct Seconds(pub(super) Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

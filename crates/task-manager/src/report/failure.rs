@@ -9,7 +9,8 @@ use std::time::Duration;
 use task_core::scope::{guarded_name, guarded_text};
 use task_core::{Panic, TaskId};
 
-use super::Repeated;
+use super::display::Seconds;
+use super::{Deadline, DeadlineKind, Repeated};
 
 /// One thing that went wrong: where, what, and when.
 ///
@@ -85,10 +86,19 @@ pub enum FailureKind {
     /// It panicked: when polled, when its future was dropped, or on a thread that belongs to it.
     Panic(Panic),
     /// It did not end by its deadline, and its future was dropped at the await where it stood.
-    Aborted,
+    Aborted {
+        /// Which deadline it was. If it is [`NoTimeLeft`](crate::DeadlineKind::NoTimeLeft), others
+        /// are to blame.
+        deadline: Deadline,
+    },
     /// It did not end by its deadline, and its future could not be dropped in time. It may still be
     /// running.
     Abandoned {
+        /// Which deadline it was; `None` for what was alive inside a nested group when the outer
+        /// group went on without it.
+        deadline: Option<Deadline>,
+        /// How long after the abort it was abandoned.
+        after_abort: Duration,
         /// The last status that the task set.
         status: Option<Arc<str>>,
     },
@@ -179,15 +189,19 @@ impl Failure {
 impl FailureKind {
     /// Returns what is said of the subject.
     pub(crate) fn predicate(&self) -> String {
-        let late = "did not end by its deadline and was";
         match self {
             Self::Error(_) => String::from("failed"),
             Self::Survived(_) => String::from("failed and went on"),
             Self::Panic(panic) => panic.to_string(),
-            Self::Aborted => format!("{late} aborted"),
-            Self::Abandoned { status: None } => format!("{late} abandoned"),
-            Self::Abandoned { status: Some(status) } => {
-                format!("{late} abandoned ({})", guarded_name(status))
+            Self::Aborted { deadline } => format!("{} and was aborted", late(Some(deadline))),
+            Self::Abandoned { deadline, after_abort, status } => {
+                let late = late(deadline.as_ref());
+                let after = match deadline {
+                    Some(_) => format!(" {} after its abort", Seconds(*after_abort)),
+                    None => String::new(),
+                };
+                let status = status.as_ref().map(|status| format!(" ({})", guarded_name(status)));
+                format!("{late} and was abandoned{after}{}", status.unwrap_or_default())
             }
             Self::EndedUnasked => String::from("ended though nothing asked it to"),
             Self::RuntimeGone => String::from("lost its runtime"),
@@ -204,13 +218,28 @@ impl FailureKind {
         match self {
             Self::Error(error) | Self::Survived(error) => guarded_text(format_args!("{error:#}")),
             Self::Panic(_)
-            | Self::Aborted
+            | Self::Aborted { .. }
             | Self::Abandoned { .. }
             | Self::EndedUnasked
             | Self::RuntimeGone
             | Self::NotRun { .. }
             | Self::NotReady { .. } => self.predicate(),
         }
+    }
+}
+
+/// Returns what is said of something that was aborted. It is not blamed if it was given no time.
+fn late(deadline: Option<&Deadline>) -> String {
+    match deadline {
+        None => "did not end by its deadline".into(),
+        Some(deadline) => match deadline.kind {
+            DeadlineKind::NoTimeLeft { .. } => format!("was given no time to end ({deadline})"),
+            DeadlineKind::Phase(_)
+            | DeadlineKind::PhaseTimeout(_)
+            | DeadlineKind::StopTimeout
+            | DeadlineKind::Escalation
+            | DeadlineKind::Cleanup => format!("did not end by its deadline ({deadline})"),
+        },
     }
 }
 

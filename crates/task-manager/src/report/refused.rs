@@ -116,7 +116,7 @@ impl RefusedReason {
         self.0 == Reason::NoThread
     }
 
-    /// Returns whether asking the task for its name, phase or gate panicked.
+    /// Returns whether asking the task for its name, phase, gate or stop timeout panicked.
     pub fn is_panicked(&self) -> bool {
         matches!(self.0, Reason::Panicked(_))
     }

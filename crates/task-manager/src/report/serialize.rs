@@ -5,9 +5,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use task_core::scope::{catch, guarded_name, guarded_text};
-use task_core::{CleanupReport, Outcome, TaskId, TaskReport, Totals};
+use task_core::{CleanupReport, Outcome, Phase, TaskId, TaskReport, Totals};
 
-use super::{Cause, CauseKind, Failure, FailureKind, FailureOrigin, Repeated, Report, StepTimes};
+use super::{
+    Cause, CauseKind, Deadline, DeadlineKind, Failure, FailureKind, FailureOrigin, Repeated,
+    Report, StepTimes,
+};
 
 /// How many causes of an error are written: a chain may be endless.
 const MOST_CAUSES: usize = 32;
@@ -52,7 +55,8 @@ fn seconds(time: Duration) -> f64 {
 /// |---|---|
 /// | the report | `name`, `clean`, `exit_code`, `cause`, `began`, `later_triggers`, `omitted_triggers`, `failures`, `omitted_failures`, `tasks`, `omitted_tasks`, `cleanups`, `omitted_cleanups`, `totals`, `steps` |
 /// | a cause | `kind`, `text`, `task` (or null), `at` |
-/// | a failure | `origin`, `name`, `id` (or null), `kind`, `text` (without the error), `error`, `location` (or null), `backtrace` (or null), `at` |
+/// | a failure | `origin`, `name`, `id` (or null), `kind`, `text` (without the error), `deadline` and `after_abort` (null unless it was aborted or abandoned), `error`, `location` (or null), `backtrace` (or null), `at` |
+/// | a deadline | `kind`, `phase` (or null), `had`, `text` |
 /// | a task | `id`, `name`, `phase`, `outcome`, `ended_at`, `ran`, `stop_took` (or null), `status` (or null) |
 /// | a cleanup | `name`, `outcome` (null if it was not run), `began_at`, `took` |
 /// | the totals | `started`, `completed`, `cancelled`, `failed`, `panicked`, `aborted`, `abandoned` |
@@ -120,12 +124,25 @@ impl Serialize for Written<'_, Failure> {
             FailureKind::Error(_) => ("error", None),
             FailureKind::Survived(_) => ("survived", None),
             FailureKind::Panic(panic) => ("panic", panic.location.as_ref()),
-            FailureKind::Aborted => ("aborted", None),
+            FailureKind::Aborted { .. } => ("aborted", None),
             FailureKind::Abandoned { .. } => ("abandoned", None),
             FailureKind::EndedUnasked => ("ended_unasked", None),
             FailureKind::RuntimeGone => ("runtime_gone", None),
             FailureKind::NotRun { .. } => ("not_run", None),
             FailureKind::NotReady { .. } => ("not_ready", None),
+        };
+        let (deadline, after_abort) = match &failure.kind {
+            FailureKind::Aborted { deadline } => (Some(deadline), None),
+            FailureKind::Abandoned { deadline, after_abort, .. } => {
+                (deadline.as_ref(), deadline.as_ref().map(|_| *after_abort))
+            }
+            FailureKind::Error(_)
+            | FailureKind::Survived(_)
+            | FailureKind::Panic(_)
+            | FailureKind::EndedUnasked
+            | FailureKind::RuntimeGone
+            | FailureKind::NotRun { .. }
+            | FailureKind::NotReady { .. } => (None, None),
         };
         let origin = match failure.origin {
             FailureOrigin::Task => "task",
@@ -138,11 +155,33 @@ impl Serialize for Written<'_, Failure> {
             "name": guarded_name(&failure.name),
             "id": failure.id.map(TaskId::number),
             "kind": kind,
+            "deadline": deadline.map(Written),
+            "after_abort": after_abort.map(seconds),
             "text": failure.headline(&Repeated::default()),
             "error": causes(failure),
             "location": location,
             "backtrace": failure.backtrace().map(ToString::to_string),
             "at": seconds(failure.at),
+        })
+    }
+}
+
+impl Serialize for Written<'_, Deadline> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(deadline) = self;
+        let kind = match &deadline.kind {
+            DeadlineKind::Phase(_) => "phase",
+            DeadlineKind::PhaseTimeout(_) => "phase_timeout",
+            DeadlineKind::StopTimeout => "stop_timeout",
+            DeadlineKind::Escalation => "escalation",
+            DeadlineKind::Cleanup => "cleanup",
+            DeadlineKind::NoTimeLeft { .. } => "no_time_left",
+        };
+        write_struct!(serializer, "Deadline", {
+            "kind": kind,
+            "phase": deadline.phase().map(Phase::number),
+            "had": seconds(deadline.had),
+            "text": deadline.to_string(),
         })
     }
 }

@@ -16,7 +16,7 @@ use std::{
 use task_manager::{CauseKind, Context, Manager, ManagerHandle, Outcome, Step, Task, task_fn};
 use tokio::{runtime::Handle, time::Instant};
 
-use crate::support::{Journal, SECOND, slow, unresponsive, worker, workers};
+use crate::support::{Journal, SECOND, begin_wait, slow, unresponsive, worker, workers};
 
 /// FAILURES 24.
 #[tokio::test(start_paused = true)]
@@ -155,7 +155,7 @@ async fn a_handle_keeps_no_group_alive_and_is_refused_once_its_manager_is_droppe
 #[test]
 fn cleanups_registered_by_many_threads_run_in_reverse_order_of_registration() {
     let runtime = workers(1);
-    // Each cleanup gets a share of this, in real time.
+    // Each cleanup has its part of this, in real time.
     let manager = Manager::builder().shutdown_timeout(100 * SECOND).cleanup_timeout(80 * SECOND);
     let manager = runtime.block_on(async { manager.build().unwrap() });
     let journal = Journal::default();
@@ -212,6 +212,7 @@ async fn ten_thousand_tasks_a_second_while_draining_do_not_starve_the_shutdown()
         .unwrap();
     manager.run(slow("work", SECOND, &Journal::default())).unwrap();
     tokio::task::yield_now().await;
+    begin_wait(&manager);
     let began = Instant::now();
     let report = manager.shutdown().await.unwrap();
     assert_eq!(began.elapsed(), 3 * SECOND);

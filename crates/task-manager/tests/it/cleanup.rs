@@ -1,4 +1,4 @@
-//! Cleanups: order, isolation, shares of the budget, late registration.
+//! Cleanups: order, isolation, how much of the budget each has, late registration.
 
 use std::{
     sync::{
@@ -45,14 +45,14 @@ async fn cleanups_run_in_reverse_order_after_the_tasks_and_a_failed_one_stops_no
 
 /// FAILURES 22.
 #[tokio::test(start_paused = true)]
-async fn a_cleanup_that_hangs_gets_its_share_and_the_next_ones_get_the_rest() {
+async fn a_cleanup_that_hangs_has_all_but_a_little_and_the_next_ones_get_the_rest() {
     let manager = Manager::new();
     let journal = Journal::default();
     for name in ["a", "b"] {
         let journal = journal.clone();
         manager
             .cleanup(name, async move || {
-                tokio::time::sleep(SECOND).await;
+                tokio::time::sleep(SECOND / 2).await;
                 journal.note(name);
                 Ok(())
             })
@@ -62,8 +62,11 @@ async fn a_cleanup_that_hangs_gets_its_share_and_the_next_ones_get_the_rest() {
     let began = Instant::now();
     let error = manager.shutdown().await.unwrap_err();
     assert_eq!(journal.read(), ["b", "a"]);
-    assert_eq!(error.to_string(), "cleanup `hangs` did not end by its deadline and was aborted");
-    assert!(began.elapsed() < 4 * SECOND, "a third of 5 s, and twice 1 s: {:?}", began.elapsed());
+    assert_eq!(
+        error.to_string(),
+        "cleanup `hangs` did not end by its deadline (it had 3.08 s) and was aborted"
+    );
+    assert!(began.elapsed() < 4 * SECOND + SECOND / 4, "two thirds of 5 s: {:?}", began.elapsed());
 }
 
 /// Invariant 8. FAILURES 34 and 35.
@@ -151,7 +154,7 @@ async fn with_a_cleanup_timeout_of_zero_cleanups_are_reported_as_not_run() {
     assert_eq!(ends, [("c", None), ("b", None), ("a", None)]);
     assert_eq!(
         report.failures()[0].to_string(),
-        "cleanup `c` was not run: the budget for cleanups was used up"
+        "cleanup `c` was not run: no time was left for it"
     );
     assert_eq!(report.failures().len(), 3);
 }
@@ -201,6 +204,6 @@ async fn the_cleanup_budget_is_shared_and_all_cleanups_but_the_hanging_ones_run(
     assert!(began.elapsed() <= 5 * SECOND, "{:?}", began.elapsed());
     assert_eq!(journal.read(), ["9", "7", "5", "3", "1"]);
     let aborted = error.report().unwrap().failures().iter();
-    assert!(aborted.clone().all(|failure| matches!(failure.kind, FailureKind::Aborted)));
+    assert!(aborted.clone().all(|failure| matches!(failure.kind, FailureKind::Aborted { .. })));
     assert_eq!(aborted.count(), 5);
 }

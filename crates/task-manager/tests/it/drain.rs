@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     nesting::named,
-    support::{Journal, SECOND, worker},
+    support::{Journal, SECOND, begin_wait, worker},
 };
 
 #[tokio::test(start_paused = true)]
@@ -24,6 +24,7 @@ async fn work_goes_on_during_the_drain_which_ends_early_when_only_support_is_lef
         }))
         .unwrap();
     manager.run(worker("probes").in_phase(Phase::SUPPORT)).unwrap();
+    begin_wait(&manager);
     let began = Instant::now();
     manager.shutdown().await.unwrap();
     assert_eq!(journal.read(), ["draining"]);
@@ -70,6 +71,7 @@ async fn a_clean_end_of_a_critical_task_drains_the_group_and_a_dropped_manager_d
 async fn a_task_admitted_during_the_drain_observes_it_and_is_in_the_report() {
     let manager = Manager::builder().drain_delay(2 * SECOND).build().unwrap();
     manager.run(worker("work")).unwrap();
+    begin_wait(&manager);
     manager.stop();
     tokio::time::sleep(SECOND).await;
     let journal = Journal::default();

@@ -7,7 +7,7 @@ use task_manager::{
 };
 use tokio::time::Instant;
 
-use crate::support::{Journal, SECOND, slow, unresponsive};
+use crate::support::{Journal, SECOND, begin_wait, slow, unresponsive};
 
 #[tokio::test(start_paused = true)]
 async fn an_escalation_ends_the_drain_at_once_and_leaves_each_task_its_time_to_stop() {
@@ -22,6 +22,7 @@ async fn an_escalation_ends_the_drain_at_once_and_leaves_each_task_its_time_to_s
         Ok(())
     };
     manager.run(task_fn("signals", escalating).in_phase(Phase::SUPPORT)).unwrap();
+    begin_wait(&manager);
     let report = manager.shutdown().await.unwrap();
     let steps = report.steps();
     assert_eq!(steps.stopping - steps.triggered, 2 * SECOND);

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use task_manager::{Context, Manager, task_fn};
+use task_manager::{Context, Manager, Phase, Timeout, task_fn};
 
 use crate::support::{SECOND, worker};
 
 #[test]
 fn a_time_of_a_hundred_years_is_accepted_and_a_longer_one_is_an_error() {
     let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    let build = |drain| {
-        Manager::builder().shutdown_timeout(task_manager::Timeout::Never).drain_delay(drain).build()
-    };
+    let build =
+        |drain| Manager::builder().shutdown_timeout(Timeout::Never).drain_delay(drain).build();
     drop(build(longest).unwrap());
     let error = build(longest + Duration::from_nanos(1)).unwrap_err();
     assert!(error.to_string().contains("`drain_delay` is over 100 years"), "{error}");
@@ -21,15 +20,20 @@ fn a_time_of_a_hundred_years_is_accepted_and_a_longer_one_is_an_error() {
 /// FAILURES 42.
 #[test]
 fn budgets_that_are_too_long_or_leave_no_time_to_stop_are_errors() {
-    let error = Manager::builder().shutdown_timeout(SECOND).build().unwrap_err();
-    assert!(
-        error.to_string().contains("`shutdown_timeout` of 1s must exceed `drain_delay` of 0ns"),
-        "{error}"
+    let builder = Manager::builder().shutdown_timeout(6 * SECOND + SECOND / 10);
+    let builder = builder.drain_delay(SECOND).cleanup_timeout(5 * SECOND);
+    drop(builder.clone().build().unwrap());
+    let error = builder.cleanup_timeout(6 * SECOND).build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`shutdown_timeout` of 6.1s must exceed `drain_delay` of 1s plus `cleanup_timeout` of 6s by \
+         at least 100ms"
     );
     assert!(error.is_no_time_to_stop() && !error.is_too_long());
-    let builder = Manager::builder().drain_delay(SECOND).shutdown_timeout(6 * SECOND + SECOND / 10);
-    drop(builder.clone().build().unwrap());
-    builder.cleanup_timeout(5 * SECOND + Duration::from_nanos(1)).build().unwrap_err();
+    let phase = Manager::builder().phase_timeout(Phase::WORK, Duration::MAX);
+    let error = phase.clone().build().unwrap_err();
+    assert!(error.to_string().contains("`phase_timeout` is over 100 years"), "{error}");
+    drop(phase.phase_timeout(Phase::WORK, Timeout::Never).build().unwrap());
     let error = Manager::builder().escalated_cleanup_timeout(Duration::MAX).build().unwrap_err();
     assert!(error.to_string().contains("`escalated_cleanup_timeout` is over 100 years"), "{error}");
     let error = Manager::builder().drain_delay(Duration::MAX).build().unwrap_err();
@@ -44,6 +48,22 @@ fn budgets_that_are_too_long_or_leave_no_time_to_stop_are_errors() {
     assert!(error.to_string().contains("`cleanup_timeout` is over 100 years"), "{error}");
     let error = Manager::builder().start_timeout(Duration::MAX).build().unwrap_err();
     assert!(error.to_string().contains("`start_timeout` is over 100 years"), "{error}");
+}
+
+/// Docker and Cloud Run grant 10 s, Nomad and Fly 5 s.
+#[test]
+fn any_total_from_a_hundred_milliseconds_on_goes_with_the_defaults() {
+    for millis in [100, 101, 150, 999, 1_000, 5_000, 5_100, 6_000, 10_000, 90_000] {
+        let total = Duration::from_millis(millis);
+        drop(Manager::builder().shutdown_timeout(total).build().unwrap());
+        let drain = total - SECOND / 10;
+        drop(Manager::builder().shutdown_timeout(total).drain_delay(drain).build().unwrap());
+    }
+    let error = Manager::builder().shutdown_timeout(Duration::from_millis(99)).build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`shutdown_timeout` of 99ms must exceed `drain_delay` of 0ns by at least 100ms"
+    );
 }
 
 /// Invariant 10.

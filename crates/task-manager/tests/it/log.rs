@@ -251,9 +251,10 @@ async fn every_five_seconds_the_log_names_the_tasks_that_are_waited_for() {
     manager.shutdown().await.unwrap_err();
     let lines = lines.read();
     let reminders: Vec<_> = lines.iter().filter(|line| line.contains("still waiting")).collect();
-    assert_eq!(reminders.len(), 3, "after 5, 10 and 15 s: {reminders:#?}");
-    assert!(reminders[0].contains("more=6 left=20.0"), "{}", reminders[0]);
-    assert!(reminders[1].contains("more=5 left=15.0"), "{}", reminders[1]);
+    assert_eq!(reminders.len(), 4, "after 5, 10, 15 and 20 s: {reminders:#?}");
+    // Until they are aborted.
+    assert!(reminders[0].contains("more=6 left=19.75"), "{}", reminders[0]);
+    assert!(reminders[1].contains("more=5 left=14.75"), "{}", reminders[1]);
     assert_eq!(reminders[2].matches("unresponsive").count(), 20, "{}", reminders[2]);
     assert!(reminders[2].contains("unresponsive#1, unresponsive#2"), "{}", reminders[2]);
     let aborting = lines.iter().filter(|line| line.contains("deadline passed, aborting"));
@@ -275,8 +276,10 @@ async fn the_log_names_the_tasks_of_stopped_phases_only_and_the_running_cleanup(
     manager.shutdown().await.unwrap();
     let lines = lines.read();
     let waiting = lines.iter().filter(|line| line.contains("still waiting"));
-    let named: Vec<_> = waiting.map(|line| line.split('"').nth(3).unwrap()).collect();
-    assert_eq!(named, ["slow", "flush"]);
+    let named = waiting.map(|line| (line.split('"').nth(3).unwrap(), line.split('=').next_back()));
+    // Aborted after 14 s and after 15.75 s.
+    let left = [("slow", Some("9.0")), ("flush", Some("5.75"))];
+    assert_eq!(named.collect::<Vec<_>>(), left);
 }
 
 #[tokio::test(start_paused = true)]
@@ -332,7 +335,7 @@ async fn aborts_abandonment_failed_cleanups_and_late_ends_are_warnings_or_errors
     manager.setup_failed(anyhow!("no config"));
     let expected = [
         r#"WARN message=deadline passed, aborting manager="manager" tasks="holder" more=0"#,
-        r#"ERROR message=task failed manager="manager" task="holder" id=1 outcome="abandoned" error="did not end by its deadline and was abandoned""#,
+        r#"ERROR message=task failed manager="manager" task="holder" id=1 outcome="abandoned" error="did not end by its deadline (phase WORK had 2.85 s) and was abandoned 150 ms after its abort""#,
         r#"ERROR message=cleanup failed manager="manager" cleanup="close" outcome="failed" error="no such file""#,
         r#"ERROR message=shutdown ended manager="manager" cause="stop was called" failures=2 failed="task `holder`, cleanup `close`""#,
         r#"WARN message=abandoned task ended after all manager="manager" task="holder" id=1 outcome="aborted""#,
@@ -421,7 +424,7 @@ async fn every_failure_in_a_report_has_a_log_event_of_its_own_which_is_an_error(
             FailureKind::Error(error) => ("error", format!("{error:#}")),
             FailureKind::Survived(error) => ("survived", format!("{error:#}")),
             FailureKind::Panic(panic) => ("panic", panic.to_string()),
-            FailureKind::Aborted => ("aborted", String::from("was aborted")),
+            FailureKind::Aborted { .. } => ("aborted", String::from("was aborted")),
             FailureKind::Abandoned { .. } => ("abandoned", String::from("was abandoned")),
             FailureKind::EndedUnasked => ("unasked", String::from("nothing asked it to")),
             FailureKind::RuntimeGone => ("runtime gone", String::from("lost its runtime")),

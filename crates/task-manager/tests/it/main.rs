@@ -4,8 +4,10 @@
 #[path = "../../../task-core/tests/it/a_watchdog.rs"]
 mod a_watchdog;
 mod admitted;
+mod budgets;
 mod callers;
 mod cleanup;
+mod cleanup_sets;
 mod depth;
 mod drain;
 mod ends;
@@ -13,6 +15,7 @@ mod escalation;
 mod hold;
 mod limits;
 mod log;
+mod nested_escalation;
 mod nested_failures;
 mod nesting;
 mod outer_drain;

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use task_manager::{CauseKind, Context, Manager, Outcome, Step, task_fn};
 
-use crate::support::{Journal, SECOND, slow, unresponsive, worker};
+use crate::support::{Journal, SECOND, begin_wait, slow, unresponsive, worker};
 
 pub(crate) fn named(name: &'static str) -> Manager {
     Manager::builder().name(name).build().unwrap()
@@ -72,10 +72,11 @@ async fn the_outer_deadline_bounds_the_nested_group_and_the_late_task_is_named()
     outer.run(inner.into_task()).unwrap();
     let began = tokio::time::Instant::now();
     let error = outer.shutdown().await.unwrap_err();
-    assert!(began.elapsed() <= 20 * SECOND, "{:?}", began.elapsed());
+    assert!(began.elapsed() <= 25 * SECOND, "{:?}", began.elapsed());
     assert_eq!(
         error.to_string(),
-        "task `ingest/unresponsive` did not end by its deadline and was aborted"
+        "task `ingest/unresponsive` did not end by its deadline (phase WORK had 24.45 s) and was \
+         aborted"
     );
 }
 
@@ -152,12 +153,13 @@ async fn nested_cleanups_that_already_run_keep_to_the_outer_deadline() {
     let error = outer.shutdown().await.unwrap_err();
     assert!(began.elapsed() <= 4 * SECOND, "{:?}", began.elapsed());
     let waited = receiver.await.unwrap() - began;
-    assert!(waited > SECOND && waited < 2 * SECOND, "each gets half of the rest: {waited:?}");
+    assert!(waited > 3 * SECOND && waited < 4 * SECOND, "all but a second: {waited:?}");
     // The group as a whole was not aborted: its cleanups shared the rest of the budget, and the
     // second one ran.
     assert!(nested.outcome().is_some_and(|outcome| outcome != Outcome::Aborted), "{error:?}");
     let failures = error.report().unwrap().failures().iter().map(ToString::to_string);
-    let hung = "cleanup `ingest/hanging` did not end by its deadline and was aborted";
+    let hung =
+        "cleanup `ingest/hanging` did not end by its deadline (it had 4.55 s) and was aborted";
     assert_eq!(failures.collect::<Vec<_>>(), [hung]);
 }
 
@@ -178,6 +180,7 @@ async fn the_nested_group_drains_with_the_outer_group() {
         }))
         .unwrap();
     outer.run(inner.into_task()).unwrap();
+    begin_wait(&outer);
     tokio::time::sleep(SECOND).await;
     outer.shutdown().await.unwrap();
     assert_eq!(journal.read(), ["draining, ready: false", "cancelled after 3s"]);

@@ -5,7 +5,7 @@ use task_manager::{Manager, Outcome, Phase, Step, Task};
 
 use crate::{
     nesting::named,
-    support::{Journal, SECOND, slow, unresponsive, worker},
+    support::{Journal, SECOND, begin_wait, slow, unresponsive, worker},
 };
 
 /// A group whose drain alone is longer than the default shutdown timeout.
@@ -37,6 +37,7 @@ async fn the_outer_drain_may_exceed_the_shutdown_timeout_of_the_nested_group() {
     let (outer, inner) = (long_drain(), named("ingest"));
     inner.run(worker("consumer")).unwrap();
     let nested = outer.run(inner.into_task()).unwrap();
+    begin_wait(&outer);
     tokio::time::sleep(SECOND).await;
     outer.stop();
     tokio::time::sleep(59 * SECOND).await;
@@ -51,6 +52,7 @@ async fn a_nested_group_of_support_tasks_alone_drains_until_the_outer_drain_is_o
     inner.run(worker("probes").in_phase(Phase::SUPPORT)).unwrap();
     let nested = outer.run(inner.into_task().in_phase(Phase::SUPPORT)).unwrap();
     outer.run(worker("consumer")).unwrap();
+    begin_wait(&outer);
     tokio::time::sleep(SECOND).await;
     outer.stop();
     tokio::time::sleep(SECOND).await;
@@ -67,6 +69,7 @@ async fn the_shutdown_timeout_of_a_nested_group_counts_from_the_outer_stop() {
     let inner = inner.build().unwrap();
     inner.run(unresponsive("unresponsive")).unwrap();
     outer.run(inner.into_task()).unwrap();
+    begin_wait(&outer);
     tokio::time::sleep(SECOND).await;
     let began = tokio::time::Instant::now();
     let error = outer.shutdown().await.unwrap_err();
@@ -74,6 +77,6 @@ async fn the_shutdown_timeout_of_a_nested_group_counts_from_the_outer_stop() {
     assert!(stopped > 3 * SECOND && stopped <= 5 * SECOND, "{stopped:?}");
     assert_eq!(
         error.to_string(),
-        "task `ingest/unresponsive` did not end by its deadline and was aborted"
+        "task `ingest/unresponsive` did not end by its deadline (phase WORK had 4.75 s) and was aborted"
     );
 }

@@ -3,7 +3,7 @@
 use task_manager::{CauseKind, Context, Manager, Outcome, Phase, Task, task_fn};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Journal, SECOND, slow, worker};
+use crate::support::{Journal, SECOND, begin_wait, slow, worker};
 
 /// FAILURES 47 and 48.
 #[tokio::test(start_paused = true)]
@@ -64,6 +64,7 @@ async fn the_parent_token_skips_the_drain_and_during_a_shutdown_is_a_later_trigg
     let parent = CancellationToken::new();
     let manager = builder.parent(parent.clone()).build().unwrap();
     manager.run(worker("work")).unwrap();
+    begin_wait(&manager);
     manager.stop();
     tokio::time::sleep(SECOND).await;
     parent.cancel();

@@ -38,15 +38,15 @@ pub(crate) async fn eventful() -> ShutdownError {
 async fn the_text_shows_on_one_page_what_happened_and_which_tasks_took_the_time() {
     let error = eventful().await;
     let expected = "\
-orders stopped in 19.25 s of 25.00 s, 2 failures; cause: stop was called
-  also: task `stuck` aborted (+18.75 s)
-  drain 2.00 s, stop 16.75 s, cleanup 501 ms; up 10.00 s; 5 tasks in all
-  failure: task `stuck` did not end by its deadline and was aborted
+orders stopped in 19.35 s of 25.00 s, 2 failures; cause: stop was called
+  also: task `stuck` aborted (+18.85 s)
+  drain 2.00 s, stop 16.85 s, cleanup 501 ms; up 10.00 s; 5 tasks in all
+  failure: task `stuck` did not end by its deadline (phase WORK had 13.85 s) and was aborted
   failure: cleanup `database` failed: connection lost
   server   |  ====                  | completed   3.00 s
   job#2    |      =                 | completed   1.00 s
   job#3    |      ==                | completed   2.00 s
-  stuck    |      ================= | aborted    13.75 s  (flushing 120 messages)
+  stuck    |      ================= | aborted    13.85 s  (flushing 120 messages)
   probes   |                       =| completed   0.0 ms
   flush    |                       =| completed   501 ms  cleanup
   database |                       =| failed      0.0 ms  cleanup";

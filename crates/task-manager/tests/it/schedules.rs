@@ -55,8 +55,12 @@ pub(crate) enum Action {
         critical: bool,
         phase: Phase,
         behaviour: Behaviour,
+        /// Its stop timeout.
+        limit: Option<u64>,
     },
     Cleanup(Hook),
+    /// Beside the one before it.
+    CleanupBeside(Hook),
     Stop,
     StopByHandle,
     StopOne(usize),
@@ -109,18 +113,23 @@ fn action() -> impl Strategy<Value = Action> {
         Just(Phase::new(150)),
         Just(Phase::SUPPORT)
     ];
-    let hook = prop_oneof![
-        3 => (0..3_000_u64).prop_map(Hook::Succeeds),
-        1 => Just(Hook::Fails),
-        1 => Just(Hook::Panics),
-        1 => Just(Hook::Hangs),
-        1 => Just(Hook::Registers),
-    ];
+    let hook = || {
+        prop_oneof![
+            3 => (0..3_000_u64).prop_map(Hook::Succeeds),
+            1 => Just(Hook::Fails),
+            1 => Just(Hook::Panics),
+            1 => Just(Hook::Hangs),
+            1 => Just(Hook::Registers),
+        ]
+    };
+    let limit = proptest::option::weighted(0.2, 0..5_000_u64);
     prop_oneof![
         // Mostly ephemeral: the end of a critical task ends the schedule soon.
-        8 => (proptest::bool::weighted(0.2), phase, behaviour())
-            .prop_map(|(critical, phase, behaviour)| Action::Run { critical, phase, behaviour }),
-        3 => hook.prop_map(Action::Cleanup),
+        8 => (proptest::bool::weighted(0.2), phase, behaviour(), limit).prop_map(
+            |(critical, phase, behaviour, limit)| Action::Run { critical, phase, behaviour, limit }
+        ),
+        3 => hook().prop_map(Action::Cleanup),
+        2 => hook().prop_map(Action::CleanupBeside),
         1 => Just(Action::Stop),
         1 => Just(Action::StopByHandle),
         1 => any::<usize>().prop_map(Action::StopOne),

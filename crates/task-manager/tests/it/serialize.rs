@@ -46,6 +46,11 @@ async fn the_serialized_report_has_stable_names() {
     let began = error.report().unwrap().began().duration_since(UNIX_EPOCH).unwrap();
     assert_eq!(value["began"], began.as_secs_f64());
     assert_eq!(value["failures"][0]["kind"], "aborted");
+    let deadline = json!({
+        "kind": "phase", "phase": 100, "had": 13.85, "text": "phase WORK had 13.85 s",
+    });
+    assert_eq!(value["failures"][0]["deadline"], deadline);
+    assert_eq!(value["failures"][0]["after_abort"], Value::Null);
     assert_eq!(value["failures"][0]["id"], 4, "distinguishes tasks of the same name");
     assert_eq!(value["failures"][0]["error"], json!([]));
     let database = &value["failures"][1];

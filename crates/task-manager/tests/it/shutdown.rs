@@ -9,7 +9,7 @@ use std::{
 use task_manager::{Context, FailureKind, Manager, Outcome, Phase, Task, Timeout, task_fn};
 use tokio::time::Instant;
 
-use crate::support::{Journal, KeptHolds, SECOND, slow, unresponsive, worker};
+use crate::support::{Journal, KeptHolds, SECOND, begin_wait, slow, unresponsive, worker};
 
 #[tokio::test(start_paused = true)]
 async fn phases_stop_in_order_and_each_waits_for_the_one_before() {
@@ -34,6 +34,7 @@ async fn phases_stop_in_order_and_each_waits_for_the_one_before() {
 async fn tasks_are_admitted_while_draining_and_refused_once_their_phase_is_stopped() {
     let manager = Manager::builder().drain_delay(2 * SECOND).build().unwrap();
     manager.run(slow("work", 3 * SECOND, &Journal::default())).unwrap();
+    begin_wait(&manager);
     manager.stop();
     tokio::time::sleep(SECOND).await;
     let late = manager.run(worker("late")).unwrap();
@@ -59,11 +60,11 @@ async fn a_task_that_ignores_cancellation_is_aborted_at_its_deadline_and_named()
     let error = manager.shutdown().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "task `unresponsive` did not end by its deadline and was aborted"
+        "task `unresponsive` did not end by its deadline (phase WORK had 24.75 s) and was aborted"
     );
     assert_eq!(task.outcome(), Some(Outcome::Aborted));
-    // 25 s in all, less 5 s for cleanups and 250 ms until the abandonment.
-    assert_eq!(began.elapsed(), Duration::from_millis(19_750));
+    // 25 s in all, less 250 ms until the abandonment.
+    assert_eq!(began.elapsed(), Duration::from_millis(24_750));
 }
 
 /// Invariant 7.
@@ -84,11 +85,12 @@ async fn a_task_that_cannot_be_dropped_is_abandoned_and_named_with_its_status() 
         .unwrap();
     let began = Instant::now();
     let error = manager.shutdown().await.unwrap_err();
-    assert_eq!(began.elapsed(), 20 * SECOND);
+    assert_eq!(began.elapsed(), 25 * SECOND);
     assert_eq!(task.outcome(), Some(Outcome::Abandoned));
     assert_eq!(
         error.to_string(),
-        "task `stuck` did not end by its deadline and was abandoned (waiting for a broker)"
+        "task `stuck` did not end by its deadline (phase WORK had 24.75 s) and was abandoned 250 ms \
+         after its abort (waiting for a broker)"
     );
     assert!(matches!(error.root().unwrap().kind, FailureKind::Abandoned { .. }));
     assert_eq!(manager.group().snapshot().tasks.len(), 1, "still shown");
@@ -109,10 +111,11 @@ async fn the_deadlines_of_earlier_phases_leave_time_for_later_ones() {
     let report = error.report().unwrap();
     let at: Vec<_> =
         report.tasks().iter().map(|task| (&*task.name, task.ended_at.as_millis())).collect();
-    assert_eq!(at, [("server", 17_750), ("work", 18_750), ("probes", 19_750)]);
+    assert_eq!(at, [("server", 7_750), ("work", 23_750), ("probes", 24_750)]);
 }
 
-/// Invariant 3. Behind the last phase there is the last deadline, and what is left until then.
+/// Invariant 3. Behind the last phase there is the last deadline, and what is left until then, but
+/// at least the time to be dropped.
 #[tokio::test(start_paused = true)]
 async fn a_phase_that_first_appears_during_the_shutdown_moves_no_deadline() {
     let manager = Manager::new();
@@ -128,29 +131,33 @@ async fn a_phase_that_first_appears_during_the_shutdown_moves_no_deadline() {
     let error = result.unwrap_err();
     let tasks = error.report().unwrap().tasks().iter();
     let at: Vec<_> = tasks.map(|task| (&*task.name, task.ended_at.as_millis())).collect();
-    assert_eq!(at, [("work", 19_750), ("late", 19_750)]);
+    assert_eq!(at, [("work", 24_750), ("late", 24_875)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_phase_that_first_appears_during_the_shutdown_leaves_the_next_one_its_time() {
-    let manager = Manager::builder().drain_delay(SECOND).build().unwrap();
-    for (name, phase) in [("server", 0), ("work", 100), ("probes", 200)] {
+    let builder = Manager::builder().shutdown_timeout(26 * SECOND).drain_delay(SECOND);
+    let manager = builder.build().unwrap();
+    for (name, phase) in [("server", 50), ("work", 100), ("probes", 200)] {
         manager.run(worker(name).in_phase(Phase::new(phase))).unwrap();
     }
+    begin_wait(&manager);
     manager.stop();
-    for (name, phase) in [("late a", 50), ("late b", 150), ("late c", 250)] {
+    for (name, phase) in [("early", 25), ("late a", 75), ("late b", 150), ("late c", 250)] {
         manager.run(worker(name).in_phase(Phase::new(phase))).unwrap();
     }
     let snapshot = manager.group().snapshot();
     let remaining = snapshot.tasks.iter().map(|task| (&*task.name, task.remaining));
     let millis = |millis| Some(Duration::from_millis(millis));
     let expected = [
-        ("server", millis(17_750)),
-        ("work", millis(18_750)),
-        ("probes", millis(19_750)),
-        ("late a", millis(17_750)),
-        ("late b", millis(18_750)),
-        ("late c", millis(19_750)),
+        ("server", millis(8_750)),
+        ("work", millis(24_750)),
+        ("probes", millis(25_750)),
+        // A third of what the first one has, and until the next one's time begins.
+        ("early", Some(9 * SECOND - 8 * SECOND / 3 * 2)),
+        ("late a", millis(9_000)),
+        ("late b", millis(25_000)),
+        ("late c", millis(25_750)),
     ];
     assert_eq!(remaining.collect::<Vec<_>>(), expected);
     manager.wait().await.unwrap();
@@ -170,7 +177,7 @@ async fn a_phase_that_first_appears_during_the_shutdown_leaves_earlier_ones_time
     let kept = KeptHolds::default();
     let keeping = kept.clone();
     let manager = Manager::builder()
-        .shutdown_timeout(10 * SECOND)
+        .shutdown_timeout(12 * SECOND)
         .cleanup_timeout(Duration::ZERO)
         .build()
         .unwrap();
@@ -181,8 +188,8 @@ async fn a_phase_that_first_appears_during_the_shutdown_leaves_earlier_ones_time
     manager.run_ephemeral(held.in_phase(Phase::INGRESS)).unwrap();
     let work = manager.run(worker("work")).unwrap();
     manager.stop();
-    // The first phase was aborted after 8.75 s, and is abandoned after 9 s.
-    tokio::time::sleep(Duration::from_millis(8_900)).await;
+    // The first phase was aborted after 3.75 s, and is abandoned after 4 s.
+    tokio::time::sleep(Duration::from_millis(3_900)).await;
     let late = manager.run(worker("late").in_phase(Phase::new(150))).unwrap();
     manager.wait().await.unwrap_err();
     assert_eq!(
@@ -198,9 +205,9 @@ async fn remaining_is_the_time_until_the_deadline_of_the_task() {
         .run(task_fn("work", async |ctx: Context| {
             assert_eq!(ctx.remaining(), None);
             ctx.cancelled().await;
-            assert_eq!(ctx.remaining(), Some(Duration::from_millis(19_750)));
+            assert_eq!(ctx.remaining(), Some(Duration::from_millis(24_750)));
             tokio::time::sleep(SECOND).await;
-            assert_eq!(ctx.remaining(), Some(Duration::from_millis(18_750)));
+            assert_eq!(ctx.remaining(), Some(Duration::from_millis(23_750)));
             Ok(())
         }))
         .unwrap();

@@ -2,7 +2,7 @@
 
 use task_manager::{Context, Manager, Phase, Step, Task, task_fn};
 
-use crate::support::{Journal, SECOND, slow};
+use crate::support::{Journal, SECOND, begin_wait, slow};
 
 #[tokio::test(start_paused = true)]
 async fn without_a_drain_delay_tasks_of_later_phases_drain_from_the_trigger_on() {
@@ -33,6 +33,7 @@ async fn the_view_shows_how_long_the_step_has_lasted() {
         let snapshot = group.snapshot();
         (snapshot.step, snapshot.in_step.as_secs())
     };
+    begin_wait(&manager);
     tokio::time::sleep(7 * SECOND).await;
     assert_eq!(shown(), (Step::Running, 7));
     manager.stop();

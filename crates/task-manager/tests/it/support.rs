@@ -1,11 +1,13 @@
 //! Tasks and helpers that many tests use.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex},
+    task::{self, Waker},
     time::Duration,
 };
 
-use task_manager::{Context, Hold, Task, task_fn};
+use task_manager::{Context, Hold, Manager, Task, task_fn};
 use tokio::runtime::{Builder, Runtime};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -22,6 +24,12 @@ impl Journal {
     pub(crate) fn read(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
+}
+
+/// Makes a group ready whose gating tasks are, if it has any: its first wait is polled.
+pub(crate) fn begin_wait(manager: &Manager) {
+    let mut wait = pin!(manager.wait());
+    assert!(wait.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
 }
 
 /// Works until it is stopped.

@@ -102,6 +102,62 @@ fn a_hold_released_while_its_task_is_abandoned_gives_one_outcome() {
     });
 }
 
+/// Invariants 1 and 7. Its limit races its end, its phase, and a task that takes its place.
+#[test]
+fn a_stop_timeout_that_races_whatever_else_ends_its_task_gives_one_outcome() {
+    explore(|| {
+        let manager = with_deadline();
+        let counters = [Counters::default(), Counters::default()];
+        let limited = worker("limited", &counters[0]).stopping_within(SHUTDOWN_TIMEOUT / 8);
+        let limited = manager.run_ephemeral(limited).unwrap();
+        let stopper = thread::spawn({
+            let (handle, limited) = (manager.handle(), limited.clone());
+            let next = worker("next", &counters[1]);
+            move || {
+                limited.stop();
+                handle.run_ephemeral(next).ok()
+            }
+        });
+        let report = report(block_on(manager.shutdown()));
+        let next = stopper.join().unwrap();
+        let tasks = [Some(limited), next];
+        for (task, counters) in tasks.iter().zip(&counters) {
+            let Some(task) = task else { continue };
+            let outcome = task.outcome().expect("ended");
+            let failures = report.failures().iter().filter(|failure| failure.name == task.name());
+            assert_eq!(failures.count(), usize::from(!outcome.is_clean()), "{report}");
+            assert!(counters.drops() == 1 || outcome == Outcome::Abandoned, "{report}");
+        }
+        let totals = report.totals();
+        let ends = totals.completed + totals.aborted + totals.abandoned;
+        assert_eq!(totals.started, ends, "{report}");
+    });
+}
+
+/// Invariant 8. FAILURES 14 and 22.
+#[test]
+fn cleanups_of_a_set_each_have_an_outcome_and_the_next_one_waits_for_all() {
+    explore(|| {
+        let manager = with_deadline();
+        manager.cleanup("next", async || Ok(())).unwrap();
+        manager.cleanup("hanging", async || pending().await).unwrap();
+        manager.cleanup_beside("slow", async |_| yield_repeatedly().await).unwrap();
+        manager.cleanup_beside("good", async |_| Ok(())).unwrap();
+        let report = report(block_on(manager.shutdown()));
+        let cleanups = report.cleanups();
+        assert_eq!((cleanups.len(), &*cleanups[3].name), (4, "next"), "{report}");
+        let hanging = cleanups.iter().find(|cleanup| cleanup.name == "hanging").unwrap();
+        // Not run, if the runtime does not get to it in time.
+        let is_dropped = [Some(Outcome::Aborted), Some(Outcome::Abandoned), None];
+        assert!(is_dropped.contains(&hanging.outcome), "{report}");
+        for cleanup in cleanups {
+            let is_clean = cleanup.outcome == Some(Outcome::Completed);
+            let has_failed = report.failures().iter().any(|other| other.name == cleanup.name);
+            assert_eq!(has_failed, !is_clean, "{report}");
+        }
+    });
+}
+
 /// Invariant 8. FAILURES 14 and 22.
 #[test]
 fn cleanups_that_hang_fail_or_end_have_their_own_outcomes_and_the_next_one_runs() {

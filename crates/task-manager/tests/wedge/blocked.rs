@@ -34,7 +34,8 @@ fn wait_in_block_on_returns_at_the_deadline_with_every_worker_blocked() {
             assert_eq!(abandoned(report), ["stuck-0", "stuck-1"], "{report}");
             assert_eq!(tasks[0].ended().await, Outcome::Abandoned);
             let text = report.to_string();
-            assert!(text.contains("abandoned (in a loop without await)"), "{text}");
+            let ended = "(phase WORK had 950 ms) and was abandoned";
+            assert!(text.contains(ended) && text.contains("(in a loop without await)"), "{text}");
         });
     })
     .passed();
@@ -75,7 +76,7 @@ fn a_cleanup_that_no_worker_could_poll_is_reported_as_not_run_and_never_runs_lat
             assert_eq!(outcomes, [("close", None), ("flush", None)], "{report}");
             let failure = report.failures().last().unwrap().to_string();
             // On a busy machine the first cleanup may use up the share of the other one.
-            let used_up = "cleanup `flush` was not run: the budget for cleanups was used up";
+            let used_up = "cleanup `flush` was not run: no time was left for it";
             let too_late = "cleanup `flush` was not run: its runtime did not get to it in time";
             assert!(failure == too_late || failure == used_up, "{failure}");
             release.send(()).unwrap();
@@ -159,7 +160,7 @@ fn a_stuck_spawn_blocking_delays_neither_the_shutdown_nor_the_process() {
             let began = Instant::now();
             let error = manager.shutdown().await.unwrap_err();
             assert_on_time("wait with a stuck spawn_blocking", began, STOP_END - ABORT_WAIT);
-            assert!(matches!(error.root().unwrap().kind, FailureKind::Aborted), "{error}");
+            assert!(matches!(error.root().unwrap().kind, FailureKind::Aborted { .. }), "{error}");
             assert_eq!(error.root().unwrap().name, "pool");
         });
         let began = Instant::now();

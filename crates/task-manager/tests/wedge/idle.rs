@@ -78,7 +78,7 @@ fn no_thread_of_the_manager_runs_while_nothing_is_due() {
             blocked
                 .run(task_fn("late", async |ctx| {
                     ctx.cancelled().await;
-                    thread::sleep(SECOND);
+                    thread::sleep(SECOND + SECOND / 5);
                     Ok(())
                 }))
                 .unwrap();

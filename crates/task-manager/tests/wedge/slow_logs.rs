@@ -176,7 +176,7 @@ fn a_blocked_log_event_of_an_abort_escalation_does_not_delay_the_aborts() {
     child::run(|| {
         workers(4).block_on(async {
             let armed = BlockingSink::install();
-            let manager = short().shutdown_timeout(3 * SECOND).build().unwrap();
+            let manager = short().shutdown_timeout(5 * SECOND).build().unwrap();
             manager.run(unresponsive("unresponsive")).unwrap();
             let ctx = context(&manager);
             tokio::time::sleep(SETTLE_TIME).await;

@@ -12,18 +12,20 @@ use task_manager::{
 use tokio::runtime::{self, Runtime};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
-/// The end of the stop of a [`short`] shutdown: its total less the cleanup budget.
-pub(crate) const STOP_END: Duration = Duration::from_millis(800);
+/// The end of the stop of a [`short`] shutdown that has no cleanups: its total.
+pub(crate) const STOP_END: Duration = SECOND;
 /// How long aborted tasks are waited for at the end of that.
-pub(crate) const ABORT_WAIT: Duration = Duration::from_millis(200);
+pub(crate) const ABORT_WAIT: Duration = Duration::from_millis(50);
+/// What is kept for cleanups if there are any.
+pub(crate) const CLEANUPS: Duration = Duration::from_millis(200);
 /// How long a task has to end after an abort escalation.
 pub(crate) const ESCALATED_GRACE: Duration = Duration::from_millis(250);
 /// The contract is 100 ms; tests share their cores, and print what they measured.
 const SLACK: Duration = Duration::from_millis(400);
 
-/// A shutdown of a second in all, 200 ms of it for cleanups.
+/// A shutdown of a second in all, 200 ms of it for cleanups if there are any.
 pub(crate) fn short() -> ManagerBuilder {
-    Manager::builder().shutdown_timeout(SECOND).cleanup_timeout(Duration::from_millis(200))
+    Manager::builder().shutdown_timeout(SECOND).cleanup_timeout(CLEANUPS)
 }
 
 /// A runtime that is never dropped, since a drop would wait for its blocked workers.

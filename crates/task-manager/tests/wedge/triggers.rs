@@ -12,8 +12,8 @@ use task_manager::{Manager, Outcome, Step, blocking_task, task_fn};
 use crate::{
     child,
     support::{
-        SECOND, STOP_END, abandoned, assert_on_time, block, block_workers, current_thread, short,
-        worker, workers,
+        CLEANUPS, SECOND, STOP_END, abandoned, assert_on_time, block, block_workers,
+        current_thread, short, worker, workers,
     },
 };
 
@@ -135,11 +135,7 @@ fn a_manager_stopped_before_it_has_a_runtime_keeps_its_deadlines_on_a_blocked_on
         workers(1).block_on(async {
             let began = Instant::now();
             let error = manager.wait().await.unwrap_err();
-            assert_on_time(
-                "wait of a manager stopped before its runtime",
-                began,
-                SECOND - STOP_END,
-            );
+            assert_on_time("wait of a manager stopped before its runtime", began, CLEANUPS);
             let cleanups = error.report().unwrap().cleanups();
             assert_eq!(cleanups[0].outcome, Some(Outcome::Abandoned));
         });

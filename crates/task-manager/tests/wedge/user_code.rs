@@ -135,7 +135,7 @@ fn thread_that_drops_the_last_runtime_handle() -> String {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let manager = short().build().unwrap();
+        let manager = short().shutdown_timeout(SECOND / 2).build().unwrap();
         let work = async |ctx: task_manager::Context| {
             ctx.cancelled().await;
             // Long enough for the deadline thread to read its deadlines.

@@ -142,7 +142,8 @@ async fn runs_continue_while_the_group_drains() {
         }
     });
     manager.run(task.unwrap()).unwrap();
-    sleep(ms(2500)).await;
+    // It drains once it was ready.
+    timeout(ms(2500), manager.wait()).await.unwrap_err();
     manager.shutdown().await.unwrap();
     // At 0, 1 and 2 s, then in the drain from 2.5 to 7.5 s.
     assert_eq!(runs.load(Ordering::SeqCst), 8);

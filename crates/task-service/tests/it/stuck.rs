@@ -15,8 +15,9 @@ fn with_every_worker_blocked_it_ends_at_the_deadline_with_the_stuck_names() {
     let ended = child.end();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     for name in ["wedge-a", "wedge-b"] {
-        let line = format!("task `{name}` did not end by its deadline and was abandoned");
+        let line = format!("task `{name}` did not end by its deadline (phase WORK had ");
         assert!(ended.stderr.contains(&line), "{}", ended.stderr);
+        assert!(ended.stderr.contains(" and was abandoned "), "{}", ended.stderr);
     }
     assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
 }

@@ -41,14 +41,18 @@ pub(crate) enum Action {
     Abort(Phase),
     /// Go on without the tasks of this phase.
     Abandon(Phase),
-    /// Run the next cleanup.
-    Clean,
-    /// Report the next cleanup as not run: no time is left for it.
-    SkipCleanup,
-    /// Drop the running cleanup.
-    AbortCleanup,
-    /// Go on without the running cleanup.
-    AbandonCleanup,
+    /// Drop this task alone: its own stop timeout has passed.
+    AbortTask(usize),
+    /// Go on without this task.
+    AbandonTask(usize),
+    /// Run the cleanups that come next, so many at once.
+    Clean(usize),
+    /// Report the cleanups that come next, so many, as not run: no time is left for them.
+    SkipCleanups(usize),
+    /// Drop the running cleanups.
+    AbortCleanups,
+    /// Go on without the running cleanups.
+    AbandonCleanups,
     /// Log what is still waited for.
     Remind,
     /// Make the report.

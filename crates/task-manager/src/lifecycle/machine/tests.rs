@@ -16,12 +16,20 @@ mod model;
 #[derive(Clone, Debug)]
 enum Event {
     Admit(Phase, Kind),
+    /// A task that has a stop timeout.
+    AdmitLimited(Phase, Duration),
+    /// A task that runs a group.
+    AdmitNested(Phase),
+    /// One task is asked to stop alone.
+    StopOne(usize),
     End(usize, Outcome),
     Trigger(Trigger, Option<Duration>),
     Escalate(Escalation),
     Wait,
     Started,
     AddCleanup,
+    /// One that runs beside the one before it.
+    AddBeside,
     EndCleanup,
     /// Time passes, but not past what is due.
     Pass(Duration),
@@ -33,12 +41,15 @@ enum Event {
 
 fn event(oversleeps: bool) -> impl Strategy<Value = Event> {
     let millis = |range: std::ops::Range<u64>| range.prop_map(Duration::from_millis);
-    let phase = prop_oneof![
-        3 => Just(Phase::INGRESS),
-        6 => Just(Phase::WORK),
-        3 => Just(Phase::SUPPORT),
-        1 => any::<u8>().prop_map(Phase::new),
-    ];
+    let phase = || {
+        prop_oneof![
+            1 => Just(Phase::SETUP),
+            3 => Just(Phase::INGRESS),
+            6 => Just(Phase::WORK),
+            3 => Just(Phase::SUPPORT),
+            1 => any::<u8>().prop_map(Phase::new),
+        ]
+    };
     let kind = prop_oneof![Just(Kind::Critical), Just(Kind::Ephemeral)];
     let outcome = prop_oneof![
         6 => Just(Outcome::Completed),
@@ -57,13 +68,17 @@ fn event(oversleeps: bool) -> impl Strategy<Value = Event> {
     let limit = prop_oneof![3 => Just(None), 1 => millis(0..40_000).prop_map(Some)];
     let level = prop_oneof![Just(Escalation::EndDrain), Just(Escalation::Abort)];
     prop_oneof![
-        8 => (phase, kind).prop_map(|(phase, kind)| Event::Admit(phase, kind)),
+        8 => (phase(), kind).prop_map(|(phase, kind)| Event::Admit(phase, kind)),
+        3 => (phase(), millis(0..4_000)).prop_map(|(phase, limit)| Event::AdmitLimited(phase, limit)),
+        1 => phase().prop_map(Event::AdmitNested),
+        1 => any::<usize>().prop_map(Event::StopOne),
         4 => (any::<usize>(), outcome).prop_map(|(index, outcome)| Event::End(index, outcome)),
         2 => (trigger, limit).prop_map(|(trigger, limit)| Event::Trigger(trigger, limit)),
         1 => level.prop_map(Event::Escalate),
         1 => Just(Event::Wait),
         1 => Just(Event::Started),
         3 => Just(Event::AddCleanup),
+        2 => Just(Event::AddBeside),
         2 => Just(Event::EndCleanup),
         3 => millis(0..6_000).prop_map(Event::Pass),
         4 => Just(Event::PassToDue),
@@ -73,12 +88,15 @@ fn event(oversleeps: bool) -> impl Strategy<Value = Event> {
 
 fn budgets() -> impl Strategy<Value = Budgets> {
     let never = prop_oneof![4 => Just(false), 1 => Just(true)];
-    (never, 0..15_000_u64, 0..10_000_u64, 0..2_000_u64, 100..40_000_u64).prop_map(
-        |(never, drain, cleanup, escalated_cleanup, stop)| {
+    let phase = proptest::sample::select(vec![Phase::INGRESS, Phase::WORK, Phase::SUPPORT]);
+    let phases = proptest::option::of((phase, (0..10_000_u64).prop_map(Duration::from_millis)));
+    (never, 0..15_000_u64, 0..10_000_u64, 0..2_000_u64, 100..40_000_u64, phases).prop_map(
+        |(never, drain, cleanup, escalated_cleanup, stop, phases)| {
             let [drain, cleanup, escalated_cleanup, stop] =
                 [drain, cleanup, escalated_cleanup, stop].map(Duration::from_millis);
             let total = if never { Timeout::Never } else { Timeout::After(drain + cleanup + stop) };
-            Budgets { total, drain, cleanup, escalated_cleanup }
+            let phases = Vec::from_iter(phases);
+            Budgets { total, drain, cleanup, escalated_cleanup, phases }
         },
     )
 }
@@ -151,6 +169,7 @@ fn every_order_of_the_events_of_a_small_group_keeps_the_contract() {
         drain: second,
         cleanup: second,
         escalated_cleanup: second / 2,
+        phases: Vec::new(),
     };
     let mut rest = vec![
         Event::Admit(Phase::WORK, Kind::Critical),
@@ -165,12 +184,12 @@ fn every_order_of_the_events_of_a_small_group_keeps_the_contract() {
     let mut orders = 0;
     permute(&mut rest, 0, &mut |events| {
         orders += 1;
-        live(budgets, false, None, events.to_vec());
+        live(budgets.clone(), false, None, events.to_vec());
     });
     assert_eq!(orders, 40_320);
 }
 
-/// Each of them has the last deadline, which has passed, and is waited for until it is dropped.
+/// Each of them has its least time, and the last deadline has passed.
 #[test]
 fn phases_that_first_appear_at_the_last_moment_do_not_exceed_the_total() {
     let budgets = Budgets {
@@ -178,6 +197,7 @@ fn phases_that_first_appear_at_the_last_moment_do_not_exceed_the_total() {
         drain: Duration::ZERO,
         cleanup: Duration::ZERO,
         escalated_cleanup: Duration::ZERO,
+        phases: Vec::new(),
     };
     let mut events = vec![
         Event::Admit(Phase::WORK, Kind::Critical),
@@ -195,6 +215,7 @@ fn a_phase_that_first_appears_late_and_is_aborted_leaves_the_next_one_its_time()
         drain: Duration::ZERO,
         cleanup: Duration::ZERO,
         escalated_cleanup: Duration::ZERO,
+        phases: Vec::new(),
     };
     let events = vec![
         Event::Admit(Phase::WORK, Kind::Critical),
@@ -216,6 +237,7 @@ fn the_limit_of_an_outer_stop_reaches_a_cleanup_that_runs() {
         drain: Duration::ZERO,
         cleanup: 10 * second,
         escalated_cleanup: second,
+        phases: Vec::new(),
     };
     let events = vec![
         Event::AddCleanup,
@@ -235,8 +257,10 @@ fn the_limit_of_the_outer_drain_ends_a_longer_drain_in_time() {
         drain: 20 * second,
         cleanup: second,
         escalated_cleanup: second,
+        phases: Vec::new(),
     };
     let events = vec![
+        Event::Started,
         Event::Admit(Phase::WORK, Kind::Critical),
         Event::Trigger(Trigger::Request, None),
         Event::Pass(second),

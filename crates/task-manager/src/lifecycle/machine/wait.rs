@@ -1,8 +1,8 @@
-//! A wait for the tasks of a phase or for a cleanup: until a deadline, and then for the abort.
+//! A wait for tasks or for cleanups: until a deadline, and then for the abort.
 
 use std::time::Duration;
 
-use crate::lifecycle::plan::Tick;
+use crate::lifecycle::plan::{LONGEST_RESERVE, Tick};
 
 /// A wait with a deadline, at which what is waited for is aborted, and a time to join, after which
 /// it is abandoned.
@@ -28,12 +28,20 @@ impl Wait {
         Self { deadline, join, abandon_at: None }
     }
 
-    /// Returns a wait for one of `count` that run one after another in `left`, join included.
-    pub(super) fn share(now: Tick, left: Duration, count: usize, join: Duration) -> Self {
-        let share = left / u32::try_from(count).unwrap_or(u32::MAX);
-        // Of a small share the join must not take the most.
-        let join = join.min(share / 4);
-        Self::new(Some(now.saturating_add(share - join)), join)
+    /// Returns a wait for what is aborted already.
+    pub(super) fn aborted(abandon_at: Tick) -> Self {
+        Self { deadline: None, join: Duration::ZERO, abandon_at: Some(abandon_at) }
+    }
+
+    /// Returns a wait for the first of `count` that run one after another in `left`, join included.
+    /// It may take all but a little for each of the others: up to 1 s, and half of it all together.
+    pub(super) fn first_of(count: usize, now: Tick, left: Duration, join: Duration) -> Self {
+        let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
+        let reserve = LONGEST_RESERVE.min(left / count / 2);
+        let part = left.saturating_sub(reserve.saturating_mul(count - 1));
+        // Of a small part the join must not take the most.
+        let join = join.min(part / 4);
+        Self::new(Some(now.saturating_add(part - join)), join)
     }
 
     /// Returns what has passed: the deadline, once, and then the time to join.
@@ -50,6 +58,21 @@ impl Wait {
         let end = end.filter(|end| now <= *end);
         self.abandon_at = Some(end.map_or(joined, |end| end.min(joined)));
         Some(Overdue::Deadline)
+    }
+
+    pub(super) fn is_aborted(&self) -> bool {
+        self.abandon_at.is_some()
+    }
+
+    /// Waits without a limit: what is left is waited for one by one.
+    pub(super) fn lift(&mut self) {
+        self.abandon_at = Some(Tick::MAX);
+    }
+
+    /// Sets the deadline anew, and shortens the time to join of what is not aborted yet.
+    pub(super) fn tighten(&mut self, deadline: Option<Tick>, join: Duration) {
+        self.deadline = deadline;
+        self.join = self.join.min(join);
     }
 
     /// Takes over whatever is earlier in `other`.

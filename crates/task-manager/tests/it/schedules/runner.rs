@@ -11,7 +11,8 @@ use std::{
 
 use anyhow::anyhow;
 use task_manager::{
-    Context, Manager, ManagerHandle, Phase, Report, ShutdownError, Step, Task, TaskHandle, task_fn,
+    Context, Manager, ManagerHandle, Phase, Report, ShutdownError, Step, Task, TaskHandle, Timeout,
+    task_fn,
 };
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
@@ -19,6 +20,8 @@ use super::{Action, Behaviour, Ending, Hook, Schedule, checks};
 
 /// Longer than any schedule.
 const FOREVER: Duration = Duration::from_secs(3_600);
+/// More than by how much Tokio's timers may be late.
+const RESOLUTION: Duration = Duration::from_millis(3);
 
 /// What the test recorded of a task.
 pub(super) struct TaskRecord {
@@ -26,6 +29,7 @@ pub(super) struct TaskRecord {
     pub(super) phase: Phase,
     /// Whether it was admitted during the shutdown.
     pub(super) is_late: bool,
+    pub(super) limit: Option<Duration>,
     pub(super) behaviour: Behaviour,
     pub(super) handle: TaskHandle,
     pub(super) counters: Arc<Counters>,
@@ -54,6 +58,8 @@ pub(super) struct HookRecord {
     pub(super) runs: Arc<AtomicUsize>,
     /// Whether it was registered while cleanups ran.
     pub(super) is_late: bool,
+    /// Whether it was registered before the shutdown.
+    pub(super) is_planned: bool,
     /// The ordinal of its run from `Records::next`; 0 if it was not run.
     pub(super) ran_at: Arc<AtomicUsize>,
 }
@@ -113,10 +119,11 @@ async fn execute(
     let handle = manager.handle();
     for action in actions {
         match *action {
-            Action::Run { critical, phase, behaviour } => {
-                run(&handle, records, gate, critical, phase, behaviour);
+            Action::Run { critical, phase, behaviour, limit } => {
+                run(&handle, records, gate, critical, phase, behaviour, limit);
             }
-            Action::Cleanup(hook) => register(&handle, records, hook),
+            Action::Cleanup(hook) => register(&handle, records, hook, false),
+            Action::CleanupBeside(hook) => register(&handle, records, hook, true),
             Action::Stop => manager.stop(),
             Action::StopByHandle => handle.stop(),
             Action::StopOne(index) => {
@@ -160,6 +167,7 @@ fn run(
     critical: bool,
     phase: Phase,
     behaviour: Behaviour,
+    limit: Option<u64>,
 ) {
     let name = format!("task-{}", records.next());
     let counters = Arc::new(Counters::default());
@@ -172,14 +180,15 @@ fn run(
         drop(guard);
         result
     });
-    let task = task.in_phase(phase);
+    let limit = limit.map(Duration::from_millis);
+    let task = task.in_phase(phase).stopping_within(limit.map_or(Timeout::Never, Timeout::After));
     let gates = matches!(behaviour, Behaviour::Flickers(_));
     let task = if gates { task.gating_readiness().boxed() } else { task.boxed() };
     let is_late = handle.group().is_none_or(|group| group.step() > Step::Running);
     let admitted = if critical { handle.run(task) } else { handle.run_ephemeral(task) };
     match admitted {
         Ok(handle) => {
-            let task = TaskRecord { name, phase, is_late, behaviour, handle, counters };
+            let task = TaskRecord { name, phase, is_late, limit, behaviour, handle, counters };
             records.tasks.lock().unwrap().push(task);
         }
         Err(refused) => {
@@ -253,7 +262,7 @@ async fn behave(
         }
         Behaviour::Spawns(time) => {
             sleep(millis(time)).await;
-            run(handle, records, gate, false, Phase::SUPPORT, Behaviour::Stops(time));
+            run(handle, records, gate, false, Phase::SUPPORT, Behaviour::Stops(time), None);
         }
         Behaviour::Flickers(time) => {
             for ready in [true, false, true] {
@@ -271,14 +280,16 @@ fn quiet_panic() -> ! {
     std::panic::resume_unwind(Box::new("panicked on schedule"))
 }
 
-fn register(handle: &ManagerHandle, records: &Arc<Records>, hook: Hook) {
-    let is_late = handle.group().is_none_or(|group| group.step() >= Step::CleaningUp);
+fn register(handle: &ManagerHandle, records: &Arc<Records>, hook: Hook, beside: bool) {
+    let step = handle.group().map_or(Step::Ended, |group| group.step());
+    let (is_late, is_planned) = (step >= Step::CleaningUp, step == Step::Running);
     let name = format!("hook-{}", records.next());
     let [runs, ran_at] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
-    let registered = handle.cleanup(name.clone(), {
+    let run = {
         let (records, handle) = (Arc::clone(records), handle.clone());
         let (runs, ran_at) = (Arc::clone(&runs), Arc::clone(&ran_at));
-        async move || {
+        async move |ctx: Context| {
+            let left = ctx.remaining().expect("a limit");
             runs.fetch_add(1, Ordering::SeqCst);
             ran_at.store(records.next(), Ordering::SeqCst);
             record_alive_tasks(&records);
@@ -286,14 +297,20 @@ fn register(handle: &ManagerHandle, records: &Arc<Records>, hook: Hook) {
                 Hook::Succeeds(time) => sleep(Duration::from_millis(time)).await,
                 Hook::Fails => return Err(anyhow!("failed to clean")),
                 Hook::Panics => quiet_panic(),
-                Hook::Hangs => pending().await,
-                Hook::Registers => register(&handle, &records, Hook::Succeeds(1)),
+                Hook::Hangs => sleep(left + RESOLUTION).await,
+                Hook::Registers => register(&handle, &records, Hook::Succeeds(1), false),
             }
             Ok(())
         }
-    });
+    };
+    let registered = if beside {
+        handle.cleanup_beside(name.clone(), run).map_err(drop)
+    } else {
+        handle.cleanup_with(name.clone(), run).map_err(drop)
+    };
     if registered.is_ok() {
-        records.hooks.lock().unwrap().push(HookRecord { name, hook, runs, is_late, ran_at });
+        let hook = HookRecord { name, hook, runs, is_late, is_planned, ran_at };
+        records.hooks.lock().unwrap().push(hook);
     }
 }
 

@@ -26,16 +26,22 @@ pub(super) struct Model {
     now: Tick,
     /// Whether the machine was advanced at each deadline so far: otherwise no budget can be kept.
     is_punctual: bool,
-    alive: Vec<(Phase, Kind)>,
+    alive: Vec<Task>,
+    admitted: usize,
     had_work: bool,
+    was_ready: bool,
     waited: bool,
     shutdown: Option<Shutdown>,
     step: Step,
     /// Which phases were stopped and aborted, each at most once.
     stopped: BTreeSet<Phase>,
     aborted: BTreeMap<Phase, Tick>,
-    cleanups: usize,
-    cleanup: Option<Cleanup>,
+    /// The cleanups that wait: which in the order of registration, and whether beside the one
+    /// before it.
+    cleanups: Vec<(usize, bool)>,
+    registered: usize,
+    running: usize,
+    cleanup_aborted: Option<Tick>,
     cleaning_since: Option<Tick>,
     deadlines: BTreeMap<Phase, Tick>,
     ended: bool,
@@ -55,34 +61,47 @@ struct Shutdown {
     drained: bool,
     /// The phases that had tasks when the deadlines were laid out.
     planned: BTreeSet<Phase>,
-    /// A phase that was not planned was abandoned.
-    abandoned_late: bool,
+    /// A phase that was not planned was abandoned, or had its least time.
+    overran: bool,
     escalated: Option<Tick>,
     phases_since_escalation: BTreeSet<Phase>,
+    nested_since_escalation: BTreeSet<Phase>,
 }
 
-#[derive(Debug)]
-struct Cleanup {
+#[derive(Clone, Copy, Debug)]
+struct Task {
+    key: usize,
+    phase: Phase,
+    kind: Kind,
+    stop_timeout: Option<Duration>,
+    is_nested: bool,
+    asked: Option<Tick>,
     aborted: Option<Tick>,
+    /// Until when a nested group is waited for beyond its phase.
+    kept: Option<Tick>,
 }
 
 impl Model {
     pub(super) fn new(budgets: Budgets, only_failures_stop: bool, start: Option<Duration>) -> Self {
         Self {
-            machine: Machine::new(budgets, only_failures_stop, start),
+            machine: Machine::new(budgets.clone(), only_failures_stop, start),
             budgets,
             only_failures_stop,
             now: Tick::ZERO,
             is_punctual: true,
             alive: Vec::new(),
+            admitted: 0,
             had_work: false,
+            was_ready: false,
             waited: false,
             shutdown: None,
             step: Step::Running,
             stopped: BTreeSet::new(),
             aborted: BTreeMap::new(),
-            cleanups: 0,
-            cleanup: None,
+            cleanups: Vec::new(),
+            registered: 0,
+            running: 0,
+            cleanup_aborted: None,
             cleaning_since: None,
             deadlines: BTreeMap::new(),
             ended: false,
@@ -104,10 +123,20 @@ impl Model {
     /// Lets one event happen, and everything that is due because of it.
     pub(super) fn happen(&mut self, event: Event) {
         match event {
-            Event::Admit(phase, kind) => self.admit(phase, kind),
+            Event::Admit(phase, kind) => self.admit(phase, kind, None, false),
+            Event::AdmitLimited(phase, limit) => {
+                self.admit(phase, Kind::Ephemeral, Some(limit), false);
+            }
+            Event::AdmitNested(phase) => self.admit(phase, Kind::Ephemeral, None, true),
+            Event::StopOne(index) if !self.alive.is_empty() => {
+                let index = index % self.alive.len();
+                self.ask(index);
+            }
+            Event::StopOne(_) => {}
             Event::End(index, outcome) if !self.alive.is_empty() => {
-                let (phase, kind) = self.alive.swap_remove(index % self.alive.len());
-                let trigger = self.machine.task_ended(phase, kind, outcome);
+                let Task { key, phase, kind, .. } =
+                    self.alive.swap_remove(index % self.alive.len());
+                let trigger = self.machine.task_ended(key, phase, kind, outcome);
                 let stops = kind == Kind::Critical && !self.only_failures_stop;
                 assert_eq!(trigger.is_some(), stops || !outcome.is_clean());
                 if let Some(trigger) = trigger {
@@ -121,14 +150,15 @@ impl Model {
                 self.waited = true;
                 self.machine.wait_began();
             }
-            Event::Started => self.machine.started(),
-            Event::AddCleanup => {
-                let is_admitted = self.machine.add_cleanup();
-                assert_eq!(is_admitted, !self.ended, "refused after the end, and only then");
-                self.cleanups += usize::from(is_admitted);
+            Event::Started => {
+                self.was_ready = true;
+                self.machine.started();
             }
+            Event::AddCleanup => self.add_cleanup(false),
+            Event::AddBeside => self.add_cleanup(true),
             Event::EndCleanup => {
-                if self.cleanup.take().is_some() {
+                if self.running > 0 {
+                    self.running -= 1;
                     self.machine.cleanup_ended();
                 }
             }
@@ -149,19 +179,50 @@ impl Model {
         self.settle();
     }
 
+    fn add_cleanup(&mut self, beside: bool) {
+        let is_admitted = self.machine.add_cleanup(beside);
+        assert_eq!(is_admitted, !self.ended, "refused after the end, and only then");
+        if is_admitted {
+            self.cleanups.push((self.registered, beside));
+            self.registered += 1;
+        }
+    }
+
+    /// Asks a task to stop, as the manager does.
+    fn ask(&mut self, index: usize) {
+        let Task { key, phase, stop_timeout, asked, aborted, .. } = &mut self.alive[index];
+        let asked = *asked.get_or_insert(self.now);
+        if let Some(timeout) = stop_timeout.filter(|_| aborted.is_none()) {
+            self.machine.task_asked(*key, *phase, asked, timeout);
+        }
+    }
+
     /// Invariant 4: in full, or not at all.
-    fn admit(&mut self, phase: Phase, kind: Kind) {
+    fn admit(&mut self, phase: Phase, kind: Kind, stop_timeout: Option<Duration>, is_nested: bool) {
         let is_closed = self.step() > Step::Stopping
             || self.stopped.last().is_some_and(|stopped| phase <= *stopped);
         let before = self.deadlines_shown();
-        let is_admitted = self.machine.admit(phase);
+        let is_admitted = self.machine.admit(phase, stop_timeout);
         assert_eq!(is_admitted, !is_closed, "closed when its phase is stopped, and not before");
         assert_eq!(self.deadlines_shown(), before, "Invariant 3: an admission moves no deadline");
         if is_admitted {
-            self.alive.push((phase, kind));
+            let key = self.admitted;
+            self.admitted += 1;
+            let (asked, aborted, kept) = (None, None, None);
+            self.alive.push(Task {
+                key,
+                phase,
+                kind,
+                stop_timeout,
+                is_nested,
+                asked,
+                aborted,
+                kept,
+            });
             self.had_work |= phase < Phase::SUPPORT;
             if let Some(shutdown) = &mut self.shutdown {
                 shutdown.phases_since_escalation.insert(phase);
+                shutdown.nested_since_escalation.extend(is_nested.then_some(phase));
                 let deadline = self.machine.deadline(phase);
                 assert_eq!(deadline.is_some(), shutdown.end.is_some(), "it has its deadline");
             }
@@ -180,8 +241,12 @@ impl Model {
             let lent = total.filter(|total| own.is_none_or(|own| *total < own));
             let most = |budget: Duration| lent.map_or(budget, |total| budget.min(total / 4));
             let drain = match trigger {
+                // Nothing knows of a group that was never ready, or is being set up.
+                _ if !self.was_ready || self.has_alive(Phase::SETUP) => Duration::ZERO,
                 Trigger::Request | Trigger::OuterDrain => self.budgets.drain,
-                Trigger::Failure if self.has_alive(Phase::INGRESS) => self.budgets.drain,
+                Trigger::Failure if self.alive.iter().any(|task| task.phase <= Phase::INGRESS) => {
+                    self.budgets.drain
+                }
                 Trigger::Failure | Trigger::Plain | Trigger::OuterStop => Duration::ZERO,
             };
             self.shutdown = Some(Shutdown {
@@ -192,9 +257,10 @@ impl Model {
                 tightened: false,
                 drained: false,
                 planned: self.living_phases(),
-                abandoned_late: false,
+                overran: false,
                 escalated: None,
                 phases_since_escalation: BTreeSet::new(),
+                nested_since_escalation: BTreeSet::new(),
             });
         } else if trigger == Trigger::OuterStop || with_outer && !self.drains_with_outer() {
             if trigger == Trigger::OuterStop {
@@ -227,7 +293,8 @@ impl Model {
             shutdown.tightened = true;
             shutdown.drain_end = shutdown.drain_end.min(self.now + limit / 4);
             if !is_cleaning {
-                shutdown.cleanup = shutdown.cleanup.min(limit / 4);
+                let quarters = if shutdown.escalated.is_some() { 3 } else { 1 };
+                shutdown.cleanup = shutdown.cleanup.min(limit / 4 * quarters);
             }
         }
     }
@@ -237,12 +304,15 @@ impl Model {
         self.machine.escalate(self.now, level);
         self.end_drain();
         let phases = self.living_phases();
+        let nested = self.alive.iter().filter(|task| task.is_nested).map(|task| task.phase);
+        let nested = nested.collect();
         if let Some(shutdown) = &mut self.shutdown
             && level == Escalation::Abort
             && shutdown.escalated.is_none()
         {
             shutdown.escalated = Some(self.now);
             shutdown.phases_since_escalation = phases;
+            shutdown.nested_since_escalation = nested;
         }
     }
 
@@ -275,32 +345,40 @@ impl Model {
         // Also of phases without tasks: a task of them may be admitted later.
         for (phase, deadline) in self.deadlines_shown() {
             assert!(!self.drains_with_outer(), "a deadline before the outer stop: {self:?}");
+            if self.stopped.last().is_some_and(|stopped| phase < *stopped) {
+                assert!(deadline <= self.now, "its tasks are gone, or abandoned: {self:?}");
+                continue;
+            }
             let before = self.deadlines.insert(phase, deadline).unwrap_or(deadline);
-            assert!(deadline <= before, "the deadline of {phase:?} moved later: {self:?}");
+            // But for the least time of a phase whose turn came too late.
+            let plan = self.machine.plan().filter(|plan| plan.stopped() == Some(phase));
+            let least = plan.and_then(|plan| Some(plan.stopped_at()? + plan.join(phase)));
+            let latest = before.max(least.unwrap_or_default());
+            assert!(deadline <= latest, "the deadline of {phase:?} moved later: {self:?}");
         }
     }
 
     fn deadlines_shown(&self) -> Vec<(Phase, Tick)> {
         let fixed = [0, 50, 100, 150, 200, 255].map(Phase::new).into_iter();
-        let phases = fixed.chain(self.alive.iter().map(|(phase, _)| *phase));
+        let phases = fixed.chain(self.alive.iter().map(|task| task.phase));
         phases.filter_map(|phase| Some((phase, self.machine.deadline(phase)?))).collect()
     }
 
     fn living_phases(&self) -> BTreeSet<Phase> {
-        self.alive.iter().map(|(phase, _)| *phase).collect()
+        self.alive.iter().map(|task| task.phase).collect()
     }
 
     fn is_complete(&self) -> bool {
-        self.alive.iter().all(|(phase, _)| self.had_work && *phase >= Phase::SUPPORT)
+        self.alive.iter().all(|task| self.had_work && task.phase >= Phase::SUPPORT)
     }
 
     /// Whether a drain of the group's own is over, or only support is left.
     pub(super) fn is_drained(&self) -> bool {
         let is_over = self.shutdown.as_ref().is_some_and(|shutdown| shutdown.drain_end <= self.now);
-        is_over || self.alive.iter().all(|(phase, _)| *phase >= Phase::SUPPORT)
+        is_over || self.alive.iter().all(|task| task.phase >= Phase::SUPPORT)
     }
 
     fn has_alive(&self, phase: Phase) -> bool {
-        self.alive.iter().any(|(other, _)| *other == phase)
+        self.alive.iter().any(|task| task.phase == phase)
     }
 }

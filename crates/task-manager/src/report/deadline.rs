@@ -1,0 +1,119 @@
+//! Which deadline a task or a cleanup was aborted at.
+
+use std::fmt;
+use std::time::Duration;
+
+use task_core::Phase;
+use task_core::scope::guarded_name;
+
+use super::display::Seconds;
+
+/// The deadline at which a task or a cleanup was aborted.
+///
+/// `Display` is a short text, such as `phase WORK had 18.75 s` or `its stop timeout of 2.00 s`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use task_manager::{DeadlineKind, FailureKind, Manager, Task, task_fn};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> anyhow::Result<()> {
+/// let manager = Manager::new();
+/// let stuck = task_fn("stuck", async |_| std::future::pending().await);
+/// manager.run(stuck.stopping_within(Duration::from_secs(2)))?;
+/// let error = manager.shutdown().await.unwrap_err();
+/// let FailureKind::Aborted { deadline } = &error.root().unwrap().kind else { panic!() };
+/// assert_eq!(deadline.kind, DeadlineKind::StopTimeout);
+/// assert_eq!(deadline.had, Duration::from_secs(2));
+/// assert_eq!(
+///     error.to_string(),
+///     "task `stuck` did not end by its deadline (its stop timeout of 2.00 s) and was aborted",
+/// );
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deadline {
+    /// Which deadline it was.
+    pub kind: DeadlineKind,
+    /// How long it left, from the request to stop, or from the beginning of the cleanup.
+    pub had: Duration,
+}
+
+/// The kinds of [`Deadline`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeadlineKind {
+    /// This phase had used up its part of the shutdown.
+    Phase(Phase),
+    /// This phase had used up its [`phase_timeout`](crate::ManagerBuilder::phase_timeout).
+    PhaseTimeout(Phase),
+    /// The task had used up its [`stop_timeout`](task_core::Task::stop_timeout).
+    StopTimeout,
+    /// The shutdown was escalated to [`Escalation::Abort`](task_core::Escalation::Abort).
+    Escalation,
+    /// The cleanup had used up its part of the time for cleanups.
+    Cleanup,
+    /// What was stopped before had left no time: this task was given next to none, or none.
+    NoTimeLeft {
+        /// The task of the earlier phases that took longest to stop, if there was one.
+        taken_by: Option<String>,
+        /// How long that one took.
+        took: Duration,
+    },
+}
+
+impl Deadline {
+    pub(crate) fn new(kind: DeadlineKind, had: Duration) -> Self {
+        Self { kind, had }
+    }
+
+    /// Returns the phase that the deadline is of, if it is of one.
+    pub fn phase(&self) -> Option<Phase> {
+        match self.kind {
+            DeadlineKind::Phase(phase) | DeadlineKind::PhaseTimeout(phase) => Some(phase),
+            DeadlineKind::StopTimeout
+            | DeadlineKind::Escalation
+            | DeadlineKind::Cleanup
+            | DeadlineKind::NoTimeLeft { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let had = Seconds(self.had);
+        match &self.kind {
+            DeadlineKind::Phase(phase) => write!(f, "phase {} had {had}", Name(*phase)),
+            DeadlineKind::PhaseTimeout(phase) => {
+                write!(f, "phase {} was limited to {had}", Name(*phase))
+            }
+            DeadlineKind::StopTimeout => write!(f, "its stop timeout of {had}"),
+            DeadlineKind::Escalation => f.write_str("the shutdown was escalated"),
+            DeadlineKind::Cleanup => write!(f, "it had {had}"),
+            DeadlineKind::NoTimeLeft { taken_by: Some(task), took } => {
+                let (task, took) = (guarded_name(task), Seconds(*took));
+                write!(f, "only {had} were left, since task `{task}` had taken {took}")
+            }
+            DeadlineKind::NoTimeLeft { taken_by: None, .. } => write!(f, "only {had} were left"),
+        }
+    }
+}
+
+/// The name of a phase, or its number.
+struct Name(Phase);
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Phase::SETUP => f.write_str("SETUP"),
+            Phase::INGRESS => f.write_str("INGRESS"),
+            Phase::WORK => f.write_str("WORK"),
+            Phase::SUPPORT => f.write_str("SUPPORT"),
+            other => other.number().fmt(f),
+        }
+    }
+}
