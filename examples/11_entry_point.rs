@@ -3,9 +3,10 @@
 //! `taskkit::main` takes a setup, an async closure that runs the tasks of the service. In order, it
 //!
 //! 1. creates the runtime and captures signals,
-//! 2. runs the setup; an error in it stops the tasks that already run, and runs the cleanups,
+//! 2. runs the setup; an error in it stops the tasks that already run, and runs the cleanups; a
+//!    signal drops it at its next await, before anything that it uses is closed,
 //! 3. waits until the group has ended,
-//! 4. prints the report to stderr and returns the exit code.
+//! 4. prints the report to stderr, drops what is left on the runtime and returns the exit code.
 //!
 //! The deadlines hold when every worker of the runtime is blocked. If the main thread is blocked
 //! too, the process ends one second after the shutdown timeout, with code 4.

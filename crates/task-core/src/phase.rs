@@ -33,7 +33,7 @@ pub struct Phase(u8);
 
 impl Phase {
     /// The phase of a service's setup, which is stopped before everything that it has started.
-    /// Number 0.
+    /// Number 0. A group neither goes on nor drains for it.
     pub const SETUP: Self = Self(0);
     /// The phase of tasks that accept new work, such as servers. Number 50.
     pub const INGRESS: Self = Self(50);

@@ -7,7 +7,8 @@
 //! | record what a task reports, or manage tasks | [`Scope`], one per task |
 //! | show a group to its tasks | [`GroupView`], one per group |
 //! | wait for a number that grows | [`Level`] |
-//! | call code that may panic or block | [`catch`], [`discard`], [`panic_text`], [`run_with_timeout`], [`write_stderr`] |
+//! | call code that may panic or block | [`catch`], [`discard`], [`panic_text`], [`run_aside`], [`run_with_timeout`], [`write_stderr`] |
+//! | have the threads for that when they are needed | [`reserve_threads`] |
 //! | write foreign text into a line | [`guarded_text`], [`guarded_name`] |
 //!
 //! The module is part of this crate's stable interface: methods are only added, and with defaults.
@@ -66,7 +67,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use crate::{Escalation, Group};
 pub use crate::{
-    bounded::{run_with_timeout, write_stderr},
+    bounded::{Aside, AsideJob, reserve_threads, run_aside, run_with_timeout, write_stderr},
     group::GroupView,
     level::{Level, Wakers},
     panics::{catch, discard, install_hook, panic_text},

@@ -5,6 +5,7 @@ mod manager;
 mod builder;
 mod handle;
 mod nested;
+mod setup;
 mod start_after;
 mod task_handle;
 
@@ -13,6 +14,7 @@ pub use self::{
     handle::ManagerHandle,
     manager::Manager,
     nested::Nested,
+    setup::Setup,
     start_after::{StartAfter, start_after},
     task_handle::TaskHandle,
 };

@@ -55,6 +55,7 @@ pub(crate) use self::{
     names::Names,
     nesting::{Nesting, OuterLink, add_living_names},
     order::in_order,
+    overdue::EXIT_THREADS,
     record::{MAX_ENTRIES, Record},
     settings::Settings,
     shared::Shared,

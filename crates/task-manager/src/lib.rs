@@ -438,7 +438,9 @@
 //!
 //! Register the cleanup of a resource right after the resource is made, and before the tasks that
 //! use it are run: then it is released after the tasks, and after whatever was built on top of it.
-//! If the setup fails half-way, [`Manager::setup_failed`] still runs what was registered so far.
+//! If the setup fails half-way, [`Manager::setup_failed`] still runs what was registered so far. A
+//! setup that may be under way when the service is stopped is made a part of the shutdown by
+//! [`Manager::begin_setup`]: it ends before anything that it uses is closed.
 //!
 //! # Nested groups
 //!
@@ -681,7 +683,8 @@ mod sync;
 pub use task_core::*;
 
 pub use self::api::{
-    BuildError, Manager, ManagerBuilder, ManagerHandle, Nested, StartAfter, TaskHandle, start_after,
+    BuildError, Manager, ManagerBuilder, ManagerHandle, Nested, Setup, StartAfter, TaskHandle,
+    start_after,
 };
 pub use self::report::{
     Cause, CauseKind, Deadline, DeadlineKind, Failure, FailureKind, FailureOrigin, NotReadyError,

@@ -47,7 +47,8 @@ impl ExitCodes {
     }
 
     /// Sets the code of the [hard exit](task_manager::ManagerBuilder::hard_exit), which ends the
-    /// process when the report is not available 1 s after the shutdown's budget. Default: 4.
+    /// process when the report is not available 1 s after the shutdown's budget, or the setup still
+    /// blocks 1 s after the report was made. Default: 4.
     pub const fn hard_exit(mut self, code: u8) -> Self {
         self.hard_exit = code;
         self

@@ -23,7 +23,7 @@
 //! # What happens, in order
 //!
 //! 1. **Signals.** From here on `SIGINT`, `SIGTERM` and `SIGQUIT` stop the group, also during the
-//!    setup.
+//!    setup, and whatever it blocks.
 //! 2. **Setup.** It runs concurrently with the tasks that it starts. If it fails or panics, the
 //!    group goes through its whole shutdown, cleanups included, and the exit code is
 //!    [`ExitCodes::setup_failed`].
@@ -31,26 +31,30 @@
 //!    [`Phase::SUPPORT`](task_core::Phase::SUPPORT) was ever run, it waits for a signal, since the
 //!    signal task is itself a support task.
 //! 4. **Report.** It goes to stderr, or where [`Service::report_to`] says. The service waits for
-//!    that for at most 1 s.
-//! 5. **Exit.** [`Service::run`] returns the exit code. The runtime is shut down in the background,
-//!    since dropping it would wait for every blocked worker.
+//!    that for at most 1 s. At the same time the runtime is shut down: what is left on it is
+//!    dropped, within the [drop timeout](Service::drop_timeout), 500 ms by default.
+//! 5. **Exit.** [`Service::run`] returns the exit code. A signal that arrived during the last step
+//!    acts now: by default it ends the process. See
+//!    [`SignalTaskBuilder::after_end`](task_signal::SignalTaskBuilder::after_end), and
+//!    [`CaptureGuard`](task_signal::CaptureGuard) for a `main` that has something left to do.
 //!
 //! # A stop during the setup
 //!
-//! While the group drains, the setup goes on. Once tasks are being stopped, the setup is dropped at
-//! its next await; a setup that does not await ends at its first task or cleanup that is refused.
-//! How it ends then decides what is logged, and never changes the exit code, except for a panic:
+//! The setup is a member of the group, [the first to be
+//! stopped](task_manager::Manager::begin_setup): it is dropped at its next await, before any task
+//! is stopped or any cleanup runs, and what it adds to the group until then is a part of the
+//! shutdown. While the group drains, it goes on. How it ends decides what is reported:
 //!
-//! | the setup | log | exit code |
-//! |---|---|---|
-//! | returned `Ok(())` | nothing | that of the shutdown |
-//! | was dropped at an await | info | that of the shutdown |
-//! | returned an error with a [`Refused`](task_manager::Refused) that [came too late](task_manager::RefusedReason::is_too_late) in its chain | info | that of the shutdown |
-//! | returned another error | a warning | that of the shutdown |
-//! | panicked before the report was made | the failure | [`ExitCodes::failure`] |
+//! | the setup | report | log | exit code |
+//! |---|---|---|---|
+//! | returned `Ok(())` | clean | nothing | that of the shutdown |
+//! | was dropped at an await | clean | info | that of the shutdown |
+//! | returned an error | clean | a warning | that of the shutdown |
+//! | panicked, or did so when it was dropped | the failure | an error, with `shutdown ended` | [`ExitCodes::failure`] |
+//! | blocked for longer than the [stop timeout](Service::setup_stop_timeout), 2 s by default | the failure; it is named as `setup` | an error, with its name | [`ExitCodes::failure`] |
 //!
 //! So `?` is all that a setup needs on [`Manager::run`](task_manager::Manager::run) and
-//! [`Manager::cleanup`](task_manager::Manager::cleanup), also with `anyhow`'s `context`:
+//! [`Manager::cleanup`](task_manager::Manager::cleanup):
 //!
 //! ```
 //! use anyhow::Context as _;
@@ -72,8 +76,8 @@
 //! |---|---|---|
 //! | 0 | nothing went wrong, also after a signal | |
 //! | 1 | something failed | [`ExitCodes::failure`] |
-//! | 3 | a failed setup began the shutdown; or the service failed to start: contradicting settings, no runtime, no signal handler | [`ExitCodes::setup_failed`] |
-//! | 4 | the hard exit: the report was not made, or not taken, 1 s after the budget | [`ExitCodes::hard_exit`] |
+//! | 3 | a failed setup began the shutdown; or the service failed to start: contradicting settings, no runtime, no signal handler, no thread | [`ExitCodes::setup_failed`] |
+//! | 4 | the hard exit: the report was not made, or not taken, 1 s after the budget; or the setup blocks, 1 s after the report | [`ExitCodes::hard_exit`] |
 //! | 128 + n | signal n came often enough to force the exit | `task_signal` |
 //!
 //! A critical task that ends cleanly without a stop request stops the service with exit code 0 and
@@ -98,8 +102,13 @@
 //! - Under `panic = "abort"` the first panic ends the process, with no shutdown, no cleanup and no
 //!   report. So do `SIGKILL`, a call of `std::process::exit`, and a panic in a `Drop` while another
 //!   panic unwinds.
-//! - A setup that blocks its thread, without an await, cannot be dropped. The hard exit then ends
-//!   the process, after a stop.
+//! - A setup that blocks its thread, without an await, cannot be dropped. The shutdown goes on
+//!   without it. If the setup does not return within 1 s after the report is made, the hard exit
+//!   ends the process, names the setup and writes the report.
+//! - The threads that the end of a service takes exist from its start. If the system refuses one
+//!   of them, or the runtime its workers, the service fails to start, after at most 5 s, and says
+//!   so on stderr. Without any thread that one line is written without a limit, and not to the log.
+//! - What is left on a worker that is blocked is not dropped.
 //! - Nothing bounds a setup that awaits for ever, unless the manager has a start timeout.
 
 #[cfg(doctest)]
@@ -108,10 +117,13 @@ struct Readme;
 
 mod service;
 
+mod output;
+mod runtime;
 mod setup;
 
 mod exit_codes;
-mod output;
+mod report_to;
 
 pub use exit_codes::ExitCodes;
-pub use service::{ReportTo, Service, main};
+pub use report_to::ReportTo;
+pub use service::{Service, main};

@@ -1,17 +1,141 @@
-//! The last output of a service: what it writes before it returns from `main`.
+//! What a service does last: its output, and the drop of its runtime. All of it runs code that may
+//! block, and so on threads that exist from the start, for a bounded time.
 
-use std::time::Duration;
+use std::{
+    io, mem,
+    time::{Duration, Instant},
+};
 
-use task_core::scope::run_with_timeout;
+use task_core::scope::{
+    Aside, catch, guarded_name, guarded_text, reserve_threads, run_aside, write_stderr,
+};
+use task_manager::{Manager, Report, ShutdownError, StepTimes};
+use tokio::runtime::Runtime;
 use tracing::dispatcher::{get_default, with_default};
+
+use crate::{exit_codes::is_unasked_end, report_to::ReportTo};
 
 /// How long the service waits for its last output. A pipe that is full or a log sink that blocks
 /// does not keep the process beyond that.
 const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Runs `write` on a thread of its own, with the caller's log, and waits for it for at most
-/// [`OUTPUT_TIMEOUT`].
-pub(crate) fn write_bounded(write: impl FnOnce() + Send + 'static) {
+/// How many threads the end of a service takes: one for the text, one for the log, one for the
+/// runtime. What blocks one of them keeps no other from its work.
+const THREADS: usize = 3;
+
+/// Starts the threads of the end, since the system may grant none by then.
+pub(crate) fn prepare() -> io::Result<()> {
+    reserve_threads(THREADS)
+}
+
+/// Runs `write` with the caller's log, on another thread.
+pub(crate) fn log(write: impl FnOnce() + Send + 'static) -> Option<Aside> {
+    aside(with_log(write))
+}
+
+/// Says why the service did not start. The log gets a line only if there is a thread for it; the
+/// text is written in any case.
+pub(crate) fn failed_to_start(error: &anyhow::Error) {
+    let error = guarded_text(format_args!("{error:#}"));
+    let text = format!("the service failed to start: {error}");
+    let written = match run_aside(move || write_stderr(&text)) {
+        Ok(written) => Some(written),
+        // A word without a limit is better than none.
+        Err(job) => {
+            let _ = catch(job);
+            None
+        }
+    };
+    let logged = log(move || {
+        tracing::error!(target: "task", error, "service failed to start");
+    });
+    wait_until(Instant::now() + OUTPUT_TIMEOUT, [written, logged]);
+}
+
+/// Writes the report, and drops the runtime with all that is left on it, the manager and what these
+/// have of the user's: everything at the same time, the drops for at most `drop_timeout`. Waits
+/// also for a log line that is on its way.
+pub(crate) fn end(
+    result: Result<Report, ShutdownError>,
+    report_to: ReportTo,
+    logged_before: Option<Aside>,
+    runtime: Runtime,
+    drop_timeout: Duration,
+    manager: Manager,
+) {
+    let began = Instant::now();
+    let for_log = result.clone();
+    let written = aside(move || write_text(&result, report_to));
+    let dropped = aside(move || {
+        runtime.shutdown_timeout(drop_timeout);
+        drop(manager);
+    });
+    let logged = log(move || write_log(&for_log, report_to));
+    wait_until(began + OUTPUT_TIMEOUT, [written, logged_before, logged]);
+    wait_until(began + drop_timeout, [dropped]);
+}
+
+fn write_text(result: &Result<Report, ShutdownError>, report_to: ReportTo) {
+    match report_of(result) {
+        None => write_stderr(&format!("{result:?}")),
+        Some(report) if report_to == ReportTo::Stderr => write_stderr(&report.to_string()),
+        Some(_) => {}
+    }
+}
+
+fn write_log(result: &Result<Report, ShutdownError>, report_to: ReportTo) {
+    let Some(report) = report_of(result) else { return };
+    if report.is_clean() && is_unasked_end(report) {
+        let cause = report.cause().to_string();
+        tracing::warn!(target: "task", cause, "service ended without a stop request");
+    }
+    match report_to {
+        ReportTo::Log => log_report(report),
+        ReportTo::Stderr | ReportTo::Nowhere => {}
+    }
+}
+
+/// Logs the report, at the level of what it says.
+fn log_report(report: &Report) {
+    let (cause, report_text) = (report.cause().to_string(), report.to_string());
+    let (manager, tasks) = (guarded_name(report.name()), report.totals().started);
+    let StepTimes { triggered, stopping, cleaning_up, ended, .. } = report.steps();
+    let seconds = |from, to: Duration| to.saturating_sub(from).as_secs_f64();
+    let (took, drain) = (seconds(triggered, ended), seconds(triggered, stopping));
+    let (stop, cleanup) = (seconds(stopping, cleaning_up), seconds(cleaning_up, ended));
+    let failures = report.failures().len() as u64 + report.omitted_failures();
+    let root = report.failures().first().map(ToString::to_string);
+    macro_rules! log {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "task",
+                manager, cause, took, drain, stop, cleanup, tasks, failures, root,
+                report = report_text, "service ended"
+            )
+        };
+    }
+    if report.is_clean() { log!(info) } else { log!(error) }
+}
+
+fn report_of(result: &Result<Report, ShutdownError>) -> Option<&Report> {
+    match result {
+        Ok(report) => Some(report),
+        Err(error) => error.report(),
+    }
+}
+
+fn with_log(write: impl FnOnce() + Send + 'static) -> impl FnOnce() + Send + 'static {
     let log = get_default(Clone::clone);
-    run_with_timeout(OUTPUT_TIMEOUT, move || with_default(&log, write));
+    move || with_default(&log, write)
+}
+
+/// Runs a job on another thread. Without one, it is leaked: to drop what it owns could block.
+fn aside(job: impl FnOnce() + Send + 'static) -> Option<Aside> {
+    run_aside(job).map_err(mem::forget).ok()
+}
+
+fn wait_until<const N: usize>(end: Instant, jobs: [Option<Aside>; N]) {
+    for job in jobs.into_iter().flatten() {
+        job.wait(end.saturating_duration_since(Instant::now()));
+    }
 }

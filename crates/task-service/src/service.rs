@@ -2,22 +2,30 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use task_core::scope::{guarded_name, write_stderr};
-use task_manager::{Manager, ManagerBuilder, Report, ShutdownError, StepTimes};
-use task_signal::{SignalError, SignalTask, SignalTaskBuilder};
+use anyhow::Context as _;
+use task_core::{Timeout, scope::Aside};
+use task_manager::{Manager, ManagerBuilder, Panic, Report, Setup, ShutdownError};
+use task_signal::{CaptureGuard, SignalError, SignalTask, SignalTaskBuilder};
 use tokio::runtime::Runtime;
 
 use crate::{
-    exit_codes::{ExitCodes, is_unasked_end},
+    exit_codes::ExitCodes,
     output,
-    setup::{self, Setup},
+    report_to::ReportTo,
+    runtime::{RuntimeOptions, Threads, assert_outside_of_a_runtime},
+    setup,
 };
+
+/// How long the setup is waited for once it is asked to end.
+const SETUP_STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long what is left on the runtime may take to be dropped.
+const DROP_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Runs a service with the default settings: [`Service::new`] and [`Service::run`].
 ///
 /// # Panics
 ///
-/// If called within a Tokio runtime, such as under `#[tokio::main]`: the service makes its own.
+/// If called within a Tokio runtime: see [`Service::run`].
 ///
 /// # Examples
 ///
@@ -35,6 +43,7 @@ use crate::{
 ///     })
 /// }
 /// ```
+#[track_caller]
 pub fn main<F>(setup: F) -> ExitCode
 where
     F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,
@@ -69,32 +78,9 @@ pub struct Service {
     signals: Option<SignalTaskBuilder>,
     codes: ExitCodes,
     report_to: ReportTo,
-    threads: Threads,
-}
-
-/// Where a service writes its report.
-///
-/// The service waits for the output for at most 1 s: a pipe that is full, or a log sink that
-/// blocks, does not keep the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ReportTo {
-    /// As text to stderr, whatever the log is.
-    #[default]
-    Stderr,
-    /// As one event of the log, an error unless the report is clean: target `task`, with the fields
-    /// of the [crate's documentation](crate#log) and the whole text in `report`.
-    Log,
-    /// Nowhere. The log still has an event for every failure.
-    Nowhere,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Threads {
-    /// Tokio's own default: one worker per processor.
-    Default,
-    Workers(usize),
-    Current,
+    runtime: RuntimeOptions,
+    setup_stop_timeout: Timeout,
+    drop_timeout: Duration,
 }
 
 impl Service {
@@ -105,7 +91,9 @@ impl Service {
             signals: Some(SignalTask::builder()),
             codes: ExitCodes::new(),
             report_to: ReportTo::default(),
-            threads: Threads::Default,
+            runtime: RuntimeOptions::default(),
+            setup_stop_timeout: SETUP_STOP_TIMEOUT.into(),
+            drop_timeout: DROP_TIMEOUT,
         }
     }
 
@@ -160,57 +148,124 @@ impl Service {
 
     /// Sets the number of the runtime's worker threads; 0 counts as 1. Default: one per processor.
     pub fn worker_threads(mut self, count: usize) -> Self {
-        self.threads = Threads::Workers(count.max(1));
+        self.runtime.threads = Threads::Workers(count.max(1));
         self
     }
 
     /// Runs the setup and all tasks on the calling thread. Default: off.
     ///
-    /// A task that blocks this thread then also blocks the service: its deadlines hold only by the
-    /// hard exit.
+    /// A task or a setup that blocks this thread then also blocks the service: its deadlines hold
+    /// only by the hard exit.
     pub fn current_thread(mut self) -> Self {
-        self.threads = Threads::Current;
+        self.runtime.threads = Threads::Current;
+        self
+    }
+
+    /// Sets the stack size of the runtime's threads, in bytes: of its workers, and of those of
+    /// `spawn_blocking`. Default: that of `std::thread`, 2 MiB unless `RUST_MIN_STACK` says
+    /// otherwise.
+    ///
+    /// The setup runs on the thread that called [`run`](Self::run), whose stack is the system's.
+    /// With a size that the system does not grant, the service fails to start.
+    pub fn thread_stack_size(mut self, bytes: usize) -> Self {
+        self.runtime.stack_size = Some(bytes);
+        self
+    }
+
+    /// Limits the number of threads for `spawn_blocking`, which also does Tokio's file operations
+    /// and name lookups; 0 counts as 1. Default: Tokio's, 512.
+    pub fn max_blocking_threads(mut self, count: usize) -> Self {
+        self.runtime.max_blocking_threads = Some(count.max(1));
+        self
+    }
+
+    /// Sets how long a setup that is asked to end may take to reach its next await, and to be
+    /// dropped there. Default: 2 s, as a part of the shutdown timeout.
+    ///
+    /// No task is stopped and no cleanup is run before. A setup that takes longer is abandoned,
+    /// which is a failure in the report, and the shutdown goes on without it.
+    pub fn setup_stop_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.setup_stop_timeout = timeout.into();
+        self
+    }
+
+    /// Sets how long what is left on the runtime may take to be dropped once the group has ended:
+    /// what tasks have spawned without a [`Hold`](task_core::Hold), with its destructors, such as
+    /// those of child processes under `kill_on_drop`. Default: 500 ms.
+    ///
+    /// The report is written meanwhile, so that after the end of the group the service takes no
+    /// longer than this or the second for its output, whichever is longer. A worker that is blocked
+    /// takes the whole time. What is not dropped by then ends with the process.
+    pub fn drop_timeout(mut self, timeout: Duration) -> Self {
+        self.drop_timeout = timeout;
         self
     }
 
     /// Runs the service to its end, and returns the exit code for `main` to return.
     ///
     /// The setup need not be `Send`, and may borrow from the caller. It ends early when the group
-    /// is stopped: it is dropped at its next await once tasks are being stopped, and a `?` on a
-    /// [`Refused`](task_manager::Refused) task or cleanup ends it quietly. See the [crate's
+    /// is stopped: it is dropped at its next await, before any task is stopped. See the [crate's
     /// documentation](crate#what-happens-in-order).
     ///
-    /// Code before and after the call runs as in any `main`; the runtime is still shutting down in
-    /// the background when it returns, so blocked worker threads may be alive until the process
-    /// exits.
+    /// Code before and after the call runs as in any `main`. What did not end in time, such as a
+    /// worker that is blocked, may be alive until the process exits.
     ///
     /// # Panics
     ///
-    /// If called within a Tokio runtime, such as under `#[tokio::main]`: the service makes its own.
+    /// If called within a Tokio runtime, such as under `#[tokio::main]` or in `spawn_blocking`: the
+    /// service makes its own.
+    #[track_caller]
     pub fn run<F>(self, setup: F) -> ExitCode
     where
         F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,
     {
-        let Self { manager, signals, codes, report_to, threads } = self;
-        let acquired = acquire(manager.hard_exit(codes.hard_exit), signals, threads);
-        let (runtime, manager, signals) = match acquired {
+        assert_outside_of_a_runtime();
+        // Until the report is written, signals are the service's.
+        let _captured = CaptureGuard::new();
+        let (codes, report_to, drop_timeout) = (self.codes, self.report_to, self.drop_timeout);
+        let Acquired { runtime, manager, member, signals } = match self.acquire() {
             Ok(acquired) => acquired,
             Err(error) => {
-                let error = format!("{error:#}");
-                tracing::error!(target: "task", error, "service failed to start");
-                output::write_bounded(move || {
-                    write_stderr(&format!("the service failed to start: {error}"));
-                });
+                // The drop of what it has captured is the user's code.
+                let _ = Panic::catch(|| drop(setup));
+                output::failed_to_start(&error);
                 return ExitCode::from(codes.setup_failed);
             }
         };
-        let result = runtime.block_on(serve(&manager, signals, setup));
+        let (result, logged) = runtime.block_on(serve(&manager, signals, member, setup));
         let code = codes.code_of(&result);
-        write_report(result, report_to);
-        // Not dropped: that would wait without limit for blocked workers.
-        runtime.shutdown_background();
+        output::end(result, report_to, logged, runtime, drop_timeout, manager);
         ExitCode::from(code)
     }
+
+    /// Acquires what a service needs before anything runs. The signal handlers come first: no
+    /// signal that arrives from here on is lost.
+    fn acquire(self) -> anyhow::Result<Acquired> {
+        output::prepare().context("failed to start the threads for its end")?;
+        let signals: Result<Option<SignalTask>, SignalError> =
+            self.signals.map(SignalTaskBuilder::build).transpose();
+        let signals = signals?;
+        let runtime = self.runtime.start()?;
+        let entered = runtime.enter();
+        let manager = self.manager.hard_exit(self.codes.hard_exit).build()?;
+        let member = match manager.begin_setup(self.setup_stop_timeout) {
+            Ok(member) => Some(member),
+            // A parent token was cancelled before: there is nothing to set up.
+            Err(refused) if refused.is_too_late() => None,
+            Err(refused) => return Err(refused.into()),
+        };
+        drop(entered);
+        Ok(Acquired { runtime, manager, member, signals })
+    }
+}
+
+/// What a service has before its setup runs.
+struct Acquired {
+    runtime: Runtime,
+    manager: Manager,
+    /// The setup, unless the group was stopped before.
+    member: Option<Setup>,
+    signals: Option<SignalTask>,
 }
 
 impl Default for Service {
@@ -219,98 +274,29 @@ impl Default for Service {
     }
 }
 
-/// Acquires what a service needs before anything runs. The signal handlers come first: no signal
-/// that arrives from here on is lost.
-fn acquire(
-    manager: ManagerBuilder,
-    signals: Option<SignalTaskBuilder>,
-    threads: Threads,
-) -> anyhow::Result<(Runtime, Manager, Option<SignalTask>)> {
-    let signals: Result<Option<SignalTask>, SignalError> =
-        signals.map(SignalTaskBuilder::build).transpose();
-    let signals = signals?;
-    let mut runtime = match threads {
-        Threads::Current => tokio::runtime::Builder::new_current_thread(),
-        Threads::Default | Threads::Workers(_) => tokio::runtime::Builder::new_multi_thread(),
-    };
-    if let Threads::Workers(count) = threads {
-        runtime.worker_threads(count);
-    }
-    let runtime = runtime.enable_all().build()?;
-    let entered = runtime.enter();
-    let manager = manager.build()?;
-    drop(entered);
-    Ok((runtime, manager, signals))
-}
-
-/// Runs the setup, and waits for the end of the group.
+/// Runs the setup, and waits for the end of the group. Returns also the log line about the setup
+/// that may still be on its way.
 async fn serve<F>(
     manager: &Manager,
     signals: Option<SignalTask>,
+    member: Option<Setup>,
     setup: F,
-) -> Result<Report, ShutdownError>
+) -> (Result<Report, ShutdownError>, Option<Aside>)
 where
     F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,
 {
     if let Some(signals) = signals
         && let Err(refused) = manager.run(signals)
+        && !refused.is_too_late()
     {
         manager.setup_failed(refused);
-        return manager.wait().await;
     }
-    match setup::run(manager, setup).await {
-        Setup::Done => {}
-        Setup::Failed(error) => manager.setup_failed(error),
-        Setup::Cancelled => tracing::info!(target: "task", "setup cancelled by the shutdown"),
-        Setup::FailedLate(error) => {
-            let error = format!("{error:#}");
-            tracing::warn!(target: "task", error, "setup failed during the shutdown");
+    let logged = match member {
+        Some(member) => setup::run(manager, member, setup).await,
+        None => {
+            let _ = Panic::catch(|| drop(setup));
+            setup::log_cancelled()
         }
-    }
-    manager.wait().await
-}
-
-/// Writes the report. Its errors and the log's sink are the user's code and may block, so the wait
-/// is bounded.
-fn write_report(result: Result<Report, ShutdownError>, report_to: ReportTo) {
-    output::write_bounded(move || {
-        let report = match &result {
-            Ok(report) => Some(report),
-            Err(error) => error.report(),
-        };
-        let Some(report) = report else {
-            return write_stderr(&format!("{result:?}"));
-        };
-        if report.is_clean() && is_unasked_end(report) {
-            let cause = report.cause().to_string();
-            tracing::warn!(target: "task", cause, "service ended without a stop request");
-        }
-        match report_to {
-            ReportTo::Stderr => write_stderr(&report.to_string()),
-            ReportTo::Log => log_report(report),
-            ReportTo::Nowhere => {}
-        }
-    });
-}
-
-/// Logs the report, at the level of what it says.
-fn log_report(report: &Report) {
-    let (cause, report_text) = (report.cause().to_string(), report.to_string());
-    let (manager, tasks) = (guarded_name(report.name()), report.totals().started);
-    let StepTimes { triggered, stopping, cleaning_up, ended, .. } = report.steps();
-    let seconds = |from, to: Duration| to.saturating_sub(from).as_secs_f64();
-    let (took, drain) = (seconds(triggered, ended), seconds(triggered, stopping));
-    let (stop, cleanup) = (seconds(stopping, cleaning_up), seconds(cleaning_up, ended));
-    let failures = report.failures().len() as u64 + report.omitted_failures();
-    let root = report.failures().first().map(ToString::to_string);
-    macro_rules! log {
-        ($level:ident) => {
-            tracing::$level!(
-                target: "task",
-                manager, cause, took, drain, stop, cleanup, tasks, failures, root,
-                report = report_text, "service ended"
-            )
-        };
-    }
-    if report.is_clean() { log!(info) } else { log!(error) }
+    };
+    (manager.wait().await, logged)
 }

@@ -1,83 +1,68 @@
-//! Running the setup concurrently with the group that it fills, and judging how it ended.
+//! Running the setup as a member of the group that it fills, and judging how it ended.
 
 use std::{
     future::poll_fn,
-    pin::{Pin, pin},
-    task::Poll,
+    pin::Pin,
+    task::{Context, Poll},
 };
 
-use task_core::Step;
-use task_manager::{Manager, Panic, RefusedReason};
+use task_core::scope::{Aside, guarded_text};
+use task_manager::{Manager, Panic, Setup};
 
-/// How many causes of an error are searched for a refusal: a chain of sources may be endless.
-const MAX_CAUSES: usize = 32;
+use crate::output;
 
-/// How the setup ended.
-pub(crate) enum Setup {
-    Done,
-    Failed(anyhow::Error),
-    /// The shutdown dropped it, or refused what it added.
-    Cancelled,
-    /// It failed for another reason while the group was being stopped.
-    FailedLate(anyhow::Error),
-}
+type SetupFuture<'a> = Pin<Box<dyn Future<Output = anyhow::Result<()>> + 'a>>;
 
-/// Runs the setup to its end, or until the group's tasks are being stopped.
-pub(crate) async fn run<F>(manager: &Manager, setup: F) -> Setup
+/// Runs the setup to its end, or until it is asked to end, which drops it at its next await. It is
+/// gone when `member` is dropped, at the end of this function: until then the group waits. Returns
+/// a log line that is on its way.
+pub(crate) async fn run<F>(manager: &Manager, mut member: Setup, setup: F) -> Option<Aside>
 where
     F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,
 {
-    let mut setup: Pin<Box<dyn Future<Output = anyhow::Result<()>> + '_>> =
-        Box::pin(async move { setup(manager).await });
-    let mut group = manager.group();
-    let result = loop {
-        // Created before the step is read, so that no change in between is missed.
-        let mut changed = pin!(group.changed());
-        let turn = poll_fn(|cx| {
-            match Panic::catch(|| setup.as_mut().poll(cx)) {
-                Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Some(Setup::Done)),
-                Ok(Poll::Ready(Err(error))) => return Poll::Ready(Some(judge(manager, error))),
-                Err(panic) => return Poll::Ready(Some(Setup::Failed(anyhow::anyhow!("{panic}")))),
-                Ok(Poll::Pending) => {}
-            }
-            if is_stopping(manager) {
-                return Poll::Ready(Some(Setup::Cancelled));
-            }
-            changed.as_mut().poll(cx).map(|()| None)
-        })
-        .await;
-        if let Some(result) = turn {
-            break result;
+    let mut setup: SetupFuture<'_> = Box::pin(async move { setup(manager).await });
+    let ctx = member.context();
+    let logged = match ctx.or_cancelled(poll_fn(|cx| poll(&mut setup, cx))).await {
+        Err(_cancelled) => log_cancelled(),
+        Ok(Ok(Ok(()))) => None,
+        Ok(Ok(Err(error))) if ctx.is_cancelled() => log_late_error(error),
+        Ok(Ok(Err(error))) => {
+            member.failed(error);
+            None
+        }
+        Ok(Err(panic)) => {
+            member.failed(anyhow::anyhow!("{panic}"));
+            None
         }
     };
-    match Panic::catch(|| drop(setup)) {
-        Err(panic) if !matches!(result, Setup::Failed(_)) => {
-            Setup::Failed(anyhow::anyhow!("{panic}").context("dropping the setup"))
-        }
-        _ => result,
+    if let Err(panic) = Panic::catch(|| drop(setup)) {
+        member.failed(anyhow::anyhow!("{panic}").context("dropping the setup"));
     }
+    drop(member);
+    logged
 }
 
-fn judge(manager: &Manager, error: anyhow::Error) -> Setup {
-    if !is_stopping(manager) {
-        Setup::Failed(error)
-    } else if is_refusal(&error) {
-        Setup::Cancelled
-    } else {
-        Setup::FailedLate(error)
+/// Logs that the setup did not run to its end.
+pub(crate) fn log_cancelled() -> Option<Aside> {
+    output::log(|| tracing::info!(target: "task", "setup cancelled by the shutdown"))
+}
+
+/// Logs an error that the shutdown may well have caused, and drops it. Both may block.
+fn log_late_error(error: anyhow::Error) -> Option<Aside> {
+    output::log(move || {
+        let error = guarded_text(format_args!("{error:#}"));
+        tracing::warn!(target: "task", error, "setup failed during the shutdown");
+    })
+}
+
+/// Polls the setup. A panic is a value.
+fn poll(
+    setup: &mut SetupFuture<'_>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<anyhow::Result<()>, Panic>> {
+    match Panic::catch(|| setup.as_mut().poll(cx)) {
+        Ok(Poll::Ready(result)) => Poll::Ready(Ok(result)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(panic) => Poll::Ready(Err(panic)),
     }
-}
-
-fn is_stopping(manager: &Manager) -> bool {
-    manager.group().step() >= Step::Stopping
-}
-
-/// Returns whether `error`, or one of its sources, is a task or cleanup that came too late.
-fn is_refusal(error: &anyhow::Error) -> bool {
-    // The `source` methods on the way are the user's, and may panic.
-    let is_refusal = Panic::catch(|| {
-        let mut causes = error.chain().take(MAX_CAUSES);
-        causes.any(|cause| cause.downcast_ref().is_some_and(RefusedReason::is_too_late))
-    });
-    is_refusal.unwrap_or(false)
 }

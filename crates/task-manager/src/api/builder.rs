@@ -317,7 +317,8 @@ impl ManagerBuilder {
     }
 
     /// Ends the process with this exit code if nothing has taken the report 1 s after the whole
-    /// budget. Default: off.
+    /// budget, or 1 s after the report, where the [setup](Manager::begin_setup) was abandoned.
+    /// Default: off.
     ///
     /// It is the last resort against code that blocks the runtime, because such code also blocks
     /// the `main` that would take the report and end the process. The report counts as taken when a
@@ -326,9 +327,10 @@ impl ManagerBuilder {
     /// report.
     ///
     /// The deadline thread ends the process, and writes the names of up to 20 tasks that are alive
-    /// to stderr before. If the exit itself blocks for a second, in an exit handler that some
-    /// library registered, the process aborts; and so it does, without the names, if the system
-    /// grants no thread to exit on. Without a
+    /// to stderr before, and the report, if it is made and was not taken. The threads that this
+    /// takes are started when the manager is bound to its runtime, since the system may grant none
+    /// later. If the exit itself blocks for a second, in an exit handler that some library
+    /// registered, the process aborts. Without a
     /// [`shutdown_timeout`](Self::shutdown_timeout) there is no budget, and the process does not
     /// end. On a paused clock it does not end either.
     ///

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use task_core::{Context, Group, Task};
+use task_core::{Context, Group, Task, Timeout};
 
-use super::{ManagerBuilder, ManagerHandle, TaskHandle};
+use super::{ManagerBuilder, ManagerHandle, Setup, TaskHandle};
 use crate::group::{Settings, Shared, group_view};
 use crate::lifecycle::{Kind, Trigger};
 use crate::report::{CauseKind, NotReadyError, Refused, Report, ShutdownError};
@@ -210,7 +210,7 @@ impl Manager {
     ///   ([`is_too_late`](Refused::is_too_late));
     /// - if there is no Tokio runtime with a time driver
     ///   ([`is_no_runtime`](crate::RefusedReason::is_no_runtime));
-    /// - if the system refuses the process its first thread for deadlines
+    /// - if the system refuses the process its first threads for deadlines
     ///   ([`is_no_thread`](crate::RefusedReason::is_no_thread));
     /// - if asking the task for any of them panics
     ///   ([`is_panicked`](crate::RefusedReason::is_panicked)).
@@ -468,7 +468,7 @@ impl Manager {
     ///   from ending;
     /// - if the manager was not used within a Tokio runtime with a time driver before, nor is now
     ///   ([`is_no_runtime`](ShutdownError::is_no_runtime));
-    /// - if the system refuses the process its first thread for deadlines
+    /// - if the system refuses the process its first threads for deadlines
     ///   ([`is_no_thread`](ShutdownError::is_no_thread)).
     ///
     /// # Cancel safety
@@ -566,6 +566,61 @@ impl Manager {
     /// ```
     pub async fn ready(&self) -> Result<(), NotReadyError> {
         self.shared.ready().await
+    }
+
+    /// Makes the calling code a member of the group: the setup of the service, until the returned
+    /// value is dropped.
+    ///
+    /// What sets a service up uses what the cleanups close, and holds what the tasks work with. So
+    /// it is a part of the shutdown, and the first: as the only member of
+    /// [`Phase::SETUP`](task_core::Phase::SETUP) it is asked to end before any task is stopped, and
+    /// the tasks and cleanups that it adds until then are admitted. The group waits for it for
+    /// `stop_timeout` from then on, which is part of the
+    /// [`shutdown_timeout`](ManagerBuilder::shutdown_timeout). One that has not ended by then is
+    /// abandoned and named as `setup`, and the shutdown goes on without it. With a [hard
+    /// exit](ManagerBuilder::hard_exit), the process then ends 1 s after the report is made, unless
+    /// the report was taken.
+    ///
+    /// It is no task: it counts neither as work, for which the group would drain or go on, nor
+    /// among the tasks of the report, where it is listed only if the shutdown had to end it. The
+    /// group's view shows it.
+    ///
+    /// The manager does not run it, so it may block the only thread of the runtime, and need not
+    /// be `Send`. It must drop what it uses before it drops the returned value.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], as for [`run`](Self::run): if the group is being stopped already, or if there
+    /// is no runtime or no thread for the deadlines.
+    ///
+    /// # Examples
+    ///
+    /// A setup that ends where it stands when the service is stopped:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Manager, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// # async fn connect() -> anyhow::Result<u32> { Ok(1) }
+    /// let manager = Manager::new();
+    /// let mut setup = manager.begin_setup(Duration::from_secs(2))?;
+    /// match setup.context().or_cancelled(connect()).await {
+    ///     Ok(Ok(connection)) => {
+    ///         manager.run_ephemeral(task_fn("job", async move |_| Ok(drop(connection))))?;
+    ///     }
+    ///     Ok(Err(error)) => setup.failed(error),
+    ///     Err(_cancelled) => {}
+    /// }
+    /// drop(setup);
+    /// let report = manager.wait().await?;
+    /// assert_eq!(report.totals().started, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn begin_setup(&self, stop_timeout: impl Into<Timeout>) -> Result<Setup, Refused<()>> {
+        self.shared.admit_setup(stop_timeout.into()).map(Setup::new)
     }
 
     /// Stops the group because the service could not be set up.

@@ -34,7 +34,7 @@ impl Shared {
             gates_readiness: task.gates_readiness(),
             stop_timeout: task.stop_timeout(),
         });
-        match self.enrol(properties, kind) {
+        match self.enrol(properties, Role::Task(kind)) {
             Ok((entry, handle)) => {
                 let ctx = Context::new(entry.clone());
                 let future: UserFuture = match catch(|| task.admitted(&ctx)) {
@@ -51,11 +51,29 @@ impl Shared {
         }
     }
 
+    /// Makes the caller a member of the group: the code that sets the service up.
+    pub(crate) fn admit_setup(
+        self: &Arc<Self>,
+        stop_timeout: Timeout,
+    ) -> Result<Arc<Entry>, Refused<()>> {
+        let properties = Properties {
+            name: Cow::Borrowed("setup"),
+            phase: Phase::SETUP,
+            gates_readiness: false,
+            stop_timeout,
+        };
+        let (entry, _) = self
+            .enrol(Ok(properties), Role::Setup)
+            .map_err(|(name, reason)| Refused::new((), name, reason))?;
+        self.after_admission(&entry);
+        Ok(entry)
+    }
+
     /// Makes a task a member of the group. Returns it with the runtime to spawn it on.
     fn enrol(
         self: &Arc<Self>,
         properties: Result<Properties, Panic>,
-        kind: Kind,
+        role: Role,
     ) -> Result<(Arc<Entry>, Handle), (Cow<'static, str>, Reason)> {
         let Properties { name, phase, gates_readiness, stop_timeout } = properties
             .map_err(|panic| (Cow::Borrowed("a task"), Reason::Panicked(panic.message)))?;
@@ -72,8 +90,8 @@ impl Shared {
             let has_ended = state.machine.step() == Step::Ended;
             return Err((name, if has_ended { Reason::Ended } else { Reason::Stopping }));
         }
-        state.totals.started += 1;
-        let (id, key, role) = (state.next_id(), state.tasks.vacant_key(), Role::Task(kind));
+        state.totals.started += u64::from(role != Role::Setup);
+        let (id, key) = (state.next_id(), state.tasks.vacant_key());
         let identity = Identity { id, key, name, phase, role, gates_readiness, runtime };
         let entry = Entry::new(Arc::clone(self), identity, now);
         if let Some(limit) = stop_timeout.limit() {
@@ -100,8 +118,13 @@ impl Shared {
     ) -> Arc<Entry> {
         let future = in_span(&entry, future);
         entry.set_join_handle(handle.spawn(Managed::new(Arc::clone(&entry), future)));
-        // Only once the task is spawned: what is carried out then may block. While the group runs,
-        // one more task makes nothing due.
+        // Only once the task is spawned: what is carried out then may block.
+        self.after_admission(&entry);
+        entry
+    }
+
+    /// Does what a new member makes due. While the group runs, that is nothing.
+    fn after_admission(self: &Arc<Self>, entry: &Entry) {
         if entry.stage.get() >= Stage::Draining {
             self.turn().finish();
         } else {
@@ -110,7 +133,6 @@ impl Shared {
         if Event::logs_clean_tasks() {
             self.write_log();
         }
-        entry
     }
 
     /// Registers a cleanup, which may run `beside` the one before it, or hands it back. `run` calls

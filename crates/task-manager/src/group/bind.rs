@@ -1,16 +1,17 @@
 //! Binding a manager to the runtime of its first use.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use task_core::scope::{catch, install_hook};
+use task_core::scope::{catch, install_hook, reserve_threads};
 
-use super::{Shared, current};
+use super::{EXIT_THREADS, Shared, current};
 use crate::lifecycle::Tick;
 use crate::report::Reason;
 use crate::rt;
-use crate::rt::Handle;
-use crate::threads::{CallerRuntime, Clock, deadline_thread};
+use crate::rt::{HAS_OWN_THREADS, Handle};
+use crate::threads::{CallerRuntime, Clock, deadline_thread, offload};
 
 impl Shared {
     /// Binds the manager to the caller's runtime, if it has none yet, and starts what its deadlines
@@ -25,7 +26,7 @@ impl Shared {
         if self.settings.locates_panics {
             install_hook(current::is_managed);
         }
-        deadline_thread::start().map_err(|_| Reason::NoThread)?;
+        self.start_threads().map_err(|_| Reason::NoThread)?;
         let is_new = self.alarm.clock.set(Clock::start(handle)).is_ok();
         let clock = self.alarm.clock.get().ok_or(Reason::NoRuntime)?;
         if is_new {
@@ -33,6 +34,17 @@ impl Shared {
             self.turn().finish();
         }
         Ok(clock)
+    }
+
+    /// Starts the threads that the deadlines need, and those of the hard exit: what an exit path
+    /// needs exists before it is needed.
+    fn start_threads(&self) -> io::Result<()> {
+        deadline_thread::start()?;
+        if HAS_OWN_THREADS && self.settings.hard_exit.is_some() {
+            offload::start()?;
+            reserve_threads(EXIT_THREADS)?;
+        }
+        Ok(())
     }
 
     /// Returns the time since the manager was bound to its runtime; zero before.

@@ -33,6 +33,7 @@ impl Shared {
         turn.settle(entry, outcome);
         match entry.role {
             Role::Task(kind) => turn.task_ended(entry, kind, end, outcome),
+            Role::Setup => turn.task_ended(entry, Kind::Ephemeral, end, outcome),
             Role::Cleanup => {
                 turn.record_end(entry, end);
                 turn.state.machine.cleanup_ended();

@@ -88,7 +88,7 @@ impl Event {
                 let (name, id) = subject.fields();
                 let (outcome, ran) = (outcome.as_str(), ran.as_secs_f64());
                 match subject.role {
-                    Role::Task(_) => {
+                    Role::Task(_) | Role::Setup => {
                         debug!(target: "task", parent: None, manager, task = name, id, outcome, ran, "task ended");
                     }
                     Role::Cleanup => {

@@ -39,6 +39,8 @@ const LIMITED: u8 = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Task(Kind),
+    /// The code that sets the service up, which the manager does not run.
+    Setup,
     Cleanup,
 }
 
@@ -46,12 +48,18 @@ impl Role {
     pub(crate) fn origin(self) -> FailureOrigin {
         match self {
             Self::Task(_) => FailureOrigin::Task,
+            Self::Setup => FailureOrigin::Setup,
             Self::Cleanup => FailureOrigin::Cleanup,
         }
     }
 
+    /// Returns whether the group goes on after its clean end, whatever the group's settings.
     pub(crate) fn is_ephemeral(self) -> bool {
-        self == Self::Task(Kind::Ephemeral)
+        match self {
+            Self::Task(kind) => kind == Kind::Ephemeral,
+            Self::Setup => true,
+            Self::Cleanup => false,
+        }
     }
 }
 

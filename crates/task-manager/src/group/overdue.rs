@@ -8,27 +8,37 @@ use std::time::Duration;
 use task_core::Step;
 use task_core::scope::{guarded_name, run_with_timeout, write_stderr};
 
-use super::{Shared, Turn, add_living_names};
+use super::{Role, Shared, Turn, add_living_names};
 use crate::threads::{Deadlines, Times, offload};
 
-/// How long after the shutdown timeout the process ends, if it is to.
+/// How long after the shutdown timeout the process ends, if it is to; or after the report, where a
+/// setup that was abandoned keeps it from being taken.
 const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);
 /// How long the line on stderr may take at a hard exit, and then the exit handlers of the C
 /// library. Both are much longer than that takes on a busy machine, since the abort that follows
 /// has another exit code than the one asked for.
 const STDERR_TIMEOUT: Duration = Duration::from_millis(200);
 const EXIT_HANDLERS_TIMEOUT: Duration = Duration::from_secs(1);
+/// How many threads a hard exit runs these on, while the deadline thread watches them.
+pub(crate) const EXIT_THREADS: usize = 2;
 
 impl Turn<'_> {
     /// Returns what the alarm is to be set to.
     pub(crate) fn times(&self) -> Times {
         let machine = &self.state.machine;
-        let end = machine.plan().and_then(|plan| plan.end);
+        let is_over = machine.step() == Step::Ended;
+        let mut abandoned = self.state.abandoned.values();
+        let end = if is_over && abandoned.any(|entry| entry.role == Role::Setup) {
+            // Who would take the report is blocked in the setup.
+            Some(machine.step_began())
+        } else {
+            machine.plan().and_then(|plan| plan.end)
+        };
         let end = end.filter(|_| self.group.settings.hard_exit.is_some());
         Times {
             next: machine.next_due(),
             hard_exit: end.map(|end| end.saturating_add(HARD_EXIT_DELAY)),
-            is_over: machine.step() == Step::Ended,
+            is_over,
         }
     }
 }
@@ -56,19 +66,26 @@ impl Deadlines for Shared {
 }
 
 impl Shared {
-    /// Ends the process, with a line on stderr, unless that blocks; by an abort, should the exit
-    /// handlers block as well.
+    /// Ends the process, with a line on stderr and the report, if there is one, unless that blocks;
+    /// by an abort, should the exit handlers block as well.
     fn hard_exit(self: &Arc<Self>) {
         let Some(code) = self.settings.hard_exit else { return };
         let (name, mut names) = (guarded_name(&self.name), Vec::new());
         add_living_names(&mut names, self, "");
         let alive = if names.is_empty() { "none".into() } else { names.join(", ") };
-        let what = match self.report.get() {
+        let report = self.report.get().cloned();
+        let what = match report {
             Some(_) => "the report of the shutdown was not taken in time",
             None => "the shutdown did not end in time",
         };
         let line = format!("{name}: hard exit with code {code}: {what}; alive: {alive}");
-        run_with_timeout(STDERR_TIMEOUT, move || write_stderr(&line));
+        run_with_timeout(STDERR_TIMEOUT, move || {
+            write_stderr(&line);
+            // Its errors are the user's code, and may block.
+            if let Some(report) = report {
+                write_stderr(&report.to_string());
+            }
+        });
         run_with_timeout(EXIT_HANDLERS_TIMEOUT, move || process::exit(code.into()));
         process::abort();
     }

@@ -84,7 +84,7 @@ impl Shared {
         let now = self.now();
         let machine = &self.lock().machine;
         let deadline = match entry.role {
-            Role::Task(_) => machine.deadline_of(entry.key, entry.phase),
+            Role::Task(_) | Role::Setup => machine.deadline_of(entry.key, entry.phase),
             Role::Cleanup => machine.cleanup_deadline(),
         };
         Some(deadline?.saturating_sub(now))

@@ -126,6 +126,13 @@ impl State {
                     self.record.task(member, outcome, now());
                 }
             }
+            Role::Setup => {
+                self.tasks.try_remove(member.key);
+                // No task, and listed only if the shutdown had to do with it.
+                if self.machine.plan().is_some() {
+                    self.record.task(member, outcome, now());
+                }
+            }
             Role::Cleanup => {
                 // The caller has a reference, so this is not the last one.
                 self.cleanups.retain(|cleanup| cleanup.id != member.id);

@@ -79,7 +79,7 @@ pub(crate) struct Machine {
     step: Step,
     step_began: Tick,
     alive: Alive,
-    /// Whether any task was admitted that is not a support task.
+    /// Whether any task was admitted that [is work](is_work).
     had_work: bool,
     waited: bool,
     /// Exists from the trigger on.
@@ -145,7 +145,7 @@ impl Machine {
             return false;
         }
         self.alive.add(phase, stop_timeout);
-        self.had_work |= !phase.is_support();
+        self.had_work |= is_work(phase);
         // Invariant 3: the plan stays as it is, also for a phase that first appears now.
         true
     }
@@ -433,14 +433,15 @@ impl Machine {
     /// Returns whether no work is left: a group that never had any other than support is complete
     /// when that has ended, any other one when only support is left.
     fn is_complete(&self) -> bool {
-        self.waited && !self.alive.any(|phase| !self.had_work || !phase.is_support())
+        let counts = |phase: Phase| is_work(phase) || phase.is_support() && !self.had_work;
+        self.waited && !self.alive.any(counts)
     }
 
     /// Returns whether the drain is over, or nothing is left to drain for.
     fn is_drained(&self, now: Tick) -> bool {
         let Some(plan) = &self.plan else { return true };
         // While the outer group drains, support tasks of this one may support that one.
-        let has_work = self.alive.any(|phase| plan.drains_with_outer || !phase.is_support());
+        let has_work = self.alive.any(|phase| plan.drains_with_outer || is_work(phase));
         plan.drain_end <= now || !has_work
     }
 
@@ -448,4 +449,10 @@ impl Machine {
         self.step = step;
         self.step_began = now;
     }
+}
+
+/// Returns whether a group with a task of this phase has something to do, and to drain for: support
+/// and the setup are there for the others.
+fn is_work(phase: Phase) -> bool {
+    phase > Phase::SETUP && !phase.is_support()
 }

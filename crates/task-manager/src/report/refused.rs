@@ -70,8 +70,8 @@ pub(crate) enum Reason {
     /// There is no runtime to run on.
     #[error("there is no tokio runtime with its time driver enabled")]
     NoRuntime,
-    /// The deadline thread could not be started.
-    #[error("the deadline thread could not be started")]
+    /// A thread that keeps the deadlines, or that the hard exit needs, could not be started.
+    #[error("the threads for the deadlines could not be started")]
     NoThread,
     /// Asking it for its properties panicked.
     #[error("it panicked when asked for its properties: {}", guarded_text(.0))]
@@ -111,7 +111,8 @@ impl RefusedReason {
         self.0 == Reason::NoRuntime
     }
 
-    /// Returns whether the deadline thread could not be started. A later call tries again.
+    /// Returns whether the threads for the deadlines could not be started: the deadline thread, or
+    /// those of a hard exit. A later call tries again.
     pub fn is_no_thread(&self) -> bool {
         self.0 == Reason::NoThread
     }

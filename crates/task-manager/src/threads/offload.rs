@@ -1,17 +1,18 @@
 //! Threads that run jobs which may block: the wakers, aborts and log lines of the deadline thread.
 //!
 //! A thread is started when a job arrives and no thread is idle, up to a limit, because a job may
-//! block for ever. A process whose runtime is never blocked has none. If the system refuses even
-//! the first thread, the deadline thread runs the job itself: it may then be held up, but the
-//! deadline is kept.
+//! block for ever. A process whose runtime is never blocked has none, unless a manager has a hard
+//! exit: [`start`] then makes the first one in advance, since the deadline thread, which ends the
+//! process, must not be held up. Without one, and if the system refuses even the first thread, the
+//! deadline thread runs the job itself: it may then be held up, but the deadline is kept.
 //!
 //! Log lines have a thread of their own. A sink that blocks does so for every line, and would
 //! otherwise take all threads.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use task_core::scope::{catch, discard};
 
@@ -37,6 +38,11 @@ struct State {
     queue: VecDeque<Job>,
     idle: usize,
     threads: usize,
+}
+
+/// Makes sure that there is a thread, so that [`run`] never runs a job on the caller's.
+pub(crate) fn start() -> io::Result<()> {
+    JOBS.start_first()
 }
 
 /// Runs a job soon on another thread, or on this one if the system grants no thread.
@@ -78,6 +84,17 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn start_first(&'static self) -> io::Result<()> {
+        let mut state = self.lock();
+        if state.threads == 0 { self.start_thread(&mut state) } else { Ok(()) }
+    }
+
+    fn start_thread(&'static self, state: &mut State) -> io::Result<()> {
+        thread::Builder::new().name(self.name.into()).spawn(|| self.run())?;
+        state.threads += 1;
+        Ok(())
+    }
+
     /// Queues a job, or returns it if that is not possible.
     fn push(&'static self, job: Job) -> Option<Job> {
         let mut state = self.lock();
@@ -85,9 +102,8 @@ impl Pool {
             return Some(job);
         }
         if state.idle <= state.queue.len() && state.threads < self.max_threads {
-            let thread = thread::Builder::new().name(self.name.into());
             // If it is refused, the job waits for a thread that exists.
-            state.threads += usize::from(thread.spawn(|| self.run()).is_ok());
+            let _ = self.start_thread(&mut state);
         }
         if state.threads == 0 {
             return Some(job);

@@ -28,6 +28,7 @@ mod runtimes;
 mod schedules;
 #[cfg(feature = "serde")]
 mod serialize;
+mod setup;
 mod shutdown;
 mod start_order;
 mod steps;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_manager::{Outcome, task_fn};
+use task_manager::{Escalation, Outcome, task_fn};
 
 use crate::{
     child,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The shutdown timeout, the second after it, and the time to start a process and notice its end.
-fn is_hard_exit(took: Duration) -> bool {
+pub(crate) fn is_hard_exit(took: Duration) -> bool {
     println!("measured: the process ended after {} ms", took.as_millis());
     (2 * SECOND..3 * SECOND).contains(&took)
 }
@@ -100,6 +100,30 @@ fn the_hard_exit_follows_a_clean_end_whose_report_is_not_taken() {
     let line = "orders: hard exit with code 72: the report of the shutdown was not taken in time; \
                 alive: none";
     assert!(ended.stderr.lines().any(|found| found == line), "{}", ended.stderr);
+    // Invariant 2: nobody else will write it.
+    assert!(ended.stderr.contains("orders stopped in "), "{}", ended.stderr);
+}
+
+/// Invariant 7.
+#[test]
+fn the_hard_exit_does_not_wait_for_the_whole_budget_while_the_setup_blocks_who_would_wait() {
+    let ended = child::run(|| {
+        current_thread().block_on(async {
+            let manager =
+                short().shutdown_timeout(15 * SECOND).name("orders").hard_exit(73).build().unwrap();
+            let setup = manager.begin_setup(SECOND).unwrap();
+            let ctx = setup.context();
+            thread::spawn(move || {
+                thread::sleep(Duration::from_millis(10));
+                ctx.escalate(Escalation::Abort);
+            });
+            block();
+        });
+    });
+    assert_eq!(ended.status.code(), Some(73), "{}", ended.stderr);
+    assert!(ended.took < 6 * SECOND, "{:?}", ended.took);
+    assert!(ended.stderr.contains("alive: setup"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("failure: the setup did not end"), "{}", ended.stderr);
 }
 
 /// FAILURES 19.

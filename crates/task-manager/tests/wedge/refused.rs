@@ -1,10 +1,21 @@
 //! A process that cannot start a thread.
 
+#[cfg(target_os = "linux")]
+use std::{sync::Arc, task::Waker, time::Duration};
+
 use task_manager::Manager;
+#[cfg(target_os = "linux")]
+use task_manager::task_fn;
 
 use crate::{
     child,
     support::{current_thread, worker},
+};
+#[cfg(target_os = "linux")]
+use crate::{
+    exit::is_hard_exit,
+    support::{block, short},
+    wakers::{BlockingWaker, register_waker},
 };
 
 #[test]
@@ -26,4 +37,53 @@ fn without_a_thread_for_the_deadlines_run_and_wait_are_refused() {
         });
     })
     .passed();
+}
+
+/// Lets the process have hardly more memory than it has: no stack of a thread fits in any more.
+#[cfg(target_os = "linux")]
+fn forbid_threads() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+    let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+    let limit = Some((size + 1024) * 1024);
+    setrlimit(Resource::As, Rlimit { current: limit, maximum: limit }).unwrap();
+    let thread = std::thread::Builder::new().spawn(|| {});
+    assert!(thread.is_err(), "the system still grants threads");
+}
+
+/// FAILURES 18. What an exit path needs exists before it is needed.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_hard_exit_needs_no_thread_of_the_system_and_names_the_live_tasks() {
+    let ended = child::run(|| {
+        current_thread().block_on(async {
+            let manager = short().name("orders").hard_exit(70).build().unwrap();
+            manager
+                .run(task_fn("stuck", async |_| {
+                    block();
+                    Ok(())
+                }))
+                .unwrap();
+            let handle = manager.handle();
+            // Called by the deadline thread, or by a thread that it has in advance.
+            register_waker(
+                async move { handle.wait().await },
+                Waker::from(Arc::new(BlockingWaker)),
+            );
+            let handle = manager.handle();
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(10));
+                handle.stop();
+                // A thread that ends leaves its stack to the next one.
+                block();
+            });
+            forbid_threads();
+            let _ = manager.wait().await;
+        });
+    });
+    assert_eq!(ended.status.code(), Some(70), "{}: {}", ended.status, ended.stderr);
+    assert!(is_hard_exit(ended.took), "{:?}", ended.took);
+    assert!(ended.stderr.contains("alive: stuck"), "{}", ended.stderr);
 }

@@ -3,7 +3,8 @@
 use std::{
     ffi::OsStr,
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
+    os::unix::process::CommandExt as _,
     process::{self, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -34,15 +35,26 @@ pub(crate) struct Ended {
 
 impl Child {
     pub(crate) fn start(scenario: &str) -> Self {
-        let mut process = command(std::env::current_exe().unwrap())
-            .args(["--exact", "scenario::an_unknown_scenario_is_refused", "--nocapture"])
-            .env(SCENARIO, scenario)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start_in(scenario, &[])
+    }
+
+    /// Starts a scenario with these variables in its environment.
+    pub(crate) fn start_in(scenario: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = program(scenario);
+        command.envs(environment.iter().copied());
+        Self::spawn(&mut command).unwrap()
+    }
+
+    /// Starts a scenario as a user that has no other process; `None` if that is not allowed.
+    pub(crate) fn start_as_nobody_else(scenario: &str) -> Option<Self> {
+        let uid = 40_000 + process::id() % 20_000;
+        Self::spawn(program(scenario).uid(uid)).ok()
+    }
+
+    fn spawn(command: &mut Command) -> io::Result<Self> {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let stdout = process.stdout.take().map(BufReader::new);
-        Self { process, stdout }
+        Ok(Self { process, stdout })
     }
 
     /// Reads lines until one contains `part`.
@@ -56,8 +68,14 @@ impl Child {
     }
 
     pub(crate) fn kill(&self, signal: Signal) {
+        assert!(self.try_kill(signal));
+    }
+
+    /// Sends a signal, and returns whether the process was still there. It is not waited for until
+    /// [`end`](Self::end), so its pid is no other's.
+    pub(crate) fn try_kill(&self, signal: Signal) -> bool {
         let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
+        kill_process(pid, signal).is_ok()
     }
 
     pub(crate) fn end(mut self) -> Ended {
@@ -85,6 +103,17 @@ impl Child {
         let (stdout, stderr) = (output.join().unwrap(), errors.join().unwrap());
         Ended { code: status.code(), stdout, stderr, took }
     }
+}
+
+/// Returns a command that runs a scenario.
+fn program(scenario: &str) -> Command {
+    let mut command = command(std::env::current_exe().unwrap());
+    command
+        // On the main thread, since some scenarios count threads.
+        .args(["--exact", "scenario::an_unknown_scenario_is_refused", "--nocapture"])
+        .args(["--test-threads", "1"])
+        .env(SCENARIO, scenario);
+    command
 }
 
 impl Drop for Child {

@@ -64,20 +64,6 @@ fn an_exit_code_can_be_set_and_the_others_left() {
 }
 
 #[test]
-fn settings_that_contradict_each_other_exit_with_3() {
-    let ended = Child::start("contradicts itself").end();
-    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
-    assert!(ended.stderr.contains("the service failed to start: "), "{}", ended.stderr);
-}
-
-#[test]
-fn it_panics_within_a_runtime() {
-    let ended = Child::start("runs within a runtime").end();
-    assert_eq!(ended.code, Some(101), "{}", ended.stderr);
-    assert!(ended.stderr.contains("within a runtime"), "{}", ended.stderr);
-}
-
-#[test]
 fn a_report_to_nowhere_leaves_stderr_empty() {
     let ended = Child::start("reports nowhere").end();
     assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));

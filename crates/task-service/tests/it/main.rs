@@ -8,6 +8,8 @@
 mod a_watchdog;
 mod child;
 mod exits;
+mod leftovers;
 mod scenario;
 mod signals;
+mod starts;
 mod stuck;

@@ -1,13 +1,21 @@
 //! The child's side: the services that the scenarios run.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context as _, anyhow};
-use task_manager::{Context, Manager, ManagerBuilder, task_fn};
+use anyhow::anyhow;
+use task_manager::{Context, Manager, ManagerBuilder, Step, task_fn};
 use task_service::{ExitCodes, ReportTo, Service};
 
 use crate::child::SCENARIO;
 
+mod ending;
+mod starting;
+
+const SECOND: Duration = Duration::from_secs(1);
 const MANY_SECONDS: Duration = Duration::from_secs(20);
 
 #[test]
@@ -17,7 +25,12 @@ fn an_unknown_scenario_is_refused() {
         return;
     };
     // On stdout, since tests compare what the service itself writes to stderr.
-    tracing_subscriber::fmt().with_writer(std::io::stdout).with_ansi(false).init();
+    let log = tracing_subscriber::fmt().with_ansi(false);
+    if scenario.contains("log blocks") {
+        log.with_writer(ending::blocking_sink).init();
+    } else {
+        log.with_writer(std::io::stdout).init();
+    }
     // The exit code is the scenario's, not the test harness's.
     let code = run(&scenario).unwrap();
     std::process::exit(number(code));
@@ -65,38 +78,47 @@ fn run(scenario: &str) -> Option<ExitCode> {
         }),
         "sets up for long" => service.run(async |manager| {
             cleanup(manager)?;
+            let _pool = SaysWhenDropped("setup dropped");
             println!("ready");
             tokio::time::sleep(MANY_SECONDS).await;
             println!("set up");
             Ok(())
         }),
-        "runs a task too late" => service.run(async |manager| {
+        "blocks its setup past its deadline" => service.manager(short).run(async |manager| {
+            cleanup(manager)?;
+            manager.run(worker())?;
             println!("ready");
-            stopping(manager).await;
+            block_until(manager, Step::Ended);
             manager.run(worker())?;
             Ok(())
         }),
-        "runs a task too late, with context" => service.run(async |manager| {
+        "blocks its setup past its stop timeout" => {
+            service.setup_stop_timeout(SECOND / 2).run(async |manager| {
+                cleanup(manager)?;
+                println!("ready");
+                block_until(manager, Step::Ended);
+                Ok(())
+            })
+        }
+        "blocks the setup of the only thread" => {
+            let service = service.manager(|manager| short(manager).shutdown_timeout(2 * SECOND));
+            service.current_thread().run(async |_| {
+                println!("ready");
+                thread::sleep(MANY_SECONDS);
+                Ok(())
+            })
+        }
+        "adds to the group while it is stopped" => service.run(async |manager| {
             println!("ready");
-            stopping(manager).await;
-            manager.run(worker()).context("starting the worker").map(drop)
-        }),
-        "runs a task too late, in an error of its own" => service.run(async |manager| {
-            println!("ready");
-            stopping(manager).await;
-            manager.run(worker()).map_err(std::io::Error::other)?;
+            block_until(manager, Step::Stopping);
+            cleanup(manager)?;
+            manager.run(worker())?;
+            println!("set up");
             Ok(())
-        }),
-        "registers a cleanup too late" => service.run(async |manager| {
-            println!("ready");
-            while manager.group().step() < task_core::Step::Ended {
-                std::thread::sleep(Duration::from_millis(5)); // an await could be the setup's last
-            }
-            cleanup(manager)
         }),
         "fails its setup late" => service.run(async |manager| {
             println!("ready");
-            stopping(manager).await;
+            block_until(manager, Step::Stopping);
             Err(anyhow!("no database").context("connecting"))
         }),
         "is refused by another manager" => service.run(async |_| {
@@ -107,7 +129,7 @@ fn run(scenario: &str) -> Option<ExitCode> {
         }),
         "blocks its setup" => service.manager(short).run(async |_| {
             println!("ready");
-            std::thread::sleep(MANY_SECONDS);
+            thread::sleep(MANY_SECONDS);
             Ok(())
         }),
         "cannot even begin its setup" => service.run(async |manager| {
@@ -125,29 +147,21 @@ fn run(scenario: &str) -> Option<ExitCode> {
         "another hard exit of the manager" => {
             service.manager(|manager| short(manager).hard_exit(9)).current_thread().run(blocked)
         }
-        "runs within a runtime" => {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(async { task_service::main(async |_| Ok(())) })
-        }
         "panics late in its setup" => service.run(async |manager| {
-            manager.run(task_fn("slow", async |ctx: Context| {
-                ctx.cancelled().await;
-                // The report is made after the panic.
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                Ok(())
-            }))?;
             println!("ready");
-            stopping(manager).await;
+            block_until(manager, Step::Stopping);
             panic!("no configuration");
+        }),
+        "panics when its setup is dropped" => service.run(async |_| {
+            let _bomb = Bomb;
+            println!("ready");
+            tokio::time::sleep(MANY_SECONDS).await;
+            Ok(())
         }),
         "has no work" => service.run(async |_| {
             println!("ready");
             Ok(())
         }),
-        "contradicts itself" => {
-            let signals = task_signal::Signal::TERM;
-            service.signals(|builder| builder.dump_on(signals)).run(async |_| Ok(()))
-        }
         "reports to the log" => service.report_to(ReportTo::Log).run(unasked),
         "reports a failure to the log" => service.report_to(ReportTo::Log).run(async |manager| {
             manager.run(task_fn("bad", async |_| Err(anyhow!("no broker"))))?;
@@ -156,8 +170,25 @@ fn run(scenario: &str) -> Option<ExitCode> {
         "reports nowhere" => service.report_to(ReportTo::Nowhere).run(unasked),
         "blocks every worker" => service.manager(short).worker_threads(2).run(blocked),
         "blocks the only thread" => service.manager(short).current_thread().run(blocked),
-        _ => return None,
+        _ => return starting::run(scenario).or_else(|| ending::run(scenario)),
     })
+}
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("no way back");
+    }
+}
+
+/// Says on stdout when it is dropped.
+struct SaysWhenDropped(&'static str);
+
+impl Drop for SaysWhenDropped {
+    fn drop(&mut self) {
+        println!("{}", self.0);
+    }
 }
 
 fn cleanup(manager: &Manager) -> anyhow::Result<()> {
@@ -168,14 +199,13 @@ fn cleanup(manager: &Manager) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns when the group has been stopped, with no await in between at which the setup could be
-/// dropped.
-async fn stopping(manager: &Manager) {
-    let mut group = manager.group();
-    while group.step() < task_core::Step::Draining {
-        group.changed().await;
+/// Blocks until the group has reached a step, for at most 4 s: the setup has no await at which it
+/// could be dropped.
+fn block_until(manager: &Manager, step: Step) {
+    let began = Instant::now();
+    while manager.group().step() < step && began.elapsed() < 4 * SECOND {
+        thread::sleep(Duration::from_millis(5));
     }
-    std::thread::sleep(Duration::from_millis(200)); // the group is stopped meanwhile
 }
 
 fn worker() -> impl task_core::Task {
@@ -194,7 +224,7 @@ async fn blocked(manager: &Manager) -> anyhow::Result<()> {
     for name in ["wedge-a", "wedge-b"] {
         manager.run(task_fn(name, async |_| {
             println!("ready");
-            std::thread::sleep(MANY_SECONDS);
+            thread::sleep(MANY_SECONDS);
             Ok(())
         }))?;
     }

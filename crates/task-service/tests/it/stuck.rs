@@ -42,12 +42,51 @@ fn the_code_of_the_hard_exit_is_the_services_and_not_the_managers() {
     assert_eq!(child.end().code, Some(4));
 }
 
+#[track_caller]
+fn assert_setup_abandoned(report: &str) {
+    let failure = report.split("failure: the setup did not end by its deadline").nth(1);
+    assert!(failure.is_some_and(|failure| failure.contains("abandoned")), "{report}");
+}
+
+/// Invariants 7 and 8.
 #[test]
-fn a_setup_that_blocks_main_is_ended_by_the_hard_exit() {
-    let mut child = Child::start("blocks its setup");
+fn a_setup_that_blocks_gets_its_stop_timeout_and_not_the_whole_shutdown() {
+    let mut child = Child::start("blocks its setup past its stop timeout");
     child.wait_for("ready");
     child.kill(Signal::TERM);
     let ended = child.end();
-    assert_eq!(ended.code, Some(4), "{}", ended.stderr);
-    assert!(ended.took < Duration::from_millis(3_500), "{:?}", ended.took);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_setup_abandoned(&ended.stderr);
+    assert!(ended.stdout.contains("cleaned up"), "{}", ended.stdout);
+}
+
+/// Invariants 7 and 8.
+#[test]
+fn a_setup_that_blocks_past_its_deadline_is_named_and_the_cleanups_run_without_it() {
+    let mut child = Child::start("blocks its setup past its deadline");
+    child.wait_for("ready");
+    child.kill(Signal::TERM);
+    let ended = child.end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_setup_abandoned(&ended.stderr);
+    assert!(ended.stdout.contains("cleaned up"), "{}", ended.stdout);
+    let warning = "WARN task: setup failed during the shutdown error=\"`worker` was refused: ";
+    assert!(ended.stdout.contains(warning), "{}", ended.stdout);
+}
+
+/// Invariant 7.
+#[test]
+fn a_setup_that_blocks_main_is_ended_by_the_hard_exit_which_names_it() {
+    for (scenario, limit) in
+        [("blocks its setup", 3_500), ("blocks the setup of the only thread", 4_500)]
+    {
+        let mut child = Child::start(scenario);
+        child.wait_for("ready");
+        child.kill(Signal::TERM);
+        let ended = child.end();
+        assert_eq!(ended.code, Some(4), "{scenario}: {}", ended.stderr);
+        let alive = ended.stderr.split("alive: ").nth(1);
+        assert!(alive.is_some_and(|alive| alive.contains("setup")), "{}", ended.stderr);
+        assert!(ended.took < Duration::from_millis(limit), "{scenario}: {:?}", ended.took);
+    }
 }

@@ -219,7 +219,7 @@ impl Model {
                 aborted,
                 kept,
             });
-            self.had_work |= phase < Phase::SUPPORT;
+            self.had_work |= Phase::SETUP < phase && phase < Phase::SUPPORT;
             if let Some(shutdown) = &mut self.shutdown {
                 shutdown.phases_since_escalation.insert(phase);
                 shutdown.nested_since_escalation.extend(is_nested.then_some(phase));
@@ -244,9 +244,7 @@ impl Model {
                 // Nothing knows of a group that was never ready, or is being set up.
                 _ if !self.was_ready || self.has_alive(Phase::SETUP) => Duration::ZERO,
                 Trigger::Request | Trigger::OuterDrain => self.budgets.drain,
-                Trigger::Failure if self.alive.iter().any(|task| task.phase <= Phase::INGRESS) => {
-                    self.budgets.drain
-                }
+                Trigger::Failure if self.has_ingress() => self.budgets.drain,
                 Trigger::Failure | Trigger::Plain | Trigger::OuterStop => Duration::ZERO,
             };
             self.shutdown = Some(Shutdown {
@@ -369,13 +367,19 @@ impl Model {
     }
 
     fn is_complete(&self) -> bool {
-        self.alive.iter().all(|task| self.had_work && task.phase >= Phase::SUPPORT)
+        let is_beside = |phase| phase == Phase::SETUP || self.had_work && phase >= Phase::SUPPORT;
+        self.alive.iter().all(|task| is_beside(task.phase))
     }
 
     /// Whether a drain of the group's own is over, or only support is left.
     pub(super) fn is_drained(&self) -> bool {
         let is_over = self.shutdown.as_ref().is_some_and(|shutdown| shutdown.drain_end <= self.now);
-        is_over || self.alive.iter().all(|task| task.phase >= Phase::SUPPORT)
+        let is_beside = |phase| phase == Phase::SETUP || phase >= Phase::SUPPORT;
+        is_over || self.alive.iter().all(|task| is_beside(task.phase))
+    }
+
+    fn has_ingress(&self) -> bool {
+        self.alive.iter().any(|task| Phase::SETUP < task.phase && task.phase <= Phase::INGRESS)
     }
 
     fn has_alive(&self, phase: Phase) -> bool {

@@ -1,0 +1,147 @@
+//! Services that leave something behind when their group has ended.
+
+use std::{
+    fmt, io,
+    process::{ExitCode, Stdio},
+    thread,
+    time::Duration,
+};
+
+use task_manager::{ManagerBuilder, Step, task_fn};
+use task_service::{ReportTo, Service};
+use tokio::sync::oneshot;
+
+use super::MANY_SECONDS;
+
+pub(super) fn run(scenario: &str) -> Option<ExitCode> {
+    let service = Service::new().manager(|manager: ManagerBuilder| manager.name("example"));
+    Some(match scenario {
+        "leaves a helper behind" => service.worker_threads(2).run(async |manager| {
+            job_with_helper(manager, || DropsSlowly(Duration::from_millis(50)))
+        }),
+        "leaves a helper behind on the only thread" => {
+            service.current_thread().run(async |manager| {
+                job_with_helper(manager, || DropsSlowly(Duration::from_millis(50)))
+            })
+        }
+        "drops a helper for a second" => service.drop_timeout(MANY_SECONDS).run(async |manager| {
+            job_with_helper(manager, || DropsSlowly(Duration::from_secs(1)))?;
+            manager.run(super::worker())?;
+            println!("ready");
+            Ok(())
+        }),
+        "is granted no thread any more" => {
+            service.report_to(ReportTo::Log).worker_threads(1).run(async |manager| {
+                super::starting::limit_threads(0);
+                assert!(
+                    thread::Builder::new().spawn(|| {}).is_err(),
+                    "the system still grants threads"
+                );
+                job_with_helper(manager, || DropsSlowly(Duration::ZERO))
+            })
+        }
+        "leaves a child process behind" => service.run(async |manager| {
+            job_with_helper(manager, || {
+                let mut command = tokio::process::Command::new("sleep");
+                // It must not keep the pipes that the parent reads to their end.
+                command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+                let child = command.arg("600").kill_on_drop(true).spawn().unwrap();
+                println!("child {}", child.id().unwrap());
+                child
+            })
+        }),
+        "leaves a destructor that blocks behind" => service
+            .current_thread()
+            .run(async |manager| job_with_helper(manager, || BlocksWhenDropped)),
+        "fails its setup with an error that panics when shown" => {
+            service.run(async |_| Err(Bad { shows: false, drops: true }.into()))
+        }
+        "fails its setup with an error that panics when dropped" => {
+            service.run(async |_| Err(Bad { shows: true, drops: false }.into()))
+        }
+        "fails its setup late with an error that panics" => service.run(async |manager| {
+            println!("ready");
+            super::block_until(manager, Step::Stopping);
+            Err(Bad { shows: false, drops: false }.into())
+        }),
+        "fails its setup with an error that blocks when dropped" => {
+            service.run(async |_| Err(anyhow::Error::new(BlocksWhenDropped)))
+        }
+        _ => return None,
+    })
+}
+
+/// Runs a job that spawns a helper, which has the value of `make` and never ends by itself.
+fn job_with_helper<T: Send + 'static>(
+    manager: &task_manager::Manager,
+    make: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<()> {
+    manager.run_ephemeral(task_fn("job", async move |_| {
+        let (has_begun, begun) = oneshot::channel();
+        tokio::spawn(async move {
+            let _value = make();
+            let _ = has_begun.send(());
+            tokio::time::sleep(MANY_SECONDS).await;
+        });
+        begun.await?;
+        Ok(())
+    }))?;
+    Ok(())
+}
+
+/// Takes some time to be dropped, and says on stdout when that begins and ends.
+struct DropsSlowly(Duration);
+
+impl Drop for DropsSlowly {
+    fn drop(&mut self) {
+        println!("dropping");
+        thread::sleep(self.0);
+        println!("helper dropped");
+    }
+}
+
+/// An error, or any value, whose drop blocks.
+#[derive(Debug)]
+struct BlocksWhenDropped;
+
+impl Drop for BlocksWhenDropped {
+    fn drop(&mut self) {
+        thread::sleep(MANY_SECONDS);
+    }
+}
+
+impl fmt::Display for BlocksWhenDropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no database")
+    }
+}
+
+impl std::error::Error for BlocksWhenDropped {}
+
+/// An error with code that panics, unless it is set not to.
+#[derive(Debug)]
+struct Bad {
+    shows: bool,
+    drops: bool,
+}
+
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        assert!(self.shows, "panicked when shown");
+        f.write_str("no database")
+    }
+}
+
+impl std::error::Error for Bad {}
+
+impl Drop for Bad {
+    fn drop(&mut self) {
+        assert!(self.drops || thread::panicking(), "panicked when dropped");
+    }
+}
+
+/// A sink that blocks at the first line.
+pub(super) fn blocking_sink() -> impl io::Write {
+    thread::sleep(3 * MANY_SECONDS + Duration::from_secs(1));
+    io::sink()
+}
