@@ -13,13 +13,14 @@ use crate::{
     scenario::{self, Flavor, Scenario},
     series::{Figures, Series},
     table::Table,
-    targets,
+    targets, waiters,
 };
 
 /// The scenarios that are not run by a child.
 const OUTSIDE: &[(&str, &str)] = &[
     ("sigterm", "from SIGTERM to the process's exit, three idle tasks"),
     ("idle", "wake-ups of an idle service"),
+    (waiters::NAME, waiters::ABOUT),
     (
         "cost",
         "crates, build time and size of a minimal service (only if named: it builds for minutes)",
@@ -107,6 +108,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     if choice.wants("idle") {
         outside::idle(Duration::from_secs(if choice.is_quick { 2 } else { 10 }))?;
+    }
+    if choice.wants(waiters::NAME) {
+        waiters::run(choice.is_quick);
     }
     targets.print();
     if choice.wants("cost") {

@@ -19,6 +19,7 @@ mod outside;
 mod plot;
 mod table;
 mod targets;
+mod waiters;
 
 mod child;
 mod contestants;

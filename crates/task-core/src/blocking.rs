@@ -6,19 +6,19 @@
 use std::{
     any::Any,
     borrow::Cow,
-    fmt,
-    future::poll_fn,
+    fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Mutex, PoisonError},
-    task::{Poll, Waker},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{self, Poll, Waker},
     thread,
 };
 
 use anyhow::Context as _;
 
 use crate::{
-    Context, Task,
-    scope::{discard, panic_text},
+    Cancelled, Context, Task,
+    scope::{catch, discard},
 };
 
 /// Creates a task from a synchronous closure, which runs on an OS thread of its own, named after
@@ -27,12 +27,18 @@ use crate::{
 /// The closure should look at its context now and then: by [`Context::is_cancelled`] between two
 /// steps, or by [`Context::wait_cancelled`] as an interruptible sleep.
 ///
+/// Under a manager the thread starts when the task is admitted, and its failure stops the group at
+/// that instant: neither needs a worker of the runtime. Where [`Task::run`] is called by hand, the
+/// thread starts with the first poll, and an error is only returned; a panic fails the task at that
+/// instant there, too.
+///
 /// # Deadlines
 ///
 /// A thread cannot be aborted. At the deadline the task's future is dropped, and:
 ///
 /// - a closure that returns soon after leaves the task [aborted](crate::Outcome::Aborted); an error
-///   that it returns then, or its panic, is recorded as one more failure;
+///   that it returns then, or its panic, is recorded as one more failure, except for
+///   [`Cancelled`], which is no failure then;
 /// - a closure that does not is reported as [abandoned](crate::Outcome::Abandoned), and its thread
 ///   runs on until it returns or the process ends.
 ///
@@ -43,6 +49,39 @@ use crate::{
 /// # Errors
 ///
 /// The task fails with the error of the closure, or if the system provides no thread.
+///
+/// # Paused clocks
+///
+/// On Tokio's paused clock, which only tests have, time leaps to the next timer as soon as no async
+/// task is ready. It does not wait for threads: at a stop, the deadlines pass at once, and a
+/// closure that would take a millisecond to return is reported as abandoned. Tokio does wait while
+/// a `spawn_blocking` job is running. So a test gives threads real time by such a job, which ends
+/// when the task has ended, or else after the longest time that the test is to take:
+///
+/// ```
+/// use std::{sync::{Arc, mpsc}, time::Duration};
+/// use task_core::{Context, Task, blocking_task, scope::{Stage, StageCell}};
+/// use tokio::{task::spawn_blocking, time::timeout};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let stage = Arc::new(StageCell::new());
+/// let task = blocking_task("purge", |ctx: Context| {
+///     while !ctx.wait_cancelled(Duration::from_secs(60)) {}
+///     std::thread::sleep(Duration::from_millis(20)); // some last work, in real time
+///     Ok(())
+/// });
+/// let running = tokio::spawn(task.run(Context::new(stage.clone())));
+///
+/// let (ended, has_ended) = mpsc::channel::<()>();
+/// let real_time = spawn_blocking(move || has_ended.recv_timeout(Duration::from_secs(10)));
+/// stage.advance(Stage::Cancelled);
+/// // Without the job, these five seconds would pass at once.
+/// timeout(Duration::from_secs(5), running).await.unwrap().unwrap().unwrap();
+/// drop(ended);
+/// # let _ = real_time.await;
+/// # }
+/// ```
 ///
 /// # Comparison to `spawn_blocking`
 ///
@@ -86,15 +125,36 @@ pub fn blocking_task<F>(name: impl Into<Cow<'static, str>>, function: F) -> Bloc
 where
     F: FnOnce(Context) -> anyhow::Result<()> + Send + 'static,
 {
-    BlockingTask { name: name.into(), function }
+    BlockingTask { name: name.into(), work: Work::New(function) }
 }
 
 /// A task that runs a synchronous closure on a thread of its own. Returned by [`blocking_task`].
-#[derive(Clone)]
+///
+/// A clone of one whose thread has started has nothing to run, and fails.
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct BlockingTask<F> {
     name: Cow<'static, str>,
-    function: F,
+    work: Work<F>,
+}
+
+enum Work<F> {
+    New(F),
+    /// The thread was started at admission, or could not be.
+    Started(anyhow::Result<Running>),
+    Moved,
+}
+
+impl<F> BlockingTask<F>
+where
+    F: FnOnce(Context) -> anyhow::Result<()> + Send + 'static,
+{
+    fn start(&mut self, ctx: &Context, errors: Errors) -> anyhow::Result<Running> {
+        match mem::replace(&mut self.work, Work::Moved) {
+            Work::New(function) => start(&self.name, function, ctx, errors),
+            Work::Started(running) => running,
+            Work::Moved => Err(anyhow::Error::msg("a clone of a task that had started")),
+        }
+    }
 }
 
 impl<F> Task for BlockingTask<F>
@@ -105,48 +165,27 @@ where
         self.name.clone()
     }
 
-    /// Starts the thread and waits for the closure. Fails if the system provides no thread.
-    async fn run(self, ctx: Context) -> anyhow::Result<()> {
-        let Self { name, function } = self;
-        let shared = Arc::new(Mutex::new(Progress::default()));
-        // Taken before the thread exists, since this future may be dropped right after.
-        let hold = ctx.hold();
-        let held = ctx.clone();
-        thread::Builder::new()
-            .name(name.replace('\0', "")) // a NUL is the one character that the builder refuses
-            .spawn({
-                let shared = Arc::clone(&shared);
-                move || {
-                    // The hold is dropped last: the task has ended only when the closure, and what
-                    // it owned, is gone.
-                    let result = catch_unwind(AssertUnwindSafe(|| {
-                        let inner = ctx.clone();
-                        ctx.enter(move || function(inner))
-                    }));
-                    if let Some(result) = hand_over(&shared, result) {
-                        record_late(&ctx, result);
-                    }
-                    drop(ctx);
-                    drop(hold);
-                }
-            })
-            .context("failed to start a thread")?;
-        let _gone = Gone(Arc::clone(&shared), held);
-        let result = poll_fn(|cx| {
-            let waker = cx.waker().clone();
-            let mut progress = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            match progress.result.take() {
-                Some(result) => Poll::Ready(result),
-                None => {
-                    let old = progress.waker.replace(waker);
-                    drop(progress);
-                    drop(old);
-                    Poll::Pending
-                }
-            }
-        })
-        .await;
-        result.unwrap_or_else(|payload| resume_unwind(payload))
+    /// Starts the thread.
+    fn admitted(&mut self, ctx: &Context) {
+        self.work = Work::Started(self.start(ctx, Errors::FailAtOnce));
+    }
+
+    /// Waits for the closure, whose thread is started first if [`admitted`](Task::admitted) was not
+    /// called. Fails if the system provides no thread.
+    async fn run(mut self, ctx: Context) -> anyhow::Result<()> {
+        let running = self.start(&ctx, Errors::Return)?;
+        drop(ctx);
+        running.await.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+}
+
+impl<F: Clone> Clone for BlockingTask<F> {
+    fn clone(&self) -> Self {
+        let work = match &self.work {
+            Work::New(function) => Work::New(function.clone()),
+            Work::Started(_) | Work::Moved => Work::Moved,
+        };
+        Self { name: self.name.clone(), work }
     }
 }
 
@@ -156,7 +195,40 @@ impl<F> fmt::Debug for BlockingTask<F> {
     }
 }
 
+/// What is done with an error of the closure.
+#[derive(Clone, Copy)]
+enum Errors {
+    /// The future returns it to its caller, who may go on.
+    Return,
+    /// It is the end of the task.
+    FailAtOnce,
+}
+
 type ThreadResult = Result<anyhow::Result<()>, Box<dyn Any + Send>>;
+
+fn start<F>(name: &str, function: F, ctx: &Context, errors: Errors) -> anyhow::Result<Running>
+where
+    F: FnOnce(Context) -> anyhow::Result<()> + Send + 'static,
+{
+    let progress = Arc::new(Mutex::new(Progress::default()));
+    // Made before the thread exists, since the task may be dropped right after.
+    let hold = ctx.hold();
+    let running = Running { progress: Arc::clone(&progress), ctx: ctx.clone() };
+    let ctx = ctx.clone();
+    thread::Builder::new()
+        .name(name.replace('\0', "")) // a NUL is the one character that the builder refuses
+        .spawn(move || {
+            // The hold is dropped last: the task has ended only when the closure, and what it
+            // owned, is gone.
+            let inner = ctx.clone();
+            let result = catch_unwind(AssertUnwindSafe(|| ctx.enter(move || function(inner))));
+            finish(&progress, result, &ctx, errors);
+            drop(ctx);
+            drop(hold);
+        })
+        .context("failed to start a thread")?;
+    Ok(running)
+}
 
 /// What the thread and the future that waits for it share.
 #[derive(Default)]
@@ -167,48 +239,86 @@ struct Progress {
     is_gone: bool,
 }
 
-/// Marks the future as dropped.
-struct Gone(Arc<Mutex<Progress>>, Context);
+/// Waits for the thread.
+struct Running {
+    progress: Arc<Mutex<Progress>>,
+    ctx: Context,
+}
 
-impl Drop for Gone {
+impl Future for Running {
+    type Output = ThreadResult;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<ThreadResult> {
+        let waker = cx.waker().clone();
+        let mut progress = lock(&self.progress);
+        if let Some(result) = progress.result.take() {
+            return Poll::Ready(result);
+        }
+        let old = progress.waker.replace(waker);
+        drop(progress);
+        discard(old);
+        Poll::Pending
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
-        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = lock(&self.progress);
         progress.is_gone = true;
         // The thread has ended, and the future was not polled since.
         let result = progress.result.take();
         drop(progress);
         if let Some(result) = result {
-            record_late(&self.1, result);
+            record_late(&self.ctx, result);
         }
     }
 }
 
+fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does on the thread what its result asks for.
+fn finish(progress: &Mutex<Progress>, result: ThreadResult, ctx: &Context, errors: Errors) {
+    let result = match (result, errors) {
+        (Ok(Err(error)), Errors::FailAtOnce)
+            if !is_clean(&error, ctx) && !lock(progress).is_gone =>
+        {
+            Ok(ctx.fail(error))
+        }
+        (result, Errors::FailAtOnce | Errors::Return) => result,
+    };
+    if let Some(result) = hand_over(progress, result) {
+        record_late(ctx, result);
+    }
+}
+
 /// Stores the result for the future and wakes it. Returns the result if the future was dropped.
-fn hand_over(shared: &Mutex<Progress>, result: ThreadResult) -> Option<ThreadResult> {
-    let mut progress = shared.lock().unwrap_or_else(PoisonError::into_inner);
+fn hand_over(progress: &Mutex<Progress>, result: ThreadResult) -> Option<ThreadResult> {
+    let mut progress = lock(progress);
     if progress.is_gone {
         return Some(result);
     }
     progress.result = Some(result);
     let waker = progress.waker.take();
     drop(progress);
-    if let Some(waker) = waker {
-        waker.wake();
-    }
+    // Foreign code, which must not keep the thread from its last steps.
+    let _ = catch(|| waker.map(Waker::wake));
     None
 }
 
-/// Records what went wrong after the task was aborted.
+/// Records an error that came after the task was aborted. A panic was recorded when it left the
+/// closure.
 fn record_late(ctx: &Context, result: ThreadResult) {
     match result {
         Ok(Ok(())) => {}
+        Ok(Err(error)) if is_clean(&error, ctx) => discard(error),
         Ok(Err(error)) => ctx.record_failure(error.context("after the task was aborted")),
-        Err(payload) => {
-            let text = panic_text(&*payload);
-            let error = anyhow::anyhow!("panicked after the task was aborted: {text}");
-            // Its drop may panic, on a thread where nothing would catch that.
-            discard(payload);
-            ctx.record_failure(error);
-        }
+        Err(payload) => discard(payload),
     }
+}
+
+/// Returns whether an error is a clean end, by the rule that managers follow.
+fn is_clean(error: &anyhow::Error, ctx: &Context) -> bool {
+    ctx.is_cancelled() && Cancelled::is_outermost_in(error)
 }

@@ -1,5 +1,7 @@
 //! The error of a task that ended because it was asked to.
 
+use crate::panics::catch;
+
 /// The error of a wait that ended because the task was asked to stop.
 ///
 /// [`Context::or_cancelled`](crate::Context::or_cancelled) returns it and `?` propagates it. As the
@@ -30,7 +32,8 @@ impl Cancelled {
     /// [`anyhow` contexts](anyhow::Context) and nothing else.
     ///
     /// An error of another type that has `Cancelled` as its source does not count, nor does another
-    /// error under a context of this type: both may hide what went wrong.
+    /// error under a context of this type: both may hide what went wrong. Nor does one whose
+    /// `source` panics.
     ///
     /// # Examples
     ///
@@ -42,7 +45,8 @@ impl Cancelled {
     /// assert!(!Cancelled::is_outermost_in(&anyhow::anyhow!("disk full").context(Cancelled)));
     /// ```
     pub fn is_outermost_in(error: &anyhow::Error) -> bool {
-        // `is` also matches a context of this type, which the look at the root rules out.
-        error.is::<Self>() && error.root_cause().is::<Self>()
+        // `is` also matches a context of this type, which the look at the root rules out. The way
+        // to the root is through foreign code.
+        error.is::<Self>() && catch(|| error.root_cause().is::<Self>()).unwrap_or(false)
     }
 }

@@ -5,6 +5,7 @@ use std::{
     fmt,
     future::poll_fn,
     mem,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
     sync::Arc,
     task::{Poll, Wake, Waker},
@@ -13,7 +14,9 @@ use std::{
 };
 
 use crate::{
-    Cancelled, Escalation, Group, Hold, WaitFor,
+    Cancelled, Escalation, Group, Hold, Panic, WaitFor,
+    hold::fail_by_panic,
+    panics::forget_reports,
     scope::{Scope, Stage},
 };
 
@@ -358,7 +361,7 @@ impl Context {
     }
 
     /// Runs `body` on the calling thread as a part of this task, so that its log lines carry the
-    /// task's span, its panics are located, and a wait for its own group is refused. Returns what
+    /// task's span, its panics are the task's, and a wait for its own group is refused. Returns what
     /// `body` returns.
     ///
     /// It is for threads that belong to a task, and for each poll of a spawned task that does.
@@ -366,20 +369,31 @@ impl Context {
     ///
     /// # Panics
     ///
-    /// If `body` panics.
+    /// If `body` panics. The task has failed by then, and its group is being stopped, also if the
+    /// caller catches the panic. A panic that is to be survived is caught inside of `body`.
     pub fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
-        let mut body = Some(body);
+        forget_reports();
+        let mut body = Some(|| catch_unwind(AssertUnwindSafe(body)));
         let mut result = None;
         Arc::clone(&self.0).enter(&mut || {
             if let Some(body) = body.take() {
                 result = Some(body());
             }
         });
-        match (result, body) {
+        let result = match (result, body) {
             (Some(result), _) => result,
             (None, Some(body)) => body(), // the scope did not run it
             (None, None) => unreachable!("the body has run and left its result"),
-        }
+        };
+        result.unwrap_or_else(|payload| {
+            fail_by_panic(&self.0, Panic::of_payload(&*payload));
+            resume_unwind(payload)
+        })
+    }
+
+    /// Fails the task at this instant, if its scope can; see [`Scope::fail`].
+    pub(crate) fn fail(&self, error: anyhow::Error) -> Result<(), anyhow::Error> {
+        Arc::clone(&self.0).fail(error)
     }
 }
 

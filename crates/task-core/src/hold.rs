@@ -1,8 +1,12 @@
 //! What keeps a task from having ended.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, thread};
 
-use crate::scope::Scope;
+use crate::{
+    Panic,
+    panics::{forget_reports, is_first_report},
+    scope::Scope,
+};
 
 /// Keeps a task from having ended for as long as it lives. Returned by
 /// [`Context::hold`](crate::Context::hold).
@@ -15,7 +19,30 @@ use crate::scope::Scope;
 /// - At the task's deadline a hold that is still alive makes the task
 ///   [abandoned](crate::Outcome::Abandoned).
 ///
-/// A hold that is leaked therefore costs the task its whole time to end. One that is taken after
+/// # Panics of the holder
+///
+/// A hold that is dropped while its thread unwinds fails the task at that instant, which stops the
+/// group: the thread panicked, and nobody else may notice. A panic makes a task fail once, however
+/// many holds it drops, and whether or not the task's own future propagates it.
+///
+/// - A spawned Tokio task that panics drops its future while its thread unwinds, with all holds in
+///   it, used or not.
+/// - A panic that is caught before it reaches the owner of the hold is not seen, unless it leaves
+///   [`Context::enter`](crate::Context::enter) on its way.
+/// - A hold that is dropped with something else by a thread that unwinds, such as a runtime with
+///   the tasks on it, counts as that thread's.
+/// - The text of the panic comes from the process-wide panic hook that a manager installs. Without
+///   that hook, only the fact is reported.
+///
+/// # Paused clocks
+///
+/// Tokio's paused clock leaps to the next timer when no task is ready, and knows nothing of
+/// threads. A thread that keeps a hold therefore has no time to end under it, and its task is
+/// abandoned at once; see [`blocking_task`](crate::blocking_task#paused-clocks) for a way out.
+///
+/// # Leaks
+///
+/// A hold that is leaked costs the task its whole time to end. One that is taken after
 /// the task has ended holds nothing.
 ///
 /// # Examples
@@ -44,13 +71,25 @@ pub struct Hold(Arc<dyn Scope>);
 
 impl Hold {
     pub(crate) fn new(scope: Arc<dyn Scope>) -> Self {
+        forget_reports();
         scope.add_hold();
         Self(scope)
     }
 }
 
+/// Fails a task by a panic of this thread, once for each panic.
+pub(crate) fn fail_by_panic(scope: &Arc<dyn Scope>, panic: Panic) {
+    if is_first_report(Arc::as_ptr(scope).cast::<()>() as usize) {
+        Arc::clone(scope).fail_by_panic(panic);
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
+        // Before the release, which may end the task.
+        if thread::panicking() {
+            fail_by_panic(&self.0, Panic::unwinding());
+        }
         Arc::clone(&self.0).release_hold();
     }
 }

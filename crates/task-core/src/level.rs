@@ -11,18 +11,19 @@
 //! the other.
 
 use std::{
-    iter::Chain,
-    option,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, Waker},
     vec,
 };
 
+use self::waiters::{Key, Slot, Waiters};
 use crate::{
     panics::discard,
     sync::{AtomicBool, AtomicU64, Mutex, Ordering, lock},
 };
+
+mod waiters;
 
 /// A number that only grows, and that any number of futures can wait for.
 ///
@@ -77,21 +78,6 @@ pub struct Level {
     /// Whether the list may hold a waiter. Spares the lock if it does not.
     occupied: AtomicBool,
     waiters: Mutex<Waiters>,
-}
-
-/// The list. A single waiter is by far the most common case, and needs no allocation.
-#[derive(Debug, Default)]
-struct Waiters {
-    last_key: u64,
-    first: Option<Waiter>,
-    rest: Vec<Waiter>,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    key: u64,
-    threshold: u64,
-    waker: Waker,
 }
 
 impl Level {
@@ -151,38 +137,22 @@ impl Level {
         }
     }
 
-    fn insert(&self, threshold: u64, waker: Waker) -> u64 {
+    fn insert(&self, threshold: u64, waker: Waker) -> Key {
         let mut waiters = lock(&self.waiters);
-        waiters.last_key += 1;
-        let key = waiters.last_key;
-        let waiter = Waiter { key, threshold, waker };
-        if waiters.first.is_none() {
-            waiters.first = Some(waiter);
-        } else {
-            waiters.rest.push(waiter);
-        }
+        let key = waiters.insert(threshold, waker);
         self.occupied.store(true, Ordering::SeqCst);
         key
     }
 
-    /// Removes a waiter. The caller drops its waker, which is foreign code, outside of the lock.
-    fn remove(&self, key: u64) -> Option<Waiter> {
-        let mut waiters = lock(&self.waiters);
-        if waiters.first.as_ref().is_some_and(|waiter| waiter.key == key) {
-            return waiters.first.take();
-        }
-        let index = waiters.rest.iter().position(|waiter| waiter.key == key)?;
-        Some(waiters.rest.swap_remove(index))
+    /// Removes a waiter. Its waker's drop, which is foreign code, runs outside of the lock.
+    fn remove(&self, key: Key) {
+        let removed = lock(&self.waiters).remove(key);
+        discard(removed);
     }
 
     /// Returns whether the waiter is in the list with a waker that wakes the same task.
-    fn is_listed(&self, key: u64, waker: &Waker) -> bool {
-        let waiters = lock(&self.waiters);
-        waiters
-            .first
-            .iter()
-            .chain(&waiters.rest)
-            .any(|waiter| waiter.key == key && waiter.waker.will_wake(waker))
+    fn is_listed(&self, key: Key, waker: &Waker) -> bool {
+        lock(&self.waiters).get(key).is_some_and(|listed| listed.will_wake(waker))
     }
 
     #[inline]
@@ -197,15 +167,8 @@ impl Level {
         let mut waiters = lock(&self.waiters);
         // Read under the lock: if it has grown since, this call takes the waiters of both raises.
         let value = self.get();
-        if let Some(waiter) = waiters.first.take_if(|waiter| waiter.threshold <= value) {
-            due.push(waiter.waker);
-        }
-        if !waiters.rest.is_empty() {
-            for waiter in waiters.rest.extract_if(.., |waiter| waiter.threshold <= value) {
-                due.push(waiter.waker);
-            }
-        }
-        self.occupied.store(waiters.first.is_some() || !waiters.rest.is_empty(), Ordering::SeqCst);
+        waiters.take_due(value, &mut due);
+        self.occupied.store(!waiters.is_empty(), Ordering::SeqCst);
         due
     }
 }
@@ -216,7 +179,8 @@ impl Level {
 #[must_use = "call `wake`, or the futures that wait are never woken"]
 pub struct Wakers {
     first: Option<Waker>,
-    rest: Vec<Waker>,
+    /// In the slots of their list, so that a whole list is taken as it is.
+    rest: Vec<Slot>,
 }
 
 impl Wakers {
@@ -230,8 +194,7 @@ impl Wakers {
     }
 
     fn wake_all(self) {
-        let Self { first, rest } = self;
-        for waker in first.into_iter().chain(rest) {
+        for waker in self.into_all() {
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             if let Err(payload) = woken {
                 discard(payload);
@@ -261,18 +224,31 @@ impl Wakers {
         if self.first.is_none() {
             self.first = Some(waker);
         } else {
-            self.rest.push(waker);
+            self.rest.push(Slot::of(waker));
+        }
+    }
+
+    fn into_all(self) -> impl Iterator<Item = Waker> {
+        let rest = self.rest.into_iter().filter_map(Slot::into_waker);
+        self.first.into_iter().chain(rest)
+    }
+
+    fn push_all(&mut self, list: Vec<Slot>) {
+        if self.rest.is_empty() {
+            self.rest = list;
+        } else {
+            self.rest.extend(list);
         }
     }
 }
 
 impl IntoIterator for Wakers {
     type Item = Waker;
-    type IntoIter = Chain<option::IntoIter<Waker>, vec::IntoIter<Waker>>;
+    type IntoIter = vec::IntoIter<Waker>;
 
     /// Returns the wakers one by one, for a caller that handles their panics in another way.
     fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.rest)
+        self.into_all().collect::<Vec<_>>().into_iter()
     }
 }
 
@@ -287,7 +263,7 @@ impl IntoIterator for Wakers {
 pub struct WaitFor<'a> {
     level: &'a Level,
     threshold: u64,
-    key: Option<u64>,
+    key: Option<Key>,
 }
 
 impl Future for WaitFor<'_> {
@@ -304,13 +280,13 @@ impl Future for WaitFor<'_> {
             if level.is_listed(known, cx.waker()) {
                 return Poll::Pending;
             }
-            drop(level.remove(known));
+            level.remove(known);
         }
         // Cloned outside of the lock: a waker's clone is foreign code.
         let listed = level.insert(*threshold, cx.waker().clone());
         // Invariant L1: read again after the waiter was listed.
         if level.get() >= *threshold {
-            drop(level.remove(listed));
+            level.remove(listed);
             *key = None;
             return Poll::Ready(());
         }
@@ -322,7 +298,7 @@ impl Future for WaitFor<'_> {
 impl Drop for WaitFor<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            drop(self.level.remove(key));
+            self.level.remove(key);
         }
     }
 }

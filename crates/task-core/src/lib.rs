@@ -66,7 +66,7 @@
 //! | returned `Ok(())` | [`Completed`](Outcome::Completed) |
 //! | returned [`Cancelled`] as its error, while its own context was cancelled | [`Cancelled`](Outcome::Cancelled), which is clean |
 //! | returned any other error | [`Failed`](Outcome::Failed) |
-//! | panicked, or its future panicked when dropped | [`Panicked`](Outcome::Panicked) |
+//! | panicked, or its future panicked when dropped, or a thread of it panicked; see [`Hold`] | [`Panicked`](Outcome::Panicked) |
 //! | was dropped by the manager at its deadline, or with its runtime | [`Aborted`](Outcome::Aborted) |
 //! | was still alive when the shutdown went on without it | [`Abandoned`](Outcome::Abandoned) |
 //!
@@ -96,7 +96,8 @@
 //! # Threads and spawned tasks
 //!
 //! What a task starts by itself is not part of it. A [`Hold`] makes it so: the task counts as alive
-//! until the last [`Context::hold`] is dropped. A clone of the context shows the stop to a helper.
+//! until the last [`Context::hold`] is dropped, and a panic of its holder is a failure of the task.
+//! A clone of the context shows the stop to a helper.
 //!
 //! # Blocking work
 //!
@@ -107,7 +108,8 @@
 //! # Testing a task
 //!
 //! A task is tested without a manager: a [`StageCell`](scope::StageCell) is all that a context
-//! needs. On Tokio's paused clock an hour of a task's life takes no time.
+//! needs. On Tokio's paused clock an hour of a task's life takes no time; threads need [some
+//! care](blocking_task#paused-clocks) there.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};

@@ -8,13 +8,15 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook},
     sync::{Arc, Once},
-    thread_local,
+    thread::panicking,
 };
 
 use crate::text::guarded_text;
 
 /// The message of a panic whose payload is not text.
 const NO_TEXT: &str = "(a payload that is no text)";
+/// The message of a panic that is only known to unwind its thread.
+const NO_HOOK: &str = "(no panic hook saw the text)";
 
 /// A panic that was caught.
 ///
@@ -55,9 +57,29 @@ impl Panic {
         result
     }
 
-    /// Returns the last panic of this thread that the hook saw, once.
+    /// Returns the last panic of managed code on this thread that the hook saw, once.
     pub fn take_last() -> Option<Self> {
-        LAST.try_with(RefCell::take).ok().flatten()
+        let last = LAST.try_with(|last| last.borrow_mut().take_if(|last| last.is_managed));
+        last.ok().flatten().map(|last| last.panic)
+    }
+
+    /// Returns the panic that unwinds this thread, also outside of managed code.
+    pub(crate) fn unwinding() -> Self {
+        let last = LAST.try_with(|last| last.borrow().as_ref().map(|last| last.panic.clone()));
+        last.ok().flatten().unwrap_or_else(|| Self::new(NO_HOOK))
+    }
+
+    /// Describes a panic of managed code on this thread by its payload, which the caller keeps, as
+    /// the next [`catch`] will.
+    pub(crate) fn of_payload(payload: &(dyn Any + Send)) -> Self {
+        let seen = LAST.try_with(|last| {
+            last.borrow().as_ref().filter(|last| last.is_managed).map(|last| last.panic.clone())
+        });
+        Self::new(panic_text(payload)).located_by(seen.ok().flatten())
+    }
+
+    fn new(message: &str) -> Self {
+        Self { message: message.into(), location: None, backtrace: None }
     }
 
     /// Adds the place of `seen` if that is the same panic. An earlier one, which foreign code
@@ -68,11 +90,10 @@ impl Panic {
     }
 
     fn from_payload(payload: Box<dyn Any + Send>) -> Self {
-        let message = panic_text(&*payload).into();
-        let seen = Self::take_last();
+        let panic = Self::new(panic_text(&*payload)).located_by(Self::take_last());
         // Only now: its drop may panic as well, and the hook would see that.
         discard(payload);
-        Self { message, location: None, backtrace: None }.located_by(seen)
+        panic
     }
 }
 
@@ -95,40 +116,69 @@ pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(body)).map_err(Panic::from_payload)
 }
 
+/// A panic that the hook saw.
+struct Seen {
+    panic: Panic,
+    is_managed: bool,
+}
+
 thread_local! {
     /// Whether panics of this thread are located though no task runs on it.
     static LOCATED: Cell<bool> = const { Cell::new(false) };
-    static LAST: RefCell<Option<Panic>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<Seen>> = const { RefCell::new(None) };
+    /// What the last panic of this thread was reported to.
+    static REPORTED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Installs a panic hook, once per process. It records the place of a panic on a thread for which
-/// `is_managed` returns `true`, and then calls the hook that was installed before.
+/// Installs a panic hook, once per process. It records each panic, with a backtrace only on a
+/// thread for which `is_managed` returns `true`, and then calls the hook that was installed before.
 pub fn install_hook(is_managed: fn() -> bool) {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         // `take_hook` panics on a thread that is panicking. Then only the places are missing.
-        if std::thread::panicking() {
+        if panicking() {
             return;
         }
         let previous = take_hook();
         set_hook(Box::new(move |info| {
-            if is_managed() || LOCATED.try_with(Cell::get).unwrap_or(false) {
-                remember(info);
-            }
+            remember(info, is_managed() || LOCATED.try_with(Cell::get).unwrap_or(false));
             previous(info);
         }));
     });
 }
 
-fn remember(info: &PanicHookInfo<'_>) {
-    let backtrace = Backtrace::capture();
-    let is_captured = backtrace.status() == BacktraceStatus::Captured;
+fn remember(info: &PanicHookInfo<'_>, is_managed: bool) {
+    let backtrace = is_managed.then(Backtrace::capture);
+    let is_captured = |backtrace: &Backtrace| backtrace.status() == BacktraceStatus::Captured;
     let panic = Panic {
         message: panic_text(info.payload()).into(),
         location: info.location().map(ToString::to_string),
-        backtrace: is_captured.then(|| Arc::new(backtrace)),
+        backtrace: backtrace.filter(is_captured).map(Arc::new),
     };
-    let _ = LAST.try_with(|last| last.replace(Some(panic)));
+    let _ = LAST.try_with(|last| last.replace(Some(Seen { panic, is_managed })));
+    let _ = REPORTED.try_with(RefCell::take);
+}
+
+/// Forgets what an earlier panic of this thread was reported to, unless that one still unwinds. For
+/// where the hook does not.
+pub(crate) fn forget_reports() {
+    if !panicking() {
+        let _ = REPORTED.try_with(RefCell::take);
+    }
+}
+
+/// Returns whether the last panic of this thread is not yet reported to what is at this address,
+/// and notes down that it is now.
+pub(crate) fn is_first_report(address: usize) -> bool {
+    let is_first = REPORTED.try_with(|reported| {
+        let mut reported = reported.borrow_mut();
+        let is_first = !reported.contains(&address);
+        if is_first {
+            reported.push(address);
+        }
+        is_first
+    });
+    is_first.unwrap_or(true)
 }
 
 /// Drops a value whose drop may panic, and catches that panic. If the drop of the panic's payload

@@ -61,11 +61,13 @@
 //! - Catch the panics of every method of a task, of the polls of its future, and of the drops of
 //!   the future and of what it returned; see [`discard`].
 //! - Judge a returned error by [`Cancelled::is_outermost_in`](crate::Cancelled::is_outermost_in).
+//! - Stop the group in [`Scope::fail`] and [`Scope::fail_by_panic`], which threads call, and
+//!   leave the task failed however its future ends.
 //! - Call wakers outside of its locks; see [`Level::raise_quietly`].
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use crate::{Escalation, Group};
+use crate::{Escalation, Group, Panic};
 pub use crate::{
     bounded::{Aside, AsideJob, reserve_threads, run_aside, run_with_timeout, write_stderr},
     group::GroupView,
@@ -119,6 +121,28 @@ pub trait Scope: Send + Sync + 'static {
     /// Records a failure that does not end the task. Default: dropped, for lack of a report.
     fn record_failure(&self, _error: anyhow::Error) {}
 
+    /// Fails the task with an error of a thread that belongs to it. Default: gives the error back,
+    /// for the future to return it.
+    ///
+    /// A scope that takes the error acts at once, on the calling thread: it records the failure and
+    /// stops the group, even if the task's future is not polled. A clean end of the future then
+    /// leaves the task failed.
+    ///
+    /// # Errors
+    ///
+    /// The error, if it is not taken.
+    fn fail(self: Arc<Self>, error: anyhow::Error) -> Result<(), anyhow::Error> {
+        Err(error)
+    }
+
+    /// Fails the task, as [`fail`](Self::fail) does, by a panic of a thread that belongs to it: in
+    /// [`Context::enter`](crate::Context::enter), or where it dropped a [`Hold`](crate::Hold).
+    /// Called once for each panic. The future may still propagate the same panic, which then counts
+    /// once. Default: records it as a failure that does not end the task.
+    fn fail_by_panic(self: Arc<Self>, panic: Panic) {
+        self.record_failure(anyhow::Error::msg(panic.to_string()));
+    }
+
     /// Counts one restart. Default: ignored.
     fn record_restart(&self) {}
 
@@ -131,9 +155,9 @@ pub trait Scope: Send + Sync + 'static {
     }
 
     /// Runs `body` on the calling thread as a part of this task, so that its log lines carry the
-    /// task's span and its panics are located. Default: just runs it.
+    /// task's span. Default: just runs it.
     ///
-    /// `body` must be called at most once. If it is not called,
+    /// `body` must be called at most once, and does not panic. If it is not called,
     /// [`Context::enter`](crate::Context::enter) runs it afterwards.
     fn enter(self: Arc<Self>, body: &mut dyn FnMut()) {
         body();

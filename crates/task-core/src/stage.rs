@@ -90,12 +90,16 @@ impl StageCell {
     /// that token. Requires the feature `token`.
     #[cfg(feature = "token")]
     pub fn child_token(&self) -> tokio_util::sync::CancellationToken {
+        let mut is_new = false;
         let parent = self.token.get_or_init(|| {
-            let token = tokio_util::sync::CancellationToken::new();
-            let waker = std::sync::Arc::new(CancelOnWake(token.clone()));
-            self.level.wake_at(u64::from(Stage::Cancelled as u8), waker.into());
-            token
+            is_new = true;
+            tokio_util::sync::CancellationToken::new()
         });
+        // Apart from the initialisation, since it may call foreign wakers, which may come back.
+        if is_new {
+            let waker = std::sync::Arc::new(CancelOnWake(parent.clone()));
+            self.level.wake_at(u64::from(Stage::Cancelled as u8), waker.into());
+        }
         parent.child_token()
     }
 }

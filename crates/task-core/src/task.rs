@@ -94,6 +94,10 @@ pub trait Task: Sized + Send + 'static {
     ///
     /// The manager calls it once the task is admitted, before it spawns the future, on the thread
     /// that runs the task. It must not block. A panic is the task's panic.
+    ///
+    /// A task that was started here may fail the group before its future is polled. So a wrapper
+    /// that handles the end of the task that it wraps, to run it again for instance, does not pass
+    /// this call on.
     fn admitted(&mut self, _ctx: &Context) {}
 
     /// Does the work, from start to end.

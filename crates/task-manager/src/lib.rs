@@ -103,8 +103,11 @@
 //!
 //! ## Code that blocks, and code beside the task
 //!
-//! [`blocking_task`] runs a synchronous closure on a thread of its own. It is stopped like any
-//! other task, by [`Context::is_cancelled`] or [`Context::wait_cancelled`] inside the closure.
+//! [`blocking_task`] runs a synchronous closure on a thread of its own, which starts when the task
+//! is admitted. It is stopped like any other task, by [`Context::is_cancelled`] or
+//! [`Context::wait_cancelled`] inside the closure. An error that the closure returns, or its panic,
+//! stops the group at that instant, from that thread, also while every worker of the runtime is
+//! blocked.
 //!
 //! A thread or a Tokio task that a task starts by itself is not part of it: the task ends when its
 //! own future does. A [`Hold`] makes it a part. While one is kept, the task has not ended, and it
@@ -129,6 +132,11 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A holder that panics fails the task, at that instant and from its own thread: where the panic
+//! drops the hold, or leaves [`Context::enter`]. What the task's future ends with after that is
+//! reported beside it, except for the same panic, which counts once. [`Hold`] says which panics are
+//! not seen.
 //!
 //! ## Failures that a task survives
 //!
@@ -564,7 +572,7 @@
 //! | `task started` | debug | `task`, `id` |
 //! | `task readiness changed` | debug | `task`, `id`, `ready` |
 //! | `task asked to stop`: this task alone | debug | `task`, `id` |
-//! | `task ended`, `cleanup ended`: cleanly; for a held task also after its `task failed` | debug | `task` and `id`, or `cleanup`; `outcome`, `ran` |
+//! | `task ended`, `cleanup ended`: cleanly; also after a `task failed` that came before the end | debug | `task` and `id`, or `cleanup`; `outcome`, `ran` |
 //! | `task failed`, `cleanup failed`: by an error, a panic, an abort or abandonment at a deadline, with its runtime, or because it was not run | error | the same, `error` |
 //! | `task failed and went on` | error | `task`, `id`, `error` |
 //! | `setup failed` | error | `error` |
@@ -614,6 +622,35 @@
 //! assert_eq!(stuck.outcome(), Some(Outcome::Aborted));
 //! let steps = error.report().unwrap().steps();
 //! assert_eq!((steps.cleaning_up - steps.triggered).as_secs_f64().round(), 25.0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A paused clock does not wait for threads. At a stop it leaps over the deadlines as soon as no
+//! async task is ready, so a [`blocking_task`], or a thread that keeps a [`Hold`], is abandoned
+//! before it can end. It stands still while a `spawn_blocking` job runs. A job that ends with the
+//! group, or else after the longest time that the test is to take, gives threads real time:
+//!
+//! ```
+//! use std::{sync::mpsc, time::Duration};
+//! use task_manager::{Context, Manager, blocking_task};
+//! use tokio::task::spawn_blocking;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> anyhow::Result<()> {
+//! let manager = Manager::new();
+//! manager.run(blocking_task("purge", |ctx: Context| {
+//!     while !ctx.wait_cancelled(Duration::from_secs(60)) {}
+//!     std::thread::sleep(Duration::from_millis(20)); // some last work, in real time
+//!     Ok(())
+//! }))?;
+//!
+//! let (ended, has_ended) = mpsc::channel::<()>();
+//! let real_time = spawn_blocking(move || has_ended.recv_timeout(Duration::from_secs(10)));
+//! // Without the job, `purge` would be abandoned here.
+//! assert!(manager.shutdown().await?.is_clean());
+//! drop(ended);
+//! # let _ = real_time.await;
 //! # Ok(())
 //! # }
 //! ```

@@ -1,14 +1,19 @@
 //! Work on a thread of its own, seen from its scope.
 
 use std::{
+    future::Future as _,
     panic::panic_any,
     sync::{Arc, mpsc},
+    task::{self, Wake},
     thread,
     time::Duration,
 };
 
 use anyhow::bail;
-use task_core::{Context, Task, blocking_task, scope::Stage};
+use task_core::{
+    Cancelled, Context, Task, blocking_task,
+    scope::{Stage, StageCell},
+};
 use tokio::time::timeout;
 
 use crate::scope::Recorder;
@@ -65,6 +70,14 @@ async fn a_panic_of_the_closure_is_the_tasks_with_its_payload() {
 /// Returns the calls of a thread when its task is dropped before it has ended with `end`.
 async fn dropped_before(end: fn() -> anyhow::Result<()>) -> Vec<String> {
     let (recorder, ctx) = Recorder::context();
+    dropped_before_in(&recorder, ctx, end).await
+}
+
+async fn dropped_before_in(
+    recorder: &Recorder,
+    ctx: Context,
+    end: fn() -> anyhow::Result<()>,
+) -> Vec<String> {
     let (begun, has_begun) = mpsc::channel();
     let (go, may_go) = mpsc::channel::<()>();
     let task = blocking_task("late", move |_: Context| {
@@ -78,7 +91,7 @@ async fn dropped_before(end: fn() -> anyhow::Result<()>) -> Vec<String> {
     has_begun.recv().unwrap();
     drop(running);
     go.send(()).unwrap();
-    calls_until_release(&recorder)
+    calls_until_release(recorder)
 }
 
 #[tokio::test]
@@ -86,14 +99,88 @@ async fn a_failure_after_the_task_was_dropped_is_recorded() {
     assert_eq!(dropped_before(|| Ok(())).await, ["hold", "enter", "release"]);
     let late = |end| async move { dropped_before(end).await.swap_remove(2) };
     assert_eq!(late(|| bail!("no")).await, "failure after the task was aborted: no");
-    assert_eq!(
-        late(|| panic!("a text")).await,
-        "failure panicked after the task was aborted: a text"
-    );
-    let owned = late(|| panic_any(String::from("a string"))).await;
-    assert_eq!(owned, "failure panicked after the task was aborted: a string");
-    let other = late(|| panic_any(7_u8)).await;
-    assert_eq!(other, "failure panicked after the task was aborted: (a payload that is no text)");
+    assert_eq!(late(|| panic!("a text")).await, "panic a text");
+    assert_eq!(late(|| panic_any(String::from("a string"))).await, "panic a string");
+    assert_eq!(late(|| panic_any(7_u8)).await, "panic (a payload that is no text)");
+}
+
+#[tokio::test]
+async fn a_late_end_by_cancellation_is_a_failure_only_if_the_task_was_not_cancelled() {
+    let cancelled = || Err(Cancelled.into());
+    let calls = dropped_before(cancelled).await;
+    assert_eq!(calls[2], "failure after the task was aborted: cancelled");
+    let (recorder, ctx) = Recorder::context();
+    recorder.stage.advance(Stage::Cancelled);
+    assert_eq!(dropped_before_in(&recorder, ctx, cancelled).await, ["hold", "enter", "release"]);
+}
+
+#[tokio::test]
+async fn an_admitted_task_runs_before_its_first_poll_and_fails_its_scope_at_once() {
+    let (recorder, ctx) = Recorder::context();
+    let mut task = blocking_task("bad", |_: Context| bail!("no disk"));
+    task.admitted(&ctx);
+    assert_eq!(calls_until_release(&recorder), ["hold", "enter", "fail no disk", "release"]);
+    // The scope has the error, so it is not returned as well.
+    task.run(ctx).await.unwrap();
+    assert!(recorder.calls().is_empty());
+}
+
+#[tokio::test]
+async fn an_error_that_the_scope_does_not_take_is_returned() {
+    let ctx = Context::new(Arc::new(StageCell::new()));
+    let mut task = blocking_task("bad", |_: Context| bail!("no disk"));
+    task.admitted(&ctx);
+    assert_eq!(timeout(LIMIT, task.run(ctx)).await.unwrap().unwrap_err().to_string(), "no disk");
+}
+
+#[tokio::test]
+async fn an_end_by_cancellation_is_returned_and_fails_no_scope() {
+    let (recorder, ctx) = Recorder::context();
+    recorder.stage.advance(Stage::Cancelled);
+    let mut task = blocking_task("stopped", |ctx: Context| {
+        assert!(ctx.is_cancelled());
+        Err(Cancelled.into())
+    });
+    task.admitted(&ctx);
+    assert_eq!(calls_until_release(&recorder), ["hold", "enter", "release"]);
+    assert!(Cancelled::is_outermost_in(&task.run(ctx).await.unwrap_err()));
+}
+
+#[tokio::test]
+async fn a_clone_of_a_task_that_has_started_fails_and_one_of_a_new_task_runs() {
+    let (recorder, ctx) = Recorder::context();
+    let mut task = blocking_task("once", |_: Context| Ok(()));
+    let new = task.clone();
+    task.admitted(&ctx);
+    let started = task.clone();
+    task.run(ctx.clone()).await.unwrap();
+    calls_until_release(&recorder);
+    new.run(ctx.clone()).await.unwrap();
+    let error = started.run(ctx).await.unwrap_err();
+    assert_eq!(error.to_string(), "a clone of a task that had started");
+}
+
+/// A waker that panics neither loses the result nor keeps the thread from releasing its hold.
+#[tokio::test]
+async fn a_waker_that_panics_costs_neither_the_result_nor_the_release() {
+    struct Bad;
+    impl Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("a bad waker");
+        }
+    }
+    let (recorder, ctx) = Recorder::context();
+    let (go, may_go) = mpsc::channel::<()>();
+    let task = blocking_task("woken badly", move |_: Context| {
+        may_go.recv().unwrap();
+        bail!("no")
+    });
+    let mut running = Box::pin(task.run(ctx));
+    let waker = Arc::new(Bad).into();
+    assert!(running.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending());
+    go.send(()).unwrap();
+    assert_eq!(calls_until_release(&recorder), ["hold", "enter", "release"]);
+    assert_eq!(timeout(LIMIT, running).await.unwrap().unwrap_err().to_string(), "no");
 }
 
 #[tokio::test]

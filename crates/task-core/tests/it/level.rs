@@ -10,6 +10,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
+use proptest::{collection::vec, prelude::*};
 use task_core::{WaitFor, scope::Level};
 
 /// Counts how often it is woken.
@@ -64,6 +65,29 @@ fn waits_whose_threshold_is_reached_are_woken_once_each() {
     assert_eq!(counted(), [1, 1, 1, 0]);
     let ready = waits.iter_mut().zip(&counts).map(|(wait, (_, waker))| poll(wait.as_mut(), waker));
     assert_eq!(ready.map(|poll| poll.is_ready()).collect::<Vec<_>>(), [true, true, true, false]);
+}
+
+/// Invariant L1. More thresholds than have a list in place, and enough waits that those that are
+/// due may leave with their list.
+#[test]
+fn many_waits_of_many_thresholds_are_each_woken_by_the_raise_that_reaches_theirs() {
+    const THRESHOLDS: usize = 9;
+    for step in 1..=THRESHOLDS {
+        let level = Level::new();
+        let counts: Vec<_> = (0..THRESHOLDS).map(|_| count()).collect();
+        let mut waits = Vec::new();
+        for (threshold, (_, waker)) in (1..).zip(&counts).cycle().take(40 * THRESHOLDS) {
+            let mut wait = Box::pin(level.reached(threshold));
+            assert!(poll(wait.as_mut(), waker).is_pending());
+            waits.push(wait);
+        }
+        for value in (step..=THRESHOLDS).step_by(step) {
+            level.raise(value as u64);
+            let woken: Vec<_> = counts.iter().map(|(count, _)| woken(count)).collect();
+            let due = (1..=THRESHOLDS).map(|threshold| if threshold <= value { 40 } else { 0 });
+            assert_eq!(woken, due.collect::<Vec<_>>(), "at {value}");
+        }
+    }
 }
 
 #[test]
@@ -160,4 +184,117 @@ fn wakers_that_were_returned_can_be_appended_and_called_later() {
     let rest = two.raise_quietly(2);
     assert!(!rest.is_empty());
     assert_eq!(rest.into_iter().count(), 1);
+}
+
+/// What is done to a level with a few waits and wakers.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Polls a wait, a new one if there is none, with a waker.
+    Poll {
+        wait: usize,
+        above: u64,
+        waker: usize,
+    },
+    Drop {
+        wait: usize,
+    },
+    WakeAt {
+        above: u64,
+        waker: usize,
+    },
+    Raise {
+        by: u64,
+    },
+    Bump,
+}
+
+const WAITS: usize = 160;
+const WAKERS: usize = 5;
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let (wait, waker) = (0..WAITS, 0..WAKERS);
+    let step = prop_oneof![
+        30 => (wait.clone(), 0_u64..6, waker.clone())
+            .prop_map(|(wait, above, waker)| Step::Poll { wait, above, waker }),
+        10 => wait.prop_map(|wait| Step::Drop { wait }),
+        2 => (0_u64..6, waker).prop_map(|(above, waker)| Step::WakeAt { above, waker }),
+        1 => (0_u64..4).prop_map(|by| Step::Raise { by }),
+        1 => Just(Step::Bump),
+    ];
+    vec(step, 1..400)
+}
+
+/// A level as a list of what is listed: for each the threshold, the waker, and the wait that it
+/// belongs to.
+#[derive(Default)]
+struct Model {
+    value: u64,
+    listed: Vec<(u64, usize, Option<usize>)>,
+    woken: [usize; WAKERS],
+}
+
+impl Model {
+    fn forget(&mut self, wait: usize) {
+        self.listed.retain(|(.., of)| *of != Some(wait));
+    }
+
+    fn raise(&mut self, value: u64) {
+        self.value = value;
+        for (_, waker, _) in self.listed.extract_if(.., |(threshold, ..)| *threshold <= value) {
+            self.woken[waker] += 1;
+        }
+    }
+}
+
+proptest! {
+    /// Invariant L1. Each waker is called as often as it must be, and no clone of it is left.
+    #[test]
+    fn any_steps_wake_and_forget_as_a_plain_list_would(steps in steps()) {
+        let level = Level::new();
+        let wakers: Vec<_> = (0..WAKERS).map(|_| count()).collect();
+        let mut waits: Vec<_> = (0..WAITS).map(|_| None).collect();
+        let mut thresholds = [0; WAITS];
+        let mut model = Model::default();
+        for step in steps {
+            match step {
+                Step::Poll { wait, above, waker } => {
+                    let future = waits[wait].get_or_insert_with(|| {
+                        thresholds[wait] = level.get() + above;
+                        Box::pin(level.reached(thresholds[wait]))
+                    });
+                    let is_ready = poll(future.as_mut(), &wakers[waker].1).is_ready();
+                    prop_assert_eq!(is_ready, thresholds[wait] <= model.value);
+                    model.forget(wait);
+                    if !is_ready {
+                        model.listed.push((thresholds[wait], waker, Some(wait)));
+                    }
+                }
+                Step::Drop { wait } => {
+                    waits[wait] = None;
+                    model.forget(wait);
+                }
+                Step::WakeAt { above, waker } => {
+                    let threshold = level.get() + above;
+                    level.wake_at(threshold, wakers[waker].1.clone());
+                    model.listed.push((threshold, waker, None));
+                    model.raise(model.value);
+                }
+                Step::Raise { by } => {
+                    level.raise(level.get() + by);
+                    model.raise(model.value + by);
+                }
+                Step::Bump => {
+                    level.bump();
+                    model.raise(model.value + 1);
+                }
+            }
+            prop_assert_eq!(level.get(), model.value);
+            for (number, (count, _)) in wakers.iter().enumerate() {
+                prop_assert_eq!(woken(count), model.woken[number]);
+                let listed = model.listed.iter().filter(|(_, waker, _)| *waker == number).count();
+                // The test's own two, and those in the list.
+                prop_assert_eq!(Arc::strong_count(count), 2 + listed);
+            }
+        }
+    }
 }

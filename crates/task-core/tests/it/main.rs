@@ -8,6 +8,7 @@ mod bounded;
 mod context;
 mod group;
 mod level;
+mod panics;
 mod properties;
 mod scope;
 mod text;

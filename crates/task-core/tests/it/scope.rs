@@ -7,7 +7,7 @@ use std::{
 };
 
 use task_core::{
-    Context, Escalation,
+    Context, Escalation, Panic,
     scope::{Scope, StageCell},
 };
 
@@ -73,6 +73,15 @@ impl Scope for Recorder {
 
     fn record_failure(&self, error: anyhow::Error) {
         self.push(format!("failure {error:#}"));
+    }
+
+    fn fail(self: Arc<Self>, error: anyhow::Error) -> Result<(), anyhow::Error> {
+        self.push(format!("fail {error:#}"));
+        Ok(())
+    }
+
+    fn fail_by_panic(self: Arc<Self>, panic: Panic) {
+        self.push(format!("panic {}", panic.message));
     }
 
     fn record_restart(&self) {

@@ -1,5 +1,7 @@
 //! Small values, and their names in logs and metrics.
 
+use std::{error::Error, fmt};
+
 use anyhow::{Context as _, anyhow};
 use task_core::{
     Blocker, Cancelled, CleanupState, Exits, Outcome, Phase, Readiness, Step, TaskId, TaskInfo,
@@ -107,4 +109,29 @@ fn an_error_is_cancelled_only_if_that_is_what_it_is_under_its_contexts() {
     let caused = anyhow::Error::new(HalfWritten(Cancelled));
     assert!(caused.root_cause().is::<Cancelled>() && !Cancelled::is_outermost_in(&caused));
     assert!(!Cancelled::is_outermost_in(&caused.context("writing")));
+}
+
+#[test]
+fn an_error_that_has_cancelled_as_its_source_or_a_bad_source_is_not_cancelled() {
+    /// With the cause, or without one and a panic in place of it.
+    #[derive(Debug)]
+    struct Lost(Option<Cancelled>);
+    impl fmt::Display for Lost {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("connection lost")
+        }
+    }
+    impl Error for Lost {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            match &self.0 {
+                Some(cancelled) => Some(cancelled),
+                None => panic!("no source"),
+            }
+        }
+    }
+    let lost = anyhow::Error::new(Lost(Some(Cancelled)));
+    assert!(lost.root_cause().is::<Cancelled>());
+    assert!(!Cancelled::is_outermost_in(&lost));
+    assert!(!Cancelled::is_outermost_in(&lost.context("reading orders")));
+    assert!(!Cancelled::is_outermost_in(&anyhow::Error::new(Lost(None)).context(Cancelled)));
 }

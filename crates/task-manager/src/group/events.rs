@@ -1,5 +1,6 @@
 //! What happens to a group: ends, failures, readiness.
 
+use std::mem;
 use std::sync::Arc;
 
 use task_core::scope::Stage;
@@ -16,11 +17,12 @@ impl Shared {
     pub(crate) fn entry_ended(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
-        end: End,
+        mut end: End,
         caller: CallerRuntime,
     ) {
-        let outcome = end.outcome();
         let mut turn = self.turn_from(caller);
+        turn.after_failure(entry, &mut end);
+        let outcome = end.outcome();
         if !entry.set_outcome(outcome) {
             return turn.ended_late(entry, end, outcome);
         }
@@ -50,7 +52,7 @@ impl Shared {
 
     /// Records the end of a future whose task is still held. A failure counts from now on and not
     /// only once the last hold is gone, and the holders learn that the future is over.
-    pub(crate) fn future_ended_held(self: &Arc<Self>, entry: &Arc<Entry>, end: End) {
+    pub(crate) fn future_ended_held(self: &Arc<Self>, entry: &Arc<Entry>, mut end: End) {
         let outcome = end.outcome();
         // Nothing to record yet: the end is clean, or its outcome waits for the last hold.
         let can_wait = outcome.is_clean()
@@ -68,12 +70,10 @@ impl Shared {
             drop(turn);
             return entry.release_with(end);
         }
-        turn.record_end(entry, end);
-        // One that was abandoned has been counted.
-        if entry.outcome().is_none() {
-            let step = turn.state.machine.step();
-            turn.state.gates.ended(entry, outcome, step, false);
-            turn.trigger(ended_by(entry, outcome), Trigger::Failure, None);
+        turn.after_failure(entry, &mut end);
+        let outcome = end.outcome();
+        if !matches!(end, End::Recorded(_)) {
+            turn.fail_now(entry, end);
         }
         entry.update(|details| details.future_ended = Some(now));
         let has_lines = turn.run();
@@ -82,6 +82,27 @@ impl Shared {
         if has_lines {
             self.write_log();
         }
+    }
+
+    /// Records a failure that a thread of a task observes while the future goes on, from any
+    /// thread. What the future ends with does not undo it; see [`Turn::after_failure`].
+    pub(crate) fn failed_beside(self: &Arc<Self>, entry: &Arc<Entry>, end: End) {
+        let outcome = end.outcome();
+        let mut turn = self.turn();
+        if turn.state.machine.step() == Step::Ended {
+            // Of an abandoned task, and too late for the report.
+            let at = turn.now();
+            if let Some(kind) = failure_of(end) {
+                turn.log(Event::Failed(entry.failure(kind, at), None));
+            }
+            return turn.release();
+        }
+        if entry.mark_failed(outcome) {
+            turn.fail_now(entry, end);
+        } else {
+            turn.record_end(entry, end);
+        }
+        turn.finish();
     }
 
     /// Records a failure that a task survives.
@@ -154,6 +175,50 @@ impl Shared {
 }
 
 impl Turn<'_> {
+    /// Records a failure before the task has ended, and stops the group.
+    fn fail_now(&mut self, entry: &Entry, end: End) {
+        let outcome = end.outcome();
+        self.record_end(entry, end);
+        // One that was abandoned has been counted.
+        if entry.outcome() != Some(Outcome::Abandoned) {
+            let step = self.state.machine.step();
+            self.state.gates.ended(entry, outcome, step, false);
+            self.trigger(ended_by(entry, outcome), Trigger::Failure, None);
+        }
+    }
+
+    /// Judges an end of a task that had failed before its future ended: the outcome is that of the
+    /// failure, and what else went wrong is recorded beside it.
+    fn after_failure(&mut self, entry: &Entry, end: &mut End) {
+        let Some(outcome) = entry.failed() else { return };
+        let is_known = match end {
+            End::Recorded(_) | End::Aborted => return,
+            End::Completed | End::Cancelled => true,
+            // It comes from a thread of the task.
+            End::Panicked(panic) => self.is_recorded(entry, panic),
+            End::Failed(_) => false,
+        };
+        let end = mem::replace(end, End::Recorded(outcome));
+        if is_known {
+            self.discard(end);
+        } else {
+            self.record_end(entry, end);
+        }
+    }
+
+    /// Returns whether this panic of the task is recorded already. Where it has passed from thread
+    /// to thread, only its message is left.
+    fn is_recorded(&self, entry: &Entry, panic: &Panic) -> bool {
+        let is_same = |known: &Panic| {
+            let are_located = known.location.is_some() && panic.location.is_some();
+            known.message == panic.message && (!are_located || known.location == panic.location)
+        };
+        self.state.record.has(|failure| match &failure.kind {
+            FailureKind::Panic(known) => failure.id == Some(entry.id) && is_same(known),
+            _ => false,
+        })
+    }
+
     fn task_ended(&mut self, entry: &Entry, kind: Kind, end: End, outcome: Outcome) {
         self.state.update_started();
         let is_recorded = matches!(end, End::Recorded(_));
@@ -178,13 +243,11 @@ impl Turn<'_> {
         self.state.abandoned.remove(&entry.id);
         let is_over = self.state.machine.step() == Step::Ended;
         let kind = match end {
-            End::Failed(error) if is_over => Some(FailureKind::Error(Arc::new(error))),
-            End::Failed(error) => {
+            End::Failed(error) if !is_over => {
                 let error = self.record_nested_error(entry, error);
                 error.map(|error| FailureKind::Error(Arc::new(error)))
             }
-            End::Panicked(panic) => Some(FailureKind::Panic(panic)),
-            End::Completed | End::Cancelled | End::Aborted | End::Recorded(_) => None,
+            end => failure_of(end),
         };
         if let Some(kind) = kind.clone().filter(|_| !is_over) {
             let now = self.now();
@@ -219,4 +282,13 @@ impl Turn<'_> {
 pub(super) fn ended_by(member: &Member, outcome: Outcome) -> CauseKind {
     let was_asked = member.stop_asked().is_some();
     CauseKind::TaskEnded { task: member.name.to_string(), id: member.id, outcome, was_asked }
+}
+
+/// Returns the failure that an end is in itself.
+fn failure_of(end: End) -> Option<FailureKind> {
+    match end {
+        End::Failed(error) => Some(FailureKind::Error(Arc::new(error))),
+        End::Panicked(panic) => Some(FailureKind::Panic(panic)),
+        End::Completed | End::Cancelled | End::Aborted | End::Recorded(_) => None,
+    }
 }

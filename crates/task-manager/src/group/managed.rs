@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use task_core::Cancelled;
 use task_core::scope::{Stage, catch, discard};
-use task_core::{Cancelled, Panic};
 
 use super::{Entry, current};
 use crate::report::End;
@@ -50,20 +50,18 @@ impl Managed {
 
 /// Judges what a poll returned. `Cancelled` counts only once the context was cancelled. Aborts are
 /// judged by `poll` and `Drop`.
-fn judge(entry: &Entry, result: Result<anyhow::Result<()>, Panic>) -> End {
+fn judge(entry: &Entry, result: anyhow::Result<()>) -> End {
     match result {
-        Ok(Ok(())) => End::Completed,
-        Ok(Err(error)) => {
+        Ok(()) => End::Completed,
+        Err(error) => {
             let is_cancelled = entry.stage.get() >= Stage::Cancelled;
-            // The error's own code (its `source`) may panic as well.
-            if is_cancelled && catch(|| Cancelled::is_outermost_in(&error)).unwrap_or(false) {
+            if is_cancelled && Cancelled::is_outermost_in(&error) {
                 discard(error);
                 End::Cancelled
             } else {
                 End::Failed(error)
             }
         }
-        Err(panic) => End::Panicked(entry.locate(panic)),
     }
 }
 
@@ -87,8 +85,8 @@ impl Future for Managed {
             // An abort before the first poll only set a flag, and takes effect here.
             Ok(Poll::Pending) if is_first && entry.is_abort_asked() => End::Aborted,
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(result)) => judge(entry, Ok(result)),
-            Err(panic) => judge(entry, Err(panic)),
+            Ok(Poll::Ready(result)) => judge(entry, result),
+            Err(panic) => End::Panicked(panic),
         };
         let caller = entry.runtime;
         this.finish(end, caller);

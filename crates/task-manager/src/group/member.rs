@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use task_core::scope::{Level, Stage, StageCell};
-use task_core::{Outcome, Panic, Phase, TaskId, TaskInfo, TaskState};
+use task_core::{Outcome, Phase, TaskId, TaskInfo, TaskState};
 
 use super::{Entry, Shared};
 use crate::lifecycle::{Kind, Tick};
@@ -34,6 +34,8 @@ const ABANDONED: u8 = 4;
 const READY: u8 = 8;
 /// It has a stop timeout.
 const LIMITED: u8 = 16;
+/// It has failed, though its future goes on.
+const FAILED: u8 = 32;
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +98,8 @@ pub(crate) struct Details {
     pub(crate) end: Option<End>,
     /// When the future ended, if a hold was left then.
     pub(crate) future_ended: Option<Tick>,
-    /// A panic of a thread of the task, with its place.
-    pub(crate) panic: Option<Panic>,
+    /// How the task failed while its future went on. The first time counts.
+    failed: Option<Outcome>,
     /// The groups that the task runs. Weak: they are only looked at.
     pub(crate) nested: Vec<Weak<Shared>>,
     pub(crate) order: Option<Box<Order>>,
@@ -305,12 +307,17 @@ impl Member {
         self.update(|details| details.status = Some(status).filter(|status| !status.is_empty()));
     }
 
-    /// Adds to a panic of the future what is known of the thread that it came from.
-    pub(crate) fn locate(&self, panic: Panic) -> Panic {
-        if panic.location.is_some() {
-            return panic;
-        }
-        panic.located_by(self.update(|details| details.panic.take()))
+    /// Records that the task has failed though its future goes on, and returns whether for the
+    /// first time. Called under the manager's lock.
+    pub(crate) fn mark_failed(&self, outcome: Outcome) -> bool {
+        self.update(|details| *details.failed.get_or_insert(outcome));
+        self.set(FAILED) & FAILED == 0
+    }
+
+    /// Returns how the task failed while its future went on.
+    pub(crate) fn failed(&self) -> Option<Outcome> {
+        // A flag, since every end asks.
+        if self.has(FAILED) { self.details().as_ref()?.failed } else { None }
     }
 
     pub(crate) fn add_pending(&self) {

@@ -4,6 +4,7 @@
 #[path = "../../../task-core/tests/it/a_watchdog.rs"]
 mod a_watchdog;
 mod admitted;
+mod beside;
 mod budgets;
 mod callers;
 mod cleanup;

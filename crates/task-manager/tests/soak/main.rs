@@ -6,8 +6,12 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    env, fs, io,
+    env, fs,
+    future::poll_fn,
+    io,
+    pin::pin,
     sync::{Mutex, MutexGuard, Once, PoisonError},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -150,6 +154,9 @@ fn memory_is_bounded_over_tasks_that_fail_while_the_group_drains() {
                 Ok(())
             }))
             .unwrap();
+        // Ready, or there is nothing to drain for.
+        let mut wait = pin!(manager.wait());
+        assert!(poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_pending())).await);
         manager.stop();
         // The report lists up to 4,096 tasks; these are allocated before the measurement.
         for _ in 0..5_000 {

@@ -7,13 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_manager::{Manager, Outcome, Step, blocking_task, task_fn};
+use anyhow::anyhow;
+use task_manager::{CauseKind, Context, Escalation, Hold, Manager, Outcome, Step, blocking_task};
 
 use crate::{
     child,
     support::{
-        CLEANUPS, SECOND, STOP_END, abandoned, assert_on_time, block, block_workers,
-        current_thread, short, worker, workers,
+        CLEANUPS, SECOND, STOP_END, abandoned, assert_on_time, block, block_workers, short, worker,
+        workers,
     },
 };
 
@@ -81,35 +82,76 @@ fn an_abort_escalation_takes_effect_with_every_worker_blocked() {
             let manager = Manager::builder().shutdown_timeout(20 * SECOND).build().unwrap();
             block_workers(|task| manager.run(task).unwrap(), 2);
             // As the thread of a signal task does: by a context, outside of the runtime.
-            let (sender, receiver) = mpsc::channel();
+            let (go, may_go) = mpsc::channel::<()>();
             manager
-                .run_ephemeral(blocking_task("escalates", move |_| {
-                    unreachable!("no worker starts its thread")
-                }))
-                .unwrap();
-            let helper = current_thread();
-            let entered = helper.enter();
-            manager
-                .run_ephemeral(task_fn("other runtime", async move |ctx| {
-                    sender.send(ctx.clone()).unwrap();
-                    ctx.cancelled().await;
+                .run_ephemeral(blocking_task("escalates", move |ctx| {
+                    may_go.recv()?;
+                    ctx.escalate(Escalation::Abort);
                     Ok(())
                 }))
                 .unwrap();
-            drop(entered);
-            let driven = thread::spawn(move || {
-                helper.block_on(async { tokio::time::sleep(5 * SECOND).await });
-            });
-            let ctx = receiver.recv_timeout(5 * SECOND).unwrap();
             let began = Instant::now();
-            thread::spawn(move || ctx.escalate(task_manager::Escalation::Abort));
+            go.send(()).unwrap();
             let error = manager.wait().await.unwrap_err();
             // 250 ms to end, and as long to be dropped.
             assert_on_time("an abort with every worker blocked", began, Duration::from_millis(500));
             let report = error.report().unwrap();
             assert_eq!(abandoned(report), ["escalates", "stuck-0", "stuck-1"], "{report}");
-            assert!(!driven.is_finished());
         });
+    })
+    .passed();
+}
+
+/// Invariants 1 and 2.
+#[test]
+fn a_failure_on_a_thread_of_a_task_stops_the_group_with_every_worker_blocked() {
+    fn error(_: Context, _: Hold) -> anyhow::Result<()> {
+        Err(anyhow!("no disk"))
+    }
+    fn panic(_: Context, _: Hold) -> anyhow::Result<()> {
+        panic!("no disk")
+    }
+    fn panic_of_a_holder(_: Context, hold: Hold) -> anyhow::Result<()> {
+        let holder = move || {
+            let _hold = hold;
+            panic!("no disk");
+        };
+        let _ = thread::spawn(holder).join();
+        // For longer than the test waits for the cause.
+        thread::sleep(5 * SECOND);
+        Ok(())
+    }
+    child::run(|| {
+        for fail in [error, panic, panic_of_a_holder] {
+            workers(2).block_on(async {
+                let manager = short().build().unwrap();
+                block_workers(|task| manager.run(task).unwrap(), 2);
+                let (go, may_go) = mpsc::channel::<()>();
+                let fails = blocking_task("fails", move |ctx: Context| {
+                    may_go.recv()?;
+                    let hold = ctx.hold();
+                    fail(ctx, hold)
+                });
+                manager.run(fails).unwrap();
+                let mut group = manager.group();
+                let began = Instant::now();
+                go.send(()).unwrap();
+                while group.step() == Step::Running {
+                    group.changed().await;
+                }
+                assert_on_time("a failure on a thread", began, Duration::ZERO);
+                let error = manager.wait().await.unwrap_err();
+                let report = error.report().unwrap();
+                let is_cause = matches!(
+                    &report.cause().kind,
+                    CauseKind::TaskEnded { task, outcome: Outcome::Failed | Outcome::Panicked, .. }
+                        if task == "fails"
+                );
+                assert!(is_cause, "{report}");
+                assert!(report.failures()[0].to_string().ends_with("no disk"), "{report}");
+                assert_eq!(abandoned(report), ["fails", "stuck-0", "stuck-1"], "{report}");
+            });
+        }
     })
     .passed();
 }

@@ -1,7 +1,6 @@
 //! The task's context, as the manager implements it.
 
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use task_core::{Escalation, Group, Panic};
 use super::Entry;
 use crate::group::{current, group_view, span};
 use crate::lifecycle::Trigger;
-use crate::report::CauseKind;
+use crate::report::{CauseKind, End};
 
 impl Entry {
     fn requests(&self, reason: Cow<'static, str>) -> CauseKind {
@@ -65,6 +64,15 @@ impl Scope for Entry {
         self.shared.failure_survived(self, error);
     }
 
+    fn fail(self: Arc<Self>, error: anyhow::Error) -> Result<(), anyhow::Error> {
+        self.shared.failed_beside(&self, End::Failed(error));
+        Ok(())
+    }
+
+    fn fail_by_panic(self: Arc<Self>, panic: Panic) {
+        self.shared.failed_beside(&self, End::Panicked(panic));
+    }
+
     fn record_restart(&self) {
         self.update(|details| details.restarts = details.restarts.saturating_add(1));
         self.shared.changed();
@@ -82,11 +90,6 @@ impl Scope for Entry {
     fn enter(self: Arc<Self>, body: &mut dyn FnMut()) {
         let span = span::of_task(&self);
         let _entered = span.enter();
-        let mut entry = Some(Arc::clone(&self));
-        if let Err(payload) = current::enter(&mut entry, || catch_unwind(AssertUnwindSafe(body))) {
-            // It surfaces in the task's future, on another thread, which cannot know its place.
-            self.update(|details| details.panic = Panic::take_last());
-            resume_unwind(payload);
-        }
+        current::enter(&mut Some(self), body);
     }
 }
