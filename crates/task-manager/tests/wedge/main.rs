@@ -21,6 +21,7 @@ mod refused;
 mod sinks;
 mod slow_logs;
 mod support;
+mod threads;
 mod triggers;
 mod user_code;
 mod wakers;
