@@ -361,8 +361,8 @@ impl Context {
     }
 
     /// Runs `body` on the calling thread as a part of this task, so that its log lines carry the
-    /// task's span, its panics are the task's, and a wait for its own group is refused. Returns what
-    /// `body` returns.
+    /// task's span, its panics are the task's, and a wait for its own group is refused. Returns
+    /// what `body` returns.
     ///
     /// It is for threads that belong to a task, and for each poll of a spawned task that does.
     /// Within the task's own future it is not needed.

@@ -9,8 +9,8 @@ use task_manager::{Context, Manager, Step, blocking_task, task_fn};
 use crate::child;
 use crate::support::{SECOND, assert_by, block_workers, context, short, workers};
 
-/// Runs a task with a thread that fails when it is told to, blocks every worker, tells it, and
-/// asserts that the group is stopped by that thread.
+/// Runs a task with a thread that fails on request, blocks every worker, asks the thread to fail,
+/// and asserts that it stops the group.
 fn fails_with_every_worker_blocked(
     run: impl FnOnce(&Manager, mpsc::Receiver<()>, mpsc::Sender<()>),
 ) {
