@@ -9,7 +9,7 @@ use crate::{
     contestant::{self, Contestant},
     cost, http,
     median::median,
-    outside, plot,
+    outside, plot, restarts,
     scenario::{self, Flavor, Scenario},
     series::{Figures, Series},
     table::Table,
@@ -21,6 +21,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("sigterm", "from SIGTERM to the process's exit, three idle tasks"),
     ("idle", "wake-ups of an idle service"),
     (waiters::NAME, waiters::ABOUT),
+    (restarts::NAME, restarts::ABOUT),
     (
         "cost",
         "crates, build time and size of a minimal service (only if named: it builds for minutes)",
@@ -111,6 +112,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     if choice.wants(waiters::NAME) {
         waiters::run(choice.is_quick);
+    }
+    if choice.wants(restarts::NAME) {
+        restarts::run(choice.is_quick)?;
     }
     targets.print();
     if choice.wants("cost") {

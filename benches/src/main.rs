@@ -17,6 +17,7 @@ mod driver;
 mod http;
 mod outside;
 mod plot;
+mod restarts;
 mod table;
 mod targets;
 mod waiters;

@@ -37,8 +37,8 @@ pub(crate) const LANES: &[Section] = &[
     },
     Section {
         name: "shuttle",
-        about: "Every test target named `shuttle`, built with `--cfg task_shuttle`: the whole manager\n\
-                under 50,000 random schedules of each kind (SHUTTLE_SCHEDULES). A minute.",
+        about: "Every test target named `shuttle`, built with `--cfg task_shuttle`: the whole manager,\n\
+                and a restarting task, under 50,000 random schedules of each kind (SHUTTLE_SCHEDULES). A minute.",
         run: |workspace| SHUTTLE.deep(workspace).map(|()| Ending::Passed),
     },
     Section {
@@ -77,7 +77,7 @@ pub(crate) const LANES: &[Section] = &[
     },
     Section {
         name: "soak",
-        about: "A million ephemeral tasks, a million failures: resident memory stays flat. Minutes.",
+        about: "A million ephemeral tasks, failures and restarts: resident memory stays flat. Minutes.",
         run: soak::run,
     },
     Section {

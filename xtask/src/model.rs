@@ -19,7 +19,8 @@ pub(crate) struct Checker {
 pub(crate) const LOOM: Checker =
     Checker { name: "loom", cfg: "task_loom", variable: "LOOM_MAX_PREEMPTIONS", deep: "5" };
 
-/// Random schedules of the whole manager. Without the variable, 2,000 of each kind.
+/// Random schedules of the whole manager, and of a restarting task. Without the variable, 2,000 of
+/// each kind.
 pub(crate) const SHUTTLE: Checker =
     Checker { name: "shuttle", cfg: "task_shuttle", variable: "SHUTTLE_SCHEDULES", deep: "50000" };
 

@@ -76,6 +76,10 @@ impl Context {
         Self(scope)
     }
 
+    pub(crate) fn scope(&self) -> &Arc<dyn Scope> {
+        &self.0
+    }
+
     /// Returns the task's name.
     pub fn name(&self) -> &str {
         self.0.name()
@@ -132,6 +136,22 @@ impl Context {
     /// end.
     pub fn is_draining(&self) -> bool {
         self.0.stage().get() >= Stage::Draining
+    }
+
+    /// Returns the task's stage: for wrappers, which hand it on; see
+    /// [a scope inside another](crate::scope#a-scope-inside-another).
+    pub fn stage(&self) -> Stage {
+        self.0.stage().get()
+    }
+
+    /// Calls `waker` once when the task has reached `stage`, which may be now: for wrappers, which
+    /// hand the stage on.
+    ///
+    /// It is called on the thread that advances the stage, so it must not block. It cannot be
+    /// removed, and is dropped with the task's record if the task never reaches the stage: use
+    /// [`cancelled`](Self::cancelled) where the wait may end earlier.
+    pub fn wake_at(&self, stage: Stage, waker: Waker) {
+        self.0.stage().wake_at(stage, waker);
     }
 
     /// Waits for `future`, or until this task is cancelled, which takes precedence. Once the task
@@ -341,9 +361,31 @@ impl Context {
         self.0.record_failure(error.into());
     }
 
+    /// Records a panic in the report without ending the task, with its place and backtrace: for
+    /// wrappers that run a task again after a panic. Otherwise like
+    /// [`record_failure`](Self::record_failure).
+    pub fn record_panic(&self, panic: Panic) {
+        self.0.record_panic(panic);
+    }
+
+    /// Counts a failure in the group's view without ending the task: for wrappers that run a task
+    /// again after a failure.
+    ///
+    /// Unlike [`record_failure`](Self::record_failure) it leaves the result of the group clean, and
+    /// logs nothing.
+    pub fn count_failure(&self) {
+        self.0.count_failure();
+    }
+
     /// Counts one restart in the group's view: for wrappers that run a task again after its end.
     pub fn record_restart(&self) {
         self.0.record_restart();
+    }
+
+    /// Records, for the group's view, that the task waits this long before it works again, or that
+    /// it works: for wrappers that run a task again after a pause. Default: it works.
+    pub fn record_wait(&self, wait: impl Into<Option<Duration>>) {
+        self.0.record_wait(wait.into());
     }
 
     /// Records, for the group's view, how many signals of this name have arrived so far: for tasks
@@ -389,6 +431,15 @@ impl Context {
             fail_by_panic(&self.0, Panic::of_payload(&*payload));
             resume_unwind(payload)
         })
+    }
+
+    /// Fails the task at this instant by a panic of something that belongs to it, and stops the
+    /// group: for wrappers, which decide whether the task survives what they run.
+    ///
+    /// What belongs to a task reports its panics by itself; see [`enter`](Self::enter) and
+    /// [`Hold`].
+    pub fn fail_by_panic(&self, panic: Panic) {
+        Arc::clone(&self.0).fail_by_panic(panic);
     }
 
     /// Fails the task at this instant, if its scope can; see [`Scope::fail`].

@@ -67,13 +67,25 @@ use crate::{
 /// });
 /// ```
 #[must_use = "the hold is released when dropped"]
-pub struct Hold(Arc<dyn Scope>);
+pub struct Hold(
+    /// `None` once it is released.
+    Option<Arc<dyn Scope>>,
+);
 
 impl Hold {
     pub(crate) fn new(scope: Arc<dyn Scope>) -> Self {
         forget_reports();
         scope.add_hold();
-        Self(scope)
+        Self(Some(scope))
+    }
+
+    /// Releases the hold, which is no failure of the task even while the thread unwinds: for
+    /// wrappers that decide themselves what a panic of their thread means. Otherwise the same as to
+    /// drop it.
+    pub fn release(mut self) {
+        if let Some(scope) = self.0.take() {
+            scope.release_hold();
+        }
     }
 }
 
@@ -86,16 +98,18 @@ pub(crate) fn fail_by_panic(scope: &Arc<dyn Scope>, panic: Panic) {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        let Some(scope) = self.0.take() else { return };
         // Before the release, which may end the task.
         if thread::panicking() {
-            fail_by_panic(&self.0, Panic::unwinding());
+            fail_by_panic(&scope, Panic::unwinding());
         }
-        Arc::clone(&self.0).release_hold();
+        scope.release_hold();
     }
 }
 
 impl fmt::Debug for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Hold").field(&self.0.name()).finish()
+        let name = self.0.as_ref().map_or("released", |scope| scope.name());
+        f.debug_tuple("Hold").field(&name).finish()
     }
 }

@@ -181,9 +181,11 @@ mod task_info;
 mod task_report;
 
 // Small values.
+mod backoff;
 mod cancelled;
 mod outcome;
 mod phase;
+mod run_timed_out;
 mod timeout;
 
 // Waiting, and the handling of code that may panic or block.
@@ -213,9 +215,11 @@ pub use snapshot::{Blocker, GroupSnapshot, Readiness, Step, Totals};
 pub use task_info::{TaskId, TaskInfo, TaskState};
 pub use task_report::TaskReport;
 
+pub use backoff::{Backoff, BackoffError};
 pub use cancelled::Cancelled;
 pub use outcome::Outcome;
 pub use phase::Phase;
+pub use run_timed_out::RunTimedOut;
 pub use timeout::Timeout;
 
 pub use level::WaitFor;

@@ -5,6 +5,7 @@ use std::{
     any::Any,
     backtrace::{Backtrace, BacktraceStatus},
     cell::{Cell, RefCell},
+    error::Error,
     fmt,
     panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook},
     sync::{Arc, Once},
@@ -105,6 +106,9 @@ impl fmt::Display for Panic {
         }
     }
 }
+
+/// So that a panic that was survived can be the cause of another error.
+impl Error for Panic {}
 
 /// Runs `body`, and returns a panic as a value. Its place is known only in managed code; see
 /// [`Panic::catch`].

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | run a task in a test | a [`StageCell`], which is a scope by itself |
 //! | record what a task reports, or manage tasks | [`Scope`], one per task |
+//! | run a task inside another, which it reports through | [`Scope`] with [`Scope::outer`] |
 //! | show a group to its tasks | [`GroupView`], one per group |
 //! | wait for a number that grows | [`Level`] |
 //! | call code that may panic or block | [`catch`], [`discard`], [`panic_text`], [`run_aside`], [`run_with_timeout`], [`write_stderr`] |
@@ -52,6 +53,59 @@
 //! # }
 //! ```
 //!
+//! # A scope inside another
+//!
+//! A wrapper that runs a task (again, for a limited time, while it holds a lock) gives it a context
+//! with a stage of its own, and cancels it without the whole task being cancelled. All that it does
+//! not implement is that of the [outer](Scope::outer) context. One that survives failures
+//! implements [`Scope::fail`] and [`Scope::fail_by_panic`]. The stage is the one thing that the
+//! wrapper has to hand on; a waker at the outer context does so on the thread that stops the task,
+//! even if the runtime is blocked:
+//!
+//! ```
+//! use std::{sync::{Arc, Weak}, task::Wake};
+//! use task_core::{Context, scope::{Scope, Stage, StageCell}};
+//!
+//! struct Inner {
+//!     outer: Context,
+//!     stage: StageCell,
+//! }
+//!
+//! impl Scope for Inner {
+//!     fn stage(&self) -> &StageCell {
+//!         &self.stage
+//!     }
+//!
+//!     fn outer(&self) -> Option<&Context> {
+//!         Some(&self.outer)
+//!     }
+//! }
+//!
+//! /// Weak, since the outer context keeps the waker.
+//! struct HandOn(Weak<Inner>);
+//!
+//! impl Wake for HandOn {
+//!     fn wake(self: Arc<Self>) {
+//!         if let Some(inner) = self.0.upgrade() {
+//!             inner.stage.advance(inner.outer.stage());
+//!         }
+//!     }
+//! }
+//!
+//! fn inside(outer: &Context) -> Context {
+//!     let inner = Arc::new(Inner { outer: outer.clone(), stage: StageCell::new() });
+//!     let hand_on = Arc::new(HandOn(Arc::downgrade(&inner)));
+//!     outer.wake_at(Stage::Draining, hand_on.clone().into());
+//!     outer.wake_at(Stage::Cancelled, hand_on.into());
+//!     Context::new(inner)
+//! }
+//!
+//! let task = Arc::new(StageCell::new());
+//! let inner = inside(&Context::new(task.clone()));
+//! task.advance(Stage::Cancelled);
+//! assert!(inner.is_cancelled());
+//! ```
+//!
 //! # What a manager must do
 //!
 //! - Advance the stage to [`Stage::Cancelled`] to stop a task, and to [`Stage::Ended`] once its
@@ -67,7 +121,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use crate::{Escalation, Group, Panic};
+use crate::{Context, Escalation, Group, Panic};
 pub use crate::{
     bounded::{Aside, AsideJob, reserve_threads, run_aside, run_with_timeout, write_stderr},
     group::GroupView,
@@ -77,10 +131,11 @@ pub use crate::{
     text::{guarded_name, guarded_text},
 };
 
-/// The manager's side of one running task. A [`Context`](crate::Context) is an `Arc` of one.
+/// The manager's side of one running task. A [`Context`] is an `Arc` of one.
 ///
-/// Only [`stage`](Self::stage) is required. The other methods default to those of a task without a
-/// group: what the task reports is ignored.
+/// Only [`stage`](Self::stage) is required. The other methods default to those of the
+/// [outer](Self::outer) context, and without one, to those of a task that has no group: what the
+/// task reports is ignored.
 ///
 /// Methods are called from any thread, also after the task has ended. They must neither block nor
 /// panic. The [module's documentation](self) has an example.
@@ -88,38 +143,91 @@ pub trait Scope: Send + Sync + 'static {
     /// Returns the task's stage, which every wait for a stop waits on.
     fn stage(&self) -> &StageCell;
 
+    /// Returns the context that this scope is inside of, to which the methods below then default.
+    /// Default: `None`.
+    ///
+    /// The stage is not taken from it: the module's documentation shows how to hand it on.
+    fn outer(&self) -> Option<&Context> {
+        None
+    }
+
     /// Returns the task's name. Default: `"task"`.
     fn name(&self) -> &str {
-        "task"
+        self.outer().map_or("task", Context::name)
     }
 
     /// Returns how much time the task has left to end. Default: `None`, which is without limit.
     fn remaining(&self) -> Option<Duration> {
-        None
+        self.outer().and_then(Context::remaining)
     }
 
     /// Records whether the task is ready. Default: ignored.
-    fn set_ready(&self, _ready: bool) {}
+    fn set_ready(&self, ready: bool) {
+        if let Some(outer) = self.outer() {
+            outer.set_ready(ready);
+        }
+    }
 
     /// Records what the task is doing. Default: ignored.
     ///
     /// The scope decides how much of it to keep; the manager keeps 256 bytes.
-    fn set_status(&self, _status: Cow<'static, str>) {}
+    fn set_status(&self, status: Cow<'static, str>) {
+        if let Some(outer) = self.outer() {
+            outer.set_status(status);
+        }
+    }
 
     /// Asks the whole group to stop. Default: ignored.
-    fn request_stop(&self, _reason: Cow<'static, str>) {}
+    fn request_stop(&self, reason: Cow<'static, str>) {
+        if let Some(outer) = self.outer() {
+            outer.request_stop(reason);
+        }
+    }
 
     /// Escalates the shutdown, and begins it if there is none. Default: ignored.
-    fn escalate(&self, _level: Escalation) {}
+    fn escalate(&self, level: Escalation) {
+        if let Some(outer) = self.outer() {
+            outer.escalate(level);
+        }
+    }
 
     /// Counts one more hold, for which the task's end waits. Default: ignored.
-    fn add_hold(&self) {}
+    fn add_hold(&self) {
+        if let Some(outer) = self.outer() {
+            outer.scope().add_hold();
+        }
+    }
 
     /// Counts one hold less. Called once for each [`add_hold`](Self::add_hold). Default: ignored.
-    fn release_hold(self: Arc<Self>) {}
+    fn release_hold(self: Arc<Self>) {
+        if let Some(outer) = self.outer() {
+            Arc::clone(outer.scope()).release_hold();
+        }
+    }
 
     /// Records a failure that does not end the task. Default: dropped, for lack of a report.
-    fn record_failure(&self, _error: anyhow::Error) {}
+    fn record_failure(&self, error: anyhow::Error) {
+        if let Some(outer) = self.outer() {
+            outer.record_failure(error);
+        }
+    }
+
+    /// Records a panic that does not end the task. Default:
+    /// [`record_failure`](Self::record_failure) with the panic as the error.
+    fn record_panic(&self, panic: Panic) {
+        match self.outer() {
+            Some(outer) => outer.record_panic(panic),
+            None => self.record_failure(panic.into()),
+        }
+    }
+
+    /// Counts a failure that does not end the task, and that is not in the report. Default:
+    /// ignored.
+    fn count_failure(&self) {
+        if let Some(outer) = self.outer() {
+            outer.count_failure();
+        }
+    }
 
     /// Fails the task with an error of a thread that belongs to it. Default: gives the error back,
     /// for the future to return it.
@@ -132,35 +240,60 @@ pub trait Scope: Send + Sync + 'static {
     ///
     /// The error, if it is not taken.
     fn fail(self: Arc<Self>, error: anyhow::Error) -> Result<(), anyhow::Error> {
-        Err(error)
+        match self.outer() {
+            Some(outer) => Arc::clone(outer.scope()).fail(error),
+            None => Err(error),
+        }
     }
 
     /// Fails the task, as [`fail`](Self::fail) does, by a panic of a thread that belongs to it: in
-    /// [`Context::enter`](crate::Context::enter), or where it dropped a [`Hold`](crate::Hold).
+    /// [`Context::enter`], or where it dropped a [`Hold`](crate::Hold).
     /// Called once for each panic. The future may still propagate the same panic, which then counts
     /// once. Default: records it as a failure that does not end the task.
     fn fail_by_panic(self: Arc<Self>, panic: Panic) {
-        self.record_failure(anyhow::Error::msg(panic.to_string()));
+        match self.outer() {
+            Some(outer) => Arc::clone(outer.scope()).fail_by_panic(panic),
+            None => self.record_panic(panic),
+        }
     }
 
     /// Counts one restart. Default: ignored.
-    fn record_restart(&self) {}
+    fn record_restart(&self) {
+        if let Some(outer) = self.outer() {
+            outer.record_restart();
+        }
+    }
+
+    /// Records for how long the task waits before it works again; `None` if it works. Default:
+    /// ignored.
+    fn record_wait(&self, wait: Option<Duration>) {
+        if let Some(outer) = self.outer() {
+            outer.record_wait(wait);
+        }
+    }
 
     /// Records how many signals of a name have arrived so far. Default: ignored.
-    fn record_signal(&self, _name: Cow<'static, str>, _count: u64) {}
+    fn record_signal(&self, name: Cow<'static, str>, count: u64) {
+        if let Some(outer) = self.outer() {
+            outer.record_signal(name, count);
+        }
+    }
 
     /// Returns the read-only view of the group. Default: [`Group::alone`].
     fn group(&self) -> Group {
-        Group::alone()
+        self.outer().map_or_else(Group::alone, Context::group)
     }
 
     /// Runs `body` on the calling thread as a part of this task, so that its log lines carry the
     /// task's span. Default: just runs it.
     ///
     /// `body` must be called at most once, and does not panic. If it is not called,
-    /// [`Context::enter`](crate::Context::enter) runs it afterwards.
+    /// [`Context::enter`] runs it afterwards.
     fn enter(self: Arc<Self>, body: &mut dyn FnMut()) {
-        body();
+        match self.outer() {
+            Some(outer) => Arc::clone(outer.scope()).enter(body),
+            None => body(),
+        }
     }
 }
 

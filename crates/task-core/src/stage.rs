@@ -1,5 +1,7 @@
 //! The stage of one task, as the task itself sees it.
 
+use std::task::Waker;
+
 use crate::{
     WaitFor,
     level::{Level, Wakers},
@@ -86,6 +88,12 @@ impl StageCell {
         self.level.reached(u64::from(stage as u8))
     }
 
+    /// Calls `waker` once when the stage is `stage` or a later one, which may be now. It cannot be
+    /// removed.
+    pub fn wake_at(&self, stage: Stage, waker: Waker) {
+        self.level.wake_at(u64::from(stage as u8), waker);
+    }
+
     /// Returns a new child of one token that is cancelled with this task. The first call creates
     /// that token. Requires the feature `token`.
     #[cfg(feature = "token")]
@@ -98,7 +106,7 @@ impl StageCell {
         // Apart from the initialisation, since it may call foreign wakers, which may come back.
         if is_new {
             let waker = std::sync::Arc::new(CancelOnWake(parent.clone()));
-            self.level.wake_at(u64::from(Stage::Cancelled as u8), waker.into());
+            self.wake_at(Stage::Cancelled, waker.into());
         }
         parent.child_token()
     }

@@ -59,8 +59,13 @@ pub struct TaskInfo {
     /// [`Context::record_restart`](crate::Context::record_restart).
     pub restarts: u32,
     /// How many failures it survived, as recorded by
-    /// [`Context::record_failure`](crate::Context::record_failure).
+    /// [`Context::record_failure`](crate::Context::record_failure) and
+    /// [`Context::count_failure`](crate::Context::count_failure).
     pub failures: u32,
+    /// The time left until it works again, where it pauses after a failure, as recorded by
+    /// [`Context::record_wait`](crate::Context::record_wait). `None` while it works, and once it is
+    /// asked to end.
+    pub waiting: Option<Duration>,
 }
 
 impl TaskInfo {
@@ -80,6 +85,7 @@ impl TaskInfo {
             status: None,
             restarts: 0,
             failures: 0,
+            waiting: None,
         }
     }
 }

@@ -28,6 +28,12 @@ pub struct TaskReport {
     pub stop_took: Option<Duration>,
     /// Its last status. For a task that was stuck, this says where.
     pub status: Option<Arc<str>>,
+    /// How often it was run again, as recorded by
+    /// [`Context::record_restart`](crate::Context::record_restart).
+    pub restarts: u32,
+    /// How many failures it survived, those that are in the report and those that were only
+    /// counted.
+    pub failures: u32,
 }
 
 impl TaskReport {
@@ -43,6 +49,8 @@ impl TaskReport {
             ran: Duration::ZERO,
             stop_took: None,
             status: None,
+            restarts: 0,
+            failures: 0,
         }
     }
 }

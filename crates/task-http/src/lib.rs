@@ -84,7 +84,7 @@
 //! | `ready`, `started`, `blockers` | whether the group is ready, whether it has ever been, and why it is not |
 //! | `totals`, `exits` | the number of tasks that have started, and that have ended by outcome; the latter also by name |
 //! | `signals` | the number of signals by name |
-//! | `tasks` | for each living task: `id`, `name`, `phase`, `ephemeral`, `state`, `in_state_seconds`, `uptime_seconds`, `remaining_seconds`, `gates_readiness`, `ready`, `status`, `restarts`, `failures` |
+//! | `tasks` | for each living task: `id`, `name`, `phase`, `ephemeral`, `state`, `in_state_seconds`, `uptime_seconds`, `remaining_seconds`, `gates_readiness`, `ready`, `status`, `restarts`, `failures`, `waiting_seconds` (until it works again) |
 //! | `cleanups` | for each cleanup: `name`, `state`, `began_at_seconds`, `took_seconds` |
 //! | `shutdown` | from the trigger on: `began_unix_seconds`, `began_at_seconds`, `took_seconds`, `budget_seconds`, `ended` (the tasks that have ended in it, with their outcomes), `omitted` (how many of them are left out) |
 //!
@@ -155,7 +155,7 @@
 //! | `task_manager_shutdown_start_time_seconds`, `task_manager_shutdown_timeout_seconds`, `task_manager_shutdown_remaining_seconds` | the shutdown, from its trigger on; the latter two if it has a time limit |
 //! | `task_alive`, `task_starts_total` | all tasks |
 //! | `task_running{task}`, `task_exits_total{task,outcome}` | the tasks of a name, also after the last one has ended |
-//! | `task_ready{task}`, `task_restarts{task}`, `task_failures{task}`, `task_start_time_seconds{task}` | the living tasks of a name |
+//! | `task_ready{task}`, `task_restarts{task}`, `task_failures{task}`, `task_restart_wait_seconds{task}`, `task_start_time_seconds{task}` | the living tasks of a name |
 //! | `task_stop_duration_seconds{task}` | in a shutdown, how long the last task of a name took to stop |
 //! | `task_cleanups_total{outcome}`, `task_cleanup_duration_seconds{cleanup}` | the cleanups; the server of the group itself ends before they run, and shows zero |
 //! | `task_signals_received_total{signal}` | the signals that tasks have recorded |

@@ -24,7 +24,7 @@ impl PeriodicError {
     /// Returns whether a delay, a period or a wait is invalid: zero where it must not be, too long,
     /// or a back-off that begins longer than its cap.
     pub fn is_interval(&self) -> bool {
-        matches!(self.0, Kind::Zero(_) | Kind::TooLong(..) | Kind::Inverted { .. })
+        matches!(self.0, Kind::Zero(_) | Kind::TooLong(..))
     }
 
     /// Returns whether the fraction of a jitter is invalid.
@@ -53,8 +53,6 @@ pub(crate) enum Kind {
     Zero(&'static str),
     #[error("{0} of {1:?} is longer than 100 years")]
     TooLong(&'static str, Duration),
-    #[error("first back-off of {first:?} is longer than the longest, {longest:?}")]
-    Inverted { first: Duration, longest: Duration },
     #[error("jitter of {0} is not a fraction from 0 to 1")]
     Fraction(f64),
     #[cfg(feature = "cron")]

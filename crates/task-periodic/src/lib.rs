@@ -90,17 +90,14 @@ mod clock;
 mod schedule;
 
 mod action;
-mod backoff;
 mod blocking;
 mod error;
 mod first_run;
 mod jitter;
 mod missed_ticks;
 mod on_failure;
-mod run_timed_out;
 
 pub use action::{Action, Stateful, StatefulFn, stateful};
-pub use backoff::Backoff;
 pub use blocking::{Blocking, blocking};
 #[cfg(feature = "cron")]
 pub use cron_task::CronTask;
@@ -112,7 +109,8 @@ pub use missed_ticks::MissedTicks;
 pub use on_failure::OnFailure;
 pub use periodic::PeriodicTask;
 pub use poll_task::PollTask;
-pub use run_timed_out::RunTimedOut;
 #[cfg(feature = "cron")]
 pub use schedule::CronSchedule;
 pub use schedule::{Periodical, Schedule, Spaced};
+#[doc(no_inline)]
+pub use task_core::{Backoff, RunTimedOut};

@@ -82,7 +82,7 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, Schedule};
 ///     .jitter(Jitter::fraction(0.1)?)
 ///     .gating_readiness();
 /// assert_eq!(prices.name(), "prices");
-/// # Ok::<_, task_periodic::PeriodicError>(())
+/// # Ok::<_, anyhow::Error>(())
 /// ```
 #[derive(Clone)]
 #[must_use = "a task does nothing until a manager runs it"]
@@ -138,7 +138,13 @@ impl<S: Schedule, A> PeriodicTask<S, A> {
         self
     }
 
-    /// Sets the least wait after failed runs. Default: from one second to one minute.
+    /// Sets the least wait after failed runs. One successful run resets it. Default: from one
+    /// second to one minute.
+    ///
+    /// The back-off never makes a run earlier than its schedule. A loop waits for the longer of
+    /// delay and back-off. On a clock, [`MissedTicks`](crate::MissedTicks) applies to the ticks
+    /// within the back-off: `Skip` skips them, `Delay` makes up for them with one run after it,
+    /// `Burst` with all.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.options.backoff = backoff;
         self

@@ -79,7 +79,7 @@ impl<S: Schedule, A: Action> Task for PeriodicTask<S, A> {
                     } else {
                         discard(failure);
                     }
-                    let wait = backoff.draw(in_a_row, pace.random());
+                    let wait = backoff.wait(in_a_row, pace.random().u64(..));
                     if !is_last && !is_settled(&mut action).await {
                         span.in_scope(|| tally.lingering(&text));
                         if runs_at_stop {

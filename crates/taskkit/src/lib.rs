@@ -11,6 +11,7 @@
 //! | `service`, the default | `service` | `task-service` | `main`, `Service` |
 //! | `signal` | `signal` | `task-signal` | `SignalTask`, `SignalTrigger` |
 //! | `periodic` | `periodic` | `task-periodic` | `LoopTask`, `PollTask`; `CronTask` with `cron` |
+//! | `restart` | `restart` | `task-restart` | `restarting` |
 //! | `http` | `http` | `task-http` | `HttpTask` |
 //! | `kafka` | `kafka` | `task-kafka` | `KafkaTask` |
 //!
@@ -26,7 +27,7 @@
 //! | `serde` | `Serialize` for the report | |
 //! | `token` | `tokio_util`'s `CancellationToken` from a context and for a manager | |
 //! | `sender` | the pid of a signal's sender, in the log and the report | C |
-//! | `full` | `cron`, `http`, `periodic`, `sender`, `serde`, `service`, `token` | C |
+//! | `full` | `cron`, `http`, `periodic`, `restart`, `sender`, `serde`, `service`, `token` | C |
 //! | `tls` | encryption for `HttpTask` | C |
 //! | `tower` | services of `tower` below the paths of `HttpTask` | |
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | these registries as sources of `HttpTask` | |
@@ -46,6 +47,8 @@ pub use task_kafka as kafka;
 pub use task_manager as manager;
 #[cfg(feature = "periodic")]
 pub use task_periodic as periodic;
+#[cfg(feature = "restart")]
+pub use task_restart as restart;
 #[cfg(feature = "service")]
 pub use task_service as service;
 #[cfg(feature = "signal")]
@@ -62,6 +65,8 @@ pub use task_manager::{Manager, Report, ShutdownError, start_after};
 pub use task_periodic::CronTask;
 #[cfg(feature = "periodic")]
 pub use task_periodic::{LoopTask, PollTask};
+#[cfg(feature = "restart")]
+pub use task_restart::restarting;
 #[cfg(feature = "service")]
 pub use task_service::{Service, main};
 #[cfg(feature = "signal")]

@@ -4,14 +4,17 @@
 //! signals. The cleanups follow in reverse order: producers flush, the database closes, the
 //! embedded broker stops.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context as _, ensure};
 use taskkit::{
     HttpTask, KafkaTask, Manager, Phase, PollTask, Task,
     kafka::{KafkaSettings, Producer},
     periodic::FirstRun,
-    task_fn,
+    restarting, task_fn,
 };
 
 use crate::{
@@ -50,22 +53,7 @@ pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> 
     let migrating = manager.run_ephemeral(migrate)?;
     ensure!(migrating.ended().await.is_clean(), "the database is not up to date");
 
-    // The generator's records are in no transaction.
-    let consuming = match &config.kafka.transactional_id {
-        Some(id) => settings.clone().transactional_id(id),
-        None => settings.clone(),
-    };
-    let producer = Producer::new(&consuming)?;
-    clean_up(manager, "producer", &producer)?;
-    let kafka = KafkaTask::new(
-        consuming,
-        producer,
-        Enricher::new(&config.kafka.output_topic),
-        Rows::new(database.clone(), totals.clone()),
-    )?;
-    // Only this function sets it.
-    let _ = totals.kafka.set(kafka.counters());
-    manager.run(kafka.named("consumer"))?;
+    run_consumer(manager, config, totals, &settings, &database)?;
     tracing::info!("joining group `{}`: the first time takes some seconds", config.kafka.group);
 
     let (retention, batch) = (config.database.retention, config.database.purge_batch);
@@ -151,6 +139,55 @@ async fn open_database(manager: &Manager, config: &Config) -> anyhow::Result<Dat
         }
     })?;
     Ok(database)
+}
+
+/// Runs the Kafka task, and again after it failed: brokers or a database may be away for longer
+/// than its timeouts. What it had not committed is read again. In transactions it is not restarted:
+/// a producer that another instance has fenced must not fence that one in turn.
+fn run_consumer(
+    manager: &Manager,
+    config: &Config,
+    totals: &Arc<Totals>,
+    settings: &KafkaSettings,
+    database: &Database,
+) -> anyhow::Result<()> {
+    let (settings, is_transactional) = match &config.kafka.transactional_id {
+        // The generator's records are in no transaction.
+        Some(id) => (settings.clone().transactional_id(id), true),
+        None => (settings.clone(), false),
+    };
+    // The producer of the last run. The clone in here outlives the task, as in `clean_up`.
+    let last = Arc::new(Mutex::new(None::<Producer>));
+    manager.cleanup("producer", {
+        let last = last.clone();
+        async move || {
+            let producer = last.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match producer {
+                Some(producer) => producer.close(FLUSH_TIMEOUT).await,
+                None => Ok(()),
+            }
+        }
+    })?;
+    let make = {
+        let (output, database, totals) =
+            (config.kafka.output_topic.clone(), database.clone(), totals.clone());
+        move || {
+            // A new one for each run: the records of a failed one are never delivered, nor waited
+            // for.
+            let producer = Producer::new(&settings)?;
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(producer.clone());
+            let rows = Rows::new(database.clone(), totals.clone());
+            let kafka = KafkaTask::new(settings.clone(), producer, Enricher::new(&output), rows)?;
+            totals.begin_run(kafka.counters());
+            Ok(kafka.named("consumer"))
+        }
+    };
+    if is_transactional {
+        manager.run(make()?)?;
+    } else {
+        manager.run(restarting(make)?)?;
+    }
+    Ok(())
 }
 
 fn run_generator(

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        OnceLock,
+        Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -19,20 +19,55 @@ pub struct Totals {
     pub rows: AtomicU64,
     /// Rows deleted by the purge.
     pub purged: AtomicU64,
-    /// The counters of the Kafka task, once it exists.
-    pub kafka: OnceLock<Counters>,
+    runs: Mutex<Runs>,
+}
+
+/// The runs of the Kafka task, of which each has counters of its own.
+#[derive(Debug, Default)]
+struct Runs {
+    /// The sums of those that have ended.
+    ended: Counts,
+    last: Option<Counters>,
 }
 
 impl Totals {
-    /// Returns the counts of the Kafka task, all zero before it exists.
+    /// Takes the counters of a run of the Kafka task, which follows those that were taken before.
+    pub fn begin_run(&self, counters: Counters) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.ended = runs.sum();
+        // They are read again, and their run has nothing in flight any more.
+        runs.ended.rewound += std::mem::take(&mut runs.ended.in_flight);
+        runs.last = Some(counters);
+    }
+
+    /// Returns the counts of the Kafka task, all zero before it exists. The gauges and the
+    /// latencies are those of the last run.
     pub fn counts(&self) -> Counts {
-        self.kafka.get().map(Counters::get).unwrap_or_default()
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).sum()
     }
 
     /// Returns how many generated orders were not consumed. Correct only if no other process
     /// consumes or produces.
     pub fn unread(&self) -> u64 {
         self.generated.load(Relaxed).saturating_sub(self.counts().consumed)
+    }
+}
+
+impl Runs {
+    fn sum(&self) -> Counts {
+        let mut sum = self.last.as_ref().map(Counters::get).unwrap_or_default();
+        let ended = &self.ended;
+        sum.consumed += ended.consumed;
+        sum.produced += ended.produced;
+        sum.dead_lettered += ended.dead_lettered;
+        sum.retried += ended.retried;
+        sum.settled += ended.settled;
+        sum.rewound += ended.rewound;
+        sum.rebalances += ended.rebalances;
+        sum.unclean_revocations += ended.unclean_revocations;
+        sum.commits += ended.commits;
+        sum.commit_failures += ended.commit_failures;
+        sum
     }
 }
 

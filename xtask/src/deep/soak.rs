@@ -11,7 +11,8 @@ const MANY: &str = "1000000";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     tool::cargo(workspace)
-        .arguments(["test", "--locked", "--release", "--all-features", "-p", "task-manager"])
+        .arguments(["test", "--locked", "--release", "--all-features"])
+        .arguments(["-p", "task-manager", "-p", "task-restart"])
         .arguments(["--test", "soak", "--", "--nocapture"])
         .environment("TASK_SOAK", MANY)
         .limit(super::LIMIT)

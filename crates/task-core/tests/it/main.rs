@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod a_watchdog;
+mod backoff;
 mod blocking;
 mod bounded;
 mod context;
 mod group;
+mod inside;
 mod level;
 mod panics;
 mod properties;

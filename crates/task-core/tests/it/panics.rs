@@ -3,7 +3,7 @@
 
 use std::{panic::AssertUnwindSafe, panic::catch_unwind, thread};
 
-use task_core::Hold;
+use task_core::{Hold, Panic};
 
 use crate::scope::Recorder;
 
@@ -86,5 +86,23 @@ async fn a_spawned_task_that_panics_fails_the_task_whose_hold_it_has_used_or_not
     tokio::task::yield_now().await;
     aborted.abort();
     aborted.await.unwrap_err();
+    assert_eq!(recorder.calls(), ["hold", "release"]);
+}
+
+#[test]
+fn a_hold_that_is_released_while_its_thread_unwinds_is_no_failure() {
+    struct Release(Option<Hold>);
+    impl Drop for Release {
+        fn drop(&mut self) {
+            self.0.take().unwrap().release();
+        }
+    }
+    let (recorder, ctx) = Recorder::context();
+    let release = Release(Some(ctx.hold()));
+    let unwound = Panic::catch(move || {
+        let _release = release;
+        panic!("no disk")
+    });
+    assert!(unwound.is_err());
     assert_eq!(recorder.calls(), ["hold", "release"]);
 }

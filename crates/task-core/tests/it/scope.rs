@@ -75,6 +75,14 @@ impl Scope for Recorder {
         self.push(format!("failure {error:#}"));
     }
 
+    fn record_panic(&self, panic: Panic) {
+        self.push(format!("survived {panic}"));
+    }
+
+    fn count_failure(&self) {
+        self.push("count");
+    }
+
     fn fail(self: Arc<Self>, error: anyhow::Error) -> Result<(), anyhow::Error> {
         self.push(format!("fail {error:#}"));
         Ok(())
@@ -86,6 +94,10 @@ impl Scope for Recorder {
 
     fn record_restart(&self) {
         self.push("restart");
+    }
+
+    fn record_wait(&self, wait: Option<Duration>) {
+        self.push(format!("wait {wait:?}"));
     }
 
     fn record_signal(&self, name: Cow<'static, str>, count: u64) {

@@ -49,6 +49,7 @@ pub(crate) fn fill(group: &TestGroup) {
                 task.is_ready = true;
                 task.restarts = 2;
                 task.failures = 1;
+                task.waiting = Some(Duration::from_millis(7500));
             }),
             task(2, "odd \"name\" \\ with\nbreaks\r", |task| task.state = TaskState::Stopping),
             task(3, "purge", |task| task.gates_readiness = true),

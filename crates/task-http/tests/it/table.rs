@@ -50,7 +50,10 @@ fn shutting_down(group: &TestGroup) {
                 task.restarts = 3;
                 task.failures = 2;
             }),
-            task(3, "http", |task| task.phase = Phase::SUPPORT),
+            task(3, "http", |task| {
+                task.phase = Phase::SUPPORT;
+                task.waiting = Some(Duration::from_millis(7500));
+            }),
             task(4, "custom", |task| (task.phase, task.is_ephemeral) = (Phase::new(150), true)),
         ];
     });
@@ -88,9 +91,13 @@ async fn the_json_has_every_field() {
             "id": 1, "name": "con\"sumer<script>alert(1)</script>", "phase": 100, "ephemeral": false,
             "state": "stopping", "in_state_seconds": 1.5, "uptime_seconds": 93784.0, "remaining_seconds": 4.5, "gates_readiness": true,
             "ready": true, "status": "flushing 120\nmessages & more", "restarts": 3, "failures": 2,
+            "waiting_seconds": null,
         })
     );
     assert_eq!((&tasks[1]["status"], &tasks[2]["phase"]), (&Value::Null, &json!(150)));
+    assert_eq!(tasks[1]["waiting_seconds"], 7.5);
+    let page = service.get("/tasks?format=html").await.text();
+    assert_eq!(page.matches("works again in 7.5s").count(), 1, "{page}");
     service.stop().await;
 }
 

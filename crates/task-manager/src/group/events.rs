@@ -110,6 +110,11 @@ impl Shared {
         self.record_failure(entry, FailureKind::Survived(Arc::new(error)));
     }
 
+    /// Records a panic that a task survives.
+    pub(crate) fn panic_survived(self: &Arc<Self>, entry: &Entry, panic: Panic) {
+        self.record_failure(entry, FailureKind::SurvivedPanic(panic));
+    }
+
     /// Records a panic beside another failure of the same task.
     pub(crate) fn panic_beside(self: &Arc<Self>, entry: &Entry, panic: Panic) {
         self.record_failure(entry, FailureKind::Panic(panic));

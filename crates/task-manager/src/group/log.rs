@@ -156,13 +156,14 @@ fn write_failure(manager: &str, failure: &Failure, ran: Option<Duration>) {
         FailureKind::Aborted { .. } | FailureKind::RuntimeGone => Some(Outcome::Aborted),
         FailureKind::Abandoned { .. } => Some(Outcome::Abandoned),
         FailureKind::EndedUnasked => Some(Outcome::Completed),
-        FailureKind::Survived(_) | FailureKind::NotRun { .. } | FailureKind::NotReady { .. } => {
-            None
-        }
+        FailureKind::Survived(_)
+        | FailureKind::SurvivedPanic(_)
+        | FailureKind::NotRun { .. }
+        | FailureKind::NotReady { .. } => None,
     };
     let outcome = outcome.map(Outcome::as_str);
     match failure.origin {
-        FailureOrigin::Task if matches!(failure.kind, FailureKind::Survived(_)) => {
+        FailureOrigin::Task if failure.kind.is_survived() => {
             error!(target: "task", parent: None, manager, task = name, id, error, "task failed and went on");
         }
         FailureOrigin::Task => {

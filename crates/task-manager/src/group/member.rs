@@ -90,6 +90,8 @@ pub(crate) struct Details {
     pub(crate) status: Option<Arc<str>>,
     pub(crate) restarts: u32,
     pub(crate) failures: u32,
+    /// When the task works again, while it pauses.
+    pub(crate) works_again: Option<Tick>,
     pub(crate) stop_timeout: Option<Duration>,
     /// The deadline at which it was aborted, and when that was.
     pub(crate) deadline: Option<Deadline>,
@@ -300,11 +302,17 @@ impl Member {
         self.details().as_ref()?.status.clone()
     }
 
+    /// Returns how often the task was run again, and how many failures it survived.
+    pub(crate) fn survived(&self) -> (u32, u32) {
+        self.details().as_ref().map_or((0, 0), |details| (details.restarts, details.failures))
+    }
+
     pub(crate) fn set_status(&self, status: &str) {
         let mut ends = (0..=status.len().min(MAX_STATUS)).rev();
         let fits = ends.find(|end| status.is_char_boundary(*end)).unwrap_or(0);
-        let status: Arc<str> = Arc::from(&status[..fits]);
-        self.update(|details| details.status = Some(status).filter(|status| !status.is_empty()));
+        let status = Some(&status[..fits]).filter(|status| !status.is_empty());
+        let status = status.map(Arc::from);
+        self.update(|details| details.status = status);
     }
 
     /// Records that the task has failed though its future goes on, and returns whether for the
@@ -384,6 +392,8 @@ impl Member {
             info.status = details.status.clone();
             info.restarts = details.restarts;
             info.failures = details.failures;
+            let works_again = details.works_again.filter(|_| info.state == TaskState::Running);
+            info.waiting = works_again.map(|at| at.saturating_sub(now));
         }
         info.in_state = now.saturating_sub(since.unwrap_or(self.began));
         info

@@ -52,7 +52,8 @@ impl OuterLink {
 
 /// A nested group while its task's future exists. Dropping it aborts the group.
 pub(crate) struct Nesting {
-    inner: Arc<Shared>,
+    /// `None` once it is unlinked.
+    inner: Option<Arc<Shared>>,
     entry: Option<Arc<Entry>>,
 }
 
@@ -70,7 +71,7 @@ impl Nesting {
         }
         let link = OuterLink { entry: entry.clone(), hold: ctx.hold(), is_orphan: false };
         *lock(&inner.outer) = Some(link);
-        let nesting = Self { inner: Arc::clone(inner), entry };
+        let nesting = Self { inner: Some(Arc::clone(inner)), entry };
         if inner.report.get().is_some() {
             // It has ended before it was run, and nothing will release the hold.
             let link = lock(&inner.outer).take();
@@ -82,12 +83,12 @@ impl Nesting {
     /// Unlinks a group that has ended, and whose result the task returns; or one that was never
     /// bound to a runtime, and whose end will not release the hold.
     pub(crate) fn unlink(mut self) {
-        let link = lock(&self.inner.outer).take();
+        let Some(inner) = self.inner.take() else { return };
+        let link = lock(&inner.outer).take();
         drop(link);
-        if let Some(entry) = self.entry.take() {
-            unlink(&entry, &self.inner);
+        if let Some(entry) = &self.entry {
+            unlink(entry, &inner);
         }
-        std::mem::forget(self);
     }
 }
 
@@ -99,13 +100,15 @@ impl Nesting {
             None => (ctx.remaining().and_then(shorter), None),
         };
         let level = level.filter(|_| trigger == Trigger::OuterStop);
-        self.inner.follow(trigger, limit, level);
+        if let Some(inner) = &self.inner {
+            inner.follow(trigger, limit, level);
+        }
     }
 }
 
 impl Drop for Nesting {
     fn drop(&mut self) {
-        let Self { inner, entry } = self;
+        let Self { inner: Some(inner), entry } = self else { return };
         let is_over = match &mut *lock(&inner.outer) {
             Some(link) => {
                 link.is_orphan = true;
@@ -216,7 +219,7 @@ fn record_report(entry: &Arc<Entry>, inner: &Arc<Shared>) {
 
 impl Turn<'_> {
     /// Records the failures in an error that a nested group's task returns. Gives any other error
-    /// back.
+    /// back, and one that says more than the failures do: with a context around them.
     pub(crate) fn record_nested_error(
         &mut self,
         entry: &Entry,
@@ -226,6 +229,10 @@ impl Turn<'_> {
         let Some(report) = inner else { return Some(error) };
         let now = self.now();
         self.state.record_nested(entry, &report, now);
+        // `downcast_ref` of the error itself would look below the contexts.
+        if !error.chain().next().is_some_and(|outermost| outermost.is::<ShutdownError>()) {
+            return Some(error);
+        }
         let ran = now.saturating_sub(entry.began);
         self.log(Event::GroupFailed(entry.subject(), error, ran));
         None

@@ -132,6 +132,7 @@ impl Record {
         task.ran = now.saturating_sub(member.began);
         task.stop_took = member.stop_asked().map(|asked| now.saturating_sub(asked));
         task.status = member.status();
+        (task.restarts, task.failures) = member.survived();
         self.tasks.push_back(task);
     }
 

@@ -102,8 +102,13 @@ impl Contents {
         let status = task.status.as_ref().filter(|_| !task.outcome.is_clean());
         let status =
             status.map_or_else(String::new, |status| format!("  ({})", guarded_name(status)));
+        let again = match task.restarts {
+            0 => String::new(),
+            1 => String::from("  restarted once"),
+            more => format!("  restarted {more} times"),
+        };
         let label = self.repeated.label(&task.name, Some(task.id));
-        (label, format!("|{bar}| {:9} {took:>8}{status}", task.outcome.as_str()))
+        (label, format!("|{bar}| {:9} {took:>8}{again}{status}", task.outcome.as_str()))
     }
 
     fn cleanup_row(&self, cleanup: &CleanupReport) -> (String, String) {

@@ -83,6 +83,9 @@ pub enum FailureKind {
     /// The task recorded this error with
     /// [`Context::record_failure`](task_core::Context::record_failure), and went on.
     Survived(Arc<anyhow::Error>),
+    /// The task recorded this panic with
+    /// [`Context::record_panic`](task_core::Context::record_panic), and went on.
+    SurvivedPanic(Panic),
     /// It panicked: when polled, when its future was dropped, or on a thread that belongs to it.
     Panic(Panic),
     /// It did not end by its deadline, and its future was dropped at the await where it stood.
@@ -150,7 +153,9 @@ impl Failure {
     /// `RUST_LIB_BACKTRACE=1`, or else `RUST_BACKTRACE=1`, makes the process capture them.
     pub fn backtrace(&self) -> Option<&Backtrace> {
         let backtrace = match &self.kind {
-            FailureKind::Panic(panic) => panic.backtrace.as_deref(),
+            FailureKind::Panic(panic) | FailureKind::SurvivedPanic(panic) => {
+                panic.backtrace.as_deref()
+            }
             FailureKind::Error(error) | FailureKind::Survived(error) => Some(error.backtrace()),
             _ => None,
         };
@@ -187,12 +192,18 @@ impl Failure {
 }
 
 impl FailureKind {
+    /// Returns whether the task went on.
+    pub(crate) fn is_survived(&self) -> bool {
+        matches!(self, Self::Survived(_) | Self::SurvivedPanic(_))
+    }
+
     /// Returns what is said of the subject.
     pub(crate) fn predicate(&self) -> String {
         match self {
             Self::Error(_) => String::from("failed"),
             Self::Survived(_) => String::from("failed and went on"),
             Self::Panic(panic) => panic.to_string(),
+            Self::SurvivedPanic(panic) => format!("went on after it {panic}"),
             Self::Aborted { deadline } => format!("{} and was aborted", late(Some(deadline))),
             Self::Abandoned { deadline, after_abort, status } => {
                 let late = late(deadline.as_ref());
@@ -217,6 +228,7 @@ impl FailureKind {
     pub(crate) fn detail(&self) -> String {
         match self {
             Self::Error(error) | Self::Survived(error) => guarded_text(format_args!("{error:#}")),
+            Self::SurvivedPanic(panic) => panic.to_string(),
             Self::Panic(_)
             | Self::Aborted { .. }
             | Self::Abandoned { .. }

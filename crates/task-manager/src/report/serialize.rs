@@ -57,7 +57,7 @@ fn seconds(time: Duration) -> f64 {
 /// | a cause | `kind`, `text`, `task` (or null), `at` |
 /// | a failure | `origin`, `name`, `id` (or null), `kind`, `text` (without the error), `deadline` and `after_abort` (null unless it was aborted or abandoned), `error`, `location` (or null), `backtrace` (or null), `at` |
 /// | a deadline | `kind`, `phase` (or null), `had`, `text` |
-/// | a task | `id`, `name`, `phase`, `outcome`, `ended_at`, `ran`, `stop_took` (or null), `status` (or null) |
+/// | a task | `id`, `name`, `phase`, `outcome`, `ended_at`, `ran`, `stop_took` (or null), `status` (or null), `restarts`, `failures` (those that it survived) |
 /// | a cleanup | `name`, `outcome` (null if it was not run), `began_at`, `took` |
 /// | the totals | `started`, `completed`, `cancelled`, `failed`, `panicked`, `aborted`, `abandoned` |
 /// | the steps | `triggered`, `stopping`, `cleaning_up`, `ended`, `budget` (null if unlimited) |
@@ -124,6 +124,7 @@ impl Serialize for Written<'_, Failure> {
             FailureKind::Error(_) => ("error", None),
             FailureKind::Survived(_) => ("survived", None),
             FailureKind::Panic(panic) => ("panic", panic.location.as_ref()),
+            FailureKind::SurvivedPanic(panic) => ("survived_panic", panic.location.as_ref()),
             FailureKind::Aborted { .. } => ("aborted", None),
             FailureKind::Abandoned { .. } => ("abandoned", None),
             FailureKind::EndedUnasked => ("ended_unasked", None),
@@ -139,6 +140,7 @@ impl Serialize for Written<'_, Failure> {
             FailureKind::Error(_)
             | FailureKind::Survived(_)
             | FailureKind::Panic(_)
+            | FailureKind::SurvivedPanic(_)
             | FailureKind::EndedUnasked
             | FailureKind::RuntimeGone
             | FailureKind::NotRun { .. }
@@ -209,6 +211,8 @@ impl Serialize for Written<'_, TaskReport> {
             "ran": seconds(task.ran),
             "stop_took": task.stop_took.map(seconds),
             "status": task.status.as_deref().map(guarded_name),
+            "restarts": task.restarts,
+            "failures": task.failures,
         })
     }
 }

@@ -34,6 +34,7 @@ mod shutdown;
 mod start_order;
 mod steps;
 mod support;
+mod survived;
 mod text;
 mod user_code;
 mod view;

@@ -40,7 +40,7 @@ async fn the_serialized_report_has_stable_names() {
         value["tasks"][0],
         json!({
             "id": 1, "name": "server", "phase": 50, "outcome": "completed", "ended_at": 15.0,
-            "ran": 15.0, "stop_took": 3.0, "status": null,
+            "ran": 15.0, "stop_took": 3.0, "status": null, "restarts": 0, "failures": 0,
         })
     );
     let began = error.report().unwrap().began().duration_since(UNIX_EPOCH).unwrap();

@@ -255,3 +255,22 @@ fn a_stop_reaches_a_hundred_thousand_waiting_tasks_within_seconds() {
         assert_eq!(report.totals().completed, tasks);
     });
 }
+
+/// Invariant 10.
+#[test]
+fn memory_is_flat_over_nested_groups_that_have_ended() {
+    let _guard = exclusive();
+    runtime().block_on(async {
+        let manager = Manager::new();
+        assert_flat("nested groups", async |count| {
+            for _ in 0..count / 4 {
+                let group = Manager::builder().name("group").build().unwrap();
+                group.run(task_fn("job", async |_| Ok(()))).unwrap();
+                let task = manager.run_ephemeral(group.into_task()).unwrap();
+                assert_eq!(task.ended().await, Outcome::Completed);
+            }
+        })
+        .await;
+        assert!(manager.shutdown().await.unwrap().is_clean());
+    });
+}

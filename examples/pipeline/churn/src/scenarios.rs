@@ -105,6 +105,15 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         play: brokers::away,
     },
     Scenario {
+        name: "long-away",
+        about: "all brokers unavailable for longer than a message may take; no member exits",
+        promise: NothingLost,
+        rounds: 2,
+        quick: 0,
+        needs: Anything,
+        play: brokers::long_away,
+    },
+    Scenario {
         name: "cut-off",
         about: "SIGTERM with all brokers unavailable",
         promise: Bounded,

@@ -69,7 +69,8 @@ fn write_task(out: &mut String, task: &TaskInfo) -> fmt::Result {
     write!(out, ",\"remaining_seconds\":{}", OrNull(task.remaining.map(Seconds)))?;
     write!(out, ",\"gates_readiness\":{},\"ready\":{}", task.gates_readiness, task.is_ready)?;
     write!(out, ",\"status\":{}", OrNull(task.status.as_deref().map(Json)))?;
-    write!(out, ",\"restarts\":{},\"failures\":{}}}", task.restarts, task.failures)
+    write!(out, ",\"restarts\":{},\"failures\":{}", task.restarts, task.failures)?;
+    write!(out, ",\"waiting_seconds\":{}}}", OrNull(task.waiting.map(Seconds)))
 }
 
 /// Displays a duration in seconds, to the millisecond.

@@ -127,6 +127,9 @@ fn write_row(task: &TaskInfo, out: &mut String) -> fmt::Result {
         _ => "bad",
     };
     write!(out, "<span class=\"tag {class}\">{}</span>", task.state)?;
+    if let Some(waiting) = task.waiting {
+        write!(out, " <span class=\"dim\">works again in {}</span>", HumanDuration(waiting))?;
+    }
     if task.state != TaskState::Running {
         write!(out, " <span class=\"dim\">for {}</span>", HumanDuration(task.in_state))?;
         if let Some(remaining) = task.remaining {

@@ -16,6 +16,10 @@ impl Entry {
     fn requests(&self, reason: Cow<'static, str>) -> CauseKind {
         CauseKind::RequestedBy { task: self.name.to_string(), id: self.id, reason }
     }
+
+    fn count_one_failure(&self) {
+        self.update(|details| details.failures = details.failures.saturating_add(1));
+    }
 }
 
 impl Scope for Entry {
@@ -60,8 +64,18 @@ impl Scope for Entry {
     }
 
     fn record_failure(&self, error: anyhow::Error) {
-        self.update(|details| details.failures = details.failures.saturating_add(1));
+        self.count_one_failure();
         self.shared.failure_survived(self, error);
+    }
+
+    fn record_panic(&self, panic: Panic) {
+        self.count_one_failure();
+        self.shared.panic_survived(self, panic);
+    }
+
+    fn count_failure(&self) {
+        self.count_one_failure();
+        self.shared.changed();
     }
 
     fn fail(self: Arc<Self>, error: anyhow::Error) -> Result<(), anyhow::Error> {
@@ -75,6 +89,12 @@ impl Scope for Entry {
 
     fn record_restart(&self) {
         self.update(|details| details.restarts = details.restarts.saturating_add(1));
+        self.shared.changed();
+    }
+
+    fn record_wait(&self, wait: Option<Duration>) {
+        let works_again = wait.map(|wait| self.shared.now().saturating_add(wait));
+        self.update(|details| details.works_again = works_again);
         self.shared.changed();
     }
 

@@ -21,6 +21,17 @@ pub(super) fn away(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
+/// Longer than the message timeout of 20 s: the consumers fail, and are run again.
+pub(super) fn long_away(stage: &mut Stage) -> Result<()> {
+    stage.bring_up(stage.count().max(1))?;
+    stage.pause(50..1500);
+    stage.broker.take_down()?;
+    stage.pause(25_000..40_000);
+    stage.broker.bring_back()?;
+    stage.pause(50..3000);
+    Ok(())
+}
+
 pub(super) fn cut_off(stage: &mut Stage) -> Result<()> {
     stage.bring_up(1)?;
     stage.pause(50..1500);

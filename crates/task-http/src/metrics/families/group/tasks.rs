@@ -23,6 +23,8 @@ struct Row {
     ready: Option<u64>,
     restarts: u64,
     failures: u64,
+    /// Of the one that waits longest, where a task was ever run again.
+    waiting: Option<f64>,
     /// Of the first task that is alive.
     start: Option<f64>,
     exits: [u64; Outcome::ALL.len()],
@@ -70,6 +72,8 @@ pub(super) fn encode(snapshot: &GroupSnapshot, starts: &mut StartTimes, encoder:
     };
     let help = "Start time of the task since the Unix epoch.";
     seconds("task_start_time_seconds", help, |row| row.start);
+    let help = "Time until the task works again after a failure, of the one that waits longest.";
+    seconds("task_restart_wait_seconds", help, |row| row.waiting);
     let help = "Time from the stop of a task to its end, of the last one in this shutdown.";
     seconds("task_stop_duration_seconds", help, |row| row.stop);
 }
@@ -125,4 +129,8 @@ fn add(row: &mut Row, task: &TaskInfo) {
     }
     row.restarts += u64::from(task.restarts);
     row.failures += u64::from(task.failures);
+    if task.waiting.is_some() || task.restarts > 0 {
+        let waiting = task.waiting.unwrap_or_default().as_secs_f64();
+        row.waiting = Some(row.waiting.unwrap_or_default().max(waiting));
+    }
 }

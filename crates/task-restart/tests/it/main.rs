@@ -1,0 +1,17 @@
+//! The contract of task-restart, on a paused clock.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod blocking;
+mod failures;
+#[cfg(feature = "group")]
+mod group;
+mod handle;
+mod log;
+mod managed;
+mod panics;
+mod readiness;
+mod rig;
+mod runs;
+mod stopping;
+mod timeouts;
+mod values;

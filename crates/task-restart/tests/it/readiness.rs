@@ -1,0 +1,92 @@
+//! Readiness follows the run.
+
+use anyhow::bail;
+use task_core::Context;
+use task_restart::restarting;
+use tokio::time::sleep;
+
+use crate::rig::{Rig, ms, secs};
+
+/// Is ready a second after its begin, and fails ten seconds later.
+async fn ready_after_a_second(ctx: Context) -> anyhow::Result<()> {
+    sleep(secs(1)).await;
+    ctx.set_ready(true);
+    sleep(secs(10)).await;
+    bail!("no broker")
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_is_not_ready_from_the_end_of_a_run_until_the_next_is() {
+    let rig = Rig::new();
+    let task = restarting(rig.runs(async |ctx, _| ready_after_a_second(ctx).await)).unwrap();
+    let check = async {
+        sleep(ms(10_999)).await;
+        assert!(rig.is_ready());
+        sleep(ms(2)).await;
+        assert!(!rig.is_ready(), "the run is over");
+        while rig.starts().len() < 2 {
+            assert!(!rig.is_ready());
+            sleep(ms(10)).await;
+        }
+        sleep(ms(900)).await;
+        assert!(!rig.is_ready(), "the second run has not said so yet");
+        sleep(ms(200)).await;
+        assert!(rig.is_ready());
+    };
+    tokio::join!(rig.run_for(secs(30), task), check).0.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_is_kept_through_a_blip_and_not_beyond_it() {
+    let rig = Rig::new();
+    let factory = rig.runs(async |ctx: Context, run| {
+        if run == 2 {
+            ctx.set_ready(false); // at its begin, as some tasks do
+        }
+        if run < 3 {
+            ready_after_a_second(ctx).await
+        } else {
+            ctx.cancelled().await; // never ready again
+            Ok(())
+        }
+    });
+    let task = restarting(factory).unwrap().keep_ready_for(secs(5));
+    let check = async {
+        sleep(secs(2)).await;
+        // Down for at most two seconds of back-off and one until it is ready.
+        while rig.starts().len() < 3 {
+            assert!(rig.is_ready(), "at {}", rig.now());
+            sleep(ms(10)).await;
+        }
+        let ended = rig.starts()[1] + 11_000;
+        sleep(ms(ended + 4_990 - rig.now())).await;
+        assert!(rig.is_ready());
+        sleep(ms(20)).await;
+        assert!(!rig.is_ready(), "the third run is not, and the time is over");
+    };
+    tokio::join!(rig.run_for(secs(90), task), check).0.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_that_is_kept_ends_in_a_long_back_off() {
+    let rig = Rig::new();
+    let factory = rig.runs(async |ctx: Context, run| {
+        if run == 4 {
+            ctx.set_ready(true);
+        }
+        bail!("no broker")
+    });
+    let task = restarting(factory).unwrap().keep_ready_for(ms(500));
+    let check = async {
+        while rig.starts().len() < 4 {
+            sleep(ms(10)).await;
+        }
+        let ended = rig.starts()[3];
+        sleep(ms(ended + 490 - rig.now())).await;
+        assert!(rig.is_ready());
+        sleep(ms(20)).await;
+        assert!(!rig.is_ready());
+        assert_eq!(rig.starts().len(), 4, "it waits four to eight seconds");
+    };
+    tokio::join!(rig.run_for(secs(20), task), check).0.unwrap();
+}
