@@ -23,7 +23,8 @@ use crate::{
 ///
 /// A hold that is dropped while its thread unwinds fails the task at that instant, which stops the
 /// group: the thread panicked, and nobody else may notice. A panic makes a task fail once, however
-/// many holds it drops, and whether or not the task's own future propagates it.
+/// many holds it drops, and whether or not the task's own future panics with it as well. A
+/// `JoinError` that the future returns for it is one failure more: that of the future.
 ///
 /// - A spawned Tokio task that panics drops its future while its thread unwinds, with all holds in
 ///   it, used or not.

@@ -56,7 +56,8 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, Schedule};
 /// | `WARN` | `run took longer than its interval, ticks were dropped` | `ticks`, `took`, `unlogged` | ticks were dropped |
 ///
 /// Times are in seconds. Events with the field `unlogged`, errors included, are emitted at most
-/// every 10 s for each message; the field counts those that were suppressed since the last one.
+/// every 10 s for each message; the field counts those that were suppressed since the last one. The
+/// failure of a run that no other follows, such as the one at the stop, is always an event.
 ///
 /// # Panics
 ///
@@ -176,6 +177,7 @@ impl<S: Schedule, A> PeriodicTask<S, A> {
     /// It begins at once: in a wait or a back-off at the stop, after a run in progress at its end,
     /// and also where no run came before. It is a run like any other: its number, its
     /// [`run_timeout`](Self::run_timeout) and its failure count, and a failure can end the task.
+    /// By default its failure is in the log alone; [`OnFailure::Record`] puts it into the report.
     /// There is none after a failure that has ended the task. While the group drains, runs continue
     /// and none is the last.
     ///

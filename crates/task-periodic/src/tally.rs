@@ -94,13 +94,19 @@ impl Tally {
     pub(crate) fn continuing(&mut self, error: &str, dropped: u64, next_in: Option<Duration>) {
         self.dropped(dropped);
         self.show_failure(error);
-        self.log_failure(error, next_in);
+        // Without a next run, no later line counts this one.
+        let unlogged = match next_in {
+            Some(_) => self.failures.admit(),
+            None => Some(self.failures.take_suppressed()),
+        };
+        self.log_failure(error, next_in, unlogged);
     }
 
     /// Reports a failed run whose thread goes on.
     pub(crate) fn lingering(&mut self, error: &str) {
         self.ctx.set_status(format!("{}; waits for the thread of a run: {error}", self.counts()));
-        self.log_failure(error, None);
+        let unlogged = self.failures.admit();
+        self.log_failure(error, None, unlogged);
         if let Some(unlogged) = self.overdue.admit() {
             let took = self.begun.elapsed().as_secs_f64();
             warn!(
@@ -118,8 +124,8 @@ impl Tally {
         self.show_failure(error);
     }
 
-    fn log_failure(&mut self, error: &str, next_in: Option<Duration>) {
-        if let Some(unlogged) = self.failures.admit() {
+    fn log_failure(&mut self, error: &str, next_in: Option<Duration>, unlogged: Option<u64>) {
+        if let Some(unlogged) = unlogged {
             self.has_logged_failure = true;
             let took = self.begun.elapsed().as_secs_f64();
             let next_in = next_in.map(|left| left.as_secs_f64());

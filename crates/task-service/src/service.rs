@@ -182,6 +182,11 @@ impl Service {
     /// Sets how long a setup that is asked to end may take to reach its next await, and to be
     /// dropped there. Default: 2 s, as a part of the shutdown timeout.
     ///
+    /// Beside tasks of a phase below [`Phase::SUPPORT`](task_core::Phase::SUPPORT) it has at most a
+    /// tenth of the time for the stop, as the [table of the
+    /// phases](task_manager#phases-and-deadlines) says: of a total of 10 s with a cleanup, it is
+    /// abandoned after 750 ms.
+    ///
     /// No task is stopped and no cleanup is run before. A setup that takes longer is abandoned,
     /// which is a failure in the report, and the shutdown goes on without it.
     pub fn setup_stop_timeout(mut self, timeout: impl Into<Timeout>) -> Self {

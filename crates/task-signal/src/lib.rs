@@ -91,8 +91,10 @@
 //! # The log
 //!
 //! Lines are written by [`tracing`], with the target `task_signal`. A line about a signal has the
-//! fields `signal`, `sender_pid` (if known), `count` and `reaction`. The lines of a trigger have
-//! `signal` and `run`, and those of its failures `action`, `run` and `error`. The
+//! fields `signal`, `sender_pid` (if known), `count` and `reaction`. It may come after the first
+//! line about its shutdown, and is there when the [`SignalTask`] ends, and so before the last one,
+//! unless the log takes more than 100 ms. The lines of a trigger have `signal` and `run`, and those
+//! of its failures `action`, `run` and `error`. The
 //! [dump](SignalTaskBuilder::dump_on) is one line about the group and one per task, for the first
 //! 1,000, with these fields:
 //!

@@ -3,7 +3,7 @@
 
 mod dump;
 
-use task_core::scope::guarded_text;
+use task_core::scope::{guarded_name, guarded_text};
 use tracing::{Level, event};
 
 pub(crate) use self::dump::dump;
@@ -84,6 +84,6 @@ pub(crate) fn not_triggered(level: LogLevel, signal: Signal) {
 
 /// Logs a failed action of a trigger that continues.
 pub(crate) fn action_failed(action: &str, run: u64, error: &anyhow::Error) {
-    let error = guarded_text(format_args!("{error:#}"));
+    let (action, error) = (guarded_name(action), guarded_text(format_args!("{error:#}")));
     event!(target: "task_signal", Level::ERROR, action, run, error, "action `{action}` failed");
 }

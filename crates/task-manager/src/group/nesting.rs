@@ -17,7 +17,7 @@ use std::time::Duration;
 use task_core::scope::discard;
 use task_core::{Context, Escalation, Hold, Outcome, Step};
 
-use super::{Entry, Event, NESTINGS, Shared, State, Turn, current};
+use super::{Entry, Event, NESTINGS, Role, Shared, State, Turn, current};
 use crate::lifecycle::{Tick, Trigger};
 use crate::report::{Failure, FailureKind, Repeated, Report, ShutdownError, ShutdownErrorKind};
 use crate::sync::{Ordering, lock};
@@ -331,7 +331,9 @@ impl Inside {
 /// Adds the names of what is alive in a group, and in those nested in it by path, up to 20.
 pub(crate) fn add_living_names(names: &mut Vec<String>, group: &Arc<Shared>, path: &str) {
     let state = group.lock();
-    let living = state.living().chain(state.abandoned.values());
+    // A cleanup that was abandoned before it began does not begin any more.
+    let is_alive = |entry: &&Arc<Entry>| entry.role != Role::Cleanup || entry.was_polled();
+    let living = state.living().chain(state.abandoned.values().filter(is_alive));
     let living: Vec<_> = living.take(MAX_NAMED_AT_EXIT - names.len()).cloned().collect();
     drop(state);
     let mut repeated = Repeated::default();

@@ -39,6 +39,7 @@ fn the_hard_exit_ends_a_blocked_current_thread_runtime_and_names_the_live_tasks(
     let ended = child::run(|| {
         current_thread().block_on(async {
             let manager = short().name("orders").hard_exit(70).build().unwrap();
+            manager.cleanup("not run", async || Ok(())).unwrap();
             manager.run(worker("healthy")).unwrap();
             manager.run(worker("healthy")).unwrap();
             manager

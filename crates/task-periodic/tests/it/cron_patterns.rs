@@ -67,9 +67,11 @@ fn a_step_that_is_larger_than_what_it_steps_through_is_rejected() {
         ("0 */25 * * *", "*/25", 25, 24),
         ("0 0 */32 * *", "*/32", 32, 31),
         ("0 0 1 */13 *", "*/13", 13, 12),
-        ("0 0 * * */9", "*/9", 9, 8),
+        ("0 0 * * */8", "*/8", 8, 7),
+        ("0 0 * * mon-fri/6", "mon-fri/6", 6, 5),
+        ("0 0 * * MON-SUN/8", "MON-SUN/8", 8, 7),
         ("5,0-30/40 * * * *", "0-30/40", 40, 31),
-        ("0 0 1 JAN-MAR/13 *", "JAN-MAR/13", 13, 12),
+        ("0 0 1 JAN-MAR/4 *", "JAN-MAR/4", 4, 3),
     ] {
         let error = CronSchedule::utc(pattern).unwrap_err();
         assert!(error.is_pattern(), "{error}");
@@ -79,7 +81,15 @@ fn a_step_that_is_larger_than_what_it_steps_through_is_rejected() {
         assert_eq!(error.to_string(), text);
     }
     // Once in the field is what they say.
-    for pattern in ["*/60 * * * *", "0 */24 * * *", "*/45 * * * *", "0-30/31 * * * *"] {
+    for pattern in [
+        "*/60 * * * *",
+        "0 */24 * * *",
+        "*/45 * * * *",
+        "0-30/31 * * * *",
+        "0 0 1 OCT-DEC/3 *",
+        "0 0 * * */7",
+        "0 0 * * MON-FRI/5",
+    ] {
         assert!(CronSchedule::utc(pattern).is_ok(), "{pattern}");
     }
     for pattern in ["22-2 * * * *", "0 0 31 2,4,6,9,11 *", "* * * * MON-XYZ", "5/10 * * * *"] {

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use task_core::Context;
 use task_periodic::{Backoff, LoopTask, PollTask};
 use tokio::time::sleep;
 use tracing_subscriber::{filter::LevelFilter, fmt::format::FmtSpan};
@@ -73,6 +74,21 @@ async fn a_failing_loop_does_not_flood_the_log() {
         .sum();
     let last_logged = rig.starts().iter().filter(|start| **start <= 30_001).count();
     assert!(last_logged.abs_diff(unlogged + failed.len()) <= 1, "{last_logged} {unlogged}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_failure_of_the_last_run_is_logged_however_soon_it_comes() {
+    let (rig, lines) = (Rig::new(), Lines::default());
+    let _guard = lines.capture(LevelFilter::WARN);
+    let task = LoopTask::new("flush", secs(2), async |ctx: Context| {
+        anyhow::bail!(if ctx.is_cancelled() { "the last is lost" } else { "refused" })
+    });
+    let task = task.unwrap().backoff(Backoff::new(ms(1), ms(1)).unwrap()).run_at_stop();
+    rig.run_for(secs(5), task).await.unwrap();
+    let failed = lines.with("run failed");
+    assert_eq!(failed.len(), 2, "{failed:?}");
+    assert!(failed[1].contains("error=\"the last is lost\""), "{}", failed[1]);
+    assert!(failed[1].ends_with("unlogged=2"), "{}", failed[1]);
 }
 
 #[tokio::test(start_paused = true)]

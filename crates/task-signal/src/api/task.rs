@@ -112,15 +112,22 @@ impl Task for SignalTask {
         self.is_admitted = true;
     }
 
-    /// Waits until the task is stopped. It never fails.
+    /// Waits until the task is stopped, and then until the log has a line about each signal that
+    /// came, for at most 100 ms and at most half of the time that is left to the task. It never
+    /// fails, and needs a Tokio runtime with timers, as a manager does.
     async fn run(mut self, ctx: Context) -> anyhow::Result<()> {
         if !self.is_admitted {
             self.admitted(&ctx);
         }
         ctx.cancelled().await;
+        // So that the group does not end, and the process after it, before the log says why.
+        let left = ctx.remaining().unwrap_or(Duration::MAX);
+        self.shared.logged(LOG_TIMEOUT.min(left / 2)).await;
         Ok(())
     }
 }
 
 /// How long the task gets to end.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long its end waits for its log.
+const LOG_TIMEOUT: Duration = Duration::from_millis(100);

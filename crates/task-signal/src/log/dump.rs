@@ -1,6 +1,9 @@
 //! The task table as log lines.
 
-use task_core::{GroupSnapshot, TaskInfo};
+use task_core::{
+    GroupSnapshot, TaskInfo,
+    scope::{guarded_name, guarded_text},
+};
 use tracing::info;
 
 use crate::values::Received;
@@ -14,11 +17,11 @@ pub(crate) fn dump(received: &Received, group: &GroupSnapshot) {
         target: "task_signal",
         signal = %received.signal,
         sender_pid = received.sender,
-        group = &*group.name,
+        group = guarded_name(&group.name),
         step = group.step.as_str(),
         in_step_ms = millis(group.in_step),
         remaining_ms = group.remaining.map(millis),
-        cause = group.cause.as_deref(),
+        cause = group.cause.as_deref().map(guarded_text),
         ready = group.readiness.is_ready(),
         tasks = group.tasks.len(),
         started = group.totals.started,
@@ -29,9 +32,10 @@ pub(crate) fn dump(received: &Received, group: &GroupSnapshot) {
 }
 
 fn write_task(task: &TaskInfo) {
+    let name = guarded_name(&task.name);
     info!(
         target: "task_signal",
-        task = &*task.name,
+        task = &*name,
         id = task.id.number(),
         phase = task.phase.number(),
         state = task.state.as_str(),
@@ -42,9 +46,8 @@ fn write_task(task: &TaskInfo) {
         ready = task.is_ready,
         restarts = task.restarts,
         failures = task.failures,
-        status = task.status.as_deref(),
-        "task `{}` is {}",
-        task.name,
+        status = task.status.as_deref().map(guarded_name),
+        "task `{name}` is {}",
         task.state
     );
 }

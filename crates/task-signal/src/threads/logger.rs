@@ -7,9 +7,11 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread,
+    time::Duration,
 };
 
 use task_core::{Context, Hold};
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     log::{self, Inherited},
@@ -27,14 +29,22 @@ const BACKLOG: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Logger {
     entries: Sender<Entry>,
-    /// Each event in the queue has a clone, so that its count is theirs.
-    token: Arc<()>,
+    pending: Arc<watch::Sender<usize>>,
     has_callback: bool,
 }
 
 enum Entry {
-    Inherited(Inherited),
-    Signal(Event, Arc<()>),
+    Inherited(Inherited, Pending),
+    Signal(Event),
+}
+
+/// Counts an entry from the time that it is made until it is handled or dropped.
+struct Pending(Arc<watch::Sender<usize>>);
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 /// A signal, on its way to the logger.
@@ -45,6 +55,7 @@ pub(super) struct Event {
     pub(super) task: Option<(Context, Option<Hold>)>,
     /// Whether the line was written when the signal arrived, before the task ran.
     pub(super) is_logged: bool,
+    _pending: Pending,
 }
 
 impl Logger {
@@ -54,7 +65,7 @@ impl Logger {
         let has_callback = callback.is_some();
         let thread = thread::Builder::new().name("signal-logger".to_owned());
         thread.spawn(move || Worker { callback, log_level }.run(&queue))?;
-        Ok(Self { entries, token: Arc::default(), has_callback })
+        Ok(Self { entries, pending: Arc::default(), has_callback })
     }
 
     /// Counts a signal in the group's view, and makes an event of it for the running task.
@@ -62,20 +73,40 @@ impl Logger {
         context.record_signal(received.signal.name(), received.count.into());
         let hold = self.has_callback.then(|| context.hold());
         let task = Some((context.clone(), hold));
-        Event { received: received.clone(), task, is_logged: false }
+        Event { task, ..self.early_event(received) }
+    }
+
+    /// Makes an event of a signal that comes before the task runs.
+    pub(super) fn early_event(&self, received: &Received) -> Event {
+        let (received, _pending) = (received.clone(), self.pending());
+        Event { received, task: None, is_logged: false, _pending }
     }
 
     /// Queues a signal. One that is no step is dropped if the queue is full.
     pub(super) fn send(&self, event: Event) {
-        let has_room = Arc::strong_count(&self.token) <= BACKLOG;
+        let has_room = *self.pending.borrow() <= BACKLOG;
         if has_room || event.received.reaction.is_step() {
-            let _ = self.entries.send(Entry::Signal(event, Arc::clone(&self.token)));
+            let _ = self.entries.send(Entry::Signal(event));
         }
     }
 
     /// Queues what the task has inherited. Called once.
     pub(super) fn send_inherited(&self, inherited: Inherited) {
-        let _ = self.entries.send(Entry::Inherited(inherited));
+        let _ = self.entries.send(Entry::Inherited(inherited, self.pending()));
+    }
+
+    /// Waits until every entry that was made is handled, for at most `limit`. Needs a runtime with
+    /// timers if there are any.
+    pub(super) async fn handled(&self, limit: Duration) {
+        let mut pending = self.pending.subscribe();
+        if *pending.borrow_and_update() != 0 {
+            let _ = timeout(limit, pending.wait_for(|count| *count == 0)).await;
+        }
+    }
+
+    fn pending(&self) -> Pending {
+        self.pending.send_modify(|count| *count += 1);
+        Pending(Arc::clone(&self.pending))
     }
 }
 
@@ -89,10 +120,10 @@ impl Worker {
     fn run(mut self, queue: &Receiver<Entry>) {
         for entry in queue {
             match entry {
-                Entry::Inherited(inherited) => {
+                Entry::Inherited(inherited, _pending) => {
                     let _ = catch("the log", || log::inherited(self.log_level, &inherited));
                 }
-                Entry::Signal(event, _token) => self.serve(&event),
+                Entry::Signal(event) => self.serve(&event),
             }
         }
     }
@@ -109,7 +140,7 @@ impl Worker {
 
     /// Handles a signal, and returns what panicked: the callback runs even if the log did.
     fn handle(&mut self, event: &Event, context: &Context) -> Vec<anyhow::Error> {
-        let Event { received, task: _, is_logged } = event;
+        let Event { received, is_logged, .. } = event;
         let mut results = Vec::new();
         if !is_logged {
             results.push(self.log(received));

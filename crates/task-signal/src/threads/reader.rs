@@ -7,11 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    Ladder, Offload, Recipient,
-    logger::{Event, Logger},
-    offload::Job,
-};
+use super::{Ladder, Offload, Recipient, logger::Logger, offload::Job};
 use crate::{
     capture::{Lease, custody},
     log::Inherited,
@@ -65,14 +61,20 @@ impl Shared {
         for received in &early {
             custody::count(received.signal, Instant::now());
             // Under the lock, so that they precede those that the reader delivers.
-            let event = self.logger.event(received, &recipient.context);
-            self.logger.send(Event { is_logged: true, ..event });
+            let mut event = self.logger.event(received, &recipient.context);
+            event.is_logged = true;
+            self.logger.send(event);
         }
         drop(target);
         if !early.is_empty() {
             let deliver = move || early.iter().for_each(|received| recipient.deliver(received));
             self.offload(deliver).unwrap_or_else(|deliver| deliver());
         }
+    }
+
+    /// Waits until the log has what came so far, for at most `limit`.
+    pub(crate) async fn logged(&self, limit: Duration) {
+        self.logger.handled(limit).await;
     }
 
     /// Runs what may block on the offload thread. Returns it if there is no thread.
@@ -87,11 +89,10 @@ impl Shared {
             Target::Group(recipient) => return Some(recipient.clone()),
             Target::Early(early) => early,
         };
-        let received = received.clone();
         if received.reaction.is_step() || early.len() < MOST_EARLY {
             early.push(received.clone());
         }
-        self.logger.send(Event { received, task: None, is_logged: false });
+        self.logger.send(self.logger.early_event(received));
         None
     }
 }

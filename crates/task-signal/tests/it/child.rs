@@ -197,6 +197,17 @@ impl Child {
         self.process.try_wait().unwrap().is_some()
     }
 
+    /// Returns which line seen so far is the first that contains `part`. The order is that of the
+    /// output for lines of one stream.
+    pub(crate) fn position(&self, part: &str) -> Option<usize> {
+        self.seen.iter().position(|line| line.contains(part))
+    }
+
+    /// Returns whether a line seen so far starts with `start`.
+    pub(crate) fn has_line_that_starts_with(&self, start: &str) -> bool {
+        self.seen.iter().any(|line| line.starts_with(start))
+    }
+
     /// Counts the lines seen so far that contain `part`.
     pub(crate) fn count(&self, part: &str) -> usize {
         self.seen.iter().filter(|line| line.contains(part)).count()

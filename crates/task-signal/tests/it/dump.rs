@@ -32,3 +32,14 @@ fn a_dump_that_is_asked_for_before_the_task_runs_is_written_when_it_does() {
     child.wait_for("in_step_ms=");
     child.wait_for("task `loud` is running");
 }
+
+#[test]
+fn no_name_of_a_group_a_task_or_an_action_makes_a_line_of_its_own() {
+    let mut child = Child::start("managed with a name of two lines");
+    child.kill_and_see(Signal::USR1, "`work\\nforged` is running");
+    child.kill_and_see(Signal::HUP, "action `act\\nforged` failed");
+    child.kill_and_see(Signal::TERM, "code 0 after");
+    child.ends_with(0);
+    // Only a line that was broken in two begins with what follows the break.
+    assert!(!child.has_line_that_starts_with("forged"));
+}

@@ -27,6 +27,15 @@ fn a_termination_is_the_cause_in_the_report_and_no_failure() {
 }
 
 #[test]
+fn the_line_about_a_signal_is_in_the_log_before_the_group_has_ended() {
+    let mut child = Child::start("managed to the end with a slow log");
+    child.kill(Signal::TERM);
+    child.ends_with(0);
+    let received = child.position("received SIGTERM").expect("the line about the signal");
+    assert!(received < child.position("shutdown ended").unwrap());
+}
+
+#[test]
 fn a_signal_that_comes_before_the_manager_stops_it_in_order() {
     let mut child = Child::start("managed early");
     child.kill(Signal::TERM);

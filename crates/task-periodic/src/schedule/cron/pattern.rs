@@ -120,8 +120,12 @@ impl Pattern {
     }
 }
 
-/// How many values the fields have, from the seconds to the weekdays, in which Sunday is 0 and 7.
-const VALUES: [u32; 6] = [60, 60, 24, 31, 12, 8];
+/// How many values the fields have, from the seconds to the weekdays.
+const VALUES: [u32; 6] = [60, 60, 24, 31, 12, 7];
+
+const MONTHS: [&str; 12] =
+    ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /// Checks the steps of a pattern that can be parsed: one that is larger than what it steps through
 /// would match its first value alone, so `*/90` would be every hour.
@@ -143,9 +147,17 @@ fn check_steps(pattern: &str) -> Result<(), PeriodicError> {
     Ok(())
 }
 
-/// Returns how many values a range of numbers has. A range of names counts as its whole field.
+/// Returns how many values a range has, of numbers or of names.
 fn values_of(range: &str) -> Option<u32> {
-    let (first, last) = range.split_once('-')?;
-    let (first, last) = (first.trim().parse::<u32>().ok()?, last.trim().parse::<u32>().ok()?);
-    last.checked_sub(first)?.checked_add(1)
+    let (first, last) = range.trim_start_matches('+').split_once('-')?;
+    // At the end of a range, Sunday is the last day.
+    let last = if last.eq_ignore_ascii_case("SUN") { 7 } else { value_of(last)? };
+    last.checked_sub(value_of(first)?)?.checked_add(1)
+}
+
+/// Returns the value of a number, or of the name of a month or a weekday.
+fn value_of(text: &str) -> Option<u32> {
+    let index_in = |names: &[&str]| names.iter().position(|name| name.eq_ignore_ascii_case(text));
+    let of_name = || index_in(&MONTHS).map(|index| index + 1).or_else(|| index_in(&WEEKDAYS));
+    text.parse().ok().or_else(|| u32::try_from(of_name()?).ok())
 }

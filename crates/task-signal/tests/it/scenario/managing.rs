@@ -1,21 +1,26 @@
 //! Programs with a real manager.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     thread,
     time::Duration,
 };
 
-use task_core::task_fn;
+use task_core::{Context, task_fn};
 use task_manager::{Manager, ManagerBuilder, Report, ShutdownError};
-use task_signal::{AfterEnd, OnActionError, SignalTask, SignalTaskBuilder, SignalTrigger};
+use task_signal::{AfterEnd, OnActionError, Signal, SignalTask, SignalTaskBuilder, SignalTrigger};
 use tokio::runtime::Runtime;
 
-use super::{Scenario, say, wait_for_go, without_window};
+use super::{IS_LOG_SLOW, Scenario, say, wait_for_go, without_window};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ("managed", || manage(without_window())),
     ("managed to the end", managed_to_the_end),
+    ("managed to the end with a slow log", || {
+        IS_LOG_SLOW.store(true, Ordering::SeqCst);
+        managed_to_the_end();
+    }),
+    ("managed with a name of two lines", managed_with_a_name_of_two_lines),
     ("managed early", managed_early),
     ("managed with a trigger", || managed_with_a_trigger(OnActionError::Continue)),
     ("managed with a trigger that records", || managed_with_a_trigger(OnActionError::Record)),
@@ -86,6 +91,24 @@ fn managed_to_the_end() {
         let manager = Manager::new();
         manager.run(SignalTask::new().unwrap()).unwrap();
         add_work(&manager);
+        say("ready");
+        say_report(&manager.wait().await);
+    });
+}
+
+fn managed_with_a_name_of_two_lines() {
+    let refuse = |_| async { anyhow::bail!("refused\nforged") };
+    let trigger = SignalTrigger::new("act\nforged", refuse).unwrap();
+    runtime().block_on(async {
+        let manager = Manager::builder().name("group\nforged").build().unwrap();
+        manager.run(SignalTask::builder().dump_on(Signal::USR1).build().unwrap()).unwrap();
+        manager.run(trigger).unwrap();
+        let work = async |ctx: Context| {
+            ctx.set_status("status\nforged");
+            ctx.cancelled().await;
+            Ok(())
+        };
+        manager.run(task_fn("work\nforged", work)).unwrap();
         say("ready");
         say_report(&manager.wait().await);
     });
