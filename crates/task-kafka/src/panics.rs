@@ -14,8 +14,9 @@ pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// Polls `work` as a part of the task, and returns its panic as a value.
 ///
-/// Within `work`, log events and panics belong to the task, whichever thread polls it. The caller
-/// resumes the panic after the steps that must not be skipped, such as leaving the group.
+/// Within `work`, log events and panics belong to the task, whichever thread polls it: a panic
+/// fails the task at that instant. The caller resumes it after the steps that must not be skipped,
+/// such as leaving the group; a manager knows it by then, and records it once.
 pub(crate) async fn catch_panic<R>(
     ctx: Context,
     work: impl Future<Output = R>,

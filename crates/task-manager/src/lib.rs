@@ -197,7 +197,7 @@
 //! |---|---|---|
 //! | [draining](Step::Draining) | the group is not ready any more; no task is stopped, and new ones are admitted; skipped if it never was ready | [`drain_delay`](ManagerBuilder::drain_delay), 0 s |
 //! | [stopping](Step::Stopping) | phase by phase: contexts are cancelled; at the phase's deadline its tasks are aborted, then abandoned | the rest |
-//! | [cleaning up](Step::CleaningUp) | hooks run one by one, the last registered first | [`cleanup_timeout`](ManagerBuilder::cleanup_timeout): 5 s, or a quarter of a shorter total; nothing if there is none |
+//! | [cleaning up](Step::CleaningUp) | hooks run one by one, the last registered first | [`cleanup_timeout`](ManagerBuilder::cleanup_timeout): 5 s are kept, or a quarter of a shorter total, nothing if there is none; and what the tasks leave |
 //! | [ended](Step::Ended) | the [`Report`] is made, and every `wait` returns | [`shutdown_timeout`](ManagerBuilder::shutdown_timeout), 25 s for all steps |
 //!
 //! No step takes longer than it needs: the drain ends as soon as no task below `Phase::SUPPORT` is
@@ -437,11 +437,11 @@
 //!
 //! [`Manager::cleanup`] registers a hook that runs after all tasks have ended or were abandoned:
 //! close a pool, flush an exporter, remove a file. Hooks run in reverse order of registration, one
-//! at a time and at most once. Each may take all that is left of the
-//! [time for cleanups](ManagerBuilder::cleanup_timeout) but a little for each later one: up to 1 s,
-//! and half of it for all of them. A hook that fails, panics or takes longer is reported, and the
-//! next one runs. A hook for which no time is left is not run, and reported as such.
-//! [`Manager::cleanup_beside`] makes sets of hooks that run at once, and with
+//! at a time and at most once. Each may take all that is left of the shutdown, or of
+//! [`cleanup_timeout`](ManagerBuilder::cleanup_timeout) if that is set, but a little for each later
+//! one: up to 1 s, and half of it for all of them. A hook that fails, panics or takes longer is
+//! reported, and the next one runs. A hook for which no time is left is not run, and reported as
+//! such. [`Manager::cleanup_beside`] makes sets of hooks that run at once, and with
 //! [`Manager::cleanup_with`] a hook can ask how long it has.
 //!
 //! Register the cleanup of a resource right after the resource is made, and before the tasks that

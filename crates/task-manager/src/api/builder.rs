@@ -26,7 +26,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 /// | [`shutdown_timeout`](Self::shutdown_timeout) | 25 s |
 /// | [`drain_delay`](Self::drain_delay) | 0 s: no drain |
 /// | [`phase_timeout`](Self::phase_timeout) | none: what the phase has of the 25 s |
-/// | [`cleanup_timeout`](Self::cleanup_timeout) | 5 s of the 25 s, and a quarter of a shorter time |
+/// | [`cleanup_timeout`](Self::cleanup_timeout) | 5 s of the 25 s are kept, and a quarter of a shorter time; no limit beyond that |
 /// | [`escalated_cleanup_timeout`](Self::escalated_cleanup_timeout) | 1 s, within `cleanup_timeout` |
 /// | [`start_timeout`](Self::start_timeout) | never |
 /// | [`only_failures_stop`](Self::only_failures_stop) | off: any end of a critical task stops the group |
@@ -186,15 +186,16 @@ impl ManagerBuilder {
         self
     }
 
-    /// Sets how long all cleanups together may take. Default: 5 s, or a quarter of
+    /// Limits how long all cleanups together may take. Default: no limit but the end of the
+    /// shutdown, and 5 s are kept for them, or a quarter of
     /// [`shutdown_timeout`](Self::shutdown_timeout) less [`drain_delay`](Self::drain_delay) if that
-    /// is shorter.
+    /// is shorter. Without a shutdown timeout, 5 s are the limit.
     ///
-    /// If a cleanup is registered when the shutdown begins, this time is kept for them: tasks are
+    /// If a cleanup is registered when the shutdown begins, the time is kept for them: tasks are
     /// aborted early enough to leave it. Otherwise it is the tasks', and cleanups that are
     /// registered later have what is then left of the whole. What tasks do not use of their own
-    /// time does not make it longer. Cleanups for which no time is left are not run, and reported
-    /// as failures. With zero, none is run.
+    /// time is left to the cleanups, up to the limit that is set here. Cleanups for which no time
+    /// is left are not run, and reported as failures. With zero, none is run.
     ///
     /// # Examples
     ///

@@ -285,10 +285,11 @@ impl Manager {
     /// Registers a hook that runs after all tasks have ended or were abandoned.
     ///
     /// Hooks run on the manager's runtime, one at a time, the last registered first, and at most
-    /// once. A hook may take all that is left of
-    /// [`cleanup_timeout`](ManagerBuilder::cleanup_timeout) but a little for each later one: up to
-    /// 1 s, and half of what is left for all of them. Of three hooks and 5 s, the first has 3.33 s,
-    /// and what it does not use is left to the others. A little before that, by at most 250 ms, it
+    /// once. A hook may take all that is left of the shutdown, or of
+    /// [`cleanup_timeout`](ManagerBuilder::cleanup_timeout) if that is set, but a little for each
+    /// later one: up to 1 s, and half of what is left for all of them. Of three hooks and 5 s, the
+    /// first has 3.33 s, and what it does not use is left to the others. A little before that, by
+    /// at most 250 ms, it
     /// is aborted, and abandoned if that does not succeed. One that fails, panics or takes too long
     /// is a failure in the report, and the next one runs. One for which no time is left is not run,
     /// and reported as such.
@@ -353,7 +354,7 @@ impl Manager {
     /// let manager = Manager::new();
     /// manager.cleanup_with("spool", async |ctx: Context| {
     ///     let left = ctx.remaining().unwrap_or(Duration::MAX);
-    ///     assert_eq!(left, Duration::from_millis(4_750)); // flush what fits into that
+    ///     assert_eq!(left, Duration::from_millis(24_750)); // flush what fits into that
     ///     Ok(())
     /// })?;
     /// manager.shutdown().await?;

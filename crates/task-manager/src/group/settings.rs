@@ -60,6 +60,7 @@ impl Settings {
             total: self.total,
             drain: self.drain,
             cleanup,
+            limits_cleanups: self.cleanup.is_some(),
             escalated_cleanup: self.escalated_cleanup.unwrap_or(ESCALATED_CLEANUP.min(cleanup)),
             phases: self.phases.clone(),
         }

@@ -358,8 +358,7 @@ impl Machine {
         // The lowest, whichever it is by now: phases come and go until they are stopped.
         let Some(phase) = self.alive.phases().next() else {
             // Invariant 8: no cleanup begins while a task is alive that was not abandoned.
-            let latest = now.saturating_add(plan.cleanup);
-            self.cleanups.begin(plan.end.map_or(latest, |end| end.min(latest)));
+            self.cleanups.begin(plan.cleanup_end(now));
             self.enter(Step::CleaningUp, now);
             return self.advance_cleanup(now);
         };

@@ -47,7 +47,10 @@ pub(crate) const LONGEST_RESERVE: Duration = Duration::from_secs(1);
 pub(crate) struct Budgets {
     pub(crate) total: Timeout,
     pub(crate) drain: Duration,
+    /// What is kept for the cleanups.
     pub(crate) cleanup: Duration,
+    /// Whether all of them together may take no longer than that.
+    pub(crate) limits_cleanups: bool,
     /// What all cleanups together get once the shutdown is escalated to an abort.
     pub(crate) escalated_cleanup: Duration,
     /// The limits of phases, in no order; each phase once.
@@ -93,7 +96,9 @@ pub(crate) struct Plan {
     /// When the report is due.
     pub(crate) end: Option<Tick>,
     /// The time for all cleanups together.
-    pub(crate) cleanup: Duration,
+    cleanup: Duration,
+    /// Whether they have no more, though the tasks may leave some of theirs.
+    limits_cleanups: bool,
     /// Whether that time is kept for them: one was registered at the layout.
     keeps_cleanup: bool,
     /// The longest time for aborted tasks to be dropped.
@@ -146,6 +151,7 @@ impl Plan {
             drain_end,
             end: None,
             cleanup: budgets.cleanup,
+            limits_cleanups: budgets.limits_cleanups,
             keeps_cleanup: false,
             join: LONGEST_JOIN,
             layout: Layout::default(),
@@ -205,6 +211,17 @@ impl Plan {
     /// Returns how long aborted tasks of a phase get to be dropped.
     pub(crate) fn join(&self, phase: Phase) -> Duration {
         self.layout.join(phase).unwrap_or(self.join)
+    }
+
+    /// Returns when cleanups that begin `now` must be over. What the tasks leave of their time is
+    /// theirs as well, unless that is limited.
+    pub(crate) fn cleanup_end(&self, now: Tick) -> Tick {
+        let latest = now.saturating_add(self.cleanup);
+        match self.end {
+            Some(end) if !self.limits_cleanups && !self.is_escalated => end,
+            Some(end) => end.min(latest),
+            None => latest,
+        }
     }
 
     /// Returns when the tasks must be over, so that the cleanups have what is kept for them.

@@ -46,7 +46,7 @@ async fn cleanups_run_in_reverse_order_after_the_tasks_and_a_failed_one_stops_no
 /// FAILURES 22.
 #[tokio::test(start_paused = true)]
 async fn a_cleanup_that_hangs_has_all_but_a_little_and_the_next_ones_get_the_rest() {
-    let manager = Manager::new();
+    let manager = Manager::builder().cleanup_timeout(5 * SECOND).build().unwrap();
     let journal = Journal::default();
     for name in ["a", "b"] {
         let journal = journal.clone();
@@ -171,7 +171,7 @@ async fn a_cleanup_that_registers_itself_repeatedly_ends_with_the_cleanup_budget
             Ok(())
         });
     }
-    let manager = Manager::new();
+    let manager = Manager::builder().cleanup_timeout(5 * SECOND).build().unwrap();
     let runs = Arc::new(AtomicUsize::new(0));
     register(manager.handle(), runs.clone());
     let began = Instant::now();
@@ -185,7 +185,7 @@ async fn a_cleanup_that_registers_itself_repeatedly_ends_with_the_cleanup_budget
 /// Invariants 3 and 8. FAILURES 22.
 #[tokio::test(start_paused = true)]
 async fn the_cleanup_budget_is_shared_and_all_cleanups_but_the_hanging_ones_run() {
-    let manager = Manager::new();
+    let manager = Manager::builder().cleanup_timeout(5 * SECOND).build().unwrap();
     let journal = Journal::default();
     for index in 0..10 {
         let journal = journal.clone();

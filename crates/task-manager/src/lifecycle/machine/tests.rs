@@ -90,13 +90,14 @@ fn budgets() -> impl Strategy<Value = Budgets> {
     let never = prop_oneof![4 => Just(false), 1 => Just(true)];
     let phase = proptest::sample::select(vec![Phase::INGRESS, Phase::WORK, Phase::SUPPORT]);
     let phases = proptest::option::of((phase, (0..10_000_u64).prop_map(Duration::from_millis)));
-    (never, 0..15_000_u64, 0..10_000_u64, 0..2_000_u64, 100..40_000_u64, phases).prop_map(
-        |(never, drain, cleanup, escalated_cleanup, stop, phases)| {
+    let cleanup = (0..10_000_u64, any::<bool>());
+    (never, 0..15_000_u64, cleanup, 0..2_000_u64, 100..40_000_u64, phases).prop_map(
+        |(never, drain, (cleanup, limits_cleanups), escalated_cleanup, stop, phases)| {
             let [drain, cleanup, escalated_cleanup, stop] =
                 [drain, cleanup, escalated_cleanup, stop].map(Duration::from_millis);
             let total = if never { Timeout::Never } else { Timeout::After(drain + cleanup + stop) };
             let phases = Vec::from_iter(phases);
-            Budgets { total, drain, cleanup, escalated_cleanup, phases }
+            Budgets { total, drain, cleanup, limits_cleanups, escalated_cleanup, phases }
         },
     )
 }
@@ -168,6 +169,7 @@ fn every_order_of_the_events_of_a_small_group_keeps_the_contract() {
         total: Timeout::After(6 * second),
         drain: second,
         cleanup: second,
+        limits_cleanups: true,
         escalated_cleanup: second / 2,
         phases: Vec::new(),
     };
@@ -196,6 +198,7 @@ fn phases_that_first_appear_at_the_last_moment_do_not_exceed_the_total() {
         total: Timeout::After(Duration::from_secs(2)),
         drain: Duration::ZERO,
         cleanup: Duration::ZERO,
+        limits_cleanups: true,
         escalated_cleanup: Duration::ZERO,
         phases: Vec::new(),
     };
@@ -214,6 +217,7 @@ fn a_phase_that_first_appears_late_and_is_aborted_leaves_the_next_one_its_time()
         total: Timeout::After(Duration::from_secs(4)),
         drain: Duration::ZERO,
         cleanup: Duration::ZERO,
+        limits_cleanups: true,
         escalated_cleanup: Duration::ZERO,
         phases: Vec::new(),
     };
@@ -236,6 +240,7 @@ fn the_limit_of_an_outer_stop_reaches_a_cleanup_that_runs() {
         total: Timeout::After(20 * second),
         drain: Duration::ZERO,
         cleanup: 10 * second,
+        limits_cleanups: true,
         escalated_cleanup: second,
         phases: Vec::new(),
     };
@@ -256,6 +261,7 @@ fn the_limit_of_the_outer_drain_ends_a_longer_drain_in_time() {
         total: Timeout::After(30 * second),
         drain: 20 * second,
         cleanup: second,
+        limits_cleanups: true,
         escalated_cleanup: second,
         phases: Vec::new(),
     };

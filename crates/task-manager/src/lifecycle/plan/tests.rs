@@ -28,7 +28,14 @@ fn every_phase() -> impl Iterator<Item = Phase> {
 
 fn budgets(total: Duration, drain: Duration, cleanup: Duration) -> Budgets {
     let total = Timeout::After(total);
-    Budgets { total, drain, cleanup, escalated_cleanup: cleanup / 2, phases: Vec::new() }
+    Budgets {
+        total,
+        drain,
+        cleanup,
+        limits_cleanups: true,
+        escalated_cleanup: cleanup / 2,
+        phases: Vec::new(),
+    }
 }
 
 /// Tasks without a stop timeout in these phases, and a cleanup.

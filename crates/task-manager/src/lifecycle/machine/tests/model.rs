@@ -43,6 +43,8 @@ pub(super) struct Model {
     running: usize,
     cleanup_aborted: Option<Tick>,
     cleaning_since: Option<Tick>,
+    /// Whether the shutdown had no end by then.
+    cleans_without_end: bool,
     deadlines: BTreeMap<Phase, Tick>,
     ended: bool,
 }
@@ -103,6 +105,7 @@ impl Model {
             running: 0,
             cleanup_aborted: None,
             cleaning_since: None,
+            cleans_without_end: false,
             deadlines: BTreeMap::new(),
             ended: false,
         }

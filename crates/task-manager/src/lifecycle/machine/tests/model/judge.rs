@@ -9,6 +9,32 @@ use crate::lifecycle::machine::{Action, Trigger};
 use crate::lifecycle::plan::{Limit, Tick};
 
 impl Model {
+    /// When the cleanups began, which may be now.
+    fn begin_cleaning(&mut self) -> Tick {
+        if self.cleaning_since.is_none() {
+            let has_end = self.shutdown.as_ref().is_some_and(|begun| begun.end.is_some());
+            self.cleans_without_end = !has_end;
+        }
+        *self.cleaning_since.get_or_insert(self.now)
+    }
+
+    /// When cleanups that began `since` must be over. An escalation at that very instant may have
+    /// come before or after.
+    fn cleanup_end(
+        &self,
+        shutdown: &super::Shutdown,
+        since: Tick,
+        is_before: impl Fn(Tick) -> bool,
+    ) -> Option<Tick> {
+        let short = shutdown.escalated.map(|at| at.max(since) + self.budgets.escalated_cleanup);
+        // What tasks leave of their time is theirs, unless they have a limit.
+        let is_limited = self.budgets.limits_cleanups
+            || self.cleans_without_end
+            || shutdown.escalated.is_some_and(is_before);
+        let limit = is_limited.then_some(since + shutdown.cleanup);
+        shutdown.end.into_iter().chain(short).chain(limit).min()
+    }
+
     pub(super) fn judge(&mut self, action: Action) {
         let is_running = self.step() == Step::Running;
         match action {
@@ -83,9 +109,9 @@ impl Model {
             }
             Action::Clean(count) => {
                 assert!(self.alive.is_empty() && self.running == 0, "{self:?}");
-                let since = *self.cleaning_since.get_or_insert(self.now);
+                let since = self.begin_cleaning();
                 let shutdown = self.shutdown.as_ref().expect("a trigger before the cleanups");
-                let end = shutdown.end.into_iter().chain([since + shutdown.cleanup]).min();
+                let end = self.cleanup_end(shutdown, since, |at| at < since);
                 let left = end.map_or(Duration::ZERO, |end| end.saturating_sub(self.now));
                 // All but up to a second for each later set, and half of it for all of these.
                 let begins_set = |place: &usize| {
@@ -110,11 +136,10 @@ impl Model {
             }
             Action::SkipCleanups(count) => {
                 assert!(self.alive.is_empty() && self.running == 0, "{self:?}");
-                let since = *self.cleaning_since.get_or_insert(self.now);
+                let since = self.begin_cleaning();
                 let shutdown = self.shutdown.as_ref().expect("a trigger before the cleanups");
-                let short = shutdown.escalated.map(|at| at + self.budgets.escalated_cleanup);
-                let end = shutdown.end.into_iter().chain(short).chain([since + shutdown.cleanup]);
-                assert!(end.min() <= Some(self.now), "there was time left for it: {self:?}");
+                let end = self.cleanup_end(shutdown, since, |at| at <= since);
+                assert!(end <= Some(self.now), "there was time left for it: {self:?}");
                 self.take_set(count);
             }
             Action::AbortCleanups => {
@@ -210,7 +235,9 @@ impl Model {
         let joined = aborted.map_or(Duration::ZERO, |aborted| *aborted + JOIN);
         let is_over = shutdown.end.is_some_and(|end| self.now > end.max(joined));
         assert!(!is_over, "over the total: {self:?}");
-        if let Some(since) = self.cleaning_since {
+        if let Some(since) = self.cleaning_since
+            && (self.budgets.limits_cleanups || self.cleans_without_end)
+        {
             assert!(self.now <= since + shutdown.cleanup, "over the cleanup budget: {self:?}");
         }
         if let Some(escalated) = shutdown.escalated {
