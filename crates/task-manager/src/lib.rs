@@ -315,8 +315,9 @@
 //!
 //! Two limits shorten what a phase and a task have, and never lengthen it: a phase's
 //! [`phase_timeout`](ManagerBuilder::phase_timeout), and a task's own
-//! [`stop_timeout`](Task::stop_timeout), at which that task alone is aborted and then abandoned, while
-//! the others of its phase go on. The failure in the report says [which deadline](Deadline) it was.
+//! [`stop_timeout`](Task::stop_timeout), at which that task alone is aborted and then abandoned,
+//! while the others of its phase go on. The failure in the report says [which deadline](Deadline)
+//! it was.
 //!
 //! [`Context::remaining`] returns the time that a task has left. A task that is admitted during the
 //! shutdown shares the time of its phase. A phase that had no task at the trigger has until the

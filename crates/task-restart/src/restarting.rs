@@ -84,8 +84,8 @@ where
 /// Restarts and survived failures are counted in the group's view and in the report of the task,
 /// and the view shows how long it waits. The report is clean if the task ended cleanly, unless
 /// [`record_failures`](Self::record_failures) asks for more; that holds for what a run
-/// [records](Context::record_failure), too, unless the task is being stopped. The status says which run failed, with
-/// what, and when the next one begins, until that begins.
+/// [records](Context::record_failure), too, unless the task is being stopped. The status says which
+/// run failed, with what, and when the next one begins, until that begins.
 ///
 /// Each run is a `tracing` span `run` (target `task`, level `INFO`) with the field `run`, its
 /// number starting at 1. The events have the same target:

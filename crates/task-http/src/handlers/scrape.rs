@@ -67,9 +67,8 @@ impl Scraper {
         }
     }
 
-    /// Responds to one scrape.
+    /// Responds to one scrape, which the caller has counted.
     pub(crate) async fn respond(self: &Arc<Self>, headers: &HeaderMap, limits: &Limits) -> Reply {
-        let Some(_permit) = self.stats.begin_scrape() else { return Reply::too_many_requests() };
         let Negotiated { format, escaping } = negotiate::format(headers, self.sources.formats());
         let accepts_gzip = negotiate::accepts_gzip(headers);
         let flight = &self.flights[format.index()][usize::from(accepts_gzip)];

@@ -13,7 +13,6 @@ use crate::{
         query::Query,
         reply::Reply,
     },
-    stats::Stats,
 };
 
 mod json;
@@ -31,12 +30,9 @@ enum Representation {
 pub(crate) async fn respond(
     group: &Group,
     health: &Arc<Health>,
-    stats: &Arc<Stats>,
     headers: &HeaderMap,
     query: Query<'_>,
 ) -> Reply {
-    // As much work as a scrape, so it counts as one.
-    let Some(_permit) = stats.begin_scrape() else { return Reply::too_many_requests() };
     let representation = match negotiate::wants_json(headers, query, Alternative::Html) {
         true => Representation::Json,
         false => Representation::Page { is_still: query.has("still") },

@@ -113,12 +113,19 @@ impl Router {
         match endpoint {
             Endpoint::Index => index::respond(&self.routes),
             Endpoint::Metrics => {
+                let Some(_permit) = self.stats.begin_scrape() else {
+                    return Reply::too_many_requests();
+                };
                 self.update_checks().await;
                 self.scraper.respond(headers, &self.limits).await
             }
             Endpoint::Tasks => {
+                // As much work as a scrape, so it counts as one.
+                let Some(_permit) = self.stats.begin_scrape() else {
+                    return Reply::too_many_requests();
+                };
                 self.update_checks().await;
-                tasks::respond(&self.group, &self.health, &self.stats, headers, query).await
+                tasks::respond(&self.group, &self.health, headers, query).await
             }
             Endpoint::Livez | Endpoint::Readyz | Endpoint::Startupz => {
                 let probes =

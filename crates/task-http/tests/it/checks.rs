@@ -202,6 +202,29 @@ async fn while_a_check_runs_its_metric_has_the_result_of_the_run_before() {
     service.stop().await;
 }
 
+/// Scrapes leave half of the connections to probes, also while a check hangs.
+#[tokio::test(start_paused = true)]
+async fn a_scrape_that_waits_for_a_check_counts_as_one() {
+    let has_begun = Arc::new(AtomicBool::new(false));
+    let service = Service::start(|http| {
+        let has_begun = Arc::clone(&has_begun);
+        http.limits(Limits::default().scrapes(1)).check("hangs", move || {
+            has_begun.store(true, Ordering::SeqCst);
+            pending()
+        })
+    });
+    let mut waits = Client::connect(service.address).await;
+    waits.send("GET /tasks?still HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    while !has_begun.load(Ordering::SeqCst) {
+        tokio::task::yield_now().await;
+    }
+    let begun = Instant::now();
+    assert_eq!(service.get("/metrics").await.status, 503);
+    assert!(begun.elapsed() < Duration::from_millis(750), "it has waited for the check");
+    assert_eq!(waits.response(true).await.status, 200);
+    service.stop().await;
+}
+
 /// One verdict: what `/readyz` says is what the table and the metrics say.
 #[tokio::test]
 async fn a_failing_check_shows_in_the_table_and_in_the_metrics_as_well() {

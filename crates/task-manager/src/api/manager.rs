@@ -30,8 +30,8 @@ use crate::report::{CauseKind, NotReadyError, Refused, Report, ShutdownError};
 /// failure in its exit code. So unless a handle waits, such a drop is an error in the log, which
 /// names what is alive and the cleanups that have not run.
 ///
-/// [`handle`](Self::handle) returns a weak handle, cheap to clone, which tasks and cleanups can keep
-/// without keeping the group alive.
+/// [`handle`](Self::handle) returns a weak handle, cheap to clone, which tasks and cleanups can
+/// keep without keeping the group alive.
 ///
 /// # Runtimes
 ///
@@ -47,8 +47,8 @@ use crate::report::{CauseKind, NotReadyError, Refused, Report, ShutdownError};
 ///
 /// # Leaving `main`
 ///
-/// When [`wait`](Self::wait) has returned, a task that the report names as abandoned may still block
-/// a worker. Under `#[tokio::main]`, a return from `main` drops the runtime, and that waits
+/// When [`wait`](Self::wait) has returned, a task that the report names as abandoned may still
+/// block a worker. Under `#[tokio::main]`, a return from `main` drops the runtime, and that waits
 /// **without limit** for every blocked worker, and for the closures of `spawn_blocking`: the
 /// process hangs after a shutdown that was on time. [`hard_exit`](ManagerBuilder::hard_exit) does
 /// not help, since the report was taken. There are two ways out.
@@ -289,10 +289,9 @@ impl Manager {
     /// [`cleanup_timeout`](ManagerBuilder::cleanup_timeout) if that is set, but a little for each
     /// later one: up to 1 s, and half of what is left for all of them. Of three hooks and 5 s, the
     /// first has 3.33 s, and what it does not use is left to the others. A little before that, by
-    /// at most 250 ms, it
-    /// is aborted, and abandoned if that does not succeed. One that fails, panics or takes too long
-    /// is a failure in the report, and the next one runs. One for which no time is left is not run,
-    /// and reported as such.
+    /// at most 250 ms, it is aborted, and abandoned if that does not succeed. One that fails,
+    /// panics or takes too long is a failure in the report, and the next one runs. One for which no
+    /// time is left is not run, and reported as such.
     ///
     /// [`cleanup_with`](Self::cleanup_with) gives the hook a context, by which it knows how long it
     /// has; [`cleanup_beside`](Self::cleanup_beside) has hooks run at once.

@@ -19,10 +19,10 @@ const MAX_NAMED: usize = 20;
 /// The task is admitted by [`Manager::run`](crate::Manager::run) at once: it counts, gates
 /// readiness, and is stopped in its phase like any other. Its own `run` is called once each of
 /// `others` has been ready; that one ceases to be so later changes nothing. Until then its
-/// [status](Context::set_status) is `waiting for:` with the names of those that are not ready (up to
-/// 20); the report has it, and so has the failure of a
-/// [start timeout](crate::ManagerBuilder::start_timeout) if it gates readiness. Without such a
-/// timeout there is no limit to the wait.
+/// [status](Context::set_status) is `waiting for:` with the names of those that are not ready (up
+/// to 20); the report has it, and so has the failure of a [start
+/// timeout](crate::ManagerBuilder::start_timeout) if it gates readiness. Without such a timeout
+/// there is no limit to the wait.
 ///
 /// # If one of them never becomes ready
 ///

@@ -43,8 +43,9 @@ const MOST_COUNTED: u64 = 100;
 ///
 /// What would match something else than it seems to is an error: a step that is larger than what it
 /// steps through (`*/90` in the minutes would be every hour; for 90 minutes use a
-/// [`PollTask`](crate::PollTask)), a step of zero, a range that goes backwards, and a day that never
-/// comes. A step that does not divide its field begins anew with it: `*/45` is at 0 and 45 minutes.
+/// [`PollTask`](crate::PollTask)), a step of zero, a range that goes backwards, and a day that
+/// never comes. A step that does not divide its field begins anew with it: `*/45` is at 0 and 45
+/// minutes.
 ///
 /// If both day fields are restricted, either may match; `+` in front of the weekday requires both.
 /// Years beyond 5000 are not searched.
