@@ -67,6 +67,22 @@ async fn a_setup_that_does_not_end_is_abandoned_and_named_and_the_shutdown_goes_
     drop(setup);
 }
 
+/// Invariant 2.
+#[tokio::test(start_paused = true)]
+async fn a_setup_that_ends_only_after_its_deadline_is_a_failure() {
+    let manager = Manager::new();
+    let setup = manager.begin_setup(LIMIT).unwrap();
+    manager.stop();
+    // Past its deadline, and before it is abandoned.
+    tokio::time::sleep(LIMIT + SECOND / 10).await;
+    drop(setup);
+    let error = manager.wait().await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("the setup did not end by its deadline"), "{text}");
+    assert!(text.ends_with("aborted"), "{text}");
+    assert_eq!(error.report().unwrap().tasks()[0].outcome, Outcome::Aborted);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_setup_that_ended_before_the_shutdown_leaves_no_trace() {
     let manager = Manager::new();
