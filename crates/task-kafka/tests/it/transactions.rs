@@ -167,11 +167,14 @@ async fn a_transaction_that_is_open_when_partitions_are_revoked_is_aborted() {
         let broker = rig::broker().await;
         fill(&broker, 4000).await;
         let slow = || Copy { pause: Duration::from_millis(1) };
-        let long = settings(&broker).commit_interval(Duration::from_secs(1));
-        let first = start(long.clone(), slow(), TestSink::new(Mode::Keep));
-        until("the first commits", &first, |it| it.counters.get().commits > 0).await;
-        let second = start(long.transactional_id("test-1"), slow(), TestSink::new(Mode::Keep));
+        // A transaction that ends by itself could end just before the revocation, which then would
+        // find none open.
+        let open = settings(&broker).window(8000).commit_interval(Duration::from_secs(3600));
+        let first = start(open.clone(), slow(), TestSink::new(Mode::Keep));
+        until("the first has begun", &first, |it| it.counters.get().in_flight > 0).await;
+        let second = start(open.transactional_id("test-1"), slow(), TestSink::new(Mode::Keep));
         until("the first gave back", &first, |it| it.counters.get().rewound > 0).await;
+        assert_eq!(first.counters.get().commits, 0);
         until("both have some", &first, |it| {
             it.counters.get().assigned == 2 && second.counters.get().assigned == 2
         })
@@ -180,15 +183,17 @@ async fn a_transaction_that_is_open_when_partitions_are_revoked_is_aborted() {
         // committed offsets.
         let last = Cell::new((0, Instant::now()));
         until("nothing is left", &first, |_| {
-            let settled = first.counters.get().settled + second.counters.get().settled;
-            if last.get().0 != settled {
-                last.set((settled, Instant::now()));
+            let consumed = first.counters.get().consumed + second.counters.get().consumed;
+            if last.get().0 != consumed {
+                last.set((consumed, Instant::now()));
             }
             last.get().1.elapsed() > Duration::from_secs(3)
         })
         .await;
-        first.stop(Duration::from_secs(20)).await.0.unwrap();
-        second.stop(Duration::from_secs(20)).await.0.unwrap();
+        let grace = Duration::from_secs(20);
+        let (first, second) = tokio::join!(first.stop(grace), second.stop(grace));
+        first.0.unwrap();
+        second.0.unwrap();
         assert_none_lost(&broker, "out", 4000).await;
     })
     .await;
