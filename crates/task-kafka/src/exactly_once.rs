@@ -132,12 +132,15 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
     /// cancelled.
     async fn fill(&mut self, batch: &mut Batch<T::Effect>) -> anyhow::Result<()> {
         let consumer = Arc::clone(self.parts.consumer);
+        let member = consumer.native().context();
         let (ctx, settings) = (self.parts.ctx, self.parts.settings);
         let mut until = None;
         while !ctx.is_cancelled() && batch.sent.len() < settings.window {
             let received = select! {
                 received = ctx.ready_or_cancelled(consumer.native().recv()) => received,
                 () = passed(until) => return Ok(()),
+                // It cannot be committed any more, and the brokers hold back what it has sent.
+                () = member.revoked_after(batch.revocations), if until.is_some() => return Ok(()),
             };
             let Ok(received) = received else { return Ok(()) };
             let message = match received {
@@ -146,8 +149,7 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
                     return Err(cause(error).context("failed to receive"));
                 }
                 Err(error) => {
-                    let errors = &consumer.native().context().errors;
-                    errors.warn("kafka consumer", &error, "receiving continues");
+                    member.errors.warn("kafka consumer", &error, "receiving continues");
                     continue;
                 }
             };

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -19,6 +19,7 @@ use rdkafka::{
 use task_core::Context;
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
+    sync::watch,
     task::block_in_place,
 };
 
@@ -49,7 +50,7 @@ pub(crate) struct Membership {
     is_closing: AtomicBool,
     /// Whether offsets are committed with transactions, and never here.
     is_transactional: bool,
-    revocations: AtomicU64,
+    revocations: watch::Sender<u64>,
     /// Whether offsets were stored since the last commit.
     has_stored: AtomicBool,
     pub(crate) errors: Throttle,
@@ -68,7 +69,7 @@ impl Membership {
             is_stopping: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
             is_transactional: settings.transactional_id.is_some(),
-            revocations: AtomicU64::new(0),
+            revocations: watch::Sender::new(0),
             has_stored: AtomicBool::new(false),
             errors: Throttle::default(),
         }
@@ -124,7 +125,13 @@ impl Membership {
     /// Returns how often partitions were revoked. Messages that were received before a revocation
     /// must not be committed after it.
     pub(crate) fn revocations(&self) -> u64 {
-        self.revocations.load(Relaxed)
+        *self.revocations.borrow()
+    }
+
+    /// Waits until partitions were revoked more often than `count` times.
+    pub(crate) async fn revoked_after(&self, count: u64) {
+        // The sender is in `self`.
+        let _ = self.revocations.subscribe().wait_for(|&revocations| revocations > count).await;
     }
 
     pub(crate) fn counters(&self) -> &Cells {
@@ -197,7 +204,7 @@ impl ConsumerContext for Membership {
                     return;
                 }
                 self.counters.0.rebalances.fetch_add(1, Relaxed);
-                self.revocations.fetch_add(1, Relaxed);
+                self.revocations.send_modify(|revocations| *revocations += 1);
                 if consumer.assignment_lost() {
                     self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
                     tracing::warn!(count, "partitions were lost, other members read them already");
@@ -264,6 +271,8 @@ fn lag(partition: &Partition) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
     use task_core::scope::{Scope, Stage, StageCell};
 
     use super::*;
