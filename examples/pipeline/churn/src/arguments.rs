@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, builder::PossibleValuesParser, error::ErrorKind};
 
-use crate::{broker::BrokerKind, database::DatabaseKind, scenario::Needs, scenarios::SCENARIOS};
+use crate::{
+    broker::{BrokerKind, Brokers},
+    database::DatabaseKind,
+    scenarios::SCENARIOS,
+};
 
 /// Tests the pipeline with the failures of production, and counts what is lost: SIGTERM and SIGKILL
 /// at random instants, members that join and leave, brokers and databases that are unavailable,
@@ -51,6 +55,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum, default_value_t = BrokerKind::Embedded)]
     pub(crate) broker: BrokerKind,
 
+    /// The nodes of Apache Kafka
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = nodes)]
+    pub(crate) nodes: u8,
+
+    /// Members produce in transactions: each has an id, which its successor takes over
+    #[arg(long)]
+    pub(crate) transactions: bool,
+
     /// The database
     #[arg(long, value_enum, default_value_t = DatabaseKind::Sqlite)]
     pub(crate) database: DatabaseKind,
@@ -86,14 +98,24 @@ impl Arguments {
     /// Parses the arguments of this process; exits with code 2 if they are invalid.
     pub(crate) fn of_process() -> Self {
         let arguments = Self::parse();
-        let mut embedded = SCENARIOS.iter().filter(|scenario| scenario.needs == Needs::Embedded);
         let is_named = |name| arguments.scenarios.iter().any(|scenario| scenario == name);
-        if arguments.broker != BrokerKind::Embedded
-            && let Some(scenario) = embedded.find(|scenario| is_named(scenario.name))
-        {
-            let message = format!("`{}` needs the embedded brokers", scenario.name);
+        let mut named = SCENARIOS.iter().filter(|scenario| is_named(scenario.name));
+        if let Some(scenario) = named.find(|scenario| !arguments.brokers().have(scenario.needs)) {
+            let message = format!("`{}` needs {}", scenario.name, scenario.needs.about());
             Self::command().error(ErrorKind::ArgumentConflict, message).exit();
         }
         arguments
+    }
+
+    pub(crate) fn brokers(&self) -> Brokers {
+        Brokers { kind: self.broker, nodes: self.nodes }
+    }
+}
+
+fn nodes(text: &str) -> Result<u8, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        _ => Err(String::from("1 or 3")),
     }
 }

@@ -1,13 +1,18 @@
 //! The brokers of one stage, and their failures.
 
+mod apache;
 mod embedded;
 mod separate;
+mod topics;
 
 use std::{path::Path, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 
+use crate::scenario::Needs;
+
+use apache::Apache;
 use embedded::Embedded;
 use separate::Separate;
 
@@ -26,21 +31,46 @@ pub(crate) enum BrokerKind {
     /// A Kafka-compatible broker (Tansu 0.6) in a separate process, installed from PyPI below
     /// target/; supports one member.
     Separate,
+    /// Apache Kafka in processes of its own, installed from Maven below target/; needs Java 17.
+    Apache,
+}
+
+/// The brokers of the stages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Brokers {
+    pub(crate) kind: BrokerKind,
+    /// The nodes of Apache Kafka.
+    pub(crate) nodes: u8,
+}
+
+impl Brokers {
+    /// Returns whether they have all that a scenario needs.
+    pub(crate) fn have(self, needs: Needs) -> bool {
+        let Self { kind, nodes } = self;
+        match needs {
+            Needs::Anything => true,
+            Needs::Members => kind != BrokerKind::Separate,
+            Needs::Embedded => kind == BrokerKind::Embedded,
+            Needs::Nodes => kind == BrokerKind::Apache && nodes >= 3,
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(crate) enum Broker {
     Embedded(Embedded),
     Separate(Separate),
+    Apache(Apache),
 }
 
 impl Broker {
     /// Starts the brokers and creates the topics. Programs are installed in `tools`, logs go to
     /// `folder`.
-    pub(crate) fn start(kind: BrokerKind, tools: &Path, folder: &Path) -> Result<Self> {
-        Ok(match kind {
+    pub(crate) fn start(brokers: Brokers, tools: &Path, folder: &Path) -> Result<Self> {
+        Ok(match brokers.kind {
             BrokerKind::Embedded => Self::Embedded(Embedded::start()?),
             BrokerKind::Separate => Self::Separate(Separate::start(tools, folder)?),
+            BrokerKind::Apache => Self::Apache(Apache::start(brokers.nodes, tools, folder)?),
         })
     }
 
@@ -48,15 +78,17 @@ impl Broker {
         match self {
             Self::Embedded(embedded) => &embedded.address,
             Self::Separate(separate) => &separate.address,
+            Self::Apache(apache) => &apache.address,
         }
     }
 
-    /// Takes all brokers away: the embedded ones close their connections, the separate one no
-    /// longer responds.
+    /// Takes all brokers away: the embedded ones close their connections, the others no longer
+    /// respond.
     pub(crate) fn take_down(&self) -> Result<()> {
         match self {
             Self::Embedded(embedded) => embedded.take_down(),
             Self::Separate(separate) => separate.freeze(),
+            Self::Apache(apache) => apache.freeze(),
         }
     }
 
@@ -65,12 +97,28 @@ impl Broker {
         match self {
             Self::Embedded(embedded) => embedded.bring_back(),
             Self::Separate(separate) => separate.thaw(),
+            Self::Apache(apache) => apache.bring_back(),
         }
     }
 
-    /// Takes one broker away; embedded brokers only.
+    /// Takes one broker away, as [`Self::take_down`] does with all.
     pub(crate) fn take_one_down(&self, which: i32) -> Result<()> {
-        self.embedded()?.take_one_down(which)
+        match self {
+            Self::Embedded(embedded) => embedded.take_one_down(which),
+            Self::Separate(separate) => separate.freeze(),
+            Self::Apache(apache) => apache.freeze_one(which.unsigned_abs() as usize),
+        }
+    }
+
+    /// Kills one node of Apache Kafka: the one that coordinates the group of the members, the one
+    /// that coordinates a transactional id, or any.
+    pub(crate) fn kill_one(&self, which: Victim<'_>) -> Result<()> {
+        let Self::Apache(apache) = self else { bail!("only Apache Kafka has nodes to kill") };
+        apache.kill_one(match which {
+            Victim::Group(name) => apache.coordinator("__consumer_offsets", name)?,
+            Victim::Transaction(id) => apache.coordinator("__transaction_state", id)?,
+            Victim::Any(index) => index,
+        })
     }
 
     /// Delays every response by `round_trip`; embedded brokers only.
@@ -88,7 +136,17 @@ impl Broker {
     fn embedded(&self) -> Result<&Embedded> {
         match self {
             Self::Embedded(embedded) => Ok(embedded),
-            Self::Separate(_) => anyhow::bail!("the separate broker cannot do that"),
+            Self::Separate(_) | Self::Apache(_) => bail!("only embedded brokers can do that"),
         }
     }
+}
+
+/// The node to kill.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Victim<'a> {
+    /// The coordinator of a group.
+    Group(&'a str),
+    /// The coordinator of a transactional id.
+    Transaction(&'a str),
+    Any(usize),
 }

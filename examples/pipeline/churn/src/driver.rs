@@ -14,9 +14,8 @@ use fastrand::Rng;
 
 use crate::{
     arguments::Arguments,
-    broker::BrokerKind,
     judge::Tally,
-    scenario::{Needs, Promise, Scenario},
+    scenario::{Promise, Scenario},
     scenarios::SCENARIOS,
     stage::{Outcome, Settings, Stage},
     table::{self, Line},
@@ -106,7 +105,8 @@ fn play(arguments: &Arguments, paths: &Paths, seed: u64, job: &Job) -> Vec<Strin
 fn play_rounds(arguments: &Arguments, paths: &Paths, seed: u64, job: &Job) -> Result<Outcome> {
     let Job { scenario, rounds } = job;
     let settings = Settings {
-        broker: arguments.broker,
+        brokers: arguments.brokers(),
+        transactions: arguments.transactions,
         database: arguments.database,
         rate: arguments.rate,
         program: &paths.program,
@@ -149,7 +149,7 @@ fn jobs(arguments: &Arguments) -> Vec<Job> {
     let mut jobs = Vec::new();
     for scenario in SCENARIOS {
         let is_named = named.iter().any(|name| name == scenario.name);
-        let can_be = scenario.needs == Needs::Anything || arguments.broker == BrokerKind::Embedded;
+        let can_be = arguments.brokers().have(scenario.needs);
         let rounds = if arguments.quick { scenario.quick } else { scenario.rounds };
         let rounds = arguments.rounds.unwrap_or(if is_named { rounds.max(1) } else { rounds });
         let is_wanted = is_named || (named.is_empty() && (!arguments.quick || scenario.quick > 0));

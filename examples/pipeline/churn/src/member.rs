@@ -38,6 +38,8 @@ pub(crate) struct Member {
     child: Child,
     log: PathBuf,
     address: Option<SocketAddr>,
+    /// Its place among the members, which its successor takes.
+    pub(crate) slot: usize,
     started: Instant,
 }
 
@@ -48,6 +50,7 @@ impl Member {
         arguments: &[String],
         log: PathBuf,
         kind: Log,
+        slot: usize,
     ) -> Result<Self> {
         let file = File::create(&log)?;
         let stderr = match kind {
@@ -63,7 +66,7 @@ impl Member {
         }
         let child =
             command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        let mut member = Self { child, log, address: None, started: Instant::now() };
+        let mut member = Self { child, log, address: None, slot, started: Instant::now() };
         if kind == Log::Unread {
             member.read_address()?;
         }
@@ -86,6 +89,12 @@ impl Member {
     pub(crate) fn partitions(&mut self) -> f64 {
         let assigned = |address| probe::metric(address, "partitions_assigned");
         self.address().and_then(assigned).unwrap_or_default()
+    }
+
+    /// Returns the number of messages that the member has settled.
+    pub(crate) fn settled(&mut self) -> f64 {
+        let settled = |address| probe::metric(address, "messages_settled_total");
+        self.address().and_then(settled).unwrap_or_default()
     }
 
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {

@@ -32,7 +32,22 @@ pub(crate) enum Promise {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
     Anything,
-    /// Embedded brokers, because of several members, a member that leaves while it joins (either
-    /// wedges the group of the separate broker permanently), or failures of single brokers.
+    /// Any but the separate broker, whose group is wedged permanently by several members, or by a
+    /// member that leaves while it joins.
+    Members,
+    /// Embedded brokers, which can be slow and reject records.
     Embedded,
+    /// Three nodes of Apache Kafka, one of which can be killed.
+    Nodes,
+}
+
+impl Needs {
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Self::Anything => "nothing",
+            Self::Members => "the embedded brokers or Apache Kafka",
+            Self::Embedded => "the embedded brokers",
+            Self::Nodes => "`--broker apache --nodes 3`",
+        }
+    }
 }

@@ -7,7 +7,7 @@ mod members;
 mod wedges;
 
 use crate::scenario::{
-    Needs::{Anything, Embedded},
+    Needs::{Anything, Embedded, Members, Nodes},
     Promise::{Bounded, Exact, NothingLost},
     Scenario,
 };
@@ -47,7 +47,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         promise: Exact,
         rounds: 10,
         quick: 3,
-        needs: Embedded,
+        needs: Members,
         play: ends::start,
     },
     Scenario {
@@ -56,7 +56,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         promise: Exact,
         rounds: 10,
         quick: 1,
-        needs: Embedded,
+        needs: Members,
         play: members::rolling,
     },
     Scenario {
@@ -65,7 +65,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         promise: NothingLost,
         rounds: 6,
         quick: 0,
-        needs: Embedded,
+        needs: Members,
         play: members::scale,
     },
     Scenario {
@@ -74,7 +74,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         promise: Bounded,
         rounds: 6,
         quick: 0,
-        needs: Embedded,
+        needs: Members,
         play: members::crashes,
     },
     Scenario {
@@ -83,7 +83,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         promise: NothingLost,
         rounds: 6,
         quick: 0,
-        needs: Embedded,
+        needs: Members,
         play: members::hasty,
     },
     Scenario {
@@ -92,7 +92,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         promise: NothingLost,
         rounds: 4,
         quick: 0,
-        needs: Embedded,
+        needs: Members,
         play: members::frozen,
     },
     Scenario {
@@ -103,6 +103,15 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         quick: 0,
         needs: Anything,
         play: brokers::away,
+    },
+    Scenario {
+        name: "kills",
+        about: "two members; SIGKILL for a node, mostly a coordinator, which is back within seconds",
+        promise: NothingLost,
+        rounds: 20,
+        quick: 0,
+        needs: Nodes,
+        play: brokers::kills,
     },
     Scenario {
         name: "long-away",
@@ -164,7 +173,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         promise: NothingLost,
         rounds: 4,
         quick: 1,
-        needs: Embedded,
+        needs: Members,
         play: wedges::unread_log,
     },
     Scenario {
@@ -173,7 +182,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         promise: NothingLost,
         rounds: 10,
         quick: 0,
-        needs: Embedded,
+        needs: Members,
         play: members::storm,
     },
 ];

@@ -15,7 +15,7 @@ use fastrand::Rng;
 use rustix::process::Signal;
 
 use crate::{
-    broker::{Broker, BrokerKind, DEAD, INPUT, OUTPUT, PARTITIONS},
+    broker::{Broker, Brokers, DEAD, INPUT, OUTPUT, PARTITIONS},
     database::{Database, DatabaseKind},
     exits::{Exit, How, code},
     feeder::Feeder,
@@ -32,12 +32,16 @@ const SLACK: Duration = Duration::from_secs(1);
 const WINDOW: u64 = 1024;
 /// How long members may take to become ready: a session may have to time out first.
 const BRING_UP: Duration = Duration::from_secs(60);
+/// The group of the members.
+pub(crate) const GROUP: &str = "churn";
 /// Members end by themselves if churn is killed.
 const LIFE: &str = "--run-for=15m";
 
 /// The settings of a stage.
 pub(crate) struct Settings<'a> {
-    pub(crate) broker: BrokerKind,
+    pub(crate) brokers: Brokers,
+    /// Members produce in transactions.
+    pub(crate) transactions: bool,
     pub(crate) database: DatabaseKind,
     /// Orders per second.
     pub(crate) rate: u32,
@@ -66,6 +70,7 @@ pub(crate) struct Stage {
     faults: Vec<String>,
     may_fail: bool,
     one_request: bool,
+    transactions: bool,
 }
 
 /// The result of a stage.
@@ -93,7 +98,7 @@ impl Stage {
         }
         fs::create_dir_all(&folder)?;
         let database = Database::start(settings.database, &folder)?;
-        let broker = Broker::start(settings.broker, settings.tools, &folder)?;
+        let broker = Broker::start(settings.brokers, settings.tools, &folder)?;
         let feeder = Feeder::start(broker.address(), settings.rate, random.fork())?;
         Ok(Self {
             random,
@@ -109,6 +114,7 @@ impl Stage {
             faults: Vec::new(),
             may_fail: settings.may_fail,
             one_request: false,
+            transactions: settings.transactions,
         })
     }
 
@@ -145,6 +151,7 @@ impl Stage {
         let mut arguments = vec![
             format!("--brokers={}", self.broker.address()),
             format!("--database-url={}", self.database.url()),
+            format!("--group={GROUP}"),
             format!("--input-topic={INPUT}"),
             format!("--output-topic={OUTPUT}"),
             format!("--dead-letter-topic={DEAD}"),
@@ -158,13 +165,59 @@ impl Stage {
         if log == Log::Unread {
             arguments.push(String::from("--log=debug"));
         }
+        let slot = self.free_slot();
+        if self.transactions {
+            arguments.push(format!("--transactional-id={}", Self::transactional_id(slot)));
+        }
         if self.one_request {
             let setting = "--kafka-setting=max.in.flight.requests.per.connection=1";
             arguments.push(String::from(setting));
         }
         let file = self.folder.join(format!("member-{:03}.log", self.started));
-        self.members.push(Member::start(&self.program, &arguments, file, log)?);
+        self.members.push(Member::start(&self.program, &arguments, file, log, slot)?);
         Ok(())
+    }
+
+    /// Returns whether nothing may be repeated, however a member ends. The embedded brokers only
+    /// imitate transactions, and the separate one shows what was aborted.
+    fn is_exact(&self) -> bool {
+        self.transactions && matches!(self.broker, Broker::Apache(_))
+    }
+
+    /// Returns the smallest slot that no member has.
+    fn free_slot(&self) -> usize {
+        let is_taken = |slot: &usize| self.members.iter().any(|member| member.slot == *slot);
+        (0..).find(|slot| !is_taken(slot)).unwrap_or_default()
+    }
+
+    /// Returns the transactional id of a slot: a member has that of its predecessor in it.
+    pub(crate) fn transactional_id(slot: usize) -> String {
+        format!("churn-{slot}")
+    }
+
+    /// Waits until a member has settled orders that were not settled at the call. Records a fault
+    /// if none has within `limit`.
+    pub(crate) fn settles_within(&mut self, limit: Duration) -> Result<()> {
+        let start = Instant::now();
+        let mut before = self.settled();
+        loop {
+            sleep(Duration::from_millis(200));
+            self.record_exits()?;
+            let settled = self.settled();
+            // A member that was started anew counts from zero.
+            if settled > before || self.members.is_empty() {
+                return Ok(());
+            }
+            before = before.min(settled);
+            if start.elapsed() > limit {
+                self.faults.push(format!("no order was settled within {limit:?}"));
+                return Ok(());
+            }
+        }
+    }
+
+    fn settled(&mut self) -> f64 {
+        self.members.iter_mut().map(Member::settled).sum()
     }
 
     /// Starts members until there are `count`, and waits until all are ready and share the

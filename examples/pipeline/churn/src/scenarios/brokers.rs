@@ -4,12 +4,19 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::{broker::Broker, stage::Stage};
+use crate::{
+    broker::{Broker, Victim},
+    stage::{GROUP, Stage},
+};
+
+/// How long members may take to settle orders again, after a killed node has started anew: its own
+/// start and return to the replicas take up to 10 s.
+const RECOVERY: Duration = Duration::from_secs(25);
 
 pub(super) fn away(stage: &mut Stage) -> Result<()> {
     stage.bring_up(stage.count().max(1))?;
     stage.pause(50..1500);
-    if stage.random.bool() && matches!(stage.broker, Broker::Embedded(_)) {
+    if stage.random.bool() && !matches!(stage.broker, Broker::Separate(_)) {
         let which = stage.random.i32(0..3);
         stage.broker.take_one_down(which)?;
     } else {
@@ -19,6 +26,23 @@ pub(super) fn away(stage: &mut Stage) -> Result<()> {
     stage.broker.bring_back()?;
     stage.pause(50..3000);
     Ok(())
+}
+
+/// The members have to settle orders again while the node is back for 15 s.
+pub(super) fn kills(stage: &mut Stage) -> Result<()> {
+    stage.bring_up(2)?;
+    stage.pause(50..3000);
+    let slot = stage.random.usize(0..2);
+    let transactional_id = Stage::transactional_id(slot);
+    let victim = match stage.random.u8(0..3) {
+        0 => Victim::Group(GROUP),
+        1 => Victim::Transaction(&transactional_id),
+        _ => Victim::Any(stage.random.usize(0..3)),
+    };
+    stage.broker.kill_one(victim)?;
+    stage.pause(1000..6000);
+    stage.broker.bring_back()?;
+    stage.settles_within(RECOVERY)
 }
 
 /// Longer than the message timeout of 20 s: the consumers fail, and are run again.

@@ -5,7 +5,7 @@ use std::{thread::sleep, time::Duration};
 use anyhow::Result;
 
 use super::{brokers, database};
-use crate::stage::Stage;
+use crate::{broker::Broker, stage::Stage};
 
 /// Longer than the session timeout of 6 s.
 const BEYOND_SESSION: Duration = Duration::from_secs(8);
@@ -82,7 +82,7 @@ pub(super) fn storm(stage: &mut Stage) -> Result<()> {
         3 => hasty(stage),
         4 => frozen(stage),
         5 => brokers::away(stage),
-        6 => brokers::slow(stage),
+        6 if matches!(stage.broker, Broker::Embedded(_)) => brokers::slow(stage),
         _ => database::away(stage),
     }
 }

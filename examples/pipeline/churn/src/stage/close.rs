@@ -33,14 +33,18 @@ impl Stage {
             self.end(0, &[0])?;
         }
         let address = self.broker.address();
-        let input = Reader::read_all(address, INPUT)?;
-        let output = Reader::read_all(address, OUTPUT)?;
-        let dead = Reader::read_all(address, DEAD)?;
+        let input = Reader::read_all(address, INPUT, false)?;
+        let output = Reader::read_all(address, OUTPUT, self.transactions)?;
+        let dead = Reader::read_all(address, DEAD, self.transactions)?;
         let rows = self.database.rows()?;
         let evidence = Evidence { fed, input: &input, output: &output, dead: &dead, rows: &rows };
         Ok(Outcome {
             tally: judge(&evidence),
-            bound: bound(&self.losses_ms, COMMIT_MS, WINDOW, &[&output, &dead]),
+            bound: if self.is_exact() {
+                0
+            } else {
+                bound(&self.losses_ms, COMMIT_MS, WINDOW, &[&output, &dead])
+            },
             exits: self.exits,
             faults: self.faults,
         })
