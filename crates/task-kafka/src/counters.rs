@@ -40,6 +40,7 @@ pub(crate) struct Cells {
     pub(crate) unclean_revocations: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) commit_failures: AtomicU64,
+    pub(crate) renewals: AtomicU64,
     pub(crate) assigned: AtomicI64,
     pub(crate) lag: AtomicI64,
     pub(crate) commit_latency: Histogram,
@@ -77,6 +78,9 @@ pub struct Counts {
     pub commits: u64,
     /// Commits that failed. What they left out is committed by the next one, or read again.
     pub commit_failures: u64,
+    /// Producers that were made anew, because a commit or an abort of the one before had an unknown
+    /// fate, or did not return.
+    pub renewals: u64,
     /// Partitions that this member reads: a gauge.
     pub assigned: u64,
     /// Messages in those partitions beyond the last stored offset, as of the last second: a gauge.
@@ -111,6 +115,7 @@ impl Counters {
             unclean_revocations: cells.unclean_revocations.load(Relaxed),
             commits: cells.commits.load(Relaxed),
             commit_failures: cells.commit_failures.load(Relaxed),
+            renewals: cells.renewals.load(Relaxed),
             assigned: cells.assigned.load(Relaxed).max(0).cast_unsigned(),
             lag: cells.lag.load(Relaxed).max(0).cast_unsigned(),
             commit_latency: cells.commit_latency.get(),

@@ -9,12 +9,13 @@ mod batch;
 mod transaction;
 
 use std::{
+    mem,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use anyhow::{Context as _, anyhow, ensure};
-use rdkafka::{Message as _, consumer::Consumer as _};
+use rdkafka::{Message as _, Offset, TopicPartitionList, consumer::Consumer as _};
 use task_core::Cancelled;
 use tokio::{
     select,
@@ -23,20 +24,29 @@ use tokio::{
 
 use self::{
     batch::{Batch, Offsets},
-    transaction::{TransactionError, abort, begin, commit, init, rewind},
+    transaction::{
+        TransactionError, abort, assigned_of, begin, commit, init, read_committed, rewind,
+    },
 };
 use crate::{
-    Incoming, Sink, Transform,
+    Incoming, Producer, Sink, Transform,
     decide::Decider,
     dispatch::Dispatcher,
     error::{cause, is_fatal},
     failures::Failures,
     panics::catch_panic,
     parts::Parts,
+    producer::AbandonedProducer,
 };
 
-/// How long an abort and a rewind may take each. A stop limits both together.
+/// How long a commit may take, if [`KafkaSettings::message_timeout`] is not shorter: it takes
+/// milliseconds, and after the loss of a broker as long as a new leader needs.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an abort, a rewind and a look at the committed offsets may take each. A stop limits them
+/// together.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most producers that were given up and are still used by a call that does not return.
+const MAX_ABANDONED: usize = 8;
 
 /// The pause after an aborted transaction; it doubles with each further one in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -53,7 +63,8 @@ pub(crate) async fn exactly_once<T: Transform, S: Sink<T::Effect>>(
 ) {
     let ctx = parts.ctx.clone();
     let (decider, dispatcher) = (parts.decider(transform), parts.dispatcher());
-    let transactor = Transactor { parts, decider, dispatcher, sink };
+    let abandoned = Vec::new();
+    let transactor = Transactor { parts, decider, dispatcher, sink, abandoned };
     let ended = catch_panic(ctx, transactor.run(failures)).await;
     failures.add_ended(ended);
 }
@@ -64,13 +75,24 @@ struct Transactor<'a, T, S> {
     decider: Decider<T>,
     dispatcher: Dispatcher,
     sink: S,
+    abandoned: Vec<AbandonedProducer>,
+}
+
+/// What a transaction that was not committed needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repair {
+    /// An abort alone: the task ends.
+    AbortAtEnd,
+    /// An abort, after which its messages are read again.
+    Abort,
+    /// A new producer, which ends it, and a look at the committed offsets.
+    Renew,
 }
 
 impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
     async fn run(mut self, failures: &mut Failures<'_>) -> anyhow::Result<()> {
         let Parts { ctx, settings, stop, .. } = self.parts;
-        let producer = self.parts.producer.clone();
-        ctx.or_cancelled(init(&producer, settings.message_timeout)).await??;
+        ctx.or_cancelled(init(&self.parts.producer, settings.message_timeout)).await??;
         let mut failing_since = None;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -82,35 +104,54 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
                     if batch.offsets.is_empty() {
                         return Ok(());
                     }
-                    producer.purge();
                     let why = anyhow!("a transaction was not committed in time");
-                    Ok(Err(TransactionError::Abortable(why)))
+                    Ok(Err(if batch.is_committing {
+                        TransactionError::Unknown(why)
+                    } else {
+                        self.parts.producer.purge();
+                        TransactionError::Abortable(why)
+                    }))
                 }
             };
-            let (cause, is_fatal) = match ended {
+            let (cause, repair) = match ended {
                 Ok(Ok(())) if ctx.is_cancelled() => return Ok(()),
                 Ok(Ok(())) => {
                     (failing_since, pause) = (None, FIRST_PAUSE);
                     continue;
                 }
                 Ok(Err(error)) if batch.offsets.is_empty() => return Err(error.into()),
-                Ok(Err(TransactionError::Fatal(error))) => (Ok(error), true),
-                Ok(Err(TransactionError::Abortable(error))) => (Ok(error), false),
-                Err(panic) => (Err(panic), true),
+                Ok(Err(TransactionError::Fatal(error))) => (Ok(error), Repair::AbortAtEnd),
+                Ok(Err(TransactionError::Abortable(error))) => (Ok(error), Repair::Abort),
+                Ok(Err(TransactionError::Unknown(error))) => (Ok(error), Repair::Renew),
+                Err(panic) => (Err(panic), Repair::AbortAtEnd),
             };
             let count = batch.sent.len();
-            let aborted = self.abort(batch, is_fatal).await;
             let since = *failing_since.get_or_insert_with(Instant::now);
+            let until = since + settings.retry_timeout;
+            let (first, next) = (batch.first_offsets()?, batch.next_offsets()?);
+            let repaired = self.repair(repair, &first, &next, until).await;
+            self.count_repaired(count, matches!(repaired, Ok(true)));
             let is_last =
-                is_fatal || ctx.is_cancelled() || since.elapsed() > settings.retry_timeout;
-            match cause {
-                Ok(error) if !is_last && aborted.is_ok() => tracing::warn!(
+                repair == Repair::AbortAtEnd || ctx.is_cancelled() || Instant::now() > until;
+            match (cause, repaired) {
+                (Ok(error), Ok(true)) => {
+                    tracing::warn!(
+                        messages = count,
+                        "transaction was committed though its commit failed: {error:#}"
+                    );
+                    if ctx.is_cancelled() {
+                        return Ok(());
+                    }
+                    (failing_since, pause) = (None, FIRST_PAUSE);
+                    continue;
+                }
+                (Ok(error), Ok(false)) if !is_last => tracing::warn!(
                     messages = count,
                     "transaction was aborted and is repeated: {error:#}"
                 ),
-                cause => {
+                (cause, repaired) => {
                     failures.add_ended(cause.map(Err));
-                    failures.add(aborted);
+                    failures.add(repaired.map(drop));
                     ensure!(count == 0, "{count} messages were abandoned and will be read again");
                     return Ok(());
                 }
@@ -211,7 +252,8 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
         }
         let start = Instant::now();
         let offsets = batch.next_offsets().map_err(TransactionError::Fatal)?;
-        let timeout = self.parts.settings.message_timeout;
+        let timeout = self.parts.settings.message_timeout.min(COMMIT_TIMEOUT);
+        batch.is_committing = true;
         commit(&self.parts.producer, self.parts.consumer, offsets, timeout)
             .await
             .inspect_err(|_| _ = cells.commit_failures.fetch_add(1, Relaxed))?;
@@ -223,29 +265,114 @@ impl<T: Transform, S: Sink<T::Effect>> Transactor<'_, T, S> {
         Ok(())
     }
 
-    /// Aborts the transaction, and rewinds the consumer to its first offsets. The rewind is left
-    /// out when the task ends: the next member starts at the last commit.
-    async fn abort(&mut self, batch: Batch<T::Effect>, is_fatal: bool) -> anyhow::Result<()> {
-        let Parts { ctx, stop, consumer, producer, counters, .. } = &self.parts;
-        counters.0.rewound.fetch_add(batch.sent.len() as u64, Relaxed);
-        let abort = async move {
-            abort(producer, ABORT_TIMEOUT).await?;
-            if is_fatal || ctx.is_cancelled() {
-                return Ok(());
-            }
-            rewind(consumer, batch.first_offsets()?, ABORT_TIMEOUT).await
-        };
+    /// Ends the transaction and makes ready for the next one, within the time of a stop. Returns
+    /// whether it was committed.
+    async fn repair(
+        &mut self,
+        repair: Repair,
+        first: &TopicPartitionList,
+        next: &TopicPartitionList,
+        until: Instant,
+    ) -> anyhow::Result<bool> {
+        let Parts { ctx, stop, .. } = self.parts;
         let overdue = async {
-            if !is_fatal {
+            if repair != Repair::AbortAtEnd {
                 ctx.cancelled().await;
             }
             sleep_until(stop.deadlines().commit).await;
         };
+        let repaired = async {
+            if repair != Repair::Renew {
+                match abort(&self.parts.producer, ABORT_TIMEOUT).await {
+                    Ok(()) if repair == Repair::AbortAtEnd => return Ok(false),
+                    Ok(()) => {
+                        self.rewind(first).await?;
+                        return Ok(false);
+                    }
+                    Err(TransactionError::Unknown(error)) if repair == Repair::Abort => {
+                        tracing::warn!("the producer is made anew: {error:#}");
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            loop {
+                let error = match self.renew(first, next).await {
+                    Ok(was_committed) => return Ok(was_committed),
+                    Err(TransactionError::Fatal(error)) => return Err(error),
+                    Err(error) => anyhow::Error::from(error),
+                };
+                if Instant::now() > until {
+                    return Err(error);
+                }
+                tracing::warn!("the producer is made anew once more: {error:#}");
+                sleep(FIRST_PAUSE).await;
+            }
+        };
         select! {
             biased;
-            aborted = abort => aborted,
+            repaired = repaired => repaired,
             () = overdue => Err(anyhow!("a transaction was not aborted in time")),
         }
+    }
+
+    /// Gives the producer up for a new one of the same transactional id, which ends the transaction
+    /// of the one before: whatever that still sends is refused. Then reads from the brokers whether
+    /// the transaction was committed, and goes on after its messages, or before them.
+    async fn renew(
+        &mut self,
+        first: &TopicPartitionList,
+        next: &TopicPartitionList,
+    ) -> Result<bool, TransactionError> {
+        use TransactionError::{Fatal, Unknown};
+        let Parts { settings, consumer, .. } = self.parts;
+        let producer =
+            self.parts.producer.renewed(settings).map_err(|error| Fatal(error.into()))?;
+        self.dispatcher.producer = producer.clone();
+        self.abandoned.push(mem::replace(&mut self.parts.producer, producer).abandon());
+        self.parts.counters.0.renewals.fetch_add(1, Relaxed);
+        let stuck = Producer::still_used(&mut self.abandoned);
+        if stuck > MAX_ABANDONED {
+            return Err(Fatal(anyhow!("calls of {stuck} producers do not return")));
+        }
+        init(&self.parts.producer, settings.message_timeout.min(COMMIT_TIMEOUT)).await?;
+        // Only of the assigned partitions: others may have been committed by their new owners.
+        let kept = assigned_of(consumer, next.clone()).await.map_err(Unknown)?;
+        if kept.count() == 0 {
+            return Ok(false);
+        }
+        let committed =
+            read_committed(consumer, kept.clone(), ABORT_TIMEOUT).await.map_err(Unknown)?;
+        let offset = |list: &TopicPartitionList, topic: &str, partition| {
+            let element = list.find_partition(topic, partition);
+            match element.map(|element| element.offset()) {
+                Some(Offset::Offset(offset)) => offset,
+                // Nothing was ever committed.
+                _ => -1,
+            }
+        };
+        let was_committed = kept.elements().iter().all(|element| {
+            let (topic, partition) = (element.topic(), element.partition());
+            offset(&committed, topic, partition) >= offset(&kept, topic, partition)
+        });
+        self.rewind(if was_committed { next } else { first }).await.map_err(Unknown)?;
+        Ok(was_committed)
+    }
+
+    /// Makes the consumer read on from these offsets in the partitions that are still assigned. The
+    /// others are read by their new owners. Left out when the task ends: the next member starts at
+    /// the last commit.
+    async fn rewind(&mut self, to: &TopicPartitionList) -> anyhow::Result<()> {
+        let Parts { ctx, consumer, .. } = self.parts;
+        if ctx.is_cancelled() {
+            return Ok(());
+        }
+        rewind(consumer, assigned_of(consumer, to.clone()).await?, ABORT_TIMEOUT).await
+    }
+
+    fn count_repaired(&self, count: usize, was_committed: bool) {
+        let cells = &self.parts.counters.0;
+        let cell = if was_committed { &cells.settled } else { &cells.rewound };
+        cell.fetch_add(count as u64, Relaxed);
     }
 
     fn revocations(&self) -> u64 {

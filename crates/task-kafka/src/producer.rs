@@ -5,7 +5,7 @@ mod reports;
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -23,7 +23,7 @@ use crate::{
     error::{Kind, cause},
     latency::Histogram,
     settings::LONGEST,
-    thread::on_thread,
+    thread::{on_thread, on_thread_within},
 };
 
 /// Sends records to the brokers. Cheap to clone; all clones share one queue.
@@ -60,6 +60,9 @@ pub struct Producer {
     transactional_id: Option<Arc<str>>,
 }
 
+/// A producer that calls may still use which do not return.
+pub(crate) struct AbandonedProducer(Weak<Native>);
+
 /// Dropped on a dedicated thread: librdkafka blocks for up to half a second.
 struct Native(Option<ThreadedProducer<DeliveryReports>>);
 
@@ -71,7 +74,20 @@ impl Producer {
     /// Returns [`KafkaError`] if a setting is invalid, or librdkafka rejects it. Brokers that are
     /// away are no error here.
     pub fn new(settings: &KafkaSettings) -> Result<Self, KafkaError> {
-        let native = settings.producer()?.create_with_context(DeliveryReports::default());
+        Self::with_reports(settings, DeliveryReports::default())
+    }
+
+    /// Creates another producer of the same transactional id, whose latency is counted with that of
+    /// this one.
+    pub(crate) fn renewed(&self, settings: &KafkaSettings) -> Result<Self, KafkaError> {
+        Self::with_reports(settings, DeliveryReports::with_latency(self.delivery_latency()))
+    }
+
+    fn with_reports(
+        settings: &KafkaSettings,
+        reports: DeliveryReports,
+    ) -> Result<Self, KafkaError> {
+        let native = settings.producer()?.create_with_context(reports);
         let native = native.map_err(|source| Kind::Client { role: "producer", source })?;
         let transactional_id = settings.transactional_id.as_deref().map(Arc::from);
         Ok(Self { native: Arc::new(Native(Some(native))), transactional_id })
@@ -96,9 +112,14 @@ impl Producer {
     }
 
     /// Discards all records that are not delivered, those of all clones. Their [`Delivery`]s fail
-    /// at once.
+    /// soon after.
+    ///
+    /// This method does not block. librdkafka may, for as long as it resolves the name of a broker,
+    /// so a dedicated thread calls it.
     pub fn purge(&self) {
-        self.native().purge(PurgeConfig::default().queue().inflight());
+        let this = self.clone();
+        let purge = move || this.native().purge(PurgeConfig::default().queue().inflight());
+        drop(on_thread("kafka-purge", purge));
     }
 
     /// Returns how long the records of all clones took from [`send`](Self::send) to the brokers'
@@ -122,7 +143,7 @@ impl Producer {
     /// Dropping the future does not stop the thread, which continues to wait for deliveries.
     pub async fn close(self, timeout: Duration) -> anyhow::Result<()> {
         let timeout = timeout.min(LONGEST);
-        let flushed = on_thread("kafka-flush", move || {
+        let flushed = on_thread_within("kafka-flush", timeout, move || {
             let flushed = self.native().flush(timeout);
             let left = self.native().in_flight_count();
             flushed
@@ -130,6 +151,18 @@ impl Producer {
                 .with_context(|| format!("{left} records were not delivered in {timeout:?}"))
         });
         flushed.await?
+    }
+
+    /// Returns the number of `abandoned` producers that something still uses.
+    pub(crate) fn still_used(abandoned: &mut Vec<AbandonedProducer>) -> usize {
+        abandoned.retain(|producer| producer.0.strong_count() > 0);
+        abandoned.len()
+    }
+
+    /// Discards the records and gives the producer up to the calls that use it still.
+    pub(crate) fn abandon(self) -> AbandonedProducer {
+        self.purge();
+        AbandonedProducer(Arc::downgrade(&self.native))
     }
 
     pub(crate) fn native(&self) -> &ThreadedProducer<DeliveryReports> {

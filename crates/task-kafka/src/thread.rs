@@ -4,14 +4,19 @@
 //! runtime waits for its pool. Neither the runtime nor the process waits for the threads of this
 //! module.
 
-use std::{io, thread};
+use std::{io, thread, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     select,
     sync::oneshot,
+    time::timeout,
 };
+
+/// How much longer than its own time limit a call may take before it is given up: librdkafka looks
+/// at the limit late, and in places never.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// Runs `work` on a dedicated thread.
 ///
@@ -31,6 +36,26 @@ pub(crate) fn on_thread<R: Send + 'static>(
         started.with_context(|| format!("failed to start thread `{name}`"))?;
         receiver.await.with_context(|| format!("thread `{name}` panicked"))
     }
+}
+
+/// Runs `work`, which has to return within `limit`, on a dedicated thread.
+///
+/// # Errors
+///
+/// Returns an error if it has not returned a second later. The thread is then given up: nobody
+/// waits for it, and what it holds is not usable any more.
+///
+/// # Cancel safety
+///
+/// Dropping the returned future does not stop the thread; its result is discarded.
+pub(crate) async fn on_thread_within<R: Send + 'static>(
+    name: &'static str,
+    limit: Duration,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> anyhow::Result<R> {
+    timeout(limit.saturating_add(SLACK), on_thread(name, work))
+        .await
+        .map_err(|_| anyhow!("thread `{name}` did not return within {limit:?}"))?
 }
 
 /// Polls `work`, which may block in a rebalance callback, without blocking the rest of the task.
@@ -66,7 +91,7 @@ pub(crate) async fn may_block<R: Send + 'static>(
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::{sync::mpsc, time::Duration};
+    use std::sync::mpsc;
 
     use tokio::{join, time::sleep};
 
@@ -87,6 +112,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn work_that_does_not_return_in_time_is_given_up() {
+        let (sender, receiver) = mpsc::channel::<()>();
+        let (ended, end) = mpsc::channel::<()>();
+        let work = move || {
+            let _ended = ended;
+            receiver.recv()
+        };
+        let error = on_thread_within("stuck", Duration::from_millis(1), work).await.unwrap_err();
+        assert_eq!(error.to_string(), "thread `stuck` did not return within 1ms");
+        assert_eq!(end.try_recv(), Err(mpsc::TryRecvError::Empty), "the thread is alive");
+        drop(sender);
+        assert_eq!(end.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+
+    #[tokio::test]
     async fn work_is_dropped_with_the_future_that_waits_for_it() {
         let (alive, ended) = mpsc::channel::<()>();
         let work = async move {
@@ -94,7 +134,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         let unwanted = may_block(work);
-        drop(tokio::time::timeout(Duration::from_millis(1), unwanted).await);
+        drop(timeout(Duration::from_millis(1), unwanted).await);
         assert_eq!(ended.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Batch<E> {
     pub(super) sent: Vec<Sent<E>>,
     /// The offsets of each partition, keyed by topic and number.
     pub(super) offsets: BTreeMap<(String, i32), Offsets>,
+    /// Whether its commit was asked for, so that its fate is the brokers' to tell.
+    pub(super) is_committing: bool,
     /// The number of revocations when the transaction began.
     pub(super) revocations: u64,
 }
@@ -27,7 +29,7 @@ pub(super) struct Offsets {
 
 impl<E> Batch<E> {
     pub(super) fn new(revocations: u64) -> Self {
-        Self { sent: Vec::new(), offsets: BTreeMap::new(), revocations }
+        Self { sent: Vec::new(), offsets: BTreeMap::new(), is_committing: false, revocations }
     }
 
     /// Returns the offsets to read from after an abort.

@@ -29,6 +29,12 @@ pub(crate) struct DeliveryReports {
     pub(super) latency: Arc<Histogram>,
 }
 
+impl DeliveryReports {
+    pub(super) fn with_latency(latency: Arc<Histogram>) -> Self {
+        Self { errors: Throttle::default(), latency }
+    }
+}
+
 impl ProducerContext for DeliveryReports {
     type DeliveryOpaque = Box<PendingDelivery>;
 

@@ -200,6 +200,33 @@ async fn a_transaction_that_is_open_when_partitions_are_revoked_is_aborted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_of_unknown_fate_is_resolved_by_a_new_producer() {
+    within_two_minutes(async {
+        let broker = rig::broker().await;
+        fill(&broker, 50).await;
+        // A commit is given up after two seconds; the brokers may still have made it.
+        let settings = settings(&broker).message_timeout(Duration::from_secs(2));
+        let running = start(settings, AT_ONCE, TestSink::new(Mode::Keep));
+        until("it commits", &running, |it| it.counters.get().commits > 0).await;
+        let before = running.counters.get();
+        let passing = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE;
+        broker.answer(RDKafkaApiKey::EndTxn, &[passing; 8]);
+        fill(&broker, 50).await;
+        until("it has a new producer", &running, |it| it.counters.get().renewals > 0).await;
+        until("it commits again", &running, |it| {
+            let counts = it.counters.get();
+            counts.commits > before.commits && counts.in_flight == 0
+        })
+        .await;
+        let counts = running.counters.get();
+        assert_eq!(counts.consumed, counts.settled + counts.rewound);
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_none_lost(&broker, "out", 50).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_brokers_away_a_stop_of_a_transaction_ends_in_time() {
     within_two_minutes(async {
         let broker = rig::broker().await;
