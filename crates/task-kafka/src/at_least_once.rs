@@ -32,6 +32,9 @@ use crate::{
 /// How long the settler may take after a purge, and again after its abort.
 const SETTLER_END_TIMEOUT: Duration = Duration::from_millis(200);
 
+/// The least time that a commit may take before the task fails, however short its retries are.
+const LEAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Runs until the task is cancelled or something fails; then settles the messages in flight, and
 /// commits.
 pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
@@ -65,15 +68,18 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     };
 
     let (settled, in_time) = {
-        let interval = settings.commit_interval;
-        let mut committing = pin!(keep_committing(Arc::clone(consumer), interval));
-        let (received, settled_early) = {
+        let mut committing = pin!(keep_committing(
+            Arc::clone(consumer),
+            settings.commit_interval,
+            settings.retry_timeout.max(LEAST_COMMIT_TIMEOUT),
+        ));
+        let (received, settled_early, is_stuck) = {
             let mut receive = pin!(may_block(catch_panic(ctx.clone(), receiver.run())));
             select! {
-                received = &mut receive => (received, None),
-                settled = &mut settler.0 => (Ok(Ok(Ok(()))), Some(settled)),
-                () = stop.overdue() => (Ok(Ok(Ok(()))), None),
-                never = &mut committing => match never {},
+                received = &mut receive => (received, None, false),
+                settled = &mut settler.0 => (Ok(Ok(Ok(()))), Some(settled), false),
+                () = stop.overdue() => (Ok(Ok(Ok(()))), None, false),
+                error = &mut committing => (Ok(Ok(Err(error))), None, true),
             }
             // The receive loop is dropped here, and with it the sender of the queue: the settler
             // ends when the queue is empty.
@@ -84,10 +90,16 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
         ctx.set_status(format!("draining {} messages", counters.get().in_flight));
         match settled_early {
             Some(settled) => (settled, true),
-            None => select! {
-                drained = drain(&mut settler, &producer, deadline) => drained,
-                never = &mut committing => match never {},
-            },
+            None => {
+                let mut drained = pin!(drain(&mut settler, &producer, deadline));
+                select! {
+                    drained = &mut drained => drained,
+                    error = &mut committing, if !is_stuck => {
+                        failures.add(Err(error));
+                        drained.await
+                    }
+                }
+            }
         }
     };
     let left = counters.get().in_flight;

@@ -80,6 +80,7 @@
 //! | brokers are away, leaders move, the producer's queue is full | librdkafka retries, and the task receives no more than its window; after [`KafkaSettings::message_timeout`] it fails |
 //! | the brokers refuse a record, this member or this user; the transform or the sink fails | the task fails, and names the message if there is one; the messages before it are stored (with transactions: those since the last one are read again) |
 //! | a commit is refused during a rebalance | it is retried at the next interval, and at a stop until its deadline |
+//! | a commit does not return | the task fails after [`KafkaSettings::retry_timeout`], 10 s at the least; with transactions, a new producer takes over |
 //! | partitions are revoked | the callback waits for their messages in flight, for at most [`KafkaSettings::revoke_timeout`], and commits |
 //! | partitions are lost | the task is not ready until it has others; the messages in flight are read again |
 //!
@@ -97,6 +98,19 @@
 //! when the window is full. If it fails, or partitions were revoked meanwhile, it is aborted and
 //! its messages are read again, for at most [`KafkaSettings::retry_timeout`] in a row. A producer
 //! that was fenced by another one with its id fails the task.
+//!
+//! **No call into librdkafka holds the task.** A commit has 10 s, or
+//! [`KafkaSettings::message_timeout`] if that is shorter. After the loss of a broker the call may
+//! not return at all (librdkafka#5511, librdkafka#5456); a second after its time it is abandoned
+//! with its thread and its producer. If a commit or an abort was abandoned, or its outcome is
+//! unknown, for instance after a time-out, a new producer with the same id takes over. Its start
+//! ends the transaction of the one before, whose late requests are refused from then on. The
+//! committed offsets, read from the brokers, say whether that transaction was committed; the task
+//! goes on behind its messages, or reads them again. [`Counts::renewals`] counts the new producers.
+//! If more than eight of the abandoned ones are still in use, the task fails.
+//!
+//! The transactional id has to be this instance's alone: a second instance with it would be fenced
+//! by a new producer, as it fences this one.
 //!
 //! With brokers that implement transactions, readers with `isolation.level=read_committed`
 //! (librdkafka's default) see each record once. **Effects are not part of the transaction**: the
@@ -116,8 +130,8 @@
 //! A rebalance is a callback that blocks until the messages in flight of the revoked partitions are
 //! settled, by Tokio's other workers. On a current-thread runtime a dedicated thread receives and
 //! transforms messages instead, at some cost in throughput. Calls that block on the brokers
-//! (commits, transactions, the close) have dedicated threads; neither the runtime nor the process
-//! waits for these.
+//! (commits, transactions, the close, a purge) have dedicated threads; neither the runtime nor the
+//! process waits for these.
 //!
 //! # Limits
 //!

@@ -159,7 +159,7 @@ impl Producer {
         abandoned.len()
     }
 
-    /// Discards the records and gives the producer up to the calls that use it still.
+    /// Discards the records and leaves the producer to the calls that use it still.
     pub(crate) fn abandon(self) -> AbandonedProducer {
         self.purge();
         AbandonedProducer(Arc::downgrade(&self.native))

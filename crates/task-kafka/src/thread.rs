@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-/// How much longer than its own time limit a call may take before it is given up: librdkafka looks
+/// How much longer than its own time limit a call may take before it is abandoned: librdkafka looks
 /// at the limit late, and in places never.
 const SLACK: Duration = Duration::from_secs(1);
 
@@ -42,7 +42,7 @@ pub(crate) fn on_thread<R: Send + 'static>(
 ///
 /// # Errors
 ///
-/// Returns an error if it has not returned a second later. The thread is then given up: nobody
+/// Returns an error if it has not returned a second later. The thread is then abandoned: nobody
 /// waits for it, and what it holds is not usable any more.
 ///
 /// # Cancel safety
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_does_not_return_in_time_is_given_up() {
+    async fn work_that_does_not_return_in_time_is_abandoned() {
         let (sender, receiver) = mpsc::channel::<()>();
         let (ended, end) = mpsc::channel::<()>();
         let work = move || {

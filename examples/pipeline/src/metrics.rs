@@ -40,6 +40,11 @@ impl Collector for TotalsCollector {
             ("unclean_revocations", "Revocations that repeat messages", counts.unclean_revocations),
             ("commits", "Commits that the brokers acknowledged", counts.commits),
             ("commit_failures", "Commits that failed", counts.commit_failures),
+            (
+                "producers_renewed",
+                "Producers made anew after a commit or an abort of unknown fate",
+                counts.renewals,
+            ),
             ("orders_generated", "Orders delivered by the generator", generated),
             ("rows_written", "Rows inserted into the database", rows),
             ("rows_purged", "Rows deleted because of their age", purged),

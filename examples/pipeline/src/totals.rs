@@ -67,6 +67,7 @@ impl Runs {
         sum.unclean_revocations += ended.unclean_revocations;
         sum.commits += ended.commits;
         sum.commit_failures += ended.commit_failures;
+        sum.renewals += ended.renewals;
         sum
     }
 }

@@ -12,7 +12,10 @@ pub(super) struct Batch<E> {
     pub(super) sent: Vec<Sent<E>>,
     /// The offsets of each partition, keyed by topic and number.
     pub(super) offsets: BTreeMap<(String, i32), Offsets>,
-    /// Whether its commit was asked for, so that its fate is the brokers' to tell.
+    /// Records, and dead letters, whose delivery was reported.
+    pub(super) produced: u64,
+    pub(super) dead_lettered: u64,
+    /// Whether its commit was asked for, so that only the brokers know its fate.
     pub(super) is_committing: bool,
     /// The number of revocations when the transaction began.
     pub(super) revocations: u64,
@@ -29,7 +32,14 @@ pub(super) struct Offsets {
 
 impl<E> Batch<E> {
     pub(super) fn new(revocations: u64) -> Self {
-        Self { sent: Vec::new(), offsets: BTreeMap::new(), is_committing: false, revocations }
+        Self {
+            produced: 0,
+            dead_lettered: 0,
+            sent: Vec::new(),
+            offsets: BTreeMap::new(),
+            is_committing: false,
+            revocations,
+        }
     }
 
     /// Returns the offsets to read from after an abort.

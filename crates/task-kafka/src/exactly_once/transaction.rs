@@ -1,5 +1,5 @@
 //! The calls into librdkafka that make up a transaction. All but [`begin`] block until the brokers
-//! answer, and some for ever, so each runs on a dedicated thread, which is given up when its time
+//! answer, and some for ever, so each runs on a dedicated thread, which is abandoned when its time
 //! is over.
 
 use std::{
@@ -34,8 +34,8 @@ pub(super) enum TransactionError {
     Fatal(anyhow::Error),
     /// The transaction has to be aborted; the next one may succeed.
     Abortable(anyhow::Error),
-    /// The producer cannot be used any more. Whether the transaction was committed is for the
-    /// brokers to tell, once a new producer has ended it.
+    /// The producer cannot be used any more. Only the brokers know whether the transaction
+    /// was committed, once a new producer has ended it.
     Unknown(anyhow::Error),
 }
 

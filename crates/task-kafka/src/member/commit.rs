@@ -9,18 +9,17 @@
 //! event.
 
 use std::{
-    convert::Infallible,
     sync::{Arc, atomic::Ordering::Relaxed, mpsc},
     thread,
     time::{Duration, Instant as StdInstant},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use rdkafka::{
     consumer::{CommitMode, Consumer as _},
     error::{KafkaError as NativeError, KafkaResult, RDKafkaErrorCode},
 };
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
 
 use super::Consumer;
 use crate::{error::cause, thread::on_thread};
@@ -40,8 +39,13 @@ enum Committed {
     Nothing,
 }
 
-/// Commits the stored offsets at this interval, until it is dropped.
-pub(crate) async fn keep_committing(consumer: Arc<Consumer>, interval: Duration) -> Infallible {
+/// Commits the stored offsets at this interval, until it is dropped, or a commit has not returned
+/// within `limit`. librdkafka has no limit of its own for it.
+pub(crate) async fn keep_committing(
+    consumer: Arc<Consumer>,
+    interval: Duration,
+    limit: Duration,
+) -> anyhow::Error {
     let mut clock = interval_at(Instant::now() + interval, interval);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -53,10 +57,11 @@ pub(crate) async fn keep_committing(consumer: Arc<Consumer>, interval: Duration)
             let consumer = Arc::clone(&consumer);
             move || commit_once(&consumer)
         });
-        let error = match committed.await {
-            Ok(Ok(_)) => continue,
-            Ok(Err(error)) => error.into(),
-            Err(error) => error,
+        let error = match timeout(limit, committed).await {
+            Ok(Ok(Ok(_))) => continue,
+            Ok(Ok(Err(error))) => error.into(),
+            Ok(Err(error)) => error,
+            Err(_) => return anyhow!("a commit did not return within {limit:?}"),
         };
         // The offsets are still stored: the next tick commits them.
         consumer.native().context().mark_stored();

@@ -204,7 +204,7 @@ async fn a_commit_of_unknown_fate_is_resolved_by_a_new_producer() {
     within_two_minutes(async {
         let broker = rig::broker().await;
         fill(&broker, 50).await;
-        // A commit is given up after two seconds; the brokers may still have made it.
+        // A commit is abandoned after two seconds; the brokers may still have made it.
         let settings = settings(&broker).message_timeout(Duration::from_secs(2));
         let running = start(settings, AT_ONCE, TestSink::new(Mode::Keep));
         until("it commits", &running, |it| it.counters.get().commits > 0).await;

@@ -100,7 +100,9 @@ impl Arguments {
         let arguments = Self::parse();
         let is_named = |name| arguments.scenarios.iter().any(|scenario| scenario == name);
         let mut named = SCENARIOS.iter().filter(|scenario| is_named(scenario.name));
-        if let Some(scenario) = named.find(|scenario| !arguments.brokers().have(scenario.needs)) {
+        if let Some(scenario) =
+            named.find(|scenario| !scenario.needs.are_met_by(arguments.brokers()))
+        {
             let message = format!("`{}` needs {}", scenario.name, scenario.needs.about());
             Self::command().error(ErrorKind::ArgumentConflict, message).exit();
         }

@@ -10,8 +10,6 @@ use std::{path::Path, time::Duration};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::scenario::Needs;
-
 use apache::Apache;
 use embedded::Embedded;
 use separate::Separate;
@@ -41,19 +39,6 @@ pub(crate) struct Brokers {
     pub(crate) kind: BrokerKind,
     /// The nodes of Apache Kafka.
     pub(crate) nodes: u8,
-}
-
-impl Brokers {
-    /// Returns whether they have all that a scenario needs.
-    pub(crate) fn have(self, needs: Needs) -> bool {
-        let Self { kind, nodes } = self;
-        match needs {
-            Needs::Anything => true,
-            Needs::Members => kind != BrokerKind::Separate,
-            Needs::Embedded => kind == BrokerKind::Embedded,
-            Needs::Nodes => kind == BrokerKind::Apache && nodes >= 3,
-        }
-    }
 }
 
 #[derive(Debug)]

@@ -149,7 +149,7 @@ fn jobs(arguments: &Arguments) -> Vec<Job> {
     let mut jobs = Vec::new();
     for scenario in SCENARIOS {
         let is_named = named.iter().any(|name| name == scenario.name);
-        let can_be = arguments.brokers().have(scenario.needs);
+        let can_be = scenario.needs.are_met_by(arguments.brokers());
         let rounds = if arguments.quick { scenario.quick } else { scenario.rounds };
         let rounds = arguments.rounds.unwrap_or(if is_named { rounds.max(1) } else { rounds });
         let is_wanted = is_named || (named.is_empty() && (!arguments.quick || scenario.quick > 0));

@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 
-use crate::stage::Stage;
+use crate::{
+    broker::{BrokerKind, Brokers},
+    stage::Stage,
+};
 
 /// A failure of the service or of what it depends on, repeated for some rounds.
 pub(crate) struct Scenario {
@@ -42,6 +45,17 @@ pub(crate) enum Needs {
 }
 
 impl Needs {
+    /// Returns whether the brokers have all that the scenario needs.
+    pub(crate) fn are_met_by(self, brokers: Brokers) -> bool {
+        let Brokers { kind, nodes } = brokers;
+        match self {
+            Self::Anything => true,
+            Self::Members => kind != BrokerKind::Separate,
+            Self::Embedded => kind == BrokerKind::Embedded,
+            Self::Nodes => kind == BrokerKind::Apache && nodes >= 3,
+        }
+    }
+
     pub(crate) fn about(self) -> &'static str {
         match self {
             Self::Anything => "nothing",
