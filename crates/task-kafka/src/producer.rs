@@ -234,6 +234,10 @@ impl SendError {
         self.0.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
     }
 
+    pub(crate) fn native(&self) -> &NativeError {
+        &self.0
+    }
+
     /// Returns whether the record is too large, which is permanent.
     pub fn is_too_large(&self) -> bool {
         self.0.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)

@@ -16,7 +16,7 @@ use rdkafka::{
     producer::Producer as _,
 };
 
-use crate::{Producer, error::cause, member::Consumer, thread::on_thread_within};
+use crate::{Producer, SendError, error::cause, member::Consumer, thread::on_thread_within};
 
 const NO_GROUP: &str = "the consumer is in no group";
 const NOT_SENT: &str = "failed to send the offsets of a transaction";
@@ -40,6 +40,21 @@ pub(super) enum TransactionError {
 }
 
 impl TransactionError {
+    /// Sorts the error of a message whose records were not all queued. The transaction may have
+    /// failed already, for a reason that librdkafka logs; the next one may succeed.
+    pub(super) fn of_send(producer: &Producer, error: anyhow::Error) -> Self {
+        let Some(native) = error.downcast_ref().map(SendError::native) else {
+            return Self::Fatal(error);
+        };
+        match fatal_code(producer, native) {
+            Some(code) => Self::of_fatal(code, error),
+            None if native.rdkafka_error_code() == Some(RDKafkaErrorCode::State) => {
+                Self::Abortable(error)
+            }
+            None => Self::Fatal(error),
+        }
+    }
+
     /// Sorts the error of a call that does not end the transaction.
     fn of_step(producer: &Producer, error: NativeError, what: &'static str) -> Self {
         match fatal_code(producer, &error) {

@@ -72,13 +72,13 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         &mut self,
         batch: &mut Batch<T::Effect>,
     ) -> Result<(), TransactionError> {
-        self.fill(batch).await.map_err(TransactionError::Fatal)?;
+        self.fill(batch).await?;
         if batch.offsets.is_empty() { Ok(()) } else { self.commit(batch).await }
     }
 
     /// Receives, transforms and sends, until the transaction is full or old enough, or the task is
     /// cancelled.
-    async fn fill(&mut self, batch: &mut Batch<T::Effect>) -> anyhow::Result<()> {
+    async fn fill(&mut self, batch: &mut Batch<T::Effect>) -> Result<(), TransactionError> {
         let consumer = Arc::clone(self.parts.consumer);
         let member = consumer.native().context();
         let (ctx, settings) = (self.parts.ctx, self.parts.settings);
@@ -94,7 +94,8 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
             let message = match received {
                 Ok(message) => message,
                 Err(error) if is_fatal(&error) => {
-                    return Err(cause(error).context("failed to receive"));
+                    let error = cause(error).context("failed to receive");
+                    return Err(TransactionError::Fatal(error));
                 }
                 Err(error) => {
                     member.errors.warn("kafka consumer", &error, "receiving continues");
@@ -117,12 +118,12 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
             let decision = match self.decider.decide(&mut incoming).await {
                 Ok(decision) => decision,
                 Err(error) if ctx.is_cancelled() && Cancelled::is_outermost_in(&error) => break,
-                Err(error) => return Err(error),
+                Err(error) => return Err(TransactionError::Fatal(error)),
             };
             match self.dispatcher.dispatch(&incoming, decision).await {
                 Ok(sent) => batch.sent.push(sent),
                 Err(error) if ctx.is_cancelled() && Cancelled::is_outermost_in(&error) => break,
-                Err(error) => return Err(error),
+                Err(error) => return Err(TransactionError::of_send(&self.parts.producer, error)),
             }
             offsets.next = offset + 1;
             self.parts.counters.0.consumed.fetch_add(1, Relaxed);

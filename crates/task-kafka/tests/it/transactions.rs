@@ -88,6 +88,25 @@ async fn a_transaction_that_fails_is_aborted_and_its_messages_are_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_fails_while_it_is_filled_is_aborted_and_repeated() {
+    within_two_minutes(async {
+        let broker = rig::broker().await;
+        fill(&broker, 400).await;
+        let slow = Copy { pause: Duration::from_millis(5) };
+        let settings = settings(&broker).commit_interval(Duration::from_secs(1));
+        let running = start(settings, slow, TestSink::new(Mode::Keep));
+        until("some are in flight", &running, |it| it.counters.get().in_flight > 0).await;
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+        broker.answer(RDKafkaApiKey::Produce, &[refusal]);
+        until("all settled", &running, |it| it.counters.get().settled == 400).await;
+        assert!(running.counters.get().rewound > 0);
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_none_lost(&broker, "out", 400).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fenced_producer_fails_the_task() {
     within_two_minutes(async {
         let broker = rig::broker().await;

@@ -20,6 +20,9 @@ use crate::{
 const COMMIT_MS: i64 = 1500;
 /// After this time without a new record, the missing ones are lost.
 const SILENCE: Duration = Duration::from_secs(45);
+/// The same with transactions: what comes after the open one of a killed member is not readable
+/// until the brokers abort that.
+const TRANSACTION_SILENCE: Duration = Duration::from_secs(100);
 
 impl Stage {
     /// Waits until the members have finished the orders, stops them, and judges the results.
@@ -50,7 +53,7 @@ impl Stage {
         })
     }
 
-    /// Waits until every order has left a record, or no new record arrives for [`SILENCE`].
+    /// Waits until every order has left a record, or no new record arrives for long.
     fn drain(&mut self, fed: u32) -> Result<()> {
         let mut readers = [
             Reader::new(self.broker.address(), OUTPUT)?,
@@ -69,7 +72,8 @@ impl Stage {
             if numbers.len() > last.0 {
                 last = (numbers.len(), Instant::now());
             }
-            if last.1.elapsed() > SILENCE {
+            let silence = if self.transactions { TRANSACTION_SILENCE } else { SILENCE };
+            if last.1.elapsed() > silence {
                 return Ok(());
             }
             self.record_exits()?;
