@@ -10,7 +10,7 @@
 //! | wait for a number that grows | [`Level`] |
 //! | call code that may panic or block | [`catch`], [`discard`], [`panic_text`], [`run_aside`], [`run_with_timeout`], [`write_stderr`] |
 //! | have the threads for that when they are needed | [`reserve_threads`] |
-//! | write foreign text into a line | [`guarded_text`], [`guarded_name`] |
+//! | write foreign text into a line, and lengths of time | [`guarded_text`], [`guarded_name`], [`seconds`] |
 //!
 //! The module is part of this crate's stable interface: methods are only added, and with defaults.
 //!
@@ -128,7 +128,7 @@ pub use crate::{
     level::{Level, Wakers},
     panics::{catch, discard, install_hook, panic_text},
     stage::{Stage, StageCell},
-    text::{guarded_name, guarded_text},
+    text::{guarded_name, guarded_text, seconds},
 };
 
 /// The manager's side of one running task. A [`Context`] is an `Arc` of one.

@@ -1,6 +1,8 @@
-//! Foreign text for a line of a log or a report: one line, bounded, whatever its `Display` does.
+//! What goes into a line of a log or a report: foreign text, as one line, bounded, whatever its
+//! `Display` does; and lengths of time.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use crate::panics::catch;
 
@@ -32,6 +34,29 @@ pub fn guarded_text(text: impl fmt::Display) -> String {
 /// As [`guarded_text`], for a name or a status: at most 4 KiB are kept.
 pub fn guarded_name(name: &str) -> String {
     one_line(name, MAX_NAME)
+}
+
+/// Returns a length of time in seconds, with the digits that mean something: rounded to a
+/// millisecond, and if it is shorter than 10 ms, to a microsecond.
+///
+/// The log events and the data of the crates here give lengths of time in this form.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use task_core::scope::seconds;
+///
+/// assert_eq!(seconds(Duration::from_nanos(1_876_925_041)), 1.877);
+/// assert_eq!(seconds(Duration::from_nanos(312_499)), 0.000312);
+/// ```
+pub fn seconds(length: Duration) -> f64 {
+    // Whole numbers up to the division, whose result is then the closest to the decimal number.
+    let rounded = |unit: u128| (length.as_nanos() + unit / 2) / unit;
+    match length.as_millis() {
+        0..10 => rounded(1_000) as f64 / 1e6,
+        _ => rounded(1_000_000) as f64 / 1e3,
+    }
 }
 
 fn one_line(text: impl fmt::Display, max: usize) -> String {

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use task_core::{
     Context, Hold, Panic,
-    scope::{Level, catch, discard, guarded_text},
+    scope::{Level, catch, discard, guarded_text, seconds},
 };
 use tracing::{Span, info, warn};
 
@@ -200,7 +200,7 @@ where
 
 /// Logs how the thread of a run ended that had timed out, or whose task was aborted.
 fn log_late(result: ThreadResult, begun: Instant) {
-    let took = begun.elapsed().as_secs_f64();
+    let took = seconds(begun.elapsed());
     let error = match result {
         Ok(Ok(())) => {
             info!(target: "task", took, "the thread of an abandoned run has returned");

@@ -3,7 +3,7 @@
 
 use std::{future::poll_fn, task::Poll, time::Duration};
 
-use task_core::{Cancelled, Context};
+use task_core::{Cancelled, Context, scope::seconds};
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -148,7 +148,7 @@ impl<S: Schedule> Pace<S> {
         if let Some(step) = step
             && let Some(unlogged) = self.steps.admit()
         {
-            let by = step.length().as_secs_f64();
+            let by = seconds(step.length());
             match step {
                 Step::Back(_) => warn!(
                     target: "task",

@@ -55,9 +55,10 @@ use crate::{Backoff, FirstRun, Jitter, OnFailure, Schedule};
 /// | `INFO`, `WARN` | `the thread of an abandoned run has returned`, or `has failed` | `took`, `error` | the thread of a blocking run that timed out, or whose task was aborted, has ended |
 /// | `WARN` | `run took longer than its interval, ticks were dropped` | `ticks`, `took`, `unlogged` | ticks were dropped |
 ///
-/// Times are in seconds. Events with the field `unlogged`, errors included, are emitted at most
-/// every 10 s for each message; the field counts those that were suppressed since the last one. The
-/// failure of a run that no other follows, such as the one at the stop, is always an event.
+/// Times are in seconds, rounded to a millisecond or, below 10 ms, to a microsecond. Events with
+/// the field `unlogged`, errors included, are emitted at most every 10 s for each message; the
+/// field counts those that were suppressed since the last one. The failure of a run that no other
+/// follows, such as the one at the stop, is always an event.
 ///
 /// # Panics
 ///

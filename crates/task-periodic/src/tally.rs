@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use task_core::Context;
+use task_core::{Context, scope::seconds};
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
@@ -56,7 +56,7 @@ impl Tally {
     /// Warns of a run that has outlasted its interval.
     pub(crate) fn overdue(&mut self, age: Duration) {
         if let Some(unlogged) = self.overdue.admit() {
-            let age = age.as_secs_f64();
+            let age = seconds(age);
             warn!(
                 target: "task",
                 age,
@@ -72,9 +72,9 @@ impl Tally {
         let took = self.begun.elapsed();
         let failed_before = std::mem::take(&mut self.in_a_row);
         if failed_before > 0 && std::mem::take(&mut self.has_logged_failure) {
-            info!(target: "task", took = took.as_secs_f64(), failed_before, "run succeeded again");
+            info!(target: "task", took = seconds(took), failed_before, "run succeeded again");
         } else {
-            debug!(target: "task", took = took.as_secs_f64(), "run succeeded");
+            debug!(target: "task", took = seconds(took), "run succeeded");
         }
         // A run that follows at once would replace it unseen.
         if next_in != Some(Duration::ZERO) {
@@ -108,7 +108,7 @@ impl Tally {
         let unlogged = self.failures.admit();
         self.log_failure(error, None, unlogged);
         if let Some(unlogged) = self.overdue.admit() {
-            let took = self.begun.elapsed().as_secs_f64();
+            let took = seconds(self.begun.elapsed());
             warn!(
                 target: "task",
                 took,
@@ -127,8 +127,8 @@ impl Tally {
     fn log_failure(&mut self, error: &str, next_in: Option<Duration>, unlogged: Option<u64>) {
         if let Some(unlogged) = unlogged {
             self.has_logged_failure = true;
-            let took = self.begun.elapsed().as_secs_f64();
-            let next_in = next_in.map(|left| left.as_secs_f64());
+            let took = seconds(self.begun.elapsed());
+            let next_in = next_in.map(seconds);
             error!(
                 target: "task",
                 error,
@@ -157,7 +157,7 @@ impl Tally {
         }
         self.dropped = self.dropped.saturating_add(ticks);
         if let Some(unlogged) = self.skipped.admit() {
-            let took = self.begun.elapsed().as_secs_f64();
+            let took = seconds(self.begun.elapsed());
             warn!(
                 target: "task",
                 ticks,

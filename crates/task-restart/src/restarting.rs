@@ -96,7 +96,8 @@ where
 /// | `INFO` | `up again` | `after`, `failed_before` | after such an event, the first run that is ready or has been up for `stable_after` |
 /// | `INFO` | `run ended for a restart` | `run`, `reason` | another run was [asked for](RestartHandle::restart) |
 ///
-/// Times are in seconds. Errors are cut at 256 bytes.
+/// Times are in seconds, rounded to a millisecond or, below 10 ms, to a microsecond. Errors are cut
+/// at 256 bytes.
 ///
 /// # Panics
 ///

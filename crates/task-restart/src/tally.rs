@@ -2,7 +2,7 @@
 
 use std::{mem, time::Duration};
 
-use task_core::Context;
+use task_core::{Context, scope::seconds};
 use tracing::{error, info};
 
 /// The least time between two log lines of failed runs.
@@ -56,7 +56,7 @@ impl Tally {
         self.last_logged = Some(now);
         self.has_logged = true;
         let unlogged = mem::take(&mut self.unlogged);
-        let (took, next_in) = (ran.as_secs_f64(), next_in.as_secs_f64());
+        let (took, next_in) = (seconds(ran), seconds(next_in));
         error!(target: "task", run, error, took, in_a_row, next_in, unlogged, "run failed");
     }
 
@@ -64,7 +64,7 @@ impl Tally {
     pub(crate) fn up(&mut self, now: Duration) {
         let Some((since, failed_before)) = self.down.take() else { return };
         if mem::take(&mut self.has_logged) {
-            let after = now.saturating_sub(since).as_secs_f64();
+            let after = seconds(now.saturating_sub(since));
             info!(target: "task", after, failed_before, "up again");
         }
     }
