@@ -19,6 +19,7 @@ mod view;
 mod wait;
 
 // Its tasks.
+mod activity;
 mod cleanup;
 mod current;
 mod entry;
@@ -45,6 +46,7 @@ mod settings;
 mod timer;
 
 pub(crate) use self::{
+    activity::ActivityCell,
     cleanup::Hook,
     entry::Entry,
     gates::Gates,

@@ -531,27 +531,12 @@
 //! # The report
 //!
 //! [`Manager::wait`] returns a [`Report`] if nothing went wrong, and otherwise a [`ShutdownError`]
-//! with the report in it. As text it fits a terminal or a log:
+//! with the report in it. As text it fits a terminal or a log, and leads with what mattered:
 //!
-//! ```text
-//! orders stopped in 19.35 s of 25.00 s, 2 failures; cause: stop was called
-//!   also: task `stuck` aborted (+18.85 s)
-//!   drain 2.00 s, stop 16.85 s, cleanup 501 ms; up 10.00 s; 5 tasks in all
-//!   failure: task `stuck` did not end by its deadline (phase WORK had 13.85 s) and was aborted
-//!   failure: cleanup `database` failed: connection lost
-//!   server   |  ====                  | completed   3.00 s
-//!   job#2    |      =                 | completed   1.00 s
-//!   job#3    |      ==                | completed   2.00 s
-//!   stuck    |      ================= | aborted    13.85 s  (flushing 120 messages)
-//!   probes   |                       =| completed   0.0 ms
-//!   flush    |                       =| completed   501 ms  cleanup
-//!   database |                       =| failed      0.0 ms  cleanup
-//! ```
+#![doc = concat!("```text\n", include_str!("report/golden/stuck.txt"), "```")]
 //!
-//! The first line is the result. Later triggers, the time that each step took and the failures
-//! follow. Each bar is the time from the request to stop until the end of one task, on the scale of
-//! the whole shutdown; in parentheses is the task's last [status](Context::set_status). All of this
-//! is available as values, too, and with the feature `serde` as data.
+//! [`Report`](Report#format) says what each line means, and shows two more. All of it is available
+//! as values, too, as the fields of [one log event](#the-log), and with the feature `serde` as data.
 //!
 //! All failures are kept or counted, and none replaces another: the first is the
 //! [root](ShutdownError::root), and `source()` of the error leads to it.
@@ -562,7 +547,8 @@
 //! `manager`, its name. Messages and field names are stable; later versions may add some. `task` is
 //! a task's name and `id` its number within the group, which distinguishes tasks of one name.
 //! `tasks` is a list of up to 20 names, and `more` the number of further ones. Lengths of time are
-//! seconds. Names and errors are escaped and cut as in the report.
+//! seconds, rounded to a millisecond or, below 10 ms, to a microsecond. Names and errors are
+//! escaped and cut as in the report.
 //!
 //! Every failure that the report has is also an event of its own, at level `error`: nothing is lost
 //! where nothing takes the report. Failures inside a nested group are events of that group, and of
@@ -585,7 +571,7 @@
 //! | `deadline passed, aborting`: tasks or cleanups | warn | `tasks`, `more` |
 //! | `abandoned task ended after all` | warn | `task`, `id`, `outcome`, `error` |
 //! | `setup failed after the end` | error | `error` |
-//! | `shutdown ended` | info if clean, else error | `cause`, `took`, `failures`, and if there are any `failed`: what failed, the first 20 |
+//! | `shutdown ended` | info if clean, else error | what the report's text says: `cause`; `took`, `budget`, `up`; `drain_took`, `stop_took`, `cleanup_took`; `phases`, one by one as text; `started`, `completed`, `cancelled`, `failed`, `panicked`, `aborted` and `abandoned`, the numbers of tasks; `failures`, their number; and if there are any, `root`, the one that matters most, `others`, up to 20 of these folded as in the text, `blocked`, what blocked the runtime, `slow`, what was slow or unclean |
 //! | `log lines lost behind a sink that blocked` | warn | `lines` |
 //!
 //! A task's own events are in the span `task` with the fields `name` and `id`, a cleanup's in the
@@ -725,6 +711,6 @@ pub use self::api::{
     start_after,
 };
 pub use self::report::{
-    Cause, CauseKind, Deadline, DeadlineKind, Failure, FailureKind, FailureOrigin, NotReadyError,
-    Refused, RefusedReason, Report, ShutdownError, StepTimes,
+    Activity, Cause, CauseKind, Deadline, DeadlineKind, Failure, FailureKind, FailureOrigin,
+    NotReadyError, PhaseReport, Refused, RefusedReason, Report, ShutdownError, StepTimes,
 };

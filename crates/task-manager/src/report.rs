@@ -7,28 +7,44 @@ use std::time::{Duration, SystemTime};
 
 use task_core::{CleanupReport, TaskReport, Totals};
 
+mod activity;
 mod cause;
 mod deadline;
 mod display;
 mod end;
 mod error;
+mod facts;
 mod failure;
+mod fold;
 mod label;
+mod length;
 mod not_ready;
+mod phase;
 mod refused;
 #[cfg(feature = "serde")]
 mod serialize;
+mod steps;
+mod timeline;
 
 pub use self::{
+    activity::Activity,
     cause::{Cause, CauseKind},
     deadline::{Deadline, DeadlineKind},
     error::ShutdownError,
     failure::{Failure, FailureKind, FailureOrigin},
     not_ready::NotReadyError,
+    phase::PhaseReport,
     refused::{Refused, RefusedReason},
 };
 pub(crate) use self::{
-    end::End, error::ShutdownErrorKind, label::Repeated, not_ready::NotReady, refused::Reason,
+    end::End,
+    error::ShutdownErrorKind,
+    facts::Facts,
+    failure::NOT_REACHED,
+    fold::{Fold, blocked, fold},
+    label::Repeated,
+    not_ready::NotReady,
+    refused::Reason,
 };
 
 /// A complete report of a shutdown: its cause, every failure, and how each task and cleanup ended.
@@ -38,12 +54,43 @@ pub(crate) use self::{
 ///
 /// # Format
 ///
-/// `Display` is a short text for a terminal or a log: the result and the cause in the first line,
-/// then what each step took, then the failures, then a timeline of the tasks that took longest to
-/// stop and of the cleanups. At most 20 lines of each are shown; omitted ones are counted. With
-/// `{:#}`, the backtraces of failures follow them, where they were captured. Names that several
-/// tasks had are followed by the task's id: `job#3`. The [crate documentation](crate#the-report)
-/// shows an example. `Debug` shows every field.
+/// `Display` is a text for a terminal or a log. Its first line is a sentence, [`summary`]: what
+/// stopped, how long that took of the time it had, and either that all was clean and what the cause
+/// was, or how many failures there are and the one that matters most. Then come, indented:
+///
+/// - what blocked the runtime, if anything waited for it in vain (see [`Activity`]);
+/// - `cause:`, after a failure, and `then:`, what asked for the shutdown again;
+/// - how long the group was up, and how many tasks and cleanups ended in which way;
+/// - `failure:`, the other failures. Errors and panics come first, then what was abandoned, what
+///   was aborted, what a task survived, and last what merely had no time or no thread left. Those
+///   of which the same is said are one line, with their number and up to three names;
+/// - a line for the drain, each phase and the cleanups: the time it took, the time it had, and who
+///   ended last (of the cleanups: who took longest), with the outcome if that was not clean;
+/// - a bar for each task that was slow (a tenth of the shutdown, and 100 ms) or did not end cleanly
+///   after it was asked to, from the request to its end, and for each cleanup, on the scale of the
+///   whole shutdown. What looks the same is one line. In parentheses is the last
+///   [status](task_core::Context::set_status);
+/// - the other tasks, on one line.
+///
+/// At most 10 lines of each are shown. The first line has at most 200 characters of a failure; a
+/// longer one has a line of its own as well. What is folded or left out is counted. With `{:#}`,
+/// backtraces follow, where they were captured. Names that several tasks had are followed by the
+/// task's id: `job#3`. `Debug` shows every field, and the data of the feature `serde` have
+/// everything.
+///
+/// A clean shutdown:
+///
+#[doc = concat!("```text\n", include_str!("report/golden/clean.txt"), "```")]
+///
+/// One task was stuck, in a call that blocks its thread:
+///
+#[doc = concat!("```text\n", include_str!("report/golden/stuck.txt"), "```")]
+///
+/// Fifty tasks, most of which lost their broker:
+///
+#[doc = concat!("```text\n", include_str!("report/golden/many.txt"), "```")]
+///
+/// [`summary`]: Self::summary
 ///
 /// With the feature `serde`, a report can be serialized.
 ///
@@ -81,7 +128,9 @@ pub(crate) use self::{
 /// let task = &report.tasks()[0];
 /// assert_eq!(task.outcome, Outcome::Aborted);
 /// assert_eq!(task.status.as_deref(), Some("flushing 120 messages"));
-/// assert!(report.to_string().starts_with("orders stopped in 24.75 s of 25.00 s, 1 failure;"));
+/// let summary = "orders stopped in 24.75 s of 25.00 s, 1 failure: task `stuck` was aborted at its \
+///                deadline (phase WORK had 24.75 s)";
+/// assert_eq!(report.summary(), summary);
 /// # }
 /// ```
 #[derive(Clone, Debug)]
@@ -94,11 +143,14 @@ pub(crate) struct Contents {
     pub(crate) began: SystemTime,
     pub(crate) later_triggers: Vec<Cause>,
     pub(crate) omitted_triggers: u64,
+    /// Those of them that are no failures.
+    pub(crate) omitted_requests: u64,
     pub(crate) failures: Vec<Failure>,
     pub(crate) omitted_failures: u64,
     pub(crate) tasks: Vec<TaskReport>,
     pub(crate) omitted_tasks: u64,
     pub(crate) cleanups: Vec<CleanupReport>,
+    pub(crate) phases: Vec<PhaseReport>,
     pub(crate) omitted_cleanups: u64,
     pub(crate) totals: Totals,
     pub(crate) steps: StepTimes,
@@ -109,8 +161,9 @@ pub(crate) struct Contents {
 /// When each step of the shutdown began, as time since the manager was made.
 ///
 /// A step that had nothing to do began and ended at the same instant, so the fields never decrease
-/// in the order in which they are declared, the budget aside. How long a step took is the
-/// difference of two fields: the drain took `stopping - triggered`.
+/// in the order in which they are declared, the budgets aside. How long a step took is the
+/// difference of two fields: the drain took `stopping - triggered`. [`Report::phases`] has the
+/// parts of the stop.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct StepTimes {
@@ -124,6 +177,11 @@ pub struct StepTimes {
     pub ended: Duration,
     /// How long the whole shutdown was allowed to take, from the trigger on; `None` if unlimited.
     pub budget: Option<Duration>,
+    /// How long the drain was to take when it began; `None` if it was to last until the outer group
+    /// stops this one.
+    pub drain_budget: Option<Duration>,
+    /// How long all cleanups together might take when the first began; `None` if none began.
+    pub cleanup_budget: Option<Duration>,
 }
 
 impl Report {
@@ -189,6 +247,8 @@ impl Report {
 
     /// Returns what went wrong, in the order in which it happened; the first is the root.
     ///
+    /// The text has another order: see [its format](Self#format).
+    ///
     /// Failures of the manager's whole life are listed, not of its shutdown alone. Kept are the
     /// first failure of each task, up to 64 of them, and the last 64 of all others, so a task that
     /// [records](task_core::Context::record_failure) thousands of failures does not displace those
@@ -230,6 +290,13 @@ impl Report {
     /// If one of them failed, that is among the [`failures`](Self::failures) nevertheless.
     pub fn omitted_cleanups(&self) -> u64 {
         self.0.omitted_cleanups
+    }
+
+    /// Returns how the stop of each phase went, in the order in which they were stopped.
+    ///
+    /// A phase is listed once if it had tasks when its turn came, so there are at most 256.
+    pub fn phases(&self) -> &[PhaseReport] {
+        &self.0.phases
     }
 
     /// Returns how many tasks the manager admitted in its whole life, and how they ended.

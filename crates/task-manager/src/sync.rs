@@ -4,6 +4,9 @@
 
 use std::sync::PoisonError;
 
+/// For what decides nothing, and so is not worth a switch of threads under shuttle.
+pub(crate) use std::sync::atomic::AtomicU8 as PlainU8;
+
 #[cfg(task_shuttle)]
 pub(crate) use shuttle::{
     sync::{

@@ -30,8 +30,8 @@
 //! 3. **Wait.** The service waits until the group is stopped or all work is done. If no task below
 //!    [`Phase::SUPPORT`](task_core::Phase::SUPPORT) was ever run, it waits for a signal, since the
 //!    signal task is itself a support task.
-//! 4. **Report.** It goes to stderr, or where [`Service::report_to`] says. The service waits for
-//!    that for at most 1 s. At the same time the runtime is shut down: what is left on it is
+//! 4. **Report.** It goes to stderr, or to the log alone: [`Service::report_to`]. The service waits
+//!    for that for at most 1 s. At the same time the runtime is shut down: what is left on it is
 //!    dropped, within the [drop timeout](Service::drop_timeout), 500 ms by default.
 //! 5. **Exit.** [`Service::run`] returns the exit code. A signal that arrived during the last step
 //!    acts now: by default it ends the process. See
@@ -95,7 +95,6 @@
 //! | `INFO` | `setup cancelled by the shutdown` | |
 //! | `WARN` | `setup failed during the shutdown` | `error` |
 //! | `WARN` | `service ended without a stop request`, cleanly | `cause` |
-//! | `INFO` if clean, else `ERROR` | `service ended`, with [`ReportTo::Log`] | `manager`, `cause`; `took`, `drain`, `stop`, `cleanup` in seconds; `tasks`, the number of all; `failures`, their number; `root`, the first; `report`, the text |
 //!
 //! # Limits
 //!

@@ -6,10 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use task_core::scope::{
-    Aside, catch, guarded_name, guarded_text, reserve_threads, run_aside, write_stderr,
-};
-use task_manager::{Manager, Report, ShutdownError, StepTimes};
+use task_core::scope::{Aside, catch, guarded_text, reserve_threads, run_aside, write_stderr};
+use task_manager::{Manager, Report, ShutdownError};
 use tokio::runtime::Runtime;
 use tracing::dispatcher::{get_default, with_default};
 
@@ -70,7 +68,7 @@ pub(crate) fn end(
         runtime.shutdown_timeout(drop_timeout);
         drop(manager);
     });
-    let logged = log(move || write_log(&for_log, report_to));
+    let logged = log(move || write_log(&for_log));
     wait_until(began + OUTPUT_TIMEOUT, [written, logged_before, logged]);
     wait_until(began + drop_timeout, [dropped]);
 }
@@ -83,38 +81,12 @@ fn write_text(result: &Result<Report, ShutdownError>, report_to: ReportTo) {
     }
 }
 
-fn write_log(result: &Result<Report, ShutdownError>, report_to: ReportTo) {
+fn write_log(result: &Result<Report, ShutdownError>) {
     let Some(report) = report_of(result) else { return };
     if report.is_clean() && is_unasked_end(report) {
         let cause = report.cause().to_string();
         tracing::warn!(target: "task", cause, "service ended without a stop request");
     }
-    match report_to {
-        ReportTo::Log => log_report(report),
-        ReportTo::Stderr | ReportTo::Nowhere => {}
-    }
-}
-
-/// Logs the report, at the level of what it says.
-fn log_report(report: &Report) {
-    let (cause, report_text) = (report.cause().to_string(), report.to_string());
-    let (manager, tasks) = (guarded_name(report.name()), report.totals().started);
-    let StepTimes { triggered, stopping, cleaning_up, ended, .. } = report.steps();
-    let seconds = |from, to: Duration| to.saturating_sub(from).as_secs_f64();
-    let (took, drain) = (seconds(triggered, ended), seconds(triggered, stopping));
-    let (stop, cleanup) = (seconds(stopping, cleaning_up), seconds(cleaning_up, ended));
-    let failures = report.failures().len() as u64 + report.omitted_failures();
-    let root = report.failures().first().map(ToString::to_string);
-    macro_rules! log {
-        ($level:ident) => {
-            tracing::$level!(
-                target: "task",
-                manager, cause, took, drain, stop, cleanup, tasks, failures, root,
-                report = report_text, "service ended"
-            )
-        };
-    }
-    if report.is_clean() { log!(info) } else { log!(error) }
 }
 
 fn report_of(result: &Result<Report, ShutdownError>) -> Option<&Report> {

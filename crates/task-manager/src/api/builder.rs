@@ -174,8 +174,7 @@ impl ManagerBuilder {
     /// let error = manager.shutdown().await.unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "task `server` did not end by its deadline (phase INGRESS was limited to 2.00 s) and was \
-    ///      aborted",
+    ///     "task `server` was aborted at its deadline (phase INGRESS was limited to 2.00 s)",
     /// );
     /// # Ok(())
     /// # }
@@ -328,12 +327,12 @@ impl ManagerBuilder {
     /// report.
     ///
     /// The deadline thread ends the process, and writes the names of up to 20 tasks that are alive
-    /// to stderr before, and the report, if it is made and was not taken. The threads that this
-    /// takes are started when the manager is bound to its runtime, since the system may grant none
-    /// later. If the exit itself blocks for a second, in an exit handler that some library
-    /// registered, the process aborts. Without a
-    /// [`shutdown_timeout`](Self::shutdown_timeout) there is no budget, and the process does not
-    /// end. On a paused clock it does not end either.
+    /// to stderr before, with `(holds a thread)` behind those of which a poll or the drop has not
+    /// returned, and the report, if it is made and was not taken. The threads that this takes are
+    /// started when the manager is bound to its runtime, since the system may grant none later. If
+    /// the exit itself blocks for a second, in an exit handler that some library registered, the
+    /// process aborts. Without a [`shutdown_timeout`](Self::shutdown_timeout) there is no budget,
+    /// and the process does not end. On a paused clock it does not end either.
     ///
     /// # Examples
     ///

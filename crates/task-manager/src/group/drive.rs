@@ -24,6 +24,7 @@ impl Turn<'_> {
             Action::Abort(phase) => {
                 let entries: Vec<_> = self.state.in_phase(phase).cloned().collect();
                 let deadline = self.deadline_of(phase);
+                self.state.record.limit_phase(deadline.had);
                 self.abort(entries, now, |_| deadline.clone());
             }
             Action::Abandon(phase) => {
@@ -72,6 +73,11 @@ impl Turn<'_> {
 
     fn drain(&mut self, now: Tick) {
         self.log(Event::Step(Step::Draining));
+        let plan = self.state.machine.plan();
+        // `Tick::MAX` while it is the outer group's drain.
+        let drain = plan.filter(|plan| plan.drain_end < Tick::MAX);
+        self.state.record.drain_budget =
+            drain.map(|plan| plan.drain_end.saturating_sub(plan.triggered));
         // Tasks that are stopped in the same turn learn of both at once, and are visited once.
         let stopped = self.state.machine.stopped_next(now);
         if stopped.is_some_and(|phase| !self.state.machine.is_alive_beside(phase)) {
@@ -88,7 +94,9 @@ impl Turn<'_> {
             self.log(Event::Step(Step::Stopping));
         }
         let mut limited = Vec::new();
+        let mut tasks = 0;
         for entry in self.state.in_phase(phase) {
+            tasks += 1;
             entry.mark_stop_asked(now);
             limited.extend(entry.stop_timeout().map(|timeout| (entry.key, timeout)));
             self.effects.wakers.append(entry.stage.advance_quietly(Stage::Cancelled));
@@ -96,6 +104,8 @@ impl Turn<'_> {
         for (key, timeout) in limited {
             self.state.machine.task_asked(key, phase, now, timeout);
         }
+        let budget = self.state.machine.limit().map(|(had, _)| had);
+        self.state.record.phase(phase, now, budget, tasks);
     }
 
     /// Returns the deadline of the phase that is being stopped.
@@ -148,6 +158,8 @@ impl Turn<'_> {
     fn begin_cleaning_up(&mut self, now: Tick) {
         if self.state.cleaning_up.is_none() {
             self.state.cleaning_up = Some(now);
+            let end = self.state.machine.plan().map(|plan| plan.cleanup_end(now));
+            self.state.record.cleanup_budget = end.map(|end| end.saturating_sub(now));
             self.log(Event::Step(Step::CleaningUp));
         }
     }
@@ -196,8 +208,19 @@ impl Turn<'_> {
         let budget = plan.end.map(|end| end.saturating_sub(triggered));
         let cleaning_up = self.state.cleaning_up.unwrap_or(now);
         let stopping = self.state.stopping.unwrap_or(cleaning_up);
-        let steps = StepTimes { triggered, stopping, cleaning_up, ended: now, budget };
-        let record = std::mem::take(&mut self.state.record);
+        let mut record = std::mem::take(&mut self.state.record);
+        record.end_phase(cleaning_up);
+        let (drain_budget, cleanup_budget) = (record.drain_budget, record.cleanup_budget);
+        let ended = now;
+        let steps = StepTimes {
+            triggered,
+            stopping,
+            cleaning_up,
+            ended,
+            budget,
+            drain_budget,
+            cleanup_budget,
+        };
         let (totals, repeated) = (self.state.totals, self.state.tally.repeated());
         let report = record.into_report(&self.group.name, totals, steps, repeated);
         let Some(report) = report else { return };

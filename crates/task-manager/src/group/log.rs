@@ -4,16 +4,13 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use task_core::scope::{guarded_name, guarded_text};
-use task_core::{Outcome, Step, TaskId};
+use task_core::scope::{guarded_name, guarded_text, seconds};
+use task_core::{Outcome, Step, TaskId, Totals};
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
 
 use super::{Member, Names, Role};
-use crate::report::{CauseKind, Failure, FailureKind, FailureOrigin, Report};
-
-/// How many names of what failed the last event has.
-const MAX_FAILED: usize = 20;
+use crate::report::{CauseKind, Facts, Failure, FailureKind, FailureOrigin, Report, StepTimes};
 
 /// The task or cleanup that an event is about.
 pub(crate) struct Subject {
@@ -86,7 +83,7 @@ impl Event {
             }
             Self::Ended(subject, outcome, ran) => {
                 let (name, id) = subject.fields();
-                let (outcome, ran) = (outcome.as_str(), ran.as_secs_f64());
+                let (outcome, ran) = (outcome.as_str(), seconds(*ran));
                 match subject.role {
                     Role::Task(_) | Role::Setup => {
                         debug!(target: "task", parent: None, manager, task = name, id, outcome, ran, "task ended");
@@ -99,7 +96,7 @@ impl Event {
             Self::Failed(failure, ran) => write_failure(manager, failure, *ran),
             Self::GroupFailed(subject, error, ran) => {
                 let (task, id) = subject.fields();
-                let (outcome, ran) = (Outcome::Failed.as_str(), ran.as_secs_f64());
+                let (outcome, ran) = (Outcome::Failed.as_str(), seconds(*ran));
                 let error = guarded_text(format_args!("{error:#}"));
                 error!(target: "task", parent: None, manager, task, id, outcome, ran, error, "task failed");
             }
@@ -130,7 +127,7 @@ impl Event {
                 warn!(target: "task", parent: None, manager, tasks, more, "deadline passed, aborting");
             }
             Self::Waiting(Names { names: tasks, more }, left) => {
-                let left = left.map_or(f64::INFINITY, |left| left.as_secs_f64());
+                let left = left.map_or(f64::INFINITY, seconds);
                 warn!(target: "task", parent: None, manager, tasks, more, left, "still waiting");
             }
             Self::Report(report) => write_report(manager, report),
@@ -149,7 +146,7 @@ impl Subject {
 
 fn write_failure(manager: &str, failure: &Failure, ran: Option<Duration>) {
     let (name, id) = (guarded_name(&failure.name), failure.id.map(TaskId::number));
-    let (error, ran) = (failure.kind.detail(), ran.map(|ran| ran.as_secs_f64()));
+    let (error, ran) = (failure.kind.detail(), ran.map(seconds));
     let outcome = match &failure.kind {
         FailureKind::Error(_) => Some(Outcome::Failed),
         FailureKind::Panic(_) => Some(Outcome::Panicked),
@@ -181,17 +178,30 @@ fn write_failure(manager: &str, failure: &Failure, ran: Option<Duration>) {
     }
 }
 
+/// Writes the facts of the report's text as fields.
 fn write_report(manager: &str, report: &Report) {
-    let steps = report.steps();
-    let took = steps.ended.saturating_sub(steps.triggered).as_secs_f64();
-    let cause = report.cause().to_string();
-    let failures = report.failures().len() as u64 + report.omitted_failures();
-    if report.is_clean() {
-        info!(target: "task", parent: None, manager, cause, took, failures, "shutdown ended");
-    } else {
-        let failed = report.failures().iter().take(MAX_FAILED);
-        let failed: Vec<_> = failed.map(|failure| failure.subject(&report.0.repeated)).collect();
-        let failed = failed.join(", ");
-        error!(target: "task", parent: None, manager, cause, took, failures, failed, "shutdown ended");
+    let level = if report.is_clean() { LevelFilter::INFO } else { LevelFilter::ERROR };
+    // All of the report's text would be made for nothing.
+    if LevelFilter::current() < level {
+        return;
     }
+    let Facts { root, others, blocked, phases, slow } = report.facts();
+    let Totals { started, completed, cancelled, failed, panicked, aborted, abandoned, .. } =
+        report.totals();
+    let StepTimes { triggered, stopping, cleaning_up, ended, budget, .. } = report.steps();
+    let length = |from, to: Duration| seconds(to.saturating_sub(from));
+    let (up, budget) = (seconds(triggered), budget.map(seconds));
+    let (took, drain_took) = (length(triggered, ended), length(triggered, stopping));
+    let (stop_took, cleanup_took) = (length(stopping, cleaning_up), length(cleaning_up, ended));
+    let (cause, failures) = (report.cause().to_string(), report.0.failure_count());
+    macro_rules! write {
+        ($level:ident) => {
+            $level!(
+                target: "task", parent: None, manager, cause, took, budget, failures, root, others,
+                blocked, up, drain_took, stop_took, cleanup_took, phases, slow, started, completed,
+                cancelled, failed, panicked, aborted, abandoned, "shutdown ended"
+            )
+        };
+    }
+    if report.is_clean() { write!(info) } else { write!(error) }
 }

@@ -36,8 +36,10 @@ impl Managed {
     /// dropped is not lost: it is the outcome, or recorded beside a failure that came before.
     fn finish(&mut self, mut end: End, caller: CallerRuntime) {
         let future = self.future.take();
+        self.entry.iter().for_each(|entry| entry.running.begin_drop());
         let dropped = current::enter(&mut self.entry, || catch(|| drop(future)));
         let Some(entry) = &self.entry else { return };
+        entry.running.end();
         if let Err(panic) = dropped {
             match end {
                 End::Completed | End::Cancelled | End::Aborted => end = End::Panicked(panic),
@@ -79,8 +81,10 @@ impl Future for Managed {
             this.finish(End::Aborted, caller);
             return Poll::Ready(());
         };
+        entry.running.begin_poll();
         let polled = current::enter(&mut this.entry, || catch(|| future.as_mut().poll(cx)));
         let Some(entry) = &this.entry else { return Poll::Ready(()) };
+        entry.running.end();
         let end = match polled {
             // An abort before the first poll only set a flag, and takes effect here.
             Ok(Poll::Pending) if is_first && entry.is_abort_asked() => End::Aborted,

@@ -8,9 +8,9 @@ use std::time::Duration;
 use task_core::scope::{Level, Stage, StageCell};
 use task_core::{Outcome, Phase, TaskId, TaskInfo, TaskState};
 
-use super::{Entry, Shared};
+use super::{ActivityCell, Entry, Shared};
 use crate::lifecycle::{Kind, Tick};
-use crate::report::{Deadline, End, Failure, FailureKind, FailureOrigin};
+use crate::report::{Activity, Deadline, End, Failure, FailureKind, FailureOrigin};
 use crate::rt::JoinHandle;
 use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::threads::CallerRuntime;
@@ -79,6 +79,8 @@ pub(crate) struct Member {
     flags: AtomicU8,
     /// An index in [`Outcome::ALL`], or [`NO_OUTCOME`].
     outcome: AtomicU8,
+    /// In what would be padding.
+    pub(crate) running: ActivityCell,
     /// In nanoseconds, or [`NEVER`].
     stop_asked: AtomicU64,
     pub(crate) stage: StageCell,
@@ -148,6 +150,7 @@ impl Member {
             pending: AtomicU32::new(1),
             join: OnceLock::new(),
             outcome: AtomicU8::new(NO_OUTCOME),
+            running: ActivityCell::default(),
             stop_asked: AtomicU64::new(NEVER),
             details: Mutex::default(),
         }
@@ -184,6 +187,19 @@ impl Member {
 
     pub(crate) fn was_polled(&self) -> bool {
         self.has(POLLED)
+    }
+
+    /// Returns what keeps the member from having ended, as far as is known. It is `NotReached` only
+    /// where the future was to be dropped and is idle.
+    pub(crate) fn activity(&self) -> Activity {
+        let is_held = || self.pending.load(Ordering::SeqCst) > 1 || self.is_only_held();
+        match self.running.get() {
+            Some(activity) => activity,
+            None if self.role == Role::Setup => Activity::Unknown,
+            None if is_held() => Activity::Held,
+            None if self.is_abort_asked() => Activity::NotReached,
+            None => Activity::Unknown,
+        }
     }
 
     /// Abandons the future, and returns whether it was ever polled. The two are one atomic step, so

@@ -250,12 +250,19 @@ impl State {
             Failure { name, id: None, at: now, ..failure.clone() }
         });
         let is_alive = |failure: &Failure| matches!(failure.kind, FailureKind::Abandoned { .. });
+        // One that was recorded then is one of the report's, and no more than one: a second panic
+        // of the same task with the same text is another failure.
+        let mut known = Vec::new();
+        if was_abandoned {
+            known = self.record.inside_at_end(entry.id);
+        }
         let is_new = |new: &Failure| {
             let is_end = matches!(new.kind, FailureKind::Aborted { .. }) || is_alive(new);
             let is_its_end = |old: &Failure| is_end && is_alive(old) && old.name == new.name;
-            !self.record.has(|old| old.is_same(new) || is_its_end(old))
+            let same = known.iter().position(|old| old.is_same(new) || is_its_end(old));
+            same.map(|place| known.swap_remove(place)).is_none()
         };
-        let new = failures.filter(|failure| !was_abandoned || is_new(failure)).collect();
+        let new = failures.filter(is_new).collect();
         let omitted = if was_abandoned { 0 } else { report.omitted_failures() };
         self.fail_nested(entry, new, omitted);
     }
@@ -316,7 +323,8 @@ impl Inside {
                 continue;
             }
             let (deadline, after_abort) = (None, Duration::ZERO);
-            let kind = FailureKind::Abandoned { deadline, after_abort, status: entry.status() };
+            let (activity, status) = (entry.activity(), entry.status());
+            let kind = FailureKind::Abandoned { deadline, after_abort, activity, status };
             let origin = entry.role.origin();
             self.failures.push(Failure { origin, name, id: None, kind, at: now });
         }
@@ -328,7 +336,8 @@ impl Inside {
     }
 }
 
-/// Adds the names of what is alive in a group, and in those nested in it by path, up to 20.
+/// Adds the names of what is alive in a group, and in those nested in it by path, up to 20, and
+/// says of which a poll or a drop has not returned.
 pub(crate) fn add_living_names(names: &mut Vec<String>, group: &Arc<Shared>, path: &str) {
     let state = group.lock();
     // A cleanup that was abandoned before it began does not begin any more.
@@ -344,7 +353,8 @@ pub(crate) fn add_living_names(names: &mut Vec<String>, group: &Arc<Shared>, pat
         }
         let name = format!("{path}{}", repeated.label(&entry.name, Some(entry.id)));
         let path = format!("{name}/");
-        names.push(name);
+        let blocks = if entry.activity().holds_thread() { " (holds a thread)" } else { "" };
+        names.push(name + blocks);
         for nested in entry.nested() {
             add_living_names(names, &nested, &path);
             // Each may be the last reference. The process is about to end, and must not wait for

@@ -8,7 +8,9 @@ use task_core::{CleanupReport, Outcome, Phase, TaskId, TaskReport, Totals};
 
 use super::Member;
 use crate::lifecycle::Tick;
-use crate::report::{Cause, CauseKind, Contents, Failure, Repeated, Report, StepTimes};
+use crate::report::{
+    Cause, CauseKind, Contents, Failure, PhaseReport, Repeated, Report, StepTimes,
+};
 
 /// How many first failures of a task, and how many of the last ones, are kept whole.
 const MAX_FAILURES: usize = 64;
@@ -37,6 +39,8 @@ pub(crate) struct Record {
     pub(crate) began: Option<SystemTime>,
     later: Vec<Cause>,
     omitted_triggers: u64,
+    /// Those of them that are no failures.
+    omitted_requests: u64,
     /// The first failure of each task, up to the limit; the very first is the root.
     first: Vec<Kept>,
     known: HashSet<TaskId>,
@@ -48,6 +52,11 @@ pub(crate) struct Record {
     pub(crate) omitted_tasks: u64,
     pub(crate) cleanups: Vec<CleanupReport>,
     omitted_cleanups: u64,
+    /// The phases in the order of their stop; the last one may not be over.
+    phases: Vec<PhaseReport>,
+    /// How long the drain was to take, and the cleanups all together might.
+    pub(crate) drain_budget: Option<Duration>,
+    pub(crate) cleanup_budget: Option<Duration>,
 }
 
 impl Record {
@@ -60,6 +69,7 @@ impl Record {
             self.later.push(cause);
         } else {
             self.omitted_triggers += 1;
+            self.omitted_requests += u64::from(!cause.kind.is_failure());
         }
     }
 
@@ -71,6 +81,18 @@ impl Record {
     /// Returns whether any failure that is kept fits.
     pub(crate) fn has(&self, fits: impl Fn(&Failure) -> bool) -> bool {
         self.first.iter().chain(&self.last).any(|kept| fits(&kept.failure))
+    }
+
+    /// Returns the failures inside a group that is a task which were recorded at the end of that
+    /// task, or, of one that is not listed, at any time.
+    pub(crate) fn inside_at_end(&self, id: TaskId) -> Vec<&Failure> {
+        let ended_at = self.tasks.iter().rev().find(|task| task.id == id).map(|task| task.ended_at);
+        let is_inside = |kept: &&Kept| {
+            kept.group.is_some_and(|(group, _)| group == id)
+                && ended_at.is_none_or(|ended_at| kept.failure.at == ended_at)
+        };
+        let kept = self.first.iter().chain(&self.last).filter(is_inside);
+        kept.map(|kept| &kept.failure).collect()
     }
 
     /// Records a failure of `id`, or of something that can fail but once. `group` is for one from
@@ -136,6 +158,43 @@ impl Record {
         self.tasks.push_back(task);
     }
 
+    /// Begins a phase, which ends the one before.
+    pub(crate) fn phase(
+        &mut self,
+        phase: Phase,
+        now: Tick,
+        budget: Option<Duration>,
+        tasks: usize,
+    ) {
+        self.end_phase(now);
+        self.phases.push(PhaseReport {
+            phase,
+            stopped_at: now,
+            ended_at: now,
+            budget,
+            tasks: tasks as u64,
+            last: None,
+        });
+    }
+
+    /// Moves the deadline of the phase that is being stopped.
+    pub(crate) fn limit_phase(&mut self, budget: Duration) {
+        if let Some(phase) = self.phases.last_mut() {
+            phase.budget = Some(budget);
+        }
+    }
+
+    /// Ends the phase that is being stopped, if there is one. The task that was listed last of it
+    /// is among the last of all, so a search from there costs the tasks nothing.
+    pub(crate) fn end_phase(&mut self, now: Tick) {
+        let Some(phase) = self.phases.last_mut().filter(|phase| phase.last.is_none()) else {
+            return;
+        };
+        phase.ended_at = now;
+        let is_of_it = |task: &&TaskReport| task.phase == phase.phase;
+        phase.last = self.tasks.iter().rev().find(is_of_it).cloned();
+    }
+
     pub(crate) fn cleanup(
         &mut self,
         name: &str,
@@ -171,11 +230,13 @@ impl Record {
             began,
             later_triggers: self.later,
             omitted_triggers: self.omitted_triggers,
+            omitted_requests: self.omitted_requests,
             failures,
             omitted_failures: self.omitted_failures,
             tasks: self.tasks.into(),
             omitted_tasks: self.omitted_tasks,
             cleanups: self.cleanups,
+            phases: self.phases,
             omitted_cleanups: self.omitted_cleanups,
             totals,
             steps,

@@ -10,7 +10,7 @@ use task_core::{Blocker, Outcome, Phase, Step, TaskId, Totals};
 
 use super::{Entry, Event, Gates, Hook, Lines, Member, Record, Role, Tally};
 use crate::lifecycle::{Machine, Tick};
-use crate::report::{Failure, FailureKind, FailureOrigin};
+use crate::report::{Activity, Failure, FailureKind, FailureOrigin, NOT_REACHED};
 use crate::threads::Times;
 
 pub(crate) struct State {
@@ -148,18 +148,24 @@ impl State {
         if !entry.set_outcome(Outcome::Abandoned) {
             return;
         }
+        let activity = entry.activity();
         let never_ran = !entry.mark_abandoned() && entry.role == Role::Cleanup;
+        // It has failed already, and of all that it was, only the future is left, which its runtime
+        // has not got to. That is no second failure; its outcome says it.
+        let is_remnant = entry.failed().is_some() && activity == Activity::NotReached;
         let kind = if never_ran {
-            FailureKind::NotRun { reason: "its runtime did not get to it in time" }
+            FailureKind::NotRun { reason: NOT_REACHED }
         } else {
             let (deadline, aborted) =
                 entry.update(|details| (details.deadline.clone(), details.aborted));
             let after_abort = now.saturating_sub(aborted.unwrap_or(now));
-            FailureKind::Abandoned { deadline, after_abort, status: entry.status() }
+            FailureKind::Abandoned { deadline, after_abort, activity, status: entry.status() }
         };
         // Those inside first: they are why it is still alive.
         self.record_stuck_inside(entry, now);
-        self.fail_as(entry, kind, now);
+        if !is_remnant {
+            self.fail_as(entry, kind, now);
+        }
         self.settle(entry, Outcome::Abandoned, || now);
         self.abandoned.insert(entry.id, Arc::clone(entry));
     }

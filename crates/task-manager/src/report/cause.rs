@@ -87,6 +87,19 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
+    /// Returns whether it is a failure, and so among those of the report, or counted there.
+    pub(crate) fn is_failure(&self) -> bool {
+        match self {
+            Self::TaskEnded { outcome, .. } => !outcome.is_clean(),
+            Self::SetupFailed | Self::StartTimeout => true,
+            Self::Stopped
+            | Self::RequestedBy { .. }
+            | Self::Parent
+            | Self::Dropped
+            | Self::Completed => false,
+        }
+    }
+
     /// Returns the text, with the id behind a name that several tasks had.
     pub(crate) fn text(&self, repeated: &Repeated) -> String {
         match self {

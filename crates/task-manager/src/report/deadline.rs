@@ -6,7 +6,7 @@ use std::time::Duration;
 use task_core::Phase;
 use task_core::scope::guarded_name;
 
-use super::display::Seconds;
+use super::{length::Length, phase::Name};
 
 /// The deadline at which a task or a cleanup was aborted.
 ///
@@ -29,7 +29,7 @@ use super::display::Seconds;
 /// assert_eq!(deadline.had, Duration::from_secs(2));
 /// assert_eq!(
 ///     error.to_string(),
-///     "task `stuck` did not end by its deadline (its stop timeout of 2.00 s) and was aborted",
+///     "task `stuck` was aborted at its deadline (its stop timeout of 2.00 s)",
 /// );
 /// # Ok(())
 /// # }
@@ -85,7 +85,7 @@ impl Deadline {
 
 impl fmt::Display for Deadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let had = Seconds(self.had);
+        let had = Length(self.had);
         match &self.kind {
             DeadlineKind::Phase(phase) => write!(f, "phase {} had {had}", Name(*phase)),
             DeadlineKind::PhaseTimeout(phase) => {
@@ -95,25 +95,10 @@ impl fmt::Display for Deadline {
             DeadlineKind::Escalation => f.write_str("the shutdown was escalated"),
             DeadlineKind::Cleanup => write!(f, "it had {had}"),
             DeadlineKind::NoTimeLeft { taken_by: Some(task), took } => {
-                let (task, took) = (guarded_name(task), Seconds(*took));
+                let (task, took) = (guarded_name(task), Length(*took));
                 write!(f, "only {had} were left, since task `{task}` had taken {took}")
             }
             DeadlineKind::NoTimeLeft { taken_by: None, .. } => write!(f, "only {had} were left"),
-        }
-    }
-}
-
-/// The name of a phase, or its number.
-struct Name(Phase);
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Phase::SETUP => f.write_str("SETUP"),
-            Phase::INGRESS => f.write_str("INGRESS"),
-            Phase::WORK => f.write_str("WORK"),
-            Phase::SUPPORT => f.write_str("SUPPORT"),
-            other => other.number().fmt(f),
         }
     }
 }

@@ -129,7 +129,7 @@ impl fmt::Display for ShutdownError {
 impl fmt::Debug for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            ShutdownErrorKind::Failed(report) => write!(f, "{self}\n{report:#}"),
+            ShutdownErrorKind::Failed(report) => write!(f, "{report:#}"),
             _ => write!(f, "{self}"),
         }
     }

@@ -9,8 +9,10 @@ use std::time::Duration;
 use task_core::scope::{guarded_name, guarded_text};
 use task_core::{Panic, TaskId};
 
-use super::display::Seconds;
-use super::{Deadline, DeadlineKind, Repeated};
+use super::{Activity, Deadline, DeadlineKind, Repeated};
+
+/// Why a cleanup was not run that its runtime never polled.
+pub(crate) const NOT_REACHED: &str = "its runtime did not get to it in time";
 
 /// One thing that went wrong: where, what, and when.
 ///
@@ -102,6 +104,8 @@ pub enum FailureKind {
         deadline: Option<Deadline>,
         /// How long after the abort it was abandoned.
         after_abort: Duration,
+        /// What kept it from having ended.
+        activity: Activity,
         /// The last status that the task set.
         status: Option<Arc<str>>,
     },
@@ -181,13 +185,7 @@ impl Failure {
 
     /// Returns what happened, with the error and its causes.
     pub(crate) fn text(&self, repeated: &Repeated) -> String {
-        let headline = self.headline(repeated);
-        match &self.kind {
-            FailureKind::Error(error) | FailureKind::Survived(error) => {
-                format!("{headline}: {}", guarded_text(format_args!("{error:#}")))
-            }
-            _ => headline,
-        }
+        self.headline(repeated) + &self.kind.error_text()
     }
 }
 
@@ -204,15 +202,20 @@ impl FailureKind {
             Self::Survived(_) => String::from("failed and went on"),
             Self::Panic(panic) => panic.to_string(),
             Self::SurvivedPanic(panic) => format!("went on after it {panic}"),
-            Self::Aborted { deadline } => format!("{} and was aborted", late(Some(deadline))),
-            Self::Abandoned { deadline, after_abort, status } => {
-                let late = late(deadline.as_ref());
-                let after = match deadline {
-                    Some(_) => format!(" {} after its abort", Seconds(*after_abort)),
-                    None => String::new(),
-                };
-                let status = status.as_ref().map(|status| format!(" ({})", guarded_name(status)));
-                format!("{late} and was abandoned{after}{}", status.unwrap_or_default())
+            // It is not blamed if it was given no time.
+            Self::Aborted { deadline } => match deadline.kind {
+                DeadlineKind::NoTimeLeft { .. } => {
+                    format!("was aborted without time to end ({deadline})")
+                }
+                DeadlineKind::Phase(_)
+                | DeadlineKind::PhaseTimeout(_)
+                | DeadlineKind::StopTimeout
+                | DeadlineKind::Escalation
+                | DeadlineKind::Cleanup => format!("was aborted at its deadline ({deadline})"),
+            },
+            Self::Abandoned { deadline, activity, status, .. } => {
+                let status = status.as_ref().map(|status| guarded_name(status));
+                abandoned(*activity, deadline.as_ref(), status)
             }
             Self::EndedUnasked => String::from("ended though nothing asked it to"),
             Self::RuntimeGone => String::from("lost its runtime"),
@@ -220,6 +223,27 @@ impl FailureKind {
             Self::NotReady { blockers } => {
                 format!("timed out: {}", guarded_text(blockers.join(", ")))
             }
+        }
+    }
+
+    /// As [`predicate`](Self::predicate), without what tasks of which the same is said may still
+    /// differ in: their statuses.
+    pub(super) fn common_predicate(&self) -> String {
+        match self {
+            Self::Abandoned { deadline, activity, .. } => {
+                abandoned(*activity, deadline.as_ref(), None)
+            }
+            _ => self.predicate(),
+        }
+    }
+
+    /// Returns what is to follow the predicate: the error and its causes, if there is one.
+    pub(super) fn error_text(&self) -> String {
+        match self {
+            Self::Error(error) | Self::Survived(error) => {
+                format!(": {}", guarded_text(format_args!("{error:#}")))
+            }
+            _ => String::new(),
         }
     }
 
@@ -240,19 +264,14 @@ impl FailureKind {
     }
 }
 
-/// Returns what is said of something that was aborted. It is not blamed if it was given no time.
-fn late(deadline: Option<&Deadline>) -> String {
-    match deadline {
-        None => "did not end by its deadline".into(),
-        Some(deadline) => match deadline.kind {
-            DeadlineKind::NoTimeLeft { .. } => format!("was given no time to end ({deadline})"),
-            DeadlineKind::Phase(_)
-            | DeadlineKind::PhaseTimeout(_)
-            | DeadlineKind::StopTimeout
-            | DeadlineKind::Escalation
-            | DeadlineKind::Cleanup => format!("did not end by its deadline ({deadline})"),
-        },
-    }
+/// Returns what is said of something that was abandoned.
+fn abandoned(activity: Activity, deadline: Option<&Deadline>, status: Option<String>) -> String {
+    let details = deadline.map(ToString::to_string).into_iter().chain(status);
+    let details = match details.collect::<Vec<_>>().join("; ") {
+        none if none.is_empty() => none,
+        some => format!(" ({some})"),
+    };
+    format!("was abandoned{}{details}", activity.clause())
 }
 
 impl fmt::Display for Failure {

@@ -1,15 +1,15 @@
 //! The report as data: stable field names, times in seconds, errors as text with their causes.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
-use task_core::scope::{catch, guarded_name, guarded_text};
+use task_core::scope::{catch, guarded_name, guarded_text, seconds};
 use task_core::{CleanupReport, Outcome, Phase, TaskId, TaskReport, Totals};
 
 use super::{
-    Cause, CauseKind, Deadline, DeadlineKind, Failure, FailureKind, FailureOrigin, Repeated,
-    Report, StepTimes,
+    Activity, Cause, CauseKind, Deadline, DeadlineKind, Failure, FailureKind, FailureOrigin,
+    PhaseReport, Repeated, Report, StepTimes, blocked,
 };
 
 /// How many causes of an error are written: a chain may be endless.
@@ -40,27 +40,26 @@ where
     }
 }
 
-fn seconds(time: Duration) -> f64 {
-    time.as_secs_f64()
-}
-
 /// Available with the feature `serde`.
 ///
 /// The field names are stable, and later versions may add fields. Instants and lengths of time are
-/// numbers, in seconds; `began` is the wall clock's time, in seconds since 1970. An error is a list
-/// of at most 32 texts: its own, and those of its causes. Names, statuses and texts are escaped and
-/// bounded as in the `Display` of a [`Failure`](crate::Failure).
+/// numbers, in seconds, rounded to a millisecond or, below 10 ms, to a microsecond; `began` is the
+/// wall clock's time, in seconds since 1970. An error is a list of at most 32 texts: its own, and
+/// those of its causes. Names, statuses and texts are escaped and bounded as in the `Display` of a
+/// [`Failure`](crate::Failure). All that the report holds is written: of what its text folds or
+/// leaves out, nothing is missing here.
 ///
 /// | part | fields |
 /// |---|---|
-/// | the report | `name`, `clean`, `exit_code`, `cause`, `began`, `later_triggers`, `omitted_triggers`, `failures`, `omitted_failures`, `tasks`, `omitted_tasks`, `cleanups`, `omitted_cleanups`, `totals`, `steps` |
+/// | the report | `name`, `summary` (the [first line](Report::summary) of the text), `clean`, `exit_code`, `blocked` (what blocked the runtime, as text, or null), `cause`, `began`, `later_triggers`, `omitted_triggers`, `failures`, `omitted_failures`, `tasks`, `omitted_tasks`, `cleanups`, `omitted_cleanups`, `totals`, `steps`, `phases` |
 /// | a cause | `kind`, `text`, `task` (or null), `at` |
-/// | a failure | `origin`, `name`, `id` (or null), `kind`, `text` (without the error), `deadline` and `after_abort` (null unless it was aborted or abandoned), `error`, `location` (or null), `backtrace` (or null), `at` |
+/// | a failure | `origin`, `name`, `id` (or null), `kind`, `text` (without the error), `deadline` (null unless it was aborted or abandoned), `after_abort` and `activity` (null unless it was abandoned), `error`, `location` (or null), `backtrace` (or null), `at` |
 /// | a deadline | `kind`, `phase` (or null), `had`, `text` |
 /// | a task | `id`, `name`, `phase`, `outcome`, `ended_at`, `ran`, `stop_took` (or null), `status` (or null), `restarts`, `failures` (those that it survived) |
 /// | a cleanup | `name`, `outcome` (null if it was not run), `began_at`, `took` |
 /// | the totals | `started`, `completed`, `cancelled`, `failed`, `panicked`, `aborted`, `abandoned` |
-/// | the steps | `triggered`, `stopping`, `cleaning_up`, `ended`, `budget` (null if unlimited) |
+/// | the steps | `triggered`, `stopping`, `cleaning_up`, `ended`, `budget` (null if unlimited), `drain_budget` and `cleanup_budget` (or null) |
+/// | a phase | `phase`, `stopped_at`, `ended_at`, `budget` (null if unlimited), `tasks`, `last` (a task, or null) |
 ///
 /// # Examples
 ///
@@ -77,8 +76,10 @@ impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         write_struct!(serializer, "Report", {
             "name": guarded_name(self.name()),
+            "summary": self.summary(),
             "clean": self.is_clean(),
             "exit_code": self.exit_code(),
+            "blocked": blocked(self.failures(), &self.0.repeated),
             "cause": Written(self.cause()),
             "began": self.began().duration_since(UNIX_EPOCH).map_or(0.0, seconds),
             "later_triggers": List(self.later_triggers()),
@@ -91,6 +92,7 @@ impl Serialize for Report {
             "omitted_cleanups": self.omitted_cleanups(),
             "totals": Written(&self.totals()),
             "steps": Written(&self.steps()),
+            "phases": List(self.phases()),
         })
     }
 }
@@ -132,10 +134,11 @@ impl Serialize for Written<'_, Failure> {
             FailureKind::NotRun { .. } => ("not_run", None),
             FailureKind::NotReady { .. } => ("not_ready", None),
         };
-        let (deadline, after_abort) = match &failure.kind {
-            FailureKind::Aborted { deadline } => (Some(deadline), None),
-            FailureKind::Abandoned { deadline, after_abort, .. } => {
-                (deadline.as_ref(), deadline.as_ref().map(|_| *after_abort))
+        let (deadline, after_abort, activity) = match &failure.kind {
+            FailureKind::Aborted { deadline } => (Some(deadline), None, None),
+            FailureKind::Abandoned { deadline, after_abort, activity, .. } => {
+                let after_abort = deadline.as_ref().map(|_| *after_abort);
+                (deadline.as_ref(), after_abort, Some(*activity))
             }
             FailureKind::Error(_)
             | FailureKind::Survived(_)
@@ -144,7 +147,7 @@ impl Serialize for Written<'_, Failure> {
             | FailureKind::EndedUnasked
             | FailureKind::RuntimeGone
             | FailureKind::NotRun { .. }
-            | FailureKind::NotReady { .. } => (None, None),
+            | FailureKind::NotReady { .. } => (None, None, None),
         };
         let origin = match failure.origin {
             FailureOrigin::Task => "task",
@@ -159,6 +162,7 @@ impl Serialize for Written<'_, Failure> {
             "kind": kind,
             "deadline": deadline.map(Written),
             "after_abort": after_abort.map(seconds),
+            "activity": activity.map(Activity::as_str),
             "text": failure.headline(&Repeated::default()),
             "error": causes(failure),
             "location": location,
@@ -253,6 +257,22 @@ impl Serialize for Written<'_, StepTimes> {
             "cleaning_up": seconds(steps.cleaning_up),
             "ended": seconds(steps.ended),
             "budget": steps.budget.map(seconds),
+            "drain_budget": steps.drain_budget.map(seconds),
+            "cleanup_budget": steps.cleanup_budget.map(seconds),
+        })
+    }
+}
+
+impl Serialize for Written<'_, PhaseReport> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(phase) = self;
+        write_struct!(serializer, "Phase", {
+            "phase": phase.phase.number(),
+            "stopped_at": seconds(phase.stopped_at),
+            "ended_at": seconds(phase.ended_at),
+            "budget": phase.budget.map(seconds),
+            "tasks": phase.tasks,
+            "last": phase.last.as_ref().map(Written),
         })
     }
 }

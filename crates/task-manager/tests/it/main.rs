@@ -13,6 +13,7 @@ mod depth;
 mod drain;
 mod ends;
 mod escalation;
+mod goldens;
 mod hold;
 mod limits;
 mod log;

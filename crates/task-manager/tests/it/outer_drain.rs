@@ -77,6 +77,6 @@ async fn the_shutdown_timeout_of_a_nested_group_counts_from_the_outer_stop() {
     assert!(stopped > 3 * SECOND && stopped <= 5 * SECOND, "{stopped:?}");
     assert_eq!(
         error.to_string(),
-        "task `ingest/unresponsive` did not end by its deadline (phase WORK had 4.75 s) and was aborted"
+        "task `ingest/unresponsive` was aborted at its deadline (phase WORK had 4.75 s)"
     );
 }

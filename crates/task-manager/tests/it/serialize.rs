@@ -17,6 +17,7 @@ async fn the_serialized_report_has_stable_names() {
         keys.into_iter().collect::<Vec<_>>(),
         [
             "began",
+            "blocked",
             "cause",
             "clean",
             "cleanups",
@@ -28,7 +29,9 @@ async fn the_serialized_report_has_stable_names() {
             "omitted_failures",
             "omitted_tasks",
             "omitted_triggers",
+            "phases",
             "steps",
+            "summary",
             "tasks",
             "totals"
         ]
@@ -44,13 +47,14 @@ async fn the_serialized_report_has_stable_names() {
         })
     );
     let began = error.report().unwrap().began().duration_since(UNIX_EPOCH).unwrap();
-    assert_eq!(value["began"], began.as_secs_f64());
+    assert!((value["began"].as_f64().unwrap() - began.as_secs_f64()).abs() < 0.000_6);
     assert_eq!(value["failures"][0]["kind"], "aborted");
     let deadline = json!({
         "kind": "phase", "phase": 100, "had": 13.85, "text": "phase WORK had 13.85 s",
     });
     assert_eq!(value["failures"][0]["deadline"], deadline);
     assert_eq!(value["failures"][0]["after_abort"], Value::Null);
+    assert_eq!(value["failures"][0]["activity"], Value::Null);
     assert_eq!(value["failures"][0]["id"], 4, "distinguishes tasks of the same name");
     assert_eq!(value["failures"][0]["error"], json!([]));
     let database = &value["failures"][1];
@@ -58,6 +62,13 @@ async fn the_serialized_report_has_stable_names() {
     assert_eq!(database["error"], json!(["connection lost"]));
     assert_eq!(value["cleanups"][1]["outcome"], "failed");
     assert_eq!(value["steps"]["budget"], 25.0);
+    assert_eq!(value["steps"]["drain_budget"], 2.0);
+    let ingress = &value["phases"][0];
+    assert_eq!((&ingress["phase"], &ingress["tasks"]), (&json!(50), &json!(1)));
+    assert_eq!((&ingress["stopped_at"], &ingress["ended_at"]), (&json!(12.0), &json!(15.0)));
+    assert_eq!(ingress["last"], value["tasks"][0]);
+    assert_eq!(value["summary"], error.report().unwrap().summary());
+    assert_eq!(value["blocked"], Value::Null);
     assert_eq!(value["totals"]["aborted"], 1);
     assert_eq!((&value["exit_code"], &value["clean"]), (&json!(1), &Value::Bool(false)));
 }
@@ -81,4 +92,29 @@ async fn a_serialized_error_has_its_causes_and_a_placeholder_if_its_display_pani
     let errors = &value["failures"][0]["error"];
     assert_eq!(*errors, json!(["reading orders", "(its Display panicked)"]));
     assert!(value["failures"][1]["location"].as_str().unwrap().contains("serialize.rs:"));
+}
+
+/// A paused clock is exact, a real one is not.
+#[tokio::test]
+async fn numbers_have_no_more_digits_than_mean_something_and_no_string_has_bars() {
+    let manager = Manager::new();
+    manager
+        .run(task_fn("slow", async |ctx| {
+            ctx.cancelled().await;
+            tokio::time::sleep(std::time::Duration::from_micros(150_500)).await;
+            Ok(())
+        }))
+        .unwrap();
+    manager.cleanup("close", async || Ok(())).unwrap();
+    let report = manager.shutdown().await.unwrap();
+    let text = serde_json::to_string(&report).unwrap();
+    let is_number = |part: &&str| part.contains('.') && part.parse::<f64>().is_ok();
+    let numbers: Vec<_> = text.split([':', ',', '}', ']']).filter(is_number).collect();
+    assert!(numbers.len() > 10, "{text}");
+    for number in numbers {
+        let digits = number.split('.').nth(1).unwrap().len();
+        let most = if number.starts_with("0.00") { 6 } else { 3 };
+        assert!(digits <= most, "{number}: {text}");
+    }
+    assert!(!text.contains('|') && !text.contains("=="), "{text}");
 }

@@ -177,7 +177,7 @@ async fn a_log_sink_that_panics_costs_log_events_and_nothing_else() {
     let error = manager.shutdown().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "task `unresponsive` did not end by its deadline (phase WORK had 19.75 s) and was aborted"
+        "task `unresponsive` was aborted at its deadline (phase WORK had 19.75 s)"
     );
     assert_eq!(work.outcome(), Some(Outcome::Completed));
     assert_eq!(late.outcome(), Some(Outcome::Aborted));

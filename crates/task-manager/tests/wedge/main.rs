@@ -25,3 +25,4 @@ mod threads;
 mod triggers;
 mod user_code;
 mod wakers;
+mod words;

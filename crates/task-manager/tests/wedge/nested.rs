@@ -62,8 +62,8 @@ fn with_every_worker_blocked_the_report_names_the_stuck_tasks_of_a_nested_group(
                 "{report}"
             );
             let text = report.to_string();
-            let stuck = "task `ingest/stuck-0` did not end by its deadline and was abandoned \
-                         (in a loop without await)";
+            let stuck = "each of 2 tasks was abandoned in a poll that had not returned \
+                         (`ingest/stuck-0`, `ingest/stuck-1`)";
             assert!(text.contains(stuck), "{text}");
             assert_eq!(cleaned.load(Ordering::SeqCst), 0, "no cleanup ran beside stuck tasks");
         });

@@ -31,6 +31,8 @@ fn fails_with_every_worker_blocked(
         assert_by("the end after a thread failed", began, SECOND);
         let report = error.report().unwrap();
         assert_eq!(error.root().unwrap().name, "thread", "{report}");
+        let failures = report.failures().iter().filter(|failure| failure.name == "thread");
+        assert_eq!(failures.count(), 1, "what is left of it is no second failure: {report}");
         assert!(report.cause().to_string().contains("task `thread`"), "{report}");
     });
 }

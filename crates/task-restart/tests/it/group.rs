@@ -134,7 +134,7 @@ async fn a_group_that_overruns_a_wanted_restart_is_dropped_and_ended_before_the_
     sleep(secs(20)).await;
     assert_eq!(*seen.lock().unwrap(), ["begins", "cleaned up", "begins"]);
     let text = service.shutdown().await.unwrap_err().report().unwrap().to_string();
-    assert!(text.contains("`ingest/stuck` did not end by its deadline"), "nothing is lost: {text}");
+    assert!(text.contains("`ingest/stuck` was aborted at its deadline"), "nothing is lost: {text}");
 }
 
 #[tokio::test(start_paused = true)]

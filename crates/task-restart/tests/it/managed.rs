@@ -304,7 +304,7 @@ async fn a_run_that_blocks_its_thread_in_the_stop_is_named_and_the_deadline_hold
     let text = manager.shutdown().await.unwrap_err().report().unwrap().to_string();
     assert!(began.elapsed() < secs(2), "{text}");
     let failure = text.lines().find(|line| line.contains("failure: task `consumer`")).unwrap();
-    assert!(failure.contains("was abandoned") && failure.contains("(flushing)"), "{text}");
+    assert!(failure.contains("was abandoned") && failure.contains("; flushing)"), "{text}");
 }
 
 /// Invariant 2: no error replaces another.

@@ -50,7 +50,8 @@ fn without_threads_of_the_system_the_report_is_written_and_what_is_left_is_dropp
     };
     let ended = child.end();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stdout.contains(", clean; cause: all work is done"), "{}", ended.stdout);
+    assert!(ended.stderr.contains(", clean; cause: all work is done"), "{}", ended.stderr);
+    assert!(ended.stdout.contains(" INFO task: shutdown ended "), "{}", ended.stdout);
     assert!(ended.stdout.contains("helper dropped"), "{}", ended.stdout);
 }
 

@@ -103,7 +103,7 @@ mod tests {
     use super::check;
 
     const REPORT: &str =
-        "pipeline stopped in 2.2 s; clean; cause: signal SIGTERM (task `signals`)\n";
+        "pipeline stopped in 2.20 s of 25.00 s, clean; cause: signal SIGTERM (task `signals`)\n";
 
     #[test]
     fn totals_that_add_up_after_a_clean_report_are_accepted() {

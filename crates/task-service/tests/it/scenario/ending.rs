@@ -8,7 +8,7 @@ use std::{
 };
 
 use task_manager::{ManagerBuilder, Step, task_fn};
-use task_service::{ReportTo, Service};
+use task_service::Service;
 use tokio::sync::oneshot;
 
 use super::MANY_SECONDS;
@@ -30,16 +30,14 @@ pub(super) fn run(scenario: &str) -> Option<ExitCode> {
             println!("ready");
             Ok(())
         }),
-        "is granted no thread any more" => {
-            service.report_to(ReportTo::Log).worker_threads(1).run(async |manager| {
-                super::starting::limit_threads(0);
-                assert!(
-                    thread::Builder::new().spawn(|| {}).is_err(),
-                    "the system still grants threads"
-                );
-                job_with_helper(manager, || DropsSlowly(Duration::ZERO))
-            })
-        }
+        "is granted no thread any more" => service.worker_threads(1).run(async |manager| {
+            super::starting::limit_threads(0);
+            assert!(
+                thread::Builder::new().spawn(|| {}).is_err(),
+                "the system still grants threads"
+            );
+            job_with_helper(manager, || DropsSlowly(Duration::ZERO))
+        }),
         "leaves a child process behind" => service.run(async |manager| {
             job_with_helper(manager, || {
                 let mut command = tokio::process::Command::new("sleep");
