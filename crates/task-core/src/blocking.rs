@@ -50,6 +50,9 @@ use crate::{
 ///
 /// The task fails with the error of the closure, or if the system provides no thread.
 ///
+/// A function with another error than `anyhow`'s is wrapped: `blocking_task("purge", |ctx|
+/// Ok(purge(ctx)?))`; see [`any_error`](crate::any_error).
+///
 /// # Paused clocks
 ///
 /// On Tokio's paused clock, which only tests have, time leaps to the next timer as soon as no async

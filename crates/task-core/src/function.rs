@@ -10,6 +10,28 @@ use crate::{Context, Task};
 /// that calls an `async fn`; the type of its argument is inferred. The task is in [`Phase::WORK`]
 /// and does not gate readiness; [`Task::in_phase`] and [`Task::gating_readiness`] change that.
 ///
+/// # Errors of other types
+///
+/// The function returns [`anyhow::Result`]. One that returns another error does not compile here,
+/// with the code E0271 and "expected ... to be a future that resolves to `Result<(), Error>`":
+///
+/// ```compile_fail,E0271
+/// # use task_core::{Context, task_fn};
+/// # async fn consume(_: Context) -> Result<(), std::io::Error> { Ok(()) }
+/// let task = task_fn("consumer", consume);
+/// ```
+///
+/// A closure around it converts the error. For one that does not implement
+/// [`Error`](std::error::Error), see [`any_error`](crate::any_error).
+///
+/// ```
+/// # use task_core::{Context, task_fn};
+/// # async fn consume(_: Context) -> Result<(), std::io::Error> { Ok(()) }
+/// let task = task_fn("consumer", async |ctx| Ok(consume(ctx).await?));
+/// ```
+///
+/// # Futures that are not `Send`
+///
 /// The future, and so all that it keeps across an await, must be `Send`. For others there is
 /// [`blocking_task`](crate::blocking_task).
 ///

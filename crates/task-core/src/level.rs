@@ -125,7 +125,7 @@ impl Level {
     /// This method is cancel safe: a call that is dropped loses nothing, and leaves no waker
     /// behind.
     pub fn reached(&self, threshold: u64) -> WaitFor<'_> {
-        WaitFor { level: self, threshold, key: None }
+        WaitFor { level: self, waiter: Waiter::new(threshold) }
     }
 
     /// Calls `waker` once when the value is at least `threshold`, which may be now. It cannot be
@@ -262,15 +262,40 @@ impl IntoIterator for Wakers {
 #[must_use = "futures do nothing unless awaited"]
 pub struct WaitFor<'a> {
     level: &'a Level,
-    threshold: u64,
-    key: Option<Key>,
+    waiter: Waiter,
 }
 
 impl Future for WaitFor<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { level, threshold, key } = &mut *self;
+        let Self { level, waiter } = &mut *self;
+        waiter.poll(level, cx)
+    }
+}
+
+impl Drop for WaitFor<'_> {
+    fn drop(&mut self) {
+        self.waiter.remove_from(self.level);
+    }
+}
+
+/// One place in the list of a [`Level`], for futures that borrow the level or own it. Every call
+/// is given the same level, and the last one is [`remove_from`](Self::remove_from).
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    threshold: u64,
+    key: Option<Key>,
+}
+
+impl Waiter {
+    pub(crate) fn new(threshold: u64) -> Self {
+        Self { threshold, key: None }
+    }
+
+    #[inline]
+    pub(crate) fn poll(&mut self, level: &Level, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { threshold, key } = self;
         if level.get() >= *threshold {
             // The raiser has removed this waiter from the list, or is about to.
             *key = None;
@@ -293,12 +318,12 @@ impl Future for WaitFor<'_> {
         *key = Some(listed);
         Poll::Pending
     }
-}
 
-impl Drop for WaitFor<'_> {
-    fn drop(&mut self) {
+    /// Removes the waker from the list, if it is there.
+    #[inline]
+    pub(crate) fn remove_from(&mut self, level: &Level) {
         if let Some(key) = self.key.take() {
-            self.level.remove(key);
+            level.remove(key);
         }
     }
 }

@@ -54,9 +54,11 @@
 //! }
 //! ```
 //!
-//! and [`Context::cancelled`], a future for `select!`. A task that takes longer than its deadline
-//! is aborted, which drops its future at its next await; [`Context::remaining`] returns how much
-//! time is left. Before the stop there may be a *drain*, in which the group is no longer ready and
+//! and [`Context::cancelled`], a future for `select!`; [`Context::cancelled_owned`] is one for
+//! frameworks that want a `'static` future, and `Context::finish_within` (with feature `time`)
+//! gives a future some time after the stop. A task that takes longer than its deadline is aborted,
+//! which drops its future at its next await; [`Context::remaining`] returns how much time is left.
+//! Before the stop there may be a *drain*, in which the group is no longer ready and
 //! the task works on: see [`Context::draining`].
 //!
 //! # How an end is judged
@@ -72,6 +74,13 @@
 //!
 //! The rule for [`Cancelled`] goes by the type of the error, never by its text; see
 //! [`Cancelled::is_outermost_in`].
+//!
+//! # Errors of other types
+//!
+//! A task's function returns [`anyhow::Result`], whose error `?` makes of any error type. A
+//! function that returns another error is wrapped where the task is made: `task_fn("consumer",
+//! async |ctx| Ok(consume(ctx).await?))`. For `Box<dyn Error + Send + Sync>` and `eyre::Report`, see
+//! [`any_error`]. The same goes for periodic actions, cleanups and the setup of a service.
 //!
 //! # Readiness
 //!
@@ -149,7 +158,8 @@
 //! # Features
 //!
 //! `token` adds [`Context`]`::child_token`, a `tokio_util` `CancellationToken` for code that takes
-//! one. No feature is on by default.
+//! one. `time` adds [`Context`]`::finish_within`, whose limit is a Tokio timer. No feature is on by
+//! default.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -165,9 +175,12 @@ mod task;
 // What a running task sees of its manager, and the interface that a manager implements.
 mod context;
 mod escalation;
+#[cfg(feature = "time")]
+mod finish;
 mod hold;
 pub mod scope;
 mod stage;
+mod wait_for_owned;
 
 // The read-only view of a group, and the parts of it that are also in the report.
 mod cleanup_info;
@@ -181,6 +194,7 @@ mod task_info;
 mod task_report;
 
 // Small values.
+mod any_error;
 mod backoff;
 mod cancelled;
 mod outcome;
@@ -204,6 +218,7 @@ pub use task::Task;
 pub use context::Context;
 pub use escalation::Escalation;
 pub use hold::Hold;
+pub use wait_for_owned::WaitForOwned;
 
 pub use cleanup_info::{CleanupInfo, CleanupState};
 pub use cleanup_report::CleanupReport;
@@ -215,6 +230,7 @@ pub use snapshot::{Blocker, GroupSnapshot, Readiness, Step, Totals};
 pub use task_info::{TaskId, TaskInfo, TaskState};
 pub use task_report::TaskReport;
 
+pub use any_error::any_error;
 pub use backoff::{Backoff, BackoffError};
 pub use cancelled::Cancelled;
 pub use outcome::Outcome;

@@ -22,6 +22,13 @@ pub enum Stage {
     Ended,
 }
 
+impl Stage {
+    /// Returns the value that the level of a [`StageCell`] has at this stage.
+    pub(crate) fn threshold(self) -> u64 {
+        u64::from(self as u8)
+    }
+}
+
 /// The [`Stage`] of one task and the futures that wait for it: all that a
 /// [`Scope`](crate::scope::Scope) must have.
 ///
@@ -76,7 +83,7 @@ impl StageCell {
     /// call, outside of its locks.
     #[inline]
     pub fn advance_quietly(&self, stage: Stage) -> Wakers {
-        self.level.raise_quietly(u64::from(stage as u8))
+        self.level.raise_quietly(stage.threshold())
     }
 
     /// Waits until the stage is `stage` or a later one.
@@ -85,13 +92,17 @@ impl StageCell {
     ///
     /// This method is cancel safe: a call that is dropped loses nothing.
     pub fn reached(&self, stage: Stage) -> WaitFor<'_> {
-        self.level.reached(u64::from(stage as u8))
+        self.level.reached(stage.threshold())
     }
 
     /// Calls `waker` once when the stage is `stage` or a later one, which may be now. It cannot be
     /// removed.
     pub fn wake_at(&self, stage: Stage, waker: Waker) {
-        self.level.wake_at(u64::from(stage as u8), waker);
+        self.level.wake_at(stage.threshold(), waker);
+    }
+
+    pub(crate) fn level(&self) -> &Level {
+        &self.level
     }
 
     /// Returns a new child of one token that is cancelled with this task. The first call creates

@@ -17,7 +17,10 @@ use std::{
 };
 
 use loom::{future::block_on, thread};
-use task_core::scope::{Level, Stage, StageCell};
+use task_core::{
+    Context as TaskContext,
+    scope::{Level, Stage, StageCell},
+};
 
 /// Runs every interleaving of `body`.
 fn model(body: impl Fn() + Send + Sync + 'static) {
@@ -203,5 +206,23 @@ fn a_stage_advanced_twice_at_once_ends_at_the_later_and_wakes_for_both() {
             advancer.join().unwrap();
         }
         assert_eq!(stage.get(), Stage::Cancelled);
+    });
+}
+
+/// Invariant L1, for the waits that borrow nothing.
+#[test]
+fn an_owned_wait_is_woken_by_the_stop_and_one_that_is_dropped_leaves_none_asleep() {
+    model(|| {
+        let stage = Arc::new(StageCell::new());
+        let ctx = TaskContext::new(Arc::clone(&stage) as _);
+        let stopper = thread::spawn(move || stage.advance(Stage::Cancelled));
+        let (counter, waker) = Counter::waker();
+        let mut dropped = ctx.cancelled_owned();
+        let _ = pin!(&mut dropped).poll(&mut Context::from_waker(&waker));
+        drop(dropped);
+        block_on(ctx.cancelled_owned());
+        stopper.join().unwrap();
+        // The list has let go of the waker: what is left are the two here.
+        assert_eq!(Arc::strong_count(&counter), 2);
     });
 }

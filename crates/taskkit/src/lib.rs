@@ -6,7 +6,7 @@
 //!
 //! | feature | module | crate | at the root |
 //! |---|---|---|---|
-//! | always | [`core`] | `task-core` | [`Task`], [`task_fn`], [`blocking_task`], [`BoxTask`], [`Context`], [`Cancelled`], [`Phase`], [`Outcome`] |
+//! | always | [`core`] | `task-core` | [`Task`], [`task_fn`], [`blocking_task`], [`BoxTask`], [`Context`], [`Cancelled`], [`Phase`], [`Outcome`], [`any_error`] |
 //! | `manager` | `manager` | `task-manager` | `Manager`, `Report`, `ShutdownError` |
 //! | `service`, the default | `service` | `task-service` | `main`, `Service` |
 //! | `signal` | `signal` | `task-signal` | `SignalTask`, `SignalTrigger` |
@@ -54,7 +54,9 @@ pub use task_service as service;
 #[cfg(feature = "signal")]
 pub use task_signal as signal;
 
-pub use task_core::{BoxTask, Cancelled, Context, Outcome, Phase, Task, blocking_task, task_fn};
+pub use task_core::{
+    BoxTask, Cancelled, Context, Outcome, Phase, Task, any_error, blocking_task, task_fn,
+};
 #[cfg(feature = "http")]
 pub use task_http::HttpTask;
 #[cfg(feature = "kafka")]

@@ -43,6 +43,19 @@ const CORE_WITH_TOKEN: &[&str] = &[
     "unicode-ident",
 ];
 
+/// `CORE`, and Tokio for its timer.
+const CORE_WITH_TIME: &[&str] = &[
+    "anyhow",
+    "pin-project-lite",
+    "proc-macro2",
+    "quote",
+    "syn",
+    "thiserror",
+    "thiserror-impl",
+    "tokio",
+    "unicode-ident",
+];
+
 const HEAVY: &[&str] =
     &["hyper", "http", "prometheus", "rdkafka", "serde", "sqlx", "clap", "reqwest"];
 
@@ -58,6 +71,12 @@ const PROMISES: &[Promise] = &[
         packages: &["task-core"],
         arguments: &["--features", "token"],
         keeps: Keeps::Only(CORE_WITH_TOKEN),
+    },
+    Promise {
+        text: "task-core with `time` adds Tokio",
+        packages: &["task-core"],
+        arguments: &["--features", "time"],
+        keeps: Keeps::Only(CORE_WITH_TIME),
     },
     Promise {
         text: "a service of task-manager and task-signal compiles no HTTP, no Kafka and no serde",

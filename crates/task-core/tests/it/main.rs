@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used)]
 
 mod a_watchdog;
+mod any_error;
 mod backoff;
 mod blocking;
 mod bounded;
 mod context;
+#[cfg(feature = "time")]
+mod finish;
 mod group;
 mod inside;
 mod level;
+mod owned;
 mod panics;
 mod properties;
 mod scope;
