@@ -77,9 +77,9 @@
 //!
 //! # Errors of other types
 //!
-//! A task's function returns [`anyhow::Result`], whose error `?` makes of any error type. A
-//! function that returns another error is wrapped where the task is made: `task_fn("consumer",
-//! async |ctx| Ok(consume(ctx).await?))`. For `Box<dyn Error + Send + Sync>` and `eyre::Report`, see
+//! A task's function returns [`anyhow::Result`], whose error `?` makes of any error type. One that
+//! returns another error is wrapped where the task is made: `task_fn("consumer", async |ctx|
+//! Ok(consume(ctx).await?))`. For `Box<dyn Error + Send + Sync>` and `eyre::Report`, see
 //! [`any_error`]. The same goes for periodic actions, cleanups and the setup of a service.
 //!
 //! # Readiness
