@@ -18,7 +18,8 @@ use crate::running::Running;
 use crate::section::Ending;
 use crate::workspace::{Target, Workspace};
 
-pub(super) const PACKAGE: &str = "task-examples";
+/// The small examples, and those that need a package of their own.
+pub(super) const PACKAGES: [&str; 2] = ["task-examples", "example-api"];
 /// The time one example may run; the longest is meant to take a few seconds.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -31,21 +32,17 @@ struct Expectation {
 }
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
-    let targets = &workspace.package(PACKAGE)?.targets;
-    let examples: Vec<&Target> =
-        targets.iter().filter(|target| matches!(target.kind.as_str(), "example" | "bin")).collect();
-    Run::cargo(workspace)
-        .arguments([
-            "build",
-            "--quiet",
-            "--locked",
-            "-p",
-            PACKAGE,
-            "--all-features",
-            "--examples",
-            "--bins",
-        ])
-        .run()?;
+    let mut examples: Vec<&Target> = Vec::new();
+    for package in PACKAGES {
+        let targets = &workspace.package(package)?.targets;
+        examples.extend(
+            targets.iter().filter(|target| matches!(target.kind.as_str(), "example" | "bin")),
+        );
+        Run::cargo(workspace)
+            .arguments(["build", "--quiet", "--locked", "-p", package])
+            .arguments(["--all-features", "--examples", "--bins"])
+            .run()?;
+    }
     let mut failed = Vec::new();
     for example in examples {
         if let Err(error) = try_one(workspace, example) {
