@@ -4,7 +4,7 @@
 //! - A configuration that cannot be read at SIGHUP is logged, and the one in use stays.
 //! - The service is ready once the first poll has succeeded.
 //!
-//! The task `operator` stands in for whoever edits the file and sends the signals.
+//! The task `operator` stands in for the operator, who edits the file and sends the signals.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 #[cfg(unix)]

@@ -18,6 +18,34 @@
 //! So a test kit imports `taskkit::core::scope::StageCell`, and a setup with several exit codes
 //! `taskkit::service::ExitCodes`.
 //!
+//! # Looking for ...
+//!
+//! | | see |
+//! |---|---|
+//! | axum, tonic, kube-rs, actix: their graceful shutdown | [`porting`](porting#frameworks), [`Context::cancelled_owned`], [`Context::finish_within`] |
+//! | an accept loop, a task per connection | [`porting`](porting#which-kind-for-a-connection), [`Context::hold`] |
+//! | `CancellationToken`, `TaskTracker`, `JoinSet`, tokio-graceful-shutdown | [`porting`] |
+//! | spawn a task later, from a task | [`Manager::handle`](Manager::handle), [`Manager::run_ephemeral`] |
+//! | restart, supervise | [`restarting`], [`restart`] |
+//! | retry with back-off | [`restarting`] for a task; [`LoopTask`] and [`PollTask`] for a round of work |
+//! | interval, ticker, schedule, cron | [`PollTask`], [`LoopTask`], [`CronTask`] |
+//! | a queue worker | [`LoopTask`], or a loop around [`Context::or_cancelled`] |
+//! | drain a queue before the end | [`Context::ready_or_cancelled`] |
+//! | Ctrl-C, SIGTERM | [`main`], [`SignalTask`] |
+//! | SIGHUP, reload the configuration | [`SignalTrigger`] |
+//! | health check, readiness, liveness, Prometheus | [`HttpTask`], [`Task::gating_readiness`] |
+//! | start one task after another is ready | [`start_after`] |
+//! | the order of the shutdown | [`Phase`], [`Task::in_phase`] |
+//! | close the database at the end | [`Manager::cleanup`] |
+//! | shutdown timeout, drain delay, Kubernetes | [`manager::ManagerBuilder`] |
+//! | blocking code, a thread, a future that is not `Send` | [`blocking_task`] |
+//! | an error type of the service, `Box<dyn Error>`, `eyre`; E0271 | [`any_error`] |
+//! | exit codes, systemd | [`service::ExitCodes`], [`Service::unasked_end_fails`] |
+//! | `#[tokio::main]`, a runtime that is there already | [`Manager::wait`] |
+//! | a command that ends by itself | [`Manager::run_ephemeral`]: the service ends when all work is done |
+//! | a group in a group | [`Manager::into_task`] |
+//! | unit tests, the paused clock | [`core`], section *Testing a task* |
+//!
 //! # Features
 //!
 //! | feature | adds | compiles |
@@ -32,6 +60,9 @@
 //! | `tower` | services of `tower` below the paths of `HttpTask` | |
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | these registries as sources of `HttpTask` | |
 //! | `kafka` | `KafkaTask`, on librdkafka | C and C++ |
+
+#[cfg(any(doc, doctest))]
+pub mod porting;
 
 /// The example of the repository's README, as a test.
 #[cfg(doctest)]
