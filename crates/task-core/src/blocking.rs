@@ -17,7 +17,7 @@ use std::{
 use anyhow::Context as _;
 
 use crate::{
-    Cancelled, Context, Task,
+    Cancelled, Context, Task, TaskResult,
     scope::{catch, discard},
 };
 
@@ -124,9 +124,10 @@ use crate::{
 ///     })
 /// });
 /// ```
-pub fn blocking_task<F>(name: impl Into<Cow<'static, str>>, function: F) -> BlockingTask<F>
+pub fn blocking_task<F, R>(name: impl Into<Cow<'static, str>>, function: F) -> BlockingTask<F>
 where
-    F: FnOnce(Context) -> anyhow::Result<()> + Send + 'static,
+    F: FnOnce(Context) -> R + Send + 'static,
+    R: TaskResult,
 {
     BlockingTask { name: name.into(), work: Work::New(function) }
 }

@@ -12,10 +12,9 @@ use crate::{Context, Task};
 ///
 /// # Errors of other types
 ///
-/// The function returns [`anyhow::Result`]. One that returns another error does not compile here,
-/// with the code E0271 and "expected ... to be a future that resolves to `Result<(), Error>`":
+/// The function returns [`anyhow::Result`]. One that returns another error does not compile here:
 ///
-/// ```compile_fail,E0271
+/// ```compile_fail,E0277
 /// # use task_core::{Context, task_fn};
 /// # async fn consume(_: Context) -> Result<(), std::io::Error> { Ok(()) }
 /// let task = task_fn("consumer", consume);
@@ -57,13 +56,34 @@ use crate::{Context, Task};
 /// });
 /// assert_eq!((plain.name(), inline.name()), ("plain".into(), "async".into()));
 /// ```
-pub fn task_fn<F, Fut>(name: impl Into<Cow<'static, str>>, function: F) -> TaskFn<F>
+pub fn task_fn<F, Fut, R>(name: impl Into<Cow<'static, str>>, function: F) -> TaskFn<F>
 where
     F: FnOnce(Context) -> Fut + Send + 'static,
-    Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    Fut: Future<Output = R> + Send + 'static,
+    R: TaskResult,
 {
     TaskFn { name: name.into(), function }
 }
+
+/// What the function of a task returns: [`anyhow::Result<()>`](anyhow::Result), and nothing else.
+///
+/// It is a trait for the sake of the compiler's message, which says how to convert another error.
+/// With one implementation it does not keep the compiler from inferring the type of a closure's
+/// result.
+#[diagnostic::on_unimplemented(
+    message = "the function of a task returns `anyhow::Result<()>`, and this one `{Self}`",
+    label = "returns `{Self}`",
+    note = "convert the error around it: `async |ctx| Ok(run(ctx).await?)`",
+    note = "for `Box<dyn Error>`, reports and all else: `async |ctx| run(ctx).await.map_err(any_error)`"
+)]
+pub trait TaskResult: Sealed {}
+
+impl TaskResult for anyhow::Result<()> {}
+
+/// Keeps other implementations out, by which nothing could be inferred.
+pub trait Sealed {}
+
+impl Sealed for anyhow::Result<()> {}
 
 /// A task that runs a closure. Returned by [`task_fn`].
 #[derive(Clone)]

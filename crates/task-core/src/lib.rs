@@ -212,7 +212,7 @@ mod text;
 pub use adjust::Adjusted;
 pub use blocking::{BlockingTask, blocking_task};
 pub use boxed::BoxTask;
-pub use function::{TaskFn, task_fn};
+pub use function::{TaskFn, TaskResult, task_fn};
 pub use task::Task;
 
 pub use context::Context;

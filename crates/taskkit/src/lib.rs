@@ -39,7 +39,7 @@
 //! | close the database at the end | [`Manager::cleanup`] |
 //! | shutdown timeout, drain delay, Kubernetes | [`manager::ManagerBuilder`] |
 //! | blocking code, a thread, a future that is not `Send` | [`blocking_task`] |
-//! | an error type of the service, `Box<dyn Error>`, `eyre`; E0271 | [`any_error`] |
+//! | an error type of the service, `Box<dyn Error>`, `eyre`; E0277 | [`any_error`] |
 //! | exit codes, systemd | [`service::ExitCodes`], [`Service::unasked_end_fails`] |
 //! | `#[tokio::main]`, a runtime that is there already | [`Manager::wait`] |
 //! | a command that ends by itself | [`Manager::run_ephemeral`]: the service ends when all work is done |

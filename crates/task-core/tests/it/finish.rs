@@ -4,7 +4,9 @@
 use std::{
     borrow::Cow,
     future::{pending, ready},
+    pin::pin,
     sync::{Arc, Mutex},
+    task::{Context as PollContext, Poll, Waker},
     time::Duration,
 };
 
@@ -139,9 +141,6 @@ async fn the_grace_of_a_future_that_uses_up_the_cooperative_budget_ends() {
 fn outside_of_a_runtime_it_panics_before_the_future_is_polled() {
     let (_stage, ctx) = unlimited();
     let never_polled = async { unreachable!("polled") };
-    let mut waiting = std::pin::pin!(ctx.finish_within::<_>(GRACE, never_polled));
-    let _: std::task::Poll<Result<(), _>> = std::future::Future::poll(
-        waiting.as_mut(),
-        &mut std::task::Context::from_waker(std::task::Waker::noop()),
-    );
+    let mut waiting = pin!(ctx.finish_within(GRACE, never_polled));
+    let _: Poll<Result<(), _>> = waiting.as_mut().poll(&mut PollContext::from_waker(Waker::noop()));
 }
