@@ -35,7 +35,10 @@ async fn set_up(manager: &Manager, listen: &str, database: &str) -> anyhow::Resu
     // One connection: a second one to `:memory:` would have a database of its own.
     let pool = SqlitePoolOptions::new().max_connections(1).connect(database).await?;
     let closed = pool.clone();
-    manager.cleanup("database", async move || Ok(closed.close().await))?;
+    manager.cleanup("database", async move || {
+        closed.close().await;
+        Ok(())
+    })?;
     query("CREATE TABLE IF NOT EXISTS notes (text TEXT NOT NULL)").execute(&pool).await?;
 
     let listener = TcpListener::bind(listen).await?;
