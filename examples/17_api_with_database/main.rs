@@ -72,6 +72,7 @@ fn failed(error: sqlx::Error) -> StatusCode {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::set_up;
     use taskkit::Manager;
