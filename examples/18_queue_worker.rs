@@ -6,7 +6,7 @@
 //!   by a panic, is run again after a back-off; the others work on.
 //! - The cleanup runs when the last worker has ended. It fails if a job was lost.
 //!
-//! Stopped with: SIGTERM after it printed `job 9 done`
+//! Stopped with: SIGTERM after it printed `run 2`
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::{
@@ -33,8 +33,10 @@ fn main() -> ExitCode {
             async move || queue.close()
         })?;
         for number in 1..=3 {
-            let queue = queue.clone();
+            let (queue, mut run) = (queue.clone(), 0);
             manager.run(restarting(move || {
+                run += 1;
+                println!("worker-{number}: run {run}");
                 let queue = queue.clone();
                 let name = format!("worker-{number}");
                 Ok(task_fn(name, async move |ctx| work(ctx, &queue).await))
