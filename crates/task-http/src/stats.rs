@@ -71,12 +71,14 @@ pub(crate) enum ScrapeError {
     Limit,
     /// A family was left out, since an earlier source has it too.
     Duplicate,
+    /// A line of a source that was converted is malformed, and its family was left out.
+    Malformed,
 }
 
 impl ScrapeError {
     /// All errors, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Encode, Self::Panic, Self::Timeout, Self::Limit, Self::Duplicate];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Encode, Self::Panic, Self::Timeout, Self::Limit, Self::Duplicate, Self::Malformed];
 
     /// Returns the value of the label `cause`.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -86,6 +88,7 @@ impl ScrapeError {
             Self::Timeout => "timeout",
             Self::Limit => "limit",
             Self::Duplicate => "duplicate",
+            Self::Malformed => "malformed",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "tls")]
 use std::error::Error;
-use std::{io, path::Path};
+use std::{io, panic::Location, path::Path};
 
 /// The error of binding a [`Listener`](crate::Listener).
 ///
@@ -138,8 +138,8 @@ pub(crate) enum HttpErrorKind {
     PathMalformed(String),
     #[error("{0:?} cannot begin the name of a metric")]
     Prefix(String),
-    #[error("the metrics sources have no format in common")]
-    NoCommonFormat,
+    #[error("the metrics source that was added at {0} has no format")]
+    NoFormat(&'static Location<'static>),
     #[error("{what} {fault}")]
     Secret { what: String, fault: &'static str },
     #[error("user {0:?} has a colon or control characters")]

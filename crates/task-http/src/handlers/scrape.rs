@@ -22,7 +22,9 @@ use crate::{
         negotiate::{self, Negotiated},
         reply::Reply,
     },
-    metrics::{Sources, exposition::Exposition, families::BuiltInFamilies},
+    metrics::{
+        Source, Sources, convert::convert, exposition::Exposition, families::BuiltInFamilies,
+    },
     single_flight::{Completer, SingleFlight},
     stats::{ScrapeError, Stats},
 };
@@ -69,7 +71,7 @@ impl Scraper {
 
     /// Responds to one scrape, which the caller has counted.
     pub(crate) async fn respond(self: &Arc<Self>, headers: &HeaderMap, limits: &Limits) -> Reply {
-        let Negotiated { format, escaping } = negotiate::format(headers, self.sources.formats());
+        let Negotiated { format, escaping } = negotiate::format(headers);
         let accepts_gzip = negotiate::accepts_gzip(headers);
         let flight = &self.flights[format.index()][usize::from(accepts_gzip)];
         let pending = flight.join(Duration::ZERO, |completer| {
@@ -102,23 +104,24 @@ impl Scraper {
 
     /// Encodes on a blocking thread, and completes the run even if a source panics.
     fn encode_caught(&self, format: Format, compresses: bool, completer: Completer<Scraped>) {
-        let encode = AssertUnwindSafe(|| call_in_task(&self.ctx, || self.encode(format)));
-        let encoded = catch_unwind(encode);
+        // The source that is at work, for the log.
+        let mut current = None;
+        let encode = || call_in_task(&self.ctx, || self.encode(format, &mut current));
+        let encoded = catch_unwind(AssertUnwindSafe(encode));
+        let source = current.map(|source| tracing::field::display(source.place()));
         let scraped = match encoded {
             Ok(Ok(plain)) => {
                 Some(Reply::text(StatusCode::OK, "").negotiated_body(plain, compresses))
             }
             Ok(Err(error)) => {
-                tracing::warn!(
-                    error = guarded_text(format_args!("{error:#}")),
-                    "a metrics source failed"
-                );
+                let error = guarded_text(format_args!("{error:#}"));
+                tracing::warn!(source, error, "a metrics source failed");
                 self.stats.count_scrape_errors(ScrapeError::Encode, 1);
                 None
             }
             Err(_) => {
                 // The panic hook has reported where.
-                tracing::warn!("a metrics source panicked");
+                tracing::warn!(source, "a metrics source panicked");
                 self.stats.count_scrape_errors(ScrapeError::Panic, 1);
                 None
             }
@@ -126,20 +129,36 @@ impl Scraper {
         completer.complete(scraped);
     }
 
-    /// Encodes the sources one after the other into one body.
+    /// Encodes the sources one after the other into one body, and converts those that do not write
+    /// the format. `current` is the source at work.
     ///
     /// # Errors
     ///
     /// That of the first source that fails. The other sources are then not called.
-    fn encode(&self, format: Format) -> anyhow::Result<Vec<u8>> {
+    fn encode<'a>(
+        &'a self,
+        format: Format,
+        current: &mut Option<&'a Source>,
+    ) -> anyhow::Result<Vec<u8>> {
         let mut exposition = Exposition::new(format, self.length.load(Ordering::Relaxed));
         let mut buffer = Vec::new();
         for source in self.sources.iter() {
+            *current = Some(source);
             buffer.clear();
-            source.encode(format, &mut buffer)?;
-            let left_out = exposition.add(&buffer);
+            let written = source.format(format);
+            source.encode(written, &mut buffer)?;
+            let mut left_out = 0;
+            if written != format {
+                let converted = convert(&buffer, written, |family| exposition.has(family));
+                source.log_malformed(converted.malformed, converted.fault);
+                self.stats.count_scrape_errors(ScrapeError::Malformed, converted.malformed);
+                left_out = converted.duplicates;
+                buffer = converted.text.into_bytes();
+            }
+            left_out += exposition.add(&buffer);
             self.stats.count_scrape_errors(ScrapeError::Duplicate, left_out);
         }
+        *current = None;
         // Last, so that user sources take precedence. That is not counted as an error, since many
         // registries have the families of the process.
         exposition.add(self.families.encode(format, &self.runtime).as_bytes());

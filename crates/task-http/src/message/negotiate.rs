@@ -22,32 +22,24 @@ pub(crate) struct Negotiated {
     pub(crate) escaping: Option<&'static str>,
 }
 
-/// Chooses one of the formats that the sources offer: that with the highest quality, then the most
-/// specific, then the first. Without a match it is the text format if it is offered, and another
-/// one otherwise.
-pub(crate) fn format(headers: &HeaderMap, offered: &[Format]) -> Negotiated {
+/// Chooses the format with the highest quality, then the most specific, then the first. Without a
+/// match it is the text format.
+pub(crate) fn format(headers: &HeaderMap) -> Negotiated {
     let accept = joined(headers, &ACCEPT);
     let mut best: Option<((u16, u8), Negotiated)> = None;
     for item in items(&accept) {
-        let Some((specificity, candidate)) = metrics_candidate(&item, offered) else { continue };
+        let Some((specificity, candidate)) = metrics_candidate(&item) else { continue };
         let rank = (item.quality, specificity);
         if item.quality > 0 && best.is_none_or(|(best, _)| rank > best) {
             best = Some((rank, candidate));
         }
     }
-    let fallback = || Negotiated { format: fallback(offered), escaping: None };
-    best.map_or_else(fallback, |(_, negotiated)| negotiated)
-}
-
-/// Returns the format for a client that accepts any, or none of the offered ones.
-fn fallback(offered: &[Format]) -> Format {
-    let preferred = [Format::Text, Format::OpenMetrics];
-    preferred.into_iter().find(|format| offered.contains(format)).unwrap_or(Format::Text)
+    best.map_or(Negotiated { format: Format::Text, escaping: None }, |(_, negotiated)| negotiated)
 }
 
 /// Returns the format that an item asks for, with its specificity (a media type is 2, a range of a
-/// type is 1, any type is 0); `None` if the item is about no offered format.
-fn metrics_candidate(item: &Item<'_>, offered: &[Format]) -> Option<(u8, Negotiated)> {
+/// type is 1, any type is 0); `None` if the item is about neither format.
+fn metrics_candidate(item: &Item<'_>) -> Option<(u8, Negotiated)> {
     let version = item.parameter("version");
     let (specificity, format) = match item.value.to_ascii_lowercase().as_str() {
         "application/openmetrics-text" if matches!(version, None | Some("1.0.0" | "1.0")) => {
@@ -56,12 +48,9 @@ fn metrics_candidate(item: &Item<'_>, offered: &[Format]) -> Option<(u8, Negotia
         "text/plain" if matches!(version, None | Some("0.0.4")) => (2, Format::Text),
         "application/*" => (1, Format::OpenMetrics),
         "text/*" => (1, Format::Text),
-        "*/*" | "*" => (0, fallback(offered)),
+        "*/*" | "*" => (0, Format::Text),
         _ => return None,
     };
-    if !offered.contains(&format) {
-        return None;
-    }
     let known = ["allow-utf-8", "underscores", "dots", "values"];
     let escaping = item
         .parameter("escaping")

@@ -100,7 +100,7 @@ impl FamilyEncoder<'_> {
             self.out.push(separator);
             separator = ',';
             self.out.push_str("le=\"");
-            push_float(self.out, bound);
+            push_canonical(self.out, bound);
             self.out.push('"');
         }
         if separator == ',' {
@@ -110,7 +110,8 @@ impl FamilyEncoder<'_> {
         match value {
             // Writing to a string cannot fail.
             Number::Whole(value) => drop(write!(self.out, "{value}")),
-            Number::Float(value) => push_float(self.out, value),
+            Number::Float(value) if value.is_finite() => drop(write!(self.out, "{value:?}")),
+            Number::Float(value) => push_canonical(self.out, value),
         }
         self.out.push('\n');
     }
@@ -170,12 +171,27 @@ impl From<f64> for Number {
     }
 }
 
-/// Writes a float with a decimal point or an exponent: the canonical form of a bucket's bound.
-fn push_float(out: &mut String, value: f64) {
+/// Writes a number as OpenMetrics wants it in the labels `le` and `quantile`: as Go prints the
+/// shortest form, and with `.0` if it would be an integer.
+pub(crate) fn push_canonical(out: &mut String, value: f64) {
+    if value.is_nan() {
+        return out.push_str("NaN");
+    }
     if value.is_infinite() {
-        out.push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
+        return out.push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
+    }
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        let start = out.len();
+        let _ = write!(out, "{value}");
+        if !out[start..].contains('.') {
+            out.push_str(".0");
+        }
     } else {
-        let _ = write!(out, "{value:?}");
+        let sign = if exponent < 0 { '-' } else { '+' };
+        let _ = write!(out, "{digits}e{sign}{:02}", exponent.abs());
     }
 }
 
@@ -183,7 +199,10 @@ fn push_float(out: &mut String, value: f64) {
 ///
 /// Neither format has an escape for a carriage return, or allows it within a line: it is written as
 /// a backslash and an `r`.
-fn push_escaped(out: &mut String, text: &str, quotes: bool) {
+pub(crate) fn push_escaped(out: &mut String, text: &str, quotes: bool) {
+    if !text.contains(['\\', '\n', '\r', '"']) {
+        return out.push_str(text);
+    }
     for character in text.chars() {
         match character {
             '\\' => out.push_str(r"\\"),

@@ -89,6 +89,11 @@ impl Exposition {
         left_out
     }
 
+    /// Returns whether a source has a family of this name.
+    pub(crate) fn has(&self, family: &str) -> bool {
+        self.owners.contains_key(family.as_bytes())
+    }
+
     /// Returns the whole body.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         if self.format == Format::OpenMetrics {

@@ -1,10 +1,12 @@
 //! The sources of metrics: one small trait, so that no registry is a dependency.
 
 use std::{
-    fmt,
+    fmt, mem,
+    panic::Location,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
+use super::convert::Fault;
 use crate::config::{Format, HttpErrorKind};
 
 #[cfg(feature = "metrics-exporter-prometheus")]
@@ -23,12 +25,45 @@ mod prometheus_client;
 ///
 /// # Several sources
 ///
-/// The sources of one server are joined into one response:
+/// The sources of one server are joined into one response, in the format that the client asked for:
 ///
-/// - There must be a format that all of them write, or building the task fails.
+/// - A source that does not write that format is [converted](#conversion).
 /// - A family that two of them write is taken from the one that was added first, and counted as
-///   `task_http_scrape_errors_total{cause="duplicate"}`.
+///   `task_http_scrape_errors_total{cause="duplicate"}`. In OpenMetrics, a counter `jobs_total` has
+///   the family `jobs`, and another family `jobs` of a later source is left out.
 /// - User sources take precedence over built-in families; that is not counted.
+///
+/// # Conversion
+///
+/// A series keeps its name and its labels in either format, whatever its source writes, so a query
+/// finds it whichever format was scraped. The types, help texts, values and timestamps are kept as
+/// far as both formats have them:
+///
+/// | from OpenMetrics to text 0.0.4 | |
+/// |---|---|
+/// | `# UNIT`, exemplars | are left out |
+/// | `_created` of a counter, a histogram or a summary | becomes a family of gauges |
+/// | info, state sets, gauge histograms | become families of gauges |
+/// | timestamps | are rounded to milliseconds |
+///
+/// | from text 0.0.4 to OpenMetrics | |
+/// |---|---|
+/// | a counter whose name does not end in `_total`, or for whose name without it there is another family | becomes a family of unknown type |
+/// | counters, histograms and summaries that OpenMetrics refuses: a value that is NaN or negative, buckets that do not ascend, or do not end at `+Inf` with the count, a sum without a count, a quantile beyond 1, other families with the names of their series | become families of unknown type, one for each name |
+/// | `_created` in a family of gauges beside its counter, histogram or summary | becomes a part of that family |
+/// | `le` and `quantile` | are written as canonical numbers: `le="1"` as `le="1.0"` |
+/// | series that are not grouped by their labels | are grouped |
+/// | a series that comes twice | is written once; the other is counted as `duplicate` |
+/// | comments | are left out |
+///
+/// In both directions, characters of a name outside of the classic alphabet become underscores, and
+/// infinite values are written as `+Inf` and `-Inf`.
+///
+/// A line that is malformed costs its own family: it is left out, the other families and sources are
+/// served, the line is counted as `task_http_scrape_errors_total{cause="malformed"}`, and a warning
+/// in the log names the place where the source was added, the line and the reason. The same one is
+/// logged once, until it changes. A text that needs no conversion is not parsed, and is served as it
+/// is.
 ///
 /// # Examples
 ///
@@ -177,39 +212,84 @@ impl<S: MetricsSource + ?Sized> MetricsSource for RwLock<S> {
     }
 }
 
-/// The sources of one server, which have at least one format in common.
-pub(crate) struct Sources {
-    sources: Vec<Box<dyn MetricsSource>>,
-    formats: Vec<Format>,
+/// The sources of one server, in the order in which they were added.
+#[derive(Debug, Default)]
+pub(crate) struct Sources(Vec<Source>);
+
+/// A source of a server.
+pub(crate) struct Source {
+    source: Box<dyn MetricsSource>,
+    formats: &'static [Format],
+    /// Where it was added: what tells sources apart in the log.
+    place: &'static Location<'static>,
+    /// What was wrong with the text the last time, so that it is not logged with each scrape.
+    last_fault: Mutex<Option<Fault>>,
 }
 
 impl Sources {
-    /// Checks that the sources have a format in common. No source at all has both.
-    pub(crate) fn new(sources: Vec<Box<dyn MetricsSource>>) -> Result<Self, HttpErrorKind> {
-        let mut formats = vec![Format::Text, Format::OpenMetrics];
-        for source in &sources {
-            let written = source.formats();
-            formats.retain(|format| written.contains(format));
-        }
+    /// Adds a source that was added to the builder at `place`.
+    ///
+    /// # Errors
+    ///
+    /// If it has no format.
+    pub(crate) fn add(
+        &mut self,
+        source: impl MetricsSource,
+        place: &'static Location<'static>,
+    ) -> Result<(), HttpErrorKind> {
+        let formats = source.formats();
         if formats.is_empty() {
-            return Err(HttpErrorKind::NoCommonFormat);
+            return Err(HttpErrorKind::NoFormat(place));
         }
-        Ok(Self { sources, formats })
+        let (source, last_fault) = (Box::new(source), Mutex::default());
+        self.0.push(Source { source, formats, place, last_fault });
+        Ok(())
     }
 
-    /// Returns the formats that all sources write.
-    pub(crate) fn formats(&self) -> &[Format] {
-        &self.formats
-    }
-
-    /// Returns the sources in the order in which they were added.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn MetricsSource> {
-        self.sources.iter().map(AsRef::as_ref)
+    /// Returns the sources.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.0.iter()
     }
 }
 
-impl fmt::Debug for Sources {
+impl Source {
+    /// Returns the format in which this source is encoded where `wanted` is served: the same one,
+    /// if it writes that.
+    pub(crate) fn format(&self, wanted: Format) -> Format {
+        if self.formats.contains(&wanted) { wanted } else { self.formats[0] }
+    }
+
+    /// Appends all metrics to `out`.
+    pub(crate) fn encode(&self, format: Format, out: &mut Vec<u8>) -> anyhow::Result<()> {
+        self.source.encode(format, out)
+    }
+
+    /// Returns where the source was added: `src/main.rs:42:10`.
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    /// Logs that lines of the source are malformed, unless the first of them was so for the same
+    /// reason the last time. Its number changes with every new series.
+    pub(crate) fn log_malformed(&self, lines: u64, fault: Option<Fault>) {
+        let mut last = self.last_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = mem::replace(&mut *last, fault);
+        drop(last);
+        if let Some(first) =
+            fault.filter(|fault| before.is_none_or(|before| before.reason != fault.reason))
+        {
+            tracing::warn!(
+                source = %self.place,
+                lines,
+                %first,
+                "a metrics source has malformed lines, whose families are left out"
+            );
+        }
+    }
+}
+
+impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sources").field("formats", &self.formats).finish_non_exhaustive()
+        f.debug_struct("Source").field("place", &self.place).finish_non_exhaustive()
     }
 }

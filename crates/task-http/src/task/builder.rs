@@ -11,7 +11,7 @@ use crate::{
     config::{Access, Gate, HttpError, HttpErrorKind, Limits, ListenOptions, Listener},
     handlers::routes::Routes,
     health::check::Check,
-    metrics::{MetricsSource, Sources, families::FamilyOptions},
+    metrics::{Sources, families::FamilyOptions},
     serve::Settings,
 };
 
@@ -52,7 +52,7 @@ pub struct HttpTaskBuilder {
     tls: Option<Tls>,
     limits: Limits,
     routes: Routes,
-    sources: Vec<Box<dyn MetricsSource>>,
+    sources: Sources,
     families: FamilyOptions,
     checks: Vec<Arc<Check>>,
     reveals_reasons: bool,
@@ -72,7 +72,7 @@ impl HttpTaskBuilder {
             tls: None,
             limits: Limits::default(),
             routes: Routes::default(),
-            sources: Vec::new(),
+            sources: Sources::default(),
             families: FamilyOptions::default(),
             checks: Vec::new(),
             reveals_reasons: false,
@@ -227,7 +227,7 @@ impl HttpTaskBuilder {
             #[cfg(feature = "tls")]
             tls: tls.map(LoadedTls::load).transpose()?,
             limits,
-            sources: Sources::new(sources)?,
+            sources,
             families,
             checks,
             reveals_reasons,

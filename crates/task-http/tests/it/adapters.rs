@@ -8,6 +8,8 @@
 
 use task_http::Format;
 
+#[cfg(feature = "prometheus-client")]
+use crate::{built_in_families::OPENMETRICS, client::get_with};
 use crate::{service::Service, sources::bare};
 
 #[cfg(feature = "prometheus-client")]
@@ -19,7 +21,7 @@ async fn the_registry_of_prometheus_client_is_a_source() {
     registry.register("orders", "Orders taken", counter.clone());
     counter.inc();
     let service = Service::start(|http| bare(http).metrics(registry));
-    let response = service.get("/metrics").await;
+    let response = get_with(service.address, "/metrics", &OPENMETRICS).await;
     assert_eq!(response.header("content-type"), Some(Format::OpenMetrics.content_type()));
     let expected = "# HELP orders Orders taken.\n# TYPE orders counter\norders_total 1\n# EOF\n";
     assert_eq!(response.text(), expected);

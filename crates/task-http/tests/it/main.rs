@@ -17,9 +17,11 @@ mod adapters;
 mod binding;
 mod built_in_families;
 mod checks;
+mod conversion;
 mod descriptors;
 #[cfg(feature = "tls")]
 mod encrypted;
+mod expositions;
 mod heartbeat;
 mod limits;
 mod managed;

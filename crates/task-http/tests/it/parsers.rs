@@ -13,6 +13,8 @@ use task_http::HttpTaskBuilder;
 use crate::{
     built_in_families::{OPENMETRICS, fill},
     client::get_with,
+    conversion::Converter,
+    expositions,
     group::task,
     random::Random,
     service::Service,
@@ -108,6 +110,69 @@ async fn the_parsers_of_python_read_every_sample_of_both_formats() {
             assert_eq!(printed.trim(), samples(&body).to_string(), "{body}");
         }
     }
+}
+
+/// Parses bodies, as a list in JSON, and prints what is wrong with each.
+const PYTHON_ALL: &str = "import sys, json; \
+    from prometheus_client.PARSER import text_string_to_metric_families as parse\n\
+    faults = []\n\
+    for body in json.load(sys.stdin):\n\
+    \x20   try:\n\
+    \x20       count = sum(len(f.samples) for f in parse(body))\n\
+    \x20       faults.append('')\n\
+    \x20   except Exception as error: faults.append(repr(error))\n\
+    print(json.dumps(faults))";
+
+/// Whatever a source writes, the parsers accept what becomes of it. Requirements 5 and 17.
+#[tokio::test]
+async fn the_parsers_of_python_accept_every_converted_text() {
+    if !is_there("Python's prometheus_client", &["python3", "-c", "import prometheus_client"]) {
+        return;
+    }
+    let mut converter = Converter::start().await;
+    let mut random = Random(17);
+    for parser in ["openmetrics.parser", "parser"] {
+        let (mut inputs, mut bodies) = (Vec::new(), Vec::new());
+        for _ in 0..1000 {
+            let (input, body) = if parser == "parser" {
+                let input = expositions::open(&mut random);
+                (input.clone(), converter.to_text(input).await)
+            } else {
+                let input = expositions::text(&mut random);
+                (input.clone(), converter.to_open(input).await)
+            };
+            inputs.push(input);
+            bodies.push(body);
+        }
+        let script = PYTHON_ALL.replace("PARSER", parser);
+        let sent = serde_json::to_vec(&bodies).unwrap();
+        let (code, printed) = run(&["python3", "-c", &script], &sent).unwrap();
+        assert_eq!(code, Some(0), "{printed}");
+        let faults: Vec<String> = serde_json::from_str(printed.trim()).unwrap();
+        assert_eq!(faults.len(), bodies.len());
+        for ((fault, body), input) in faults.iter().zip(&bodies).zip(&inputs) {
+            assert_eq!(fault, "", "{parser}:\n{input}\n---\n{body}");
+        }
+    }
+    converter.stop().await;
+}
+
+/// Requirements 5 and 17.
+#[tokio::test]
+async fn promtool_parses_what_becomes_of_openmetrics() {
+    if !is_there("promtool", &["promtool", "--version"]) {
+        return;
+    }
+    let mut converter = Converter::start().await;
+    let mut random = Random(19);
+    for _ in 0..60 {
+        let input = expositions::open(&mut random);
+        let body = converter.to_text(&*input).await;
+        let (code, printed) = run(&["promtool", "check", "metrics"], body.as_bytes()).unwrap();
+        // 3 is about style alone.
+        assert!(matches!(code, Some(0 | 3)), "{printed}\n{input}\n---\n{body}");
+    }
+    converter.stop().await;
 }
 
 /// Requirement 5.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use task_http::{openmetrics_source, text_source};
 
-use crate::{client::Client, service::Service, sources::bare};
+use crate::{built_in_families::OPENMETRICS, client::Client, service::Service, sources::bare};
 
 /// A generator with the same sequence in each run, so that a failure can be reproduced.
 pub(crate) struct Random(pub(crate) u64);
@@ -129,7 +129,7 @@ async fn malformed_sources_get_nothing_added_but_one_end_mark() {
         let input = bodies.lock().unwrap().clone();
         let body = of_text.get("/metrics").await.text();
         assert!(body.len() <= input[0].len() + input[1].len() + 2, "{input:?} {body:?}");
-        let body = of_open.get("/metrics").await.text();
+        let body = of_open.request("GET", "/metrics", &OPENMETRICS).await.text();
         let ends = body.lines().filter(|line| line.trim_end() == "# EOF").count();
         assert!(body.ends_with("# EOF\n") && ends == 1, "{input:?} {body:?}");
     }

@@ -14,6 +14,7 @@ use task_http::{
 use tokio::time::Instant;
 
 use crate::{
+    built_in_families::OPENMETRICS,
     client::{Client, get_with},
     service::{Service, value, watchdog},
 };
@@ -78,7 +79,7 @@ async fn several_sources_are_joined_with_one_end_mark() {
             .metrics(openmetrics_source(|| "# EOF\nignored 1\n".into()))
             .metrics(openmetrics_source(String::new))
     });
-    let body = service.get("/metrics").await.text();
+    let body = get_with(service.address, "/metrics", &OPENMETRICS).await.text();
     assert_eq!(
         body,
         "# TYPE a counter\na_total 1\n# TYPE b gauge\n# HELP b B.\nb{x=\"{y\"} 1\nc 1\n# EOF\n"
@@ -144,12 +145,21 @@ async fn user_sources_take_precedence_over_built_in_families() {
 }
 
 #[test]
-fn sources_without_a_common_format_are_an_error_of_the_build() {
-    let http = HttpTask::builder()
-        .metrics(text_source(String::new))
-        .metrics(openmetrics_source(String::new));
-    let error = http.bind("127.0.0.1:0").unwrap_err();
-    assert_eq!(error.to_string(), "the metrics sources have no format in common");
+fn a_source_without_a_format_is_an_error_that_names_its_place() {
+    struct Mute;
+    impl MetricsSource for Mute {
+        fn formats(&self) -> &'static [Format] {
+            &[]
+        }
+        fn encode(&self, _format: Format, _out: &mut Vec<u8>) -> anyhow::Result<()> {
+            Ok(())
+        }
+    }
+    let line = line!() + 1;
+    let http = HttpTask::builder().metrics(Mute);
+    let error = http.bind("127.0.0.1:0").unwrap_err().to_string();
+    assert!(error.contains(&format!("{}:{line}:", file!())), "{error}");
+    assert!(error.ends_with(" has no format"), "{error}");
 }
 
 /// Requirement 6.

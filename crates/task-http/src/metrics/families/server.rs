@@ -38,7 +38,7 @@ pub(super) fn encode(stats: &Stats, checks: &[Arc<Check>], encoder: &mut Encoder
     encoder.family("task_http_scrapes_in_flight", Kind::Gauge, help).sample(&[], in_flight);
 
     let help = "Errors of scrapes: sources that failed, panicked or timed out, too many scrapes at \
-                once, and families left out because an earlier source has them.";
+                once, families left out because an earlier source has them, and malformed lines.";
     let mut family = encoder.family("task_http_scrape_errors", Kind::Counter, help);
     for error in ScrapeError::ALL {
         family.sample(&[("cause", error.as_str())], stats.scrape_errors(error));

@@ -1,5 +1,7 @@
 //! The metrics that are served.
 
+use std::panic::Location;
+
 use super::HttpTaskBuilder;
 use crate::{config::HttpErrorKind, metrics::MetricsSource};
 
@@ -7,22 +9,26 @@ impl HttpTaskBuilder {
     /// Adds a source of metrics, such as a registry. Default: the
     /// [built-in families](crate#metrics) alone.
     ///
-    /// Several sources must have a format in common, or building the task fails; see
-    /// [`MetricsSource`]. May be called several times.
+    /// May be called several times. All sources are served in each format: see [`MetricsSource`]
+    /// for what a conversion keeps. Building the task fails if a source has no format. In the log, a
+    /// source is named by the place where it was added.
     ///
     /// # Examples
     ///
     /// ```
     /// use task_http::{HttpTask, openmetrics_source, text_source};
     ///
-    /// let builder = HttpTask::builder()
-    ///     .metrics(text_source(|| String::from("jobs 3\n")))
-    ///     .metrics(openmetrics_source(|| String::from("# TYPE orders gauge\norders 1\n")));
-    /// let error = builder.bind("127.0.0.1:0").unwrap_err();
-    /// assert_eq!(error.to_string(), "the metrics sources have no format in common");
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// let http = HttpTask::builder()
+    ///     .metrics(text_source(|| String::from("# TYPE jobs gauge\njobs 3\n")))
+    ///     .metrics(openmetrics_source(|| String::from("# TYPE orders counter\norders_total 1\n")))
+    ///     .bind("127.0.0.1:0")?;
+    /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn metrics(mut self, source: impl MetricsSource) -> Self {
-        self.sources.push(Box::new(source));
+        let result = self.sources.add(source, Location::caller());
+        self.record(result);
         self
     }
 
