@@ -19,7 +19,7 @@ mod tls;
 pub use access::Access;
 pub(crate) use access::gate::{Gate, Refusal};
 pub use endpoint::Endpoint;
-pub(crate) use endpoint::Found;
+pub(crate) use endpoint::{Found, Served};
 pub(crate) use error::HttpErrorKind;
 pub use error::{BindError, HttpError};
 pub use format::Format;

@@ -16,7 +16,7 @@
 //! If the future of `run` is dropped instead, all of this is dropped with it: the loops are polled
 //! by it, and the connections are in their `JoinSet`s.
 
-use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::{future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, task::Poll};
 
 use task_core::Context;
 use tokio::{sync::watch, task::JoinSet};
@@ -26,7 +26,7 @@ use crate::config::LoadedTls;
 #[cfg(feature = "tls")]
 use crate::reload::Reload;
 use crate::{
-    config::{Limits, Listener},
+    config::{Limits, Listener, Served},
     handlers::scrape::Scraper,
     health::Health,
     metrics::families::BuiltInFamilies,
@@ -46,6 +46,15 @@ use accept::{AsyncListener, accept};
 use connections::Connections;
 use router::Router;
 pub(crate) use settings::Settings;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+struct Origin {
+    /// `None` on a Unix socket.
+    client: Option<IpAddr>,
+    /// What the listener serves.
+    served: Served,
+}
 
 /// What all connections of a running server share.
 #[derive(Debug)]
@@ -133,9 +142,9 @@ pub(crate) async fn run(
 
     // The loops are polled by this future and not spawned, so that its drop closes the listeners.
     let mut loops: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::new();
-    for listener in listeners {
+    for (listener, served) in listeners {
         let (connections, server) = (Arc::clone(&connections), Arc::clone(&server));
-        loops.push(Box::pin(accept(ctx.clone(), listener, connections, server)));
+        loops.push(Box::pin(accept(ctx.clone(), listener, served, connections, server)));
     }
     poll_fn(|cx| {
         loops.retain_mut(|accepting| accepting.as_mut().poll(cx).is_pending());

@@ -116,11 +116,11 @@ impl Stats {
     /// Counts one request and its response.
     pub(crate) fn count_request(&self, found: Found<'_>, status: StatusCode, took: Duration) {
         let index = match found {
-            Found::Endpoint(wanted, _) => Endpoint::ALL.iter().position(|known| *known == wanted),
-            Found::Route(number) => Some(Endpoint::ALL.len() + number),
-            Found::Nothing => None,
+            Found::Endpoint(endpoint, _) => endpoint.index(),
+            Found::Route(number) => Endpoint::ALL.len() + number,
+            Found::Nothing => self.routes.len() - 1,
         };
-        let route = &self.routes[index.unwrap_or(self.routes.len() - 1)];
+        let route = &self.routes[index];
         let code =
             CODES.iter().position(|code| *code == status.as_str()).unwrap_or(CODES.len() - 1);
         let seconds = took.as_secs_f64();

@@ -37,6 +37,10 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// The probes, for [`Listener::only`](crate::Listener::only) and
+    /// [`Listener::without`](crate::Listener::without).
+    pub const PROBES: [Self; 3] = [Self::Livez, Self::Readyz, Self::Startupz];
+
     /// All endpoints, in the order of the counters in `stats`.
     pub(crate) const ALL: [Self; 6] =
         [Self::Index, Self::Metrics, Self::Livez, Self::Readyz, Self::Startupz, Self::Tasks];
@@ -50,6 +54,18 @@ impl Endpoint {
             Self::Readyz => "readyz",
             Self::Startupz => "startupz",
             Self::Tasks => "tasks",
+        }
+    }
+
+    /// Returns the position in [`ALL`](Self::ALL).
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::Index => 0,
+            Self::Metrics => 1,
+            Self::Livez => 2,
+            Self::Readyz => 3,
+            Self::Startupz => 4,
+            Self::Tasks => 5,
         }
     }
 
@@ -78,6 +94,67 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+/// What a listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Served {
+    /// By the position in [`Endpoint::ALL`].
+    endpoints: [bool; Endpoint::ALL.len()],
+    routes: bool,
+}
+
+impl Served {
+    /// Every endpoint and every user route.
+    pub(crate) const ALL: Self = Self { endpoints: [true; Endpoint::ALL.len()], routes: true };
+
+    /// No endpoint and no user route.
+    pub(crate) const NOTHING: Self =
+        Self { endpoints: [false; Endpoint::ALL.len()], routes: false };
+
+    /// Adds or removes endpoints.
+    pub(crate) fn set(
+        mut self,
+        endpoints: impl IntoIterator<Item = Endpoint>,
+        is_served: bool,
+    ) -> Self {
+        for endpoint in endpoints {
+            self.endpoints[endpoint.index()] = is_served;
+        }
+        self
+    }
+
+    /// Returns whether an endpoint is served.
+    pub(crate) fn has(self, endpoint: Endpoint) -> bool {
+        self.endpoints[endpoint.index()]
+    }
+
+    /// Returns whether user routes are served.
+    pub(crate) fn has_routes(self) -> bool {
+        self.routes
+    }
+
+    /// Returns what a path leads to here: nothing, if that is not served.
+    pub(crate) fn filter(self, found: Found<'_>) -> Found<'_> {
+        let is_served = match found {
+            Found::Endpoint(endpoint, _) => self.has(endpoint),
+            Found::Route(_) => self.routes,
+            Found::Nothing => true,
+        };
+        if is_served { found } else { Found::Nothing }
+    }
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoints = Endpoint::ALL.into_iter().filter(|endpoint| self.has(*endpoint));
+        let names = endpoints.map(Endpoint::as_str).chain(self.routes.then_some("routes"));
+        for (index, name) in names.enumerate() {
+            let separator = if index > 0 { ", " } else { "" };
+            write!(f, "{separator}{name}")?;
+        }
+        Ok(())
     }
 }
 

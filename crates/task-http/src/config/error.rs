@@ -4,6 +4,8 @@
 use std::error::Error;
 use std::{io, panic::Location, path::Path};
 
+use crate::config::BoundAddress;
+
 /// The error of binding a [`Listener`](crate::Listener).
 ///
 /// The message names the address; the source is the error of the system. It converts into an
@@ -132,6 +134,8 @@ pub(crate) enum HttpErrorKind {
     Bind(BindError),
     #[error("there is no listener to serve on")]
     NoListener,
+    #[error("the listener on {0} serves nothing")]
+    NothingServed(BoundAddress),
     #[error("path `{path}` already belongs to {owner}")]
     PathTaken { path: String, owner: &'static str },
     #[error("path `{0}` is not a plain path that begins with `/`")]

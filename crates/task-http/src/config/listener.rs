@@ -8,7 +8,7 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
-use crate::config::BindError;
+use crate::config::{BindError, Endpoint, Served};
 
 #[cfg(unix)]
 mod unix;
@@ -42,6 +42,7 @@ pub(crate) use unix::UnixSocketFile;
 pub struct Listener {
     pub(crate) socket: BoundSocket,
     pub(crate) address: BoundAddress,
+    pub(crate) served: Served,
 }
 
 /// The socket of a [`Listener`], still without a runtime.
@@ -87,6 +88,54 @@ impl Listener {
     pub fn address(&self) -> &BoundAddress {
         &self.address
     }
+
+    /// Serves these endpoints here, and nothing else. Default: every endpoint and every user route.
+    ///
+    /// What a listener does not serve is not found: its path gets the response of a path that leads
+    /// nowhere, which is 404 to a client that may read it. Building the task fails if nothing is
+    /// left.
+    ///
+    /// # Examples
+    ///
+    /// Probes for the kubelet on every address, metrics on one address, and the rest on loopback:
+    ///
+    /// ```
+    /// use task_http::{Endpoint, HttpTask, ListenOptions};
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// # let [probes, metrics] = ["127.0.0.1:0"; 2];
+    /// let options = ListenOptions::default();
+    /// let http = HttpTask::builder()
+    ///     .listener(options.bind(probes)?.only(Endpoint::PROBES))
+    ///     .listener(options.bind(metrics)?.only([Endpoint::Metrics]))
+    ///     .bind("127.0.0.1:0")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn only(self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        Self { served: Served::NOTHING.set(endpoints, true), ..self }
+    }
+
+    /// Does not serve these endpoints here, and everything else that it served. Default: every
+    /// endpoint and every user route is served.
+    ///
+    /// # Examples
+    ///
+    /// Routes and probes, and nothing that tells about the inside:
+    ///
+    /// ```
+    /// use task_http::{Endpoint, HttpTask, ListenOptions, http::Response};
+    ///
+    /// # fn main() -> Result<(), task_http::HttpError> {
+    /// let inside = [Endpoint::Index, Endpoint::Metrics, Endpoint::Tasks];
+    /// let http = HttpTask::builder()
+    ///     .route("/orders", async |_| Ok(Response::new("none")))
+    ///     .listener(ListenOptions::default().bind("127.0.0.1:0")?.without(inside))
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn without(self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        Self { served: self.served.set(endpoints, false), ..self }
+    }
 }
 
 impl TryFrom<TcpListener> for Listener {
@@ -101,7 +150,7 @@ impl TryFrom<TcpListener> for Listener {
         let named = |source| BindError::new("take over", "a TCP listener", source);
         listener.set_nonblocking(true).map_err(named)?;
         let address = BoundAddress::Tcp(listener.local_addr().map_err(named)?);
-        Ok(Self { socket: BoundSocket::Tcp(listener), address })
+        Ok(Self { socket: BoundSocket::Tcp(listener), address, served: Served::ALL })
     }
 }
 

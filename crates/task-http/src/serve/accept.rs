@@ -21,12 +21,15 @@ use tokio::{
 use turmoil::net::{TcpListener, TcpStream};
 
 use super::{
-    Server,
+    Origin, Server,
     connection::serve,
     connections::{Connections, Slot},
 };
 use crate::{
-    config::listener::{BoundSocket, Listener},
+    config::{
+        Served,
+        listener::{BoundSocket, Listener},
+    },
     in_task::in_task,
 };
 
@@ -57,13 +60,19 @@ enum Accepted {
 
 impl AsyncListener {
     /// Registers listeners with the runtime of the calling task.
-    pub(super) async fn attach_all(listeners: Vec<Listener>) -> anyhow::Result<Vec<Self>> {
+    pub(super) async fn attach_all(
+        listeners: Vec<Listener>,
+    ) -> anyhow::Result<Vec<(Self, Served)>> {
         let mut attached = Vec::with_capacity(listeners.len());
         for listener in listeners {
-            let address = listener.address.clone();
-            tracing::info!(%address, "serving metrics and probes");
+            let (address, served) = (listener.address.clone(), listener.served);
+            if served == Served::ALL {
+                tracing::info!(%address, "serving metrics and probes");
+            } else {
+                tracing::info!(%address, %served, "serving a part of the endpoints");
+            }
             let named = || format!("failed to listen on {address}");
-            attached.push(Self::attach(listener).await.with_context(named)?);
+            attached.push((Self::attach(listener).await.with_context(named)?, served));
         }
         Ok(attached)
     }
@@ -112,6 +121,7 @@ impl AsyncListener {
 pub(super) async fn accept(
     ctx: Context,
     listener: AsyncListener,
+    served: Served,
     connections: Arc<Connections>,
     server: Arc<Server>,
 ) {
@@ -148,11 +158,13 @@ pub(super) async fn accept(
         let ctx = ctx.clone();
         match stream {
             Accepted::Tcp(stream, client) => {
-                serving.spawn(in_task(ctx, serve_tcp(stream, client, slot, server)))
+                let origin = Origin { client: Some(client), served };
+                serving.spawn(in_task(ctx, serve_tcp(stream, origin, slot, server)))
             }
             #[cfg(unix)]
             Accepted::Unix(stream) => {
-                serving.spawn(in_task(ctx, serve(stream, None, slot, server)))
+                let origin = Origin { client: None, served };
+                serving.spawn(in_task(ctx, serve(stream, origin, slot, server)))
             }
         };
     }
@@ -163,12 +175,12 @@ pub(super) async fn accept(
 }
 
 /// Serves a TCP connection, after a handshake if the server speaks TLS.
-async fn serve_tcp(stream: TcpStream, client: IpAddr, slot: Slot, server: Arc<Server>) {
+async fn serve_tcp(stream: TcpStream, origin: Origin, slot: Slot, server: Arc<Server>) {
     #[cfg(feature = "tls")]
     if let Some(tls) = server.tls.clone() {
-        return super::handshake::serve_tls(tls, stream, client, slot, server).await;
+        return super::handshake::serve_tls(tls, stream, origin, slot, server).await;
     }
-    serve(stream, Some(client), slot, server).await;
+    serve(stream, origin, slot, server).await;
 }
 
 /// Returns how long connections may take to end, so that the task itself ends before the shutdown

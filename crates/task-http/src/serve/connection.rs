@@ -4,7 +4,7 @@
 //! applies it to idle connections, too. One timer per connection is enough, set to the deadline of
 //! its current state ([`Activity::deadline`](crate::activity::Activity::deadline)).
 
-use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::pin, sync::Arc, task::Poll};
+use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -13,17 +13,16 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Server, connections::Slot};
+use super::{Origin, Server, connections::Slot};
 use crate::config::{Limits, limits::after};
 
 mod observed;
 use observed::ObservedIo;
 
-/// Serves one connection until it ends, by itself or by a limit. `client` is `None` on a Unix
-/// socket.
+/// Serves one connection until it ends, by itself or by a limit.
 ///
 /// Dropping the future drops the connection.
-pub(super) async fn serve<IO>(io: IO, client: Option<IpAddr>, mut slot: Slot, server: Arc<Server>)
+pub(super) async fn serve<IO>(io: IO, origin: Origin, mut slot: Slot, server: Arc<Server>)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -31,7 +30,7 @@ where
     let service = service_fn(|request| {
         activity.header_completed();
         let (server, activity) = (Arc::clone(&server), Arc::clone(&activity));
-        async move { Ok::<_, Infallible>(server.router.respond(request, client, activity).await) }
+        async move { Ok::<_, Infallible>(server.router.respond(request, origin, activity).await) }
     });
     let io = TokioIo::new(ObservedIo::new(io, Arc::clone(&activity)));
     let mut connection = pin!(http1_builder(&server.limits).serve_connection(io, service));

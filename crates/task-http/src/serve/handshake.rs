@@ -3,7 +3,6 @@
 
 use std::{
     future::poll_fn,
-    net::IpAddr,
     pin::pin,
     sync::{Arc, atomic::Ordering},
     task::Poll,
@@ -12,7 +11,7 @@ use std::{
 use tokio::{net::TcpStream, time::sleep_until};
 use tokio_rustls::server::TlsStream;
 
-use super::{Server, connection::serve, connections::Slot};
+use super::{Origin, Server, connection::serve, connections::Slot};
 use crate::config::LoadedTls;
 
 /// Serves one connection after its handshake, until it ends. Dropping the future drops the
@@ -20,12 +19,12 @@ use crate::config::LoadedTls;
 pub(super) async fn serve_tls(
     tls: Arc<LoadedTls>,
     stream: TcpStream,
-    client: IpAddr,
+    origin: Origin,
     mut slot: Slot,
     server: Arc<Server>,
 ) {
     if let Some(stream) = shake_hands(&tls, stream, &mut slot, &server).await {
-        serve(stream, Some(client), slot, server).await;
+        serve(stream, origin, slot, server).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The way from a request to its response.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -10,6 +10,7 @@ use hyper::{
 use task_core::{Context, Group};
 use tokio::time::{Instant, timeout};
 
+use super::Origin;
 use crate::{
     activity::Activity,
     config::{Endpoint, Found, Gate, Limits},
@@ -41,26 +42,26 @@ pub(super) struct Router {
 }
 
 impl Router {
-    /// Responds to one request, and counts it. `client` is `None` on a Unix socket.
+    /// Responds to one request, and counts it.
     pub(super) async fn respond(
         &self,
         request: Request<Incoming>,
-        client: Option<IpAddr>,
+        origin: Origin,
         activity: Arc<Activity>,
     ) -> Response<ResponseBody> {
         let begun = Instant::now();
         // A copy, since a route takes the request.
         let uri = request.uri().clone();
-        let found = self.routes.find(uri.path());
+        let found = origin.served.filter(self.routes.find(uri.path()));
         let is_head = request.method() == Method::HEAD;
-        let admitted = self.gate.check(found.endpoint(), client, request.headers());
+        let admitted = self.gate.check(found.endpoint(), origin.client, request.headers());
         // Replies are the `Err` here, those of success too: only they are completed with header
         // fields, and the response of a user route is not.
         let result = match (admitted, found) {
             (Err(refusal), _) => Err(refusal.into()),
             (Ok(()), Found::Route(index)) => self.route(index, request, &activity).await,
             (Ok(()), Found::Endpoint(endpoint, child)) => {
-                Err(self.endpoint(&request, endpoint, child).await)
+                Err(self.endpoint(&request, origin, endpoint, child).await)
             }
             (Ok(()), Found::Nothing) => Err(Reply::text(StatusCode::NOT_FOUND, "not found\n")),
         };
@@ -96,6 +97,7 @@ impl Router {
     async fn endpoint(
         &self,
         request: &Request<Incoming>,
+        origin: Origin,
         endpoint: Endpoint,
         child: Option<&str>,
     ) -> Reply {
@@ -111,7 +113,7 @@ impl Router {
         let headers = request.headers();
         let query = Query(request.uri().query().unwrap_or_default());
         match endpoint {
-            Endpoint::Index => index::respond(&self.routes),
+            Endpoint::Index => index::respond(&self.routes, origin.served),
             Endpoint::Metrics => {
                 let Some(_permit) = self.stats.begin_scrape() else {
                     return Reply::too_many_requests();

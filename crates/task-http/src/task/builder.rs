@@ -8,7 +8,7 @@ use super::HttpTask;
 #[cfg(feature = "tls")]
 use crate::config::{LoadedTls, Tls};
 use crate::{
-    config::{Access, Gate, HttpError, HttpErrorKind, Limits, ListenOptions, Listener},
+    config::{Access, Gate, HttpError, HttpErrorKind, Limits, ListenOptions, Listener, Served},
     handlers::routes::Routes,
     health::check::Check,
     metrics::{Sources, families::FamilyOptions},
@@ -145,7 +145,8 @@ impl HttpTaskBuilder {
     /// Adds a listener that is bound already. Default: none.
     ///
     /// It comes from [`ListenOptions`], or is converted from a listener of the standard library.
-    /// May be called several times; all listeners serve the same endpoints under the same limits.
+    /// May be called several times; all listeners serve under the same limits, and the same
+    /// endpoints unless [`Listener::only`] or [`Listener::without`] says otherwise.
     ///
     /// # Examples
     ///
@@ -238,6 +239,9 @@ impl HttpTaskBuilder {
         listeners.extend(bind()?);
         if listeners.is_empty() {
             return Err(HttpErrorKind::NoListener.into());
+        }
+        if let Some(idle) = listeners.iter().find(|listener| listener.served == Served::NOTHING) {
+            return Err(HttpErrorKind::NothingServed(idle.address.clone()).into());
         }
         Ok(HttpTask { listeners, settings })
     }

@@ -111,6 +111,10 @@ const TO_OPEN: &[(&str, &str)] = &[
         "# TYPE h_bucket unknown\nh_bucket{le=\"2\"} 1\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 1\n",
     ),
     (
+        "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 2\n",
+        "# TYPE h_bucket unknown\nh_bucket{le=\"+Inf\"} 1\n# TYPE h_sum unknown\nh_sum 1\n# TYPE h_count unknown\nh_count 2\n",
+    ),
+    (
         "# TYPE s summary\ns{quantile=\"2\"} 1\ns_count 2\n",
         "# TYPE s unknown\ns{quantile=\"2\"} 1\n# TYPE s_count unknown\ns_count 2\n",
     ),

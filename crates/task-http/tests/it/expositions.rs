@@ -131,7 +131,8 @@ fn histogram(random: &mut Random, text: &mut String, name: &str, [sum, count]: [
     for set in 0..random.below(3) {
         let mut total = 0;
         for bound in ["-1", "0.5", "1", "1e6", "+Inf"] {
-            if random.below(8) > 0 {
+            // A bound below zero is rare.
+            if (random.below(8) > 0) == (bound != "-1") {
                 total += random.below(3);
                 let le = format!("le=\"{bound}\"");
                 sample(random, text, &format!("{name}_bucket"), set, &le, &total.to_string());

@@ -24,6 +24,7 @@ mod encrypted;
 mod expositions;
 mod heartbeat;
 mod limits;
+mod listeners;
 mod managed;
 mod negotiation;
 mod parsers;

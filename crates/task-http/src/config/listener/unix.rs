@@ -12,7 +12,7 @@ use std::{
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{BoundAddress, BoundSocket, ListenOptions, Listener};
-use crate::config::BindError;
+use crate::config::{BindError, Served};
 
 impl ListenOptions {
     /// Binds a Unix socket, and listens.
@@ -46,6 +46,7 @@ impl ListenOptions {
         Ok(Listener {
             socket: BoundSocket::Unix(listener, Some(file)),
             address: BoundAddress::Unix(path.to_owned()),
+            served: Served::ALL,
         })
     }
 
@@ -125,6 +126,10 @@ impl TryFrom<UnixListener> for Listener {
         listener.set_nonblocking(true).map_err(named)?;
         let address = listener.local_addr().map_err(named)?;
         let path = address.as_pathname().map(Path::to_owned).unwrap_or_default();
-        Ok(Self { socket: BoundSocket::Unix(listener, None), address: BoundAddress::Unix(path) })
+        Ok(Self {
+            socket: BoundSocket::Unix(listener, None),
+            address: BoundAddress::Unix(path),
+            served: Served::ALL,
+        })
     }
 }
