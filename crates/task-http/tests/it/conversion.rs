@@ -179,6 +179,10 @@ const TO_TEXT: &[(&str, &str)] = &[
         "# TYPE a_total counter\na_total 1\n",
     ),
     (
+        "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\n# TYPE h_count gauge\nh_count 2\n",
+        "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 1\n",
+    ),
+    (
         "# TYPE \"a.b\" counter\n{\"a.b_total\",\"c d\"=\"1\"} 1\n",
         "# TYPE a_b_total counter\na_b_total{c_d=\"1\"} 1\n",
     ),

@@ -3,6 +3,8 @@
 //! The text format has no `_created`, no information, no state sets and no gauge histograms: their
 //! series become families of gauges. It has no units and no exemplars either.
 
+use std::collections::HashSet;
+
 use super::{
     Converted, Written,
     families::{Families, Family, Kind},
@@ -36,6 +38,8 @@ fn parts(kind: Kind) -> &'static [Part] {
 pub(super) fn write(families: &Families<'_>, converted: &mut Converted) {
     let Converted { text, duplicates, .. } = converted;
     let mut written = Written::default();
+    // The names of histograms and summaries, which are also those of their series.
+    let mut compound = HashSet::new();
     for family in families.list.iter().filter(|family| !family.is_malformed) {
         for (index, (suffix, kind, samples)) in parts(family.kind).iter().enumerate() {
             // A family without samples keeps its head.
@@ -45,6 +49,16 @@ pub(super) fn write(families: &Families<'_>, converted: &mut Converted) {
                 continue;
             }
             let Some(name) = written.add(&family.name, suffix, duplicates) else { continue };
+            let is_series = ["_bucket", "_sum", "_count"].into_iter().any(|suffix| {
+                name.strip_suffix(suffix).is_some_and(|base| compound.contains(base))
+            });
+            if is_series {
+                *duplicates += 1;
+                continue;
+            }
+            if matches!(*kind, "histogram" | "summary") {
+                compound.insert(name.clone());
+            }
             write_part(family, &name, kind, samples, suffix, text);
         }
     }
