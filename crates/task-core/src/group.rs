@@ -82,6 +82,17 @@ impl Group {
         self.view.readiness()
     }
 
+    /// Returns whether a stop of the group may lose requests for want of a drain: a task of
+    /// [`Phase::INGRESS`](crate::Phase::INGRESS) or below is alive, and the manager's drain delay
+    /// was left at its default, which is zero.
+    ///
+    /// It is `false` if the delay was set, also to zero, in a nested group, which drains with its
+    /// outer group, and for a task without a group. A task whose readiness is asked for from
+    /// outside the machine can tell its user; `HttpTask` does.
+    pub fn lacks_drain(&self) -> bool {
+        self.view.lacks_drain()
+    }
+
     /// Waits until something has changed since the last `changed` of this value, or since the value
     /// was created.
     ///
@@ -146,6 +157,12 @@ pub trait GroupView: Send + Sync + 'static {
     /// Returns whether the group is ready, and if not, why. Default: that of the snapshot.
     fn readiness(&self) -> Readiness {
         self.snapshot().readiness
+    }
+
+    /// Returns whether a stop may lose requests for want of a drain; see [`Group::lacks_drain`].
+    /// Default: `false`.
+    fn lacks_drain(&self) -> bool {
+        false
     }
 }
 

@@ -29,11 +29,13 @@ use crate::{
     config::{Limits, Listener, Served},
     handlers::scrape::Scraper,
     health::Health,
+    in_task::in_task,
     metrics::families::BuiltInFamilies,
     stats::Stats,
 };
 
 mod accept;
+mod advice;
 mod connection;
 mod connections;
 #[cfg(feature = "tls")]
@@ -82,6 +84,7 @@ pub(crate) async fn run(
     settings: Settings,
     ctx: Context,
 ) -> anyhow::Result<()> {
+    let public_address = advice::public_address(&listeners);
     let listeners = AsyncListener::attach_all(listeners).await?;
     // The heartbeat stops when this future ends or is dropped.
     let (_heartbeat, monitors) = settings.watch_runtimes()?;
@@ -113,10 +116,13 @@ pub(crate) async fn run(
     #[cfg(feature = "tls")]
     let reloads = reloads.chain(tls.clone().map(|tls| tls as Arc<dyn Reload>));
     let reloads: Vec<_> = reloads.collect();
-    // Dropped with this future, which aborts the task.
-    let mut reloading = JoinSet::new();
+    // Dropped with this future, which aborts the tasks.
+    let mut beside = JoinSet::new();
+    if let Some(address) = public_address {
+        beside.spawn(in_task(ctx.clone(), advice::advise_to_drain(address, group.clone())));
+    }
     if !reloads.is_empty() {
-        reloading.spawn(reload::run(reloads, limits.reload_interval, Arc::clone(&stats)));
+        beside.spawn(reload::run(reloads, limits.reload_interval, Arc::clone(&stats)));
     }
 
     let connections = Arc::new(Connections::new(limits.connections, Arc::clone(&stats)));

@@ -67,6 +67,8 @@ const TO_OPEN: &[(&str, &str)] = &[
         "# HELP jobs_total The \"jobs\"\\\\of\\nall \\x.\n# TYPE jobs_total counter\n\n# a comment\njobs_total{queue=\"a\"} 3\n",
         "# TYPE jobs counter\n# HELP jobs The \\\"jobs\\\"\\\\of\\nall \\\\x.\njobs_total{queue=\"a\"} 3\n",
     ),
+    // A help text of 0.0.4 has no escape for a quote.
+    ("# HELP a \\\"a\\\"\na 1\n", "# TYPE a unknown\n# HELP a \\\\\\\"a\\\\\\\"\na 1\n"),
     // The series keeps its name, so the type gives way.
     ("# TYPE jobs counter\njobs 3\n", "# TYPE jobs unknown\njobs 3\n"),
     (

@@ -14,6 +14,7 @@ mod service;
 
 mod access;
 mod adapters;
+mod advice;
 mod binding;
 mod built_in_families;
 mod checks;

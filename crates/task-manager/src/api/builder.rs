@@ -111,9 +111,13 @@ impl ManagerBuilder {
     /// Sets how long the service goes on working after it has ceased to be ready. Default: zero.
     ///
     /// It gives load balancers time to notice that the service is not ready and to send their
-    /// requests elsewhere, before the server stops to accept them. Without a load balancer, leave
-    /// it at zero; on Kubernetes, 5 to 15 s are usual. It is part of
-    /// [`shutdown_timeout`](Self::shutdown_timeout).
+    /// requests elsewhere, before the server stops to accept them. On Kubernetes, 5 to 15 s are
+    /// usual. It is part of [`shutdown_timeout`](Self::shutdown_timeout).
+    ///
+    /// Without a load balancer, zero is right. If it is left at that, there is a task of
+    /// [`Phase::INGRESS`](task_core::Phase::INGRESS), and an `HttpTask` shows the readiness of the
+    /// group beyond the machine, that task advises in the log to set the delay. To set it to zero
+    /// says that it is meant.
     ///
     /// The drain ends early when no task below [`Phase::SUPPORT`](task_core::Phase::SUPPORT) is
     /// left. It is skipped after a failure, unless a task of
@@ -146,7 +150,7 @@ impl ManagerBuilder {
     /// # }
     /// ```
     pub fn drain_delay(mut self, delay: Duration) -> Self {
-        self.0.drain = delay;
+        self.0.drain = Some(delay);
         self
     }
 
@@ -433,6 +437,7 @@ impl ManagerBuilder {
     /// ```
     pub fn build(self) -> Result<Manager, BuildError> {
         let Settings { total, drain, cleanup, escalated_cleanup, .. } = self.0;
+        let drain = drain.unwrap_or_default();
         let or_never = "`Timeout::Never` or ";
         let of_phases = self.0.phases.iter().map(|(_, limit)| *limit).max();
         for (setter, value, instead) in [

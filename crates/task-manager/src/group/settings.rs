@@ -16,7 +16,8 @@ const ESCALATED_CLEANUP: Duration = Duration::from_secs(1);
 pub(crate) struct Settings {
     pub(crate) name: Cow<'static, str>,
     pub(crate) total: Timeout,
-    pub(crate) drain: Duration,
+    /// `None` if it is not set: it is then zero, and perhaps forgotten.
+    pub(crate) drain: Option<Duration>,
     /// `None` if it is not set: it then follows from the total.
     pub(crate) cleanup: Option<Duration>,
     pub(crate) escalated_cleanup: Option<Duration>,
@@ -35,7 +36,7 @@ impl Default for Settings {
         Self {
             name: Cow::Borrowed("manager"),
             total: Timeout::After(Duration::from_secs(25)),
-            drain: Duration::ZERO,
+            drain: None,
             cleanup: None,
             escalated_cleanup: None,
             phases: Vec::new(),
@@ -53,12 +54,13 @@ impl Default for Settings {
 impl Settings {
     /// Returns the budgets, with those that are not set.
     pub(crate) fn budgets(&self) -> Budgets {
-        let work = self.total.limit().map(|total| total.saturating_sub(self.drain));
+        let drain = self.drain.unwrap_or_default();
+        let work = self.total.limit().map(|total| total.saturating_sub(drain));
         let cleanup = work.map_or(CLEANUP, |work| CLEANUP.min(work / 4));
         let cleanup = self.cleanup.unwrap_or(cleanup);
         Budgets {
             total: self.total,
-            drain: self.drain,
+            drain,
             cleanup,
             limits_cleanups: self.cleanup.is_some(),
             escalated_cleanup: self.escalated_cleanup.unwrap_or(ESCALATED_CLEANUP.min(cleanup)),

@@ -8,6 +8,7 @@ use task_core::{CleanupInfo, CleanupState, Group, GroupSnapshot, Readiness, Shut
 use super::{MAX_ENTRIES, Role, Shared, State};
 use crate::lifecycle::Tick;
 use crate::report::Report;
+use crate::sync::lock;
 
 /// Returns the view of a manager's group.
 pub(crate) fn group_view(shared: &Arc<Shared>) -> Group {
@@ -58,6 +59,12 @@ impl GroupView for Shared {
 
     fn readiness(&self) -> Readiness {
         Self::readiness(self)
+    }
+
+    fn lacks_drain(&self) -> bool {
+        // A nested group drains as long as the outer one does.
+        let is_chosen = self.settings.drain.is_some() || lock(&self.outer).is_some();
+        !is_chosen && self.lock().machine.has_ingress()
     }
 }
 

@@ -187,6 +187,11 @@ impl Machine {
         self.alive.any(|other| other != phase)
     }
 
+    /// Returns whether a task that accepts requests is alive.
+    pub(crate) fn has_ingress(&self) -> bool {
+        self.alive.any(|phase| phase <= Phase::INGRESS && phase != Phase::SETUP)
+    }
+
     /// Begins the shutdown, for a nested group within the outer one's `limit`. Returns whether it
     /// was the first trigger.
     ///
@@ -206,7 +211,7 @@ impl Machine {
             Trigger::Request => Plan::new(now, budgets, limit, may_drain, &present),
             Trigger::Failure => {
                 // While requests come in, load balancers need the drain to send them elsewhere.
-                let drains = may_drain && alive.any(|phase| phase <= Phase::INGRESS);
+                let drains = may_drain && self.has_ingress();
                 Plan::new(now, budgets, limit, drains, &present)
             }
             // The outer group's drain, which was this one's too, is over.

@@ -1,7 +1,9 @@
 //! The drain: its conditions, its end, and the tasks that observe it.
 
+use std::time::Duration;
+
 use anyhow::anyhow;
-use task_manager::{Context, Manager, Phase, Step, Task, task_fn};
+use task_manager::{Context, Manager, ManagerBuilder, Phase, Step, Task, task_fn};
 use tokio::time::Instant;
 
 use crate::{
@@ -105,4 +107,34 @@ async fn the_drain_delay_of_a_nested_group_applies_to_its_own_triggers_only() {
         outer.wait().await.unwrap();
         assert_eq!(began.elapsed().as_secs(), seconds);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_lacks_a_drain_if_it_has_ingress_and_nobody_has_set_the_delay() {
+    for (delay, phase, lacks) in [
+        (None, Phase::INGRESS, true),
+        (None, Phase::new(20), true),
+        (None, Phase::SETUP, false),
+        (None, Phase::WORK, false),
+        (Some(Duration::ZERO), Phase::INGRESS, false),
+        (Some(SECOND), Phase::INGRESS, false),
+    ] {
+        let builder = Manager::builder();
+        let builder = delay.into_iter().fold(builder, ManagerBuilder::drain_delay);
+        let manager = builder.build().unwrap();
+        assert!(!manager.group().lacks_drain());
+        manager.run(worker("server").in_phase(phase)).unwrap();
+        assert_eq!(manager.group().lacks_drain(), lacks, "{delay:?} {phase:?}");
+        manager.shutdown().await.unwrap();
+        assert!(!manager.group().lacks_drain(), "its task has ended");
+    }
+    // A nested group drains as long as the outer one does.
+    let (outer, inner) = (named("outer"), named("inner"));
+    inner.run(worker("server").in_phase(Phase::INGRESS)).unwrap();
+    let group = inner.group();
+    assert!(group.lacks_drain());
+    outer.run(inner.into_task()).unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert!(!group.lacks_drain());
+    outer.shutdown().await.unwrap();
 }
