@@ -270,6 +270,8 @@
 
 // Each paragraph is a room. A module imports from its own room and from the rooms below it.
 
+pub mod probe;
+
 mod task;
 
 mod serve;

@@ -33,6 +33,7 @@ mod probes;
 mod probes_as_json;
 mod random;
 mod routing;
+mod self_probe;
 #[cfg(feature = "tower")]
 mod services;
 mod sources;
