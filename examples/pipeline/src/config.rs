@@ -9,7 +9,7 @@ mod watching;
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 pub use database::DatabaseConfig;
 pub use ending::EndingConfig;
@@ -41,6 +41,10 @@ pub use watching::{LogFormat, WatchingConfig};
                   by signal n."
 )]
 pub struct Config {
+    /// What to do instead of running the service.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// A TOML file with any of these settings, such as `rate = 50` or `brokers = "kafka:9092"`
     #[arg(long, env = "PIPELINE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -64,4 +68,16 @@ pub struct Config {
     /// Metrics, probes and the log.
     #[command(flatten)]
     pub watching: WatchingConfig,
+}
+
+/// What to do instead of running the service.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Probes the service that runs here with the same settings: exits with 0 if it passes, and
+    /// with 1 and the reasons if it does not
+    Probe {
+        /// The path to ask for
+        #[arg(default_value = "/readyz")]
+        path: String,
+    },
 }

@@ -8,17 +8,20 @@ use std::{
 };
 
 use pipeline::{
-    config::{self, EndingConfig},
+    config::{self, Command, EndingConfig},
     logging, service,
     totals::Totals,
 };
-use taskkit::Service;
+use taskkit::{Service, http::probe};
 
 /// The exit code of bad arguments, the same as clap's.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let config = config::parse(env::args_os()).unwrap_or_else(|error| error.exit());
+    if let Some(Command::Probe { path }) = &config.command {
+        return probe::run(config.watching.http_address, path);
+    }
     if let Err(error) = logging::init(config.watching.log_format, &config.watching.log) {
         let _ = writeln!(io::stderr(), "error: {error:#}");
         return ExitCode::from(USAGE);

@@ -58,6 +58,15 @@ impl Service {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
+    /// Probes the service by its own binary. Returns the exit code, and what it printed.
+    fn probe(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut probe = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+        let output =
+            probe.args(["--http-address", &self.address, "probe"]).args(arguments).output();
+        let output = output.unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    }
+
     /// Reads one number of `/metrics`.
     fn metric(&self, name: &str) -> u64 {
         let (status, body) = self.get("/metrics");
@@ -139,7 +148,10 @@ fn sigterm_stops_a_busy_service_without_loss() {
         let (status, reasons) = it.get("/readyz");
         status == 503 && reasons.contains("consumer")
     });
+    let (code, printed) = service.probe(&["/readyz/no-such-item"]);
+    assert!(code == Some(1) && printed.contains("returned 404"), "{printed}");
     service.wait_until("ready", |it| it.get("/readyz").0 == 200);
+    assert_eq!(service.probe(&[]), (Some(0), String::new()));
     service.wait_until("flows", |it| it.metric("pipeline_messages_consumed_total") > 1_000);
     service.wait_until("purges", |it| it.metric("pipeline_rows_purged_total") > 0);
     assert!(service.metric("pipeline_messages_dead_lettered_total") > 0);
