@@ -87,8 +87,8 @@ impl Group {
     /// was left at its default, which is zero.
     ///
     /// It is `false` if the delay was set, also to zero, in a nested group, which drains with its
-    /// outer group, and for a task without a group. A task whose readiness is asked for from
-    /// outside the machine can tell its user; `HttpTask` does.
+    /// outer group, and for a task without a group. `HttpTask` logs a
+    /// warning for it.
     pub fn lacks_drain(&self) -> bool {
         self.view.lacks_drain()
     }

@@ -106,7 +106,21 @@
 //! ```
 //!
 //! The readiness turns false at the start of a shutdown, and the load balancer needs a moment to
-//! notice: give the manager a drain delay of about two periods of the readiness probe.
+//! notice: give the manager a drain delay of about two periods of the readiness probe. The default
+//! is zero, which loses requests at every stop. So a warning in the log advises to set the delay if
+//! nobody has, a task of `Phase::INGRESS` is alive when the group is ready for the first time, and
+//! the readiness is served beyond loopback. A delay that is set to zero says that it is meant.
+//!
+//! ## In Docker
+//!
+//! [`probe`] makes the service's own binary the health check of its container, for images without
+//! curl: `HEALTHCHECK CMD ["/service", "probe"]`.
+//!
+//! ## Endpoints by listener
+//!
+//! Every listener serves everything, unless [`Listener::only`] or [`Listener::without`] says
+//! otherwise: metrics on one address and probes on another, or the task table on loopback alone.
+//! What a listener does not serve is not found there.
 //!
 //! ## User routes
 //!
@@ -169,12 +183,17 @@
 //! tasks. The others are summed up as `other`. The prefix `task_` can be
 //! [changed](HttpTaskBuilder::metrics_prefix).
 //!
-//! A [`MetricsSource`], such as a registry, adds the families of the service. Sources are encoded
-//! on a blocking thread, once for all clients that ask at the same time. A source that fails or
-//! panics costs a 500, and the next scrape starts over. One that takes too long costs a 503 and is
-//! not interrupted: until it returns, the next scrapes in that format wait for the same encoding. A
-//! family that two sources have is taken from the first; user sources take precedence over built-in
-//! families.
+//! A [`MetricsSource`] adds the families of the service: a closure that returns a text
+//! ([`text_source`], [`openmetrics_source`]), which ties to no version of any crate, or a registry,
+//! by a feature. Every source is served in both formats: one that does not write the format that a
+//! client asks for is [converted](MetricsSource#conversion), and a malformed line in it costs its
+//! family alone.
+//!
+//! Sources are encoded on a blocking thread, once for all clients that ask at the same time. A
+//! source that fails or panics costs a 500, and the next scrape starts over. One that takes too
+//! long costs a 503 and is not interrupted: until it returns, the next scrapes in that format wait
+//! for the same encoding. A family that two sources have is taken from the first; user sources take
+//! precedence over built-in families.
 //!
 //! # Limits
 //!
@@ -199,6 +218,7 @@
 //! # Limitations
 //!
 //! - HTTP/1.1 only.
+//! - A text that needs no conversion is served as it is, malformed or not.
 //! - A source that does not return keeps a thread of the runtime's blocking pool: one for each
 //!   format, plain and compressed, so four at most. A check that does not end is aborted with the
 //!   task.
@@ -254,7 +274,7 @@
 //! | level | event |
 //! |---|---|
 //! | error | a runtime has stalled; a connection panicked, for example in the body that a service streams |
-//! | warn | a source or a route failed or panicked; files could not be reloaded; a connection could not be accepted; a runtime runs again after a stall |
+//! | warn | a source or a route failed or panicked; lines of a source are malformed; a drain delay is advised; files could not be reloaded; a connection could not be accepted; a runtime runs again after a stall |
 //! | info | an address is served; files were reloaded |
 //! | debug | connections were dropped at the stop timeout |
 //!
@@ -264,7 +284,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | the registry of that crate as a [`MetricsSource`] |
+//! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | the registry of that crate, in the version that this one names, as a [`MetricsSource`] |
 //! | `tls` | `Tls`, by rustls with the provider ring, which takes a C compiler to build |
 //! | `tower` | `HttpTaskBuilder::service` |
 

@@ -78,8 +78,8 @@ pub fn from_args(address: impl fmt::Display) -> Option<ExitCode> {
     Some(run(address, &path))
 }
 
-/// Probes the server at `address`, and returns the exit code for `main`: 0 if it passes, and 1 if it
-/// fails, for whatever reason.
+/// Probes the server at `address`, and returns the exit code for `main`: 0 if it passes, and 1 if
+/// it fails, for whatever reason.
 ///
 /// On a failure the error and the body of the response are written to standard error. It blocks for
 /// at most 5 s, of which Docker's own timeout should leave a little: a command that it has killed
@@ -88,7 +88,7 @@ pub fn run(address: impl fmt::Display, path: &str) -> ExitCode {
     let Err(error) = check(address, path, TIMEOUT) else { return ExitCode::SUCCESS };
     let body = error.body().trim_end();
     let separator = if body.is_empty() { "" } else { "\n" };
-    // There is nobody to tell if standard error is closed.
+    // If standard error is closed, the exit code has to do.
     let _ = writeln!(io::stderr(), "probe failed: {error}{}{separator}{body}", Causes(&error));
     ExitCode::FAILURE
 }
@@ -174,8 +174,8 @@ fn ask(address: &str, path: &str, deadline: Instant) -> Result<(), Kind> {
     if (200..400).contains(&status) {
         return Ok(());
     }
-    // The status is known, so whatever becomes of the body does not matter; half of the time for it,
-    // so that the result is there before the deadline.
+    // The status is known, so whatever becomes of the body does not matter; half of the time for
+    // it, so that the result is there before the deadline.
     let half = deadline.saturating_duration_since(Instant::now()) / 2;
     let body_deadline = Instant::now() + half;
     while response.len() < body + BODY_BYTES
@@ -326,8 +326,8 @@ impl ProbeError {
         }
     }
 
-    /// Returns the first 4 KiB of the body of the response, with control characters as blanks. Empty
-    /// if there was none.
+    /// Returns the first 4 KiB of the body of the response, with control characters as blanks.
+    /// Empty if there was none.
     pub fn body(&self) -> &str {
         match &self.0 {
             Kind::Status { body, .. } => body,

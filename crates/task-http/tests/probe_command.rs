@@ -16,7 +16,7 @@ use task_http::{HttpTask, probe};
 /// Where the child looks for its server.
 const ADDRESS: &str = "TASK_TEST_ADDRESS";
 
-/// What the child returns if it was not told to probe.
+/// What the child returns if it is not to probe.
 const NO_PROBE: u8 = 7;
 
 fn main() -> ExitCode {

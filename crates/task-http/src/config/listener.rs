@@ -120,7 +120,7 @@ impl Listener {
     ///
     /// # Examples
     ///
-    /// Routes and probes, and nothing that tells about the inside:
+    /// Routes and probes, and nothing about the inside:
     ///
     /// ```
     /// use task_http::{Endpoint, HttpTask, ListenOptions, http::Response};

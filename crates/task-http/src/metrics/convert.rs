@@ -4,7 +4,7 @@
 //! [`Families`], whichever format it has, and written again by [`open`] or by [`text`].
 //!
 //! A series keeps its name and its labels, whatever the format, since queries and alerts name it.
-//! Where the other format would have it renamed, the type gives way instead: a counter without
+//! Where the other format would have it renamed, the type is lost instead: a counter without
 //! `_total` becomes a family of unknown type in OpenMetrics. The documentation of
 //! [`MetricsSource`](super::MetricsSource) lists what is lost.
 //!
@@ -57,7 +57,7 @@ impl fmt::Display for Fault {
 
 /// Converts a text in the format `from` into the other one, without `# EOF`.
 ///
-/// `is_taken` says whether an earlier source has a family of this name in the other format.
+/// `is_taken` returns whether an earlier source has a family of this name in the other format.
 pub(crate) fn convert(body: &[u8], from: Format, is_taken: impl Fn(&str) -> bool) -> Converted {
     let families = Families::parse(body, from);
     let mut converted = Converted {

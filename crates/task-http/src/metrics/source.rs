@@ -18,10 +18,11 @@ mod prometheus_client;
 
 /// A source of metrics, such as a registry.
 ///
-/// With the feature of the same name, the registries of `prometheus-client` and `prometheus` and
-/// the handle of `metrics-exporter-prometheus` are sources. A closure becomes a source through
-/// [`text_source`] or [`openmetrics_source`]. For a registry that is shared, or changed while it is
-/// served, [`Arc`], [`Mutex`] and [`RwLock`] of a source are sources, too.
+/// A closure that returns a text becomes a source through [`text_source`] or
+/// [`openmetrics_source`], whichever registry and which version of it wrote the text. With the
+/// feature of the same name, the registries of `prometheus-client` and `prometheus` and the handle
+/// of `metrics-exporter-prometheus` are sources, too. For a registry that is shared, or changed
+/// while it is served, [`Arc`], [`Mutex`] and [`RwLock`] of a source are sources, too.
 ///
 /// # Several sources
 ///
@@ -59,11 +60,11 @@ mod prometheus_client;
 /// In both directions, characters of a name outside of the classic alphabet become underscores, and
 /// infinite values are written as `+Inf` and `-Inf`.
 ///
-/// A line that is malformed costs its own family: it is left out, the other families and sources are
-/// served, the line is counted as `task_http_scrape_errors_total{cause="malformed"}`, and a warning
-/// in the log names the place where the source was added, the line and the reason. The same one is
-/// logged once, until it changes. A text that needs no conversion is not parsed, and is served as it
-/// is.
+/// A line that is malformed costs its own family: it is left out, the other families and sources
+/// are served, the line is counted as `task_http_scrape_errors_total{cause="malformed"}`, and a
+/// warning in the log names the place where the source was added, the line and the reason. The same
+/// one is logged once, until it changes. A text that needs no conversion is not parsed, and is
+/// served as it is.
 ///
 /// # Examples
 ///

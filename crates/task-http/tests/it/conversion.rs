@@ -41,13 +41,13 @@ impl Converter {
     }
 
     /// Returns a text of 0.0.4 as OpenMetrics.
-    pub(crate) async fn to_open(&mut self, text: impl Into<String>) -> String {
+    pub(crate) async fn open(&mut self, text: impl Into<String>) -> String {
         *self.text.lock().unwrap() = text.into();
         self.clients[0].request("GET", "/metrics", &OPENMETRICS).await.text()
     }
 
     /// Returns a text of OpenMetrics as 0.0.4.
-    pub(crate) async fn to_text(&mut self, text: impl Into<String>) -> String {
+    pub(crate) async fn text(&mut self, text: impl Into<String>) -> String {
         *self.text.lock().unwrap() = text.into();
         self.clients[1].get("/metrics").await.text()
     }
@@ -69,7 +69,7 @@ const TO_OPEN: &[(&str, &str)] = &[
     ),
     // A help text of 0.0.4 has no escape for a quote.
     ("# HELP a \\\"a\\\"\na 1\n", "# TYPE a unknown\n# HELP a \\\\\\\"a\\\\\\\"\na 1\n"),
-    // The series keeps its name, so the type gives way.
+    // The series keeps its name, so the type is lost.
     ("# TYPE jobs counter\njobs 3\n", "# TYPE jobs unknown\njobs 3\n"),
     (
         "# TYPE jobs_total counter\njobs_total 3\n# TYPE jobs gauge\njobs 1\n",
@@ -197,7 +197,7 @@ const TO_TEXT: &[(&str, &str)] = &[
 async fn a_text_source_is_served_as_openmetrics() {
     let mut converter = Converter::start().await;
     for (text, open) in TO_OPEN {
-        assert_eq!(converter.to_open(*text).await, format!("{open}# EOF\n"), "{text}");
+        assert_eq!(converter.open(*text).await, format!("{open}# EOF\n"), "{text}");
     }
     converter.stop().await;
 }
@@ -207,7 +207,7 @@ async fn a_text_source_is_served_as_openmetrics() {
 async fn a_source_of_openmetrics_is_served_as_text() {
     let mut converter = Converter::start().await;
     for (open, text) in TO_TEXT {
-        assert_eq!(converter.to_text(*open).await, *text, "{open}");
+        assert_eq!(converter.text(*open).await, *text, "{open}");
     }
     converter.stop().await;
 }
@@ -244,7 +244,7 @@ async fn a_malformed_line_costs_its_family_and_nothing_else() {
     let mut converter = Converter::start().await;
     for (line, _) in MALFORMED {
         let text = format!("good 1\n{line}\nbad{{y=\"1\"}} 2\nlast 3\n");
-        let open = converter.to_open(&text).await;
+        let open = converter.open(&text).await;
         let expected = "# TYPE good unknown\ngood 1\n# TYPE last unknown\nlast 3\n# EOF\n";
         assert_eq!(open, expected, "{text}");
     }

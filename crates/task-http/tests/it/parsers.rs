@@ -136,10 +136,10 @@ async fn the_parsers_of_python_accept_every_converted_text() {
         for _ in 0..1000 {
             let (input, body) = if parser == "parser" {
                 let input = expositions::open(&mut random);
-                (input.clone(), converter.to_text(input).await)
+                (input.clone(), converter.text(input).await)
             } else {
                 let input = expositions::text(&mut random);
-                (input.clone(), converter.to_open(input).await)
+                (input.clone(), converter.open(input).await)
             };
             inputs.push(input);
             bodies.push(body);
@@ -167,7 +167,7 @@ async fn promtool_parses_what_becomes_of_openmetrics() {
     let mut random = Random(19);
     for _ in 0..60 {
         let input = expositions::open(&mut random);
-        let body = converter.to_text(&*input).await;
+        let body = converter.text(&*input).await;
         let (code, printed) = run(&["promtool", "check", "metrics"], body.as_bytes()).unwrap();
         // 3 is about style alone.
         assert!(matches!(code, Some(0 | 3)), "{printed}\n{input}\n---\n{body}");

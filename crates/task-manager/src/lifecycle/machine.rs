@@ -211,8 +211,7 @@ impl Machine {
             Trigger::Request => Plan::new(now, budgets, limit, may_drain, &present),
             Trigger::Failure => {
                 // While requests come in, load balancers need the drain to send them elsewhere.
-                let drains = may_drain && self.has_ingress();
-                Plan::new(now, budgets, limit, drains, &present)
+                Plan::new(now, budgets, limit, may_drain && self.has_ingress(), &present)
             }
             // The outer group's drain, which was this one's too, is over.
             Trigger::Plain | Trigger::OuterStop => Plan::new(now, budgets, limit, false, &present),

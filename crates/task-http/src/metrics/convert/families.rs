@@ -115,7 +115,8 @@ impl<'a> Families<'a> {
                 Ok(Line::Sample(name, sample)) => {
                     let known = last.as_ref().filter(|(last, ..)| *last == name);
                     let known = known.map(|(_, family, suffix)| (*family, *suffix));
-                    let (family, suffix) = known.unwrap_or_else(|| families.place(&name, format));
+                    let (family, suffix) =
+                        known.unwrap_or_else(|| families.place(name.clone(), format));
                     current = Some(family);
                     last = Some((name, family, suffix));
                     families.list[family].add(suffix, sample, format)
@@ -123,7 +124,7 @@ impl<'a> Families<'a> {
                 Err(Malformed { name, reason }) => {
                     last = None;
                     if let Some(name) = name {
-                        current = Some(families.place(&name, format).0);
+                        current = Some(families.place(name, format).0);
                     }
                     Err(reason)
                 }
@@ -163,8 +164,8 @@ impl<'a> Families<'a> {
 
     /// Returns the family that a sample belongs to, with the suffix of its name there. Without one,
     /// the sample has a family of its own.
-    fn place(&mut self, name: &Cow<'a, str>, format: Format) -> (usize, &'static str) {
-        if let Some(family) = self.get(name) {
+    fn place(&mut self, name: Cow<'a, str>, format: Format) -> (usize, &'static str) {
+        if let Some(family) = self.get(&name) {
             return (family, "");
         }
         for suffix in SUFFIXES {
@@ -174,7 +175,7 @@ impl<'a> Families<'a> {
                 return (family, suffix);
             }
         }
-        (self.family(name.clone()), "")
+        (self.family(name), "")
     }
 }
 

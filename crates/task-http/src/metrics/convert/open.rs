@@ -61,11 +61,6 @@ pub(super) fn write(
             if samples.peek().is_none() && !part.is_empty() {
                 continue;
             }
-            // A family of its own has the name.
-            if !part.is_empty() && families.get(&format!("{}{part}", family.name)).is_some() {
-                *duplicates += 1;
-                continue;
-            }
             let Some(name) = written.add(&family.name, part, duplicates) else { continue };
             let kind = if family.kind == Kind::Gauge { "gauge" } else { "unknown" };
             push_head(text, &name, kind, family.help, Format::Text);
@@ -203,7 +198,8 @@ fn is_histogram(group: &[Placed<'_, '_>]) -> bool {
 fn is_summary(group: &[Placed<'_, '_>]) -> bool {
     let quantiles = group.iter().filter(|(_, suffix, _)| suffix.is_empty()).all(|(.., sample)| {
         let quantile = sample.labels.number("quantile");
-        quantile.is_some_and(|quantile| (0.0..=1.0).contains(&quantile)) && !(sample.value < 0.0)
+        quantile.is_some_and(|quantile| (0.0..=1.0).contains(&quantile))
+            && (sample.value >= 0.0 || sample.value.is_nan())
     });
     let is_in = |suffix, fits: fn(f64) -> bool| {
         only(group, suffix).is_ok_and(|value| value.is_none_or(fits))

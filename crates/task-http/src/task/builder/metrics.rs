@@ -10,8 +10,8 @@ impl HttpTaskBuilder {
     /// [built-in families](crate#metrics) alone.
     ///
     /// May be called several times. All sources are served in each format: see [`MetricsSource`]
-    /// for what a conversion keeps. Building the task fails if a source has no format. In the log, a
-    /// source is named by the place where it was added.
+    /// for what a conversion keeps. Building the task fails if a source has no format. In the log,
+    /// a source is named by the place where it was added.
     ///
     /// # Examples
     ///
