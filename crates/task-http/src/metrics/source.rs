@@ -140,6 +140,23 @@ where
 ///
 /// # Examples
 ///
+/// A registry of `prometheus-client`, in whichever version the service has:
+///
+/// ```
+/// # #[cfg(feature = "prometheus-client")] {
+/// use prometheus_client::{encoding::text::encode, registry::Registry};
+/// use task_http::openmetrics_source;
+///
+/// let registry = Registry::default(); // with the metrics of the service
+/// let source = openmetrics_source(move || {
+///     let mut text = String::new();
+///     encode(&mut text, &registry).expect("writing to a string does not fail");
+///     text
+/// });
+/// # drop(source);
+/// # }
+/// ```
+///
 /// ```
 /// use task_http::{Format, MetricsSource, openmetrics_source};
 ///
