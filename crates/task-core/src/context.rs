@@ -7,7 +7,7 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Poll, Wake, Waker},
     thread::{self, Thread},
     time::{Duration, Instant},
@@ -17,14 +17,15 @@ use crate::{
     Cancelled, Escalation, Group, Hold, Panic, WaitFor,
     hold::fail_by_panic,
     panics::forget_reports,
-    scope::{Scope, Stage},
+    scope::{ChildrenView, Scope, Stage},
 };
 
 /// What a running task sees of its manager: when to stop, and ways to report how it is doing.
 ///
 /// A context is cheap to clone and may be given to helpers. It gives no power over other tasks,
 /// except for the one that every task has by returning: to stop the whole group, and to
-/// [escalate](Self::escalate) that. A context that outlives its task stays valid, and is cancelled.
+/// [escalate](Self::escalate) that. Where the task has a manager, `ManagerHandle::of` of
+/// `task-manager` runs further tasks of its group. A context that outlives its task stays valid, and is cancelled.
 ///
 /// # Choosing how to wait
 ///
@@ -442,8 +443,23 @@ impl Context {
         Arc::clone(&self.0).fail_by_panic(panic);
     }
 
-    /// Fails the task at this instant, if its scope can; see [`Scope::fail`].
-    pub(crate) fn fail(&self, error: anyhow::Error) -> Result<(), anyhow::Error> {
+    /// Registers children of the task: for wrappers that spawn them. The manager names those that
+    /// are alive when it abandons the task or exits hard, counts them in the group's view, and
+    /// aborts them with the task. What keeps the task from having ended while they live is a
+    /// [`hold`](Self::hold).
+    ///
+    /// References to what no longer exists are removed in time.
+    pub fn add_children(&self, children: Weak<dyn ChildrenView>) {
+        self.0.add_children(children);
+    }
+
+    /// Fails the task at this instant, and stops its group, if its scope can: for wrappers, which
+    /// decide whether the task survives what they run. See [`Scope::fail`].
+    ///
+    /// # Errors
+    ///
+    /// The error, if the scope does not take it: then the task's future should return it.
+    pub fn fail(&self, error: anyhow::Error) -> Result<(), anyhow::Error> {
         Arc::clone(&self.0).fail(error)
     }
 }

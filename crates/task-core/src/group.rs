@@ -1,6 +1,6 @@
 //! The read-only view of a group.
 
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use crate::{GroupSnapshot, Readiness, Step, level::Level};
 
@@ -93,6 +93,13 @@ impl Group {
         self.view.lacks_drain()
     }
 
+    /// Returns the source of this view, if it is a `T`: for managers, which find their own group by
+    /// it.
+    pub fn source<T: GroupView>(&self) -> Option<Arc<T>> {
+        let source: Arc<dyn Any + Send + Sync> = self.view.clone();
+        source.downcast().ok()
+    }
+
     /// Waits until something has changed since the last `changed` of this value, or since the value
     /// was created.
     ///
@@ -141,7 +148,7 @@ impl fmt::Debug for Group {
 /// let group = Group::new(Arc::new(Stopping(Level::new())));
 /// assert_eq!(group.step(), Step::Stopping);
 /// ```
-pub trait GroupView: Send + Sync + 'static {
+pub trait GroupView: Any + Send + Sync {
     /// Returns the state of the group at one instant.
     fn snapshot(&self) -> GroupSnapshot;
 

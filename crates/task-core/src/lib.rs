@@ -173,6 +173,7 @@ mod function;
 mod task;
 
 // What a running task sees of its manager, and the interface that a manager implements.
+mod children;
 mod context;
 mod escalation;
 #[cfg(feature = "time")]

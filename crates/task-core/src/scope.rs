@@ -6,6 +6,7 @@
 //! | run a task in a test | a [`StageCell`], which is a scope by itself |
 //! | record what a task reports, or manage tasks | [`Scope`], one per task |
 //! | run a task inside another, which it reports through | [`Scope`] with [`Scope::outer`] |
+//! | have what a task spawned named and aborted with it | [`ChildrenView`] |
 //! | show a group to its tasks | [`GroupView`], one per group |
 //! | wait for a number that grows | [`Level`] |
 //! | call code that may panic or block | [`catch`], [`discard`], [`panic_text`], [`run_aside`], [`run_with_timeout`], [`write_stderr`] |
@@ -119,11 +120,16 @@
 //!   leave the task failed however its future ends.
 //! - Call wakers outside of its locks; see [`Level::raise_quietly`].
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use crate::{Context, Escalation, Group, Panic};
 pub use crate::{
     bounded::{Aside, AsideJob, reserve_threads, run_aside, run_with_timeout, write_stderr},
+    children::{ChildrenView, Living},
     group::GroupView,
     level::{Level, Wakers},
     panics::{catch, discard, install_hook, panic_text},
@@ -276,6 +282,14 @@ pub trait Scope: Send + Sync + 'static {
     fn record_signal(&self, name: Cow<'static, str>, count: u64) {
         if let Some(outer) = self.outer() {
             outer.record_signal(name, count);
+        }
+    }
+
+    /// Registers children of the task, to be named and aborted with it. The reference is weak: what
+    /// no longer exists has no children. Default: ignored.
+    fn add_children(&self, children: Weak<dyn ChildrenView>) {
+        if let Some(outer) = self.outer() {
+            outer.add_children(children);
         }
     }
 

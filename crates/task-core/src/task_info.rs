@@ -66,6 +66,9 @@ pub struct TaskInfo {
     /// [`Context::record_wait`](crate::Context::record_wait). `None` while it works, and once it is
     /// asked to end.
     pub waiting: Option<Duration>,
+    /// How many children of it are alive, as registered by
+    /// [`Context::add_children`](crate::Context::add_children).
+    pub children: usize,
 }
 
 impl TaskInfo {
@@ -86,6 +89,7 @@ impl TaskInfo {
             restarts: 0,
             failures: 0,
             waiting: None,
+            children: 0,
         }
     }
 }

@@ -20,6 +20,7 @@ mod wait;
 
 // Its tasks.
 mod activity;
+mod children;
 mod cleanup;
 mod current;
 mod entry;

@@ -1,7 +1,7 @@
 //! A weak handle to a manager.
 
 use std::borrow::Cow;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use task_core::{Context, Group, Step, Task};
 
@@ -50,6 +50,37 @@ use crate::report::{
 pub struct ManagerHandle(pub(crate) Weak<Shared>);
 
 impl ManagerHandle {
+    /// Returns the manager of the task, or cleanup, whose context this is: with it, a task runs
+    /// further tasks beside itself, and needs no handle passed in. `None` without a manager, as in a
+    /// test of a task alone.
+    ///
+    /// It is the manager that the task was admitted to, also from a context inside another, such as
+    /// that of a run that is restarted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_manager::{Context, Manager, ManagerHandle, task_fn};
+    ///
+    /// async fn accept(ctx: Context) -> anyhow::Result<()> {
+    ///     let Some(manager) = ManagerHandle::of(&ctx) else { anyhow::bail!("no manager") };
+    ///     manager.run_ephemeral(task_fn("session", async |_| Ok(())))?;
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// manager.run_ephemeral(task_fn("accept", accept))?;
+    /// assert_eq!(manager.wait().await?.totals().completed, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn of(ctx: &Context) -> Option<Self> {
+        let shared = ctx.group().source::<Shared>()?;
+        Some(Self(Arc::downgrade(&shared)))
+    }
+
     /// Runs a critical task, as [`Manager::run`](crate::Manager::run) does.
     ///
     /// # Errors

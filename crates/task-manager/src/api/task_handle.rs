@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use task_core::scope::Stage;
 use task_core::{Outcome, TaskId, TaskInfo};
@@ -109,6 +110,7 @@ impl TaskHandle {
         let Self(entry) = self;
         let mut info = entry.info(entry.shared.now());
         info.remaining = entry.shared.remaining(entry).filter(|_| entry.outcome().is_none());
+        info.children = entry.count_children();
         info
     }
 
@@ -124,13 +126,80 @@ impl TaskHandle {
     /// failures do](crate::ManagerBuilder::only_failures_stop)). Tasks that come and go are
     /// ephemeral.
     pub fn stop(&self) {
+        self.log_first_stop(|entry| entry.shared.stop_one(entry));
+    }
+
+    /// Requests this one task to end, and aborts it if it has not ended within `limit`: its future is
+    /// dropped at its next await. Returns at once.
+    ///
+    /// The task is abandoned if the abort does not succeed within 250 ms, as by a call that blocks
+    /// its thread or a [`Hold`](task_core::Hold): a failure, which stops the group. Of several
+    /// limits, such as that of an earlier call, its [`stop_timeout`](task_core::Task::stop_timeout)
+    /// and, in a shutdown, that of its phase, the first that passes counts. Once the task has ended
+    /// or is being aborted, this does nothing.
+    ///
+    /// The abort itself was asked for, and is no failure: the task's [`outcome`](Self::outcome) is
+    /// [`Aborted`](Outcome::Aborted), the report stays clean, and the group goes on if the task is
+    /// ephemeral. If it is critical, its end stops the group, as after [`stop`](Self::stop). A limit
+    /// whose passing is a failure is the task's `stop_timeout`. A panic of the future's drop is a
+    /// failure in either case.
+    ///
+    /// A nested group should be [stopped](Self::stop): an abort drops its tasks as well, which are
+    /// failures of theirs, and gives its cleanups 250 ms.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{future::pending, time::Duration};
+    /// use task_manager::{Manager, Outcome, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let tenant = manager.run_ephemeral(task_fn("tenant", async |_| pending().await))?;
+    /// tenant.stop_within(Duration::from_secs(5));
+    /// assert_eq!(tenant.ended().await, Outcome::Aborted);
+    /// assert!(manager.shutdown().await?.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stop_within(&self, limit: Duration) {
+        self.log_first_stop(|entry| entry.shared.stop_one_within(entry, limit));
+    }
+
+    /// Aborts this one task, and returns at once. The same as to
+    /// [stop it within](Self::stop_within) no time.
+    ///
+    /// A task that was not polled yet is polled once, and sees by then that it is cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use task_manager::{Manager, Outcome, task_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let search = manager.run_ephemeral(task_fn("search", async |_| pending().await))?;
+    /// search.abort();
+    /// assert_eq!(search.ended().await, Outcome::Aborted);
+    /// assert!(manager.shutdown().await?.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn abort(&self) {
+        self.stop_within(Duration::ZERO);
+    }
+
+    /// Stops the task, and logs the first request.
+    fn log_first_stop(&self, stop: impl FnOnce(&Arc<Entry>)) {
         let Self(entry) = self;
-        let is_first = entry.stage.get() < Stage::Cancelled;
-        let is_logged = is_first && Event::logs_clean_tasks();
+        let is_logged = entry.stage.get() < Stage::Cancelled && Event::logs_clean_tasks();
         if is_logged {
             entry.shared.log(Event::StopAsked(entry.subject()));
         }
-        entry.shared.stop_one(entry);
+        stop(entry);
         if is_logged {
             entry.shared.write_log();
         }

@@ -36,8 +36,9 @@ impl Turn<'_> {
             Action::AbortTask(key) => {
                 let entries = self.state.tasks.get(key).cloned().into_iter().collect();
                 let had = |entry: &Entry| entry.stop_timeout().unwrap_or_default();
-                self.abort(entries, now, |entry| {
-                    Deadline::new(DeadlineKind::StopTimeout, had(entry))
+                self.abort(entries, now, |entry| match entry.requested_limit() {
+                    Some(limit) => Deadline::new(DeadlineKind::Requested, limit),
+                    None => Deadline::new(DeadlineKind::StopTimeout, had(entry)),
                 });
             }
             Action::AbandonTask(key) => self.abandon_alone(key, now),

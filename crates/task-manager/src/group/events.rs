@@ -27,7 +27,8 @@ impl Shared {
             return turn.ended_late(entry, end, outcome);
         }
         // A failure is logged where it is recorded.
-        let is_logged = outcome.is_clean() || matches!(end, End::Recorded(_));
+        let is_wanted = matches!(end, End::Aborted) && entry.is_abort_wanted();
+        let is_logged = outcome.is_clean() || is_wanted || matches!(end, End::Recorded(_));
         if is_logged && Event::logs_clean_tasks() {
             let ran = turn.now().saturating_sub(entry.began);
             turn.log(Event::Ended(entry.subject(), outcome, ran));
@@ -227,8 +228,11 @@ impl Turn<'_> {
     fn task_ended(&mut self, entry: &Entry, kind: Kind, end: End, outcome: Outcome) {
         self.state.update_started();
         let is_recorded = matches!(end, End::Recorded(_));
+        let is_wanted = matches!(end, End::Aborted) && entry.is_abort_wanted();
         self.record_end(entry, end);
-        let trigger = self.state.machine.task_ended(entry.key, entry.phase, kind, outcome);
+        // An abort that was asked for is no failure: the group goes on, or stops, as after a stop.
+        let judged = if is_wanted { Outcome::Cancelled } else { outcome };
+        let trigger = self.state.machine.task_ended(entry.key, entry.phase, kind, judged);
         let is_first = self.state.machine.plan().is_none();
         // That a stopped task ends is no further trigger. A failure is, once.
         let counts = |trigger: &Trigger| is_first || *trigger == Trigger::Failure && !is_recorded;
@@ -274,6 +278,7 @@ impl Turn<'_> {
             End::Aborted if !entry.was_polled() && entry.role == Role::Cleanup => {
                 FailureKind::NotRun { reason: "its runtime is gone" }
             }
+            End::Aborted if entry.is_abort_wanted() => return,
             End::Aborted => match entry.deadline() {
                 Some(deadline) => FailureKind::Aborted { deadline },
                 None => FailureKind::RuntimeGone,

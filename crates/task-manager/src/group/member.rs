@@ -5,12 +5,12 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use task_core::scope::{Level, Stage, StageCell};
+use task_core::scope::{ChildrenView, Level, Stage, StageCell};
 use task_core::{Outcome, Phase, TaskId, TaskInfo, TaskState};
 
 use super::{ActivityCell, Entry, Shared};
 use crate::lifecycle::{Kind, Tick};
-use crate::report::{Activity, Deadline, End, Failure, FailureKind, FailureOrigin};
+use crate::report::{Activity, Deadline, DeadlineKind, End, Failure, FailureKind, FailureOrigin};
 use crate::rt::JoinHandle;
 use crate::sync::{AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::threads::CallerRuntime;
@@ -36,6 +36,8 @@ const READY: u8 = 8;
 const LIMITED: u8 = 16;
 /// It has failed, though its future goes on.
 const FAILED: u8 = 32;
+/// It has, or had, children.
+const CHILDREN: u8 = 64;
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,8 @@ pub(crate) struct Details {
     /// When the task works again, while it pauses.
     pub(crate) works_again: Option<Tick>,
     pub(crate) stop_timeout: Option<Duration>,
+    /// How long the last request to end within a time gave it, if that is what limits it.
+    pub(crate) requested_limit: Option<Duration>,
     /// The deadline at which it was aborted, and when that was.
     pub(crate) deadline: Option<Deadline>,
     pub(crate) aborted: Option<Tick>,
@@ -106,6 +110,10 @@ pub(crate) struct Details {
     failed: Option<Outcome>,
     /// The groups that the task runs. Weak: they are only looked at.
     pub(crate) nested: Vec<Weak<Shared>>,
+    /// What it spawned. Weak, as above.
+    pub(crate) children: Vec<Weak<dyn ChildrenView>>,
+    /// Which of that was alive after the abort, as text.
+    pub(crate) living_children: Option<Arc<str>>,
     pub(crate) order: Option<Box<Order>>,
 }
 
@@ -272,6 +280,42 @@ impl Member {
     /// Returns the stop timeout. The flag keeps a stop, which asks every member, off the details.
     pub(crate) fn stop_timeout(&self) -> Option<Duration> {
         self.has(LIMITED).then(|| self.details().as_ref()?.stop_timeout).flatten()
+    }
+
+    /// Returns how long the request gave it that limits its end, if one does.
+    pub(crate) fn requested_limit(&self) -> Option<Duration> {
+        self.details().as_ref()?.requested_limit
+    }
+
+    /// Returns whether its abort was asked for, and is no failure: within a time that was given by
+    /// the one who asked, or at once.
+    pub(crate) fn is_abort_wanted(&self) -> bool {
+        let is_wanted = |deadline: &Deadline| deadline.kind == DeadlineKind::Requested;
+        self.is_abort_asked() && self.deadline().as_ref().is_some_and(is_wanted)
+    }
+
+    pub(crate) fn mark_children(&self) {
+        self.set(CHILDREN);
+    }
+
+    pub(crate) fn has_children(&self) -> bool {
+        self.has(CHILDREN)
+    }
+
+    /// Returns what the task spawned, as far as it exists. Each may be the last reference: it must
+    /// not be dropped under a lock.
+    pub(crate) fn children(&self) -> Vec<Arc<dyn ChildrenView>> {
+        if !self.has_children() {
+            return Vec::new();
+        }
+        let details = self.details();
+        let children = details.iter().flat_map(|details| &details.children);
+        children.filter_map(Weak::upgrade).collect()
+    }
+
+    /// Returns which children were alive after the abort, as text.
+    pub(crate) fn known_children(&self) -> Option<Arc<str>> {
+        self.details().as_ref()?.living_children.clone()
     }
 
     /// Returns the deadline at which it was aborted.

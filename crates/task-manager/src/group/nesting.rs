@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use task_core::scope::discard;
+use task_core::scope::{discard, guarded_name};
 use task_core::{Context, Escalation, Hold, Outcome, Step};
 
 use super::{Entry, Event, NESTINGS, Role, Shared, State, Turn, current};
@@ -323,7 +323,7 @@ impl Inside {
                 continue;
             }
             let (deadline, after_abort) = (None, Duration::ZERO);
-            let (activity, status) = (entry.activity(), entry.status());
+            let (activity, status) = (entry.activity(), entry.status_with_children());
             let kind = FailureKind::Abandoned { deadline, after_abort, activity, status };
             let origin = entry.role.origin();
             self.failures.push(Failure { origin, name, id: None, kind, at: now });
@@ -343,12 +343,13 @@ pub(crate) fn add_living_names(names: &mut Vec<String>, group: &Arc<Shared>, pat
     // A cleanup that was abandoned before it began does not begin any more.
     let is_alive = |entry: &&Arc<Entry>| entry.role != Role::Cleanup || entry.was_polled();
     let living = state.living().chain(state.abandoned.values().filter(is_alive));
-    let living: Vec<_> = living.take(MAX_NAMED_AT_EXIT - names.len()).cloned().collect();
+    let living: Vec<_> =
+        living.take(MAX_NAMED_AT_EXIT.saturating_sub(names.len())).cloned().collect();
     drop(state);
     let mut repeated = Repeated::default();
     repeated.add(living.iter().map(|entry| &*entry.name));
     for entry in &living {
-        if names.len() == MAX_NAMED_AT_EXIT {
+        if names.len() >= MAX_NAMED_AT_EXIT {
             break;
         }
         let name = format!("{path}{}", repeated.label(&entry.name, Some(entry.id)));

@@ -15,7 +15,7 @@ use task_core::scope::Level;
 use super::{Entry, OuterLink, Role, Settings, State, current};
 use crate::lifecycle::Machine;
 use crate::report::Report;
-use crate::sync::{AtomicU32, Mutex, MutexGuard, lock};
+use crate::sync::{AtomicBool, AtomicU32, Mutex, MutexGuard, lock};
 use crate::threads::Alarm;
 
 pub(crate) struct Shared {
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) height: AtomicU32,
     /// The outer task that this group is, while both are alive.
     pub(crate) outer: Mutex<Option<OuterLink>>,
+    /// Whether a task that has children may be aborted and not yet abandoned.
+    pub(crate) has_aborted_children: AtomicBool,
 }
 
 impl Shared {
@@ -57,6 +59,7 @@ impl Shared {
             enclosing: Mutex::new(enclosing),
             height: AtomicU32::new(0),
             outer: Mutex::new(None),
+            has_aborted_children: AtomicBool::new(false),
         });
         // Outside a runtime it is bound at its first use inside one.
         let _ = shared.bind();

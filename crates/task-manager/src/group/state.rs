@@ -159,7 +159,8 @@ impl State {
             let (deadline, aborted) =
                 entry.update(|details| (details.deadline.clone(), details.aborted));
             let after_abort = now.saturating_sub(aborted.unwrap_or(now));
-            FailureKind::Abandoned { deadline, after_abort, activity, status: entry.status() }
+            let status = entry.status_with_children();
+            FailureKind::Abandoned { deadline, after_abort, activity, status }
         };
         // Those inside first: they are why it is still alive.
         self.record_stuck_inside(entry, now);

@@ -95,6 +95,21 @@ impl Shared {
         turn.finish();
     }
 
+    /// Stops one task and no other, and aborts it after `limit` if it is alive then.
+    pub(crate) fn stop_one_within(self: &Arc<Self>, entry: &Entry, limit: Duration) {
+        entry.mark_stop_asked(self.now());
+        self.cancel_one(entry);
+        let mut turn = self.turn();
+        // Once it has ended, its key may be that of another task.
+        if entry.outcome().is_none() && !entry.is_abort_asked() {
+            let now = turn.now();
+            if turn.state.machine.task_limited(entry.key, entry.phase, now, limit) {
+                entry.update(|details| details.requested_limit = Some(limit));
+            }
+        }
+        turn.finish();
+    }
+
     /// Cancels the context of one task.
     pub(crate) fn cancel_one(self: &Arc<Self>, member: &Member) {
         let mut wakers = member.stage.advance_quietly(Stage::Cancelled);

@@ -57,6 +57,7 @@ impl Shared {
 
     /// As [`turn`](Self::turn), for a caller that may know that it is in the manager's runtime.
     pub(crate) fn turn_from(self: &Arc<Self>, caller: CallerRuntime) -> Turn<'_> {
+        self.look_at_aborted_children();
         let state = self.lock();
         Turn { group: self, state, caller, now: None, effects: Effects::default() }
     }
@@ -215,7 +216,7 @@ impl Effects {
             group.publish_deadlines();
         }
         for entry in aborts {
-            entry.abort();
+            entry.abort_all();
         }
         for (entry, hook) in cleanups {
             let Some(clock) = group.alarm.clock.get() else { break };

@@ -46,6 +46,16 @@ impl GroupView for Shared {
         snapshot.signals = state.tally.signals();
         snapshot.cleanups = self.cleanups(&state, now);
         snapshot.shutdown = self.shutdown(&state, now);
+        let shown = state.living_tasks().chain(state.abandoned.values());
+        let parents: Vec<_> = shown.filter(|entry| entry.has_children()).cloned().collect();
+        drop(state);
+        for parent in parents {
+            let children = parent.count_children();
+            let shown = snapshot.tasks.binary_search_by_key(&parent.id, |task| task.id);
+            if let Some(task) = shown.ok().and_then(|index| snapshot.tasks.get_mut(index)) {
+                task.children = children;
+            }
+        }
         snapshot
     }
 

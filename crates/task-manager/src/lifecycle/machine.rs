@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Each event has a method, which records it: [`admit`](Machine::admit),
-//! [`task_asked`](Machine::task_asked), [`nested_aborted`](Machine::nested_aborted),
+//! [`task_asked`](Machine::task_asked), [`task_limited`](Machine::task_limited), [`nested_aborted`](Machine::nested_aborted),
 //! [`task_ended`](Machine::task_ended), [`trigger`](Machine::trigger),
 //! [`escalate`](Machine::escalate), [`add_cleanup`](Machine::add_cleanup),
 //! [`cleanup_ended`](Machine::cleanup_ended), [`wait_began`](Machine::wait_began),
@@ -23,7 +23,8 @@
 //! | Ended | no | – | – | – |
 //!
 //! What ends by itself is neither aborted nor abandoned. A task with a stop timeout that was asked
-//! to stop has `AbortTask` and `AbandonTask` of its own, in any step. `Remind` comes every five
+//! to stop has `AbortTask` and `AbandonTask` of its own, in any step, and so has one that alone was
+//! asked to end within a time. `Remind` comes every five
 //! seconds in between. `Stop` follows `Drain` at once where there is nothing to drain for.
 //!
 //! The rest are questions. [`deadline_of`](Machine::deadline_of): how long may a task run?

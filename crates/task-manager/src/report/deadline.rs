@@ -53,6 +53,10 @@ pub enum DeadlineKind {
     PhaseTimeout(Phase),
     /// The task had used up its [`stop_timeout`](task_core::Task::stop_timeout).
     StopTimeout,
+    /// It was asked to end within a time, or at once: by
+    /// [`TaskHandle::stop_within`](crate::TaskHandle::stop_within) or
+    /// [`abort`](crate::TaskHandle::abort).
+    Requested,
     /// The shutdown was escalated to [`Escalation::Abort`](task_core::Escalation::Abort).
     Escalation,
     /// The cleanup had used up its part of the time for cleanups.
@@ -76,6 +80,7 @@ impl Deadline {
         match self.kind {
             DeadlineKind::Phase(phase) | DeadlineKind::PhaseTimeout(phase) => Some(phase),
             DeadlineKind::StopTimeout
+            | DeadlineKind::Requested
             | DeadlineKind::Escalation
             | DeadlineKind::Cleanup
             | DeadlineKind::NoTimeLeft { .. } => None,
@@ -92,6 +97,8 @@ impl fmt::Display for Deadline {
                 write!(f, "phase {} was limited to {had}", Name(*phase))
             }
             DeadlineKind::StopTimeout => write!(f, "its stop timeout of {had}"),
+            DeadlineKind::Requested if self.had.is_zero() => f.write_str("its abort was asked for"),
+            DeadlineKind::Requested => write!(f, "it was asked to end within {had}"),
             DeadlineKind::Escalation => f.write_str("the shutdown was escalated"),
             DeadlineKind::Cleanup => write!(f, "it had {had}"),
             DeadlineKind::NoTimeLeft { taken_by: Some(task), took } => {

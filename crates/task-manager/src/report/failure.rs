@@ -210,6 +210,7 @@ impl FailureKind {
                 DeadlineKind::Phase(_)
                 | DeadlineKind::PhaseTimeout(_)
                 | DeadlineKind::StopTimeout
+                | DeadlineKind::Requested
                 | DeadlineKind::Escalation
                 | DeadlineKind::Cleanup => format!("was aborted at its deadline ({deadline})"),
             },

@@ -47,6 +47,7 @@ impl Rank {
                 DeadlineKind::Phase(_)
                 | DeadlineKind::PhaseTimeout(_)
                 | DeadlineKind::StopTimeout
+                | DeadlineKind::Requested
                 | DeadlineKind::Escalation
                 | DeadlineKind::Cleanup => Self::Aborted,
             },

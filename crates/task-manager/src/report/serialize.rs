@@ -179,6 +179,7 @@ impl Serialize for Written<'_, Deadline> {
             DeadlineKind::Phase(_) => "phase",
             DeadlineKind::PhaseTimeout(_) => "phase_timeout",
             DeadlineKind::StopTimeout => "stop_timeout",
+            DeadlineKind::Requested => "requested",
             DeadlineKind::Escalation => "escalation",
             DeadlineKind::Cleanup => "cleanup",
             DeadlineKind::NoTimeLeft { .. } => "no_time_left",

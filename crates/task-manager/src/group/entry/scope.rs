@@ -1,10 +1,10 @@
 //! The task's context, as the manager implements it.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use task_core::scope::{Scope, StageCell};
+use task_core::scope::{ChildrenView, Scope, StageCell};
 use task_core::{Escalation, Group, Panic};
 
 use super::Entry;
@@ -101,6 +101,10 @@ impl Scope for Entry {
     fn record_signal(&self, name: Cow<'static, str>, count: u64) {
         self.shared.lock().tally.signal(name, count);
         self.shared.changed();
+    }
+
+    fn add_children(&self, children: Weak<dyn ChildrenView>) {
+        self.member.add_children(children);
     }
 
     fn group(&self) -> Group {

@@ -2,6 +2,7 @@
 //! own escalation takes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use task_core::Phase;
 
@@ -31,6 +32,29 @@ impl Limits {
         if !self.of.contains_key(&key) {
             self.insert(key, Limited { phase, wait, outlives_phase: false });
         }
+    }
+
+    /// Gives a task a limit, or an earlier one than it has. Returns whether that is its limit now.
+    pub(super) fn shorten(
+        &mut self,
+        key: usize,
+        phase: Phase,
+        deadline: Tick,
+        join: Duration,
+    ) -> bool {
+        let Some(Limited { wait, .. }) = self.of.get_mut(&key) else {
+            self.add(key, phase, Wait::new(Some(deadline), join));
+            return true;
+        };
+        if wait.is_aborted() || wait.deadline.is_some_and(|earlier| earlier <= deadline) {
+            return false;
+        }
+        self.due.extend([(deadline, key)]);
+        if let Some(before) = wait.due() {
+            self.due.remove(&(before, key));
+        }
+        wait.tighten(Some(deadline), join);
+        true
     }
 
     /// Keeps a task that is aborted with its phase from being abandoned with it.

@@ -15,6 +15,19 @@ impl Machine {
         self.limits.add(key, phase, Wait::new(Some(now.saturating_add(timeout)), join));
     }
 
+    /// Records that a task alone was asked to end within `limit`. Returns whether it has no earlier
+    /// limit of its own.
+    pub(crate) fn task_limited(
+        &mut self,
+        key: usize,
+        phase: Phase,
+        now: Tick,
+        limit: Duration,
+    ) -> bool {
+        let join = self.plan.as_ref().map_or(LONGEST_JOIN, |plan| plan.join(phase));
+        self.limits.shorten(key, phase, now.saturating_add(limit), join)
+    }
+
     /// Returns when a task is aborted, as far as that is known.
     pub(crate) fn deadline_of(&self, key: usize, phase: Phase) -> Option<Tick> {
         self.deadline(phase).into_iter().chain(self.limits.due_of(key)).min()
