@@ -1,6 +1,12 @@
 //! The contract of children, seen from the task, its manager and the children themselves.
 #![allow(clippy::unwrap_used)]
 
+mod blocked;
+mod ends;
+mod failures;
+mod places;
+mod results;
 mod rig;
-
 mod scope;
+mod stopping;
+mod within;
