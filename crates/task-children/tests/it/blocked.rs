@@ -9,7 +9,10 @@ use std::{
 use task_children::Children;
 use task_core::{Context, Outcome};
 use task_manager::{Manager, ManagerHandle, Report, task_fn};
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::sleep,
+};
 
 /// Blocks until the sender is dropped.
 fn block(until: &Receiver<()>) {
@@ -59,7 +62,7 @@ fn with_a_blocked_child(runtime: &Runtime, leaves: bool) -> Report {
     });
     // A runtime of the current thread runs only while something blocks on it.
     thread::scope(|scope| {
-        scope.spawn(|| runtime.block_on(tokio::time::sleep(Duration::from_millis(100))));
+        scope.spawn(|| runtime.block_on(async { sleep(Duration::from_millis(100)).await }));
         is_blocked.recv().unwrap();
         handle.stop();
         let report = report_of(handle);
@@ -76,7 +79,10 @@ fn a_blocked_child_is_named_with_its_task_that_is_abandoned() {
     assert_eq!(report.tasks()[0].outcome, Outcome::Abandoned);
     let text = report.root_text();
     assert!(text.contains("was abandoned"), "{text}");
-    assert!(text.ends_with("(serving; 1 child is alive: connection 12 (writing part 7))"), "{text}");
+    assert!(
+        text.ends_with("(serving; 1 child is alive: connection 12 (writing part 7))"),
+        "{text}"
+    );
 }
 
 /// Invariant 7.

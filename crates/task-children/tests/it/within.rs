@@ -168,6 +168,7 @@ async fn a_stop_reaches_the_children_of_children_and_an_abort_takes_them_along()
             fetches.scope(spawn).await
         };
         children.spawn("request 7", request).await?;
+        sleep(Duration::from_secs(1)).await;
         ctx.request_stop("enough");
         children.finish().await
     })
