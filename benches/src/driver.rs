@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    child,
+    child, children,
     contestant::{self, Contestant},
     cost, http,
     median::median,
@@ -22,6 +22,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("idle", "wake-ups of an idle service"),
     (waiters::NAME, waiters::ABOUT),
     (restarts::NAME, restarts::ABOUT),
+    (children::NAME, children::ABOUT),
     (
         "cost",
         "crates, build time and size of a minimal service (only if named: it builds for minutes)",
@@ -115,6 +116,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     if choice.wants(restarts::NAME) {
         restarts::run(choice.is_quick)?;
+    }
+    if choice.wants(children::NAME) {
+        children::run(choice.is_quick)?;
     }
     targets.print();
     if choice.wants("cost") {

@@ -12,6 +12,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod against;
+mod children;
 mod cost;
 mod driver;
 mod http;

@@ -7,6 +7,7 @@
 //! | feature | module | crate | at the root |
 //! |---|---|---|---|
 //! | always | [`core`] | `task-core` | [`Task`], [`task_fn`], [`blocking_task`], [`BoxTask`], [`Context`], [`Cancelled`], [`Phase`], [`Outcome`], [`any_error`] |
+//! | `children` | `children` | `task-children` | `Children` |
 //! | `manager` | `manager` | `task-manager` | `Manager`, `Report`, `ShutdownError` |
 //! | `service`, the default | `service` | `task-service` | `main`, `Service` |
 //! | `signal` | `signal` | `task-signal` | `SignalTask`, `SignalTrigger` |
@@ -55,7 +56,7 @@
 //! | `serde` | `Serialize` for the report | |
 //! | `token` | `tokio_util`'s `CancellationToken` from a context and for a manager | |
 //! | `sender` | the pid of a signal's sender, in the log and the report | C |
-//! | `full` | `cron`, `http`, `periodic`, `restart`, `sender`, `serde`, `service`, `token` | C |
+//! | `full` | `children`, `cron`, `http`, `periodic`, `restart`, `sender`, `serde`, `service`, `token` | C |
 //! | `tls` | encryption for `HttpTask` | C |
 //! | `tower` | services of `tower` below the paths of `HttpTask` | |
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | these registries as sources of `HttpTask` | |
@@ -69,6 +70,8 @@ pub mod porting;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+#[cfg(feature = "children")]
+pub use task_children as children;
 pub use task_core as core;
 #[cfg(feature = "http")]
 pub use task_http as http;
@@ -85,6 +88,8 @@ pub use task_service as service;
 #[cfg(feature = "signal")]
 pub use task_signal as signal;
 
+#[cfg(feature = "children")]
+pub use task_children::Children;
 pub use task_core::{
     BoxTask, Cancelled, Context, Outcome, Phase, Task, any_error, blocking_task, task_fn,
 };

@@ -3,10 +3,12 @@
 
 #[path = "../../../task-core/tests/it/a_watchdog.rs"]
 mod a_watchdog;
+mod abort_one;
 mod admitted;
 mod beside;
 mod budgets;
 mod callers;
+mod children;
 mod cleanup;
 mod cleanup_sets;
 mod depth;

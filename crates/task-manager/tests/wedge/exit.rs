@@ -3,12 +3,16 @@
 use std::{
     io::Write,
     process::Command,
-    sync::mpsc,
+    sync::{Arc, Weak, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use task_manager::{Escalation, Outcome, task_fn};
+use task_manager::{
+    Escalation, Outcome,
+    scope::{ChildrenView, Living},
+    task_fn,
+};
 
 use crate::{
     child,
@@ -58,6 +62,47 @@ fn the_hard_exit_ends_a_blocked_current_thread_runtime_and_names_the_live_tasks(
     let line = line.unwrap_or_else(|| panic!("{}", ended.stderr));
     assert!(line.contains("with code 70"), "{line}");
     assert!(line.ends_with("alive: healthy#1, healthy#2, stuck (holds a thread)"), "{line}");
+}
+
+/// Invariant 7. FAILURES 18.
+#[test]
+fn the_hard_exit_names_the_children_of_a_task() {
+    struct Children;
+    impl ChildrenView for Children {
+        fn count(&self) -> usize {
+            30
+        }
+        fn living(&self, limit: usize) -> Living {
+            let mut living = Living::new();
+            living.names =
+                (1..=limit.min(2)).map(|number| format!("connection {number}")).collect();
+            living.more = 30 - living.names.len();
+            living
+        }
+        fn abort(&self) {}
+    }
+    let ended = child::run(|| {
+        current_thread().block_on(async {
+            let manager = short().name("orders").hard_exit(70).build().unwrap();
+            let children = Arc::new(Children);
+            let view: Weak<dyn ChildrenView> = Arc::<Children>::downgrade(&children);
+            manager
+                .run(task_fn("server", async move |ctx| {
+                    ctx.add_children(view);
+                    block();
+                    Ok(())
+                }))
+                .unwrap();
+            manager.run(worker("healthy")).unwrap();
+            stop_soon(&manager);
+            let _ = manager.wait().await;
+            drop(children);
+        });
+    });
+    assert_eq!(ended.status.code(), Some(70), "{}", ended.stderr);
+    let alive =
+        "alive: server, server/connection 1, server/connection 2, server/... (28 more), healthy";
+    assert!(ended.stderr.lines().any(|line| line.ends_with(alive)), "{}", ended.stderr);
 }
 
 /// Invariants 3 and 7. FAILURES 18.
