@@ -54,8 +54,8 @@ pub struct Children {
 }
 
 impl Children {
-    /// Creates a group of at most `limit` children that are alive at the same time, on the runtime of
-    /// the caller.
+    /// Creates a group of at most `limit` children that are alive at the same time, on the runtime
+    /// of the caller.
     ///
     /// As long as this value or one of its children lives, the task of `ctx` has not ended.
     ///
@@ -82,9 +82,9 @@ impl Children {
         self
     }
 
-    /// Has the first failure of a child fail the task: its group stops at that instant, on the thread
-    /// that observes the failure. The other children are asked to end, and no further ones are
-    /// taken. Default: the task goes on.
+    /// Has the first failure of a child fail the task: its group stops at that instant, on the
+    /// thread that observes the failure. The other children are asked to end, and no further ones
+    /// are taken. Default: the task goes on.
     ///
     /// Where the context cannot fail at once, in a test and in a task that is restarted,
     /// [`scope`](Self::scope) or [`finish`](Self::finish) returns the failure, for the task to
@@ -113,7 +113,8 @@ impl Children {
     ///
     /// # Cancel safety
     ///
-    /// This method is cancel safe: dropped while it waits, it has called nothing and takes no place.
+    /// This method is cancel safe: dropped while it waits, it has called nothing and takes no
+    /// place.
     pub async fn spawn<F, Fut>(
         &self,
         name: impl Into<Cow<'static, str>>,
@@ -231,7 +232,8 @@ impl Children {
         Ok(Child::new(member, join))
     }
 
-    /// Waits until no child is left. It asks none to end, and further ones may be spawned meanwhile.
+    /// Waits until no child is left. It asks none to end, and further ones may be spawned
+    /// meanwhile.
     ///
     /// # Errors
     ///
@@ -260,8 +262,8 @@ impl Children {
     /// # Errors
     ///
     /// That of `body`, or the failure of a child that is to [fail the task](Self::fail_fast). If
-    /// there are both, that of `body` is returned and the other one recorded, unless `body` returned
-    /// [`Cancelled`].
+    /// there are both, that of `body` is returned and the other one recorded, unless `body`
+    /// returned [`Cancelled`].
     ///
     /// # Cancel safety
     ///
@@ -283,7 +285,7 @@ impl Children {
             (None, Some(Ok(value))) => {
                 return match self.finish().await {
                     Ok(()) => Ok(value),
-                    Err(error) => Err(self.leave(error)),
+                    Err(error) => Err(self.hand_over(error)),
                 };
             }
             // A failed child explains why the body was refused another one.
@@ -300,7 +302,7 @@ impl Children {
         if self.group.ctx.is_cancelled() && Cancelled::is_outermost_in(&error) {
             self.finish().await?;
         }
-        Err(self.leave(error))
+        Err(self.hand_over(error))
     }
 
     /// Asks all children to end, and returns at once. No further ones are taken.
@@ -309,8 +311,8 @@ impl Children {
     }
 
     /// Aborts all children, and returns at once: their contexts are cancelled, and their futures
-    /// dropped, each at its next await, or before it is first polled. That is no failure. No further
-    /// ones are taken.
+    /// dropped, each at its next await, or before it is first polled. That is no failure. No
+    /// further ones are taken.
     pub fn abort(&self) {
         self.group.abort_all(true);
     }
@@ -336,7 +338,7 @@ impl Children {
     }
 
     /// Asks the children that are left to end, and leaves them to the task.
-    fn leave(&mut self, error: anyhow::Error) -> anyhow::Error {
+    fn hand_over(&mut self, error: anyhow::Error) -> anyhow::Error {
         self.aborts = false;
         self.group.stop_all();
         error

@@ -22,7 +22,7 @@ use tracing::error;
 use crate::{
     member::{Failure, Member, named},
     rt::{AbortHandle, Handle, Places},
-    sync::{AtomicU8, AtomicU64, Mutex, Ordering, lock},
+    sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, Ordering, lock},
 };
 
 /// The most children that are named in one failure.
@@ -51,6 +51,8 @@ pub(crate) struct Group {
     state: Mutex<State>,
     /// 1 once no further child is taken. Raised under the lock.
     closed: Level,
+    /// How many children have not ended, or not freed their place.
+    unfinished: AtomicUsize,
     /// Grows whenever the last child has ended.
     emptied: Level,
     /// 1 once a child has failed that fails the task, which its future has to do.
@@ -101,6 +103,7 @@ impl Group {
                 error: None,
                 lost: Living::new(),
             }),
+            unfinished: AtomicUsize::new(0),
             closed: Level::new(),
             emptied: Level::new(),
             has_failed: Level::new(),
@@ -142,6 +145,7 @@ impl Group {
             self.places.free();
             return Err(Cancelled);
         }
+        self.unfinished.fetch_add(1, Ordering::SeqCst);
         state.last_number += 1;
         let (key, number) = (state.living.vacant_key(), state.last_number);
         let child = Arc::new(Member::new(Arc::clone(self), name, key, number, returns));
@@ -159,7 +163,7 @@ impl Group {
         let listed = state.living.get_mut(child.key).filter(|it| it.child.number == child.number);
         // It may have ended already.
         let Some(listed) = listed else { return };
-        // Under the lock: whoever marks it after this line finds the handle.
+        // Under the lock: a thread that marks it after this line finds the handle.
         let is_aborted = child.is_aborted();
         if !is_aborted {
             listed.abort = Some(abort);
@@ -297,15 +301,16 @@ impl Group {
                 state.lost.more += 1;
             }
         }
-        let is_empty = state.living.is_empty();
         let last = state.take_last();
         drop(state);
         drop(listed);
+        // Before anybody learns of the end, and after the list is shorter: it never exceeds the
+        // limit.
+        self.places.free();
         let mut wakers = child.stage.advance_quietly(Stage::Ended);
-        if is_empty {
+        if self.unfinished.fetch_sub(1, Ordering::SeqCst) == 1 {
             wakers.append(self.emptied.bump_quietly());
         }
-        self.places.free();
         wakers.wake();
         self.release(last);
     }
@@ -315,7 +320,7 @@ impl Group {
         loop {
             let emptied = self.emptied.reached(self.emptied.get() + 1);
             // Read after the level: the end of the last child raises it after that.
-            if self.len() == 0 {
+            if self.unfinished.load(Ordering::SeqCst) == 0 {
                 return;
             }
             emptied.await;

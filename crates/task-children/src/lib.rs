@@ -59,9 +59,9 @@
 //! | [`fail_fast`](Children::fail_fast) | that of the task | fails, and its group stops |
 //!
 //! The report keeps the first failure of the task and the last 64 of all, and counts the others;
-//! [`Children::failures`] counts those of the children. An abort that was asked for is no failure. A
-//! panic of a child that [returns a value](Children::run) is its result and in no report, unless its
-//! [`Child`] was dropped.
+//! [`Children::failures`] counts those of the children. An abort that was asked for is no failure.
+//! A panic of a child that [returns a value](Children::run) is its result and in no report, unless
+//! its [`Child`] was dropped.
 //!
 //! # The end of the task
 //!
@@ -81,10 +81,10 @@
 //!
 //! # Cost
 //!
-//! A child allocates what a spawned future does, and its own record: one more allocation, and two if
-//! its name is made for it. There is no box for the future, no timer and no supervisor. To spawn and
-//! to end takes one lock each, of this group of children alone; the manager is not involved. To hand
-//! on a stop visits each child once. The future's size grows by two words.
+//! A child allocates what a spawned future does, and its own record: one more allocation, and two
+//! if its name is made for it. There is no box for the future, no timer and no supervisor. To spawn
+//! and to end takes one lock each, of this group of children alone; the manager is not involved. To
+//! hand on a stop visits each child once. The future's size grows by two words.
 //!
 //! # Limitations
 //!

@@ -25,7 +25,8 @@ use crate::{
 /// A context is cheap to clone and may be given to helpers. It gives no power over other tasks,
 /// except for the one that every task has by returning: to stop the whole group, and to
 /// [escalate](Self::escalate) that. Where the task has a manager, `ManagerHandle::of` of
-/// `task-manager` runs further tasks of its group. A context that outlives its task stays valid, and is cancelled.
+/// `task-manager` runs further tasks of its group. A context that outlives its task stays valid,
+/// and is cancelled.
 ///
 /// # Choosing how to wait
 ///

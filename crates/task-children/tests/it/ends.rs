@@ -10,7 +10,7 @@ use tokio::{task::yield_now, time::sleep};
 use crate::rig::{Alive, Rig, failures, report_of};
 
 #[tokio::test(start_paused = true)]
-async fn a_handle_tells_how_the_child_ended() {
+async fn a_handle_knows_how_the_child_ended() {
     let (_rig, ctx) = Rig::new();
     let children = Children::new(&ctx, 10).unwrap();
     let completed = children.spawn("completed", async |_| Ok(())).await.unwrap();

@@ -51,8 +51,8 @@ pub struct ManagerHandle(pub(crate) Weak<Shared>);
 
 impl ManagerHandle {
     /// Returns the manager of the task, or cleanup, whose context this is: with it, a task runs
-    /// further tasks beside itself, and needs no handle passed in. `None` without a manager, as in a
-    /// test of a task alone.
+    /// further tasks beside itself, and needs no handle passed in. `None` without a manager, as in
+    /// a test of a task alone.
     ///
     /// It is the manager that the task was admitted to, also from a context inside another, such as
     /// that of a run that is restarted.

@@ -129,8 +129,8 @@ impl TaskHandle {
         self.log_first_stop(|entry| entry.shared.stop_one(entry));
     }
 
-    /// Requests this one task to end, and aborts it if it has not ended within `limit`: its future is
-    /// dropped at its next await. Returns at once.
+    /// Requests this one task to end, and aborts it if it has not ended within `limit`: its future
+    /// is dropped at its next await. Returns at once.
     ///
     /// The task is abandoned if the abort does not succeed within 250 ms, as by a call that blocks
     /// its thread or a [`Hold`](task_core::Hold): a failure, which stops the group. Of several

@@ -156,24 +156,3 @@ async fn children_whose_methods_panic_change_nothing_but_their_names() {
     manager.shutdown().await.unwrap_err();
     assert_eq!(task.outcome(), Some(Outcome::Abandoned));
 }
-
-/// Invariant 10.
-#[tokio::test(start_paused = true)]
-async fn children_that_are_gone_take_no_room_in_the_record_of_the_task() {
-    let manager = Manager::new();
-    let task = task_fn("server", async move |ctx: Context| {
-        let first = Family::new(&ctx, 1, 1);
-        let weak = Arc::downgrade(&first);
-        drop(first);
-        for _ in 0..1_000 {
-            drop(Family::new(&ctx, 1, 1));
-        }
-        // The record's reference was the last but this one.
-        assert_eq!(weak.weak_count(), 0);
-        assert_eq!(Weak::strong_count(&weak), 0);
-        Ok(())
-    });
-    let task = manager.run(task).unwrap();
-    assert_eq!(task.ended().await, Outcome::Completed);
-    manager.wait().await.unwrap();
-}

@@ -1,7 +1,9 @@
-//! An abort against a spawn whose handle is not known yet.
+//! An abort against a spawn whose handle is not known yet, and the list of children.
 
 use std::future::pending;
+use std::sync::{Arc, Weak};
 
+use task_core::scope::{ChildrenView, Living};
 use task_core::{Phase, TaskId};
 
 use super::{Identity, Member, Role};
@@ -52,4 +54,31 @@ async fn an_abort_before_the_first_poll_is_left_to_that_poll() {
     member.abort();
     assert!(!is_aborted(&member, Member::abort).await, "it would be dropped unpolled");
     assert!(member.is_abort_asked());
+}
+
+/// Invariant 10.
+#[test]
+fn children_that_are_gone_take_no_room() {
+    struct Family;
+    impl ChildrenView for Family {
+        fn count(&self) -> usize {
+            1
+        }
+        fn living(&self, _: usize) -> Living {
+            Living::new()
+        }
+        fn abort(&self) {}
+    }
+    let (member, alive) = (member(), Arc::new(Family));
+    let add = |children: &Arc<Family>| {
+        let view: Weak<dyn ChildrenView> = Arc::<Family>::downgrade(children);
+        member.add_children(view);
+    };
+    add(&alive);
+    for _ in 0..1_000 {
+        add(&Arc::new(Family));
+    }
+    assert_eq!(member.count_children(), 1);
+    let known = member.update(|details| details.children.len());
+    assert!(known < 10, "{known}");
 }
