@@ -26,7 +26,7 @@ pub(crate) fn run(is_quick: bool) -> Result<()> {
         String::from("spawn and end of N children: CPU time, ns each (× JoinSet; medians)"),
         &COUNTS.map(|count| format!("N = {count}")).each_ref().map(String::as_str),
     );
-    let runtime = Builder::new_multi_thread().worker_threads(2).build()?;
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     let rounds = if is_quick { 3 } else { 15 };
     let mut figures: [[Vec<f64>; 3]; 4] = Default::default();
     for (index, count) in COUNTS.into_iter().enumerate() {

@@ -1,7 +1,6 @@
 //! A runtime for shuttle: its tasks are shuttle's, and so is the semaphore.
 
 use std::{
-    convert::Infallible,
     mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll},
@@ -16,11 +15,14 @@ use shuttle::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+/// Shuttle's tasks need no runtime.
+pub(crate) struct NoRuntime;
+
 #[derive(Clone)]
 pub(crate) struct Handle;
 
 impl Handle {
-    pub(crate) fn try_current() -> Result<Self, Infallible> {
+    pub(crate) fn try_current() -> Result<Self, NoRuntime> {
         Ok(Self)
     }
 
