@@ -86,14 +86,9 @@ impl Member {
 impl Entry {
     /// Drops the future at its next await, and those of the children.
     pub(crate) fn abort_all(&self) {
-        if !self.has_children() {
-            return self.abort();
-        }
         // First: the drop of the task's future may drop them as well, as if the task wanted it.
         self.abort_children();
         self.abort();
-        // Last: who finds it set finds the task aborted.
-        self.shared.has_aborted_children.store(true, Ordering::SeqCst);
     }
 }
 
@@ -104,10 +99,10 @@ impl Shared {
             return;
         }
         let state = self.lock();
-        let is_aborted = |entry: &&Arc<Entry>| entry.has_children() && entry.is_abort_asked();
+        let is_aborted = |entry: &&Arc<Entry>| entry.has_children() && entry.deadline().is_some();
         let aborted: Vec<_> = state.living().filter(is_aborted).cloned().collect();
         if aborted.is_empty() {
-            // Under the lock, under which a task that is to be aborted is found.
+            // Under the lock, under which it is set.
             self.has_aborted_children.store(false, Ordering::SeqCst);
         }
         drop(state);

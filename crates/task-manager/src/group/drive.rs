@@ -10,7 +10,7 @@ use super::events::ended_by;
 use super::{Entry, Event, Hook, Identity, Names, Role, Turn};
 use crate::lifecycle::{Action, Limit, Tick, Trigger};
 use crate::report::{CauseKind, Deadline, DeadlineKind, FailureKind, FailureOrigin, StepTimes};
-use crate::sync::lock;
+use crate::sync::{Ordering, lock};
 use crate::threads::CallerRuntime;
 
 impl Turn<'_> {
@@ -132,6 +132,10 @@ impl Turn<'_> {
     ) {
         for entry in &entries {
             entry.mark_aborted(deadline(entry), now);
+            // Not only once the abort is carried out, which a busy machine may do late.
+            if entry.has_children() {
+                self.group.has_aborted_children.store(true, Ordering::SeqCst);
+            }
             if entry.is_nested() {
                 self.state.machine.nested_aborted(entry.key, entry.phase, now);
             }
