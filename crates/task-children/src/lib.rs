@@ -92,6 +92,8 @@
 //! - A child is polled within the task's span. For a span of its own, instrument its future.
 //! - Under `panic = "abort"` a panic ends the process.
 //! - A child that keeps the `Children` that it is in, by an `Arc`, keeps them from being dropped.
+//! - Within a task that is restarted, children that are left by an error of
+//!   [`scope`](Children::scope) keep the next run from beginning, up to its `run_stop_timeout`.
 //! - Children are not restarted. A child may be a loop that goes on.
 
 #[cfg(doctest)]

@@ -5,6 +5,7 @@ mod blocked;
 mod ends;
 mod failures;
 mod places;
+mod properties;
 mod results;
 mod rig;
 mod scope;
