@@ -239,7 +239,7 @@ impl Group {
     }
 
     /// Records a failure of a child, as the policy says.
-    pub(crate) fn failed(&self, name: &Cow<'static, str>, failure: Failure) {
+    pub(crate) fn failed(&self, child: &Member, failure: Failure) {
         self.failures.fetch_add(1, Ordering::SeqCst);
         let policy = self.policy.load(Ordering::SeqCst);
         match failure {
@@ -248,18 +248,18 @@ impl Group {
                     Failure::Error(error) => guarded_text(format_args!("{error:#}")),
                     Failure::Panic(panic) => panic.to_string(),
                 };
-                error!(target: "task", task = self.ctx.name(), child = &**name, error, "child failed");
+                error!(target: "task", task = self.ctx.name(), child = &*child.name, error, "child failed");
                 self.ctx.count_failure();
                 discard(failure);
             }
             Failure::Error(error) if policy == Policy::Fail as u8 => {
-                self.fail(error.context(name.clone()));
+                self.fail(error.context(child.name.clone()));
             }
             Failure::Panic(panic) if policy == Policy::Fail as u8 => {
-                self.fail(anyhow::Error::new(panic).context(name.clone()));
+                self.fail(anyhow::Error::new(panic).context(child.name.clone()));
             }
-            Failure::Error(error) => self.ctx.record_failure(error.context(name.clone())),
-            Failure::Panic(panic) => self.ctx.record_panic(named(name, panic)),
+            Failure::Error(error) => self.ctx.record_failure(error.context(child.name.clone())),
+            Failure::Panic(panic) => self.ctx.record_panic(named(&child.name, panic)),
         }
     }
 

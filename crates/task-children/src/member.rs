@@ -173,7 +173,7 @@ impl Member {
         };
         drop(details);
         if let Some(failure) = failure {
-            self.group.failed(&self.name, failure);
+            self.group.failed(self, failure);
         }
         // The holders learn that the future is over.
         self.stage.advance(Stage::Cancelled);
@@ -182,7 +182,7 @@ impl Member {
 
     /// Records a panic beside another failure of the child.
     pub(crate) fn failed_beside(&self, panic: Panic) {
-        self.group.failed(&self.name, Failure::Panic(panic));
+        self.group.failed(self, Failure::Panic(panic));
     }
 
     /// Records that nobody will take the value.
@@ -192,7 +192,7 @@ impl Member {
         let panic = details.panic.take();
         drop(details);
         if let Some(panic) = panic {
-            self.group.failed(&self.name, Failure::Panic(panic));
+            self.group.failed(self, Failure::Panic(panic));
         }
     }
 
@@ -284,7 +284,7 @@ impl Scope for Member {
     /// The child has failed, and is asked to end.
     fn fail_by_panic(self: Arc<Self>, panic: Panic) {
         lock(&self.details).beside.get_or_insert_with(|| panic.clone());
-        self.group.failed(&self.name, Failure::Panic(panic));
+        self.group.failed(&self, Failure::Panic(panic));
         self.stage.advance(Stage::Cancelled);
     }
 

@@ -214,7 +214,13 @@ async fn finish_can_be_dropped_and_called_again() {
     let children = Children::new(&ctx, 1).unwrap();
     let second = Duration::from_secs(1);
     children.finish().await.unwrap(); // nothing to wait for
-    children.spawn("child", async move |_| Ok(sleep(3 * second).await)).await.unwrap();
+    children
+        .spawn("child", async move |_| {
+            sleep(3 * second).await;
+            Ok(())
+        })
+        .await
+        .unwrap();
     tokio::time::timeout(second, children.finish()).await.unwrap_err();
     assert_eq!(children.len(), 1);
     let (one, other) = tokio::join!(children.finish(), children.finish());

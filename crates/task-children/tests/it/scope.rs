@@ -43,7 +43,10 @@ async fn after_a_clean_body_it_waits_for_the_children_and_returns_the_value() {
     let (rig, ctx) = Rig::new();
     let began = Instant::now();
     let value = Children::new(&ctx, 2).unwrap().scope(async |children| {
-        let slow = async |_| Ok(sleep(Duration::from_secs(3)).await);
+        let slow = async |_| {
+            sleep(Duration::from_secs(3)).await;
+            Ok(())
+        };
         children.spawn("slow", slow).await?;
         Ok(7)
     });
@@ -141,7 +144,10 @@ async fn a_manager_learns_of_a_failed_child_at_once_where_that_fails_the_task() 
 async fn cancelled_is_an_error_like_any_other_while_the_task_is_not_cancelled() {
     let (rig, ctx) = Rig::new();
     let scope = Children::new(&ctx, 2).unwrap().scope(async |children| {
-        let deaf = async |_| Ok(sleep(Duration::from_secs(1)).await);
+        let deaf = async |_| {
+            sleep(Duration::from_secs(1)).await;
+            Ok(())
+        };
         children.spawn("deaf", deaf).await?;
         Err(Cancelled.into())
     });
