@@ -73,7 +73,7 @@
 //! status:
 //!
 //! ```text
-//! task `server` did not end by its deadline (phase WORK had 18.75 s) and was abandoned 250 ms after its abort (1 child is alive: connection 10.0.0.7 (writing part 7))
+//! task `server` was abandoned (phase WORK had 18.75 s; 1 child is alive: connection 10.0.0.7 (writing part 7))
 //! ```
 //!
 //! A hard exit of the process names them as well. The group's view has

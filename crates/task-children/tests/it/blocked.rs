@@ -80,7 +80,7 @@ fn a_blocked_child_is_named_with_its_task_that_is_abandoned() {
     let text = report.root_text();
     assert!(text.contains("was abandoned"), "{text}");
     assert!(
-        text.ends_with("(serving; 1 child is alive: connection 12 (writing part 7))"),
+        text.ends_with("; serving; 1 child is alive: connection 12 (writing part 7))"),
         "{text}"
     );
 }
@@ -102,7 +102,7 @@ fn on_one_thread_the_children_that_cannot_be_dropped_are_named_by_age() {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let report = with_a_blocked_child(&runtime, false);
     let text = report.root_text();
-    assert!(text.contains("(serving; 12 children are alive: deaf 0, deaf 1, "), "{text}");
+    assert!(text.contains("; serving; 12 children are alive: deaf 0, deaf 1, "), "{text}");
     assert!(text.ends_with("deaf 7 and 4 more)"), "{text}");
 }
 

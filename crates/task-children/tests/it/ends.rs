@@ -151,7 +151,10 @@ async fn children_that_outlast_the_deadline_are_aborted_and_reported_once() {
     let children = failures.iter().find(|text| text.contains("children were")).unwrap();
     assert!(children.starts_with("task `server` failed and went on: 10 children were aborted: "));
     assert!(children.ends_with(" and 2 more"), "{children}");
-    assert!(failures.iter().any(|text| text.contains("and was aborted")), "{failures:?}");
+    assert!(
+        failures.iter().any(|text| text.contains("was aborted at its deadline")),
+        "{failures:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -356,6 +356,11 @@ pub(crate) fn add_living_names(names: &mut Vec<String>, group: &Arc<Shared>, pat
         let path = format!("{name}/");
         let blocks = if entry.activity().holds_thread() { " (holds a thread)" } else { "" };
         names.push(name + blocks);
+        let children = entry.living_children(MAX_NAMED_AT_EXIT - names.len());
+        names.extend(children.names.iter().map(|child| format!("{path}{}", guarded_name(child))));
+        if children.more > 0 {
+            names.push(format!("{path}... ({} more)", children.more));
+        }
         for nested in entry.nested() {
             add_living_names(names, &nested, &path);
             // Each may be the last reference. The process is about to end, and must not wait for

@@ -100,8 +100,7 @@ fn the_hard_exit_names_the_children_of_a_task() {
         });
     });
     assert_eq!(ended.status.code(), Some(70), "{}", ended.stderr);
-    let alive =
-        "alive: server, server/connection 1, server/connection 2, server/... (28 more), healthy";
+    let alive = "alive: server (holds a thread), server/connection 1, server/connection 2, server/... (28 more), healthy";
     assert!(ended.stderr.lines().any(|line| line.ends_with(alive)), "{}", ended.stderr);
 }
 
