@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    Cancelled, Escalation, Group, Hold, Panic, WaitFor,
+    Cancelled, Escalation, Group, Hold, Panic, Phase, WaitFor,
     hold::fail_by_panic,
     panics::forget_reports,
     scope::{ChildrenView, Scope, Stage},
@@ -85,6 +85,11 @@ impl Context {
     /// Returns the task's name.
     pub fn name(&self) -> &str {
         self.0.name()
+    }
+
+    /// Returns the phase in which this task is stopped; [`Phase::WORK`] where no manager runs it.
+    pub fn phase(&self) -> Phase {
+        self.0.phase()
     }
 
     /// Waits until this task is asked to end: because its phase is being stopped, or by a stop of

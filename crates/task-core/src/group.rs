@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use crate::{GroupSnapshot, Readiness, Step, level::Level};
+use crate::{GroupEvent, GroupSnapshot, Readiness, Step, level::Level};
 
 /// A read-only view of a manager's group: its tasks, its readiness, and the manager's step.
 ///
@@ -70,6 +70,16 @@ impl Group {
     /// have ended since a shutdown began, which is at most 4,096.
     pub fn snapshot(&self) -> GroupSnapshot {
         self.view.snapshot()
+    }
+
+    /// Returns what happened to the group, oldest first: the changes of its step and of the
+    /// readiness of tasks that gate it, the triggers of its shutdown, aborts, and failures.
+    ///
+    /// A manager keeps the last 64 events, and of the failures the last 32 that it still has for
+    /// its report. The call formats errors, which is their own code: it may take a while, so call
+    /// it where a person looks and not for each scrape.
+    pub fn events(&self) -> Vec<GroupEvent> {
+        self.view.events()
     }
 
     /// Returns the manager's step. Costs no copy.
@@ -151,6 +161,11 @@ impl fmt::Debug for Group {
 pub trait GroupView: Any + Send + Sync {
     /// Returns the state of the group at one instant.
     fn snapshot(&self) -> GroupSnapshot;
+
+    /// Returns what happened to the group, oldest first. Default: nothing.
+    fn events(&self) -> Vec<GroupEvent> {
+        Vec::new()
+    }
 
     /// Returns a number that grows with every change. It is raised after the change, so that an
     /// observer that it wakes sees it.

@@ -126,7 +126,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Context, Escalation, Group, Panic};
+use crate::{Context, Escalation, Group, Panic, Phase};
 pub use crate::{
     bounded::{Aside, AsideJob, reserve_threads, run_aside, run_with_timeout, write_stderr},
     children::{ChildrenView, Living},
@@ -160,6 +160,11 @@ pub trait Scope: Send + Sync + 'static {
     /// Returns the task's name. Default: `"task"`.
     fn name(&self) -> &str {
         self.outer().map_or("task", Context::name)
+    }
+
+    /// Returns the phase in which the task is stopped. Default: [`Phase::WORK`].
+    fn phase(&self) -> Phase {
+        self.outer().map_or(Phase::WORK, Context::phase)
     }
 
     /// Returns how much time the task has left to end. Default: `None`, which is without limit.

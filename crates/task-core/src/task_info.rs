@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use crate::Phase;
+use crate::{Group, Phase};
 
 /// The number of one admission of a task. It is unique within its group, and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +48,8 @@ pub struct TaskInfo {
     /// The time left until it is aborted. `None` before a shutdown has begun, if there is no limit,
     /// and once it has ended or was abandoned.
     pub remaining: Option<Duration>,
+    /// Which deadline [`remaining`](Self::remaining) runs to. `None` where that is `None`.
+    pub deadline: Option<StopDeadline>,
     /// Whether the group's readiness waits for it.
     pub gates_readiness: bool,
     /// Whether it is ready, as set by [`Context::set_ready`](crate::Context::set_ready).
@@ -69,6 +71,8 @@ pub struct TaskInfo {
     /// How many children of it are alive, as registered by
     /// [`Context::add_children`](crate::Context::add_children).
     pub children: usize,
+    /// The groups that it runs: those nested in this one. Empty for nearly every task.
+    pub groups: Vec<Group>,
 }
 
 impl TaskInfo {
@@ -83,6 +87,7 @@ impl TaskInfo {
             in_state: Duration::ZERO,
             uptime: Duration::ZERO,
             remaining: None,
+            deadline: None,
             gates_readiness: false,
             is_ready: false,
             status: None,
@@ -90,6 +95,7 @@ impl TaskInfo {
             failures: 0,
             waiting: None,
             children: 0,
+            groups: Vec::new(),
         }
     }
 }
@@ -124,6 +130,42 @@ impl TaskState {
 }
 
 impl fmt::Display for TaskState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Which deadline a task is aborted at, as far as it is known before. Later versions may have more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StopDeadline {
+    /// The end of its phase's part of the shutdown.
+    Phase,
+    /// The limit that is set for its phase.
+    PhaseTimeout,
+    /// Its own [stop timeout](crate::Task::stop_timeout).
+    StopTimeout,
+    /// The least time that a phase has if those before it left none.
+    NoTimeLeft,
+    /// That of a shutdown that was escalated.
+    Escalation,
+}
+
+impl StopDeadline {
+    /// Returns the deadline's name: `phase`, `phase timeout`, `stop timeout`, `no time left` or
+    /// `escalation`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Phase => "phase",
+            Self::PhaseTimeout => "phase timeout",
+            Self::StopTimeout => "stop timeout",
+            Self::NoTimeLeft => "no time left",
+            Self::Escalation => "escalation",
+        }
+    }
+}
+
+impl fmt::Display for StopDeadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }

@@ -14,10 +14,15 @@
 //! and read first, so that its times are never older than it.
 
 use std::{
-    sync::atomic::{AtomicU8, AtomicU64, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
+use http::{Method, Uri};
+use task_core::scope::guarded_name;
 use tokio::time::Instant;
 
 use crate::config::{Limits, limits::after};
@@ -25,6 +30,10 @@ use crate::config::{Limits, limits::after};
 /// How long, in microseconds, the server waits for a client to read its response, or to send the
 /// body of its request, before its connection can be evicted.
 const SLOW_CLIENT_TIMEOUT: u64 = 1_000_000;
+
+/// How many bytes of a method and of a path are shown.
+const MAX_METHOD: usize = 16;
+const MAX_PATH: usize = 100;
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -36,7 +45,28 @@ pub(crate) struct Activity {
     awaited: AtomicU64,
     /// When the client last sent or took bytes in that wait, or else its begin, likewise.
     progressed: AtomicU64,
+    /// The last request, once it is known where it leads to.
+    request: Mutex<Option<Request>>,
     epoch: Instant,
+}
+
+/// What is kept of a request, to name it if its response is cut.
+#[derive(Debug)]
+struct Request {
+    method: Method,
+    uri: Uri,
+    /// Whether it is for a user route, and not for an endpoint.
+    is_of_route: bool,
+}
+
+/// A request without its whole response.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    /// Method and path, escaped and bounded. The query may be a secret.
+    pub(crate) name: String,
+    pub(crate) is_of_route: bool,
+    /// How long ago its header was complete.
+    pub(crate) age: Duration,
 }
 
 /// What a connection is doing. The discriminants are those that [`Activity::state`] reads back.
@@ -65,6 +95,7 @@ impl Activity {
             since: AtomicU64::new(0),
             awaited: AtomicU64::new(0),
             progressed: AtomicU64::new(0),
+            request: Mutex::default(),
             epoch,
         };
         activity.enter(State::Fresh);
@@ -90,6 +121,25 @@ impl Activity {
     /// Records that the header of a request is complete.
     pub(crate) fn header_completed(&self) {
         self.enter(State::Responding);
+    }
+
+    /// Records what the request is.
+    pub(crate) fn request_known(&self, method: &Method, uri: &Uri, is_of_route: bool) {
+        let (method, uri) = (method.clone(), uri.clone());
+        *self.request() = Some(Request { method, uri, is_of_route });
+    }
+
+    /// Returns the request in progress, if there is one whose response has not been sent in full.
+    pub(crate) fn unanswered(&self) -> Option<Unanswered> {
+        if self.awaits_request() {
+            return None;
+        }
+        let age = self.now().saturating_sub(self.since.load(Ordering::Relaxed));
+        let request = self.request();
+        let Request { method, uri, is_of_route } = request.as_ref()?;
+        let (method, path) = (cut(method.as_str(), MAX_METHOD), cut(uri.path(), MAX_PATH));
+        let name = format!("{method} {path}");
+        Some(Unanswered { name, is_of_route: *is_of_route, age: Duration::from_micros(age) })
     }
 
     /// Records that a handler waits for the body of the request. The deadline stays.
@@ -150,6 +200,10 @@ impl Activity {
         after(self.epoch + Duration::from_micros(self.since.load(Ordering::Relaxed)), timeout)
     }
 
+    fn request(&self) -> MutexGuard<'_, Option<Request>> {
+        self.request.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn state(&self) -> State {
         match self.state.load(Ordering::Acquire) {
             0 => State::Fresh,
@@ -182,4 +236,11 @@ impl Activity {
         // A u64 of microseconds is half a million years.
         self.epoch.elapsed().as_micros() as u64
     }
+}
+
+/// Returns the beginning of a text that a client has sent, for one line of a log or a report.
+fn cut(text: &str, max: usize) -> String {
+    let short: String = text.chars().take(max).collect();
+    let more = if short.len() < text.len() { "..." } else { "" };
+    guarded_name(&short) + more
 }

@@ -323,7 +323,7 @@ pub use config::{
 pub use http;
 pub use message::body::{BodyError, RequestBody};
 pub use metrics::{ClosureSource, MetricsSource, openmetrics_source, text_source};
-pub use task::{HttpTask, HttpTaskBuilder};
+pub use task::{HttpStop, HttpTask, HttpTaskBuilder};
 
 /// The example of the README, built with the documentation's tests.
 #[cfg(doctest)]

@@ -7,11 +7,11 @@
 //!
 //! # The end
 //!
-//! The cancellation of the task travels in one direction. The accept loops see it in their context,
-//! close their listeners, and set [`Server::stop`]. The connections see that: those without a
-//! complete request close, the others close after their response. The accept loops wait for their
-//! connections, for a bounded time, and abort the rest; then `run` ends, and with it the reloads,
-//! the heartbeat and the checks.
+//! The cancellation travels in one direction: from the context `until`, which is that of the task,
+//! or of a cleanup that stops the server after all others. The accept loops see it, close their
+//! listeners, and set [`Server::stop`]. The connections see that: those without a complete request
+//! close, the others close after their response. `run` waits for the connections, for a bounded
+//! time, aborts the rest, and ends, and with it the reloads, the heartbeat and the checks.
 //!
 //! If the future of `run` is dropped instead, all of this is dropped with it: the loops are polled
 //! by it, and the connections are in their `JoinSet`s.
@@ -38,14 +38,16 @@ mod accept;
 mod advice;
 mod connection;
 mod connections;
+mod cut;
 #[cfg(feature = "tls")]
 mod handshake;
 mod reload;
 mod router;
 mod settings;
 
-use accept::{AsyncListener, accept};
+use accept::{AsyncListener, accept, finish};
 use connections::Connections;
+pub(crate) use cut::Cut;
 use router::Router;
 pub(crate) use settings::Settings;
 
@@ -78,12 +80,14 @@ impl Server {
     }
 }
 
-/// Serves on all listeners until the task is cancelled and the connections have ended.
+/// Serves on all listeners, as a part of the task of `ctx`, until `until` is cancelled and the
+/// connections have ended. Returns the responses that were cut.
 pub(crate) async fn run(
     listeners: Vec<Listener>,
     settings: Settings,
     ctx: Context,
-) -> anyhow::Result<()> {
+    until: Context,
+) -> anyhow::Result<Cut> {
     let public_address = advice::public_address(&listeners);
     let listeners = AsyncListener::attach_all(listeners).await?;
     // The heartbeat stops when this future ends or is dropped.
@@ -147,17 +151,29 @@ pub(crate) async fn run(
     ctx.set_ready(true);
 
     // The loops are polled by this future and not spawned, so that its drop closes the listeners.
-    let mut loops: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::new();
+    let mut loops: Vec<Pin<Box<dyn Future<Output = JoinSet<()>> + Send>>> = Vec::new();
     for (listener, served) in listeners {
+        let (until, ctx) = (until.clone(), ctx.clone());
         let (connections, server) = (Arc::clone(&connections), Arc::clone(&server));
-        loops.push(Box::pin(accept(ctx.clone(), listener, served, connections, server)));
+        loops.push(Box::pin(accept(until, ctx, listener, served, connections, server)));
     }
+    let mut serving = Vec::new();
     poll_fn(|cx| {
-        loops.retain_mut(|accepting| accepting.as_mut().poll(cx).is_pending());
+        loops.retain_mut(|accepting| match accepting.as_mut().poll(cx) {
+            Poll::Ready(left) => {
+                serving.push(left);
+                false
+            }
+            Poll::Pending => true,
+        });
         if loops.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
+    let cut = finish(serving, &until, &server.limits, &connections).await;
+    if !cut.is_empty() {
+        tracing::warn!(responses = %cut, "responses cut at the stop timeout");
+    }
     // A scrape whose source does not return keeps `health` alive beyond this task.
     health.abort_checks();
-    Ok(())
+    Ok(cut)
 }

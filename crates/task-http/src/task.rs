@@ -4,18 +4,22 @@ use std::{
     borrow::Cow,
     fmt,
     net::{SocketAddr, ToSocketAddrs},
+    sync::Arc,
 };
 
 use task_core::{Context, Phase, Task};
 
 use crate::{
     config::{BoundAddress, HttpError, Listener},
-    serve::{self, Settings},
+    serve::{self, Cut, Settings},
 };
 
 mod builder;
+mod stop;
 
 pub use builder::HttpTaskBuilder;
+use stop::Handover;
+pub use stop::HttpStop;
 
 /// A task that serves metrics, probes and the task table over HTTP/1.1.
 ///
@@ -55,6 +59,8 @@ pub use builder::HttpTaskBuilder;
 pub struct HttpTask {
     listeners: Vec<Listener>,
     settings: Settings,
+    /// Set if the server goes on through the cleanups.
+    handover: Option<Arc<Handover>>,
 }
 
 impl HttpTask {
@@ -112,6 +118,41 @@ impl HttpTask {
         HttpTaskBuilder::new()
     }
 
+    /// Makes the server go on while the cleanups run, so that their states and metrics can be
+    /// scraped, and `/livez` and `/readyz` (503) have a response to the end. Default: the server
+    /// stops with its task, before the cleanups.
+    ///
+    /// The task then ends as soon as it is cancelled, and leaves its server to the [`HttpStop`].
+    /// That is run by a cleanup, and cleanups run in the reverse order of their registration:
+    /// **register it before any other**, so that it runs last.
+    ///
+    /// The server stays a Tokio task of the runtime, which the manager does not know. It ends in
+    /// its cleanup, within [`Limits::stop_timeout`](crate::Limits::stop_timeout) and the time of the
+    /// cleanup. If the cleanup is not run, it is aborted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_http::HttpTask;
+    /// use task_manager::Manager;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let (http, stop) = HttpTask::bind("127.0.0.1:0")?.through_cleanups();
+    /// manager.cleanup_with("http", |ctx| stop.run(ctx))?; // the first one, so it runs last
+    /// manager.run(http)?;
+    /// manager.cleanup("database", async || Ok(()))?; // while this runs, the server responds
+    /// # tokio::task::yield_now().await;
+    /// # manager.shutdown().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn through_cleanups(self) -> (Self, HttpStop) {
+        let handover = Handover::new();
+        let stop = HttpStop(Arc::clone(&handover));
+        (Self { handover: Some(handover), ..self }, stop)
+    }
+
     /// Returns the address of the first TCP listener, with its real port; `None` if all listeners
     /// are Unix sockets.
     pub fn local_addr(&self) -> Option<SocketAddr> {
@@ -137,7 +178,12 @@ impl Task for HttpTask {
     }
 
     /// Serves until cancelled, closes the listeners, lets responses in progress end for a bounded
-    /// time, and returns `Ok(())`.
+    /// time, and returns `Ok(())`. After [`through_cleanups`](HttpTask::through_cleanups) it returns
+    /// as soon as it is cancelled.
+    ///
+    /// The responses that it cuts are a warning in the log, and its last status, which the report
+    /// has of each task. In a phase below [`Phase::SUPPORT`], those of user routes are also a
+    /// [failure](Context::record_failure).
     ///
     /// # Errors
     ///
@@ -148,9 +194,27 @@ impl Task for HttpTask {
     ///
     /// If the runtime has no I/O driver or no time driver.
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
-        let Self { listeners, settings } = self;
-        serve::run(listeners, settings, ctx).await
+        let Self { listeners, settings, handover } = self;
+        if let Some(handover) = handover {
+            return handover.run(listeners, settings, ctx).await;
+        }
+        let cut = serve::run(listeners, settings, ctx.clone(), ctx.clone()).await?;
+        if let Some(failure) = report_cut(&cut, &ctx) {
+            ctx.record_failure(failure);
+        }
+        Ok(())
     }
+}
+
+/// States in the report which responses were cut, and returns the failure that this is, if it is
+/// one: a service that loses a response is not clean. A probe or a scrape that is cut is no loss,
+/// and neither is a response of a server that is there for those who watch the service.
+fn report_cut(cut: &Cut, ctx: &Context) -> Option<anyhow::Error> {
+    if cut.is_empty() {
+        return None;
+    }
+    ctx.set_status(cut.to_string());
+    (cut.has_routes() && ctx.phase() < Phase::SUPPORT).then(|| anyhow::anyhow!("{cut}"))
 }
 
 impl fmt::Debug for HttpTask {

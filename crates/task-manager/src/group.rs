@@ -30,6 +30,7 @@ mod span;
 
 // What is remembered and reported.
 mod gates;
+mod journal;
 mod lines;
 mod log;
 mod names;
@@ -51,6 +52,7 @@ pub(crate) use self::{
     cleanup::Hook,
     entry::Entry,
     gates::Gates,
+    journal::Journal,
     lines::Lines,
     log::Event,
     managed::{Managed, UserFuture},

@@ -18,6 +18,7 @@ mod failure;
 mod fold;
 mod label;
 mod length;
+mod metrics;
 mod not_ready;
 mod phase;
 mod refused;

@@ -95,6 +95,7 @@
 //! | `INFO` | `setup cancelled by the shutdown` | |
 //! | `WARN` | `setup failed during the shutdown` | `error` |
 //! | `WARN` | `service ended without a stop request`, cleanly | `cause` |
+//! | `WARN` | `metrics of the shutdown not written`, with [`Service::shutdown_metrics`] | `file`, `error` |
 //!
 //! # Limits
 //!

@@ -3,6 +3,7 @@
 
 use std::{
     io, mem,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -18,8 +19,8 @@ use crate::{exit_codes::is_unasked_end, report_to::ReportTo};
 const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many threads the end of a service takes: one for the text, one for the log, one for the
-/// runtime. What blocks one of them keeps no other from its work.
-const THREADS: usize = 3;
+/// runtime, one for the metrics. What blocks one of them keeps no other from its work.
+const THREADS: usize = 4;
 
 /// Starts the threads of the end, since the system may grant none by then.
 pub(crate) fn prepare() -> io::Result<()> {
@@ -56,6 +57,7 @@ pub(crate) fn failed_to_start(error: &anyhow::Error) {
 pub(crate) fn end(
     result: Result<Report, ShutdownError>,
     report_to: ReportTo,
+    metrics_file: Option<PathBuf>,
     logged_before: Option<Aside>,
     runtime: Runtime,
     drop_timeout: Duration,
@@ -63,13 +65,17 @@ pub(crate) fn end(
 ) {
     let began = Instant::now();
     let for_log = result.clone();
+    // In a folder that hangs, it must keep nothing else.
+    let for_metrics = result.clone();
+    let measured =
+        metrics_file.and_then(|path| aside(with_log(move || write_metrics(&for_metrics, &path))));
     let written = aside(move || write_text(&result, report_to));
     let dropped = aside(move || {
         runtime.shutdown_timeout(drop_timeout);
         drop(manager);
     });
     let logged = log(move || write_log(&for_log));
-    wait_until(began + OUTPUT_TIMEOUT, [written, logged_before, logged]);
+    wait_until(began + OUTPUT_TIMEOUT, [written, logged_before, logged, measured]);
     wait_until(began + drop_timeout, [dropped]);
 }
 
@@ -78,6 +84,14 @@ fn write_text(result: &Result<Report, ShutdownError>, report_to: ReportTo) {
         None => write_stderr(&format!("{result:?}")),
         Some(report) if report_to == ReportTo::Stderr => write_stderr(&report.to_string()),
         Some(_) => {}
+    }
+}
+
+fn write_metrics(result: &Result<Report, ShutdownError>, path: &Path) {
+    let Some(report) = report_of(result) else { return };
+    if let Err(error) = report.write_metrics(path) {
+        let file = path.display();
+        tracing::warn!(target: "task", %file, %error, "metrics of the shutdown not written");
     }
 }
 

@@ -1,6 +1,6 @@
 //! A service's life from `main` to its exit code.
 
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use task_core::{Timeout, scope::Aside};
@@ -78,6 +78,7 @@ pub struct Service {
     signals: Option<SignalTaskBuilder>,
     codes: ExitCodes,
     report_to: ReportTo,
+    metrics_file: Option<PathBuf>,
     runtime: RuntimeOptions,
     setup_stop_timeout: Timeout,
     drop_timeout: Duration,
@@ -91,6 +92,7 @@ impl Service {
             signals: Some(SignalTask::builder()),
             codes: ExitCodes::new(),
             report_to: ReportTo::default(),
+            metrics_file: None,
             runtime: RuntimeOptions::default(),
             setup_stop_timeout: SETUP_STOP_TIMEOUT.into(),
             drop_timeout: DROP_TIMEOUT,
@@ -135,6 +137,20 @@ impl Service {
     /// Sets where the report is written. Default: [`ReportTo::Stderr`].
     pub fn report_to(mut self, report_to: ReportTo) -> Self {
         self.report_to = report_to;
+        self
+    }
+
+    /// Writes the figures of the shutdown to a file, in the format that Prometheus scrapes. Default:
+    /// they are not written.
+    ///
+    /// The service is gone when they are complete, so something else has to serve them: the
+    /// textfile collector of node_exporter, or the next start of the service. See
+    /// [`Report::write_metrics`], which writes the file, and [`Report::metrics`] for what is in it.
+    /// It is written beside the report, within the same second; that it could not be written is a
+    /// warning in the log, and changes neither the report nor the exit code. A hard exit does not
+    /// write it.
+    pub fn shutdown_metrics(mut self, path: impl Into<PathBuf>) -> Self {
+        self.metrics_file = Some(path.into());
         self
     }
 
@@ -228,6 +244,7 @@ impl Service {
         // Until the report is written, signals are the service's.
         let _captured = CaptureGuard::new();
         let (codes, report_to, drop_timeout) = (self.codes, self.report_to, self.drop_timeout);
+        let metrics_file = self.metrics_file.clone();
         let Acquired { runtime, manager, member, signals } = match self.acquire() {
             Ok(acquired) => acquired,
             Err(error) => {
@@ -239,7 +256,7 @@ impl Service {
         };
         let (result, logged) = runtime.block_on(serve(&manager, signals, member, setup));
         let code = codes.code_of(&result);
-        output::end(result, report_to, logged, runtime, drop_timeout, manager);
+        output::end(result, report_to, metrics_file, logged, runtime, drop_timeout, manager);
         ExitCode::from(code)
     }
 

@@ -24,10 +24,11 @@ use super::{
     Origin, Server,
     connection::serve,
     connections::{Connections, Slot},
+    cut::Cut,
 };
 use crate::{
     config::{
-        Served,
+        Limits, Served,
         listener::{BoundSocket, Listener},
     },
     in_task::in_task,
@@ -114,20 +115,21 @@ impl AsyncListener {
     }
 }
 
-/// Accepts and serves until the task is cancelled and every connection of this listener has ended.
+/// Accepts and serves until `until` is cancelled, and returns the connections that are left.
+/// Requests are served as a part of the task of `ctx`.
 ///
-/// The end is bounded by the [stop timeout](crate::Limits::stop_timeout) and by what the shutdown
-/// leaves to the task. Dropping the future closes the listener and aborts its connections.
+/// Dropping the future closes the listener and aborts its connections.
 pub(super) async fn accept(
+    until: Context,
     ctx: Context,
     listener: AsyncListener,
     served: Served,
     connections: Arc<Connections>,
     server: Arc<Server>,
-) {
+) -> JoinSet<()> {
     let mut serving = JoinSet::new();
     let mut backoff = MIN_ACCEPT_BACKOFF;
-    while let Ok(accepted) = ctx.or_cancelled(listener.accept()).await {
+    while let Ok(accepted) = until.or_cancelled(listener.accept()).await {
         // Here, so that the set does not grow with connections that have ended.
         while let Some(ended) = serving.try_join_next() {
             log_panic(ended);
@@ -143,7 +145,7 @@ pub(super) async fn accept(
                     backoff = MIN_ACCEPT_BACKOFF;
                 }
                 tracing::warn!(%error, ?backoff, "failed to accept a connection");
-                if ctx.or_cancelled(sleep(backoff)).await.is_err() {
+                if until.or_cancelled(sleep(backoff)).await.is_err() {
                     break;
                 }
                 backoff = (backoff * 2).min(MAX_ACCEPT_BACKOFF);
@@ -153,7 +155,7 @@ pub(super) async fn accept(
         backoff = MIN_ACCEPT_BACKOFF;
         // While this waits, further clients wait in the backlog of the listener, so that the
         // process holds one connection per listener beyond the limit.
-        let Ok(slot) = ctx.or_cancelled(connections.admit()).await else { break };
+        let Ok(slot) = until.or_cancelled(connections.admit()).await else { break };
         let server = Arc::clone(&server);
         let ctx = ctx.clone();
         match stream {
@@ -171,7 +173,7 @@ pub(super) async fn accept(
     // From here on, connects are refused, and the file of a Unix socket is gone.
     drop(listener);
     server.stop.send_replace(true);
-    finish(serving, stop_timeout(&ctx, server.limits.stop_timeout)).await;
+    serving
 }
 
 /// Serves a TCP connection, after a handshake if the server speaks TLS.
@@ -183,32 +185,43 @@ async fn serve_tcp(stream: TcpStream, origin: Origin, slot: Slot, server: Arc<Se
     serve(stream, origin, slot, server).await;
 }
 
-/// Returns how long connections may take to end, so that the task itself ends before the shutdown
-/// would abort it.
-fn stop_timeout(ctx: &Context, limit: Duration) -> Duration {
+/// Waits for the end of the connections, and aborts those that do not end in time. Returns what
+/// that cut.
+///
+/// The time is the [stop timeout](crate::Limits::stop_timeout), or what the shutdown leaves to
+/// `until` if that is less.
+pub(super) async fn finish(
+    mut serving: Vec<JoinSet<()>>,
+    until: &Context,
+    limits: &Limits,
+    connections: &Connections,
+) -> Cut {
+    let limit = stop_timeout(until, limits.stop_timeout);
+    if timeout(limit, join_all(&mut serving)).await.is_ok() {
+        return Cut::default();
+    }
+    // A response that ends before its connection is aborted is not cut.
+    connections.begin_cut();
+    serving.iter_mut().for_each(JoinSet::abort_all);
+    // A connection whose poll blocks cannot be waited for; the runtime drops it later.
+    let _ = timeout(ABORT_TIMEOUT, join_all(&mut serving)).await;
+    connections.cut()
+}
+
+/// Returns how long connections may take to end, so that what waits for them itself ends before the
+/// shutdown would abort it.
+fn stop_timeout(until: &Context, limit: Duration) -> Duration {
     // `None` means that the shutdown has no time limit.
-    let remaining = ctx.remaining().unwrap_or(Duration::MAX);
+    let remaining = until.remaining().unwrap_or(Duration::MAX);
     limit.min(remaining.saturating_sub(ABORT_TIMEOUT.min(remaining / 4)))
 }
 
-/// Waits for the end of the connections, and aborts those that do not end in time.
-async fn finish(mut serving: JoinSet<()>, stop_timeout: Duration) {
-    let all_ended = timeout(stop_timeout, join_all(&mut serving)).await.is_ok();
-    if !all_ended {
-        tracing::debug!(
-            connections = serving.len(),
-            "dropping connections that did not end in time"
-        );
-        serving.abort_all();
-        // A connection whose poll blocks cannot be waited for; the runtime drops it later.
-        let _ = timeout(ABORT_TIMEOUT, join_all(&mut serving)).await;
-    }
-}
-
 /// Waits until every connection has ended.
-async fn join_all(serving: &mut JoinSet<()>) {
-    while let Some(ended) = serving.join_next().await {
-        log_panic(ended);
+async fn join_all(serving: &mut [JoinSet<()>]) {
+    for serving in serving {
+        while let Some(ended) = serving.join_next().await {
+            log_panic(ended);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+use super::cut::Cut;
 use crate::{activity::Activity, stats::Stats};
 
 /// How often a connection that waits for a slot tries to evict another one.
@@ -26,10 +27,18 @@ const EVICTION_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Connections {
     slots: Arc<Semaphore>,
-    open: Mutex<HashMap<u64, Open>>,
+    table: Mutex<Table>,
     epoch: Instant,
     last_id: AtomicU64,
     stats: Arc<Stats>,
+}
+
+/// What the lock protects.
+#[derive(Debug, Default)]
+struct Table {
+    open: HashMap<u64, Open>,
+    /// What was cut, from the instant on at which the connections are dropped.
+    cut: Option<Cut>,
 }
 
 /// The holder of a slot, as the table sees it.
@@ -44,7 +53,7 @@ impl Connections {
     pub(super) fn new(limit: usize, stats: Arc<Stats>) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
-            open: Mutex::default(),
+            table: Mutex::default(),
             epoch: Instant::now(),
             last_id: AtomicU64::new(0),
             stats,
@@ -68,10 +77,10 @@ impl Connections {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
         let activity = Arc::new(Activity::new(self.epoch));
         let (evict, evicted) = oneshot::channel();
-        let mut open = self.lock();
-        open.insert(id, Open { activity: Arc::clone(&activity), evict });
-        self.publish_count(&open);
-        drop(open);
+        let mut table = self.lock();
+        table.open.insert(id, Open { activity: Arc::clone(&activity), evict });
+        self.publish_count(&table.open);
+        drop(table);
         Slot { activity, evicted, id, connections: Arc::clone(self), _permit: permit }
     }
 
@@ -92,15 +101,32 @@ impl Connections {
     /// Evicts the connection that is first in the order of eviction. Returns `false` if none can be
     /// evicted.
     pub(super) fn evict_one(&self) -> bool {
-        let mut open = self.lock();
+        let mut table = self.lock();
+        let open = &mut table.open;
         let rank = |(id, open): (&u64, &Open)| Some((open.activity.eviction_rank()?, *id));
         let first = open.iter().filter_map(rank).min();
         let Some(evicted) = first.and_then(|(_, id)| open.remove(&id)) else { return false };
-        self.publish_count(&open);
+        self.publish_count(open);
         self.stats.evicted.fetch_add(1, Ordering::Relaxed);
         // An error means that the connection has just ended by itself.
         let _ = evicted.evict.send(());
         true
+    }
+
+    /// Begins to record which responses are cut: the connections are dropped next.
+    pub(super) fn begin_cut(&self) {
+        self.lock().cut.get_or_insert_default();
+    }
+
+    /// Returns what was cut, including the responses of connections that are not dropped yet, since
+    /// a poll of theirs blocks.
+    pub(super) fn cut(&self) -> Cut {
+        let mut table = self.lock();
+        let mut cut = table.cut.take().unwrap_or_default();
+        for open in table.open.values() {
+            cut.add(&open.activity);
+        }
+        cut
     }
 
     /// Sets the count in the statistics. It is called under the lock, so that the last value is the
@@ -109,8 +135,8 @@ impl Connections {
         self.stats.connections.store(open.len(), Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -128,8 +154,11 @@ pub(super) struct Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         // An evicted connection is not in the table any more.
-        let mut open = self.connections.lock();
-        open.remove(&self.id);
-        self.connections.publish_count(&open);
+        let mut table = self.connections.lock();
+        table.open.remove(&self.id);
+        if let Some(cut) = &mut table.cut {
+            cut.add(&self.activity);
+        }
+        self.connections.publish_count(&table.open);
     }
 }

@@ -53,6 +53,7 @@ impl Router {
         // A copy, since a route takes the request.
         let uri = request.uri().clone();
         let found = origin.served.filter(self.routes.find(uri.path()));
+        activity.request_known(request.method(), &uri, matches!(found, Found::Route(_)));
         let is_head = request.method() == Method::HEAD;
         let admitted = self.gate.check(found.endpoint(), origin.client, request.headers());
         // Replies are the `Err` here, those of success too: only they are completed with header

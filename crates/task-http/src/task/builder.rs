@@ -243,7 +243,7 @@ impl HttpTaskBuilder {
         if let Some(idle) = listeners.iter().find(|listener| listener.served == Served::NOTHING) {
             return Err(HttpErrorKind::NothingServed(idle.address.clone()).into());
         }
-        Ok(HttpTask { listeners, settings })
+        Ok(HttpTask { listeners, settings, handover: None })
     }
 
     /// Keeps the first fault of the setters.

@@ -51,7 +51,10 @@ pub(crate) fn fill(group: &TestGroup) {
                 task.failures = 1;
                 task.waiting = Some(Duration::from_millis(7500));
             }),
-            task(2, "odd \"name\" \\ with\nbreaks\r", |task| task.state = TaskState::Stopping),
+            task(2, "odd \"name\" \\ with\nbreaks\r", |task| {
+                task.state = TaskState::Stopping;
+                task.in_state = Duration::from_millis(3250);
+            }),
             task(3, "purge", |task| task.gates_readiness = true),
             task(4, &format!("{}é and more", "n".repeat(63)), |_| ()),
         ];

@@ -19,6 +19,7 @@ mod binding;
 mod built_in_families;
 mod checks;
 mod conversion;
+mod cut;
 mod descriptors;
 #[cfg(feature = "tls")]
 mod encrypted;
@@ -39,6 +40,7 @@ mod services;
 mod sources;
 mod stopping;
 mod table;
+mod through_cleanups;
 #[cfg(unix)]
 mod unix_socket;
 mod user_routes;

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use task_core::scope::Stage;
+use task_core::scope::{Stage, guarded_name};
 use task_core::{Outcome, Panic, Step};
 
 use super::{Entry, Event, Member, Role, Shared, Turn};
@@ -154,7 +154,7 @@ impl Shared {
         let mut turn = self.turn();
         if !turn.state.machine.waited() {
             turn.state.machine.wait_began();
-            turn.state.update_started();
+            turn.update_started();
             turn.finish();
         }
     }
@@ -166,11 +166,15 @@ impl Shared {
         let is_listed = tasks.get(member.key).is_some_and(|listed| listed.id == member.id);
         if is_listed {
             turn.state.gates.changed(member);
+            if member.gates_readiness {
+                let ready = if member.is_ready() { "ready" } else { "not ready" };
+                turn.note(format!("task `{}` is {ready}", guarded_name(&member.name)));
+            }
             if Event::logs_clean_tasks() {
                 turn.log(Event::Ready(member.subject(), member.is_ready()));
             }
         }
-        turn.state.update_started();
+        turn.update_started();
         if member.is_ready()
             && let Some(made_ready) = member.made_ready()
         {
@@ -226,7 +230,7 @@ impl Turn<'_> {
     }
 
     fn task_ended(&mut self, entry: &Entry, kind: Kind, end: End, outcome: Outcome) {
-        self.state.update_started();
+        self.update_started();
         let is_recorded = matches!(end, End::Recorded(_));
         let is_wanted = matches!(end, End::Aborted) && entry.is_abort_wanted();
         self.record_end(entry, end);

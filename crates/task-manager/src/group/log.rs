@@ -139,6 +139,10 @@ impl Event {
 }
 
 impl Subject {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn fields(&self) -> (String, u64) {
         (guarded_name(&self.name), self.id)
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use slab::Slab;
 use task_core::{Blocker, Outcome, Phase, Step, TaskId, Totals};
 
-use super::{Entry, Event, Gates, Hook, Lines, Member, Record, Role, Tally};
+use super::{Entry, Event, Gates, Hook, Journal, Lines, Member, Record, Role, Tally};
 use crate::lifecycle::{Machine, Tick};
 use crate::report::{Activity, Failure, FailureKind, FailureOrigin, NOT_REACHED};
 use crate::threads::Times;
@@ -22,6 +22,7 @@ pub(crate) struct State {
     /// Abandoned, and shown until the end.
     pub(crate) abandoned: BTreeMap<TaskId, Arc<Entry>>,
     pub(crate) record: Record,
+    pub(crate) journal: Journal,
     pub(crate) lines: Lines,
     pub(crate) gates: Gates,
     pub(crate) totals: Totals,
@@ -53,6 +54,7 @@ impl State {
             cleanups: Vec::new(),
             abandoned: BTreeMap::new(),
             record: Record::default(),
+            journal: Journal::default(),
             lines: Lines::default(),
             gates: Gates::default(),
             totals: Totals::default(),

@@ -85,8 +85,27 @@ impl Turn<'_> {
         }
     }
 
+    /// Queues a log line, and notes the event in the journal unless it is a frequent one.
     pub(crate) fn log(&mut self, event: Event) {
+        if let Some(text) = event.note() {
+            self.note(text);
+        }
         self.state.log(event);
+    }
+
+    /// Notes an event in the journal.
+    pub(crate) fn note(&mut self, text: String) {
+        let now = self.now();
+        self.state.journal.add(now, text);
+    }
+
+    /// Updates whether the group was ever ready.
+    pub(crate) fn update_started(&mut self) {
+        let had_started = self.state.gates.has_started;
+        self.state.update_started();
+        if self.state.gates.has_started && !had_started {
+            self.note(String::from("ready"));
+        }
     }
 
     pub(crate) fn discard(&mut self, garbage: impl Any + Send) {

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use task_core::scope::{GroupView, Level};
-use task_core::{CleanupInfo, CleanupState, Group, GroupSnapshot, Readiness, ShutdownInfo, Step};
+use task_core::{
+    CleanupInfo, CleanupState, Group, GroupEvent, GroupSnapshot, Readiness, ShutdownInfo, Step,
+    StopDeadline,
+};
 
 use super::{MAX_ENTRIES, Role, Shared, State};
-use crate::lifecycle::Tick;
+use crate::lifecycle::{Limit, Tick};
 use crate::report::Report;
 use crate::sync::lock;
 
@@ -34,8 +37,18 @@ impl GroupView for Shared {
         snapshot.readiness = state.gates.readiness(machine.step(), machine.waited());
         let living = state.living_tasks().map(|entry| {
             let mut info = entry.info(now);
-            info.remaining = machine.deadline_of(entry.key, entry.phase);
-            info.remaining = info.remaining.map(|end| end.saturating_sub(now));
+            if let Some((end, limit)) = machine.limit_of(entry.key, entry.phase) {
+                info.remaining = Some(end.saturating_sub(now));
+                info.deadline = Some(match limit {
+                    None => StopDeadline::StopTimeout,
+                    Some(Limit::Part) => StopDeadline::Phase,
+                    Some(Limit::PhaseTimeout) => StopDeadline::PhaseTimeout,
+                    Some(Limit::Least) => StopDeadline::NoTimeLeft,
+                    Some(Limit::Escalation) => StopDeadline::Escalation,
+                });
+            }
+            // Not of abandoned ones, whose groups the report names.
+            info.groups = entry.nested().iter().map(group_view).collect();
             info
         });
         let abandoned = state.abandoned.values().filter(|entry| entry.role != Role::Cleanup);
@@ -57,6 +70,10 @@ impl GroupView for Shared {
             }
         }
         snapshot
+    }
+
+    fn events(&self) -> Vec<GroupEvent> {
+        self.last_events()
     }
 
     fn version(&self) -> &Level {
@@ -104,11 +121,13 @@ impl Shared {
             info.took = report.took;
             info
         });
+        let deadline = state.machine.cleanup_deadline();
         let running = state.cleanups.iter().map(|entry| {
             let mut info = CleanupInfo::new(entry.name.clone());
             info.state = CleanupState::Running;
             info.began_at = Some(entry.began);
             info.took = now.saturating_sub(entry.began);
+            info.remaining = deadline.map(|deadline| deadline.saturating_sub(now));
             info
         });
         let waiting = state.hooks.iter().rev().take(MAX_ENTRIES);

@@ -345,3 +345,67 @@ async fn a_setup_that_fails_during_the_shutdown_is_a_failure_and_a_later_trigger
     assert_eq!(report.later_triggers()[0].kind, CauseKind::SetupFailed);
     assert_eq!(error.exit_code(), 1, "the setup did not cause the shutdown");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_report_as_metrics_has_the_steps_and_what_took_longest() {
+    let error = eventful().await;
+    let metrics = error.report().unwrap().metrics();
+    for line in [
+        "# TYPE task_last_shutdown_duration_seconds gauge",
+        r#"task_last_shutdown_timeout_seconds{manager="orders"} 25"#,
+        r#"task_last_shutdown_failures{manager="orders"} 2"#,
+        r#"task_last_shutdown_info{manager="orders",cause="stop was called"} 1"#,
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
+    }
+    let value = |series: &str| -> f64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(series)).expect(series);
+        line.trim().parse().unwrap()
+    };
+    let step = |step: &str| {
+        value(&format!(r#"task_last_shutdown_duration_seconds{{manager="orders",step="{step}"}}"#))
+    };
+    // Of the two of this name, the one that took longer. A paused timer may fire 1 ms late.
+    let job =
+        r#"task_last_shutdown_task_stop_seconds{manager="orders",task="job",outcome="completed"}"#;
+    assert!((2.0..2.1).contains(&value(job)), "{metrics}");
+    assert!((2.0..2.1).contains(&step("drain")), "{metrics}");
+    assert!((16.0..18.0).contains(&step("stop")), "{metrics}");
+    let stuck =
+        r#"task_last_shutdown_task_stop_seconds{manager="orders",task="stuck",outcome="aborted"}"#;
+    assert!((13.0..14.0).contains(&value(stuck)), "{metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_in_the_metrics_are_escaped_and_their_number_is_bounded() {
+    let manager = Manager::builder().name("a\"b\\c\nd").build().unwrap();
+    for number in 0..60 {
+        let name = format!("{number:02}{}", "\u{e9}".repeat(100));
+        let task = task_fn(name, async move |ctx: Context| {
+            ctx.cancelled().await;
+            tokio::time::sleep(SECOND / 100 * (number + 1)).await;
+            Ok(())
+        });
+        manager.run(task).unwrap();
+    }
+    let metrics = manager.shutdown().await.unwrap().metrics();
+    assert!(metrics.contains("{manager=\"a\\\"b\\\\c\\nd\"}"), "{metrics}");
+    let tasks: Vec<_> =
+        metrics.lines().filter(|line| line.contains("task_stop_seconds{")).collect();
+    // The fastest ten are left out.
+    assert!(tasks.len() == 50 && tasks[0].contains("task=\"10"), "{metrics}");
+    assert!(tasks[0].contains(&format!("task=\"10{}\",", "\u{e9}".repeat(31))), "{metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_that_cannot_be_written_leave_the_old_file_and_no_other() {
+    let folder = std::env::temp_dir().join(format!("task-manager-metrics-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("a folder")).unwrap();
+    let report = Manager::new().shutdown().await.unwrap();
+    report.write_metrics(folder.join("a folder")).unwrap_err();
+    assert!(report.write_metrics("/").is_err());
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    report.write_metrics(folder.join("it.prom")).unwrap();
+    assert_eq!(std::fs::read_to_string(folder.join("it.prom")).unwrap(), report.metrics());
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use task_manager::{
-    CleanupState, Context, GroupSnapshot, Manager, Outcome, Phase, Step, Task, TaskState, task_fn,
+    CleanupState, Context, Group, GroupSnapshot, Manager, Outcome, Phase, Step, StopDeadline, Task,
+    TaskState, task_fn,
 };
 
 use crate::support::{Journal, SECOND, begin_wait, slow, unresponsive, worker};
@@ -269,4 +270,120 @@ async fn an_outer_deadline_that_shortens_a_shutdown_is_a_change_of_the_nested_gr
     // The 20 s of the outer group, and the second before.
     assert!(budget(group.snapshot()).unwrap() < 21 * SECOND);
     outer.wait().await.unwrap();
+}
+
+fn texts(group: &Group) -> Vec<(u64, bool, String)> {
+    let events = group.events().into_iter();
+    events.map(|event| (event.at.as_secs(), event.is_failure, event.text)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_events_tell_a_life_in_its_order_with_its_failures() {
+    let manager = Manager::builder().shutdown_timeout(20 * SECOND).build().unwrap();
+    let consumer = task_fn("consu\nmer", async |ctx: Context| {
+        tokio::time::sleep(SECOND).await;
+        ctx.set_ready(true);
+        tokio::time::sleep(SECOND).await;
+        ctx.set_ready(false);
+        ctx.record_failure(anyhow::anyhow!("no broker"));
+        tokio::time::sleep(SECOND).await;
+        ctx.set_ready(true);
+        ctx.cancelled().await;
+        Ok(())
+    });
+    manager.run(consumer.gating_readiness()).unwrap();
+    manager.run(unresponsive("stuck").stopping_within(4 * SECOND)).unwrap();
+    let group = manager.group();
+    assert!(texts(&group).is_empty());
+    let waiting = begin_wait(&manager);
+    tokio::time::sleep(5 * SECOND).await;
+    manager.stop();
+    drop(waiting);
+    manager.wait().await.unwrap_err();
+    let expected = [
+        (1, false, r"task `consu\nmer` is ready"),
+        (1, false, "ready"),
+        (2, false, r"task `consu\nmer` is not ready"),
+        (2, true, r"task `consu\nmer` failed and went on: no broker"),
+        (3, false, r"task `consu\nmer` is ready"),
+        (5, false, "shutdown begins: stop was called"),
+        (5, false, "draining"),
+        (5, false, "stopping"),
+        (9, false, "deadline passed, aborting stuck"),
+        (
+            9,
+            true,
+            "task `stuck` did not end by its deadline (its stop timeout of 4.00 s) and was aborted",
+        ),
+        (9, false, "cleaning up"),
+        (9, false, "ended, not clean"),
+    ];
+    let found = texts(&group);
+    let found: Vec<_> = found.iter().map(|(at, failed, text)| (*at, *failed, &**text)).collect();
+    assert_eq!(found, expected);
+}
+
+/// Invariant 10.
+#[tokio::test(start_paused = true)]
+async fn the_events_and_their_texts_are_bounded() {
+    let manager = Manager::new();
+    let flapping = task_fn("flapping", async |ctx: Context| {
+        for number in 0..1_000 {
+            ctx.set_ready(number % 2 == 0);
+            ctx.record_failure(anyhow::anyhow!("{number:05}{}", "\u{e9}".repeat(10_000)));
+        }
+        ctx.cancelled().await;
+        Ok(())
+    });
+    manager.run(flapping.gating_readiness()).unwrap();
+    tokio::time::sleep(SECOND).await;
+    let events = manager.group().events();
+    let failures: Vec<_> = events.iter().filter(|event| event.is_failure).collect();
+    assert_eq!((events.len() - failures.len(), failures.len()), (64, 32));
+    assert!(failures[31].text.contains("00999"), "the last are shown");
+    assert!(events.iter().all(|event| event.text.len() <= 1024));
+    assert!(failures[0].text.ends_with("\u{e9}..."), "{}", failures[0].text);
+    manager.shutdown().await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_shows_its_deadline_and_the_groups_that_it_runs() {
+    let manager = Manager::builder()
+        .shutdown_timeout(20 * SECOND)
+        .phase_timeout(Phase::INGRESS, SECOND)
+        .build()
+        .unwrap();
+    let nested = Manager::builder().name("inner").build().unwrap();
+    nested.run(unresponsive("leaf")).unwrap();
+    manager.cleanup("slow", async || Ok(tokio::time::sleep(SECOND).await)).unwrap();
+    manager.run(nested.into_task()).unwrap();
+    manager.run(unresponsive("own").stopping_within(2 * SECOND)).unwrap();
+    manager.run(unresponsive("server").in_phase(Phase::INGRESS)).unwrap();
+    let group = manager.group();
+    tokio::time::sleep(SECOND).await;
+    let before = group.snapshot();
+    let inner = before.tasks.iter().find(|task| task.name == "inner").unwrap();
+    let inside = inner.groups[0].snapshot();
+    assert_eq!((&*inside.name, &*inside.tasks[0].name), ("inner", "leaf"));
+    assert!(before.tasks.iter().all(|task| task.name == "inner" || task.groups.is_empty()));
+    assert!(before.tasks.iter().all(|task| task.deadline.is_none()));
+
+    manager.stop();
+    let deadline = |snapshot: &GroupSnapshot, name: &str| {
+        let task = snapshot.tasks.iter().find(|task| task.name == name).unwrap();
+        (task.deadline, task.remaining.is_some())
+    };
+    tokio::time::sleep(SECOND / 2).await;
+    let during = group.snapshot();
+    assert_eq!(deadline(&during, "server"), (Some(StopDeadline::PhaseTimeout), true));
+    assert_eq!(deadline(&during, "inner"), (Some(StopDeadline::Phase), true));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(deadline(&group.snapshot(), "own"), (Some(StopDeadline::StopTimeout), true));
+    while group.step() < Step::CleaningUp {
+        tokio::time::sleep(SECOND / 10).await;
+    }
+    let cleanup = &group.snapshot().cleanups[0];
+    assert!(cleanup.remaining.is_some_and(|left| left > SECOND), "{cleanup:?}");
+    manager.wait().await.unwrap_err();
+    assert_eq!(group.snapshot().cleanups[0].remaining, None);
 }

@@ -97,3 +97,25 @@ fn a_report_to_the_log_is_one_event_with_fields_at_the_level_of_what_it_says() {
     assert_eq!((clean.code, &*clean.stderr), (Some(0), ""));
     assert!(clean.stdout.contains(" INFO task: shutdown ended"), "{}", clean.stdout);
 }
+
+#[test]
+fn the_metrics_of_the_shutdown_are_in_their_file_when_the_process_has_ended() {
+    let folder = std::env::temp_dir().join(format!("task-service-metrics-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("example.prom");
+    let text = file.to_str().unwrap();
+    std::fs::write(&file, "of the shutdown before\n").unwrap();
+    let ended = Child::start_in("writes its metrics", &[("METRICS_FILE", text)]).end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let metrics = std::fs::read_to_string(&file).unwrap();
+    let clean = "task_last_shutdown_failures{manager=\"example\"} 0\n";
+    assert!(metrics.contains(clean) && !metrics.contains("before"), "{metrics}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "a temporary file is left");
+
+    let missing = folder.join("missing/example.prom");
+    let missing = [("METRICS_FILE", missing.to_str().unwrap())];
+    let ended = Child::start_in("writes its metrics", &missing).end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("metrics of the shutdown not written"), "{}", ended.stdout);
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -167,6 +167,9 @@ fn run(scenario: &str) -> Option<ExitCode> {
             manager.run(task_fn("bad", async |_| Err(anyhow!("no broker"))))?;
             Ok(())
         }),
+        "writes its metrics" => service
+            .shutdown_metrics(std::env::var_os("METRICS_FILE").unwrap_or_default())
+            .run(unasked),
         "blocks every worker" => service.manager(short).worker_threads(2).run(blocked),
         "blocks the only thread" => service.manager(short).current_thread().run(blocked),
         _ => return starting::run(scenario).or_else(|| ending::run(scenario)),

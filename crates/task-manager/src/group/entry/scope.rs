@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use task_core::scope::{ChildrenView, Scope, StageCell};
-use task_core::{Escalation, Group, Panic};
+use task_core::{Escalation, Group, Panic, Phase};
 
 use super::Entry;
 use crate::group::{current, group_view, span};
@@ -29,6 +29,10 @@ impl Scope for Entry {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn phase(&self) -> Phase {
+        self.phase
     }
 
     fn remaining(&self) -> Option<Duration> {

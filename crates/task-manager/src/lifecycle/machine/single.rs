@@ -6,7 +6,7 @@ use task_core::Phase;
 
 use super::Machine;
 use super::wait::Wait;
-use crate::lifecycle::plan::{LONGEST_JOIN, Tick};
+use crate::lifecycle::plan::{LONGEST_JOIN, Limit, Tick};
 
 impl Machine {
     /// Records that a task with a stop timeout was asked to stop. The first request counts.
@@ -31,6 +31,15 @@ impl Machine {
     /// Returns when a task is aborted, as far as that is known.
     pub(crate) fn deadline_of(&self, key: usize, phase: Phase) -> Option<Tick> {
         self.deadline(phase).into_iter().chain(self.limits.due_of(key)).min()
+    }
+
+    /// As [`deadline_of`](Self::deadline_of), with which limit of its phase it follows from; `None`
+    /// for that of the task alone.
+    pub(crate) fn limit_of(&self, key: usize, phase: Phase) -> Option<(Tick, Option<Limit>)> {
+        let of_phase = self.plan.as_ref().map(|plan| plan.limit(phase));
+        let of_phase = of_phase.and_then(|(at, limit)| Some((at?, Some(limit))));
+        let own = self.limits.due_of(key).map(|due| (due, None));
+        of_phase.into_iter().chain(own).min_by_key(|(at, _)| *at)
     }
 
     /// Returns whether a task is waited for when its phase is abandoned.

@@ -28,6 +28,8 @@ struct Row {
     /// Of the first task that is alive.
     start: Option<f64>,
     exits: [u64; Outcome::ALL.len()],
+    /// Of the task that has been stopping longest, in seconds.
+    stopping: Option<f64>,
     /// Of the last task that was stopped, in seconds.
     stop: Option<f64>,
 }
@@ -74,6 +76,8 @@ pub(super) fn encode(snapshot: &GroupSnapshot, starts: &mut StartTimes, encoder:
     seconds("task_start_time_seconds", help, |row| row.start);
     let help = "Time until the task works again after a failure, of the one that waits longest.";
     seconds("task_restart_wait_seconds", help, |row| row.waiting);
+    let help = "Time since a task was asked to stop that has not ended, of the longest.";
+    seconds("task_stopping_seconds", help, |row| row.stopping);
     let help = "Time from the stop of a task to its end, of the last one in this shutdown.";
     seconds("task_stop_duration_seconds", help, |row| row.stop);
 }
@@ -124,6 +128,10 @@ fn rows<'a>(snapshot: &'a GroupSnapshot, starts: &mut StartTimes) -> Vec<(&'a st
 /// Adds a living task to its row.
 fn add(row: &mut Row, task: &TaskInfo) {
     row.running += u64::from(task.state == TaskState::Running);
+    if task.state != TaskState::Running {
+        let stopping = task.in_state.as_secs_f64();
+        row.stopping = Some(row.stopping.unwrap_or_default().max(stopping));
+    }
     if task.gates_readiness || task.is_ready {
         *row.ready.get_or_insert_default() += u64::from(task.is_ready);
     }
