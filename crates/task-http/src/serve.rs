@@ -27,7 +27,7 @@ use crate::config::LoadedTls;
 use crate::reload::Reload;
 use crate::{
     config::{Limits, Listener, Served},
-    handlers::scrape::Scraper,
+    handlers::{scrape::Scraper, tasks::Instance},
     health::Health,
     in_task::in_task,
     metrics::families::BuiltInFamilies,
@@ -104,8 +104,10 @@ pub(crate) async fn run(
         reveals_reasons,
         runtimes: _,
         has_heartbeat: _,
+        version,
     } = settings;
     let group = ctx.group();
+    let instance = Arc::new(Instance::of_this_process(version, group.snapshot().uptime));
     let limits = Arc::new(limits);
     let user_routes = routes.user.iter().map(|route| route.path.as_str());
     let stats = Arc::new(Stats::new(user_routes, limits.scrapes_at_once()));
@@ -137,6 +139,7 @@ pub(crate) async fn run(
             routes,
             gate,
             health: Arc::clone(&health),
+            instance,
             scraper,
             stats: Arc::clone(&stats),
             limits: Arc::clone(&limits),

@@ -24,10 +24,7 @@ use task_core::{Blocker, Group, Readiness, TaskInfo};
 
 use crate::{
     config::{Endpoint, Limits},
-    health::{
-        Health,
-        check::{CheckResult, Probe},
-    },
+    health::{Health, check::Probe},
     message::{
         negotiate::{self, Alternative},
         query::{Query, decoded},
@@ -117,15 +114,7 @@ impl Probes<'_> {
     /// Adds the checks that are wanted, after running them.
     async fn add_checks(&self, probe: Probe, wanted: impl Fn(&str) -> bool, items: &mut Items) {
         for (check, result) in self.health.run_checks(probe, self.limits, wanted).await {
-            let reason = match result {
-                CheckResult::Passed => None,
-                CheckResult::Failed(reason) if self.health.reveals_reasons => {
-                    Some(reason.to_string().into())
-                }
-                CheckResult::Failed(_) => Some("reason withheld".into()),
-                CheckResult::TimedOut => Some("timed out".into()),
-                CheckResult::Panicked => Some("panicked".into()),
-            };
+            let reason = result.reason(self.health.reveals_reasons);
             items.insert(check.name.clone(), reason);
         }
     }

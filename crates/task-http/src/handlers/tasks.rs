@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use hyper::{HeaderMap, StatusCode};
-use task_core::{Group, GroupSnapshot};
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_SECURITY_POLICY, HeaderValue},
+};
+use task_core::Group;
 use tokio::task::spawn_blocking;
 
 use crate::{
@@ -15,8 +18,13 @@ use crate::{
     },
 };
 
+mod instance;
 mod json;
 mod page;
+mod view;
+
+pub(crate) use instance::Instance;
+use view::View;
 
 /// The representation of the group.
 #[derive(Clone, Copy)]
@@ -30,6 +38,7 @@ enum Representation {
 pub(crate) async fn respond(
     group: &Group,
     health: &Arc<Health>,
+    instance: &Arc<Instance>,
     headers: &HeaderMap,
     query: Query<'_>,
 ) -> Reply {
@@ -38,23 +47,27 @@ pub(crate) async fn respond(
         false => Representation::Page { is_still: query.has("still") },
     };
     let accepts_gzip = negotiate::accepts_gzip(headers);
-    let (group, health) = (group.clone(), Arc::clone(health));
+    let (group, health, instance) = (group.clone(), Arc::clone(health), Arc::clone(instance));
     // Ten thousand tasks take milliseconds to write, which would delay the tasks of this worker.
-    let written =
-        spawn_blocking(move || write(&health.snapshot_of(&group), representation, accepts_gzip))
-            .await;
+    let written = spawn_blocking(move || {
+        write(&View::of(&group, &health, &instance), representation, accepts_gzip)
+    });
     // There is no result if the runtime is shutting down.
-    written.unwrap_or_else(|_| Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "stopping\n"))
+    written.await.unwrap_or_else(|_| Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "stopping\n"))
 }
 
-/// Writes a snapshot of the group, on a blocking thread.
-fn write(snapshot: &GroupSnapshot, representation: Representation, accepts_gzip: bool) -> Reply {
-    let (text, content_type) = match representation {
-        Representation::Json => (json::write(snapshot), "application/json"),
+/// Writes the view, on a blocking thread.
+fn write(view: &View<'_>, representation: Representation, accepts_gzip: bool) -> Reply {
+    let reply = Reply::text(StatusCode::OK, "");
+    let (text, reply) = match representation {
+        Representation::Json => {
+            (json::write(view), Reply { content_type: "application/json".into(), ..reply })
+        }
         Representation::Page { is_still } => {
-            (page::write(snapshot, is_still), "text/html; charset=utf-8")
+            let policy = (CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
+            let content_type = "text/html; charset=utf-8".into();
+            (page::write(view, is_still), Reply { content_type, headers: vec![policy], ..reply })
         }
     };
-    let reply = Reply { content_type: content_type.into(), ..Reply::text(StatusCode::OK, "") };
     reply.negotiated_body(text.into_bytes(), accepts_gzip)
 }

@@ -1,6 +1,7 @@
 //! Named checks, run with a timeout and no more often than needed.
 
 use std::{
+    borrow::Cow,
     fmt,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -34,7 +35,7 @@ pub(crate) struct Check {
     pub(crate) probe: Probe,
     run: CheckFn,
     flight: SingleFlight<CheckResult>,
-    has_passed: Mutex<Option<bool>>,
+    last: Mutex<Option<CheckResult>>,
 }
 
 /// The result of a check.
@@ -47,10 +48,24 @@ pub(crate) enum CheckResult {
     Panicked,
 }
 
+impl CheckResult {
+    /// Returns why the check did not pass; `None` if it did. The error is withheld unless
+    /// `reveals_reasons`.
+    pub(crate) fn reason(&self, reveals_reasons: bool) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Passed => None,
+            Self::Failed(reason) if reveals_reasons => Some(reason.to_string().into()),
+            Self::Failed(_) => Some("reason withheld".into()),
+            Self::TimedOut => Some("timed out".into()),
+            Self::Panicked => Some("panicked".into()),
+        }
+    }
+}
+
 impl Check {
     /// Makes a check that has not run yet.
     pub(crate) fn new(name: String, probe: Probe, run: CheckFn) -> Self {
-        Self { name, probe, run, flight: SingleFlight::default(), has_passed: Mutex::default() }
+        Self { name, probe, run, flight: SingleFlight::default(), last: Mutex::default() }
     }
 
     /// Begins the check, unless it runs already or its last result is fresh.
@@ -68,7 +83,7 @@ impl Check {
             runs.spawn(async move {
                 let result = timeout(limit, check.result()).await;
                 let result = result.unwrap_or(CheckResult::TimedOut);
-                *check.lock_has_passed() = Some(result == CheckResult::Passed);
+                *check.lock_last() = Some(result.clone());
                 completer.complete(result);
             });
         })
@@ -77,7 +92,13 @@ impl Check {
     /// Returns whether the last run that has ended passed, however long ago; `None` before the end
     /// of the first.
     pub(crate) fn has_passed(&self) -> Option<bool> {
-        *self.lock_has_passed()
+        self.lock_last().as_ref().map(|result| *result == CheckResult::Passed)
+    }
+
+    /// Returns the result of the last run that has ended, however long ago; `None` before the end
+    /// of the first.
+    pub(crate) fn last(&self) -> Option<CheckResult> {
+        self.lock_last().clone()
     }
 
     /// Runs the check once. A panic of the function or of its future is a result.
@@ -89,8 +110,8 @@ impl Check {
         }
     }
 
-    fn lock_has_passed(&self) -> MutexGuard<'_, Option<bool>> {
-        self.has_passed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_last(&self) -> MutexGuard<'_, Option<CheckResult>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -82,7 +82,9 @@ impl Reply {
         // Every response is about this instant, and may be about one client.
         headers.insert(CACHE_CONTROL, fixed("no-store"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
-        if content_type.starts_with("text/html") {
+        // A page with a script has a policy of its own.
+        let has_policy = further.iter().any(|(name, _)| name == CONTENT_SECURITY_POLICY);
+        if content_type.starts_with("text/html") && !has_policy {
             let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
             headers.insert(CONTENT_SECURITY_POLICY, fixed(policy));
         }

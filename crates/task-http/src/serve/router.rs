@@ -14,7 +14,13 @@ use super::Origin;
 use crate::{
     activity::Activity,
     config::{Endpoint, Found, Gate, Limits},
-    handlers::{index, probes::Probes, routes::Routes, scrape::Scraper, tasks},
+    handlers::{
+        index,
+        probes::Probes,
+        routes::Routes,
+        scrape::Scraper,
+        tasks::{self, Instance},
+    },
     health::{Health, check::Probe},
     message::{
         body::{RequestBody, ResponseBody},
@@ -36,6 +42,7 @@ pub(super) struct Router {
     pub(super) routes: Routes,
     pub(super) gate: Gate,
     pub(super) health: Arc<Health>,
+    pub(super) instance: Arc<Instance>,
     pub(super) scraper: Arc<Scraper>,
     pub(super) stats: Arc<Stats>,
     pub(super) limits: Arc<Limits>,
@@ -128,7 +135,7 @@ impl Router {
                     return Reply::too_many_requests();
                 };
                 self.update_checks().await;
-                tasks::respond(&self.group, &self.health, headers, query).await
+                tasks::respond(&self.group, &self.health, &self.instance, headers, query).await
             }
             Endpoint::Livez | Endpoint::Readyz | Endpoint::Startupz => {
                 let probes =

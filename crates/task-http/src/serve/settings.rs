@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     /// The runtimes to watch beside the server's own, by name.
     pub(crate) runtimes: Vec<(String, Handle)>,
     pub(crate) has_heartbeat: bool,
+    /// The version of the service, as the page shows it.
+    pub(crate) version: Option<String>,
 }
 
 impl Settings {

@@ -58,6 +58,7 @@ pub struct HttpTaskBuilder {
     reveals_reasons: bool,
     runtimes: Vec<(String, Handle)>,
     has_heartbeat: bool,
+    version: Option<String>,
     /// The first fault of a setter, which the build returns.
     fault: Option<HttpErrorKind>,
 }
@@ -78,6 +79,7 @@ impl HttpTaskBuilder {
             reveals_reasons: false,
             runtimes: Vec::new(),
             has_heartbeat: true,
+            version: None,
             fault: None,
         }
     }
@@ -194,6 +196,12 @@ impl HttpTaskBuilder {
         Self { tls: Some(tls), ..self }
     }
 
+    /// Sets the version of the service, which the page of `/tasks` shows beside the host and the
+    /// pid: `.version(env!("CARGO_PKG_VERSION"))`. Default: none is shown.
+    pub fn version(self, version: impl Into<String>) -> Self {
+        Self { version: Some(version.into()), ..self }
+    }
+
     /// Sets the limits. Default: those of [`Limits`].
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
@@ -217,6 +225,7 @@ impl HttpTaskBuilder {
             reveals_reasons,
             runtimes,
             has_heartbeat,
+            version,
             fault,
         } = self;
         if let Some(fault) = fault {
@@ -234,6 +243,7 @@ impl HttpTaskBuilder {
             reveals_reasons,
             runtimes,
             has_heartbeat,
+            version,
         };
         // In this order, `addresses` returns those of `listener` first.
         listeners.extend(bind()?);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use task_core::{
-    Blocker, Context, Group, GroupSnapshot, Step, TaskId, TaskInfo,
+    Blocker, Context, Group, GroupEvent, GroupSnapshot, Step, TaskId, TaskInfo,
     scope::{GroupView, Level, Scope, Stage, StageCell},
 };
 
@@ -26,6 +26,7 @@ pub(crate) struct TestGroup {
 #[derive(Default)]
 struct View {
     snapshot: Mutex<GroupSnapshot>,
+    events: Mutex<Vec<GroupEvent>>,
     version: Level,
 }
 
@@ -47,6 +48,15 @@ impl TestGroup {
     pub(crate) fn change(&self, change: impl FnOnce(&mut GroupSnapshot)) {
         change(&mut self.view.snapshot.lock().unwrap());
         self.view.version.bump();
+    }
+
+    pub(crate) fn set_events(&self, events: Vec<GroupEvent>) {
+        *self.view.events.lock().unwrap() = events;
+    }
+
+    /// Returns the group as another one's task runs it.
+    pub(crate) fn view(&self) -> Group {
+        Group::new(Arc::clone(&self.view) as Arc<dyn GroupView>)
     }
 
     /// Begins the drain, as a shutdown does.
@@ -87,13 +97,17 @@ impl Scope for TestGroup {
     }
 
     fn group(&self) -> Group {
-        Group::new(Arc::clone(&self.view) as Arc<dyn GroupView>)
+        self.view()
     }
 }
 
 impl GroupView for View {
     fn snapshot(&self) -> GroupSnapshot {
         self.snapshot.lock().unwrap().clone()
+    }
+
+    fn events(&self) -> Vec<GroupEvent> {
+        self.events.lock().unwrap().clone()
     }
 
     fn version(&self) -> &Level {

@@ -1,178 +1,140 @@
-//! The group as a page: self-contained, without scripts, for narrow and wide screens, dark or
-//! light.
+//! The group as a page: self-contained, for narrow and wide screens, dark or light.
 //!
-//! The page refreshes by `<meta http-equiv="refresh">`, since it has no scripts. All texts that
-//! come from the service are escaped where they are written, by [`Html`]; the response has a policy
-//! that forbids scripts and requests in any case. Rows and bars are bounded, so that ten thousand
-//! tasks do not make a page that no browser shows.
+//! It is complete without its script, and then refreshes by `<meta http-equiv="refresh">`. With the
+//! script, it replaces its content in place, keeps what is unfolded, and keeps its last state when
+//! the server is gone. All texts that come from the service are escaped where they are written, by
+//! [`Html`]; the response has a policy that forbids other scripts and other requests in any case.
+//! Rows and bars are bounded, so that ten thousand tasks do not make a page that no browser shows.
+//!
+//! | part | question |
+//! |---|---|
+//! | [`verdict`] | What is wrong, and who holds the stop? |
+//! | [`shutdown`], [`timeline`] | How far is the shutdown, and where did its time go? |
+//! | [`rows`] | Which tasks are there? Those in trouble first, the others folded by phase. |
+//! | [`history`] | Which tasks have ended, and what happened? |
+//! | [`health`] | How are the checks and the runtime? |
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    time::UNIX_EPOCH,
+};
 
-use task_core::{GroupSnapshot, Outcome, Step, TaskInfo, TaskState};
+use task_core::{Outcome, Step};
 
+use super::view::View;
 use crate::message::escape::Html;
 
+mod health;
+mod history;
 mod human;
+mod rows;
 mod shutdown;
 mod timeline;
+mod verdict;
 
-use human::{HumanDuration, NonZero, PhaseName};
+use human::{HumanDuration, WallTime};
 
-/// The style sheet, which is part of the page: the policy of the response forbids to load one.
+/// The style sheet and the script, which are parts of the page: its policy forbids to load one.
 const STYLE: &str = include_str!("page.css");
-/// The number of rows of the table. JSON has all tasks.
-const MAX_ROWS: usize = 500;
+const SCRIPT: &str = include_str!("page.js");
+/// The policy of the response. The script is known by its hash, which a test computes.
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
+     script-src 'sha256-YD8b1oW9O3TyBqDCjoRdKjKwvM4nzgLj7Romca1ASYY='; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// How often the page refreshes itself: more often in a shutdown.
 const REFRESH_SECONDS: u32 = 2;
 const REFRESH_SECONDS_SHUTTING_DOWN: u32 = 1;
 
 /// Returns the page. If `is_still`, it does not refresh itself.
-pub(super) fn write(snapshot: &GroupSnapshot, is_still: bool) -> String {
-    let mut out = String::with_capacity(8 * 1024 + 512 * snapshot.tasks.len().min(MAX_ROWS));
+pub(super) fn write(view: &View<'_>, is_still: bool) -> String {
+    let rows = view.tasks.len().min(rows::MAX_ROWS);
+    let mut out = String::with_capacity(16 * 1024 + 256 * rows);
     // Writing to a string cannot fail.
-    let _ = write_page(snapshot, is_still, &mut out);
+    let _ = write_page(view, is_still, &mut out);
     out
 }
 
-/// Writes the parts in their order: head, shutdown, blockers, table, foot.
-fn write_page(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt::Result {
-    let name = if snapshot.name.is_empty() { "tasks" } else { snapshot.name.as_ref() };
-    out.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
+/// Writes the parts in their order.
+fn write_page(view: &View<'_>, is_still: bool, out: &mut String) -> fmt::Result {
+    let group = &view.group;
+    let name = if group.name.is_empty() { "tasks" } else { group.name.as_ref() };
+    let seconds = match group.step {
+        Step::Running => REFRESH_SECONDS,
+        _ => REFRESH_SECONDS_SHUTTING_DOWN,
+    };
+    let still = if is_still { " data-still" } else { "" };
+    writeln!(out, "<!doctype html>\n<html lang=\"en\"{still}><head><meta charset=\"utf-8\">")?;
     out.push_str("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
     if !is_still {
-        let seconds = match snapshot.step {
-            Step::Running => REFRESH_SECONDS,
-            _ => REFRESH_SECONDS_SHUTTING_DOWN,
-        };
-        writeln!(out, "<meta http-equiv=\"refresh\" content=\"{seconds}\">")?;
+        writeln!(out, "<noscript><meta http-equiv=\"refresh\" content=\"{seconds}\"></noscript>")?;
     }
+    write!(out, "<title>{}: {}</title>\n<style>\n{STYLE}</style></head>", Html(name), group.step)?;
+    let started = view.instance.started.duration_since(UNIX_EPOCH).unwrap_or_default();
     write!(
         out,
-        "<title>{}: {}</title>\n<style>\n{STYLE}</style></head><body>\n",
-        Html(name),
-        snapshot.step
+        "<body>\n<p id=\"gone\" class=\"box bad\" role=\"status\" hidden></p>\n\
+         <input id=\"search\" type=\"search\" placeholder=\"Filter tasks\" \
+         aria-label=\"Filter tasks\" hidden>\n\
+         <main data-seconds=\"{seconds}\" data-tasks=\"{}\" data-instance=\"{}-{}\" data-doing=\"{}\">\n",
+        view.tasks.len(),
+        view.instance.pid,
+        started.as_millis(),
+        Html(&verdict::doing(view)),
     )?;
-    write_head(snapshot, name, out)?;
-    if snapshot.step > Step::Running {
-        shutdown::write(snapshot, out)?;
-        timeline::write(snapshot, out)?;
+    write_head(view, name, out)?;
+    verdict::write(view, out)?;
+    if group.step > Step::Running {
+        shutdown::write(view, out)?;
+        timeline::write(view, out)?;
     }
-    // In a shutdown, that is the only blocker, and the box above shows it.
-    if snapshot.step == Step::Running && !snapshot.readiness.is_ready() {
-        out.push_str("<div class=\"box\">Not ready:<ul>");
-        for blocker in &snapshot.readiness.blockers {
-            write!(out, "<li>{}</li>", Html(&blocker.to_string()))?;
-        }
-        out.push_str("</ul></div>\n");
-    }
-    write_table(snapshot, out)?;
-    write_foot(snapshot, is_still, out)
+    rows::write(view, out)?;
+    health::write(view, out)?;
+    history::write_events(view, out)?;
+    history::write_ended(view, out)?;
+    write_foot(view, is_still, out)?;
+    write!(out, "</main>\n<script>{SCRIPT}</script></body></html>\n")
 }
 
-/// Writes the name of the group, its step, and whether it is ready.
-fn write_head(snapshot: &GroupSnapshot, name: &str, out: &mut String) -> fmt::Result {
-    let step_class = if snapshot.step == Step::Running { "good" } else { "warn" };
+/// Writes the name of the group, its step, whether it is ready, and which process this is.
+fn write_head(view: &View<'_>, name: &str, out: &mut String) -> fmt::Result {
+    let (group, instance) = (&view.group, view.instance);
+    let step_class = if group.step == Step::Running { "good" } else { "warn" };
     let (ready_class, ready) =
-        if snapshot.readiness.is_ready() { ("good", "ready") } else { ("bad", "not ready") };
-    writeln!(
+        if group.readiness.is_ready() { ("good", "ready") } else { ("bad", "not ready") };
+    write!(
         out,
-        "<header><h1>{}</h1><span class=\"tag {step_class}\">{}</span><span class=\"tag {ready_class}\">{ready}</span>\
-         <span class=\"dim\">for {}</span></header>",
+        "<header><h1>{}</h1><span class=\"tag {step_class}\">{}</span>\
+         <span class=\"tag {ready_class}\">{ready}</span><span class=\"dim facts\">",
         Html(name),
-        snapshot.step,
-        HumanDuration(snapshot.in_step),
-    )
-}
-
-/// Writes the table of living tasks, with at most [`MAX_ROWS`] rows.
-fn write_table(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
-    out.push_str("<table><thead><tr>");
-    for (title, class) in [
-        ("Task", ""),
-        ("State", ""),
-        ("Phase", ""),
-        ("Ready", ""),
-        ("Status", ""),
-        ("Uptime", " class=\"number\""),
-        ("Restarts", " class=\"number\""),
-        ("Failures", " class=\"number\""),
-    ] {
-        write!(out, "<th{class}>{title}</th>")?;
+        group.step,
+    )?;
+    let parts = [
+        instance.host.as_ref().map(|host| Html(host).to_string()),
+        Some(format!("pid {}", instance.pid)),
+        instance.version.as_ref().map(|version| format!("version {}", Html(version))),
+        Some(format!("up {}", HumanDuration(group.uptime))),
+        Some(format!("since {} UTC", WallTime::full(instance.started))),
+    ];
+    for part in parts.into_iter().flatten() {
+        write!(out, "<span>{part}</span>")?;
     }
-    out.push_str("</tr></thead>\n<tbody>\n");
-    for task in snapshot.tasks.iter().take(MAX_ROWS) {
-        write_row(task, out)?;
-    }
-    out.push_str("</tbody></table>\n");
-    if let Some(more) = snapshot.tasks.len().checked_sub(MAX_ROWS).filter(|more| *more > 0) {
-        writeln!(
-            out,
-            "<p class=\"dim\">and {more} more: <a href=\"?format=json\">all as JSON</a></p>"
-        )?;
-    }
+    out.push_str("</span></header>\n");
     Ok(())
 }
 
-/// Writes the row of a task. `data-is` has the title of the column for narrow screens, on which
-/// each cell is a line of its own.
-fn write_row(task: &TaskInfo, out: &mut String) -> fmt::Result {
-    write!(
-        out,
-        "<tr><td class=\"name\">{}</td><td class=\"state\" data-is=\"State\"><span>",
-        Html(&task.name)
-    )?;
-    let class = match task.state {
-        TaskState::Running => "good",
-        TaskState::Stopping => "warn",
-        _ => "bad",
-    };
-    write!(out, "<span class=\"tag {class}\">{}</span>", task.state)?;
-    if let Some(waiting) = task.waiting {
-        write!(out, " <span class=\"dim\">works again in {}</span>", HumanDuration(waiting))?;
-    }
-    if task.state != TaskState::Running {
-        write!(out, " <span class=\"dim\">for {}</span>", HumanDuration(task.in_state))?;
-        if let Some(remaining) = task.remaining {
-            write!(out, "<span class=\"dim\">, {} left</span>", HumanDuration(remaining))?;
-            let spent = task.in_state.as_secs_f64();
-            let share = spent / (spent + remaining.as_secs_f64()).max(f64::MIN_POSITIVE) * 100.0;
-            write!(out, "<span class=\"bar\"><i style=\"width:{share:.0}%\"></i></span>")?;
-        }
-    }
-    out.push_str("</span></td>");
-    write!(out, "<td data-is=\"Phase\"><span>{}", PhaseName(task.phase))?;
-    if task.is_ephemeral {
-        out.push_str(" <span class=\"dim\">ephemeral</span>");
-    }
-    out.push_str("</span></td><td data-is=\"Ready\">");
-    match (task.gates_readiness, task.is_ready) {
-        (true, true) => out.push_str("<span class=\"tag good\">ready</span>"),
-        (true, false) => out.push_str("<span class=\"tag bad\">not ready</span>"),
-        (false, true) => out.push_str("ready"),
-        (false, false) => {}
-    }
-    let status = task.status.as_deref().unwrap_or_default();
-    write!(out, "</td><td class=\"status\" data-is=\"Status\">{}</td>", Html(status))?;
-    writeln!(
-        out,
-        "<td class=\"number\" data-is=\"Uptime\">{}</td><td class=\"number\" data-is=\"Restarts\">{}</td>\
-         <td class=\"number\" data-is=\"Failures\">{}</td></tr>",
-        HumanDuration(task.uptime),
-        NonZero(task.restarts),
-        NonZero(task.failures),
-    )
-}
-
 /// Writes the totals and the links.
-fn write_foot(snapshot: &GroupSnapshot, is_still: bool, out: &mut String) -> fmt::Result {
-    let totals = &snapshot.totals;
+fn write_foot(view: &View<'_>, is_still: bool, out: &mut String) -> fmt::Result {
+    let totals = &view.group.totals;
     write!(out, "<footer class=\"dim\"><p>{} tasks started", totals.started)?;
     for outcome in Outcome::ALL.into_iter().filter(|outcome| totals.of(*outcome) > 0) {
         write!(out, " · {} {outcome}", totals.of(outcome))?;
     }
+    for signal in &view.group.signals {
+        write!(out, " · {} × {}", Html(&signal.name), signal.count)?;
+    }
     let (href, word) = if is_still { ("?", "resume refresh") } else { ("?still", "pause refresh") };
     writeln!(
         out,
-        "</p><p><a href=\"{href}\">{word}</a> · <a href=\"?format=json\">JSON</a></p></footer></body></html>"
+        "</p><p><a href=\"{href}\">{word}</a> · <a href=\"?format=json\">JSON</a></p></footer>"
     )
 }

@@ -40,5 +40,6 @@ pub(super) fn write_cleanup(out: &mut String, cleanup: &CleanupInfo) -> fmt::Res
     write!(out, "{{\"name\":{}", Json(&cleanup.name))?;
     write!(out, ",\"state\":{}", Json(cleanup.state.as_str()))?;
     write!(out, ",\"began_at_seconds\":{}", OrNull(cleanup.began_at.map(Seconds)))?;
-    write!(out, ",\"took_seconds\":{}}}", Seconds(cleanup.took))
+    write!(out, ",\"took_seconds\":{}", Seconds(cleanup.took))?;
+    write!(out, ",\"remaining_seconds\":{}}}", OrNull(cleanup.remaining.map(Seconds)))
 }

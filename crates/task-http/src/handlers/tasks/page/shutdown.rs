@@ -5,13 +5,14 @@ use std::fmt::{self, Write};
 use task_core::{GroupSnapshot, Step, TaskState};
 
 use super::human::HumanDuration;
-use crate::message::escape::Html;
+use crate::{handlers::tasks::view::View, message::escape::Html};
 
 /// The steps after the trigger, in their order.
 const STEPS: [Step; 4] = [Step::Draining, Step::Stopping, Step::CleaningUp, Step::Ended];
 
 /// Writes the box.
-pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
+pub(super) fn write(view: &View<'_>, out: &mut String) -> fmt::Result {
+    let snapshot = &view.group;
     out.push_str("<div class=\"box\">");
     write_countdown(snapshot, out)?;
     out.push_str("<p class=\"steps\">");
@@ -27,8 +28,9 @@ pub(super) fn write(snapshot: &GroupSnapshot, out: &mut String) -> fmt::Result {
     if let Some(cause) = &snapshot.cause {
         write!(out, "<p class=\"dim\">Cause: {}</p>", Html(cause))?;
     }
-    let living = snapshot.tasks.len();
-    let stopping = snapshot.tasks.iter().filter(|task| task.state != TaskState::Running).count();
+    let living = view.tasks.len();
+    let is_asked = |state| state != TaskState::Running;
+    let stopping = view.tasks.iter().filter(|node| is_asked(node.task.state)).count();
     let ended = snapshot.shutdown.as_ref().map(|it| it.ended.len() as u64 + it.omitted);
     write!(out, "<p class=\"dim\">{stopping} of {living} living tasks asked to stop")?;
     if let Some(ended) = ended {
