@@ -17,7 +17,8 @@ pub struct CleanupInfo {
     pub began_at: Option<Duration>,
     /// How long it took, or has taken so far.
     pub took: Duration,
-    /// The time left until it is aborted, while it runs. `None` otherwise, and if there is no limit.
+    /// The time left until it is aborted, while it runs. `None` otherwise, and if there is no
+    /// limit.
     pub remaining: Option<Duration>,
 }
 

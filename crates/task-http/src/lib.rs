@@ -38,7 +38,7 @@
 //! | `/livez`, `/healthz` | 200 if the runtime runs spawned tasks and every [liveness check](HttpTaskBuilder::liveness_check) passes; also during a shutdown |
 //! | `/readyz` | 200 if the group is ready and every [check](HttpTaskBuilder::check) passes; 503 from the start of a shutdown on |
 //! | `/startupz` | 503 until the group has been ready once, 200 from then on |
-//! | `/tasks` | every living task, and in a shutdown what it waits for and how long: as a page, or as JSON if the client prefers it by `Accept` or asks for it by `?format=json` |
+//! | `/tasks` | what is wrong and who holds the stop, every living task, the timeline of a shutdown, the last events: as a [page](#the-page), or as JSON if the client prefers it by `Accept` or asks for it by `?format=json` |
 //! | `/` | the list of paths |
 //!
 //! The methods are `GET` and `HEAD`. `OPTIONS`, the default check of HAProxy, gets the response of
@@ -84,11 +84,32 @@
 //! | `ready`, `started`, `blockers` | whether the group is ready, whether it has ever been, and why it is not |
 //! | `totals`, `exits` | the number of tasks that have started, and that have ended by outcome; the latter also by name |
 //! | `signals` | the number of signals by name |
-//! | `tasks` | for each living task: `id`, `name`, `phase`, `ephemeral`, `state`, `in_state_seconds`, `uptime_seconds`, `remaining_seconds`, `gates_readiness`, `ready`, `status`, `restarts`, `failures`, `waiting_seconds` (until it works again) |
-//! | `cleanups` | for each cleanup: `name`, `state`, `began_at_seconds`, `took_seconds` |
+//! | `tasks` | for each living task: `id`, `name`, `phase`, `ephemeral`, `state`, `in_state_seconds`, `uptime_seconds`, `remaining_seconds`, `deadline` (which one that is: `phase`, `phase timeout`, `stop timeout`, `no time left`, `escalation`), `gates_readiness`, `ready`, `status`, `restarts`, `failures`, `waiting_seconds` (until it works again), `groups` (those that it runs, each with the fields up to `shutdown` of this table; at most 16 levels) |
+//! | `cleanups` | for each cleanup: `name`, `state`, `began_at_seconds`, `took_seconds`, `remaining_seconds` |
 //! | `shutdown` | from the trigger on: `began_unix_seconds`, `began_at_seconds`, `took_seconds`, `budget_seconds`, `ended` (the tasks that have ended in it, with their outcomes), `omitted` (how many of them are left out) |
 //!
-//! A field `..._at_seconds` counts from the creation of the manager.
+//! | `instance` | the process: `host`, `pid`, `version` (see [`HttpTaskBuilder::version`]), `started_unix_seconds` |
+//! | `events` | what happened, oldest first, as in [`Group::events`](task_core::Group::events): `at_seconds`, `failure`, `text` |
+//! | `checks` | for each check: `name`, `probe` (`livez` or `readyz`), `passed` (the last time), `reason` |
+//! | `runtime` | of the server's own runtime: `workers`, `tokio_tasks`, `queued` |
+//! | `runtimes` | what the heartbeat measures: `name`, `stalled_seconds`, `spawn_delay_seconds`, `stalls` |
+//!
+//! A field `..._at_seconds`, and that of an event, counts from the creation of the manager.
+//!
+//! ## The page
+//!
+//! The first box says what is wrong: in a shutdown, which task or cleanup holds it (inside nested
+//! groups by its path), since when, and at which deadline it is aborted; a runtime that is blocked,
+//! checks that fail, tasks that are not ready or pause after a failure, and failures of the last
+//! ten minutes. Then come the shutdown with its timeline and the deadlines, the tasks that need
+//! attention, the others folded by phase, nested groups as a tree, the checks and the runtime, the
+//! last events, and the tasks that have ended, by name. At most 1,000 rows are shown; JSON has all.
+//!
+//! The page needs no script: it then refreshes itself as a whole, every 2 s, or 1 s in a shutdown.
+//! With its script, which is a part of it, it replaces its content in place, keeps what is
+//! unfolded, filters by name, and when the server is gone keeps its last state: "Gone at 03:12:07
+//! UTC while stopping `settlement`". The policy of the response (`Content-Security-Policy`) allows
+//! this script alone, and requests to this server alone. `?still` pauses the refresh.
 //!
 //! ## In Kubernetes
 //!
@@ -170,8 +191,9 @@
 //! | `task_alive`, `task_starts_total` | all tasks |
 //! | `task_running{task}`, `task_exits_total{task,outcome}` | the tasks of a name, also after the last one has ended |
 //! | `task_ready{task}`, `task_restarts{task}`, `task_failures{task}`, `task_restart_wait_seconds{task}`, `task_start_time_seconds{task}` | the living tasks of a name |
+//! | `task_stopping_seconds{task}` | since when a task that was asked to stop has not ended, of the longest of a name: who holds a stop |
 //! | `task_stop_duration_seconds{task}` | in a shutdown, how long the last task of a name took to stop |
-//! | `task_cleanups_total{outcome}`, `task_cleanup_duration_seconds{cleanup}` | the cleanups; the server of the group itself ends before they run, and shows zero |
+//! | `task_cleanups_total{outcome}`, `task_cleanup_duration_seconds{cleanup}` | the cleanups; a server of the group itself ends before they run, and shows zero, unless it goes on [through the cleanups](HttpTask::through_cleanups) |
 //! | `task_signals_received_total{signal}` | the signals that tasks have recorded |
 //! | `task_http_requests_total{route,code}`, `task_http_request_duration_seconds{route}`, `task_http_connections`, `task_http_connections_rejected_total{reason}`, `task_http_scrapes_in_flight`, `task_http_scrape_errors_total{cause}`, `task_http_reloads_total{what,outcome}` | the server |
 //! | `task_health_check_status{probe,check}` | the last result of each check |
@@ -195,6 +217,21 @@
 //! for the same encoding. A family that two sources have is taken from the first; user sources take
 //! precedence over built-in families.
 //!
+//! A shutdown that is shorter than the interval of the scrapes leaves no trace in these metrics. Its
+//! figures can be written to a file when it is over (`Report::write_metrics` of `task-manager`, or
+//! `Service::shutdown_metrics` of `task-service`), from which node_exporter serves them, or the
+//! next start of the service:
+//!
+//! ```no_run
+//! use task_http::{HttpTask, text_source};
+//!
+//! # fn main() -> Result<(), task_http::HttpError> {
+//! // Before the first shutdown, there is no such file.
+//! let last = || std::fs::read_to_string("/var/lib/orders/shutdown.prom").unwrap_or_default();
+//! let http = HttpTask::builder().metrics(text_source(last)).bind("0.0.0.0:9090")?;
+//! # Ok(()) }
+//! ```
+//!
 //! # Limits
 //!
 //! Every resource that a client can take has a limit: see [`Limits`]. Idle and slow clients are
@@ -214,6 +251,15 @@
 //! 3. lets responses in progress end, for [`Limits::stop_timeout`] or what the shutdown leaves to
 //!    the task, if that is less;
 //! 4. drops the other connections, and ends.
+//!
+//! A response that step 4 cuts is named with its method, its path and its time, in a warning of the
+//! log and in the task's last status, which the report has. In a phase below
+//! [`Phase::SUPPORT`](task_core::Phase::SUPPORT) (`http.in_phase(Phase::INGRESS)`), a response of a
+//! user route that is cut is a failure in the report: a service that loses a response is not clean.
+//! A probe or a scrape that is cut never is.
+//!
+//! With [`HttpTask::through_cleanups`], the server does all of this in the last cleanup instead, so
+//! that the cleanups can be observed as well.
 //!
 //! # Limitations
 //!
@@ -274,9 +320,8 @@
 //! | level | event |
 //! |---|---|
 //! | error | a runtime has stalled; a connection panicked, for example in the body that a service streams |
-//! | warn | a source or a route failed or panicked; lines of a source are malformed; a drain delay is advised; files could not be reloaded; a connection could not be accepted; a runtime runs again after a stall |
+//! | warn | a source or a route failed or panicked; lines of a source are malformed; a drain delay is advised; files could not be reloaded; a connection could not be accepted; a runtime runs again after a stall; responses were cut at the stop timeout |
 //! | info | an address is served; files were reloaded |
-//! | debug | connections were dropped at the stop timeout |
 //!
 //! # Features
 //!

@@ -24,7 +24,8 @@ pub use stop::HttpStop;
 /// A task that serves metrics, probes and the task table over HTTP/1.1.
 ///
 /// It is a [support task](task_core::Phase::SUPPORT), named `http`: it stops after the work, so
-/// that the whole shutdown can be observed through it.
+/// that the stop can be observed through it; with [`through_cleanups`](Self::through_cleanups), also
+/// the cleanups.
 ///
 /// [`bind`](Self::bind) makes one with default settings; [`builder`](Self::builder) makes one with
 /// others. Both check the settings and bind the addresses, so a task that exists can be run.

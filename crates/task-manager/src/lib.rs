@@ -504,7 +504,8 @@
 //! [`Manager::group`] and [`Context::group`] return a [`Group`]: a read-only view of the tasks that
 //! are alive, the step of the shutdown, the readiness, and counts of how tasks ended by name.
 //! Metrics, probes and a status page are made of it. A [snapshot](Group::snapshot) is everything at
-//! one instant, and [`Group::changed`] waits for the next change.
+//! one instant, [`Group::events`] are what happened before, and [`Group::changed`] waits for the
+//! next change.
 //!
 //! ```
 //! use task_manager::{Manager, task_fn};

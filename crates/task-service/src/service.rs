@@ -140,8 +140,8 @@ impl Service {
         self
     }
 
-    /// Writes the figures of the shutdown to a file, in the format that Prometheus scrapes. Default:
-    /// they are not written.
+    /// Writes the figures of the shutdown to a file, in the format that Prometheus scrapes.
+    /// Default: they are not written.
     ///
     /// The service is gone when they are complete, so something else has to serve them: the
     /// textfile collector of node_exporter, or the next start of the service. See

@@ -315,8 +315,8 @@ async fn the_first_box_says_that_all_is_well_or_what_is_wrong() {
     ];
     assert_eq!(lines().await, expected);
     let page = service.get("/tasks").await.text();
-    let trouble = page.find("data-key=\"trouble\"").unwrap();
-    let rows = &page[trouble..trouble + page[trouble..].find("</details>").unwrap()];
+    let section = page.find("data-key=\"attention\"").unwrap();
+    let rows = &page[section..section + page[section..].find("</details>").unwrap()];
     assert!(rows.contains(">consumer<") && rows.contains(">api<"), "{rows}");
     assert!(page.contains("<li class=\"failed\">"), "{page}");
     service.stop().await;

@@ -1,4 +1,4 @@
-//! The figures of a shutdown as metrics, for whoever scrapes once the process is gone.
+//! The figures of a shutdown as metrics, to be scraped once the process is gone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -278,7 +278,7 @@ fn texts(group: &Group) -> Vec<(u64, bool, String)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_events_tell_a_life_in_its_order_with_its_failures() {
+async fn the_events_are_those_of_a_life_in_order_with_its_failures() {
     let manager = Manager::builder().shutdown_timeout(20 * SECOND).build().unwrap();
     let consumer = task_fn("consu\nmer", async |ctx: Context| {
         tokio::time::sleep(SECOND).await;

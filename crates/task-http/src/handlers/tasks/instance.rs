@@ -1,4 +1,4 @@
-//! The process that responds: what tells one instance of a service from another.
+//! The process that responds: what distinguishes the instances of a service.
 
 use std::{
     env, fs, process,
@@ -11,7 +11,7 @@ const MAX_HOST: usize = 255;
 /// The process that responds.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    /// The name of the host, if the system tells it.
+    /// The name of the host, if it is known.
     pub(super) host: Option<String>,
     pub(super) pid: u32,
     pub(super) version: Option<String>,

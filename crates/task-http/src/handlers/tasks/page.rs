@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`verdict`] | What is wrong, and who holds the stop? |
 //! | [`shutdown`], [`timeline`] | How far is the shutdown, and where did its time go? |
-//! | [`rows`] | Which tasks are there? Those in trouble first, the others folded by phase. |
+//! | [`rows`] | Which tasks are there? Those that need attention first, the others folded by phase. |
 //! | [`history`] | Which tasks have ended, and what happened? |
 //! | [`health`] | How are the checks and the runtime? |
 

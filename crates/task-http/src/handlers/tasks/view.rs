@@ -91,12 +91,12 @@ impl<'a> View<'a> {
 impl Node {
     /// Returns whether a person should look at the task, or at one in a group that it runs: it is
     /// being stopped, is not ready though readiness waits for it, or pauses after a failure.
-    pub(super) fn is_in_trouble(&self) -> bool {
+    pub(super) fn needs_attention(&self) -> bool {
         let task = &self.task;
         task.state != TaskState::Running
             || task.gates_readiness && !task.is_ready
             || task.waiting.is_some()
-            || self.groups.iter().flat_map(|nested| &nested.tasks).any(Self::is_in_trouble)
+            || self.groups.iter().flat_map(|nested| &nested.tasks).any(Self::needs_attention)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The living tasks: those in trouble first, the others folded by phase, nested groups as a tree.
+//! The living tasks: those that need attention first, the others folded by phase. Nested groups are
+//! a tree.
 
 use std::{
     collections::BTreeMap,
@@ -47,23 +48,23 @@ pub(super) fn write(view: &View<'_>, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// Returns those in trouble, and the others by phase.
+/// Returns those that need attention, and the others by phase.
 fn sections<'a>(view: &'a View<'_>) -> Vec<Section<'a>> {
-    let (mut trouble, well): (Vec<&Node>, Vec<&Node>) =
-        view.tasks.iter().partition(|node| node.is_in_trouble());
+    let (mut attention, well): (Vec<&Node>, Vec<&Node>) =
+        view.tasks.iter().partition(|node| node.needs_attention());
     let mut phases: BTreeMap<Phase, Vec<&Node>> = BTreeMap::new();
     for node in well {
         phases.entry(node.task.phase).or_default().push(node);
     }
     let mut sections = Vec::new();
-    if !trouble.is_empty() {
+    if !attention.is_empty() {
         let (title, key) = match view.group.step {
-            Step::Running => ("In trouble", "trouble"),
+            Step::Running => ("Needs attention", "attention"),
             _ => ("Stopping", "stopping"),
         };
-        trouble.sort_by_key(|node| std::cmp::Reverse(node.task.in_state));
-        let is_open = trouble.len() <= 10 * MAX_UNFOLDED;
-        sections.push(Section { title: title.into(), key: key.into(), nodes: trouble, is_open });
+        attention.sort_by_key(|node| std::cmp::Reverse(node.task.in_state));
+        let is_open = attention.len() <= 10 * MAX_UNFOLDED;
+        sections.push(Section { title: title.into(), key: key.into(), nodes: attention, is_open });
     }
     sections.extend(phases.into_iter().map(|(phase, nodes)| Section {
         title: PhaseName(phase).to_string(),
@@ -149,9 +150,9 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Writes a nested group below its row: unfolded if something in it is in trouble.
+    /// Writes a nested group below its row: unfolded if something in it needs attention.
     fn nested(&mut self, task: &TaskInfo, Nested { group, tasks }: &Nested) -> fmt::Result {
-        let is_open = tasks.len() <= MAX_UNFOLDED || tasks.iter().any(Node::is_in_trouble);
+        let is_open = tasks.len() <= MAX_UNFOLDED || tasks.iter().any(Node::needs_attention);
         let open = if is_open { " open" } else { "" };
         write!(
             self.out,
@@ -163,9 +164,9 @@ impl Rows<'_> {
             group.step,
             count(tasks.len(), "task"),
         )?;
-        let (trouble, well): (Vec<&Node>, Vec<&Node>) =
-            tasks.iter().partition(|node| node.is_in_trouble());
-        self.list(trouble.into_iter().chain(well))?;
+        let (attention, well): (Vec<&Node>, Vec<&Node>) =
+            tasks.iter().partition(|node| node.needs_attention());
+        self.list(attention.into_iter().chain(well))?;
         self.out.push_str("</details>");
         Ok(())
     }
