@@ -217,9 +217,9 @@
 //! for the same encoding. A family that two sources have is taken from the first; user sources take
 //! precedence over built-in families.
 //!
-//! A shutdown that is shorter than the interval of the scrapes leaves no trace in these metrics. Its
-//! figures can be written to a file when it is over (`Report::write_metrics` of `task-manager`, or
-//! `Service::shutdown_metrics` of `task-service`), from which node_exporter serves them, or the
+//! A shutdown that is shorter than the interval of the scrapes leaves no trace in these metrics.
+//! Its figures can be written to a file when it is over (`Report::write_metrics` of `task-manager`,
+//! or `Service::shutdown_metrics` of `task-service`), from which node_exporter serves them, or the
 //! next start of the service:
 //!
 //! ```no_run
