@@ -103,8 +103,8 @@ pub(crate) const LANES: &[Section] = &[
     },
     Section {
         name: "browser",
-        about: "The page of /tasks in Chromium, running and in a shutdown: wide and narrow, light and\n\
-                dark. Leaves screenshots in target/browser. Needs chromium (Debian).",
+        about: "The page of /tasks in Chromium, running, in a shutdown and gone: wide and narrow, light\n\
+                and dark. Leaves screenshots in target/browser. Needs chromium (Debian).",
         run: http::browser::run,
     },
     Section {

@@ -1,5 +1,7 @@
-//! The page of `/tasks` in a real browser, while the service runs and while it stops: wide and
-//! narrow, light and dark. Layout, colours and text are checked; the screenshots are for people.
+//! The page of `/tasks` in a real browser, while the service runs, while it stops and when it is
+//! gone: wide and narrow, light and dark. Layout, colours and text are checked; the screenshots are
+//! for people. The browser gets the page from a file, since it may take longer to start than the
+//! service to stop.
 
 use std::fs;
 use std::path::Path;
@@ -40,10 +42,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     fs::create_dir_all(&folder)?;
     let mut service = Service::start(workspace)?;
     let address = service.address;
-    let page = format!("http://{address}/tasks?still");
-    screenshot(workspace, &folder, "running", &page)?;
     let (_, running) = http::get(address, "/tasks?still")?;
-
     service.terminate()?;
     service.until("a task has ended and another one is being stopped", |_, address| {
         let tasks = Service::tasks(address)?;
@@ -51,12 +50,16 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
         Ok(has_ended && tasks["step"] == "stopping")
     })?;
     let (_, stopping) = http::get(address, "/tasks?still")?;
-    screenshot(workspace, &folder, "stopping", &page)?;
+    // Its script finds no server, as it does when the service is gone.
+    let (_, gone) = http::get(address, "/tasks")?;
     service.ended()?;
 
-    for (name, html, text) in
-        [("running", &running, "consumer orders.v1"), ("stopping", &stopping, "left to shut down")]
-    {
+    for (name, html, text) in [
+        ("running", &running, "consumer orders.v1"),
+        ("stopping", &stopping, "left to shut down"),
+        ("gone", &gone, "while stopping `"),
+    ] {
+        screenshot(workspace, &folder, name, html)?;
         for scheme in SCHEMES {
             for width in WIDTHS {
                 check(workspace, &folder, html, width, scheme, text)
@@ -68,13 +71,17 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     Ok(Ending::Passed)
 }
 
-fn screenshot(workspace: &Workspace, folder: &Path, name: &str, page: &str) -> Result<()> {
+fn screenshot(workspace: &Workspace, folder: &Path, name: &str, html: &str) -> Result<()> {
+    let saved = folder.join(format!("{name}.html"));
+    fs::write(&saved, html)?;
     for (scheme, setting, _) in SCHEMES {
         let width = if scheme == "dark" { 500 } else { 1200 };
         let file = folder.join(format!("{name}-{scheme}-{width}.png"));
         browser(workspace, folder)
             .arguments([setting, &format!("--window-size={width},1300")])
-            .arguments([format!("--screenshot={}", file.display()), page.to_owned()])
+            .arguments(["--virtual-time-budget=3000", "--timeout=20000"])
+            .arguments([format!("--screenshot={}", file.display())])
+            .arguments([format!("file://{}", saved.display())])
             .read()?;
         ensure!(fs::metadata(&file)?.len() > 10_000, "{} is nearly empty", file.display());
     }
@@ -94,9 +101,10 @@ fn check(
     let escaped = html.replace('&', "&amp;").replace('"', "&quot;");
     let frame = format!(
         "<!doctype html><body><iframe id=page style=\"width:{width}px;height:900px;border:0\" srcdoc=\"{escaped}\">\
-         </iframe><pre id=found></pre><script>page.onload=()=>{{const d=page.contentDocument;\
+         </iframe><pre id=found></pre><script>const look=()=>{{const d=page.contentDocument;\
          found.textContent='@'+[d.documentElement.scrollWidth,getComputedStyle(d.body).backgroundColor,\
-         d.body.innerText.includes('{text}')].join('|')+'@'}}</script>"
+         d.body.innerText.includes('{text}')].join('|')+'@'}};\
+         page.onload=()=>setTimeout(look,2000)</script>"
     );
     let file = folder.join("frame.html");
     fs::write(&file, frame)?;
