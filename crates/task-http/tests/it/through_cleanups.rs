@@ -50,7 +50,12 @@ async fn while_a_cleanup_runs_every_endpoint_responds_and_the_server_ends_last()
     manager.cleanup_with("http", |ctx| stop.run(ctx)).unwrap();
     manager.run(http).unwrap();
     manager.run_ephemeral(task_fn("job", async |_| Ok(()))).unwrap();
-    manager.cleanup("database", async || Ok(sleep(10 * SECOND).await)).unwrap();
+    manager
+        .cleanup("database", async || {
+            sleep(10 * SECOND).await;
+            Ok(())
+        })
+        .unwrap();
     sleep(SECOND).await;
     let ended = stopping(manager);
     for second in 1..=9 {
@@ -147,7 +152,12 @@ async fn without_its_stop_the_server_ends_with_its_task() {
     drop(stop);
     let manager = manager();
     manager.run(http).unwrap();
-    manager.cleanup("slow", async || Ok(sleep(5 * SECOND).await)).unwrap();
+    manager
+        .cleanup("slow", async || {
+            sleep(5 * SECOND).await;
+            Ok(())
+        })
+        .unwrap();
     sleep(SECOND).await;
     assert_eq!(get(address, "/livez").await.status, 200);
     let group = manager.group();

@@ -295,10 +295,9 @@ async fn the_events_are_those_of_a_life_in_order_with_its_failures() {
     manager.run(unresponsive("stuck").stopping_within(4 * SECOND)).unwrap();
     let group = manager.group();
     assert!(texts(&group).is_empty());
-    let waiting = begin_wait(&manager);
+    begin_wait(&manager);
     tokio::time::sleep(5 * SECOND).await;
     manager.stop();
-    drop(waiting);
     manager.wait().await.unwrap_err();
     let expected = [
         (1, false, r"task `consu\nmer` is ready"),
@@ -355,7 +354,12 @@ async fn a_task_shows_its_deadline_and_the_groups_that_it_runs() {
         .unwrap();
     let nested = Manager::builder().name("inner").build().unwrap();
     nested.run(unresponsive("leaf")).unwrap();
-    manager.cleanup("slow", async || Ok(tokio::time::sleep(SECOND).await)).unwrap();
+    manager
+        .cleanup("slow", async || {
+            tokio::time::sleep(SECOND).await;
+            Ok(())
+        })
+        .unwrap();
     manager.run(nested.into_task()).unwrap();
     manager.run(unresponsive("own").stopping_within(2 * SECOND)).unwrap();
     manager.run(unresponsive("server").in_phase(Phase::INGRESS)).unwrap();

@@ -92,7 +92,7 @@ fn write_page(view: &View<'_>, is_still: bool, out: &mut String) -> fmt::Result 
     history::write_events(view, out)?;
     history::write_ended(view, out)?;
     write_foot(view, is_still, out)?;
-    write!(out, "</main>\n<script>{SCRIPT}</script></body></html>\n")
+    writeln!(out, "</main>\n<script>{SCRIPT}</script></body></html>")
 }
 
 /// Writes the name of the group, its step, whether it is ready, and which process this is.

@@ -125,9 +125,9 @@ pub(super) fn write(view: &View<'_>, out: &mut String) -> fmt::Result {
 /// Folds what ended cleanly in next to no time.
 fn write_short(scale: &Scale, bars: &[&Bar<'_>], out: &mut String) -> fmt::Result {
     let Some(longest) = bars.iter().map(|bar| bar.took()).max() else { return Ok(()) };
-    write!(
+    writeln!(
         out,
-        "<details data-key=\"short\"><summary class=\"dim\">{} within {}</summary>\n",
+        "<details data-key=\"short\"><summary class=\"dim\">{} within {}</summary>",
         count(bars.len(), "clean end"),
         // Rounded up, so that it is true of each.
         HumanDuration(Duration::from_millis((longest.as_millis() as u64 / 100 + 1) * 100)),
