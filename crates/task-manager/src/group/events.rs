@@ -168,7 +168,7 @@ impl Shared {
             turn.state.gates.changed(member);
             if member.gates_readiness {
                 let ready = if member.is_ready() { "ready" } else { "not ready" };
-                turn.note(format!("task `{}` is {ready}", guarded_name(&member.name)));
+                turn.note(format!("task `{}` is {ready}", guarded_name(&member.name)), false);
             }
             if Event::logs_clean_tasks() {
                 turn.log(Event::Ready(member.subject(), member.is_ready()));

@@ -20,15 +20,23 @@ const MAX_TEXT: usize = 1 << 10;
 
 /// The last events.
 #[derive(Debug, Default)]
-pub(crate) struct Journal(VecDeque<(Tick, String)>);
+pub(crate) struct Journal(VecDeque<Note>);
+
+#[derive(Clone, Debug)]
+struct Note {
+    at: Tick,
+    text: String,
+    /// Whether it follows from the failures of the same instant, as a trigger and a step do.
+    follows_failures: bool,
+}
 
 impl Journal {
     /// Adds an event, for which the oldest may have to go.
-    pub(crate) fn add(&mut self, at: Tick, text: String) {
+    pub(crate) fn add(&mut self, at: Tick, text: String, follows_failures: bool) {
         if self.0.len() == MAX_EVENTS {
             self.0.pop_front();
         }
-        self.0.push_back((at, text));
+        self.0.push_back(Note { at, text, follows_failures });
     }
 }
 
@@ -79,20 +87,24 @@ impl Shared {
         drop(state);
         let none = Repeated::default();
         let repeated = self.report.get().map_or(&none, |report| &report.0.repeated);
-        let event = |(at, text)| GroupEvent::new(at, cut(text));
+        let event = |note: Note| {
+            // Of one instant: what led to the failures, then these, then what follows from them.
+            let rank = if note.follows_failures { 2 } else { 0 };
+            (rank, GroupEvent::new(note.at, cut(note.text)))
+        };
         let mut events: Vec<_> = noted.into_iter().map(event).collect();
         let skipped = failures.len().saturating_sub(MAX_FAILURES);
         events.extend(failures.iter().skip(skipped).map(|failure: &Failure| {
             let text = cut(failure.text(repeated));
             let mut event = GroupEvent::new(failure.at, text);
             event.is_failure = true;
-            event
+            (1, event)
         }));
         // Each may be the last reference to its error.
         discard(failures);
-        // Stable: what has the same time stays in its order.
-        events.sort_by_key(|event| event.at);
-        events
+        // Stable: what is alike stays in its order.
+        events.sort_by_key(|(rank, event)| (event.at, *rank));
+        events.into_iter().map(|(_, event)| event).collect()
     }
 }
 

@@ -88,15 +88,15 @@ impl Turn<'_> {
     /// Queues a log line, and notes the event in the journal unless it is a frequent one.
     pub(crate) fn log(&mut self, event: Event) {
         if let Some(text) = event.note() {
-            self.note(text);
+            self.note(text, !matches!(event, Event::Aborting(_)));
         }
         self.state.log(event);
     }
 
-    /// Notes an event in the journal.
-    pub(crate) fn note(&mut self, text: String) {
+    /// Notes an event in the journal, with whether it follows from failures.
+    pub(crate) fn note(&mut self, text: String, follows_failures: bool) {
         let now = self.now();
-        self.state.journal.add(now, text);
+        self.state.journal.add(now, text, follows_failures);
     }
 
     /// Updates whether the group was ever ready.
@@ -104,7 +104,7 @@ impl Turn<'_> {
         let had_started = self.state.gates.has_started;
         self.state.update_started();
         if self.state.gates.has_started && !had_started {
-            self.note(String::from("ready"));
+            self.note(String::from("ready"), false);
         }
     }
 

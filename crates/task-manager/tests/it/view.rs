@@ -293,6 +293,7 @@ async fn the_events_are_those_of_a_life_in_order_with_its_failures() {
     });
     manager.run(consumer.gating_readiness()).unwrap();
     manager.run(unresponsive("stuck").stopping_within(4 * SECOND)).unwrap();
+    manager.cleanup("database", async || Ok(())).unwrap();
     let group = manager.group();
     assert!(texts(&group).is_empty());
     begin_wait(&manager);
