@@ -310,11 +310,7 @@ async fn the_events_are_those_of_a_life_in_order_with_its_failures() {
         (5, false, "draining"),
         (5, false, "stopping"),
         (9, false, "deadline passed, aborting stuck"),
-        (
-            9,
-            true,
-            "task `stuck` did not end by its deadline (its stop timeout of 4.00 s) and was aborted",
-        ),
+        (9, true, "task `stuck` was aborted at its deadline (its stop timeout of 4.00 s)"),
         (9, false, "cleaning up"),
         (9, false, "ended, not clean"),
     ];
