@@ -72,7 +72,7 @@ pub struct SignalTrigger {
 
 impl SignalTrigger {
     /// Captures `SIGHUP`, to run `action` at it, with the default settings. `name` is the name of
-    /// the action; the task's name is `trigger`, or what [`SignalTriggerBuilder::name`] sets.
+    /// the task and of its one action.
     ///
     /// # Errors
     ///
@@ -82,7 +82,8 @@ impl SignalTrigger {
         F: FnMut(Context) -> Fut + Send + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        Self::builder().action(name, action).build()
+        let name = name.into();
+        Self::builder().name(name.clone()).action(name, action).build()
     }
 
     /// Returns a builder with the default settings.
@@ -97,7 +98,7 @@ impl SignalTrigger {
 }
 
 impl Task for SignalTrigger {
-    /// Returns the name that was set, or `trigger`.
+    /// Returns the name that was given, or `trigger`.
     fn name(&self) -> Cow<'static, str> {
         self.capture.name.clone()
     }

@@ -112,6 +112,8 @@ fn both_tasks_have_a_name_of_their_own_and_belong_to_the_support_phase() {
     let trigger = SignalTrigger::builder().signals([Signal::USR2]).action("act", async |_| Ok(()));
     let trigger = trigger.build().unwrap();
     assert_eq!((task.name(), trigger.name()), ("signals".into(), "trigger".into()));
+    let reload = SignalTrigger::new("configuration", async |_| Ok(())).unwrap();
+    assert_eq!(reload.name(), "configuration", "the name that its constructor takes");
     assert!(task.phase().is_support() && trigger.phase().is_support());
     assert!(!task.gates_readiness() && !trigger.gates_readiness());
 }
