@@ -36,7 +36,7 @@ impl PeriodicError {
     /// than what it steps through, or matches no instant.
     #[cfg(feature = "cron")]
     pub fn is_pattern(&self) -> bool {
-        matches!(self.0, Kind::Pattern { .. } | Kind::Step { .. } | Kind::NeverMatches(_))
+        matches!(self.0, Kind::Pattern { .. } | Kind::NeverMatches(_))
     }
 
     /// Returns whether the time zone is unknown to every database, or the system does not state its
@@ -56,11 +56,8 @@ pub(crate) enum Kind {
     #[error("jitter of {0} is not a fraction from 0 to 1")]
     Fraction(f64),
     #[cfg(feature = "cron")]
-    #[error("failed to parse the cron pattern `{pattern}`")]
-    Pattern { pattern: String, source: croner::errors::CronError },
-    #[cfg(feature = "cron")]
-    #[error("cron pattern `{pattern}` has a step of {step} in `{part}`, which has {values} values")]
-    Step { pattern: String, part: String, step: u32, values: u32 },
+    #[error("cron pattern `{pattern}` {fault}")]
+    Pattern { pattern: String, fault: CronFault, source: Option<croner::errors::CronError> },
     #[cfg(feature = "cron")]
     #[error("cron pattern `{0}` matches no instant")]
     NeverMatches(String),
@@ -70,6 +67,28 @@ pub(crate) enum Kind {
     #[cfg(feature = "cron")]
     #[error("failed to find the system's time zone")]
     SystemZone(#[source] jiff::Error),
+}
+
+/// What is wrong with a cron pattern.
+#[cfg(feature = "cron")]
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CronFault {
+    #[error("is none of `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`")]
+    Nickname,
+    #[error("has {0} fields, and not 5, or 6 with the seconds in front")]
+    Fields(usize),
+    #[error("has an invalid {0}: {1} is not within {2} to {3}")]
+    Outside(&'static str, u32, u32, u32),
+    #[error("has an invalid {0}: `{1}` goes backwards")]
+    Backwards(&'static str, String),
+    #[error("has an invalid {0}: a step of zero in `{1}`")]
+    NoStep(&'static str, String),
+    #[error("has an invalid {0}: a step of {2} in `{1}`, which has {3} values")]
+    Step(&'static str, String, u32, u32),
+    #[error("has an invalid {0}: `{1}` cannot be parsed")]
+    Unreadable(&'static str, String),
+    #[error("cannot be parsed")]
+    Other,
 }
 
 /// The longest interval. Longer ones are mistakes, and shorter ones can be added to any clock

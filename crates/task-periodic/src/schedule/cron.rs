@@ -1,5 +1,6 @@
 //! Ticks at the instants that match a cron pattern, in a time zone.
 
+mod fault;
 mod pattern;
 
 use std::{
@@ -109,7 +110,7 @@ impl CronSchedule {
     /// # Errors
     ///
     /// Fails if the pattern is invalid: it cannot be parsed, has a step that is too large, or
-    /// matches no instant (30 February).
+    /// matches no instant (30 February). The message names the field and the value.
     pub fn utc(pattern: &str) -> Result<Self, PeriodicError> {
         Self::new(pattern, TimeZone::UTC)
     }

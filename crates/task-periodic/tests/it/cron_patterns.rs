@@ -36,13 +36,40 @@ fn list(set: &BTreeSet<i8>) -> String {
 
 #[test]
 fn patterns_that_cannot_be_parsed_or_never_match_are_rejected() {
-    let unreadable =
-        ["", "x", "* * * *", "60 * * * *", "* * * * * * *", "0 0 0 0 0", "*/0 * * * *", "@reboot"];
-    for pattern in unreadable {
+    for (pattern, fault) in [
+        ("", "has 0 fields, and not 5, or 6 with the seconds in front"),
+        ("* * * *", "has 4 fields, and not 5, or 6 with the seconds in front"),
+        ("* * * * * * *", "has 7 fields, and not 5, or 6 with the seconds in front"),
+        ("@reboot", "is none of `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`"),
+        ("61 * * * *", "has an invalid minute: 61 is not within 0 to 59"),
+        ("60 * * * * *", "has an invalid second: 60 is not within 0 to 59"),
+        ("0,59,60 24 * * * *", "has an invalid second: 60 is not within 0 to 59"),
+        ("0 9-24 * * *", "has an invalid hour: 24 is not within 0 to 23"),
+        ("0 0 0 0 0", "has an invalid day of the month: 0 is not within 1 to 31"),
+        ("0 0 32w * *", "has an invalid day of the month: 32 is not within 1 to 31"),
+        ("0 0 1 1-13/2 *", "has an invalid month: 13 is not within 1 to 12"),
+        ("0 0 * * +8", "has an invalid day of the week: 8 is not within 0 to 7"),
+        ("*/0 * * * *", "has an invalid minute: a step of zero in `*/0`"),
+        ("22-2 * * * *", "has an invalid minute: `22-2` goes backwards"),
+        ("0 0 1 DEC-jan *", "has an invalid month: `DEC-jan` goes backwards"),
+    ] {
         let error = CronSchedule::utc(pattern).unwrap_err();
         assert!(error.is_pattern() && !error.is_time_zone(), "{pattern}: {error}");
-        assert_eq!(error.to_string(), format!("failed to parse the cron pattern `{pattern}`"));
-        assert!(std::error::Error::source(&error).is_some(), "{pattern}");
+        assert_eq!(error.to_string(), format!("cron pattern `{pattern}` {fault}"));
+        assert!(std::error::Error::source(&error).is_none(), "{pattern}");
+    }
+    for (pattern, fault) in [
+        ("x * * * *", "has an invalid minute: `x` cannot be parsed"),
+        ("5/10 * * * *", "has an invalid minute: `5/10` cannot be parsed"),
+        ("1,,x * * * *", "has an invalid minute: `x` cannot be parsed"),
+        ("0 0 * * mon-xyz", "has an invalid day of the week: `mon-xyz` cannot be parsed"),
+        ("0 0 * * MON#6", "has an invalid day of the week: `MON#6` cannot be parsed"),
+        ("0 99999999999 * * *", "has an invalid hour: `99999999999` cannot be parsed"),
+    ] {
+        let error = CronSchedule::utc(pattern).unwrap_err();
+        assert!(error.is_pattern(), "{error}");
+        assert_eq!(error.to_string(), format!("cron pattern `{pattern}` {fault}"));
+        assert!(std::error::Error::source(&error).is_some(), "{pattern}: the parser's reason");
     }
     let error = CronSchedule::utc("0 0 30 2 *").unwrap_err();
     assert!(error.is_pattern(), "{error}");
@@ -61,22 +88,23 @@ fn patterns_that_cannot_be_parsed_or_never_match_are_rejected() {
 
 #[test]
 fn a_step_that_is_larger_than_what_it_steps_through_is_rejected() {
-    for (pattern, part, step, values) in [
-        ("*/90 * * * *", "*/90", 90, 60),
-        ("*/61 * * * * *", "*/61", 61, 60),
-        ("0 */25 * * *", "*/25", 25, 24),
-        ("0 0 */32 * *", "*/32", 32, 31),
-        ("0 0 1 */13 *", "*/13", 13, 12),
-        ("0 0 * * */8", "*/8", 8, 7),
-        ("0 0 * * mon-fri/6", "mon-fri/6", 6, 5),
-        ("0 0 * * MON-SUN/8", "MON-SUN/8", 8, 7),
-        ("5,0-30/40 * * * *", "0-30/40", 40, 31),
-        ("0 0 1 JAN-MAR/4 *", "JAN-MAR/4", 4, 3),
+    for (pattern, field, part, step, values) in [
+        ("*/90 * * * *", "minute", "*/90", 90, 60),
+        ("*/61 * * * * *", "second", "*/61", 61, 60),
+        ("0 */25 * * *", "hour", "*/25", 25, 24),
+        ("0 0 */32 * *", "day of the month", "*/32", 32, 31),
+        ("0 0 1 */13 *", "month", "*/13", 13, 12),
+        ("0 0 * * */8", "day of the week", "*/8", 8, 7),
+        ("0 0 * * mon-fri/6", "day of the week", "mon-fri/6", 6, 5),
+        ("0 0 * * MON-SUN/8", "day of the week", "MON-SUN/8", 8, 7),
+        ("5,0-30/40 * * * *", "minute", "0-30/40", 40, 31),
+        ("0 0 1 JAN-MAR/4 *", "month", "JAN-MAR/4", 4, 3),
     ] {
         let error = CronSchedule::utc(pattern).unwrap_err();
         assert!(error.is_pattern(), "{error}");
         let text = format!(
-            "cron pattern `{pattern}` has a step of {step} in `{part}`, which has {values} values"
+            "cron pattern `{pattern}` has an invalid {field}: a step of {step} in `{part}`, which \
+             has {values} values"
         );
         assert_eq!(error.to_string(), text);
     }

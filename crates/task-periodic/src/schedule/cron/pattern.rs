@@ -12,6 +12,7 @@ use jiff::{
     tz::{AmbiguousOffset, TimeZone},
 };
 
+use super::fault::{check_steps, fault_of};
 use crate::{PeriodicError, error::Kind};
 
 /// Fixed times within a gap up to this length run after it. No zone skips more for daylight saving.
@@ -32,10 +33,11 @@ impl Pattern {
     pub(super) fn parse(pattern: &str, zone: TimeZone) -> Result<Self, PeriodicError> {
         let parser =
             CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let cron = parser
-            .parse(pattern)
-            .map_err(|source| Kind::Pattern { pattern: pattern.to_owned(), source })?;
-        check_steps(pattern)?;
+        let invalid =
+            |(fault, source)| Kind::Pattern { pattern: pattern.to_owned(), fault, source };
+        let cron =
+            parser.parse(pattern).map_err(|error| invalid(fault_of(&parser, pattern, error)))?;
+        check_steps(pattern).map_err(|fault| invalid((fault, None)))?;
         let fields = [&cron.pattern.seconds, &cron.pattern.minutes, &cron.pattern.hours];
         let is_fixed = fields.iter().all(|field| !field.from_wildcard && field.step == 1);
         Ok(Self { cron, zone, is_fixed })
@@ -118,46 +120,4 @@ impl Pattern {
     fn next(&self, from: Timestamp, zone: &TimeZone) -> Option<jiff::Zoned> {
         self.cron.find_next_occurrence(&from.to_zoned(zone.clone()), true).ok()
     }
-}
-
-/// How many values the fields have, from the seconds to the weekdays.
-const VALUES: [u32; 6] = [60, 60, 24, 31, 12, 7];
-
-const MONTHS: [&str; 12] =
-    ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-
-/// Checks the steps of a pattern that can be parsed: one that is larger than what it steps through
-/// would match its first value alone, so `*/90` would be every hour.
-fn check_steps(pattern: &str) -> Result<(), PeriodicError> {
-    let fields: Vec<_> = pattern.split_whitespace().collect();
-    for (field, values_of_field) in fields.iter().rev().zip(VALUES.iter().rev()) {
-        for part in field.split(',') {
-            let Some((range, step)) = part.split_once('/') else { continue };
-            // A `#` may follow.
-            let digits = step.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-            let Ok(step) = digits.parse::<u32>() else { continue };
-            let values = values_of(range).unwrap_or(*values_of_field);
-            if step > values {
-                let (pattern, part) = (pattern.to_owned(), part.to_owned());
-                return Err(Kind::Step { pattern, part, step, values }.into());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Returns how many values a range has, of numbers or of names.
-fn values_of(range: &str) -> Option<u32> {
-    let (first, last) = range.trim_start_matches('+').split_once('-')?;
-    // At the end of a range, Sunday is the last day.
-    let last = if last.eq_ignore_ascii_case("SUN") { 7 } else { value_of(last)? };
-    last.checked_sub(value_of(first)?)?.checked_add(1)
-}
-
-/// Returns the value of a number, or of the name of a month or a weekday.
-fn value_of(text: &str) -> Option<u32> {
-    let index_in = |names: &[&str]| names.iter().position(|name| name.eq_ignore_ascii_case(text));
-    let of_name = || index_in(&MONTHS).map(|index| index + 1).or_else(|| index_in(&WEEKDAYS));
-    text.parse().ok().or_else(|| u32::try_from(of_name()?).ok())
 }
