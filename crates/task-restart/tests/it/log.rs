@@ -73,6 +73,21 @@ async fn a_task_that_fails_over_and_over_does_not_flood_the_log() {
     assert!((900..2100).contains(&unlogged), "{unlogged}");
 }
 
+/// At most one line every 10 s: to the millisecond that is every one of these.
+#[tokio::test(start_paused = true)]
+async fn failures_that_are_ten_seconds_apart_are_all_logged() {
+    let (rig, lines) = (Rig::new(), Lines::default());
+    let _guard = lines.capture();
+    let factory = rig.runs(async |ctx: Context, _| {
+        ctx.or_cancelled(sleep(ms(9_999))).await?; // and the wait is a millisecond
+        bail!("refused")
+    });
+    let task = restarting(factory).unwrap().backoff(Backoff::new(ms(1), ms(1)).unwrap());
+    rig.run_for(secs(45), task).await.unwrap_err();
+    assert_eq!(rig.starts(), [0, 10_000, 20_000, 30_000, 40_000]);
+    assert_eq!(lines.with("unlogged=0").len(), 4, "{:?}", lines.with("run failed"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn that_it_is_up_again_is_logged_once_when_it_is_ready_or_stable() {
     for says_so in [true, false] {

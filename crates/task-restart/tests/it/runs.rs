@@ -71,6 +71,10 @@ async fn a_task_that_completes_at_once_and_always_runs_again_does_not_spin() {
     let runs = rig.starts().len();
     assert!((100..=201).contains(&runs), "{runs} runs in 100 s of half to one second each");
     assert!(rig.reported("count").is_empty(), "to complete is no failure");
+    let statuses = rig.reported("status ");
+    assert!(
+        statuses[0].starts_with("waits ") && statuses[0].ends_with("for run 2; run 1 completed")
+    );
     assert_eq!(rig.reported("restart").len(), runs - 1);
 }
 
