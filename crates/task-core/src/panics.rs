@@ -120,6 +120,15 @@ pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(body)).map_err(Panic::from_payload)
 }
 
+/// Runs `body`, whose panic is the answer to a question and no bug. Returns `None` if it panics. The
+/// hook, where it is [installed](install_hook), says nothing of it.
+pub fn probe<R>(body: impl FnOnce() -> R) -> Option<R> {
+    let before = PROBES.with(|probes| probes.replace(true));
+    let result = catch(body);
+    PROBES.with(|probes| probes.set(before));
+    result.ok()
+}
+
 /// A panic that the hook saw.
 struct Seen {
     panic: Panic,
@@ -129,6 +138,8 @@ struct Seen {
 thread_local! {
     /// Whether panics of this thread are located though no task runs on it.
     static LOCATED: Cell<bool> = const { Cell::new(false) };
+    /// Whether a panic of this thread is an answer.
+    static PROBES: Cell<bool> = const { Cell::new(false) };
     static LAST: RefCell<Option<Seen>> = const { RefCell::new(None) };
     /// What the last panic of this thread was reported to.
     static REPORTED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
@@ -136,6 +147,7 @@ thread_local! {
 
 /// Installs a panic hook, once per process. It records each panic, with a backtrace only on a
 /// thread for which `is_managed` returns `true`, and then calls the hook that was installed before.
+/// The panic of a [`probe`] is not passed on.
 pub fn install_hook(is_managed: fn() -> bool) {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -145,6 +157,9 @@ pub fn install_hook(is_managed: fn() -> bool) {
         }
         let previous = take_hook();
         set_hook(Box::new(move |info| {
+            if PROBES.try_with(Cell::get).unwrap_or(false) {
+                return;
+            }
             remember(info, is_managed() || LOCATED.try_with(Cell::get).unwrap_or(false));
             previous(info);
         }));

@@ -132,7 +132,7 @@ pub use crate::{
     children::{ChildrenView, Living},
     group::GroupView,
     level::{Level, Wakers},
-    panics::{catch, discard, install_hook, panic_text},
+    panics::{catch, discard, install_hook, panic_text, probe},
     stage::{Stage, StageCell},
     text::{guarded_name, guarded_text, seconds},
 };

@@ -369,8 +369,9 @@ impl ManagerBuilder {
     /// By default, the first manager of the process that is used within a runtime installs a hook
     /// that notes the location and the backtrace of panics in managed code, and then calls the hook
     /// that was there before. Without it, reports have the message of a panic but not its location.
-    /// Set it where something else in the process owns the hook. It has no effect once another
-    /// manager has installed the hook.
+    /// Set it where something else in the process owns the hook, which then also sees the panic by
+    /// which Tokio answers that a runtime has no time driver. It has no effect once another manager
+    /// has installed the hook.
     pub fn without_panic_hook(mut self) -> Self {
         self.0.locates_panics = false;
         self

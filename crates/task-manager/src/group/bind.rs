@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use task_core::scope::{catch, install_hook, reserve_threads};
+use task_core::scope::{install_hook, probe, reserve_threads};
 
 use super::{EXIT_THREADS, Shared, current};
 use crate::lifecycle::Tick;
@@ -21,11 +21,11 @@ impl Shared {
             return Ok(clock);
         }
         let handle = Handle::try_current().map_err(|_| Reason::NoRuntime)?;
-        // The only way to learn whether there is a time driver: `sleep` panics if there is none.
-        catch(|| drop(rt::sleep(Duration::ZERO))).map_err(|_| Reason::NoRuntime)?;
         if self.settings.locates_panics {
             install_hook(current::is_managed);
         }
+        // The only way to learn whether there is a time driver: `sleep` panics if there is none.
+        probe(|| drop(rt::sleep(Duration::ZERO))).ok_or(Reason::NoRuntime)?;
         self.start_threads().map_err(|_| Reason::NoThread)?;
         let is_new = self.alarm.clock.set(Clock::start(handle)).is_ok();
         let clock = self.alarm.clock.get().ok_or(Reason::NoRuntime)?;

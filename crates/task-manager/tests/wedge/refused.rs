@@ -39,6 +39,26 @@ fn without_a_thread_for_the_deadlines_run_and_wait_are_refused() {
     .passed();
 }
 
+/// FAILURES 53. In a process of its own, which has no panic hook but the manager's.
+#[test]
+fn the_refusal_of_a_runtime_without_a_time_driver_is_all_that_is_said_of_it() {
+    let ended = child::run(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let manager = Manager::new();
+            for _ in 0..2 {
+                assert!(manager.run(worker("work")).unwrap_err().reason().is_no_runtime());
+            }
+            assert!(manager.wait().await.unwrap_err().is_no_runtime());
+        });
+        // Any other panic is printed.
+        std::thread::spawn(|| panic!("of a thread")).join().unwrap_err();
+    });
+    assert_eq!(ended.stderr.matches("panicked at").count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("of a thread"), "{}", ended.stderr);
+    ended.passed();
+}
+
 /// Lets the process have hardly more memory than it has: no stack of a thread fits in any more.
 #[cfg(target_os = "linux")]
 fn forbid_threads() {
