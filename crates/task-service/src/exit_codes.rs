@@ -1,11 +1,14 @@
 //! The exit codes of a service.
 
-use task_manager::{CauseKind, Report, ShutdownError};
+use std::{error::Error, fmt};
+
+use task_manager::{CauseKind, FailureKind, Report, ShutdownError};
 
 /// The exit codes of a service in which something went wrong. Without a failure it exits with 0.
 ///
 /// The setters change one code each and keep the others. Every number is valid: two codes may be
-/// the same, and a code of 0 hides the failure from the parent process.
+/// the same, and a code of 0 hides the failure from the parent process. For a code that depends on
+/// the error, see [`Service::exit_code_for`](crate::Service::exit_code_for).
 ///
 /// # Examples
 ///
@@ -65,6 +68,50 @@ impl ExitCodes {
 impl Default for ExitCodes {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Exit codes for errors of certain types, in the order in which they were set.
+#[derive(Default)]
+pub(crate) struct ErrorCodes(Vec<ErrorCode>);
+
+/// Returns the code for an error, if it is of a certain type.
+type ErrorCode = Box<dyn FnOnce(&anyhow::Error) -> Option<u8> + Send>;
+
+impl ErrorCodes {
+    pub(crate) fn add<E>(&mut self, code: impl FnOnce(&E) -> u8 + Send + 'static)
+    where
+        E: Error + Send + Sync + 'static,
+    {
+        self.0.push(Box::new(|error| find::<E>(error).map(code)));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the code for an error. Calls code of the user's.
+    pub(crate) fn code_of(self, error: &anyhow::Error) -> Option<u8> {
+        self.0.into_iter().find_map(|code| code(error))
+    }
+}
+
+impl fmt::Debug for ErrorCodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ErrorCodes").field(&self.0.len()).finish()
+    }
+}
+
+/// Finds an error of this type: the error itself, a context of it, or a cause.
+fn find<E: Error + Send + Sync + 'static>(error: &anyhow::Error) -> Option<&E> {
+    error.downcast_ref().or_else(|| error.chain().find_map(|cause| cause.downcast_ref()))
+}
+
+/// Returns the error of the first failure, unless that is of another kind.
+pub(crate) fn first_error(report: &Report) -> Option<&anyhow::Error> {
+    match &report.failures().first()?.kind {
+        FailureKind::Error(error) | FailureKind::Survived(error) => Some(error),
+        _ => None,
     }
 }
 

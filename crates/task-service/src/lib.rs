@@ -78,6 +78,7 @@
 //! | 1 | something failed | [`ExitCodes::failure`] |
 //! | 3 | a failed setup began the shutdown; or the service failed to start: contradicting settings, no runtime, no signal handler, no thread | [`ExitCodes::setup_failed`] |
 //! | 4 | the hard exit: the report was not made, or not taken, 1 s after the budget; or the setup blocks, 1 s after the report | [`ExitCodes::hard_exit`] |
+//! | any | in place of 1 and 3, where the error of the first failure is of a certain type | [`Service::exit_code_for`] |
 //! | 128 + n | signal n came often enough to force the exit | `task_signal` |
 //!
 //! A critical task that ends cleanly without a stop request stops the service with exit code 0 and

@@ -1,9 +1,10 @@
-//! What a service does last: its output, and the drop of its runtime. All of it runs code that may
-//! block, and so on threads that exist from the start, for a bounded time.
+//! What a service does last: its exit code, its output, and the drop of its runtime. All of it runs
+//! code that may block, and so on threads that exist from the start, for a bounded time.
 
 use std::{
     io, mem,
     path::{Path, PathBuf},
+    sync::mpsc::channel,
     time::{Duration, Instant},
 };
 
@@ -12,19 +13,52 @@ use task_manager::{Manager, Report, ShutdownError};
 use tokio::runtime::Runtime;
 use tracing::dispatcher::{get_default, with_default};
 
-use crate::{exit_codes::is_unasked_end, report_to::ReportTo};
+use crate::{
+    exit_codes::{ErrorCodes, first_error, is_unasked_end},
+    report_to::ReportTo,
+};
 
-/// How long the service waits for its last output. A pipe that is full or a log sink that blocks
-/// does not keep the process beyond that.
+/// How long the service waits for its last output, and before that for the code of an error. A pipe
+/// that is full or a log sink that blocks does not keep the process beyond that.
 const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many threads the end of a service takes: one for the text, one for the log, one for the
 /// runtime, one for the metrics. What blocks one of them keeps no other from its work.
 const THREADS: usize = 4;
 
-/// Starts the threads of the end, since the system may grant none by then.
-pub(crate) fn prepare() -> io::Result<()> {
-    reserve_threads(THREADS)
+/// Starts the threads of the end, since the system may grant none by then: one more where the exit
+/// code depends on the error.
+pub(crate) fn prepare(codes: &ErrorCodes) -> io::Result<()> {
+    reserve_threads(THREADS + usize::from(!codes.is_empty()))
+}
+
+/// Returns the exit code for the error of the first failure, if there is a code for it. It is the
+/// user's code that says so.
+pub(crate) fn code_of_failure(
+    codes: ErrorCodes,
+    result: &Result<Report, ShutdownError>,
+) -> Option<u8> {
+    let report = result.as_ref().err().and_then(ShutdownError::report).cloned();
+    code_within(codes, move |codes| codes.code_of(first_error(report.as_ref()?)?))
+}
+
+/// As [`code_of_failure`], for the error of a service that failed to start.
+pub(crate) fn code_of_start(codes: ErrorCodes, error: anyhow::Error) -> Option<u8> {
+    code_within(codes, move |codes| codes.code_of(&error))
+}
+
+fn code_within(
+    codes: ErrorCodes,
+    find: impl FnOnce(ErrorCodes) -> Option<u8> + Send + 'static,
+) -> Option<u8> {
+    if codes.is_empty() {
+        return None;
+    }
+    let (sender, found) = channel();
+    aside(move || {
+        let _ = sender.send(find(codes));
+    })?;
+    found.recv_timeout(OUTPUT_TIMEOUT).ok().flatten()
 }
 
 /// Runs `write` with the caller's log, on another thread.

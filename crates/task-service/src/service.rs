@@ -1,6 +1,6 @@
 //! A service's life from `main` to its exit code.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{error::Error, mem, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use task_core::{Timeout, scope::Aside};
@@ -9,7 +9,7 @@ use task_signal::{CaptureGuard, SignalError, SignalTask, SignalTaskBuilder};
 use tokio::runtime::Runtime;
 
 use crate::{
-    exit_codes::ExitCodes,
+    exit_codes::{ErrorCodes, ExitCodes},
     output,
     report_to::ReportTo,
     runtime::{RuntimeOptions, Threads, assert_outside_of_a_runtime},
@@ -60,7 +60,7 @@ where
 /// # Examples
 ///
 /// ```no_run
-/// use std::{process::ExitCode, time::Duration};
+/// use std::{error::Error, mem, process::ExitCode, time::Duration};
 /// use task_service::{ExitCodes, Service};
 ///
 /// fn main() -> ExitCode {
@@ -77,6 +77,7 @@ pub struct Service {
     manager: ManagerBuilder,
     signals: Option<SignalTaskBuilder>,
     codes: ExitCodes,
+    error_codes: ErrorCodes,
     report_to: ReportTo,
     metrics_file: Option<PathBuf>,
     runtime: RuntimeOptions,
@@ -91,6 +92,7 @@ impl Service {
             manager: Manager::builder().name("service"),
             signals: Some(SignalTask::builder()),
             codes: ExitCodes::new(),
+            error_codes: ErrorCodes::default(),
             report_to: ReportTo::default(),
             metrics_file: None,
             runtime: RuntimeOptions::default(),
@@ -131,6 +133,45 @@ impl Service {
     /// Sets the exit codes. Default: [`ExitCodes::new`].
     pub fn exit_codes(mut self, codes: ExitCodes) -> Self {
         self.codes = codes;
+        self
+    }
+
+    /// Sets the exit code for errors of the type `E`, in place of [`ExitCodes::failure`] and
+    /// [`ExitCodes::setup_failed`]. Default: none.
+    ///
+    /// It is that of the first failure of the report, of the setup as well as of a task or a
+    /// cleanup, or of the error with which the service failed to start: where that error, one of
+    /// its contexts or one of its causes is an `E`, `code` is called with it. Of several such
+    /// calls, the first whose type is found counts. It is not consulted after a panic or another
+    /// failure that has no error, nor for the hard exit.
+    ///
+    /// `code` is waited for at most 1 s. If it takes longer or panics, the exit code is as without
+    /// it.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::process::ExitCode;
+    /// use task_service::{ExitCodes, Service};
+    /// # #[derive(Debug, thiserror::Error)] #[error("bad configuration")] struct BadConfig;
+    /// # fn read_config() -> Result<(), BadConfig> { Ok(()) }
+    ///
+    /// fn main() -> ExitCode {
+    ///     Service::new()
+    ///         .exit_code_for(|_: &BadConfig| 78) // EX_CONFIG of sysexits.h
+    ///         .exit_code_for(|error: &std::io::Error| match error.kind() {
+    ///             std::io::ErrorKind::PermissionDenied => 77, // EX_NOPERM
+    ///             _ => 74,                                    // EX_IOERR
+    ///         })
+    ///         .exit_codes(ExitCodes::new().failure(70)) // EX_SOFTWARE
+    ///         .run(async |_manager| Ok(read_config()?))
+    /// }
+    /// ```
+    pub fn exit_code_for<E>(mut self, code: impl FnOnce(&E) -> u8 + Send + 'static) -> Self
+    where
+        E: Error + Send + Sync + 'static,
+    {
+        self.error_codes.add(code);
         self
     }
 
@@ -236,7 +277,7 @@ impl Service {
     /// If called within a Tokio runtime, such as under `#[tokio::main]` or in `spawn_blocking`: the
     /// service makes its own.
     #[track_caller]
-    pub fn run<F>(self, setup: F) -> ExitCode
+    pub fn run<F>(mut self, setup: F) -> ExitCode
     where
         F: AsyncFnOnce(&Manager) -> anyhow::Result<()>,
     {
@@ -245,17 +286,23 @@ impl Service {
         let _captured = CaptureGuard::new();
         let (codes, report_to, drop_timeout) = (self.codes, self.report_to, self.drop_timeout);
         let metrics_file = self.metrics_file.clone();
-        let Acquired { runtime, manager, member, signals } = match self.acquire() {
+        let prepared = output::prepare(&self.error_codes);
+        let error_codes = mem::take(&mut self.error_codes);
+        let acquired = prepared.context("failed to start the threads for its end");
+        let acquired = acquired.and_then(|()| self.acquire());
+        let Acquired { runtime, manager, member, signals } = match acquired {
             Ok(acquired) => acquired,
             Err(error) => {
                 // The drop of what it has captured is the user's code.
                 let _ = Panic::catch(|| drop(setup));
                 output::failed_to_start(&error);
-                return ExitCode::from(codes.setup_failed);
+                let code = output::code_of_start(error_codes, error);
+                return ExitCode::from(code.unwrap_or(codes.setup_failed));
             }
         };
         let (result, logged) = runtime.block_on(serve(&manager, signals, member, setup));
-        let code = codes.code_of(&result);
+        let code = output::code_of_failure(error_codes, &result);
+        let code = code.unwrap_or_else(|| codes.code_of(&result));
         output::end(result, report_to, metrics_file, logged, runtime, drop_timeout, manager);
         ExitCode::from(code)
     }
@@ -263,7 +310,6 @@ impl Service {
     /// Acquires what a service needs before anything runs. The signal handlers come first: no
     /// signal that arrives from here on is lost.
     fn acquire(self) -> anyhow::Result<Acquired> {
-        output::prepare().context("failed to start the threads for its end")?;
         let signals: Result<Option<SignalTask>, SignalError> =
             self.signals.map(SignalTaskBuilder::build).transpose();
         let signals = signals?;

@@ -1,5 +1,7 @@
 //! The exit codes of a service, and what it writes.
 
+use std::time::Duration;
+
 use crate::child::Child;
 
 #[test]
@@ -61,6 +63,35 @@ fn an_end_without_a_stop_request_is_0_unless_set_to_fail() {
 fn an_exit_code_can_be_set_and_the_others_left() {
     let ended = Child::start("fails with a code of its own").end();
     assert_eq!(ended.code, Some(78), "{}", ended.stderr);
+}
+
+#[test]
+fn the_exit_code_is_that_of_the_first_failures_error_where_its_type_has_one() {
+    for (scenario, code) in [
+        ("an error of a task under contexts", 78),
+        ("a context", 78),
+        ("a cause", 78),
+        ("the first type that was set", 69),
+        ("another type", 70),
+        ("the setup", 78),
+        ("a panic beside it", 70),
+        ("a clean end", 0),
+        ("the start", 71),
+    ] {
+        let ended = Child::start(&format!("codes: {scenario}")).end();
+        assert_eq!(ended.code, Some(code), "{scenario}: {}", ended.stderr);
+    }
+}
+
+/// Invariant 9.
+#[test]
+fn code_of_the_users_for_an_exit_code_that_panics_or_blocks_is_as_if_it_was_not_there() {
+    for how in ["panics", "blocks"] {
+        let ended = Child::start(&format!("codes: one that {how}")).end();
+        assert_eq!(ended.code, Some(70), "{how}: {}", ended.stderr);
+        assert!(ended.stderr.contains("failure: task `bad` failed"), "{how}: {}", ended.stderr);
+        assert!(ended.took < Duration::from_secs(10), "{how}: {:?}", ended.took);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use task_service::{ExitCodes, ReportTo, Service};
 
 use crate::child::SCENARIO;
 
+mod coding;
 mod ending;
 mod starting;
 
@@ -172,7 +173,10 @@ fn run(scenario: &str) -> Option<ExitCode> {
             .run(unasked),
         "blocks every worker" => service.manager(short).worker_threads(2).run(blocked),
         "blocks the only thread" => service.manager(short).current_thread().run(blocked),
-        _ => return starting::run(scenario).or_else(|| ending::run(scenario)),
+        _ => {
+            let others = [starting::run, ending::run, coding::run];
+            return others.into_iter().find_map(|run| run(scenario));
+        }
     })
 }
 
