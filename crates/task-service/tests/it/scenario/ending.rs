@@ -38,16 +38,19 @@ pub(super) fn run(scenario: &str) -> Option<ExitCode> {
             );
             job_with_helper(manager, || DropsSlowly(Duration::ZERO))
         }),
-        "leaves a child process behind" => service.run(async |manager| {
-            job_with_helper(manager, || {
-                let mut command = tokio::process::Command::new("sleep");
-                // It must not keep the pipes that the parent reads to their end.
-                command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-                let child = command.arg("600").kill_on_drop(true).spawn().unwrap();
-                println!("child {}", child.id().unwrap());
-                child
+        "leaves a child process behind" => {
+            service.drop_timeout(MANY_SECONDS).run(async |manager| {
+                job_with_helper(manager, || {
+                    let mut command = tokio::process::Command::new("sleep");
+                    // It must not keep the pipes that the parent reads to their end.
+                    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+                    let child = command.arg("600").kill_on_drop(true).spawn().unwrap();
+                    println!("child {}", child.id().unwrap());
+                    // In this order: a service that does not wait has exited before the second.
+                    (DropsSlowly(Duration::from_millis(500)), child)
+                })
             })
-        }),
+        }
         "leaves a destructor that blocks behind" => service
             .current_thread()
             .run(async |manager| job_with_helper(manager, || BlocksWhenDropped)),
