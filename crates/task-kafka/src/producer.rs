@@ -5,7 +5,7 @@ mod reports;
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -187,6 +187,9 @@ impl fmt::Debug for Producer {
 impl Drop for Native {
     fn drop(&mut self) {
         let native = self.0.take();
+        if let Some(native) = &native {
+            native.context().is_dropped.store(true, Ordering::SeqCst);
+        }
         drop(on_thread("kafka-drop", move || drop(native)));
     }
 }

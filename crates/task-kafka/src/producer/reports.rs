@@ -1,6 +1,12 @@
 //! The callbacks of the producer: what became of each record.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use rdkafka::{
     ClientContext, Statistics, config::RDKafkaLogLevel, error::KafkaError as NativeError,
@@ -26,6 +32,8 @@ pub(crate) struct PendingDelivery {
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryReports {
     errors: Throttle,
+    /// The last clone is gone, and the connections are being closed.
+    pub(super) is_dropped: AtomicBool,
     pub(super) latency: Arc<Histogram>,
 }
 
@@ -56,7 +64,11 @@ impl ClientContext for DeliveryReports {
         log(level, facility, message);
     }
 
+    /// Brokers that go away while the connections are closed concern nobody: no record is left.
     fn error(&self, error: NativeError, reason: &str) {
+        if self.is_dropped.load(Ordering::SeqCst) {
+            return tracing::debug!(%error, reason, "kafka producer, while it is dropped");
+        }
         self.errors.warn("kafka producer", &error, reason);
     }
 

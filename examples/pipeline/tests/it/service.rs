@@ -162,6 +162,10 @@ fn sigterm_stops_a_busy_service_without_loss() {
     ended.assert_complete();
     assert!(ended.took < Duration::from_secs(5), "took {:?}", ended.took);
     assert!(ended.log.contains("clean; cause: signal SIGTERM"), "{}", ended.log);
+    let (_, shutdown) = ended.log.split_once("shutdown begins").unwrap();
+    let alarming =
+        shutdown.lines().find(|line| line.contains(" WARN ") || line.contains(" ERROR "));
+    assert_eq!(alarming, None, "{}", ended.log);
     for name in ["generator", "consumer", "purge", "http", "database", "embedded broker"] {
         assert!(ended.log.contains(&format!("  {name} ")), "{name} is not in the report");
     }
