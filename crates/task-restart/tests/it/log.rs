@@ -85,7 +85,9 @@ async fn failures_that_are_ten_seconds_apart_are_all_logged() {
     let task = restarting(factory).unwrap().backoff(Backoff::new(ms(1), ms(1)).unwrap());
     rig.run_for(secs(45), task).await.unwrap_err();
     assert_eq!(rig.starts(), [0, 10_000, 20_000, 30_000, 40_000]);
-    assert_eq!(lines.with("unlogged=0").len(), 4, "{:?}", lines.with("run failed"));
+    let failed = lines.with("unlogged=0");
+    assert_eq!(failed.len(), 4, "{:?}", lines.with("run failed"));
+    assert!(failed[3].contains(" in_a_row=4 "), "{failed:?}");
 }
 
 #[tokio::test(start_paused = true)]
