@@ -1,6 +1,6 @@
 //! The database: SQLite or PostgreSQL, as the URL says, with the same statements.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use sqlx::{
@@ -53,7 +53,7 @@ pub struct Row {
 }
 
 impl Database {
-    /// Connects. SQLite creates the file if the URL says so (`?mode=rwc`).
+    /// Connects. SQLite creates the file, unless the URL has a mode (`?mode=rw`).
     ///
     /// # Errors
     ///
@@ -75,8 +75,9 @@ impl Database {
                     Ok(())
                 })
             })
-            .connect(&url.0)
+            .connect(&url.with_mode())
             .await
+            .map_err(once)
             .with_context(|| format!("failed to connect to {url}"))?;
         let inserts = (0..=MAX_ROWS.ilog2()).map(|n| insert_statement(1 << n)).collect();
         Ok(Self { pool, inserts })
@@ -101,10 +102,10 @@ impl Database {
                 Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
                     sleep(MIGRATION_PAUSE).await;
                 }
-                other => return other.context(MIGRATION_FAILED),
+                other => return other.map_err(once).context(MIGRATION_FAILED),
             }
         }
-        migrator.run(&self.pool).await.context(MIGRATION_FAILED)
+        migrator.run(&self.pool).await.map_err(once).context(MIGRATION_FAILED)
     }
 
     /// Inserts rows and returns how many were new. Rows that exist stay as they are.
@@ -118,7 +119,7 @@ impl Database {
     ///
     /// Each statement is a transaction. After a cancellation it is either committed or not; call it
     /// again with the same rows.
-    pub async fn insert(&self, mut rows: &[Row]) -> Result<u64, sqlx::Error> {
+    pub async fn insert(&self, mut rows: &[Row]) -> anyhow::Result<u64> {
         let mut inserted = 0;
         while !rows.is_empty() {
             // The largest power of two that fits: few different statements, each prepared once.
@@ -134,7 +135,7 @@ impl Database {
                     .bind(row.placed_ms)
                     .bind(row.stored_ms);
             }
-            inserted += query.execute(&self.pool).await?.rows_affected();
+            inserted += query.execute(&self.pool).await.map_err(once)?.rows_affected();
             rows = rest;
         }
         Ok(inserted)
@@ -150,11 +151,11 @@ impl Database {
     /// # Cancel safety
     ///
     /// The statement is a transaction. After a cancellation it is either committed or not.
-    pub async fn delete_oldest(&self, before_ms: i64, limit: u32) -> Result<u64, sqlx::Error> {
+    pub async fn delete_oldest(&self, before_ms: i64, limit: u32) -> anyhow::Result<u64> {
         let delete = "DELETE FROM orders WHERE id IN \
             (SELECT id FROM orders WHERE stored_ms < $1 ORDER BY stored_ms LIMIT $2)";
         let deleted = sqlx::query(delete).bind(before_ms).bind(i64::from(limit));
-        Ok(deleted.execute(&self.pool).await?.rows_affected())
+        Ok(deleted.execute(&self.pool).await.map_err(once)?.rows_affected())
     }
 
     /// Returns the number of rows.
@@ -162,9 +163,9 @@ impl Database {
     /// # Errors
     ///
     /// Returns an error if the statement failed.
-    pub async fn count(&self) -> Result<u64, sqlx::Error> {
-        let count: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM orders").fetch_one(&self.pool).await?;
+    pub async fn count(&self) -> anyhow::Result<u64> {
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM orders").fetch_one(&self.pool);
+        let count: i64 = count.await.map_err(once)?;
         Ok(count.max(0).cast_unsigned())
     }
 
@@ -172,6 +173,11 @@ impl Database {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Keeps the message alone: that of the driver ends with its cause, and `{:#}` writes that again.
+fn once(error: impl std::error::Error) -> anyhow::Error {
+    anyhow::Error::msg(error.to_string())
 }
 
 fn insert_statement(rows: usize) -> String {
@@ -192,6 +198,16 @@ fn insert_statement(rows: usize) -> String {
 impl DatabaseUrl {
     fn is_sqlite(&self) -> bool {
         self.0.starts_with("sqlite:")
+    }
+
+    /// Returns the URL for the driver, which by itself does not create the file of SQLite.
+    fn with_mode(&self) -> Cow<'_, str> {
+        let (_, query) = self.0.split_once('?').unwrap_or_default();
+        if !self.is_sqlite() || query.split('&').any(|pair| pair.starts_with("mode=")) {
+            return Cow::Borrowed(&self.0);
+        }
+        let separator = if self.0.contains('?') { '&' } else { '?' };
+        Cow::Owned(format!("{}{separator}mode=rwc", self.0))
     }
 }
 
@@ -241,9 +257,21 @@ mod tests {
             ("postgres://me:hunter2@db:5432/shop", "postgres://me:***@db:5432/shop"),
             ("postgres://db/shop?password=hunter2", "postgres://db/shop"),
             ("postgres://me:p@ss@db/shop", "postgres://me:***@db/shop"),
-            ("sqlite://pipeline.db?mode=rwc", "sqlite://pipeline.db"),
+            ("sqlite://pipeline.db?mode=rw", "sqlite://pipeline.db"),
         ] {
             assert_eq!(format!("{:?}", url.parse::<DatabaseUrl>().unwrap()), shown);
+        }
+    }
+
+    #[test]
+    fn a_sqlite_file_is_created_unless_the_url_has_a_mode() {
+        for (url, with_mode) in [
+            ("sqlite://pipeline.db", "sqlite://pipeline.db?mode=rwc"),
+            ("sqlite://a.db?cache=shared", "sqlite://a.db?cache=shared&mode=rwc"),
+            ("sqlite://a.db?cache=shared&mode=rw", "sqlite://a.db?cache=shared&mode=rw"),
+            ("postgres://me@db/shop", "postgres://me@db/shop"),
+        ] {
+            assert_eq!(url.parse::<DatabaseUrl>().unwrap().with_mode(), with_mode);
         }
     }
 

@@ -37,7 +37,7 @@ impl Database {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (server, url) = match kind {
             DatabaseKind::Sqlite => {
-                (None, format!("sqlite://{}?mode=rwc", folder.join("churn.db").display()))
+                (None, format!("sqlite://{}", folder.join("churn.db").display()))
             }
             DatabaseKind::Postgres => {
                 let server = Server::start()?;

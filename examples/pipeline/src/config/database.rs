@@ -11,12 +11,12 @@ use crate::database::DatabaseUrl;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Database")]
 pub struct DatabaseConfig {
-    /// The database: sqlite://PATH?mode=rwc or postgres://USER:PASSWORD@HOST/NAME
+    /// The database: sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME
     #[arg(
         long,
         env = "PIPELINE_DATABASE_URL",
         value_name = "URL",
-        default_value = "sqlite://pipeline.db?mode=rwc",
+        default_value = "sqlite://pipeline.db",
         hide_env_values = true
     )]
     pub database_url: DatabaseUrl,

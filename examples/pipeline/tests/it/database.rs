@@ -35,7 +35,7 @@ impl TestFile {
     }
 
     pub fn url(&self) -> String {
-        format!("sqlite://{}?mode=rwc", self.0.display())
+        format!("sqlite://{}", self.0.display())
     }
 
     fn remove(&self) {
@@ -119,8 +119,20 @@ async fn instances_that_start_at_once_on_a_new_file_all_migrate() {
 }
 
 #[tokio::test]
-async fn a_failed_connection_names_the_database_without_its_query() {
-    let url: DatabaseUrl = "sqlite:///no/such/folder/x.db?mode=rwc".parse().unwrap();
+async fn a_failed_connection_names_the_database_without_its_query_and_the_cause_once() {
+    let url: DatabaseUrl = "sqlite:///no/such/folder/x.db?cache=shared".parse().unwrap();
     let error = Database::connect(&url).await.unwrap_err();
     assert_eq!(error.to_string(), "failed to connect to sqlite:///no/such/folder/x.db");
+    let text = format!("{error:#}");
+    assert_eq!(text.matches("unable to open database file").count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_new_sqlite_file_is_created_unless_the_url_asks_for_one_that_exists() {
+    let file = TestFile::new("new");
+    let existing: DatabaseUrl = format!("{}?mode=rw", file.url()).parse().unwrap();
+    Database::connect(&existing).await.unwrap_err();
+    let database = Database::connect(&file.url().parse().unwrap()).await.unwrap();
+    database.close().await;
+    Database::connect(&existing).await.unwrap().close().await;
 }
