@@ -139,10 +139,11 @@
 //!   not tested.
 //! - On Windows, `SIGINT` stands for Ctrl-C and Ctrl-Break, and `SIGTERM` for the console's close,
 //!   the log-off and the shutdown, after which the system allows about 5 s; `SIGQUIT` is accepted
-//!   and never arrives; others are an error. `after_end` and `ignored` have no effect. That code is
-//!   type-checked, and has never been run.
-//! - A [`SignalTrigger`] needs a Tokio runtime with an I/O driver to run on; a [`SignalTask`] does
-//!   not.
+//!   and never arrives; others are an error. `after_end` and `ignored` have no effect, and the exit
+//!   writes no line. An event that arrives within the second in which a repeat is recognized after
+//!   the group is swallowed, whatever its kind. That code is type-checked, and has never been run.
+//! - On Unix, a [`SignalTrigger`] needs a Tokio runtime with an I/O driver to run on; a
+//!   [`SignalTask`] does not.
 
 mod api;
 

@@ -172,6 +172,7 @@ pub struct ListenOptions {
     only_v6: bool,
     reuse_port: bool,
     backlog: u16,
+    #[cfg_attr(not(unix), allow(dead_code, reason = "of a Unix socket"))]
     mode: Option<u32>,
 }
 
