@@ -115,7 +115,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "long-away",
-        about: "all brokers unavailable for longer than a message may take; no member exits",
+        about: "all brokers unavailable for longer than a message may take: the consumers fail \
+                and are run again, and no member exits",
         promise: NothingLost,
         rounds: 2,
         quick: 0,
