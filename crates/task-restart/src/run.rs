@@ -88,6 +88,11 @@ impl Run {
         self.release();
     }
 
+    /// Returns whether the run has ended and no hold of it is left.
+    pub(crate) fn is_released(&self) -> bool {
+        self.stage.get() == Stage::Ended
+    }
+
     /// Waits until no hold of an ended run is left.
     pub(crate) fn released(&self) -> task_core::WaitFor<'_> {
         self.stage.reached(Stage::Ended)

@@ -122,8 +122,14 @@ async fn rest(
     if !wait.is_zero() {
         ctx.record_wait(wait);
     }
-    let held_until = ended_at.checked_add(held_for);
-    let rested = match pause(ctx, run.shared(), waits, held_until, run.released()).await {
+    // The wait yields by itself, and a stop takes precedence there, too.
+    let released = if run.is_released() && !wait.is_zero() {
+        Paused::Event
+    } else {
+        let held_until = ended_at.checked_add(held_for);
+        pause(ctx, run.shared(), waits, held_until, run.released()).await
+    };
+    let rested = match released {
         Paused::Stopped => Rested::Stopped,
         Paused::Elapsed => Rested::StillHeld,
         Paused::Event if wait.is_zero() => Rested::Over,

@@ -192,10 +192,10 @@ fn nested(levels: u32, events: &Events) -> BoxTask {
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_and_a_stop_pass_through_many_levels_of_restarted_groups() {
+async fn readiness_and_a_stop_pass_through_a_hundred_levels_of_restarted_groups() {
     let events = Events::default();
     let service = Manager::new();
-    service.run(nested(40, &events)).unwrap();
+    service.run(nested(99, &events)).unwrap(); // the most that a manager allows
     service.ready().await.unwrap();
     assert!(service.shutdown().await.unwrap().is_clean());
     assert_eq!(*events.lock().unwrap(), ["innermost begins", "innermost ends"]);

@@ -1,8 +1,12 @@
 //! A stop, at each point of the task's life.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
 };
 
 use anyhow::bail;
@@ -140,6 +144,35 @@ async fn a_stop_while_the_factory_works_begins_no_run() {
         assert_eq!(rig.starts().len(), 1, "only the first");
     }
     assert_eq!(dropped.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_a_run_is_dropped_begins_no_run() {
+    struct StopOnDrop(Rig);
+    impl Drop for StopOnDrop {
+        fn drop(&mut self) {
+            self.0.cancel();
+        }
+    }
+    for fails in [true, false] {
+        let rig = Rig::new();
+        let made = rig.clone();
+        // Not in a box: that would drop the future within its own poll.
+        let factory = move || {
+            let on_drop = StopOnDrop(made.clone());
+            let run = move |_| {
+                on_drop.0.mark();
+                poll_fn(move |_| {
+                    let _ = &on_drop;
+                    Poll::Ready(if fails { Err(anyhow::anyhow!("no broker")) } else { Ok(()) })
+                })
+            };
+            Ok(task_fn("worker", run))
+        };
+        let result = rig.run(restarting(factory).unwrap().on(Restart::Always)).await;
+        assert_eq!(result.is_err(), fails, "its end is the task's");
+        assert_eq!((rig.starts().len(), rig.now()), (1, 0));
+    }
 }
 
 #[tokio::test(start_paused = true)]
