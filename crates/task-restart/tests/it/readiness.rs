@@ -90,3 +90,36 @@ async fn readiness_that_is_kept_ends_in_a_long_back_off() {
     };
     tokio::join!(rig.run_for(secs(20), task), check).0.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_a_run_that_was_never_ready_no_readiness_is_kept() {
+    let rig = Rig::new();
+    let factory = rig.runs(async |ctx: Context, run| {
+        if run == 2 {
+            ctx.set_ready(false); // passed on, and the first word about readiness
+        }
+        ctx.or_cancelled(sleep(secs(1))).await?;
+        bail!("no broker")
+    });
+    let task = restarting(factory).unwrap().keep_ready_for(secs(5));
+    rig.run_for(secs(30), task).await.unwrap();
+    assert!(rig.starts().len() > 3);
+    assert_eq!(rig.reported("ready "), ["false"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_says_twice_that_it_is_ready_is_ready() {
+    let rig = Rig::new();
+    let factory = rig.runs(async |ctx: Context, _| {
+        ctx.set_ready(true);
+        ctx.set_ready(true);
+        ctx.cancelled().await;
+        Ok(())
+    });
+    let check = async {
+        sleep(secs(1)).await;
+        assert!(rig.is_ready());
+    };
+    tokio::join!(rig.run_for(secs(2), restarting(factory).unwrap()), check).0.unwrap();
+    assert!(!rig.is_ready());
+}
