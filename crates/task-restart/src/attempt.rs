@@ -92,15 +92,15 @@ pub(crate) async fn attempt(
     let how = poll_fn(|cx| {
         // In a stop the deadline is the manager's alone.
         let is_stopping = run.outer().is_cancelled();
-        if asked.is_none() && !is_stopping && requested.as_mut().poll(cx).is_ready() {
-            asked = Some(Asked::Wanted);
-            drop_at = cancel(run, limits.stop_timeout);
-        }
-        if asked.is_none() && has_panicked.as_mut().poll(cx).is_ready() {
-            asked = Some(Asked::Panicked);
-            drop_at = if is_stopping { None } else { cancel(run, limits.stop_timeout) };
-        }
         loop {
+            if asked.is_none() && !is_stopping && shared.requests.get() > *served {
+                asked = Some(Asked::Wanted);
+                drop_at = cancel(run, limits.stop_timeout);
+            }
+            if asked.is_none() && run.has_panicked.get() > 0 {
+                asked = Some(Asked::Panicked);
+                drop_at = if is_stopping { None } else { cancel(run, limits.stop_timeout) };
+            }
             if let Some(future) = future.as_mut().as_pin_mut() {
                 match guarded(span, || future.poll(cx)) {
                     Ok(Poll::Ready(result)) => return Poll::Ready(How::Returned(result)),
@@ -110,9 +110,11 @@ pub(crate) async fn attempt(
             }
             let own = if asked.is_some() { drop_at } else { times_out_at };
             let mut due = earlier(earlier(own, *keep_until), stable_at);
-            let Some(first) = due else { return Poll::Pending };
-            let now = Instant::now();
-            if first <= now {
+            // The clock is read only where there is a time to compare it with.
+            let now = due.map(|_| Instant::now());
+            if let (Some(first), Some(now)) = (due, now)
+                && first <= now
+            {
                 let has_passed = |at: &mut Option<Instant>| at.take_if(|at| *at <= now).is_some();
                 if has_passed(keep_until) {
                     shared.stop_keeping(run.outer());
@@ -137,7 +139,14 @@ pub(crate) async fn attempt(
                 on_up();
                 due = earlier(own, *keep_until);
             }
-            if !alarm.is_due(due, cx) {
+            if alarm.is_due(due, cx) {
+                continue;
+            }
+            // Only now, since to register costs as much as a run that ends at once.
+            let is_asked = asked.is_none()
+                && (!is_stopping && requested.as_mut().poll(cx).is_ready()
+                    || has_panicked.as_mut().poll(cx).is_ready());
+            if !is_asked {
                 return Poll::Pending;
             }
         }

@@ -122,20 +122,25 @@ async fn rest(
     if !wait.is_zero() {
         ctx.record_wait(wait);
     }
+    let shared = run.shared();
+    let is_released = || run.is_released();
     // The wait yields by itself, and a stop takes precedence there, too.
-    let released = if run.is_released() && !wait.is_zero() {
+    let released = if is_released() && !wait.is_zero() {
         Paused::Event
     } else {
         let held_until = ended_at.checked_add(held_for);
-        pause(ctx, run.shared(), waits, held_until, run.released()).await
+        pause(ctx, shared, waits, held_until, is_released, run.released()).await
     };
     let rested = match released {
         Paused::Stopped => Rested::Stopped,
         Paused::Elapsed => Rested::StillHeld,
         Paused::Event if wait.is_zero() => Rested::Over,
         Paused::Event => {
-            let requested = run.shared().requests.reached(waits.served + 1);
-            match pause(ctx, run.shared(), waits, ended_at.checked_add(wait), requested).await {
+            let next = waits.served + 1;
+            let (is_requested, requested) =
+                (|| shared.requests.get() >= next, shared.requests.reached(next));
+            let until = ended_at.checked_add(wait);
+            match pause(ctx, shared, waits, until, is_requested, requested).await {
                 Paused::Stopped => Rested::Stopped,
                 Paused::Elapsed | Paused::Event => Rested::Over,
             }
@@ -154,28 +159,29 @@ enum Paused {
     Event,
 }
 
-/// Waits for `event` or until `until`, where `None` is never, and yields once at least: runs
-/// without a pause between them must not starve the other tasks of this thread. A stop takes
-/// precedence.
+/// Waits for `event`, which `has_come` asks for, or until `until`, where `None` is never, and yields
+/// once at least: runs without a pause between them must not starve the other tasks of this thread.
+/// A stop takes precedence.
 async fn pause(
     ctx: &Context,
     shared: &Shared,
     waits: &mut Waits<'_>,
     until: Option<Instant>,
+    has_come: impl Fn() -> bool,
     event: impl Future<Output = ()>,
 ) -> Paused {
     let mut cancelled = pin!(ctx.cancelled());
     let mut event = pin!(event);
     let mut has_yielded = false;
     poll_fn(|cx| {
-        if cancelled.as_mut().poll(cx).is_ready() {
+        if ctx.is_cancelled() {
             return Poll::Ready(Paused::Stopped);
         }
         if !std::mem::replace(&mut has_yielded, true) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if event.as_mut().poll(cx).is_ready() {
+        if has_come() {
             return Poll::Ready(Paused::Event);
         }
         loop {
@@ -186,9 +192,14 @@ async fn pause(
             } else if until.is_some_and(|at| at <= now) {
                 return Poll::Ready(Paused::Elapsed);
             } else if !waits.alarm.is_due(due, cx) {
-                return Poll::Pending;
+                break;
             }
         }
+        // Only now, since to register costs more than the pauses that are over by then.
+        if cancelled.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Paused::Stopped);
+        }
+        event.as_mut().poll(cx).map(|()| Paused::Event)
     })
     .await
 }

@@ -131,6 +131,22 @@ async fn the_next_run_waits_for_the_last_hold_which_is_asked_to_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_error_of_a_run_that_is_still_held_has_its_number() {
+    let rig = Rig::new();
+    let kept = Arc::new(Mutex::new(None));
+    let keep = kept.clone();
+    let factory = rig.runs(move |ctx: Context, run| {
+        *keep.lock().unwrap() = (run == 2).then(|| ctx.hold());
+        async { bail!("no broker") }
+    });
+    let task = restarting(factory).unwrap().run_stop_timeout(secs(3));
+    let error = rig.run(task).await.unwrap_err();
+    let held = error.downcast_ref::<RunStillHeld>().unwrap();
+    assert_eq!((held.run(), held.waited()), (2, secs(3)));
+    drop(kept.lock().unwrap().take());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_while_a_hold_is_waited_for_is_a_clean_end() {
     let rig = Rig::new();
     let kept = Arc::new(Mutex::new(None));

@@ -155,10 +155,13 @@ async fn an_error_text_is_cut_and_one_that_panics_is_replaced() {
     let factory = rig.runs(async |_, run| match run {
         1 => Err(anyhow::anyhow!("é".repeat(1_000_000))),
         2 => Err(Mute.into()),
+        3 => Err(anyhow::anyhow!("b".repeat(300))).context("a".repeat(100)),
         _ => Ok(()),
     });
     rig.run(restarting(factory).unwrap()).await.unwrap();
     let statuses = rig.reported("status ");
+    let in_parts = format!("failed: {}: {}", "a".repeat(100), "b".repeat(154));
+    assert!(statuses[4].ends_with(&in_parts), "{statuses:?}");
     let text = statuses[0].rsplit_once("failed: ").unwrap().1;
     assert_eq!(text, "é".repeat(128));
     assert!(statuses[2].ends_with("failed: (its Display panicked)"), "{statuses:?}");

@@ -1,7 +1,13 @@
 //! Readiness follows the run.
 
+use std::sync::{Arc, Mutex};
+
 use anyhow::bail;
-use task_core::Context;
+use task_core::{
+    Context, Task,
+    scope::{Scope, StageCell},
+    task_fn,
+};
 use task_restart::restarting;
 use tokio::time::sleep;
 
@@ -122,4 +128,40 @@ async fn a_run_that_says_twice_that_it_is_ready_is_ready() {
     };
     tokio::join!(rig.run_for(secs(2), restarting(factory).unwrap()), check).0.unwrap();
     assert!(!rig.is_ready());
+}
+
+/// What stands in the end is right, whenever it changes.
+#[tokio::test(start_paused = true)]
+async fn readiness_that_changes_while_it_is_passed_on_is_passed_on_again() {
+    #[derive(Default)]
+    struct Outer {
+        stage: StageCell,
+        run: Mutex<Option<Context>>,
+        passed_on: Mutex<Vec<bool>>,
+    }
+    impl Scope for Outer {
+        fn stage(&self) -> &StageCell {
+            &self.stage
+        }
+        fn set_ready(&self, ready: bool) {
+            self.passed_on.lock().unwrap().push(ready);
+            let run = self.run.lock().unwrap().take();
+            if let Some(run) = run {
+                run.set_ready(false);
+            }
+        }
+    }
+    let _watched = Rig::new();
+    let outer = Arc::new(Outer::default());
+    let seen = outer.clone();
+    let task = restarting(move || {
+        let outer = outer.clone();
+        Ok(task_fn("worker", async move |ctx: Context| {
+            *outer.run.lock().unwrap() = Some(ctx.clone());
+            ctx.set_ready(true);
+            Ok(())
+        }))
+    });
+    task.unwrap().run(Context::new(seen.clone())).await.unwrap();
+    assert_eq!(*seen.passed_on.lock().unwrap(), [true, false, false]);
 }
