@@ -120,8 +120,8 @@ pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(body)).map_err(Panic::from_payload)
 }
 
-/// Runs `body`, whose panic is the answer to a question and no bug. Returns `None` if it panics. The
-/// hook, where it is [installed](install_hook), says nothing of it.
+/// Runs `body`, whose panic is the answer to a question and no bug. Returns `None` if it panics.
+/// The hook, where it is [installed](install_hook), says nothing of it.
 pub fn probe<R>(body: impl FnOnce() -> R) -> Option<R> {
     let before = PROBES.with(|probes| probes.replace(true));
     let result = catch(body);

@@ -159,9 +159,9 @@ enum Paused {
     Event,
 }
 
-/// Waits for `event`, which `has_come` asks for, or until `until`, where `None` is never, and yields
-/// once at least: runs without a pause between them must not starve the other tasks of this thread.
-/// A stop takes precedence.
+/// Waits for `event`, which `has_come` asks for, or until `until`, where `None` is never, and
+/// yields once at least: runs without a pause between them must not starve the other tasks of this
+/// thread. A stop takes precedence.
 async fn pause(
     ctx: &Context,
     shared: &Shared,

@@ -39,7 +39,7 @@ pub(crate) struct DeliveryReports {
 
 impl DeliveryReports {
     pub(super) fn with_latency(latency: Arc<Histogram>) -> Self {
-        Self { errors: Throttle::default(), latency }
+        Self { latency, ..Self::default() }
     }
 }
 
