@@ -33,7 +33,7 @@ pub(super) fn run(scenario: &str) -> Option<ExitCode> {
         .exit_code_for(|error: &BadConfig| error.0)
         .exit_code_for(|_: &Unavailable| 69)
         .exit_code_for(|_: &io::Error| 74);
-    let config = BadConfig::of(78);
+    let config = BadConfig::new(78);
     Some(match scenario {
         "codes: an error of a task under contexts" => {
             fails(service, Err(config).context("reading").context("starting"))
@@ -41,7 +41,7 @@ pub(super) fn run(scenario: &str) -> Option<ExitCode> {
         "codes: a context" => fails(service, Err(anyhow::anyhow!("no file")).context(config)),
         "codes: a cause" => fails(service, Err(Of(1, Some(config))).context("reading")),
         "codes: the first type that was set" => {
-            fails(service, Err(Unavailable::of(1)).context(io::Error::other("no disk")))
+            fails(service, Err(Unavailable::new(1)).context(io::Error::other("no disk")))
         }
         "codes: another type" => fails(service, Err(fmt::Error.into())),
         "codes: the setup" => service.run(async |_| Err(config.into())),
@@ -72,7 +72,7 @@ pub(super) fn run(scenario: &str) -> Option<ExitCode> {
 }
 
 impl<T> Of<T> {
-    fn of(number: u8) -> Self {
+    fn new(number: u8) -> Self {
         Self(number, None)
     }
 }
