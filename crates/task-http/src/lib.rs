@@ -84,7 +84,7 @@
 //! | `ready`, `started`, `blockers` | whether the group is ready, whether it has ever been, and why it is not |
 //! | `totals`, `exits` | the number of tasks that have started, and that have ended by outcome; the latter also by name |
 //! | `signals` | the number of signals by name |
-//! | `tasks` | for each living task: `id`, `name`, `phase`, `ephemeral`, `state`, `in_state_seconds`, `uptime_seconds`, `remaining_seconds`, `deadline` (which one that is: `phase`, `phase timeout`, `stop timeout`, `no time left`, `escalation`), `gates_readiness`, `ready`, `status`, `restarts`, `failures`, `waiting_seconds` (until it works again), `groups` (those that it runs, each with the fields up to `shutdown` of this table; at most 16 levels) |
+//! | `tasks` | for each living task: `id`, `name`, `phase`, `ephemeral`, `state`, `in_state_seconds`, `uptime_seconds`, `remaining_seconds`, `deadline` (which one that is: `phase`, `phase timeout`, `stop timeout`, `no time left`, `escalation`), `gates_readiness`, `ready`, `status`, `restarts`, `failures`, `children` (how many are alive), `waiting_seconds` (until it works again), `groups` (those that it runs, each with the fields up to `shutdown` of this table; at most 16 levels) |
 //! | `cleanups` | for each cleanup: `name`, `state`, `began_at_seconds`, `took_seconds`, `remaining_seconds` |
 //! | `shutdown` | from the trigger on: `began_unix_seconds`, `began_at_seconds`, `took_seconds`, `budget_seconds`, `ended` (the tasks that have ended in it, with their outcomes), `omitted` (how many of them are left out) |
 //!

@@ -24,7 +24,8 @@
 //! | | see |
 //! |---|---|
 //! | axum, tonic, kube-rs, actix: their graceful shutdown | [`porting`](porting#frameworks), [`Context::cancelled_owned`], [`Context::finish_within`] |
-//! | an accept loop, a task per connection | [`porting`](porting#which-kind-for-a-connection), [`Context::hold`] |
+//! | an accept loop, a task per connection | [`Children`], [`porting`](porting#which-kind-for-a-connection) |
+//! | a worker pool, a fan-out with results, a limit of concurrency | [`Children`] |
 //! | `CancellationToken`, `TaskTracker`, `JoinSet`, tokio-graceful-shutdown | [`porting`] |
 //! | spawn a task later, from a task | [`Manager::handle`](Manager::handle), [`Manager::run_ephemeral`] |
 //! | restart, supervise | [`restarting`], [`restart`] |

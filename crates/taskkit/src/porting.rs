@@ -208,14 +208,15 @@
 //!
 //! | a connection is | use | |
 //! |---|---|---|
-//! | one of many, and short | `tokio::spawn` with a [`Hold`](crate::core::Hold), as above | the report names the server; an error is the connection's own |
+//! | one of many | `Children`, of feature `children`, and example `14_chat_server` | each has a name and can be stopped alone; a limit of how many; an error is recorded and the server goes on |
+//! | one of many, without a name | `tokio::spawn` with a [`Hold`](crate::core::Hold), as above | the report names the server; an error is the connection's own |
 //! | one of a few, and long | [`ManagerHandle::run_ephemeral`](crate::manager::ManagerHandle::run_ephemeral) | each has a name, a status and a line in the report; an error stops the service, so handle it inside |
 //! | a connection to one tenant, with tasks of its own | a nested group: [`Manager::into_task`](crate::Manager::into_task) | is stopped and reported as one |
 //! | a client's, which is to be there again after a failure | `restarting`, of feature `restart` | back-off, readiness, a limit of failures |
 //! | HTTP, served by a framework | the framework's own, below | |
 //!
-//! Limit how many there are, with a `tokio::sync::Semaphore` that is acquired before `accept`:
-//! neither a hold nor an ephemeral task has a limit.
+//! `Children` limit how many there are. Neither a hold nor an ephemeral task has a limit: acquire a
+//! permit of a `tokio::sync::Semaphore` before `accept`.
 //!
 //! # Frameworks
 //!

@@ -57,7 +57,10 @@ fn shutting_down(group: &TestGroup) {
                 task.phase = Phase::SUPPORT;
                 task.waiting = Some(Duration::from_millis(7500));
             }),
-            task(4, "custom", |task| (task.phase, task.is_ephemeral) = (Phase::new(150), true)),
+            task(4, "custom", |task| {
+                (task.phase, task.is_ephemeral) = (Phase::new(150), true);
+                task.children = 12;
+            }),
         ];
     });
 }
@@ -119,14 +122,16 @@ async fn the_json_has_every_field() {
             "id": 1, "name": "con\"sumer<script>alert(1)</script>", "phase": 100, "ephemeral": false,
             "state": "stopping", "in_state_seconds": 1.5, "uptime_seconds": 93784.0, "remaining_seconds": 4.5, "deadline": "phase", "groups": [], "gates_readiness": true,
             "ready": true, "status": "flushing 120\nmessages & more", "restarts": 3, "failures": 2,
-            "waiting_seconds": null,
+            "children": 0, "waiting_seconds": null,
         })
     );
     assert_eq!((&tasks[1]["status"], &tasks[2]["phase"]), (&Value::Null, &json!(150)));
     assert_eq!(tasks[1]["waiting_seconds"], 7.5);
+    assert_eq!(tasks[2]["children"], 12);
     let page = service.get("/tasks?format=html").await.text();
     // In the first box, and in the row.
     assert_eq!(page.matches("works again in 7.5s").count(), 2, "{page}");
+    assert!(page.contains("12 children"), "{page}");
     service.stop().await;
 }
 

@@ -96,6 +96,7 @@ fn write_task(out: &mut String, node: &Node) -> fmt::Result {
     write!(out, ",\"gates_readiness\":{},\"ready\":{}", task.gates_readiness, task.is_ready)?;
     write!(out, ",\"status\":{}", OrNull(task.status.as_deref().map(Json)))?;
     write!(out, ",\"restarts\":{},\"failures\":{}", task.restarts, task.failures)?;
+    write!(out, ",\"children\":{}", task.children)?;
     write!(out, ",\"waiting_seconds\":{}", OrNull(task.waiting.map(Seconds)))?;
     out.push_str(",\"groups\":[");
     separated(out, &node.groups, |out, Nested { group, tasks }| {

@@ -216,6 +216,11 @@ fn write_facts(task: &TaskInfo, out: &mut String) -> fmt::Result {
         let phase = || format!("phase {}", PhaseName(task.phase));
         write!(out, "<span>{}</span>", deadline(task).unwrap_or_else(phase))?;
     }
+    match task.children {
+        0 => {}
+        1 => out.push_str("<span>1 child</span>"),
+        children => write!(out, "<span>{children} children</span>")?,
+    }
     for (number, noun) in [(task.restarts, "restart"), (task.failures, "failure")] {
         if number > 0 {
             write!(out, "<span class=\"more\">{}</span>", count(number as usize, noun))?;
