@@ -11,34 +11,42 @@
 //! The deadlines hold when every worker of the runtime is blocked. If the main thread is blocked
 //! too, the process ends one second after the shutdown timeout, with code 4.
 //!
-//! [`Service`] is `taskkit::main` with settings.
+//! [`Service`] is `taskkit::main` with settings. The setup has a name, so that a test can run it.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::{process::ExitCode, time::Duration};
 
-use taskkit::{Service, task_fn};
+use taskkit::{Manager, Service, task_fn};
 use tokio::time::sleep;
 
 fn main() -> ExitCode {
     Service::new()
         .manager(|manager| manager.name("orders").shutdown_timeout(Duration::from_secs(10)))
-        .run(async |manager| {
-            // The setup: each resource with its cleanup, then the tasks that use it.
-            let database = Database::connect("localhost").await?;
-            manager.cleanup("database", {
-                let database = database.clone();
-                async move || database.close().await
-            })?;
-            manager.run(task_fn("consumer", async move |ctx| {
-                for order in 1..=3 {
-                    ctx.or_cancelled(sleep(Duration::from_millis(100))).await?;
-                    println!("order {order} written to {}", database.0);
-                }
-                ctx.request_stop("the example is over"); // a signal or a failure stops it too
-                Ok(())
-            }))?;
-            Ok(())
-        })
+        .run(setup)
+}
+
+/// Each resource with its cleanup, then the tasks that use it.
+async fn setup(manager: &Manager) -> anyhow::Result<()> {
+    let database = Database::connect("localhost").await?;
+    manager.cleanup("database", {
+        let database = database.clone();
+        async move || database.close().await
+    })?;
+    manager.run(task_fn("consumer", async move |ctx| {
+        for order in 1..=3 {
+            ctx.or_cancelled(sleep(Duration::from_millis(100))).await?;
+            println!("order {order} written to {}", database.0);
+        }
+        ctx.request_stop("the example is over"); // a signal or a failure stops it too
+        Ok(())
+    }))?;
+    Ok(())
+}
+
+/// Stops the service whenever it is at rest: `cargo test --example 11_entry_point`.
+#[test]
+fn stops_cleanly_at_any_time() {
+    task_testkit::assert_stops_within(Duration::from_secs(1), setup);
 }
 
 #[derive(Clone)]
