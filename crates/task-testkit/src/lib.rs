@@ -143,6 +143,7 @@ mod service;
 pub mod chaos;
 mod leaks;
 mod report;
+mod scope;
 mod set_up;
 mod signals;
 
@@ -169,6 +170,7 @@ pub use service::{ServiceEverywhere, assert_stops_within, stop_everywhere};
 
 pub use leaks::Leaks;
 pub use report::ReportAssertions;
+pub use scope::TestScope;
 pub use signals::Signal;
 
 pub use clock::{frozen, paused, until};

@@ -27,7 +27,8 @@ const ESCALATION: Duration = Duration::from_millis(250);
 pub(crate) struct Recorder {
     name: String,
     stage: StageCell,
-    runtime: Handle,
+    /// `None` outside of a runtime.
+    runtime: Option<Handle>,
     born: Instant,
     /// Raised with each event.
     version: Level,
@@ -56,12 +57,11 @@ struct State {
 }
 
 impl Recorder {
-    /// Must be called within a runtime.
     pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             stage: StageCell::new(),
-            runtime: Handle::current(),
+            runtime: Handle::try_current().ok(),
             born: Instant::now(),
             version: Level::new(),
             state: Mutex::default(),
@@ -71,7 +71,7 @@ impl Recorder {
 
     /// Reads the clock of the run's runtime, which may be paused, from any thread.
     fn now(&self) -> Instant {
-        let _entered = self.runtime.enter();
+        let _entered = self.runtime.as_ref().map(Handle::enter);
         Instant::now()
     }
 

@@ -2,16 +2,14 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    ops::Deref,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
 
 use task_core::{
-    Task, WaitFor,
+    Task,
     scope::{Scope as _, Stage},
 };
 use tokio::task::JoinHandle;
@@ -20,8 +18,7 @@ use crate::{
     clock::within,
     driven::{Drive, Driven, Observed},
     ended::Ended,
-    event::{Event, EventKind},
-    recorder::Recorder,
+    scope::TestScope,
     text::indented,
 };
 
@@ -32,7 +29,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
 /// end as a manager does.
 ///
 /// The task is spawned on the current Tokio runtime. The test drains, cancels and aborts it, and
-/// reads what it reports: its readiness, its status, and [every event](Self::events) with its time.
+/// reads what it reports, by the methods of [`TestScope`]: its readiness, its status, and [every
+/// event](TestScope::events) with its time.
 ///
 /// A request of the task to stop its group cancels it, as a group would without a drain. Its view
 /// of the group is empty.
@@ -77,7 +75,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
 /// ```
 #[must_use = "a run that is dropped aborts its task"]
 pub struct TestRun {
-    recorder: Arc<Recorder>,
+    scope: TestScope,
     driving: JoinHandle<Observed>,
     /// Whether the end was looked at.
     is_observed: AtomicBool,
@@ -91,50 +89,9 @@ impl TestRun {
     /// Outside of a Tokio runtime.
     #[track_caller]
     pub fn start(task: impl Task) -> Self {
-        let recorder = Arc::new(Recorder::new(&task.name()));
-        let driven = Driven::new(task, &recorder, Drive::default());
-        Self { recorder, driving: tokio::spawn(driven), is_observed: AtomicBool::new(false) }
-    }
-
-    /// Returns whether the task has set itself ready.
-    pub fn is_ready(&self) -> bool {
-        self.recorder.is_ready()
-    }
-
-    /// Returns the task's last status; `None` if it has none.
-    pub fn status(&self) -> Option<String> {
-        self.recorder.status()
-    }
-
-    /// Returns what happened so far, in order: at most 65,536 events.
-    pub fn events(&self) -> Vec<Event> {
-        self.recorder.events()
-    }
-
-    /// Returns how many events came after those in [`events`](Self::events).
-    pub fn omitted_events(&self) -> u64 {
-        self.recorder.omitted()
-    }
-
-    /// Returns every status that the task has set, in order; of the first 65,536 events.
-    pub fn statuses(&self) -> Vec<String> {
-        self.select(|kind| match kind {
-            EventKind::Status(status) => Some(status),
-            _ => None,
-        })
-    }
-
-    /// Returns the texts of the failures that the task has recorded, in order; of the first 65,536
-    /// events.
-    pub fn failures(&self) -> Vec<String> {
-        self.select(|kind| match kind {
-            EventKind::Failure(text) => Some(text),
-            _ => None,
-        })
-    }
-
-    fn select<T>(&self, of: impl FnMut(EventKind) -> Option<T>) -> Vec<T> {
-        self.events().into_iter().map(|event| event.kind).filter_map(of).collect()
+        let scope = TestScope::new(&task.name());
+        let driven = Driven::new(task, &scope.0, Drive::default());
+        Self { scope, driving: tokio::spawn(driven), is_observed: AtomicBool::new(false) }
     }
 
     /// Waits until the task has set itself ready.
@@ -147,7 +104,7 @@ impl TestRun {
     ///
     /// This method is cancel safe.
     pub async fn ready(&self) {
-        self.until("is ready", Self::is_ready).await;
+        self.until("is ready", |run| run.is_ready()).await;
     }
 
     /// Waits until `holds` returns true. It is asked now, and after each event of the task. `what`
@@ -184,12 +141,12 @@ impl TestRun {
     pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let waiting = async {
             loop {
-                let next = self.recorder.version().get() + 1;
+                let next = self.scope.0.version().get() + 1;
                 if holds(self) {
                     return;
                 }
-                assert!(self.recorder.ended().is_none(), "{}", self.not(what, "it has ended"));
-                self.recorder.version().reached(next).await;
+                assert!(self.scope.0.ended().is_none(), "{}", self.not(what, "it has ended"));
+                self.scope.0.version().reached(next).await;
             }
         };
         if within(LONGEST_WAIT, waiting).await.is_none() {
@@ -198,36 +155,13 @@ impl TestRun {
     }
 
     fn not(&self, what: &str, why: &str) -> String {
-        let name = self.recorder.name();
+        let name = self.name();
         format!("task `{name}` never {what}: {why}{}", indented(self.events()))
-    }
-
-    /// Begins a drain: the task sees that its group is no longer ready. Does nothing once the task
-    /// drains or is cancelled.
-    pub fn drain(&self) {
-        self.recorder.drain();
-    }
-
-    /// Cancels the task, without a limit of time. Does nothing if it is cancelled.
-    pub fn cancel(&self) {
-        self.recorder.cancel(None, None);
-    }
-
-    /// Cancels the task, and aborts it once it is more than `limit` late, to the millisecond.
-    /// [`Context::remaining`](task_core::Context::remaining) counts down meanwhile. Of several
-    /// limits the earliest holds.
-    pub fn cancel_within(&self, limit: Duration) {
-        self.recorder.cancel(Some(limit), None);
     }
 
     /// Aborts the task: its future is dropped where it waits, after its first poll at the earliest.
     pub fn abort(&self) {
-        self.recorder.abort();
-    }
-
-    /// Waits until the task is asked to end, by the test or by itself.
-    pub fn cancelled(&self) -> WaitFor<'_> {
-        self.recorder.stage().reached(Stage::Cancelled)
+        self.scope.0.abort();
     }
 
     /// Waits until the task has ended, with its last [`Hold`](task_core::Hold).
@@ -240,11 +174,11 @@ impl TestRun {
     ///
     /// This method is cancel safe.
     pub async fn ended(&self) -> Ended {
-        let ended = self.recorder.stage().reached(Stage::Ended);
+        let ended = self.scope.0.stage().reached(Stage::Ended);
         if within(LONGEST_WAIT, ended).await.is_none() {
             panic!("{}", self.not("ends", "a year has passed"));
         }
-        let Some(ended) = self.recorder.ended() else {
+        let Some(ended) = self.scope.0.ended() else {
             unreachable!("the end is recorded before the stage");
         };
         self.is_observed.store(true, Ordering::Release);
@@ -252,12 +186,20 @@ impl TestRun {
     }
 }
 
+impl Deref for TestRun {
+    type Target = TestScope;
+
+    fn deref(&self) -> &TestScope {
+        &self.scope
+    }
+}
+
 impl Drop for TestRun {
     fn drop(&mut self) {
         self.driving.abort();
         let is_observed = *self.is_observed.get_mut() || thread::panicking();
-        if let Some(ended) = self.recorder.ended().filter(|_| !is_observed) {
-            let name = self.recorder.name();
+        if let Some(ended) = self.scope.0.ended().filter(|_| !is_observed) {
+            let name = self.name();
             let failed =
                 ended.error().map(|_| format!("task `{name}` ended, and nothing asked how"));
             if let Some(failed) = failed {
@@ -269,8 +211,6 @@ impl Drop for TestRun {
 
 impl fmt::Debug for TestRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut run = f.debug_struct("TestRun");
-        run.field("name", &self.recorder.name()).field("events", &self.events());
-        run.finish_non_exhaustive()
+        f.debug_struct("TestRun").field("scope", &self.scope).finish_non_exhaustive()
     }
 }

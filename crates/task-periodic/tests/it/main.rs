@@ -11,6 +11,7 @@ mod clock_steps;
 mod cron;
 #[cfg(feature = "cron")]
 mod cron_patterns;
+mod everywhere;
 mod failures;
 mod first_run;
 mod invalid;

@@ -4,20 +4,12 @@
 //! task: without that, rustc 1.95 crashes on it now and then in incremental builds.
 
 use std::{
-    borrow::Cow,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{self, RecvTimeoutError, Sender},
-    },
-    thread,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use task_core::{
-    Context, Task,
-    scope::{Scope, Stage, StageCell},
-};
+use task_core::{Context, Task};
+use task_testkit::TestScope;
 use tokio::{
     task::consume_budget,
     time::{Instant, advance, sleep, timeout},
@@ -37,28 +29,22 @@ pub(crate) fn secs(secs: u64) -> Duration {
 /// The scope of a task under test, and the begins of its runs.
 #[derive(Clone)]
 pub(crate) struct Rig {
-    scope: Arc<TestScope>,
+    scope: TestScope,
     born: Instant,
     starts: Arc<Mutex<Vec<u64>>>,
-    _watchdog: Arc<Watchdog>,
 }
 
 impl Rig {
     pub(crate) fn new() -> Self {
-        Self {
-            scope: Arc::default(),
-            born: Instant::now(),
-            starts: Arc::default(),
-            _watchdog: Arc::new(Watchdog::new()),
-        }
+        Self { scope: TestScope::new("task"), born: Instant::now(), starts: Arc::default() }
     }
 
     pub(crate) fn ctx(&self) -> Context {
-        Context::new(self.scope.clone())
+        self.scope.context()
     }
 
     pub(crate) fn cancel(&self) {
-        self.scope.stage.advance(Stage::Cancelled);
+        self.scope.cancel();
     }
 
     /// Milliseconds since the test began.
@@ -108,7 +94,7 @@ impl Rig {
     }
 
     pub(crate) fn statuses(&self) -> Vec<String> {
-        self.scope.statuses.lock().unwrap().clone()
+        self.scope.statuses()
     }
 
     pub(crate) fn last_status(&self) -> String {
@@ -116,53 +102,10 @@ impl Rig {
     }
 
     pub(crate) fn readiness(&self) -> Vec<bool> {
-        self.scope.readiness.lock().unwrap().clone()
+        self.scope.readiness()
     }
 
     pub(crate) fn recorded_failures(&self) -> usize {
-        self.scope.failures.load(Ordering::SeqCst)
-    }
-}
-
-#[derive(Default)]
-struct TestScope {
-    stage: StageCell,
-    statuses: Mutex<Vec<String>>,
-    readiness: Mutex<Vec<bool>>,
-    failures: AtomicUsize,
-}
-
-impl Scope for TestScope {
-    fn stage(&self) -> &StageCell {
-        &self.stage
-    }
-
-    fn set_ready(&self, ready: bool) {
-        self.readiness.lock().unwrap().push(ready);
-    }
-
-    fn set_status(&self, status: Cow<'static, str>) {
-        self.statuses.lock().unwrap().push(status.into_owned());
-    }
-
-    fn record_failure(&self, _error: anyhow::Error) {
-        self.failures.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-/// Ends the process if a test takes too long in real time, which a paused clock cannot detect.
-struct Watchdog(#[allow(dead_code, reason = "its drop ends the watchdog's wait")] Sender<()>);
-
-impl Watchdog {
-    fn new() -> Self {
-        let (alive, ended) = mpsc::channel::<()>();
-        let name = thread::current().name().unwrap_or("a test").to_owned();
-        thread::spawn(move || {
-            if ended.recv_timeout(secs(60)) == Err(RecvTimeoutError::Timeout) {
-                eprintln!("{name} has run for a minute");
-                std::process::exit(101);
-            }
-        });
-        Self(alive)
+        self.scope.failures().len()
     }
 }
