@@ -1,6 +1,6 @@
 //! Commits and membership, and their counters.
 
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::time::Duration;
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use task_kafka::{KafkaTask, NoSink, Producer};
@@ -114,9 +114,9 @@ async fn lost_partitions_are_reported_and_assigned_again() {
         until("some settled", || running.counters.get().settled > 20).await;
         let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
         broker.answer(RDKafkaApiKey::Heartbeat, &[unknown]);
-        until("they are lost", || !running.scope.is_ready.load(SeqCst)).await;
+        until("they are lost", || !running.scope.is_ready()).await;
         assert!(running.counters.get().unclean_revocations > 0);
-        until("ready again", || running.scope.is_ready.load(SeqCst)).await;
+        until("ready again", || running.scope.is_ready()).await;
         assert_eq!(running.counters.get().assigned, 4);
         until("all settled", || running.counters.get().settled >= 300).await;
         until("no lag is left", || running.counters.get().lag == 0).await;

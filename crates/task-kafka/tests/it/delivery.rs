@@ -1,6 +1,6 @@
 //! Delivery while the task works, and when it is stopped and started again.
 
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::time::Duration;
 
 use rdkafka::Message as _;
 use task_kafka::{KafkaSettings, KafkaTask, NoSink, Producer, Record};
@@ -25,9 +25,9 @@ async fn every_message_is_produced_and_written_or_dead_lettered() {
         let sink = TestSink::new(Mode::Keep);
         let task = KafkaTask::new(settings, producer.clone(), AT_ONCE, sink.clone()).unwrap();
         let running = Running::start(task);
-        assert!(!running.scope.is_ready.load(SeqCst), "ready before it was assigned anything");
+        assert!(!running.scope.is_ready(), "ready before it was assigned anything");
         until("all settled", || running.counters.get().settled == 520).await;
-        assert!(running.scope.is_ready.load(SeqCst));
+        assert!(running.scope.is_ready());
 
         let counters = running.counters.clone();
         running.stop(Duration::from_secs(20)).await.0.unwrap();

@@ -1,12 +1,8 @@
 //! The test rig: a broker, a scope in place of a manager, a transform, and a sink with a mode.
 
 use std::{
-    borrow::Cow,
     collections::{HashMap, HashSet},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -14,14 +10,12 @@ use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
 };
-use task_core::{
-    Context, Task,
-    scope::{Scope, Stage, StageCell},
-};
+use task_core::Task;
 use task_kafka::{
     Counters, Incoming, KafkaSettings, KafkaTask, Output, Producer, Record, Sink, Transform,
     Verdict,
 };
+use task_testkit::TestScope;
 use tokio::task::JoinHandle;
 
 use crate::broker::TestBroker;
@@ -127,69 +121,34 @@ pub async fn assert_none_lost(broker: &TestBroker, topic: &'static str, count: u
 
 /// A task that runs without a manager.
 pub struct Running {
-    pub scope: Arc<TestScope>,
+    pub scope: TestScope,
     pub counters: Counters,
     pub handle: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Running {
     pub fn start<T: Transform, S: Sink<T::Effect>>(task: KafkaTask<T, S>) -> Self {
-        let scope = Arc::new(TestScope::default());
-        let ctx = Context::new(scope.clone());
+        let scope = TestScope::new("kafka");
         let counters = task.counters();
-        Self { scope, counters, handle: tokio::spawn(task.run(ctx)) }
+        let handle = tokio::spawn(task.run(scope.context()));
+        Self { scope, counters, handle }
     }
 
     /// Cancels the task, which then has `grace` to end, and returns its result and how long it
     /// took.
     pub async fn stop(self, grace: Duration) -> (anyhow::Result<()>, Duration) {
         let start = Instant::now();
-        *self.scope.deadline.lock().unwrap() = Some(start + grace);
-        self.scope.stage.advance(Stage::Cancelled);
+        self.scope.cancel_within(grace);
         let result = self.handle.await.unwrap();
         (result, start.elapsed())
     }
 }
 
-/// Records what the task reports to its manager.
-#[derive(Default)]
-pub struct TestScope {
-    pub stage: StageCell,
-    pub is_ready: AtomicBool,
-    pub failures: Mutex<Vec<String>>,
-    pub deadline: Mutex<Option<Instant>>,
-}
-
-impl TestScope {
-    /// All failures in order: those recorded, then the task's own.
-    pub fn failures_and(&self, last: anyhow::Error) -> Vec<String> {
-        let mut failures = self.failures.lock().unwrap().clone();
-        failures.push(format!("{last:#}"));
-        failures
-    }
-}
-
-impl Scope for TestScope {
-    fn stage(&self) -> &StageCell {
-        &self.stage
-    }
-
-    fn remaining(&self) -> Option<Duration> {
-        let deadline = *self.deadline.lock().unwrap();
-        deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
-    }
-
-    fn set_ready(&self, ready: bool) {
-        self.is_ready.store(ready, SeqCst);
-    }
-
-    fn set_status(&self, status: Cow<'static, str>) {
-        eprintln!("status: {status}");
-    }
-
-    fn record_failure(&self, error: anyhow::Error) {
-        self.failures.lock().unwrap().push(format!("{error:#}"));
-    }
+/// All failures of a task in order: those recorded, then its own.
+pub fn failures_and(scope: &TestScope, last: anyhow::Error) -> Vec<String> {
+    let mut failures = scope.failures();
+    failures.push(format!("{last:#}"));
+    failures
 }
 
 /// Copies `in` to `out`, taking `pause` for each message; payloads that begin with `bad` are

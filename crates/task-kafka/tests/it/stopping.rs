@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use task_core::scope::Stage;
 use task_kafka::{KafkaTask, Producer};
 
 use crate::rig::{
-    Copy, Mode, Running, TestSink, broker, fill, settings, until, within_two_minutes,
+    Copy, Mode, Running, TestSink, broker, failures_and, fill, settings, until, within_two_minutes,
 };
 
 const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
@@ -29,7 +28,7 @@ async fn with_the_brokers_away_a_stop_ends_in_time_and_names_what_was_abandoned(
         let scope = running.scope.clone();
         let (result, took) = running.stop(grace).await;
         assert!(took < grace, "took {took:?}");
-        let failures = scope.failures_and(result.unwrap_err());
+        let failures = failures_and(&scope, result.unwrap_err());
         assert!(failures[0].ends_with("messages were abandoned and will be read again"));
         assert!(failures[1].starts_with("failed to produce the records of in["), "{failures:?}");
     })
@@ -54,7 +53,7 @@ async fn a_sink_that_hangs_is_aborted_at_the_deadline() {
             "100 messages were abandoned and will be read again",
             "the sink did not return in time",
         ];
-        assert_eq!(scope.failures_and(result.unwrap_err()), expected);
+        assert_eq!(failures_and(&scope, result.unwrap_err()), expected);
     })
     .await;
 }
@@ -72,7 +71,7 @@ async fn a_sink_that_fails_fails_the_task_and_its_messages_are_read_again() {
             let running = Running::start(task);
             if mode == Mode::Fail {
                 let error = running.handle.await.unwrap().unwrap_err();
-                let failures = running.scope.failures_and(error);
+                let failures = failures_and(&running.scope, error);
                 assert_eq!(failures[0], "failed to write to the sink: disk full");
                 assert!(failures[1].ends_with("messages were abandoned and will be read again"));
                 assert_eq!(running.counters.get().settled, settled);
@@ -97,7 +96,7 @@ async fn a_panic_in_the_sink_is_resumed_after_the_group_was_left() {
         let running = Running::start(task);
         let error = running.handle.await.unwrap_err();
         assert_eq!(error.into_panic().downcast_ref(), Some(&"sink gone"));
-        let failures = running.scope.failures.lock().unwrap();
+        let failures = running.scope.failures();
         // The panic is the task's at once, and resumed after the steps that must not be skipped.
         assert_eq!(failures.len(), 2, "{failures:?}");
         assert_eq!(failures[0], "panicked: sink gone");
@@ -140,7 +139,7 @@ async fn no_time_or_number_is_too_large_to_run_and_to_stop() {
         })
         .await;
         // Without a deadline of the manager's.
-        running.scope.stage.advance(Stage::Cancelled);
+        running.scope.cancel();
         running.handle.await.unwrap().unwrap();
     })
     .await;

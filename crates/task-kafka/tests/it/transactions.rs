@@ -3,7 +3,7 @@
 
 use std::{
     cell::Cell,
-    sync::{Arc, atomic::Ordering::SeqCst},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::{
     broker::TestBroker,
     rig::{
-        self, Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, fill,
+        self, Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, failures_and, fill,
         within_two_minutes,
     },
 };
@@ -40,7 +40,7 @@ async fn records_offsets_and_effects_are_committed_with_transactions() {
         let sink = TestSink::new(Mode::Keep);
         let running = start(settings(&broker).window(300), AT_ONCE, sink.clone());
         until("all settled", &running, |it| it.counters.get().settled == 1000).await;
-        assert!(running.scope.is_ready.load(SeqCst));
+        assert!(running.scope.is_ready());
         let counts = running.counters.get();
         assert!(counts.commits >= 4, "no transaction holds more than the window: {counts:?}");
         assert_eq!(counts.commits, counts.commit_latency.count());
@@ -115,7 +115,7 @@ async fn a_fenced_producer_fails_the_task() {
         broker.answer(RDKafkaApiKey::EndTxn, &[fenced]);
         let running = start(settings(&broker), AT_ONCE, TestSink::new(Mode::Keep));
         let error = running.handle.await.unwrap().unwrap_err();
-        let failures = running.scope.failures_and(error);
+        let failures = failures_and(&running.scope, error);
         assert!(failures[0].starts_with("failed to commit a transaction"), "{failures:?}");
         // Nor can it abort, which is in between.
         let last = failures.last().unwrap();
@@ -132,7 +132,7 @@ async fn a_sink_that_fails_aborts_the_transaction_and_fails_the_task() {
         fill(&broker, 20).await;
         let running = start(settings(&broker), AT_ONCE, TestSink::new(Mode::Fail));
         let error = running.handle.await.unwrap().unwrap_err();
-        let failures = running.scope.failures_and(error);
+        let failures = failures_and(&running.scope, error);
         assert_eq!(failures[0], "failed to write to the sink: disk full");
         let counts = running.counters.get();
         assert_eq!((counts.settled, counts.in_flight, counts.commits), (0, 0, 0));
@@ -148,7 +148,7 @@ async fn a_panic_aborts_the_transaction_and_is_resumed() {
         let running = start(settings(&broker), AT_ONCE, TestSink::new(Mode::Panic));
         let error = running.handle.await.unwrap_err();
         assert_eq!(error.into_panic().downcast_ref(), Some(&"sink gone"));
-        let failures = running.scope.failures.lock().unwrap();
+        let failures = running.scope.failures();
         // The panic is the task's at once, and resumed after the steps that must not be skipped.
         assert_eq!(failures.len(), 2, "{failures:?}");
         assert_eq!(failures[0], "panicked: sink gone");
@@ -171,7 +171,7 @@ async fn an_abort_that_fails_does_not_hide_its_cause() {
         broker.answer(RDKafkaApiKey::EndTxn, &[denied]);
         let running = start(settings(&broker), AT_ONCE, TestSink::new(Mode::Keep));
         let error = running.handle.await.unwrap().unwrap_err();
-        let failures = running.scope.failures_and(error);
+        let failures = failures_and(&running.scope, error);
         assert_eq!(failures.len(), 3, "{failures:?}");
         assert!(failures[0].starts_with("failed to send the offsets"), "{failures:?}");
         assert!(failures[1].starts_with("failed to abort a transaction"), "{failures:?}");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use task_core::{Context, Escalation, Outcome, Task, blocking_task, scope::panic_text, task_fn};
-use task_testkit::{Event, EventKind, TestRun, chaos, frozen, paused, until};
+use task_testkit::{Event, EventKind, Leaks, TestRun, chaos, frozen, paused, until};
 use tokio::time::{Instant, sleep, timeout};
 
 fn ms(millis: u64) -> Duration {
@@ -282,4 +282,17 @@ fn until_asks_at_each_millisecond_and_has_an_end() {
     });
     let text = message(|| paused(until("the impossible", || false)));
     assert_eq!(text, "not the impossible within 600 s");
+}
+
+#[test]
+fn a_value_that_is_still_held_is_named() {
+    let (one, other) = (std::sync::Arc::new(1), std::sync::Arc::new(2));
+    let mut leaks = Leaks::new();
+    leaks.watch("one", &one);
+    leaks.watch("other", &other);
+    drop(one);
+    let more = other.clone();
+    assert_eq!(message(|| leaks.assert_none()), "leaked: `other` is held by 2");
+    drop((other, more));
+    leaks.assert_none();
 }

@@ -33,7 +33,10 @@ fn message(body: impl FnOnce()) -> String {
 
 async fn correct(manager: &Manager) -> anyhow::Result<()> {
     sleep(secs(1)).await; // connects
-    manager.cleanup("database", async || Ok(sleep(secs(1)).await))?;
+    manager.cleanup("database", async || {
+        sleep(secs(1)).await;
+        Ok(())
+    })?;
     for name in ["one", "two"] {
         manager.run(chaos::slow_stop(secs(2)).named(name))?;
         sleep(secs(1)).await;
