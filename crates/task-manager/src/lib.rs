@@ -594,6 +594,9 @@
 //!
 //! # Tests
 //!
+//! The crate `task-testkit` stops a whole service, or one task, at every await on a paused clock,
+//! runs a group with scripted signals, and asserts what the report says.
+//!
 //! Under a paused Tokio clock (`start_paused`), a shutdown runs in virtual time: the deadlines are
 //! kept by Tokio's timer alone, and the deadline thread does not watch. A test of a 25-second
 //! shutdown takes no time:

@@ -16,6 +16,8 @@
 //! | `http` | `http` | `task-http` | `HttpTask` |
 //! | `kafka` | `kafka` | `task-kafka` | `KafkaTask` |
 //!
+//! Tests use the crate `task-testkit`, a dev-dependency.
+//!
 //! So a test kit imports `taskkit::core::scope::StageCell`, and a setup with several exit codes
 //! `taskkit::service::ExitCodes`.
 //!

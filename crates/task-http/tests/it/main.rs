@@ -23,6 +23,7 @@ mod cut;
 mod descriptors;
 #[cfg(feature = "tls")]
 mod encrypted;
+mod everywhere;
 mod expositions;
 mod heartbeat;
 mod limits;
