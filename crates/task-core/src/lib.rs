@@ -116,10 +116,10 @@
 //!
 //! # Testing a task
 //!
-//! A task is tested without a manager: the crate `task-testkit` records what it reports, and stops it
-//! at each of its awaits in turn. Without that crate, a [`StageCell`](scope::StageCell) is all that a
-//! context needs. On Tokio's paused clock an hour of a task's life takes no time; threads need [some
-//! care](blocking_task#paused-clocks) there.
+//! A task is tested without a manager: the crate `task-testkit` records what it reports, and stops
+//! it at each of its awaits in turn. Without that crate, a [`StageCell`](scope::StageCell) is all
+//! that a context needs. On Tokio's paused clock an hour of a task's life takes no time; threads
+//! need [some care](blocking_task#paused-clocks) there.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
