@@ -6,7 +6,7 @@
 //! test of two hours takes no time. A [`TestRun`] runs the task and records what it reports.
 //! [`cancel_everywhere`] runs it once for each of its awaits and stops it there, to find those at
 //! which it loses something.
-#![allow(clippy::print_stdout, reason = "an example talks to its reader")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test, which talks to its reader")]
 
 use std::{
     sync::{Arc, Mutex},

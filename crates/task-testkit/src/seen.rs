@@ -60,7 +60,7 @@ impl Seen {
             whats.push(format!("the drop of its future blocked its thread for {took} ms"));
         }
         if self.left > 0 {
-            whats.push(format!("it left {} spawned tasks behind", self.left));
+            whats.push(format!("spawned tasks that it left behind: {}", self.left));
         }
         if let Some(late_use) = &self.late_use {
             whats.push(format!("its context was used after its end: {late_use}"));

@@ -206,7 +206,7 @@ fn tasks_that_are_left_behind_are_found_where_that_is_asked_for() {
     };
     cancel_everywhere(build).check(async |()| {});
     let sweep = cancel_everywhere(build).leaves_no_tasks().run(async |()| {});
-    assert!(sweep.to_string().contains("it left 1 spawned tasks behind"), "{sweep}");
+    assert!(sweep.to_string().contains("spawned tasks that it left behind: 1"), "{sweep}");
     let clean = async || {
         let task = task_fn("parent", async |ctx: Context| {
             let helper = tokio::spawn(std::future::pending::<()>());
