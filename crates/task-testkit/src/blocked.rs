@@ -90,7 +90,7 @@ where
     let report = report_of(runtime.block_on(manager.wait()));
     let took = began.elapsed();
     assert!(
-        took <= budget + SLACK,
+        took <= budget.saturating_add(SLACK),
         "the wait returned after {} of {}:\n{report}",
         seconds(took),
         seconds(budget),

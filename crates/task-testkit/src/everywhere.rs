@@ -86,8 +86,10 @@ where
 /// Drops a task at each of its awaits in turn, as an abort at its deadline and the end of its
 /// runtime do, each time in a fresh world, and finds those at which it loses something.
 ///
-/// Otherwise as [`cancel_everywhere`]. A task that lives until it is stopped is cancelled at the
-/// end of its [life](Everywhere::lives_for), and its last awaits are points, too.
+/// The awaits between a stop and the end are among them, where an abort comes in a real shutdown.
+///
+/// Otherwise as [`cancel_everywhere`]: a task that lives until it is stopped is cancelled at the end
+/// of its [life](Everywhere::lives_for).
 ///
 /// # Examples
 ///

@@ -356,7 +356,7 @@ impl Life {
         let took = steps.ended.saturating_sub(steps.triggered);
         let mut findings: Vec<_> =
             report.failures().iter().map(|failure| finding(failure.to_string())).collect();
-        if took > within + TICK {
+        if took > within.saturating_add(TICK) {
             let (took, within) = (seconds(took), seconds(within));
             let slow = slowest(&report);
             findings.push(finding(format!("it took {took} of {within} to stop{slow}")));

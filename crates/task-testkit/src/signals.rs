@@ -2,13 +2,13 @@
 
 use std::{
     borrow::Cow,
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use task_core::{Context, Escalation, Phase, Task};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
 /// Repeats of a signal within this time of the last one that counted do not count.
 const REPEAT_WINDOW: Duration = Duration::from_millis(250);
@@ -103,11 +103,10 @@ impl Task for Signals {
     /// Signals are delivered from here on, also after the end of the task.
     fn admitted(&mut self, ctx: &Context) {
         self.line.state().ctx = Some(ctx.clone());
-        let start = Instant::now();
-        for (at, signal) in std::mem::take(&mut self.script) {
+        for (at, signal) in mem::take(&mut self.script) {
             let line = self.line.clone();
             tokio::spawn(async move {
-                sleep_until(start + at).await;
+                sleep(at).await;
                 line.deliver(signal, Instant::now());
             });
         }
