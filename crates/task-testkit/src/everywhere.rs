@@ -88,8 +88,8 @@ where
 ///
 /// The awaits between a stop and the end are among them, where an abort comes in a real shutdown.
 ///
-/// Otherwise as [`cancel_everywhere`]: a task that lives until it is stopped is cancelled at the end
-/// of its [life](Everywhere::lives_for).
+/// Otherwise as [`cancel_everywhere`]: a task that lives until it is stopped is cancelled at the
+/// end of its [life](Everywhere::lives_for).
 ///
 /// # Examples
 ///
