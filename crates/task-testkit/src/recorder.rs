@@ -2,14 +2,15 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    mem,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     task::Waker,
     time::Duration,
 };
 
 use task_core::{
     Escalation, Outcome, Panic,
-    scope::{Level, Scope, Stage, StageCell, guarded_text},
+    scope::{ChildrenView, Level, Scope, Stage, StageCell, guarded_text},
 };
 use tokio::{runtime::Handle, time::Instant};
 
@@ -54,6 +55,8 @@ struct State {
     failed: Option<(Outcome, Arc<anyhow::Error>)>,
     ended: Option<Ended>,
     driver: Option<Waker>,
+    /// What a wrapper spawned for the task, and is aborted with it.
+    children: Vec<Weak<dyn ChildrenView>>,
 }
 
 impl Recorder {
@@ -161,9 +164,12 @@ impl Recorder {
     }
 
     pub(crate) fn aborted(&self) {
+        let mut children = Vec::new();
         self.record(EventKind::Aborted, |state| {
             state.cancelled_at.get_or_insert_with(Instant::now);
+            children = mem::take(&mut state.children);
         });
+        children.iter().filter_map(Weak::upgrade).for_each(|children| children.abort());
         self.stage.advance(Stage::Cancelled);
     }
 
@@ -309,6 +315,12 @@ impl Scope for Recorder {
 
     fn fail_by_panic(self: Arc<Self>, panic: Panic) {
         self.fail_beside(Outcome::Panicked, panic.into());
+    }
+
+    fn add_children(&self, children: Weak<dyn ChildrenView>) {
+        let mut state = self.state();
+        state.children.retain(|children| children.strong_count() > 0);
+        state.children.push(children);
     }
 
     fn record_restart(&self) {

@@ -2,11 +2,19 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     thread,
     time::Duration,
 };
 
-use task_core::{Context, Escalation, Outcome, Task, blocking_task, scope::panic_text, task_fn};
+use task_core::{
+    Context, Escalation, Outcome, Task, blocking_task,
+    scope::{ChildrenView, Living, panic_text},
+    task_fn,
+};
 use task_testkit::{Event, EventKind, Leaks, TestRun, chaos, frozen, paused, until};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -286,7 +294,7 @@ fn until_asks_at_each_millisecond_and_has_an_end() {
 
 #[test]
 fn a_value_that_is_still_held_is_named() {
-    let (one, other) = (std::sync::Arc::new(1), std::sync::Arc::new(2));
+    let (one, other) = (Arc::new(1), Arc::new(2));
     let mut leaks = Leaks::new();
     leaks.watch("one", &one);
     leaks.watch("other", &other);
@@ -295,4 +303,31 @@ fn a_value_that_is_still_held_is_named() {
     assert_eq!(message(|| leaks.assert_none()), "leaked: `other` is held by 2");
     drop((other, more));
     leaks.assert_none();
+}
+
+#[test]
+fn the_children_of_a_task_are_aborted_with_it() {
+    struct Children(AtomicUsize);
+    impl ChildrenView for Children {
+        fn count(&self) -> usize {
+            1
+        }
+        fn living(&self, _limit: usize) -> Living {
+            Living::new()
+        }
+        fn abort(&self) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    paused(async {
+        let children = Arc::new(Children(AtomicUsize::new(0)));
+        let weak: Weak<dyn ChildrenView> = Arc::<Children>::downgrade(&children);
+        let run = TestRun::start(task_fn("parent", async move |ctx: Context| {
+            ctx.add_children(weak);
+            std::future::pending().await
+        }));
+        run.cancel_within(secs(1));
+        run.ended().await.assert_outcome(Outcome::Aborted);
+        assert_eq!(children.0.load(SeqCst), 1);
+    });
 }
