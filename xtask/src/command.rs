@@ -61,6 +61,12 @@ impl Run {
         self
     }
 
+    /// Runs it in a folder other than the workspace's root.
+    pub(crate) fn folder(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// The time it may take. Default: 15 minutes.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
@@ -81,6 +87,26 @@ impl Run {
             bail!("`{}`: {status}", self.shown);
         }
         Ok(())
+    }
+
+    /// Runs it with its whole output in a file, which replaces one of that name, and returns how it
+    /// ended.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started, or was ended at the limit.
+    pub(crate) fn log_to(mut self, file: &Path) -> Result<ExitStatus> {
+        println!("$ {} > {}", self.shown, file.display());
+        let create = || -> std::io::Result<_> {
+            file.parent().map_or(Ok(()), fs::create_dir_all)?;
+            let log = fs::File::create(file)?;
+            Ok((log.try_clone()?, log))
+        };
+        let (stdout, stderr) =
+            create().with_context(|| format!("cannot write {}", file.display()))?;
+        let started = self.command.stdout(stdout).stderr(stderr).spawn();
+        let child = started.with_context(|| format!("cannot start `{}`", self.shown))?;
+        wait(child, self.limit).with_context(|| format!("`{}`", self.shown))
     }
 
     /// Runs it and returns what it wrote to stdout and to stderr.

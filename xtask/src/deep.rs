@@ -9,6 +9,7 @@ mod first_process;
 mod http;
 mod mutants;
 mod package;
+mod platforms;
 mod public_api;
 mod sanitizer;
 mod soak;
@@ -74,6 +75,14 @@ pub(crate) const LANES: &[Section] = &[
         name: "address",
         about: "The tests of the published crates with AddressSanitizer, its leak check included.",
         run: sanitizer::run,
+    },
+    Section {
+        name: "platforms",
+        about: "Every published crate checked for macOS, Windows, FreeBSD and other Linux targets, and\n\
+                the suites run under Wine, on musl and under qemu-user; prints one table. Installs\n\
+                what it needs: Debian's packages as root, and Zig below target/. An hour; a target\n\
+                named in TASK_PLATFORM alone takes less.",
+        run: platforms::run,
     },
     Section {
         name: "soak",

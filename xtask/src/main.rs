@@ -17,6 +17,7 @@ mod features;
 mod flagship;
 mod http;
 mod model;
+mod platform;
 mod running;
 mod section;
 mod tidy;

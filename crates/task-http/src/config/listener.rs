@@ -170,9 +170,10 @@ impl TryFrom<TcpListener> for Listener {
 #[must_use = "options do nothing until something is bound"]
 pub struct ListenOptions {
     only_v6: bool,
-    reuse_port: bool,
     backlog: u16,
-    #[cfg_attr(not(unix), allow(dead_code, reason = "of a Unix socket"))]
+    #[cfg(unix)]
+    reuse_port: bool,
+    #[cfg(unix)]
     mode: Option<u32>,
 }
 
@@ -186,10 +187,10 @@ impl ListenOptions {
     }
 
     /// Sets whether several sockets, also of several processes, may share the address
-    /// (`SO_REUSEPORT`). Default: `false`.
+    /// (`SO_REUSEPORT`). Unix only. Default: `false`.
     ///
-    /// If it is `true`, a service that is started twice by mistake is not noticed. It has no effect
-    /// outside Unix.
+    /// If it is `true`, a service that is started twice by mistake is not noticed.
+    #[cfg(unix)]
     pub fn reuse_port(self, reuse_port: bool) -> Self {
         Self { reuse_port, ..self }
     }
@@ -201,7 +202,8 @@ impl ListenOptions {
     }
 
     /// Sets the permissions of the file of a Unix socket, such as `0o660`. They are set before a
-    /// client can connect. Default: those that the umask of the process leaves.
+    /// client can connect. Unix only. Default: those that the umask of the process leaves.
+    #[cfg(unix)]
     pub fn mode(self, mode: u32) -> Self {
         Self { mode: Some(mode), ..self }
     }
@@ -286,7 +288,14 @@ impl ListenOptions {
 
 impl Default for ListenOptions {
     fn default() -> Self {
-        Self { only_v6: false, reuse_port: false, backlog: 1024, mode: None }
+        Self {
+            only_v6: false,
+            backlog: 1024,
+            #[cfg(unix)]
+            reuse_port: false,
+            #[cfg(unix)]
+            mode: None,
+        }
     }
 }
 

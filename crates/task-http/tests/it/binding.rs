@@ -140,12 +140,10 @@ fn an_ipv6_listener_accepts_ipv4_unless_only_v6_is_set() {
     assert!((0..10).any(refuses_v4));
 }
 
+/// Only Unix has `SO_REUSEPORT`.
+#[cfg(unix)]
 #[test]
 fn a_port_is_shared_only_with_reuse_port() {
-    if !cfg!(unix) {
-        eprintln!("skipped: only Unix has SO_REUSEPORT");
-        return;
-    }
     let sharing = ListenOptions::default().reuse_port(true);
     let first = sharing.bind("127.0.0.1:0").unwrap();
     let BoundAddress::Tcp(address) = first.address().clone() else { panic!("not a TCP address") };
