@@ -7,14 +7,19 @@ mod abort;
 mod coverage;
 mod first_process;
 mod http;
+mod licences;
 mod mutants;
+mod oldest;
 mod package;
 mod platforms;
 mod public_api;
 mod sanitizer;
+mod semver;
 mod soak;
+mod thread;
 mod tool;
 mod valgrind;
+mod versions;
 
 use std::time::Duration;
 
@@ -53,6 +58,30 @@ pub(crate) const LANES: &[Section] = &[
         run: package::run,
     },
     Section {
+        name: "semver",
+        about: "cargo-semver-checks: breaking changes of the public APIs since the commit in\n\
+                TASK_BASELINE, by default the last tag. Installs the tool below target/.",
+        run: semver::run,
+    },
+    Section {
+        name: "versions",
+        about: "Builds and tests the published crates with every direct dependency at the lowest\n\
+                version that its manifest allows.",
+        run: versions::run,
+    },
+    Section {
+        name: "oldest",
+        about: "Type checks by the oldest compiler that the crates claim, in the form of Debian's\n\
+                1.85 with let chains turned on, which is unpacked below target/.",
+        run: oldest::run,
+    },
+    Section {
+        name: "licences",
+        about: "cargo-deny by deny.toml: licences, sources and yanked versions of all dependencies;\n\
+                advisories, where their database can be fetched. Installs the tool below target/.",
+        run: licences::run,
+    },
+    Section {
         name: "mutants",
         about: "cargo-mutants over the published crates: changes of the code that no test detects.\n\
                 Hours. Installs cargo-mutants below target/. Results in target/mutants.out.",
@@ -75,6 +104,12 @@ pub(crate) const LANES: &[Section] = &[
         name: "address",
         about: "The tests of the published crates with AddressSanitizer, its leak check included.",
         run: sanitizer::run,
+    },
+    Section {
+        name: "thread",
+        about: "The suites of task-core and task-manager under ThreadSanitizer, the standard library\n\
+                included. Needs its source: rustup's rust-src, or Debian's, installed as root.",
+        run: thread::run,
     },
     Section {
         name: "platforms",

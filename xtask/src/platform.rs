@@ -13,6 +13,7 @@ mod toolchain;
 mod wine;
 
 pub(crate) use check::{Scope, check, is_quick};
+pub(crate) use machine::install;
 pub(crate) use record::{Record, Verdict};
 pub(crate) use suite::test;
 pub(crate) use target::{TARGETS, Target};

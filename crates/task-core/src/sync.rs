@@ -1,5 +1,8 @@
 //! The synchronisation types in use, which loom and shuttle replace in their builds.
 
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("task-core needs atomic 64-bit numbers, which this target does not have");
+
 #[cfg(task_loom)]
 mod modelled;
 

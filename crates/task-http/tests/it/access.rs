@@ -6,7 +6,7 @@ use task_http::{Access, Endpoint, HttpTask, Limits};
 use tokio::time::sleep;
 
 use crate::{
-    client::{Client, HttpResponse, get_with},
+    client::{HttpResponse, get_with},
     service::{Service, value},
 };
 
@@ -172,7 +172,7 @@ async fn a_client_of_a_unix_socket_is_admitted_despite_the_networks() {
     let http = HttpTask::builder().access(elsewhere).bind_unix(&path).unwrap();
     let service = Service::run(http, crate::group::TestGroup::new());
     let stream = tokio::net::UnixStream::connect(&path).await.unwrap();
-    assert_eq!(Client::new(stream).get("/metrics").await.status, 200);
+    assert_eq!(crate::client::Client::new(stream).get("/metrics").await.status, 200);
     service.stop().await;
 }
 

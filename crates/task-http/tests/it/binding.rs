@@ -1,6 +1,6 @@
 //! Constructors bind, and their errors name the address.
 
-use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, TcpListener};
 
 use task_core::{Phase, Task};
 use task_http::{BoundAddress, HttpTask, ListenOptions};
@@ -146,8 +146,7 @@ fn an_ipv6_listener_accepts_ipv4_unless_only_v6_is_set() {
 fn a_port_is_shared_only_with_reuse_port() {
     let sharing = ListenOptions::default().reuse_port(true);
     let first = sharing.bind("127.0.0.1:0").unwrap();
-    let BoundAddress::Tcp(address) = first.address().clone() else { panic!("not a TCP address") };
-    let second: SocketAddr = address;
+    let BoundAddress::Tcp(second) = first.address().clone() else { panic!("not a TCP address") };
     let _shared = sharing.bind(second).unwrap();
     assert!(ListenOptions::default().bind(second).unwrap_err().is_in_use());
 }

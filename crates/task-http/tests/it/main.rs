@@ -20,6 +20,7 @@ mod built_in_families;
 mod checks;
 mod conversion;
 mod cut;
+#[cfg(target_os = "linux")]
 mod descriptors;
 #[cfg(feature = "tls")]
 mod encrypted;
