@@ -13,7 +13,7 @@ mod toolchain;
 mod wine;
 
 pub(crate) use check::{Scope, check, is_quick};
-pub(crate) use machine::install;
+pub(crate) use machine::{install, write_script};
 pub(crate) use record::{Record, Verdict};
 pub(crate) use suite::test;
 pub(crate) use target::{TARGETS, Target};

@@ -156,6 +156,11 @@
 //! - The order in which tasks of one phase end.
 //! - That a task observes a stop: if its runtime is shut down, its future is dropped.
 //!
+//! # Platforms
+//!
+//! The same on every system. A target needs atomic 64-bit numbers (`target_has_atomic = "64"`);
+//! without them the crate does not compile, and says so.
+//!
 //! # Features
 //!
 //! `token` adds [`Context`]`::child_token`, a `tokio_util` `CancellationToken` for code that takes

@@ -274,6 +274,15 @@
 //!   [watch](HttpTaskBuilder::watch_runtime) that of the service. If some threads are
 //!   blocked and others still run what is spawned, no stall is reported.
 //!
+//! # Platforms
+//!
+//! | what | Linux | macOS, FreeBSD | Windows |
+//! |---|---|---|---|
+//! | Unix sockets: `bind_unix`, `ListenOptions::mode` | yes | yes | not there at compile time |
+//! | `ListenOptions::reuse_port` | yes | yes | not there at compile time |
+//! | `process_*` metrics | yes | left out | left out |
+//! | tests | all, also on musl and arm64 | type checks | all but one of a thousand clients, under Wine |
+//!
 //! # Testing
 //!
 //! A test needs no manager: a [`StageCell`](task_core::scope::StageCell) stands in for it.

@@ -143,6 +143,13 @@
 //! - Offsets are stored in the group; nothing is read from an arbitrary offset.
 //! - Errors of librdkafka are logged at most every 10 s for each client.
 //!
+//! # Platforms
+//!
+//! | what | Linux | macOS, FreeBSD | Windows |
+//! |---|---|---|---|
+//! | build of librdkafka | configure and make | configure and make | CMake: turn on feature `cmake-build` of `rdkafka` in your own manifest |
+//! | tests | all, with glibc | type checks of the Rust code | type checks of the Rust code |
+//!
 //! # Features
 //!
 //! `tls` builds librdkafka with TLS and SASL/SCRAM. For other features of `rdkafka`, such as

@@ -676,6 +676,17 @@
 //! - The location of a panic comes from the process-wide panic hook, which the first manager
 //!   installs. A hook that is set later costs the location, not the message.
 //!
+//! # Platforms
+//!
+//! | what | Linux, macOS | Windows |
+//! |---|---|---|
+//! | a machine that sleeps during a shutdown | the time does not count: [`Instant`](std::time::Instant) stands still | it counts, and a deadline that passed acts when the machine is awake |
+//! | a process that is suspended (`SIGSTOP`) | the time counts | there is no such signal |
+//! | a panic while another one unwinds | the process ends by `SIGABRT` | it ends with a code of the system |
+//!
+//! Everything else is the same. The suites run on Linux (glibc, and musl linked statically), on
+//! arm64 in an emulator, and under Wine; for macOS and FreeBSD the crate is type-checked.
+//!
 //! # Features
 //!
 //! | feature | what it adds |

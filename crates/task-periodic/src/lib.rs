@@ -65,6 +65,16 @@
 //! - A run cannot be started from outside. Where work is announced by an event or a message, a task
 //!   that waits for it is better than a poll.
 //!
+//! # Platforms
+//!
+//! | what | Unix | Windows |
+//! |---|---|---|
+//! | time zones of `CronTask` | the system's database, else the bundled one | the bundled one |
+//! | `CronSchedule::in_system_zone` | `TZ`, then `/etc/localtime` | `TZ`, then the system's settings |
+//!
+//! While the machine sleeps, the periods of [`LoopTask`] and [`PollTask`] stand still on Linux and
+//! macOS; a `CronTask` follows the system's clock everywhere.
+//!
 //! # Features
 //!
 //! `cron` adds `CronTask` and `CronSchedule`. Nothing is enabled by default.

@@ -114,6 +114,11 @@
 //! - Nothing is remembered beyond the process. What starts that anew has limits of its own: systemd
 //!   5 starts in 10 s, Kubernetes none, with waits of up to five minutes.
 //!
+//! # Platforms
+//!
+//! The same on every system, but for a machine that sleeps: on Linux and macOS that time does not
+//! count for waits and limits.
+//!
 //! # Features
 //!
 //! `group` adds `restarting_group`, and the dependency on `task-manager`. Nothing is enabled by

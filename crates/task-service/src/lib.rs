@@ -111,6 +111,30 @@
 //!   so on stderr. Without any thread that one line is written without a limit, and not to the log.
 //! - What is left on a worker that is blocked is not dropped.
 //! - Nothing bounds a setup that awaits for ever, unless the manager has a start timeout.
+//!
+//! # Platforms
+//!
+//! | what starts the service | how it stops it | what to set |
+//! |---|---|---|
+//! | systemd, a container on Linux | `SIGTERM`, and after its timeout `SIGKILL` | a [shutdown timeout](task_manager::ManagerBuilder::shutdown_timeout) below theirs |
+//! | launchd (macOS) | `SIGTERM`, and `SIGKILL` after `ExitTimeOut`, 20 s by default | `ExitTimeOut` above the shutdown timeout, which is 25 s by default |
+//! | a console of Windows | Ctrl-C, Ctrl-Break; a close, after which about 5 s are left | for a close, a shutdown timeout below 5 s |
+//! | a program that wraps one as a Windows service | most send Ctrl-C, and end the process after a time that is set there | that time above the shutdown timeout |
+//! | the service manager of Windows itself | a call, for which the program registers within 30 s of its start | see below |
+//!
+//! launchd wants a program that stays in the foreground, which this is. It needs no crate of its
+//! own: with `KeepAlive` and `SuccessfulExit` set to false, a failure's exit code restarts the
+//! service.
+//!
+//! A program that the service manager of Windows starts itself has no console and gets no Ctrl-C.
+//! It registers by a crate for that purpose, runs [`Service::run`] on a thread, and stops the group
+//! by a [`ManagerHandle`](task_manager::ManagerHandle) that the setup hands out, when the call
+//! comes. Without a registration Windows ends it 30 s after its start.
+//!
+//! Tried: Linux with glibc; musl, linked statically; arm64 in an emulator; Ctrl-C, Ctrl-Break and
+//! the close of a console under Wine. launchd and the service manager of Windows are described from
+//! their documentation, and were not tried. See
+//! [`task_signal`](task_signal#platforms) for what differs between signals and console events.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -103,6 +103,26 @@
 //! | the group | `signal`, `sender_pid`, `group`, `step`, `in_step_ms`, `remaining_ms`, `cause`, `ready`, `tasks`, `started` |
 //! | a task | `task`, `id`, `phase`, `state`, `in_state_ms`, `uptime_ms`, `ephemeral`, `gates_readiness`, `ready`, `restarts`, `failures`, `status` |
 //!
+//! # Platforms
+//!
+//! | what | Linux | macOS, FreeBSD | Windows |
+//! |---|---|---|---|
+//! | `SIGINT` | the signal | the signal | Ctrl-C and Ctrl-Break |
+//! | `SIGTERM` | the signal | the signal | the console is closed, the user logs off, the system shuts down |
+//! | `SIGQUIT` | the signal | the signal | accepted, and never arrives |
+//! | other signals | all that can be captured; real-time signals | those that the system has; none in real time | an error of the constructor, so `SignalTrigger::new`, which takes `SIGHUP`, fails |
+//! | time for the stop | as the manager sets it | the same | after a close about 5 s, then the system ends the process |
+//! | inherited "ignore" ([`IgnoredSignals`]) | kept or taken, as set | not read: always taken | there is none |
+//! | inherited block | undone | undone | there is none |
+//! | default action after the group ([`AfterEnd`]) | performed | performed | performed for an event that arrives later than a repeat could; one that arrives before has no effect, whatever its kind |
+//! | pid of the sender, with `sender` | yes | as far as the system records it | never |
+//! | last line before the exit of a ladder | written if standard error takes it | the same | left out |
+//! | tests | all, also on musl and arm64 | type checks | the console's events, under Wine |
+//!
+//! Wine delivers Ctrl-C to the console. It has no call for the other events: the tests start their
+//! routine in the process, as Windows does. Log-off and shutdown are served like the close, and
+//! were not tried.
+//!
 //! # Features
 //!
 //! `sender`: the pid of a signal's sender, in the log, the status and the cause. On Unix, building
@@ -135,13 +155,6 @@
 //! - The sender's pid (feature `sender`) is provided by the sender's kernel. It may belong to a
 //!   process that has exited. It is missing for signals from a terminal and from outside the pid
 //!   namespace, such as from the runtime of a container.
-//! - Tested on Linux. Other Unix systems have no `/proc` to read inherited settings from, and are
-//!   not tested.
-//! - On Windows, `SIGINT` stands for Ctrl-C and Ctrl-Break, and `SIGTERM` for the console's close,
-//!   the log-off and the shutdown, after which the system allows about 5 s; `SIGQUIT` is accepted
-//!   and never arrives; others are an error. `after_end` and `ignored` have no effect, and the exit
-//!   writes no line. An event that arrives within the second in which a repeat is recognized after
-//!   the group is swallowed, whatever its kind. That code is type-checked, and has never been run.
 //! - On Unix, a [`SignalTrigger`] needs a Tokio runtime with an I/O driver to run on; a
 //!   [`SignalTask`] does not.
 

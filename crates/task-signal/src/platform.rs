@@ -3,7 +3,7 @@
 //! A platform module offers [`Claim`], which takes signals from their default action and gives them
 //! back; [`Inbox`], which a thread can block on, and its [`Closer`]; [`Listener`], with which an
 //! async task waits on an inbox; [`send_again`]; [`write_if_room`]; and three ways to end the
-//! process. The Windows module is type-checked, and has never been run.
+//! process.
 
 #[cfg(not(windows))]
 mod unix;

@@ -1,48 +1,54 @@
 //! The oldest compiler that the crates claim, by one that is older still.
 //!
-//! No package has Rust 1.88. Debian keeps 1.85, which has let chains behind a feature gate; 1.88
-//! made them stable, and that is why the crates ask for it. What 1.85 compiles with that gate open,
-//! 1.88 compiles. What the standard library has since, clippy reports in CI by `rust-version`.
+//! No package has Rust 1.88. Debian keeps 1.85, in which what the crates use of later versions
+//! exists behind feature gates. What 1.85 compiles with these gates open, 1.88 compiles. A gate
+//! that has to be added here names the version that made it stable.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::tool;
 use crate::command::Run;
-use crate::platform::install;
+use crate::platform::{install, write_script};
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
 /// Debian's packages, and the version of them that Debian keeps beside newer ones.
 const PACKAGES: &[&str] = &["rustc-web", "libstd-rust-web-dev", "libstd-rust-web-1.85"];
 const VERSION: &str = "1.85.0";
-/// The feature that the claimed version made stable, and that version.
-const CLAIMED: (&str, &str) = ("let_chains", "1.88");
+/// The version that the workspace claims.
+const CLAIMED: &str = "1.88";
+/// What the crates use that is newer than Debian's compiler, and the version that made it stable.
+const GATES: &[(&str, &str)] = &[("let_chains", "1.88"), ("extract_if", "1.87")];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let manifest = fs::read_to_string(workspace.root.join("Cargo.toml"))?;
-    let (feature, claimed) = CLAIMED;
     ensure!(
-        manifest.contains(&format!("rust-version = \"{claimed}\"")),
-        "the workspace claims another version than {claimed}"
+        manifest.contains(&format!("rust-version = \"{CLAIMED}\"")),
+        "the workspace claims another version than {CLAIMED}"
     );
+    let gates: Vec<&str> = GATES.iter().map(|(gate, _)| *gate).collect();
+    for (gate, since) in GATES {
+        println!("{gate}: stable since {since}");
+    }
     let rustc = match compiler(workspace) {
         Ok(rustc) => rustc,
         Err(refusal) => return Ok(Ending::Skipped(format!("{refusal:#}"))),
     };
+    // The gates are for the members alone: dependencies open those that they need themselves.
+    let wrapper = workspace.target.join("tools/rustc-with-gates");
+    let gates = gates.join(",");
+    write_script(&wrapper, &format!("exec \"$@\" '-Zcrate-attr=feature({gates})'"))?;
     let packages = workspace.light().flat_map(|package| ["-p", package.name.as_str()]);
     tool::cargo(workspace)
         // Its own version is below the one that the manifests ask for.
         .arguments(["check", "--locked", "--ignore-rust-version", "--lib", "--all-features"])
-        // With a target named, build scripts and procedural macros are built without the flag.
-        .arguments(["--target", &workspace.host()?])
         .arguments(packages)
         .hidden("RUSTC", &rustc)
+        .hidden("RUSTC_WORKSPACE_WRAPPER", &wrapper)
         .environment("RUSTC_BOOTSTRAP", "1")
-        .environment("RUSTFLAGS", format!("-Zcrate-attr=feature({feature})"))
         .hidden("CARGO_TARGET_DIR", workspace.target.join("oldest"))
         .limit(super::LIMIT)
         .run()?;
@@ -77,10 +83,9 @@ fn compiler(workspace: &Workspace) -> Result<PathBuf> {
     }
     let root = folder.join("usr");
     let script = format!(
-        "#!/bin/sh\nLD_LIBRARY_PATH='{0}/lib/x86_64-linux-gnu' exec '{0}/bin/rustc' \"$@\"\n",
+        "LD_LIBRARY_PATH='{0}/lib/x86_64-linux-gnu' exec '{0}/bin/rustc' \"$@\"",
         root.display()
     );
-    fs::write(&rustc, script)?;
-    fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755))?;
+    write_script(&rustc, &script)?;
     Ok(rustc)
 }

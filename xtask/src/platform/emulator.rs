@@ -24,18 +24,18 @@ const FORMAT: &str = concat!(
     "/usr/bin/qemu-aarch64:F",
 );
 
-/// The kernel's knowledge of the emulator, which ends when this is dropped.
+/// The registration of the emulator, which ends when this is dropped.
 pub(super) struct Emulator<'a> {
     workspace: &'a Workspace,
     is_ours: bool,
 }
 
 impl<'a> Emulator<'a> {
-    /// Tells the kernel, unless it knows.
+    /// Registers the emulator, unless it is.
     ///
     /// # Errors
     ///
-    /// The emulator cannot be installed, or this user may not tell the kernel.
+    /// The emulator cannot be installed, or this user may not register it.
     pub(super) fn new(workspace: &'a Workspace) -> Result<Self> {
         install(workspace, NEEDS)?;
         let formats = Path::new(FORMATS);

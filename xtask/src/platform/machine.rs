@@ -1,9 +1,11 @@
 //! What a machine has to have for a lane, and how it gets there.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::command::Run;
 use crate::workspace::Workspace;
@@ -44,6 +46,16 @@ pub(crate) fn install(workspace: &Workspace, needs: &[Need]) -> Result<()> {
         .arguments(["install", "-qq", "--yes", "--no-install-recommends", "--no-remove"])
         .arguments(missing)
         .run()
+}
+
+/// Writes a shell script that can be run.
+pub(crate) fn write_script(file: &Path, commands: &str) -> Result<()> {
+    file.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::write(file, format!("#!/bin/sh\n{commands}\n"))?;
+    // The standard library sets it on Unix alone, and this program is built on Windows, too.
+    let status = Command::new("chmod").arg("755").arg(file).status()?;
+    ensure!(status.success(), "chmod of {}: {status}", file.display());
+    Ok(())
 }
 
 /// Installs Zig below `target/`, and returns the Python that has it as a module.

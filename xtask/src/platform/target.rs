@@ -1,12 +1,10 @@
 //! The targets: what compiles C for each, what links, and what can run its programs here.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::machine::{Need, install, zig};
+use super::machine::{Need, install, write_script, zig};
 use crate::command::Run;
 use crate::workspace::Workspace;
 
@@ -124,17 +122,13 @@ impl Target {
     fn write_wrapper(&self, workspace: &Workspace, name: &str) -> Result<()> {
         let python = zig(workspace)?;
         let script = format!(
-            "#!/bin/sh\n\
-             for option; do\n\
+            "for option; do\n\
              shift\n\
              case $option in --target=*) ;; *) set -- \"$@\" \"$option\" ;; esac\n\
              done\n\
-             exec '{}' -m ziglang cc -target {name} \"$@\"\n",
+             exec '{}' -m ziglang cc -target {name} \"$@\"",
             python.display()
         );
-        let wrapper = self.wrapper(workspace);
-        fs::write(&wrapper, script)?;
-        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
-        Ok(())
+        write_script(&self.wrapper(workspace), &script)
     }
 }
