@@ -19,7 +19,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
         let why = format!("nothing is released, and {BASELINE} names no commit");
         return Ok(Ending::Skipped(why));
     };
-    tool::install(workspace, "cargo-semver-checks", "0.44.0")?;
+    tool::install(workspace, "cargo-semver-checks", "0.51.0")?;
     let packages = workspace.light().flat_map(|package| ["-p", package.name.as_str()]);
     tool::cargo(workspace)
         .arguments(["semver-checks", "--all-features", "--baseline-rev", &baseline])
