@@ -54,7 +54,10 @@ pub(crate) fn check(
     };
     let mut found = BTreeMap::new();
     let mut add = |selection: &str, run: Run| -> Result<()> {
-        let log = workspace.target.join("platforms").join(format!("check-{}-{selection}.log", target.triple));
+        let log = workspace
+            .target
+            .join("platforms")
+            .join(format!("check-{}-{selection}.log", target.triple));
         run.log_to(&log)?;
         let log = fs::read_to_string(&log)?;
         for package in &packages {

@@ -66,14 +66,14 @@ fn a_blocked_task_is_named_and_the_service_ends_with_1() {
 
 #[test]
 #[ignore = "needs the sender of console events"]
-fn the_third_ctrl_c_ends_a_service_that_takes_its_time() {
-    let mut child = start("takes its time");
-    for _ in 0..3 {
-        child.send(Event::CtrlC);
-        // Longer than the repeat window.
-        thread::sleep(Duration::from_millis(600));
-    }
-    child.ends_with(130);
+fn the_second_ctrl_c_aborts_a_task_that_does_not_stop() {
+    let mut child = start("does not stop");
+    child.send(Event::CtrlC);
+    // Longer than the repeat window, and much shorter than the time that the task has.
+    thread::sleep(Duration::from_secs(1));
+    child.send(Event::CtrlC);
+    child.wait_for("task `stubborn`");
+    child.ends_with(1);
 }
 
 #[test]
@@ -132,14 +132,17 @@ fn run(scenario: &str) -> i32 {
                 Ok(())
             })
         }
-        "takes its time" => task_service::main(async |manager| {
-            manager.run(task_fn("slow", async |_| {
-                println!("ready");
-                thread::sleep(FOR_GOOD);
+        "does not stop" => {
+            let long = Service::new().manager(|manager| manager.shutdown_timeout(FOR_GOOD));
+            long.run(async |manager| {
+                manager.run(task_fn("stubborn", async |_| {
+                    println!("ready");
+                    tokio::time::sleep(FOR_GOOD).await;
+                    Ok(())
+                }))?;
                 Ok(())
-            }))?;
-            Ok(())
-        }),
+            })
+        }
         _ => return 99,
     };
     // Only the `Debug` of an exit code shows its number.

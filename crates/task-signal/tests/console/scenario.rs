@@ -123,8 +123,9 @@ fn admitted_late() {
     wait_for_go();
     runtime().block_on(async {
         let manager = Manager::new();
-        manager.run(signals).unwrap();
+        // After the event, which stops the group, no task is admitted.
         add_work(&manager);
+        manager.run(signals).unwrap();
         say(&text(&manager.wait().await));
     });
 }
@@ -167,8 +168,8 @@ fn guarded() {
     let signals = signals().build().unwrap();
     runtime().block_on(async {
         let manager = Manager::new();
-        manager.run(signals).unwrap();
         add_work(&manager);
+        manager.run(signals).unwrap();
         say(&format!("second group: {}", text(&manager.wait().await)));
     });
     drop(guard);
