@@ -110,7 +110,11 @@ impl Target {
                     .hidden(&format!("CFLAGS_{name}"), "-O1 -fPIC -ffunction-sections")
             }
         };
-        if self.triple.ends_with("-musl") { run.environment("RUSTFLAGS", MUSL) } else { run }
+        if !self.triple.ends_with("-musl") {
+            return run;
+        }
+        // Zig's linker takes "no debug information" for "no symbols", and tests read backtraces.
+        run.environment("RUSTFLAGS", MUSL).hidden("CARGO_PROFILE_DEV_STRIP", "none")
     }
 
     fn wrapper(&self, workspace: &Workspace) -> PathBuf {
