@@ -101,6 +101,15 @@ impl Workspace {
         self.packages.iter().filter(|package| package.published)
     }
 
+    /// Returns the published crates that compile no librdkafka with all features either: all but
+    /// `task-kafka` and the facade.
+    pub(crate) fn without_kafka(&self) -> impl Iterator<Item = &Package> {
+        let compiles_c = |name: &String| {
+            self.packages.iter().any(|package| package.compiles_c && package.name == *name)
+        };
+        self.light().filter(move |package| !package.dependencies.iter().any(compiles_c))
+    }
+
     /// Returns the published crates that do not compile librdkafka.
     pub(crate) fn light(&self) -> impl Iterator<Item = &Package> {
         self.published().filter(|package| !package.compiles_c)

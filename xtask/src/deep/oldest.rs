@@ -41,7 +41,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let wrapper = workspace.target.join("tools/rustc-with-gates");
     let gates = gates.join(",");
     write_script(&wrapper, &format!("exec \"$@\" '-Zcrate-attr=feature({gates})'"))?;
-    let packages = workspace.light().flat_map(|package| ["-p", package.name.as_str()]);
+    let packages = workspace.without_kafka().flat_map(|package| ["-p", package.name.as_str()]);
     tool::cargo(workspace)
         // Its own version is below the one that the manifests ask for.
         .arguments(["check", "--locked", "--ignore-rust-version", "--lib", "--all-features"])

@@ -71,7 +71,7 @@ fn one(
         let why = match target.runner {
             None => "nothing here runs it",
             Some(_) if compiles_c => "librdkafka is not built",
-            Some(_) => "not run",
+            Some(_) => "it has no suite",
         };
         record.checked(target.triple, &package, verdict, why);
     }

@@ -30,7 +30,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
             .limit(super::LIMIT)
     };
     cargo(&["generate-lockfile", "-Zdirect-minimal-versions"]).run()?;
-    let packages = || workspace.light().flat_map(|package| ["-p", package.name.as_str()]);
+    let packages = || workspace.without_kafka().flat_map(|package| ["-p", package.name.as_str()]);
     let compile_c = workspace.published().filter(|package| package.compiles_c);
     let compile_c = compile_c.flat_map(|package| ["-p", package.name.as_str()]);
     // The library alone first: dev-dependencies turn on features that it may lack.
