@@ -52,6 +52,8 @@ fn copy(workspace: &Workspace, folder: &Path) -> Result<()> {
     }
     fs::create_dir_all(folder)?;
     copy_folder(&workspace.root.join(CRATES), &crates)?;
+    // A test reads it.
+    fs::copy(workspace.root.join("README.md"), folder.join("README.md"))?;
     let manifest = fs::read_to_string(workspace.root.join("Cargo.toml"))?;
     let manifest = alone(&manifest);
     ensure!(manifest.contains(MEMBERS), "the manifest of the workspace lists no members");
