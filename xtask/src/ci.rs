@@ -7,7 +7,6 @@ mod flagship;
 mod kafka;
 mod lint;
 mod manifests;
-mod platforms;
 mod promises;
 mod test;
 
@@ -109,16 +108,6 @@ const PARTS: &[Part] = &[
             },
         },
         reads: Reads::Code(|package| LOOM.checks(package) || SHUTTLE.checks(package)),
-    },
-    Part {
-        section: Section {
-            name: "platforms",
-            about: "Type checks of the core, the manager, signals and HTTP for macOS and Windows,\n\
-                    warnings denied. Builds the standard library from source: needs rustup's\n\
-                    rust-src, or installs Debian's cargo-web, rustc-web and rust-web-src.",
-            run: platforms::run,
-        },
-        reads: Reads::Code(platforms::is_checked),
     },
     Part {
         section: Section {

@@ -12,7 +12,7 @@ mod target;
 mod toolchain;
 mod wine;
 
-pub(crate) use check::{Scope, check, is_quick};
+pub(crate) use check::{Scope, check};
 pub(crate) use machine::{install, write_script};
 pub(crate) use record::{Record, Verdict};
 pub(crate) use suite::test;

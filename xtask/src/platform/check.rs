@@ -133,7 +133,7 @@ fn own(message: &Value) -> Option<String> {
 }
 
 /// Whether the quick form checks a package.
-pub(crate) fn is_quick(package: &Package) -> bool {
+fn is_quick(package: &Package) -> bool {
     QUICK.contains(&package.name.as_str())
 }
 
