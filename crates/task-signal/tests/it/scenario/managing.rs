@@ -51,9 +51,9 @@ pub(super) fn add_work(manager: &Manager) {
         Ok(())
     });
     manager.run(work).unwrap();
-    for name in ["first cleanup", "second cleanup"] {
+    for name in ["first", "second"] {
         let hook = async move || {
-            say(name);
+            say(&format!("{name} cleanup"));
             Ok(())
         };
         manager.cleanup(name, hook).unwrap();
@@ -232,7 +232,7 @@ fn storm(after_end: AfterEnd) {
             say("slow cleanup");
             Ok(())
         };
-        manager.cleanup("slow cleanup", hook).unwrap();
+        manager.cleanup("slow", hook).unwrap();
         manager.run(trigger).unwrap();
         manager.run(task).unwrap();
         let result = manager.wait().await;
