@@ -311,6 +311,7 @@ impl<B> Everywhere<B> {
             total,
             tested: 0,
             seed: self.seed,
+            instants: Vec::new(),
             differs: Some((total, again)).filter(|_| total != again),
             vanished: 0,
             findings: first.findings(None),

@@ -5,6 +5,7 @@
 //! | test a task in five lines | [`TestRun`]: runs one task without a manager, and records what it reports |
 //! | find every await at which a task loses something | [`cancel_everywhere`], [`drop_everywhere`] |
 //! | test a service in three lines | [`assert_stops_within`]: stops the whole setup whenever it is at rest |
+//! | test a service with a database, a broker or sockets | [`stop_everywhere`], [in real time](ServiceEverywhere::in_real_time) |
 //! | test a group with its shutdown | [`TestGroup`]: the real manager, with scripted stops and signals |
 //! | assert what a report says, or keep it as a snapshot | [`ReportAssertions`] |
 //! | test what happens to others when a task misbehaves | the tasks of [`chaos`] |
@@ -123,7 +124,8 @@
 //!   a runtime, not all; loom and shuttle do that for code that is built for them.
 //! - A point has no place in the source: it is a number of polls, with the task's status and the
 //!   time. A task that sets its status is easier to read there.
-//! - Real sockets work as far as nothing waits for them with a time limit; see [`frozen`].
+//! - On the paused clock, real sockets work as far as nothing waits for them with a time limit; see
+//!   [`frozen`], and for a service [`in_real_time`](ServiceEverywhere::in_real_time).
 //! - It needs panics that unwind. Under `panic = "abort"` the first check that fails ends the
 //!   process.
 

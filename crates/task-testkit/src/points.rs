@@ -1,4 +1,6 @@
-//! The choice of the points at which a sweep stops a task.
+//! The choice of the points at which a sweep stops a task or a service.
+
+use std::time::Duration;
 
 /// How many points from the first on are always tested.
 const FIRST: usize = 64;
@@ -28,9 +30,20 @@ pub(crate) fn chosen(total: usize, most: usize, seed: u64) -> Vec<usize> {
     points
 }
 
+/// Returns `count` instants of the span, in order: one at random, which the seed decides, in each
+/// of as many equal parts of it. 0 counts as 1.
+pub(crate) fn instants(count: u32, span: Duration, seed: u64) -> Vec<Duration> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let count = count.max(1);
+    let part = span / count;
+    (0..count).map(|nth| part * nth + part.mul_f64(random.f64())).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::chosen;
+    use std::time::Duration;
+
+    use super::{chosen, instants};
 
     #[test]
     fn all_points_are_chosen_where_they_are_few() {
@@ -54,5 +67,18 @@ mod tests {
     fn a_seed_reproduces_the_choice_and_another_makes_another() {
         assert_eq!(chosen(9000, 256, 7), chosen(9000, 256, 7));
         assert_ne!(chosen(9000, 256, 7), chosen(9000, 256, 8));
+    }
+
+    #[test]
+    fn each_part_of_a_span_has_one_instant_which_the_seed_decides() {
+        let span = Duration::from_secs(10);
+        let chosen = instants(5, span, 7);
+        for (nth, at) in (0..).zip(&chosen) {
+            let begin = Duration::from_secs(2) * nth;
+            assert!((begin..=begin + Duration::from_secs(2)).contains(at), "{chosen:?}");
+        }
+        assert_eq!((chosen.len(), &chosen), (5, &instants(5, span, 7)));
+        assert_ne!(chosen, instants(5, span, 8));
+        assert_eq!(instants(0, Duration::ZERO, 7), [Duration::ZERO]);
     }
 }

@@ -1,4 +1,6 @@
-//! A whole service that is stopped whenever it is at rest.
+//! A whole service that is stopped whenever it is at rest, or at instants of real time.
+
+mod real_time;
 
 use std::{
     fmt,
@@ -11,7 +13,7 @@ use std::{
 };
 
 use task_core::Step;
-use task_manager::{Manager, ManagerBuilder, Report};
+use task_manager::{Group, Manager, ManagerBuilder, Report, ShutdownError};
 use tokio::{
     task::spawn_blocking,
     time::{Instant, timeout},
@@ -83,7 +85,9 @@ where
         configure: Box::new(|manager| manager),
         within: Duration::from_secs(25),
         lives_for: Duration::from_secs(60),
-        real_time: Duration::ZERO,
+        time_for_threads: Duration::ZERO,
+        real_time: None,
+        ready_within: None,
         max_points: 100,
         max_findings: 5,
         seed: 0,
@@ -120,8 +124,9 @@ where
 /// # Sockets and threads
 ///
 /// Time leaps as soon as everything waits, also for a socket or a thread. So a connection to
-/// another process times out at once: give the setup something that stands in for it. For threads,
-/// as those of a [`blocking_task`](task_core::blocking_task), see
+/// another process times out at once: give the setup something that stands in for it, or test it
+/// [in real time](Self::in_real_time). For threads, as those of a
+/// [`blocking_task`](task_core::blocking_task), see
 /// [`real_time_for_threads`](Self::real_time_for_threads).
 ///
 /// # Hangs
@@ -135,7 +140,9 @@ pub struct ServiceEverywhere<S> {
     configure: Box<dyn Fn(ManagerBuilder) -> ManagerBuilder>,
     within: Duration,
     lives_for: Duration,
-    real_time: Duration,
+    time_for_threads: Duration,
+    real_time: Option<(u32, Duration)>,
+    ready_within: Option<Duration>,
     max_points: usize,
     max_findings: usize,
     seed: u64,
@@ -168,7 +175,57 @@ impl<S> ServiceEverywhere<S> {
     /// Sets for how much real time the clock stands still after each stop, unless the group ends
     /// before: for tasks with threads, which otherwise have none. Default: zero.
     pub fn real_time_for_threads(mut self, time: Duration) -> Self {
-        self.real_time = time;
+        self.time_for_threads = time;
+        self
+    }
+
+    /// Stops the service in real time, for one that a paused clock cannot run: with a database, a
+    /// broker, sockets, threads. `count` lives, each on a fresh runtime with two workers and a
+    /// clock that is not paused, are each stopped at one instant of the first `span` of the
+    /// service, its setup included: the span is divided into `count` equal parts, and each part
+    /// has one at random, which the [seed](Self::seed) decides. 0 counts as 1, and a day is the
+    /// longest span.
+    ///
+    /// What is checked is the same. The points are these instants: they are in the sweep's
+    /// `Display`, and as the machine's speed varies, the service is not at the same place there
+    /// each time. It takes about half the span, and one stop, for each. `lives_for`, `max_points`
+    /// and `real_time_for_threads` have no effect.
+    ///
+    /// A busy machine makes all slower: allow for it in [`within`](Self::within). A life that has
+    /// not ended 30 s after its budget is a finding; its runtime is then dropped without waiting
+    /// for what blocks.
+    ///
+    /// Default: the paused clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{thread, time::Duration};
+    /// use task_core::{Context, blocking_task};
+    /// use task_testkit::stop_everywhere;
+    ///
+    /// stop_everywhere(async |manager| {
+    ///     manager.run(blocking_task("purge", |ctx: Context| {
+    ///         while !ctx.wait_cancelled(Duration::from_millis(10)) {
+    ///             thread::sleep(Duration::from_millis(5)); // deletes what is old
+    ///         }
+    ///         Ok(())
+    ///     }))?;
+    ///     Ok(())
+    /// })
+    /// .in_real_time(3, Duration::from_millis(60))
+    /// .check();
+    /// ```
+    pub fn in_real_time(mut self, count: u32, span: Duration) -> Self {
+        self.real_time = Some((count, span));
+        self
+    }
+
+    /// Counts the instants of [real time](Self::in_real_time) from when the group is ready on, in
+    /// place of from the start; the setup and the start are then not stopped in. A life that is
+    /// not ready within `limit` is stopped there, and is a finding. Default: from the start.
+    pub fn once_ready_within(mut self, limit: Duration) -> Self {
+        self.ready_within = Some(limit);
         self
     }
 
@@ -218,6 +275,9 @@ impl<S> ServiceEverywhere<S> {
     where
         S: AsyncFn(&Manager) -> anyhow::Result<()>,
     {
+        if let Some((count, span)) = self.real_time {
+            return self.run_in_real_time(count, span);
+        }
         let watchdog = Watchdog::start(Duration::ZERO, "the service");
         let at = |point: Option<usize>| {
             watchdog.feed(match point {
@@ -234,6 +294,7 @@ impl<S> ServiceEverywhere<S> {
             total,
             tested: 0,
             seed: self.seed,
+            instants: Vec::new(),
             differs: Some((total, again)).filter(|_| total != again),
             vanished: 0,
             findings: first.findings(None, self.within),
@@ -276,22 +337,12 @@ impl<S> ServiceEverywhere<S> {
         S: AsyncFn(&Manager) -> anyhow::Result<()>,
     {
         let born = Instant::now();
-        let manager = match (self.configure)(Manager::builder().name("service")).build() {
-            Ok(manager) => manager,
-            Err(error) => panic!("the settings of the service: {error}"),
-        };
-        let signals = Signals { script: Vec::new(), line: line.clone() };
-        if let Err(refused) = manager.run(signals) {
-            panic!("the signals of the service: {refused}");
-        }
+        let manager = self.manager_with(&line);
         let (_running, ended) = mpsc::channel::<()>();
         let stopping = tokio::spawn({
-            let (mut group, real_time) = (manager.group(), self.real_time);
+            let (group, real_time) = (manager.group(), self.time_for_threads);
             async move {
-                while group.step() == Step::Running {
-                    group.changed().await;
-                }
-                let at = Instant::now();
+                let at = stop_of(group).await;
                 if !real_time.is_zero() {
                     drop(spawn_blocking(move || ended.recv_timeout(real_time)));
                 }
@@ -301,11 +352,7 @@ impl<S> ServiceEverywhere<S> {
         if point == Some(0) {
             line.deliver(Signal::Term, Instant::now());
         }
-        let serving = async {
-            set_up(&manager, &self.setup).await;
-            manager.wait().await
-        };
-        let mut serving = std::pin::pin!(serving);
+        let mut serving = std::pin::pin!(self.serve(&manager));
         let mut points = None;
         let result = match timeout(self.lives_for, &mut serving).await {
             Ok(result) => Some(result),
@@ -319,10 +366,30 @@ impl<S> ServiceEverywhere<S> {
         let report = result.map(report_of);
         // And point 0.
         let points = points.unwrap_or_else(|| rests.load(Ordering::Relaxed)) + 1;
-        let name = manager.group().snapshot().name.into_owned();
-        let table = table(&manager.group().snapshot());
         let stopped = stopped.filter(|_| point.is_none_or(|point| point < points));
-        Life { name, points, stopped, report, table }
+        Life::new(&manager.group(), points, stopped, report)
+    }
+
+    /// Makes the manager of one life, with the task that the line delivers signals to.
+    fn manager_with(&self, line: &Line) -> Manager {
+        let manager = match (self.configure)(Manager::builder().name("service")).build() {
+            Ok(manager) => manager,
+            Err(error) => panic!("the settings of the service: {error}"),
+        };
+        let signals = Signals { script: Vec::new(), line: line.clone() };
+        if let Err(refused) = manager.run(signals) {
+            panic!("the signals of the service: {refused}");
+        }
+        manager
+    }
+
+    /// The service from its setup to its end.
+    async fn serve(&self, manager: &Manager) -> Result<Report, ShutdownError>
+    where
+        S: AsyncFn(&Manager) -> anyhow::Result<()>,
+    {
+        set_up(manager, &self.setup).await;
+        manager.wait().await
     }
 }
 
@@ -330,6 +397,7 @@ impl<S> fmt::Debug for ServiceEverywhere<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut service = f.debug_struct("ServiceEverywhere");
         service.field("within", &self.within).field("lives_for", &self.lives_for);
+        service.field("real_time", &self.real_time);
         service.finish_non_exhaustive()
     }
 }
@@ -346,6 +414,17 @@ struct Life {
 }
 
 impl Life {
+    fn new(
+        group: &Group,
+        points: usize,
+        stopped: Option<Duration>,
+        report: Option<Report>,
+    ) -> Self {
+        let group = group.snapshot();
+        let table = table(&group);
+        Self { name: group.name.into_owned(), points, stopped, report, table }
+    }
+
     fn findings(self, point: Option<usize>, within: Duration) -> Vec<Finding> {
         let at = self.stopped.unwrap_or_default();
         let finding = |what| Finding { point, at, status: None, what };
@@ -363,6 +442,14 @@ impl Life {
         }
         findings
     }
+}
+
+/// Waits until the shutdown has begun, and returns when.
+async fn stop_of(mut group: Group) -> Instant {
+    while group.step() == Step::Running {
+        group.changed().await;
+    }
+    Instant::now()
 }
 
 /// The task that took longest to stop, for a shutdown that took too long.

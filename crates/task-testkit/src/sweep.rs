@@ -15,6 +15,8 @@ pub struct Sweep {
     pub(crate) total: usize,
     pub(crate) tested: usize,
     pub(crate) seed: u64,
+    /// When the points are instants of real time, those.
+    pub(crate) instants: Vec<Duration>,
     /// The two numbers of points, where two runs that nothing stopped differ.
     pub(crate) differs: Option<(usize, usize)>,
     pub(crate) vanished: usize,
@@ -26,8 +28,9 @@ pub struct Sweep {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The point: how often the task had returned `Pending`, or how often the service had come to
-    /// rest. `None` for the run that is only stopped at the end of its life.
+    /// The point: how often the task had returned `Pending`, how often the service had come to
+    /// rest, or how many instants of real time are before this one. `None` for the run that is only
+    /// stopped at the end of its life.
     pub point: Option<usize>,
     /// When that was, on Tokio's clock, as time since the start.
     pub at: Duration,
@@ -55,7 +58,8 @@ impl Sweep {
 
     /// Returns whether two runs that nothing stopped had the same number of points, and no run
     /// ended before its point. Otherwise something is random, such as a `select!` without `biased`
-    /// or the order of a hash map, and a point is a count of polls rather than a place.
+    /// or the order of a hash map, and a point is a count of polls rather than a place. In real
+    /// time, only whether no run ended before its point.
     pub fn is_deterministic(&self) -> bool {
         self.differs.is_none() && self.vanished == 0
     }
@@ -76,22 +80,24 @@ impl fmt::Display for Sweep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { done, subject, total, tested, seed, .. } = self;
         write!(f, "{subject}, {done} at {tested} of {total} points")?;
-        if tested < total && !self.is_cut_short {
+        let is_random = tested < total && !self.is_cut_short;
+        if is_random || !self.instants.is_empty() {
             write!(f, " (seed {seed})")?;
         }
         write!(f, ": {} found", self.findings.len())?;
         if self.is_cut_short {
             f.write_str(", and not tested any further")?;
         }
+        if !self.instants.is_empty() {
+            let instants: Vec<_> = self.instants.iter().map(|at| seconds(*at)).collect();
+            write!(f, "\n  the points are instants of real time: {}", instants.join(", "))?;
+        }
         if let Some((one, other)) = self.differs {
             write!(f, "\n  it is not deterministic: {one} points, then {other}")?;
         }
         if self.vanished > 0 {
-            write!(
-                f,
-                "\n  it is not deterministic: {} runs ended before their point",
-                self.vanished
-            )?;
+            let what = if self.instants.is_empty() { "it is not deterministic: " } else { "" };
+            write!(f, "\n  {what}{} runs ended before their point", self.vanished)?;
         }
         self.findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))
     }

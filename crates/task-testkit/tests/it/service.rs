@@ -1,4 +1,5 @@
-//! Whole services that are stopped whenever they are at rest, or with their workers blocked.
+//! Whole services that are stopped whenever they are at rest, at instants of real time, or with
+//! their workers blocked.
 
 use std::{
     cell::Cell,
@@ -6,6 +7,7 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc,
     },
     thread,
     time::Duration,
@@ -16,7 +18,10 @@ use task_manager::Manager;
 use task_testkit::{
     ReportAssertions as _, assert_stops_within, chaos, stop_everywhere, with_blocked_workers,
 };
-use tokio::time::sleep;
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -180,7 +185,7 @@ fn a_wait_returns_in_time_though_every_worker_is_blocked() {
 
 #[test]
 fn workers_that_the_service_blocks_itself_are_named_as_the_reason() {
-    let (_release, released) = std::sync::mpsc::channel::<()>();
+    let (_release, released) = mpsc::channel::<()>();
     let released = Arc::new(Mutex::new(released));
     let text = message(|| {
         with_blocked_workers(secs(1), async |manager| {
@@ -195,4 +200,124 @@ fn workers_that_the_service_blocks_itself_are_named_as_the_reason() {
         });
     });
     assert_eq!(text, "the workers of the service are blocked already");
+}
+
+/// A peer in another thread, which answers after a while of real time.
+fn peer() -> mpsc::Sender<oneshot::Sender<()>> {
+    let (requests, received) = mpsc::channel::<oneshot::Sender<()>>();
+    thread::spawn(move || {
+        for answer in received {
+            thread::sleep(ms(20));
+            let _ = answer.send(());
+        }
+    });
+    requests
+}
+
+/// A service whose client asks its peer all the time. A request whose answer it does not read is
+/// lost; `loses` reads them within `or_cancelled`.
+async fn with_a_peer(manager: &Manager, loses: bool) -> anyhow::Result<()> {
+    let unread = Arc::new(AtomicUsize::new(0));
+    manager.cleanup("requests", {
+        let unread = unread.clone();
+        async move || {
+            anyhow::ensure!(unread.load(SeqCst) == 0, "an answer is lost");
+            Ok(())
+        }
+    })?;
+    let requests = peer();
+    timeout(secs(20), ask(&requests)).await??; // connects
+    manager.run(task_fn("client", async move |ctx: Context| {
+        while !ctx.is_cancelled() {
+            unread.fetch_add(1, SeqCst);
+            let asking = timeout(secs(20), ask(&requests));
+            if loses {
+                ctx.or_cancelled(asking).await???;
+            } else {
+                asking.await??;
+            }
+            unread.fetch_sub(1, SeqCst);
+        }
+        Ok(())
+    }))?;
+    Ok(())
+}
+
+async fn ask(peer: &mpsc::Sender<oneshot::Sender<()>>) -> anyhow::Result<()> {
+    let (answer, answered) = oneshot::channel();
+    peer.send(answer)?;
+    Ok(answered.await?)
+}
+
+#[test]
+fn in_real_time_a_service_that_stops_from_every_instant_passes() {
+    let setups = Cell::new(0);
+    let sweep = stop_everywhere(async |manager: &Manager| {
+        setups.set(setups.get() + 1);
+        with_a_peer(manager, false).await
+    })
+    .in_real_time(4, ms(400))
+    .check();
+    // A stop may come before the setup is called.
+    assert!(sweep.points() == 4 && sweep.tested() == 4 && setups.get() <= 4, "{sweep}");
+    assert!(sweep.is_deterministic(), "{sweep}");
+    // What a paused clock cannot run: it leaps over the answer.
+    let sweep = stop_everywhere(async |manager: &Manager| with_a_peer(manager, false).await).run();
+    assert!(sweep.to_string().contains("the setup failed"), "{sweep}");
+}
+
+#[test]
+fn in_real_time_a_task_that_loses_what_it_waits_for_is_found_with_the_instants() {
+    let sweep = stop_everywhere(async |manager: &Manager| with_a_peer(manager, true).await)
+        .in_real_time(3, ms(60))
+        .once_ready_within(secs(30))
+        .seed(7)
+        .run();
+    let text = sweep.to_string();
+    assert!(text.starts_with("service `service`, stopped at 3 of 3 points (seed 7): "), "{text}");
+    assert!(text.contains("\n  the points are instants of real time: 0.0"), "{text}");
+    // It waits nearly always.
+    assert!(!sweep.findings().is_empty(), "{text}");
+    for finding in sweep.findings() {
+        assert_eq!(finding.what, "cleanup `requests` failed: an answer is lost");
+        // The first answer comes before it is ready.
+        assert!(finding.at >= ms(20), "{text}");
+    }
+}
+
+#[test]
+fn in_real_time_the_budget_and_the_readiness_are_checked() {
+    let sweep = stop_everywhere(async |manager: &Manager| {
+        manager.run(chaos::slow_stop(ms(300)).named("slow"))?;
+        manager.run(chaos::never_ready())?;
+        Ok(())
+    })
+    .in_real_time(9, ms(1))
+    .once_ready_within(ms(50))
+    .within(ms(100))
+    .max_findings(2)
+    .run();
+    let text = sweep.to_string();
+    assert!(sweep.tested() == 1 && sweep.findings().len() == 2, "{text}");
+    assert!(text.contains("it was not ready within 0.05 s"), "{text}");
+    assert!(text.contains("of 0.1 s to stop; task `slow` took "), "{text}");
+    assert!(sweep.findings()[0].at >= ms(50), "{text}");
+}
+
+#[test]
+fn in_real_time_a_life_that_ends_or_fails_before_its_instant_is_said() {
+    let ends = stop_everywhere(async |manager: &Manager| {
+        manager.run_ephemeral(chaos::ends_after(ms(1)))?;
+        Ok(())
+    })
+    .in_real_time(1, secs(3600))
+    .run();
+    assert!(ends.findings().is_empty() && !ends.is_deterministic(), "{ends}");
+    assert!(ends.to_string().ends_with("\n  1 runs ended before their point"), "{ends}");
+    let fails = stop_everywhere(async |_: &Manager| anyhow::bail!("no database"))
+        .in_real_time(1, secs(3600))
+        .once_ready_within(secs(3600))
+        .run();
+    assert!(fails.to_string().contains("the setup failed: no database"), "{fails}");
+    assert!(!fails.is_deterministic(), "{fails}");
 }
