@@ -1,6 +1,7 @@
-//! Tests of the database, and of the service as a process.
+//! Tests of the database, of the service whenever it is stopped, and of the service as a process.
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod database;
+mod everywhere;
 mod service;
