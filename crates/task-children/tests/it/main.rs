@@ -3,6 +3,7 @@
 
 mod blocked;
 mod ends;
+mod everywhere;
 mod failures;
 mod places;
 mod properties;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod blocking;
+mod everywhere;
 mod failures;
 #[cfg(feature = "group")]
 mod group;
