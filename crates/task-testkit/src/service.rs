@@ -133,7 +133,8 @@ where
 ///
 /// A poll that does not return cannot be ended: if nothing ends within the limit of [real
 /// time](crate#real-time), a watchdog writes the point to standard error and ends the process with
-/// code 101.
+/// code 101. [In real time](Self::in_real_time), it first gives a life the span, the limit of its
+/// readiness, its budget, and 30 s.
 #[must_use = "call `check`"]
 pub struct ServiceEverywhere<S> {
     setup: S,
@@ -221,9 +222,9 @@ impl<S> ServiceEverywhere<S> {
         self
     }
 
-    /// Counts the instants of [real time](Self::in_real_time) from when the group is ready on, in
-    /// place of from the start; the setup and the start are then not stopped in. A life that is
-    /// not ready within `limit` is stopped there, and is a finding. Default: from the start.
+    /// Counts the instants of [real time](Self::in_real_time) from when the group is ready, so that
+    /// none is in its setup. A life that is not ready within `limit` is stopped then, and is a
+    /// finding. Has no effect on the paused clock. Default: from the start.
     pub fn once_ready_within(mut self, limit: Duration) -> Self {
         self.ready_within = Some(limit);
         self
