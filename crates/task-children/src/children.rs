@@ -84,7 +84,8 @@ impl Children {
 
     /// Has the first failure of a child fail the task: its group stops at that instant, on the
     /// thread that observes the failure. The other children are asked to end, and no further ones
-    /// are taken. Default: the task goes on.
+    /// are taken: [`spawn`](Self::spawn) and [`run`](Self::run) wait until the task is asked to end,
+    /// so that their refusal is no failure of its own. Default: the task goes on.
     ///
     /// Where the context cannot fail at once, in a test and in a task that is restarted,
     /// [`scope`](Self::scope) or [`finish`](Self::finish) returns the failure, for the task to
@@ -104,8 +105,8 @@ impl Children {
     /// # Errors
     ///
     /// [`Cancelled`] once the task is asked to end, also while this waits: then `?` ends a loop
-    /// cleanly. It is returned as well after [`stop`](Self::stop) or [`abort`](Self::abort), and
-    /// once a child has failed where that [fails the task](Self::fail_fast).
+    /// cleanly. It is returned as well after [`stop`](Self::stop) or [`abort`](Self::abort). Once a
+    /// child has [failed the task](Self::fail_fast), it is returned when the task is asked to end.
     ///
     /// # Panics
     ///
@@ -124,8 +125,7 @@ impl Children {
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        self.place().await?;
-        let member = self.group.admit(name.into(), false)?;
+        let member = self.admitted(name.into(), false).await?;
         self.launch(&member, child, |member, result| (member.judge(result), ()));
         Ok(ChildHandle(member))
     }
@@ -226,8 +226,7 @@ impl Children {
         Fut: Future + Send + 'static,
         Fut::Output: Send + 'static,
     {
-        self.place().await?;
-        let member = self.group.admit(name.into(), true)?;
+        let member = self.admitted(name.into(), true).await?;
         let join = self.launch(&member, child, |_, value| (End::Completed, value));
         Ok(Child::new(member, join))
     }
@@ -342,6 +341,22 @@ impl Children {
         self.aborts = false;
         self.group.stop_all();
         error
+    }
+
+    /// Waits for a place and takes it for a child.
+    async fn admitted(
+        &self,
+        name: Cow<'static, str>,
+        returns: bool,
+    ) -> Result<Arc<Member>, Cancelled> {
+        let admitted = match self.place().await {
+            Ok(()) => self.group.admit(name, returns),
+            Err(refused) => Err(refused),
+        };
+        match admitted {
+            Ok(member) => Ok(member),
+            Err(_) => Err(self.group.refusal().await),
+        }
     }
 
     /// Waits for a place, which the caller has then.

@@ -15,14 +15,14 @@ use std::{
 use slab::Slab;
 use task_core::{
     Cancelled, Context, Hold, Outcome, WaitFor,
-    scope::{ChildrenView, Level, Living, Stage, Wakers, discard, guarded_text},
+    scope::{ChildrenView, Level, Living, Stage, Wakers, discard, guarded_name, guarded_text},
 };
 use tracing::error;
 
 use crate::{
     member::{Failure, Member, named},
     rt::{AbortHandle, Handle, Places},
-    sync::{AtomicU8, AtomicU64, AtomicUsize, Mutex, Ordering, lock},
+    sync::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Mutex, Ordering, lock},
 };
 
 /// The most children that are named in one failure.
@@ -57,6 +57,8 @@ pub(crate) struct Group {
     emptied: Level,
     /// 1 once a child has failed that fails the task, which its future has to do.
     pub(crate) has_failed: Level,
+    /// Whether the manager has taken the failure of a child as that of the task.
+    has_failed_task: AtomicBool,
 }
 
 struct State {
@@ -107,6 +109,7 @@ impl Group {
             closed: Level::new(),
             emptied: Level::new(),
             has_failed: Level::new(),
+            has_failed_task: AtomicBool::new(false),
         });
         let view: Weak<dyn ChildrenView> = Arc::<Self>::downgrade(&group);
         ctx.add_children(view);
@@ -186,7 +189,7 @@ impl Group {
             abort.abort();
         }
         for children in child.children() {
-            children.abort();
+            children.abort(is_wanted);
         }
     }
 
@@ -248,27 +251,41 @@ impl Group {
                     Failure::Error(error) => guarded_text(format_args!("{error:#}")),
                     Failure::Panic(panic) => panic.to_string(),
                 };
-                error!(target: "task", task = self.ctx.name(), child = &*child.name, error, "child failed");
+                let (task, child) = (guarded_name(self.ctx.name()), guarded_name(&child.name));
+                error!(target: "task", task, child, error, "child failed");
                 self.ctx.count_failure();
                 discard(failure);
             }
             Failure::Error(error) if policy == Policy::Fail as u8 => {
-                self.fail(error.context(child.name.clone()));
+                self.fail(error.context(guarded_name(&child.name)));
             }
             Failure::Panic(panic) if policy == Policy::Fail as u8 => {
-                self.fail(anyhow::Error::new(panic).context(child.name.clone()));
+                self.fail(anyhow::Error::new(panic).context(guarded_name(&child.name)));
             }
-            Failure::Error(error) => self.ctx.record_failure(error.context(child.name.clone())),
+            Failure::Error(error) => {
+                self.ctx.record_failure(error.context(guarded_name(&child.name)));
+            }
             Failure::Panic(panic) => self.ctx.record_panic(named(&child.name, panic)),
         }
     }
 
     /// Fails the task.
     fn fail(&self, error: anyhow::Error) {
-        self.stop_all();
-        if let Err(error) = self.ctx.fail(error) {
-            self.keep(error);
+        match self.ctx.fail(error) {
+            Ok(()) => self.has_failed_task.store(true, Ordering::SeqCst),
+            Err(error) => self.keep(error),
         }
+        // After that: who is refused for it is not the first failure.
+        self.stop_all();
+    }
+
+    /// Resolves when a child may be refused: at once, unless a child has failed the task. Then the
+    /// group stops, and the task waits for its turn, so that the refusal is no failure of its own.
+    pub(crate) async fn refusal(&self) -> Cancelled {
+        if self.has_failed_task.load(Ordering::SeqCst) {
+            self.ctx.cancelled().await;
+        }
+        Cancelled
     }
 
     /// Keeps the first failure for the task's future to return. Further ones are recorded.
@@ -386,29 +403,27 @@ impl ChildrenView for Group {
     fn living(&self, limit: usize) -> Living {
         let mut living = Living::new();
         let state = lock(&self.state);
-        let count = state.living.len();
         let mut oldest: Vec<_> =
             state.living.iter().map(|(key, it)| (it.child.number, key)).collect();
         oldest.sort_unstable();
-        let oldest = oldest.iter().take(limit).filter_map(|(_, key)| state.living.get(*key));
+        let oldest = oldest.iter().filter_map(|(_, key)| state.living.get(*key));
         let oldest: Vec<_> = oldest.map(|listed| Arc::clone(&listed.child)).collect();
         drop(state);
-        let mut named = 0;
         for child in &oldest {
-            if living.names.len() >= limit {
-                break;
+            if living.names.len() < limit {
+                child.describe(limit, &mut living);
+            } else {
+                living.more += 1;
+                child.children().iter().for_each(|inside| living.more += inside.living(0).more);
             }
-            child.describe(limit, &mut living);
-            named += 1;
         }
-        living.more += count - named;
         // One of them may be the last reference.
         discard(oldest);
         living
     }
 
-    fn abort(&self) {
-        self.abort_all(false);
+    fn abort(&self, was_requested: bool) {
+        self.abort_all(was_requested);
     }
 }
 

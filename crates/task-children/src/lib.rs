@@ -61,7 +61,8 @@
 //! The report keeps the first failure of the task and the last 64 of all, and counts the others;
 //! [`Children::failures`] counts those of the children. An abort that was asked for is no failure.
 //! A panic of a child that [returns a value](Children::run) is its result and in no report, unless
-//! its [`Child`] was dropped.
+//! its [`Child`] was dropped. One that drops a [`Hold`](task_core::Hold) of the child or leaves
+//! [`Context::enter`](task_core::Context::enter), on any thread, is in the report as well.
 //!
 //! # The end of the task
 //!
@@ -69,8 +70,8 @@
 //! on to the children; they have the same deadline as the task. There, the manager aborts them with
 //! the task, also if the task's own future is over. Those that are dropped are a failure that names
 //! the first eight of them. A child that blocks its thread cannot be dropped: then the task is
-//! abandoned, and the report says which of its children are alive, the oldest first, with their
-//! status:
+//! abandoned, and the report says which of its children are alive: the oldest eight with their
+//! status, and the number of the others:
 //!
 //! ```text
 //! task `server` was abandoned (phase WORK had 18.75 s; 1 child is alive: connection 10.0.0.7 (writing part 7))

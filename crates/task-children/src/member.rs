@@ -269,7 +269,7 @@ impl Scope for Member {
     fn record_wait(&self, _wait: Option<Duration>) {}
 
     fn record_failure(&self, error: anyhow::Error) {
-        self.group.ctx.record_failure(error.context(self.name.clone()));
+        self.group.ctx.record_failure(error.context(guarded_name(&self.name)));
     }
 
     fn record_panic(&self, panic: Panic) {
@@ -308,6 +308,6 @@ impl Scope for Member {
 
 /// Names the child in the message of its panic.
 pub(crate) fn named(name: &str, mut panic: Panic) -> Panic {
-    panic.message.insert_str(0, &format!("{name}: "));
+    panic.message.insert_str(0, &format!("{}: ", guarded_name(name)));
     panic
 }

@@ -13,8 +13,9 @@ pub trait ChildrenView: Send + Sync + 'static {
     /// status.
     fn living(&self, limit: usize) -> Living;
 
-    /// Drops the futures of all children, each at its next await. Their task has run out of time.
-    fn abort(&self);
+    /// Drops the futures of all children, each at its next await: their task is aborted. That is a
+    /// failure unless it `was_requested`, which is not so where a time has passed.
+    fn abort(&self, was_requested: bool);
 }
 
 /// The children of a task that are alive. Returned by [`ChildrenView::living`].

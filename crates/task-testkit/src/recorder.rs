@@ -169,7 +169,7 @@ impl Recorder {
             state.cancelled_at.get_or_insert_with(Instant::now);
             children = mem::take(&mut state.children);
         });
-        children.iter().filter_map(Weak::upgrade).for_each(|children| children.abort());
+        children.iter().filter_map(Weak::upgrade).for_each(|children| children.abort(false));
         self.stage.advance(Stage::Cancelled);
     }
 

@@ -1,10 +1,11 @@
 //! What a failure of a child means.
 
-use std::{sync::atomic::Ordering, thread};
+use std::{future::pending, sync::atomic::Ordering, thread, time::Duration};
 
 use anyhow::{anyhow, bail};
 use task_children::Children;
-use task_core::{Cancelled, Context, Outcome};
+use task_core::{Cancelled, Context, Outcome, Phase, Task as _, task_fn};
+use task_manager::Manager;
 
 use crate::rig::{Rig, failures, report_of};
 
@@ -167,4 +168,95 @@ async fn a_panic_that_drops_a_hold_of_the_child_counts_once() {
     })
     .await;
     assert_eq!(report.failures().len(), 1, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_of_the_task_that_was_asked_for_is_no_failure_with_its_children_either() {
+    let manager = Manager::new();
+    let task = manager
+        .run_ephemeral(task_fn("task", async |ctx: Context| {
+            let children = Children::new(&ctx, 4)?;
+            children
+                .scope(async |children| {
+                    for name in ["one", "two", "three"] {
+                        children.spawn(name, async |_| pending().await).await?;
+                    }
+                    pending().await
+                })
+                .await
+        }))
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    task.abort();
+    assert_eq!(task.ended().await, Outcome::Aborted);
+    let report = manager.wait().await.unwrap();
+    assert!(report.failures().is_empty(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_of_a_child_that_was_asked_for_is_no_failure_with_its_own_children_either() {
+    for by_drop in [false, true] {
+        let report = report_of(async move |ctx| {
+            let children = Children::new(&ctx, 4)?;
+            let outer = children
+                .spawn("outer", async |ctx: Context| {
+                    let inner = Children::new(&ctx, 4)?;
+                    for name in ["one", "two", "three"] {
+                        inner.spawn(name, async |_| pending().await).await?;
+                    }
+                    inner.finish().await
+                })
+                .await?;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if by_drop {
+                drop(children);
+            } else {
+                outer.abort();
+            }
+            assert_eq!(outer.ended().await, Outcome::Aborted);
+            Ok(())
+        })
+        .await;
+        assert!(report.failures().is_empty(), "{by_drop}: {report}");
+    }
+}
+
+/// The task is not cancelled at once: another phase is stopped before it.
+#[tokio::test(start_paused = true)]
+async fn the_child_that_fails_the_task_is_its_only_failure() {
+    let manager = Manager::new();
+    let first = task_fn("first", async |ctx: Context| {
+        ctx.cancelled().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        Ok(())
+    });
+    manager.run(first.in_phase(Phase::INGRESS)).unwrap();
+    let server = task_fn("server", async |ctx: Context| {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let children = Children::new(&ctx, 1)?.fail_fast();
+        children
+            .scope(async |children| {
+                loop {
+                    children.spawn("bad", async |_| bail!("boom")).await?;
+                }
+            })
+            .await
+    });
+    manager.run(server).unwrap();
+    let error = manager.wait().await.unwrap_err();
+    let report = error.report().unwrap();
+    assert_eq!(failures(report), ["task `server` failed: bad: boom"]);
+    let steps = report.steps();
+    assert!(steps.cleaning_up - steps.stopping >= Duration::from_secs(2), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_is_shown_beside_a_name_of_any_length() {
+    let report = report_of(async |ctx| {
+        let children = Children::new(&ctx, 1)?;
+        children.spawn("x".repeat(1 << 20), async |_| bail!("reset by peer")).await?;
+        children.finish().await
+    })
+    .await;
+    assert!(failures(&report)[0].ends_with(": reset by peer"), "{report}");
 }

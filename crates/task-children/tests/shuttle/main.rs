@@ -74,7 +74,7 @@ impl World {
     fn abort(&self) {
         let views: Vec<_> =
             self.views.lock().unwrap().iter().filter_map(|it| it.upgrade()).collect();
-        views.iter().for_each(|view| view.abort());
+        views.iter().for_each(|view| view.abort(false));
     }
 
     fn check_over(&self) {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use task_core::scope::{ChildrenView, Living, catch, discard, guarded_name};
 
 use super::{Entry, Member, Shared};
+use crate::report::{Deadline, DeadlineKind};
 use crate::sync::Ordering;
 
 /// The most children of a task that are named.
@@ -35,7 +36,9 @@ impl Member {
 
     /// Drops the futures of the children. Foreign code: called without a lock.
     fn abort_children(&self) {
-        self.each_children(ChildrenView::abort);
+        let is_requested = |deadline: &Deadline| deadline.kind == DeadlineKind::Requested;
+        let was_requested = self.deadline().as_ref().is_some_and(is_requested);
+        self.each_children(|children| children.abort(was_requested));
     }
 
     /// Returns the names of children that are alive. Foreign code: called without a lock.

@@ -50,7 +50,7 @@ impl ChildrenView for Family {
         living
     }
 
-    fn abort(&self) {
+    fn abort(&self, _was_requested: bool) {
         self.aborts.fetch_add(1, Ordering::SeqCst);
         self.left.fetch_sub(self.ends, Ordering::SeqCst);
         if self.count() == 0 {
@@ -137,7 +137,7 @@ async fn children_whose_methods_panic_change_nothing_but_their_names() {
         fn living(&self, _: usize) -> Living {
             panic!("living")
         }
-        fn abort(&self) {
+        fn abort(&self, _was_requested: bool) {
             panic!("abort")
         }
     }

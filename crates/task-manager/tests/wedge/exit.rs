@@ -79,7 +79,7 @@ fn the_hard_exit_names_the_children_of_a_task() {
             living.more = 30 - living.names.len();
             living
         }
-        fn abort(&self) {}
+        fn abort(&self, _was_requested: bool) {}
     }
     let ended = child::run(|| {
         current_thread().block_on(async {

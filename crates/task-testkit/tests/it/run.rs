@@ -315,7 +315,7 @@ fn the_children_of_a_task_are_aborted_with_it() {
         fn living(&self, _limit: usize) -> Living {
             Living::new()
         }
-        fn abort(&self) {
+        fn abort(&self, _was_requested: bool) {
             self.0.fetch_add(1, SeqCst);
         }
     }

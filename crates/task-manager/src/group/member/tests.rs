@@ -67,7 +67,7 @@ fn children_that_are_gone_take_no_room() {
         fn living(&self, _: usize) -> Living {
             Living::new()
         }
-        fn abort(&self) {}
+        fn abort(&self, _was_requested: bool) {}
     }
     let (member, alive) = (member(), Arc::new(Family));
     let add = |children: &Arc<Family>| {
