@@ -121,9 +121,14 @@
 //! aborted transaction and forgets its offsets. With the pipeline example on a Tansu 0.6.0 broker,
 //! which keeps the offsets: of 95,960 messages, through five SIGTERMs in mid-stream, each record
 //! was there once; through three SIGKILLs none of 100,784 was lost, but 5,572 records were there
-//! twice, also for `read_committed`, since that broker does not hide what was aborted. That readers
-//! see each record once after a kill was not shown, for want of a broker that implements
-//! transactions in full.
+//! twice, also for `read_committed`, since that broker does not hide what was aborted.
+//!
+//! On Apache Kafka 4.4.0 with three nodes, on a busy machine (`cargo xtask churn --broker apache
+//! --nodes 3 --transactions --rate 300`): ten SIGKILLs of a member, 17,487 messages; ten rolling
+//! restarts of two members, 18,051; ten SIGKILLs of a node, mostly a coordinator, 64,090. No
+//! message was lost, and none was there twice. In the last of these a commit did not return several
+//! times, and its fate was read back either way. In two of the ten rounds it took more than 25 s
+//! after the node's return until messages were settled again.
 //!
 //! # Runtime and threads
 //!
