@@ -32,7 +32,7 @@ pub struct NotReadyError(pub(crate) NotReady);
 pub(crate) enum NotReady {
     #[error("task `{}`, which readiness waits for, {}", guarded_name(.0), .1)]
     TaskEnded(String, Outcome),
-    #[error("task `{0}` {1} and is not ready")]
+    #[error("task `{}` {} and is not ready", guarded_name(.0), .1)]
     Ended(String, Outcome),
     #[error("the group is shutting down ({0})")]
     ShuttingDown(Step),

@@ -29,7 +29,7 @@ async fn failing(text: &str) -> (Report, Vec<String>) {
     };
     inner.run(task_fn(owned(), stuck)).unwrap();
     let message = owned();
-    outer
+    let panics = outer
         .run(task_fn(owned(), async move |ctx: Context| {
             ctx.cancelled().await;
             panic!("{message}")
@@ -43,7 +43,9 @@ async fn failing(text: &str) -> (Report, Vec<String>) {
     let error = outer.wait().await.unwrap_err();
     let report = error.report().unwrap().clone();
     let refused = outer.run(task_fn(owned(), async |_| Ok(()))).unwrap_err();
+    let not_ready = panics.ready().await.unwrap_err();
     let mut texts = vec![error.to_string(), refused.to_string(), report.cause().to_string()];
+    texts.push(not_ready.to_string());
     texts.extend(report.later_triggers().iter().map(ToString::to_string));
     texts.extend(report.failures().iter().map(ToString::to_string));
     (report, texts)
