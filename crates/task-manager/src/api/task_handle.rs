@@ -141,8 +141,9 @@ impl TaskHandle {
     /// The abort itself was asked for, and is no failure: the task's [`outcome`](Self::outcome) is
     /// [`Aborted`](Outcome::Aborted), the report stays clean, and the group goes on if the task is
     /// ephemeral. If it is critical, its end stops the group, as after [`stop`](Self::stop). A limit
-    /// whose passing is a failure is the task's `stop_timeout`. A panic of the future's drop is a
-    /// failure in either case.
+    /// whose passing is a failure is the task's `stop_timeout`, which counts from the first request
+    /// on, unless `limit` passes at the same instant. A panic of the future's drop is a failure in
+    /// either case.
     ///
     /// A nested group should be [stopped](Self::stop): an abort drops its tasks as well, which are
     /// failures of theirs, and gives its cleanups 250 ms.

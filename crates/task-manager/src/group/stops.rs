@@ -6,7 +6,7 @@ use std::time::Duration;
 use task_core::scope::Stage;
 use task_core::{Escalation, Step};
 
-use super::{Entry, Event, Member, Names, Shared};
+use super::{Entry, Event, Member, Names, Shared, Turn};
 use crate::lifecycle::Trigger;
 use crate::report::CauseKind;
 use crate::sync::{Ordering, lock};
@@ -82,31 +82,20 @@ impl Shared {
 
     /// Stops one task and no other.
     pub(crate) fn stop_one(self: &Arc<Self>, entry: &Entry) {
-        entry.mark_stop_asked(self.now());
-        self.cancel_one(entry);
-        let (Some(asked), Some(timeout)) = (entry.stop_asked(), entry.stop_timeout()) else {
-            return;
-        };
-        let mut turn = self.turn();
-        // Once it has ended, its key may be that of another task.
-        if entry.outcome().is_none() && !entry.is_abort_asked() {
-            turn.state.machine.task_asked(entry.key, entry.phase, asked, timeout);
+        if entry.stop_timeout().is_none() {
+            // Nothing to limit: the machine need not know of it.
+            entry.mark_stop_asked(self.now());
+            return self.cancel_one(entry);
         }
+        let mut turn = self.turn();
+        turn.stop_one(entry, None);
         turn.finish();
     }
 
     /// Stops one task and no other, and aborts it after `limit` if it is alive then.
     pub(crate) fn stop_one_within(self: &Arc<Self>, entry: &Entry, limit: Duration) {
-        entry.mark_stop_asked(self.now());
-        self.cancel_one(entry);
         let mut turn = self.turn();
-        // Once it has ended, its key may be that of another task.
-        if entry.outcome().is_none() && !entry.is_abort_asked() {
-            let now = turn.now();
-            if turn.state.machine.task_limited(entry.key, entry.phase, now, limit) {
-                entry.update(|details| details.requested_limit = Some(limit));
-            }
-        }
+        turn.stop_one(entry, Some(limit));
         turn.finish();
     }
 
@@ -115,5 +104,29 @@ impl Shared {
         let mut wakers = member.stage.advance_quietly(Stage::Cancelled);
         wakers.append(self.version.bump_quietly());
         wakers.wake();
+    }
+}
+
+impl Turn<'_> {
+    /// Asks one task to stop, and limits how long it may take: by its stop timeout, from the first
+    /// request on, and by `limit` from now on.
+    fn stop_one(&mut self, entry: &Entry, limit: Option<Duration>) {
+        let now = self.now();
+        entry.mark_stop_asked(now);
+        // Once it has ended, its key may be that of another task.
+        if entry.outcome().is_none() && !entry.is_abort_asked() {
+            let machine = &mut self.state.machine;
+            let (key, phase) = (entry.key, entry.phase);
+            if let (Some(asked), Some(timeout)) = (entry.stop_asked(), entry.stop_timeout()) {
+                machine.task_asked(key, phase, asked, timeout);
+            }
+            if let Some(limit) = limit
+                && machine.task_limited(key, phase, now, limit)
+            {
+                entry.update(|details| details.requested_limit = Some(limit));
+            }
+        }
+        // In the same turn as its limits: a task that wakes at once sees how long it has left.
+        self.wake(entry.stage.advance_quietly(Stage::Cancelled));
     }
 }

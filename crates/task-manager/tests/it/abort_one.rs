@@ -1,10 +1,16 @@
 //! One task that is aborted, or asked to end within a time.
 
-use std::{future::pending, time::Duration};
+use std::{
+    future::pending,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{self, Wake, Waker},
+    time::Duration,
+};
 
 use task_manager::{
     CauseKind, Context, DeadlineKind, FailureKind, Manager, ManagerHandle, Outcome, Task,
-    TaskState, task_fn,
+    TaskState, Timeout, task_fn,
 };
 use tokio::{
     task::yield_now,
@@ -89,6 +95,89 @@ async fn the_stop_timeout_of_the_task_is_a_failure_where_it_passes_first() {
     assert_eq!((&deadline.kind, deadline.had), (&DeadlineKind::StopTimeout, 2 * SECOND));
 }
 
+/// However long the request gives it, and whether it comes alone or is followed by the shutdown.
+#[tokio::test(start_paused = true)]
+async fn a_request_to_end_within_a_time_leaves_the_stop_timeout_of_the_task_in_force() {
+    for (timeout, limit) in [(SECOND / 10, 3 * SECOND / 10), (SECOND / 5, 5 * SECOND / 2)] {
+        for stops_group in [false, true] {
+            let manager = Manager::new();
+            let task = unresponsive("deaf").stopping_within(timeout);
+            let task = manager.run_ephemeral(task).unwrap();
+            yield_now().await;
+            let began = Instant::now();
+            task.stop_within(limit);
+            assert_eq!(task.info().remaining, Some(timeout));
+            sleep(timeout / 2).await;
+            if stops_group {
+                manager.stop();
+            }
+            assert_eq!((task.ended().await, began.elapsed()), (Outcome::Aborted, timeout));
+            let error = manager.wait().await.unwrap_err();
+            let failure = error.root().unwrap();
+            let FailureKind::Aborted { deadline } = &failure.kind else { panic!("{error}") };
+            assert_eq!((&deadline.kind, deadline.had), (&DeadlineKind::StopTimeout, timeout));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_that_was_asked_for_no_later_than_the_stop_timeout_is_no_failure() {
+    for (timeout, limit) in [
+        (3 * SECOND, SECOND),
+        (SECOND, SECOND),
+        (SECOND, Duration::ZERO),
+        (Duration::ZERO, Duration::ZERO),
+    ] {
+        let manager = Manager::new();
+        let task = manager.run_ephemeral(unresponsive("deaf").stopping_within(timeout)).unwrap();
+        yield_now().await;
+        let began = Instant::now();
+        task.stop_within(limit);
+        assert_eq!((task.ended().await, began.elapsed()), (Outcome::Aborted, limit));
+        assert!(manager.shutdown().await.unwrap().is_clean());
+    }
+}
+
+/// The waker asks where the task could at the earliest: on another thread, during the request.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_wakes_at_once_sees_how_long_it_has_left() {
+    struct Asks(Context, Mutex<Vec<Option<Duration>>>);
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {
+            assert!(self.0.is_cancelled());
+            self.1.lock().unwrap().push(self.0.remaining());
+        }
+    }
+    for (timeout, limit, left) in [
+        (None, None, None),
+        (Some(2 * SECOND), None, Some(2 * SECOND)),
+        (None, Some(3 * SECOND), Some(3 * SECOND)),
+        (Some(2 * SECOND), Some(3 * SECOND), Some(2 * SECOND)),
+        (Some(2 * SECOND), Some(SECOND), Some(SECOND)),
+    ] {
+        let manager = Manager::new();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let task = task_fn("task", async move |ctx: Context| {
+            let _ = sender.send(ctx.clone());
+            ctx.cancelled().await;
+            Ok(())
+        });
+        let timeout = timeout.map_or(Timeout::Never, Timeout::After);
+        let task = manager.run_ephemeral(task.stopping_within(timeout)).unwrap();
+        let ctx = receiver.await.unwrap();
+        let asks = Arc::new(Asks(ctx.clone(), Mutex::default()));
+        let waker = Waker::from(Arc::clone(&asks));
+        let mut cancelled = pin!(ctx.cancelled());
+        assert!(cancelled.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending());
+        match limit {
+            None => task.stop(),
+            Some(limit) => task.stop_within(limit),
+        }
+        assert_eq!(*asks.1.lock().unwrap(), [left]);
+        assert!(manager.shutdown().await.unwrap().is_clean());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn in_a_shutdown_one_task_can_be_aborted_before_its_deadline() {
     let manager = Manager::new();
@@ -169,7 +258,7 @@ async fn a_task_that_was_not_polled_is_polled_once_and_finds_itself_cancelled() 
 
 #[tokio::test(start_paused = true)]
 async fn a_context_finds_the_manager_of_its_task_and_one_alone_finds_none() {
-    let alone = Context::new(std::sync::Arc::new(task_manager::scope::StageCell::new()));
+    let alone = Context::new(Arc::new(task_manager::scope::StageCell::new()));
     assert!(ManagerHandle::of(&alone).is_none());
     let manager = Manager::builder().name("mine").build().unwrap();
     manager

@@ -34,7 +34,7 @@ impl Limits {
         }
     }
 
-    /// Gives a task a limit, or an earlier one than it has. Returns whether that is its limit now.
+    /// Gives a task a limit, unless it has an earlier one. Returns whether that is its limit now.
     pub(super) fn shorten(
         &mut self,
         key: usize,
@@ -46,13 +46,14 @@ impl Limits {
             self.add(key, phase, Wait::new(Some(deadline), join));
             return true;
         };
-        if wait.is_aborted() || wait.deadline.is_some_and(|earlier| earlier <= deadline) {
+        if wait.is_aborted() || wait.deadline.is_some_and(|earlier| earlier < deadline) {
             return false;
         }
-        self.due.extend([(deadline, key)]);
         if let Some(before) = wait.due() {
             self.due.remove(&(before, key));
         }
+        // After the removal: the two may be the same.
+        self.due.insert((deadline, key));
         wait.tighten(Some(deadline), join);
         true
     }

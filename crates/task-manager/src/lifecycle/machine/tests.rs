@@ -22,6 +22,8 @@ enum Event {
     AdmitNested(Phase),
     /// One task is asked to stop alone.
     StopOne(usize),
+    /// One task is asked to end alone within a time.
+    StopOneWithin(usize, Duration),
     End(usize, Outcome),
     Trigger(Trigger, Option<Duration>),
     Escalate(Escalation),
@@ -72,6 +74,8 @@ fn event(oversleeps: bool) -> impl Strategy<Value = Event> {
         3 => (phase(), millis(0..4_000)).prop_map(|(phase, limit)| Event::AdmitLimited(phase, limit)),
         1 => phase().prop_map(Event::AdmitNested),
         1 => any::<usize>().prop_map(Event::StopOne),
+        1 => (any::<usize>(), millis(0..4_000))
+            .prop_map(|(index, limit)| Event::StopOneWithin(index, limit)),
         4 => (any::<usize>(), outcome).prop_map(|(index, outcome)| Event::End(index, outcome)),
         2 => (trigger, limit).prop_map(|(trigger, limit)| Event::Trigger(trigger, limit)),
         1 => level.prop_map(Event::Escalate),

@@ -78,9 +78,20 @@ struct Task {
     stop_timeout: Option<Duration>,
     is_nested: bool,
     asked: Option<Tick>,
+    /// When the first of the times passes that it was given alone.
+    given: Option<Tick>,
     aborted: Option<Tick>,
     /// Until when a nested group is waited for beyond its phase.
     kept: Option<Tick>,
+}
+
+impl Task {
+    /// When the first of its own limits passes: its stop timeout, from the first request on, and
+    /// the times that it was given.
+    fn due(&self) -> Option<Tick> {
+        let timeout = self.asked.zip(self.stop_timeout).map(|(asked, timeout)| asked + timeout);
+        timeout.into_iter().chain(self.given).min()
+    }
 }
 
 impl Model {
@@ -135,7 +146,12 @@ impl Model {
                 let index = index % self.alive.len();
                 self.ask(index);
             }
-            Event::StopOne(_) => {}
+            Event::StopOneWithin(index, limit) if !self.alive.is_empty() => {
+                let index = index % self.alive.len();
+                self.ask(index);
+                self.limit(index, limit);
+            }
+            Event::StopOne(_) | Event::StopOneWithin(..) => {}
             Event::End(index, outcome) if !self.alive.is_empty() => {
                 let Task { key, phase, kind, .. } =
                     self.alive.swap_remove(index % self.alive.len());
@@ -200,6 +216,19 @@ impl Model {
         }
     }
 
+    /// Limits a task that was just asked to stop, as the manager does.
+    fn limit(&mut self, index: usize, limit: Duration) {
+        let now = self.now;
+        let task = &mut self.alive[index];
+        if task.aborted.is_some() {
+            return;
+        }
+        let before = task.due();
+        let is_its_limit = self.machine.task_limited(task.key, task.phase, now, limit);
+        task.given = task.given.into_iter().chain([now + limit]).min();
+        assert_eq!(is_its_limit, before.is_none_or(|before| now + limit <= before), "{task:?}");
+    }
+
     /// Invariant 4: in full, or not at all.
     fn admit(&mut self, phase: Phase, kind: Kind, stop_timeout: Option<Duration>, is_nested: bool) {
         let is_closed = self.step() > Step::Stopping
@@ -211,7 +240,7 @@ impl Model {
         if is_admitted {
             let key = self.admitted;
             self.admitted += 1;
-            let (asked, aborted, kept) = (None, None, None);
+            let (asked, given, aborted, kept) = (None, None, None, None);
             self.alive.push(Task {
                 key,
                 phase,
@@ -219,6 +248,7 @@ impl Model {
                 stop_timeout,
                 is_nested,
                 asked,
+                given,
                 aborted,
                 kept,
             });
@@ -336,6 +366,9 @@ impl Model {
         match self.machine.next_due() {
             Some(due) => assert!(due > self.now, "due, and nothing was done: {self:?}"),
             None => assert!(matches!(self.step, Step::Running | Step::Ended), "asleep: {self:?}"),
+        }
+        for task in self.alive.iter().filter(|task| task.aborted.is_none()) {
+            assert!(task.due().is_none_or(|due| due > self.now), "its limit passed: {self:?}");
         }
         if self.drains_with_outer() {
             let is_draining = self.step == Step::Draining;

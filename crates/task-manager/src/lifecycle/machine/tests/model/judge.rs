@@ -93,7 +93,7 @@ impl Model {
                 let index = self.alive.iter().position(|task| task.key == key);
                 let index = index.expect("a living task");
                 let task = self.alive[index];
-                let due = task.asked.expect("a request") + task.stop_timeout.expect("a limit");
+                let due = task.due().expect("a limit");
                 assert!(task.aborted.is_none() && due <= self.now, "{task:?}: {self:?}");
                 assert!(!self.is_punctual || due == self.now, "{task:?}: {self:?}");
                 self.abort(index, |_| true);
@@ -173,7 +173,8 @@ impl Model {
         let shutdown = self.shutdown.as_ref();
         if task.is_nested && shutdown.is_some_and(|shutdown| shutdown.escalated.is_some()) {
             self.machine.nested_aborted(task.key, task.phase, self.now);
-            task.kept.get_or_insert(self.now + JOIN + self.budgets.escalated_cleanup);
+            // Anew with its phase, if it was aborted alone before.
+            task.kept = Some(self.now + JOIN + self.budgets.escalated_cleanup);
         }
     }
 
