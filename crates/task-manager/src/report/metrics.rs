@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 use std::{fs, io, process};
 
@@ -15,6 +16,9 @@ const MAX_SERIES: usize = 50;
 /// How many bytes of a name or a cause are used in a label.
 const MAX_LABEL: usize = 64;
 const MAX_CAUSE: usize = 200;
+
+/// How many files were begun in this process. Each has a name of its own until it is in its place.
+static BEGUN: AtomicU32 = AtomicU32::new(0);
 
 impl Report {
     /// Returns the figures of the shutdown as metrics, in the Prometheus text format 0.0.4.
@@ -94,8 +98,9 @@ impl Report {
     /// service is down (the name must end in `.prom`), or the service itself at its next start, for
     /// example by a text source of `task-http`. One is enough.
     ///
-    /// The file is first written under another name in the same folder, `NAME.PID.tmp`. It is
-    /// not flushed to the disk: after a crash of the whole machine it may be lost or empty. This
+    /// The file is first written under another name in the same folder, `NAME.PID.NUMBER.tmp`,
+    /// with a number for each call in the process, so several may write the same file at once. It
+    /// is not flushed to the disk: after a crash of the whole machine it may be lost or empty. This
     /// blocks as long as the file system does.
     ///
     /// # Errors
@@ -108,7 +113,8 @@ impl Report {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         };
         let mut temporary = name.to_owned();
-        temporary.push(format!(".{}.tmp", process::id()));
+        let number = BEGUN.fetch_add(1, Ordering::Relaxed);
+        temporary.push(format!(".{}.{number}.tmp", process::id()));
         let temporary = path.with_file_name(temporary);
         let written =
             fs::write(&temporary, self.metrics()).and_then(|()| fs::rename(&temporary, path));

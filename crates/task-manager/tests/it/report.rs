@@ -409,3 +409,24 @@ async fn metrics_that_cannot_be_written_leave_the_old_file_and_no_other() {
     assert_eq!(std::fs::read_to_string(folder.join("it.prom")).unwrap(), report.metrics());
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn metrics_are_written_whole_by_several_threads_at_once() {
+    let folder = std::env::temp_dir().join(format!("task-manager-at-once-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("it.prom");
+    let report = Manager::new().shutdown().await.unwrap();
+    let metrics = report.metrics();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    report.write_metrics(&path).unwrap();
+                    assert_eq!(std::fs::read_to_string(&path).unwrap(), metrics);
+                }
+            });
+        }
+    });
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
