@@ -138,6 +138,19 @@ const TO_OPEN: &[(&str, &str)] = &[
         "# TYPE a gauge\na{x=\"1\"} 1\nb 1\na{x=\"2\"} 2\na{x=\"1\"} 3\n",
         "# TYPE a gauge\na{x=\"1\"} 1\na{x=\"2\"} 2\n# TYPE b unknown\nb 1\n",
     ),
+    // Labels in another order, which are the same series.
+    (
+        "a{x=\"1\",y=\"2\"} 1\na{y=\"1\",x=\"2\"} 2\na{y=\"2\",x=\"1\"} 3\n",
+        "# TYPE a unknown\na{x=\"1\",y=\"2\"} 1\na{y=\"1\",x=\"2\"} 2\n",
+    ),
+    (
+        "# TYPE a_total counter\na_total{x=\"1\",y=\"2\"} 1\n# TYPE a_created gauge\na_created{y=\"2\",x=\"1\"} 4\n",
+        "# TYPE a counter\na_total{x=\"1\",y=\"2\"} 1\na_created{y=\"2\",x=\"1\"} 4\n",
+    ),
+    (
+        "a{\"a.b\"=\"1\",aZ=\"2\"} 1\na{aZ=\"2\",a_b=\"1\"} 2\n",
+        "# TYPE a unknown\na{a_b=\"1\",aZ=\"2\"} 1\n",
+    ),
     ("a 1 1\na 2 2\na 3 2\n", "# TYPE a unknown\na 1 0.001\na 2 0.002\n"),
     // Names beyond the classic alphabet; the second becomes one that is taken.
     (

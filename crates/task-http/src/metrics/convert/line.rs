@@ -315,7 +315,7 @@ pub(super) fn unescaped(text: &str, has_quotes: bool) -> Cow<'_, str> {
 }
 
 /// Returns a name in the classic alphabet.
-fn classic(name: Cow<'_, str>, extra: char) -> Cow<'_, str> {
+pub(super) fn classic(name: Cow<'_, str>, extra: char) -> Cow<'_, str> {
     if is_classic(&name, extra) {
         return name;
     }
