@@ -239,7 +239,7 @@ pub use snapshot::{Blocker, GroupSnapshot, Readiness, Step, Totals};
 pub use task_info::{StopDeadline, TaskId, TaskInfo, TaskState};
 pub use task_report::TaskReport;
 
-pub use any_error::any_error;
+pub use any_error::{IntoAnyError, any_error};
 pub use backoff::{Backoff, BackoffError};
 pub use cancelled::Cancelled;
 pub use outcome::Outcome;

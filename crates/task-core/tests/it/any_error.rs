@@ -1,6 +1,6 @@
 //! Errors of the user's own in the functions of tasks.
 
-use std::{error::Error, fmt, io, sync::Arc, time::Duration};
+use std::{borrow::Cow, error::Error, fmt, io, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use task_core::{
@@ -31,6 +31,12 @@ impl From<OtherReport> for Box<dyn Error + Send + Sync> {
     }
 }
 
+impl AsRef<dyn Error + Send + Sync> for OtherReport {
+    fn as_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &self.0
+    }
+}
+
 type Boxed = Box<dyn Error + Send + Sync>;
 
 fn assert_chain(error: &anyhow::Error, texts: &[&str]) {
@@ -52,6 +58,27 @@ fn an_anyhow_error_stays_the_same() {
     let error = any_error(Err::<(), _>(mine()).context("counting").unwrap_err());
     assert_chain(&error, &["counting", "shelf 7 is empty", "sold out"]);
     assert_eq!(error.downcast_ref::<MyError>().map(|error| error.shelf), Some(7));
+}
+
+#[test]
+fn an_error_of_a_concrete_type_keeps_it_and_a_text_too() {
+    let error = any_error(mine());
+    assert_eq!(error.downcast_ref::<MyError>().map(|error| error.shelf), Some(7));
+    assert!(error.chain().next().unwrap().is::<MyError>());
+    assert!(error.chain().nth(1).unwrap().is::<io::Error>());
+    assert_eq!(any_error("no shelf").downcast_ref::<&str>(), Some(&"no shelf"));
+    let error = any_error(String::from("no shelf"));
+    assert_eq!(error.downcast_ref::<String>().map(String::as_str), Some("no shelf"));
+    let error = any_error(Cow::from("no shelf"));
+    assert_eq!(error.downcast_ref(), Some(&Cow::from("no shelf")));
+}
+
+#[test]
+fn a_boxed_error_keeps_its_box() {
+    for error in [any_error(Boxed::from(mine())), any_error(OtherReport(mine()))] {
+        let boxed = error.downcast_ref::<Boxed>().unwrap();
+        assert_eq!(boxed.downcast_ref::<MyError>().map(|error| error.shelf), Some(7));
+    }
 }
 
 #[test]
