@@ -102,9 +102,12 @@ impl fmt::Debug for ErrorCodes {
     }
 }
 
-/// Finds an error of this type: the error itself, a context of it, or a cause.
+/// Finds an error of this type: the error itself, also in a box, a context of it, or a cause.
 fn find<E: Error + Send + Sync + 'static>(error: &anyhow::Error) -> Option<&E> {
-    error.downcast_ref().or_else(|| error.chain().find_map(|cause| cause.downcast_ref()))
+    // The chain does not show the type of what is in a box.
+    let in_box = || error.downcast_ref::<Box<dyn Error + Send + Sync>>()?.downcast_ref();
+    let cause = || error.chain().find_map(|cause| cause.downcast_ref());
+    error.downcast_ref().or_else(in_box).or_else(cause)
 }
 
 /// Returns the error of the first failure, unless that is of another kind.

@@ -141,9 +141,10 @@ impl Service {
     ///
     /// It is that of the first failure of the report, of the setup as well as of a task or a
     /// cleanup, or of the error with which the service failed to start: where that error, one of
-    /// its contexts or one of its causes is an `E`, `code` is called with it. Of several such
-    /// calls, the first whose type is found counts. It is not consulted after a panic or another
-    /// failure that has no error, nor for the hard exit.
+    /// its contexts or one of its causes is an `E`, `code` is called with it, also where
+    /// [`any_error`](task_manager::any_error) made the error of a box with an `E` in it. Of several
+    /// such calls, the first whose type is found counts. It is not consulted after a panic or
+    /// another failure that has no error, nor for the hard exit.
     ///
     /// `code` is waited for at most 1 s. If it takes longer or panics, the exit code is as without
     /// it.

@@ -43,7 +43,8 @@ impl Ended {
     /// Returns the error of a task that failed, or the [`Panic`](task_core::Panic) of one that
     /// panicked.
     ///
-    /// Use `downcast_ref` on it, and `source` for its causes.
+    /// Use `downcast_ref` on it, and `source` for its causes. Neither finds a context, nor what is
+    /// in a box of which [`any_error`](task_core::any_error) made the error.
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
         self.error.as_deref().map(|error| error.as_ref() as _)
     }

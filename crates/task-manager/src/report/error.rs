@@ -96,11 +96,15 @@ impl ShutdownError {
         matches!(self.0, ShutdownErrorKind::Gone)
     }
 
-    /// Returns the first error of type `E` among the root's error and its sources.
+    /// Returns the first error of type `E` among the root's error and its sources. If the error was
+    /// made of a `Box<dyn Error + Send + Sync>`, as by [`any_error`](crate::any_error), what is in
+    /// the box counts as well.
     ///
     /// To search other failures as well, go through [`Report::failures`].
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
-        anyhow::Chain::new(self.source()?).find_map(|error| error.downcast_ref())
+        let root = self.root()?;
+        let in_box = root.boxed().and_then(|error| error.downcast_ref());
+        in_box.or_else(|| anyhow::Chain::new(root.error()?).find_map(|error| error.downcast_ref()))
     }
 
     /// Returns the exit code for the process: that of the [report](Report::exit_code), or 1 if the

@@ -130,10 +130,22 @@ impl Failure {
     /// Returns the error of [`FailureKind::Error`] and [`FailureKind::Survived`], and `None` for
     /// the other kinds.
     ///
-    /// Use `downcast_ref` on it, and `source` for its causes.
+    /// Use `downcast_ref` on it, and `source` for its causes. Neither finds a context, nor what is
+    /// in a box of which [`any_error`](crate::any_error) made the error: `downcast_ref` of the
+    /// `anyhow::Error` in the [kind](FailureKind::Error) finds both, the latter as the box.
     pub fn error(&self) -> Option<&(dyn Error + 'static)> {
         match &self.kind {
             FailureKind::Error(error) | FailureKind::Survived(error) => Some((**error).as_ref()),
+            _ => None,
+        }
+    }
+
+    /// Returns the box that the error was made of, if it was. No chain of sources shows its type.
+    pub(crate) fn boxed(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match &self.kind {
+            FailureKind::Error(error) | FailureKind::Survived(error) => {
+                error.downcast_ref::<Box<dyn Error + Send + Sync>>().map(|error| &**error)
+            }
             _ => None,
         }
     }

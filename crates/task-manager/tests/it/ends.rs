@@ -4,8 +4,8 @@ use std::io;
 
 use anyhow::{Context as _, anyhow};
 use task_manager::{
-    Cancelled, CauseKind, Context, FailureKind, Manager, Outcome, Phase, Task, blocking_task,
-    task_fn,
+    Cancelled, CauseKind, Context, FailureKind, Manager, Outcome, Phase, Task, any_error,
+    blocking_task, task_fn,
 };
 
 use crate::support::{Journal, SECOND, slow, worker};
@@ -27,6 +27,24 @@ async fn the_first_error_stops_the_group_and_is_the_root_with_the_name_of_its_ta
     let cause = &error.report().unwrap().cause().kind;
     assert_eq!(cause.to_string(), "task `consumer` failed");
     assert_eq!(error.exit_code(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_downcast_of_the_wait_s_error_looks_into_the_box_of_the_root() {
+    type Boxed = Box<dyn std::error::Error + Send + Sync>;
+    let no_disk = || io::Error::other("no disk");
+    for error in [
+        any_error(no_disk()),
+        any_error(Boxed::from(no_disk())),
+        any_error(Boxed::from(no_disk())).context("flushing"),
+    ] {
+        let manager = Manager::new();
+        manager.run(task_fn("store", async move |_| Err(error))).unwrap();
+        let error = manager.wait().await.unwrap_err();
+        let found = error.downcast_ref::<io::Error>();
+        assert_eq!(found.map(ToString::to_string).as_deref(), Some("no disk"), "{error:?}");
+        assert!(error.downcast_ref::<std::fmt::Error>().is_none());
+    }
 }
 
 /// Invariant 2. FAILURES 2.

@@ -71,6 +71,8 @@ fn the_exit_code_is_that_of_the_first_failures_error_where_its_type_has_one() {
         ("an error of a task under contexts", 78),
         ("a context", 78),
         ("a cause", 78),
+        ("a type by `any_error`", 78),
+        ("a box by `any_error`", 78),
         ("the first type that was set", 69),
         ("another type", 70),
         ("the setup", 78),

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, io, process::ExitCode, thread};
 
 use anyhow::Context as _;
-use task_manager::task_fn;
+use task_manager::{any_error, task_fn};
 use task_service::{ExitCodes, Service};
 
 use super::MANY_SECONDS;
@@ -40,6 +40,11 @@ pub(super) fn run(scenario: &str) -> Option<ExitCode> {
         }
         "codes: a context" => fails(service, Err(anyhow::anyhow!("no file")).context(config)),
         "codes: a cause" => fails(service, Err(Of(1, Some(config))).context("reading")),
+        "codes: a type by `any_error`" => fails(service, Err(any_error(config))),
+        "codes: a box by `any_error`" => {
+            let boxed = Box::<dyn Error + Send + Sync>::from(config);
+            fails(service, Err(any_error(boxed)).context("reading"))
+        }
         "codes: the first type that was set" => {
             fails(service, Err(Unavailable::new(1)).context(io::Error::other("no disk")))
         }
