@@ -85,9 +85,17 @@ impl Lines {
             self.lost += 1;
             return Some(event);
         }
+        let lost = self.take_lost();
+        self.queue.extend(lost);
         self.queue.push_back(Line::new(event));
         self.is_queued = true;
         None
+    }
+
+    /// Returns the line about those that were lost, in whose place it is written.
+    fn take_lost(&mut self) -> Option<Line> {
+        let lost = std::mem::take(&mut self.lost);
+        (lost > 0).then(|| Line::new(Event::Lost(lost)))
     }
 
     pub(crate) fn is_queued(&self) -> bool {
@@ -102,10 +110,7 @@ impl Lines {
 
     /// Returns the next line to be written by this thread. Without one, nothing writes any more.
     fn next(&mut self, thread: ThreadMark) -> Option<Line> {
-        let next = match self.queue.pop_front() {
-            None if self.lost > 0 => Some(Line::new(Event::Lost(std::mem::take(&mut self.lost)))),
-            next => next,
-        };
+        let next = self.queue.pop_front().or_else(|| self.take_lost());
         self.writer = next.is_some().then(|| Writer { thread, since: Instant::now() });
         next
     }
