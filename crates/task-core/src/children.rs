@@ -1,7 +1,8 @@
 //! The children of a task, as its manager sees them.
 
 /// What a manager sees of the children of a task: futures that a wrapper spawned for it, which keep
-/// the task from having ended. Registered by [`Context::add_children`](crate::Context::add_children).
+/// the task from having ended. Registered by
+/// [`Context::add_children`](crate::Context::add_children).
 ///
 /// No method may block or panic. They are called from any thread, such as the one that keeps the
 /// deadlines while every worker of the runtime is blocked, and outside of the manager's locks.

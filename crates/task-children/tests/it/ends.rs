@@ -231,3 +231,22 @@ async fn finish_can_be_dropped_and_called_again() {
     other.unwrap();
     assert!(children.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_living_child_is_counted_also_those_of_children_that_are_not_named() {
+    let (rig, ctx) = Rig::new();
+    let children = Children::new(&ctx, 10).unwrap();
+    for number in 0..10 {
+        let outer = async |ctx: Context| {
+            let inner = Children::new(&ctx, 1)?;
+            inner.spawn("in", async |_| pending().await).await?;
+            inner.finish().await
+        };
+        children.spawn(format!("out {number}"), outer).await.unwrap();
+    }
+    sleep(Duration::from_secs(1)).await;
+    let view = rig.children.lock().unwrap()[0].upgrade().unwrap();
+    let living = view.living(3);
+    assert_eq!(living.names, ["out 0", "out 0/in", "out 1"]);
+    assert_eq!(living.more, 17);
+}

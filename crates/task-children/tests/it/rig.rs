@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 
 use task_core::{
     Context, Panic, Task,
-    scope::{Scope, Stage, StageCell},
+    scope::{ChildrenView, Scope, Stage, StageCell},
     task_fn,
 };
 use task_manager::{Manager, Report};
@@ -22,6 +22,7 @@ pub(crate) struct Rig {
     pub(crate) holds: AtomicUsize,
     pub(crate) recorded: Mutex<Vec<String>>,
     pub(crate) counted: AtomicUsize,
+    pub(crate) children: Mutex<Vec<Weak<dyn ChildrenView>>>,
 }
 
 impl Rig {
@@ -63,6 +64,10 @@ impl Scope for Rig {
 
     fn record_panic(&self, panic: Panic) {
         self.recorded.lock().unwrap().push(panic.message);
+    }
+
+    fn add_children(&self, children: Weak<dyn ChildrenView>) {
+        self.children.lock().unwrap().push(children);
     }
 
     fn count_failure(&self) {

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Each event has a method, which records it: [`admit`](Machine::admit),
-//! [`task_asked`](Machine::task_asked), [`task_limited`](Machine::task_limited), [`nested_aborted`](Machine::nested_aborted),
-//! [`task_ended`](Machine::task_ended), [`trigger`](Machine::trigger),
+//! [`task_asked`](Machine::task_asked), [`task_limited`](Machine::task_limited),
+//! [`nested_aborted`](Machine::nested_aborted), [`task_ended`](Machine::task_ended),
+//! [`trigger`](Machine::trigger),
 //! [`escalate`](Machine::escalate), [`add_cleanup`](Machine::add_cleanup),
 //! [`cleanup_ended`](Machine::cleanup_ended), [`wait_began`](Machine::wait_began),
 //! [`started`](Machine::started). What follows from it, or from the time that has passed,
