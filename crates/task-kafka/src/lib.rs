@@ -128,7 +128,8 @@
 //! restarts of two members, 18,051; ten SIGKILLs of a node, mostly a coordinator, 64,090. No
 //! message was lost, and none was there twice. In the last of these a commit did not return several
 //! times, and its fate was read back either way. In two of the ten rounds it took more than 25 s
-//! after the node's return until messages were settled again.
+//! after the node's return until messages were settled again, and two members failed when they had
+//! repeated for all of their retry timeout.
 //!
 //! # Runtime and threads
 //!
