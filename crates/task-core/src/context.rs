@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    Cancelled, Escalation, Group, Hold, Panic, Phase, WaitFor,
+    Beat, Cancelled, Escalation, Group, Hold, Panic, Phase, Pulse, WaitFor,
     hold::fail_by_panic,
     panics::forget_reports,
     scope::{ChildrenView, Scope, Stage},
@@ -402,6 +402,55 @@ impl Context {
     /// names.
     pub fn record_signal(&self, name: impl Into<Cow<'static, str>>, count: u64) {
         self.0.record_signal(name.into(), count);
+    }
+
+    /// Calls `beat` every `interval` until the manager's `wait` has returned: through the drain,
+    /// the stop of all tasks and the cleanups, also after this task has ended. It is for watchdogs,
+    /// and for what shows a shutdown to the outside.
+    ///
+    /// Returns `None` if there is nothing that could call it: the task has no manager, the group
+    /// has ended, or the system grants no thread.
+    ///
+    /// Each call gets a [`Beat`]: whether the [runtime](Beat::stale) works, and whether a watchdog
+    /// is to [let the process live](Beat::is_alive). In each interval the manager spawns a task on
+    /// its runtime. The call comes when that has run, so the last call of a runtime that works
+    /// comes before it is blocked; or, if it has not run, at the end of the interval. When the
+    /// group has ended, there is one more call at once, with [`Step::Ended`](crate::Step::Ended),
+    /// for which `wait` waits up to 250 ms.
+    ///
+    /// The calls come from a plain thread, one at a time, with every worker blocked as well, by the
+    /// system's clock also where a test has paused Tokio's. `beat` may block: then calls are left
+    /// out. If it panics, that is a failure that the task survives, and there are no more calls.
+    /// What it has captured is dropped on that thread, at most an interval after `wait` has
+    /// returned.
+    ///
+    /// An interval below 10 ms counts as 10 ms, one above a day as a day. A group has at most 8
+    /// pulses; further ones are refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_core::Context;
+    /// # fn feed_the_watchdog() {}
+    ///
+    /// async fn run(ctx: Context) -> anyhow::Result<()> {
+    ///     let pulse = ctx.pulse(Duration::from_secs(5), |beat| {
+    ///         if beat.is_alive() {
+    ///             feed_the_watchdog();
+    ///         }
+    ///     });
+    ///     anyhow::ensure!(pulse.is_some(), "nothing would feed the watchdog");
+    ///     ctx.cancelled().await;
+    ///     Ok(()) // the watchdog is fed until all is over
+    /// }
+    /// ```
+    pub fn pulse(
+        &self,
+        interval: Duration,
+        beat: impl FnMut(Beat) + Send + 'static,
+    ) -> Option<Pulse> {
+        self.0.pulse(interval, Box::new(beat))
     }
 
     /// Returns the read-only view of the group: its tasks, and the manager's step.

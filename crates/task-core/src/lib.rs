@@ -185,6 +185,7 @@ mod escalation;
 #[cfg(feature = "time")]
 mod finish;
 mod hold;
+mod pulse;
 pub mod scope;
 mod stage;
 mod wait_for_owned;
@@ -214,6 +215,7 @@ mod timeout;
 mod bounded;
 mod level;
 mod panics;
+mod runtime_probe;
 mod sync;
 mod text;
 
@@ -226,6 +228,7 @@ pub use task::Task;
 pub use context::Context;
 pub use escalation::Escalation;
 pub use hold::Hold;
+pub use pulse::{Beat, Pulse};
 pub use wait_for_owned::WaitForOwned;
 
 pub use cleanup_info::{CleanupInfo, CleanupState};

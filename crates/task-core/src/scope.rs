@@ -11,6 +11,7 @@
 //! | wait for a number that grows | [`Level`] |
 //! | call code that may panic or block | [`catch`], [`discard`], [`panic_text`], [`run_aside`], [`run_with_timeout`], [`write_stderr`] |
 //! | have the threads for that when they are needed | [`reserve_threads`] |
+//! | see whether a runtime is blocked | [`RuntimeProbe`] |
 //! | write foreign text into a line, and lengths of time | [`guarded_text`], [`guarded_name`], [`seconds`] |
 //!
 //! The module is part of this crate's stable interface: methods are only added, and with defaults.
@@ -126,13 +127,15 @@ use std::{
     time::Duration,
 };
 
-use crate::{Context, Escalation, Group, Panic, Phase};
+use crate::{Context, Escalation, Group, Panic, Phase, Pulse};
 pub use crate::{
     bounded::{Aside, AsideJob, reserve_threads, run_aside, run_with_timeout, write_stderr},
     children::{ChildrenView, Living},
     group::GroupView,
     level::{Level, Wakers},
     panics::{catch, discard, install_hook, panic_text, probe},
+    pulse::PulseFn,
+    runtime_probe::{ProbeTask, RuntimeProbe},
     stage::{Stage, StageCell},
     text::{guarded_name, guarded_text, seconds},
 };
@@ -296,6 +299,12 @@ pub trait Scope: Send + Sync + 'static {
         if let Some(outer) = self.outer() {
             outer.add_children(children);
         }
+    }
+
+    /// Calls `beat` every `interval`, from a thread of the manager, until the manager's `wait` has
+    /// returned; see [`Context::pulse`]. Default: `None`, since nothing would call it.
+    fn pulse(&self, interval: Duration, beat: PulseFn) -> Option<Pulse> {
+        self.outer().and_then(|outer| outer.scope().pulse(interval, beat))
     }
 
     /// Returns the read-only view of the group. Default: [`Group::alone`].

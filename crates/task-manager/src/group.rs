@@ -10,6 +10,7 @@ mod turn;
 
 // What happens to the state.
 mod admit;
+mod closing;
 mod drive;
 mod events;
 mod stops;
@@ -44,12 +45,14 @@ mod order;
 mod overdue;
 #[cfg(feature = "token")]
 mod parent;
+mod pulses;
 mod settings;
 mod timer;
 
 pub(crate) use self::{
     activity::ActivityCell,
     cleanup::Hook,
+    closing::Closing,
     entry::Entry,
     gates::Gates,
     journal::Journal,

@@ -380,6 +380,15 @@
 //! the system grants no further one, what comes next waits: the aborts, the cleanups and the
 //! wake-up of `wait`. The report and [`hard_exit`](ManagerBuilder::hard_exit) need none of them.
 //!
+//! ## A watchdog
+//!
+//! [`Context::pulse`] has a callback called at an interval until `wait` has returned, through the
+//! last cleanup, by the thread that keeps the deadlines and on a thread of its own. Each [`Beat`]
+//! says whether the runtime works, and whether a watchdog is to let the process live: while the
+//! service runs, if the runtime works; during a shutdown whose time is limited, also if the runtime
+//! is blocked, until the instant of the hard exit, 1 s after the budget, whose deadline is the
+//! stricter one.
+//!
 //! # Readiness
 //!
 //! A group is **ready** while all of this is true: a [`wait`](Manager::wait) was polled, no
@@ -655,7 +664,8 @@
 //! it is spawned and one when it ends, and none while it is polled. Memory does not grow with tasks
 //! that have ended cleanly, nor without bound with failures. An idle group has no timer and wakes
 //! no thread. The deadline thread starts with the first manager of the process that is used within
-//! a runtime; offload threads start when a blocked runtime first needs one.
+//! a runtime; offload threads start when a blocked runtime first needs one. A group without a pulse
+//! spawns nothing and wakes nothing for it.
 //!
 //! # Limitations
 //!

@@ -16,6 +16,7 @@ mod level;
 mod owned;
 mod panics;
 mod properties;
+mod pulse;
 mod scope;
 mod text;
 mod values;

@@ -8,13 +8,14 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, Thread},
     time::{Duration, Instant},
 };
 
+use task_core::scope::RuntimeProbe;
 use tokio::runtime::Handle;
 
 /// The bounds of the time between two beats.
@@ -27,56 +28,53 @@ pub(crate) struct RuntimeMonitor {
     /// The name of the line in `/livez`, and of the label in metrics.
     pub(crate) name: String,
     stall_timeout: Duration,
-    state: Mutex<State>,
+    probe: Arc<RuntimeProbe>,
+    results: Mutex<Results>,
 }
 
-/// The state of the current beat and the results of earlier ones.
+/// The results of the beats so far.
 #[derive(Debug, Default)]
-struct State {
-    /// How long the current beat has waited to be run; `None` if there is none.
-    ///
-    /// It is a sum of the thread's sleeps, each counted for no more than about its intended length:
-    /// while the process was stopped, or the machine suspended, the runtime has not stalled.
-    waiting: Option<Duration>,
-    /// How long the last beat waited.
+struct Results {
+    /// How long the last beat that was run waited.
     delay: Duration,
     stalls: u64,
 }
 
 impl RuntimeMonitor {
-    pub(crate) fn new(name: String, stall_timeout: Duration) -> Self {
-        Self { name, stall_timeout, state: Mutex::default() }
+    pub(crate) fn new(name: String, stall_timeout: Duration) -> Arc<Self> {
+        Arc::new_cyclic(|monitor: &Weak<Self>| {
+            let monitor = monitor.clone();
+            let probe = RuntimeProbe::new(move |waited, delay| {
+                if let Some(monitor) = monitor.upgrade() {
+                    monitor.beat_ended(waited, delay);
+                }
+            });
+            Self { name, stall_timeout, probe, results: Mutex::default() }
+        })
     }
 
     /// Returns how long the runtime has stalled, if it has.
     pub(crate) fn stalled(&self) -> Option<Duration> {
-        self.lock().waiting.filter(|waiting| *waiting >= self.stall_timeout)
+        self.probe.waiting().filter(|waiting| *waiting >= self.stall_timeout)
     }
 
     /// Returns how long the runtime takes to run a task that was just spawned, and the number of
     /// stalls.
     pub(crate) fn figures(&self) -> (Duration, u64) {
-        let state = self.lock();
-        (state.waiting.unwrap_or_default().max(state.delay), state.stalls)
+        let results = self.lock();
+        (self.probe.waiting().unwrap_or_default().max(results.delay), results.stalls)
     }
 
     /// Spawns a beat, unless the last one has not been run. That one has now waited `slept` longer.
-    fn tick(self: &Arc<Self>, runtime: &Handle, slept: Duration) {
-        let mut state = self.lock();
-        let Some(waited) = state.waiting else {
-            state.waiting = Some(Duration::ZERO);
-            drop(state);
-            // A runtime that was shut down drops the task at once, so it never stalls.
-            let beat = Beat { monitor: Arc::clone(self), spawned: Instant::now() };
-            runtime.spawn(async move { drop(beat) });
-            return;
+    fn tick(&self, runtime: &Handle, slept: Duration) {
+        let waiting = match self.probe.look(slept) {
+            Ok(beat) => return drop(runtime.spawn(beat)),
+            Err(waiting) => waiting,
         };
-        let waiting = waited + slept;
-        state.waiting = Some(waiting);
+        let waited = waiting.saturating_sub(slept);
         let has_stalled = waited < self.stall_timeout && waiting >= self.stall_timeout;
-        state.stalls += u64::from(has_stalled);
+        self.lock().stalls += u64::from(has_stalled);
         // Logged without the lock, since a log sink may block, and `/livez` takes the lock.
-        drop(state);
         if has_stalled {
             tracing::error!(
                 runtime = self.name,
@@ -86,31 +84,15 @@ impl RuntimeMonitor {
     }
 
     /// Ends the current beat, on the monitored runtime.
-    fn beat_ended(&self, delay: Duration) {
-        let mut state = self.lock();
-        let waited = state.waiting.take();
-        state.delay = delay;
-        drop(state);
-        if let Some(waited) = waited.filter(|waited| *waited >= self.stall_timeout) {
+    fn beat_ended(&self, waited: Duration, delay: Duration) {
+        self.lock().delay = delay;
+        if waited >= self.stall_timeout {
             tracing::warn!(runtime = self.name, "spawned tasks run again after {waited:.1?}");
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The content of a spawned task that does nothing. Its drop ends the beat, whether the task was
-/// run or dropped unpolled.
-struct Beat {
-    monitor: Arc<RuntimeMonitor>,
-    spawned: Instant,
-}
-
-impl Drop for Beat {
-    fn drop(&mut self) {
-        self.monitor.beat_ended(self.spawned.elapsed());
+    fn lock(&self) -> MutexGuard<'_, Results> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

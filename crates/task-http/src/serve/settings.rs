@@ -48,7 +48,7 @@ impl Settings {
         let monitored: Vec<_> = own
             .into_iter()
             .chain(self.runtimes.iter().cloned())
-            .map(|(name, handle)| (handle, Arc::new(RuntimeMonitor::new(name, stall_timeout))))
+            .map(|(name, handle)| (handle, RuntimeMonitor::new(name, stall_timeout)))
             .collect();
         let monitors = monitored.iter().map(|(_, monitor)| Arc::clone(monitor)).collect();
         let heartbeat = Heartbeat::start(monitored, stall_timeout)

@@ -698,5 +698,6 @@ impl Drop for Manager {
             self.shared.owner_dropped();
         }
         self.shared.alarm.set_taken();
+        self.shared.alarm.set_left();
     }
 }

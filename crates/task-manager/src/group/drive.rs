@@ -7,7 +7,7 @@ use task_core::scope::Stage;
 use task_core::{Outcome, Phase, Step};
 
 use super::events::ended_by;
-use super::{Entry, Event, Hook, Identity, Names, Role, Turn};
+use super::{Closing, Entry, Event, Hook, Identity, Names, Role, Turn};
 use crate::lifecycle::{Action, Limit, Tick, Trigger};
 use crate::report::{CauseKind, Deadline, DeadlineKind, FailureKind, FailureOrigin, StepTimes};
 use crate::sync::{Ordering, lock};
@@ -236,6 +236,10 @@ impl Turn<'_> {
         }
         self.log(Event::Report(report.clone()));
         let _ = self.group.report.set(report);
+        match Closing::take(&mut self.state) {
+            Some(closing) => self.effects.closing = Some(Box::new(closing)),
+            None => self.wake(self.group.closed.raise_quietly(1)),
+        }
         self.wake(self.group.ended.raise_quietly(1));
         self.effects.outer = lock(&self.group.outer).take();
     }

@@ -13,7 +13,7 @@ use crate::threads::{Deadlines, Times, offload};
 
 /// How long after the shutdown timeout the process ends, if it is to; or after the report, where a
 /// setup that was abandoned keeps it from being taken.
-const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);
+pub(crate) const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);
 /// How long the line on stderr may take at a hard exit, and then the exit handlers of the C
 /// library. Both are much longer than that takes on a busy machine, since the abort that follows
 /// has another exit code than the one asked for.

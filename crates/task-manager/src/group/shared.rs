@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) version: Level,
     /// 1 once the report is made.
     pub(crate) ended: Level,
+    /// 1 once what follows the report is done; see [`closing`](super::closing).
+    pub(crate) closed: Level,
     /// How many waits there are now.
     pub(crate) waiting: AtomicU32,
     /// 1 once the last log line is written, or waited for in vain.
@@ -52,6 +54,7 @@ impl Shared {
             state: Mutex::new(State::new(machine)),
             version: Level::new(),
             ended: Level::new(),
+            closed: Level::new(),
             waiting: AtomicU32::new(0),
             logged: Level::new(),
             report: OnceLock::new(),

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use slab::Slab;
@@ -11,7 +11,7 @@ use task_core::{Blocker, Outcome, Phase, Step, TaskId, Totals};
 use super::{Entry, Event, Gates, Hook, Journal, Lines, Member, Record, Role, Tally};
 use crate::lifecycle::{Machine, Tick};
 use crate::report::{Activity, Failure, FailureKind, FailureOrigin, NOT_REACHED};
-use crate::threads::Times;
+use crate::threads::{PulseTimer, Times};
 
 pub(crate) struct State {
     pub(crate) machine: Machine,
@@ -34,6 +34,8 @@ pub(crate) struct State {
     /// The wait for the parent token, while the group has not ended.
     #[cfg(feature = "token")]
     pub(crate) parent_watch: Option<Garbage>,
+    /// Weak, since a callback may have captured a context.
+    pub(crate) pulses: Vec<Weak<PulseTimer>>,
     /// What the alarm is set to.
     pub(crate) times: Times,
     /// Invariant 9: what is to be dropped once the lock is released. Emptied when a
@@ -64,6 +66,7 @@ impl State {
             has_followed: false,
             #[cfg(feature = "token")]
             parent_watch: None,
+            pulses: Vec::new(),
             times: Times::default(),
             garbage: Vec::new(),
             last_id: 0,
@@ -186,7 +189,7 @@ impl State {
 
     /// Records a failure, and logs it: no failure comes into the report in another way, except
     /// those of a nested group, which logs its own.
-    fn keep(&mut self, failure: Failure, ran: Option<Duration>) {
+    pub(crate) fn keep(&mut self, failure: Failure, ran: Option<Duration>) {
         self.log(Event::Failed(failure.clone(), ran));
         let evicted = self.record.keep(failure.id, failure, None);
         self.garbage.extend(evicted.map(|failure| Box::new(failure) as Garbage));

@@ -18,7 +18,8 @@ use task_core::scope::{Wakers, discard};
 use task_core::{Context, Outcome};
 
 use super::{
-    Entry, Event, Garbage, Hook, Managed, Member, OuterLink, Shared, State, in_cleanup_span,
+    Closing, Entry, Event, Garbage, Hook, Managed, Member, OuterLink, Shared, State,
+    in_cleanup_span,
 };
 use crate::lifecycle::{Tick, Trigger};
 use crate::report::CauseKind;
@@ -43,6 +44,7 @@ pub(crate) struct Effects {
     pub(crate) aborts: Vec<Arc<Entry>>,
     pub(crate) cleanups: Vec<(Arc<Entry>, Hook)>,
     pub(crate) outer: Option<OuterLink>,
+    pub(crate) closing: Option<Box<Closing>>,
     garbage: Vec<Garbage>,
     /// Whether the event queued log lines.
     pub(crate) has_lines: bool,
@@ -229,8 +231,16 @@ impl Effects {
     /// values. A waker that panics keeps no other from being called; one
     /// that blocks holds up those behind it.
     pub(crate) fn carry_out(self, group: &Arc<Shared>) {
-        let Self { wakers, aborts, cleanups, outer, garbage, has_lines: _, has_new_deadlines } =
-            self;
+        let Self {
+            wakers,
+            aborts,
+            cleanups,
+            outer,
+            closing,
+            garbage,
+            has_lines: _,
+            has_new_deadlines,
+        } = self;
         if has_new_deadlines {
             group.publish_deadlines();
         }
@@ -243,6 +253,9 @@ impl Effects {
             let future = in_cleanup_span(Arc::clone(&entry), async move { (hook.run)(ctx).await });
             let join = clock.handle.spawn(Managed::new(Arc::clone(&entry), future));
             entry.set_join_handle(join);
+        }
+        if let Some(closing) = closing {
+            closing.start(group);
         }
         // The hold on the outer task is released before the wakers, so that the task finds none. An
         // orphan keeps it until its failures are recorded.

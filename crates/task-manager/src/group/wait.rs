@@ -65,8 +65,10 @@ impl Shared {
         let _waiting = Waiting::begin(self);
         self.wait_began();
         self.ended.reached(1).await;
+        self.closed.reached(1).await;
         self.alarm.set_taken();
         self.last_line().await;
+        self.alarm.set_left();
         match self.report.get() {
             Some(report) if report.is_clean() => Ok(report.clone()),
             Some(report) => Err(ShutdownError(ShutdownErrorKind::Failed(report.clone()))),

@@ -20,6 +20,8 @@ pub(crate) struct Alarm {
     pub(crate) clock: OnceLock<Clock>,
     /// Whether the report was taken or the manager dropped: a hard exit has no purpose then.
     is_taken: AtomicBool,
+    /// Whether a `wait` has returned the report, or the manager was dropped: pulses end then.
+    is_left: AtomicBool,
     times: Mutex<Times>,
     /// Bumped when the timer has to look at `times` again.
     pub(crate) changed: Level,
@@ -93,6 +95,16 @@ impl Alarm {
     /// Records that the report was taken, or that there is no owner left to take it.
     pub(crate) fn set_taken(&self) {
         self.is_taken.store(true, Ordering::SeqCst);
+    }
+
+    /// Records that a `wait` returns the report, or that there is no owner left to wait.
+    pub(crate) fn set_left(&self) {
+        self.is_left.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether the group is over for everyone: its pulses end.
+    pub(crate) fn is_left(&self) -> bool {
+        self.is_left.load(Ordering::SeqCst) && self.times().is_over
     }
 
     pub(crate) fn is_hard_exit_due(&self) -> bool {

@@ -37,6 +37,20 @@ pub(crate) trait Deadlines: Send + Sync {
     fn deadline_passed(self: Arc<Self>);
 }
 
+/// What the thread does at an instant of the system's clock, which no test pauses.
+pub(crate) trait Timer: Send + Sync {
+    /// Returns when something is due; `None` once there is nothing any more. Called under the
+    /// thread's lock.
+    fn next(&self) -> Option<Instant>;
+
+    /// Does what is due, on the deadline thread, so it must not block.
+    fn due(self: Arc<Self>);
+
+    /// Called once nothing is due any more, on the deadline thread: what drops the user's values
+    /// goes elsewhere.
+    fn over(self: Arc<Self>);
+}
+
 /// A manager with a deadline.
 struct Watched {
     alarm: Arc<Alarm>,
@@ -63,6 +77,7 @@ struct DeadlineThread {
 struct List {
     has_thread: bool,
     managers: Vec<Watched>,
+    timers: Vec<Arc<dyn Timer>>,
     /// Until when the thread sleeps. While it is awake, it will look at every deadline anyway.
     sleeps_until: Option<Instant>,
 }
@@ -109,7 +124,38 @@ pub(crate) fn nudge(alarm: &Alarm) {
     }
 }
 
+/// Makes the thread keep a timer until nothing is due any more.
+pub(crate) fn add_timer(timer: Arc<dyn Timer>) {
+    let Some(thread) = THREAD.get() else { return };
+    let mut list = thread.lock();
+    list.timers.push(timer);
+    // Rare, so it is not worth a look at how long the thread sleeps.
+    drop(list);
+    thread.changed.notify_one();
+}
+
 impl List {
+    /// Moves the timers that are due to `due`, and returns those that have ended, and how long the
+    /// thread may sleep on account of the others.
+    fn look_at_timers(&mut self, due: &mut Vec<Arc<dyn Timer>>) -> (Vec<Arc<dyn Timer>>, Duration) {
+        let mut shortest = LONGEST_SLEEP;
+        if self.timers.is_empty() {
+            return (Vec::new(), shortest);
+        }
+        let now = Instant::now();
+        let has_ended = |timer: &mut Arc<dyn Timer>| {
+            let Some(next) = timer.next() else { return true };
+            let sleep = next.saturating_duration_since(now);
+            if sleep.is_zero() {
+                due.push(Arc::clone(timer));
+            }
+            shortest = shortest.min(sleep);
+            false
+        };
+        let ended = self.timers.extract_if(.., has_ended).collect();
+        (ended, shortest)
+    }
+
     fn remove_ended(&mut self) -> Vec<Watched> {
         let has_ended = |watched: &mut Watched| {
             let is_over = watched.alarm.sleep_or_leave(AFTER_TIMER).is_none();
@@ -138,11 +184,19 @@ impl DeadlineThread {
                 watched.owner.strong_count() == 0
             };
             let gone: Vec<_> = list.managers.extract_if(.., leaves).collect();
-            if !gone.is_empty() || !due.is_empty() {
+            let mut due_timers = Vec::new();
+            let (ended, sleep) = list.look_at_timers(&mut due_timers);
+            shortest = shortest.min(sleep);
+            let is_idle = gone.is_empty() && due.is_empty();
+            if !is_idle || !ended.is_empty() || !due_timers.is_empty() {
                 drop(list);
                 gone.into_iter().for_each(Watched::discard);
-                if !due.is_empty() {
-                    due.into_iter().for_each(Deadlines::deadline_passed);
+                let has_deadline = !due.is_empty();
+                // First: one of them may be a hard exit.
+                due.into_iter().for_each(Deadlines::deadline_passed);
+                due_timers.into_iter().for_each(Timer::due);
+                ended.into_iter().for_each(Timer::over);
+                if has_deadline {
                     thread::sleep(MIN_INTERVAL);
                 }
                 list = self.lock();

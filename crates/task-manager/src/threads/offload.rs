@@ -25,6 +25,10 @@ static LOG: Pool = Pool::new("task-log", 1, 1_024);
 /// Ends waits for log lines, in the order in which they began. It runs nothing that may block.
 static LOG_LIMIT: Pool = Pool::new("task-log-limit", 1, 1_024);
 
+/// Calls the pulses, one job each at a time. What blocks the threads above must not keep a watchdog
+/// from being fed.
+static PULSE: Pool = Pool::new("task-pulse", 16, usize::MAX);
+
 /// A queue of jobs and the threads that run them.
 struct Pool {
     name: &'static str,
@@ -61,6 +65,17 @@ pub(crate) fn log(job: Job) -> bool {
     is_accepted
 }
 
+/// Makes sure that there are threads for so many pulses, up to the limit.
+pub(crate) fn start_for_pulses(count: usize) -> io::Result<()> {
+    PULSE.start_until(count)
+}
+
+/// Runs a job that calls a pulse.
+pub(crate) fn pulse(job: Job) {
+    // There is a thread: it was started with the pulse.
+    discard(PULSE.push(job));
+}
+
 /// Runs a job that ends a wait for log lines, after that time, which is the same for all such jobs.
 /// Returns whether it will run.
 pub(crate) fn log_limit(after: Duration, job: Job) -> bool {
@@ -85,8 +100,16 @@ impl Pool {
     }
 
     fn start_first(&'static self) -> io::Result<()> {
+        self.start_until(1)
+    }
+
+    /// Starts threads until there are so many, or as many as there may be.
+    fn start_until(&'static self, count: usize) -> io::Result<()> {
         let mut state = self.lock();
-        if state.threads == 0 { self.start_thread(&mut state) } else { Ok(()) }
+        while state.threads < count.min(self.max_threads) {
+            self.start_thread(&mut state)?;
+        }
+        Ok(())
     }
 
     fn start_thread(&'static self, state: &mut State) -> io::Result<()> {

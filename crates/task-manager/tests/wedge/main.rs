@@ -17,6 +17,7 @@ mod nested;
 mod nested_logs;
 #[cfg(feature = "token")]
 mod parent;
+mod pulse;
 // Elsewhere the test harness itself ends by a panic when it gets no thread.
 #[cfg(unix)]
 mod refused;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use task_core::scope::{ChildrenView, Scope, StageCell};
-use task_core::{Escalation, Group, Panic, Phase};
+use task_core::scope::{ChildrenView, PulseFn, Scope, StageCell};
+use task_core::{Escalation, Group, Panic, Phase, Pulse};
 
 use super::Entry;
 use crate::group::{current, group_view, span};
@@ -109,6 +109,10 @@ impl Scope for Entry {
 
     fn add_children(&self, children: Weak<dyn ChildrenView>) {
         self.member.add_children(children);
+    }
+
+    fn pulse(&self, interval: Duration, beat: PulseFn) -> Option<Pulse> {
+        self.shared.start_pulse(self, interval, beat)
     }
 
     fn group(&self) -> Group {
