@@ -29,7 +29,6 @@ use std::{
 ///
 /// runtime.block_on(async { tokio::task::yield_now().await });
 /// assert_eq!(probe.waiting(), None);
-/// assert!(probe.look(Duration::from_secs(1)).is_ok());
 /// ```
 pub struct RuntimeProbe {
     /// How long the task that was spawned last has waited to be run; `None` if it was run.

@@ -384,7 +384,7 @@
 //!
 //! [`Context::pulse`] has a callback called at an interval until `wait` has returned, through the
 //! last cleanup, by the thread that keeps the deadlines and on a thread of its own. Each [`Beat`]
-//! says whether the runtime works, and whether a watchdog is to let the process live: while the
+//! has whether the runtime works, and whether a watchdog is to let the process live: while the
 //! service runs, if the runtime works; during a shutdown whose time is limited, also if the runtime
 //! is blocked, until the instant of the hard exit, 1 s after the budget, whose deadline is the
 //! stricter one.
