@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    Beat, Cancelled, Escalation, Group, Hold, Panic, Phase, Pulse, WaitFor,
+    Beat, Cancelled, Escalation, Fuse, FuseInstant, Group, Hold, Panic, Phase, Pulse, WaitFor,
     hold::fail_by_panic,
     panics::forget_reports,
     scope::{ChildrenView, Scope, Stage},
@@ -31,7 +31,6 @@ use crate::{
 /// # Choosing how to wait
 ///
 /// | | when both are ready | when the stop comes in mid-await |
-/// |---|---|---|
 /// | [`or_cancelled`](Self::or_cancelled) | returns [`Cancelled`] | drops the future |
 /// | [`ready_or_cancelled`](Self::ready_or_cancelled) | returns the result | drops the future |
 /// | a plain `.await` | | goes on until there is a result |
@@ -451,6 +450,47 @@ impl Context {
         beat: impl FnMut(Beat) + Send + 'static,
     ) -> Option<Pulse> {
         self.0.pulse(interval, Box::new(beat))
+    }
+
+    /// Ends the process at an instant, with an exit code and one line on stderr, unless the fuse is
+    /// [moved](Fuse::move_to) or dropped before: for work that must not outlive a lease.
+    ///
+    /// Returns `None` if nothing would end the process: the task has no manager, or its manager,
+    /// and those that it is nested in, have no hard exit, which is how a manager is allowed to end
+    /// the process; or the system grants no thread.
+    ///
+    /// The thread that keeps the manager's deadlines does it, so it needs no worker of the runtime,
+    /// in every step of the manager and after its end. The line has `text` and the names of up to
+    /// 20 tasks that are alive; writing it takes at most 200 ms, and the exit handlers of the C
+    /// library another 250 ms, after which the process aborts. If a hard exit is due before, that
+    /// one ends the process. Of both at once, the fuse does.
+    ///
+    /// The clock is that of [`FuseInstant`], also where a test has paused Tokio's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_core::{Context, FuseInstant};
+    /// # async fn renew() -> anyhow::Result<()> { Ok(()) }
+    ///
+    /// async fn lead(ctx: Context) -> anyhow::Result<()> {
+    ///     let lease = Duration::from_secs(15);
+    ///     let Some(fuse) = ctx.fuse(FuseInstant::now() + lease, 5, "the lease `purge` runs out")
+    ///     else {
+    ///         anyhow::bail!("the manager has no hard exit");
+    ///     };
+    ///     while !ctx.is_cancelled() {
+    ///         let sent = FuseInstant::now();
+    ///         renew().await?;
+    ///         fuse.move_to(sent + lease);
+    ///         // work
+    ///     }
+    ///     Ok(()) // the fuse is dropped: the process lives on
+    /// }
+    /// ```
+    pub fn fuse(&self, at: FuseInstant, code: u8, text: impl Into<String>) -> Option<Fuse> {
+        self.0.fuse(at, code, text.into())
     }
 
     /// Returns the read-only view of the group: its tasks, and the manager's step.

@@ -164,8 +164,8 @@
 //! # Features
 //!
 //! `token` adds [`Context`]`::child_token`, a `tokio_util` `CancellationToken` for code that takes
-//! one. `time` adds [`Context`]`::finish_within`, whose limit is a Tokio timer. No feature is on by
-//! default.
+//! one. `time` adds [`Context`]`::finish_within`, whose limit is a Tokio timer. With `suspend`,
+//! [`FuseInstant`] counts the time in which a Linux machine sleeps. No feature is on by default.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -184,6 +184,8 @@ mod context;
 mod escalation;
 #[cfg(feature = "time")]
 mod finish;
+mod fuse;
+mod fuse_instant;
 mod hold;
 mod pulse;
 pub mod scope;
@@ -227,6 +229,8 @@ pub use task::Task;
 
 pub use context::Context;
 pub use escalation::Escalation;
+pub use fuse::Fuse;
+pub use fuse_instant::FuseInstant;
 pub use hold::Hold;
 pub use pulse::{Beat, Pulse};
 pub use wait_for_owned::WaitForOwned;

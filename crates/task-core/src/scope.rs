@@ -127,10 +127,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{Context, Escalation, Group, Panic, Phase, Pulse};
+use crate::{Context, Escalation, Fuse, FuseInstant, Group, Panic, Phase, Pulse};
 pub use crate::{
     bounded::{Aside, AsideJob, reserve_threads, run_aside, run_with_timeout, write_stderr},
     children::{ChildrenView, Living},
+    fuse::FuseCell,
     group::GroupView,
     level::{Level, Wakers},
     panics::{catch, discard, install_hook, panic_text, probe},
@@ -305,6 +306,12 @@ pub trait Scope: Send + Sync + 'static {
     /// returned; see [`Context::pulse`]. Default: `None`, since nothing would call it.
     fn pulse(&self, interval: Duration, beat: PulseFn) -> Option<Pulse> {
         self.outer().and_then(|outer| outer.scope().pulse(interval, beat))
+    }
+
+    /// Ends the process at an instant, with an exit code and a text, unless the fuse is moved or
+    /// disarmed; see [`Context::fuse`]. Default: `None`, since nothing would end it.
+    fn fuse(&self, at: FuseInstant, code: u8, text: String) -> Option<Fuse> {
+        self.outer().and_then(|outer| outer.scope().fuse(at, code, text))
     }
 
     /// Returns the read-only view of the group. Default: [`Group::alone`].

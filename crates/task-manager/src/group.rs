@@ -40,6 +40,7 @@ mod tally;
 
 // What connects it: a runtime, the timer, the deadline thread, a parent, other groups.
 mod bind;
+mod fuses;
 mod nesting;
 mod order;
 mod overdue;

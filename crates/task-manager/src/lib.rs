@@ -389,6 +389,10 @@
 //! is blocked, until the instant of the hard exit, 1 s after the budget, whose deadline is the
 //! stricter one.
 //!
+//! [`Context::fuse`] ends the process at an instant, unless the fuse is moved or dropped: for work
+//! that must not outlive a lease. It needs a manager with a [`hard_exit`](ManagerBuilder::hard_exit).
+//! The earlier of both ends the process.
+//!
 //! # Readiness
 //!
 //! A group is **ready** while all of this is true: a [`wait`](Manager::wait) was polled, no

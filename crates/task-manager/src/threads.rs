@@ -9,11 +9,13 @@ pub(crate) mod offload;
 
 mod alarm;
 mod clock;
+mod fuse_timer;
 mod pulse_timer;
 
 pub(crate) use self::{
     alarm::{Alarm, Times},
     clock::{CallerRuntime, Clock},
     deadline_thread::Deadlines,
+    fuse_timer::FuseTimer,
     pulse_timer::{MAX_PULSES, PulseOwner, PulseTimer},
 };

@@ -58,6 +58,7 @@
 //! | `cron` | cron schedules, with `periodic` | |
 //! | `serde` | `Serialize` for the report | |
 //! | `token` | `tokio_util`'s `CancellationToken` from a context and for a manager | |
+//! | `suspend` | `core::FuseInstant` counts the time in which a Linux machine sleeps | |
 //! | `sender` | the pid of a signal's sender, in the log and the report | C |
 //! | `full` | `children`, `cron`, `http`, `periodic`, `restart`, `sender`, `serde`, `service`, `token` | C |
 //! | `tls` | encryption for `HttpTask` | C |

@@ -1,4 +1,4 @@
-//! The pulse as a context starts it, and the probe of a runtime.
+//! The pulse and the fuse as a context starts them, and the probe of a runtime.
 
 use std::{
     sync::{
@@ -9,7 +9,7 @@ use std::{
 };
 
 use task_core::{
-    Beat, Context, Pulse, Step,
+    Beat, Context, Fuse, FuseInstant, Pulse, Step,
     scope::{PulseFn, RuntimeProbe, Scope, StageCell},
 };
 
@@ -76,4 +76,37 @@ fn a_probe_whose_task_is_dropped_unpolled_counts_it_as_run() {
     assert_eq!(probe.waiting(), Some(Duration::from_secs(4)));
     drop(task);
     assert_eq!((probe.waiting(), runs.load(Ordering::SeqCst)), (None, 1));
+}
+
+#[test]
+fn a_task_without_a_manager_has_no_fuse() {
+    let ctx = Context::new(Arc::new(StageCell::new()));
+    assert!(ctx.fuse(FuseInstant::now(), 5, "lease").is_none());
+}
+
+#[test]
+fn a_fuse_that_was_dropped_does_not_burn_and_a_move_is_made_known() {
+    let changes = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&changes);
+    let now = FuseInstant::now();
+    let (fuse, cell) = Fuse::new(now + Duration::from_secs(3600), move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
+    let sooner = now + Duration::from_secs(1800);
+    assert!(fuse.move_to(sooner));
+    assert_eq!((cell.at(), changes.load(Ordering::SeqCst)), (Some(sooner), 1));
+    drop(fuse);
+    assert_eq!((cell.at(), cell.burn()), (None, false));
+
+    let (_due, cell) = Fuse::new(now, || {});
+    assert!(cell.burn());
+}
+
+#[test]
+fn a_clock_that_outruns_the_waits_of_threads_is_looked_at_every_250_ms() {
+    let hour = FuseInstant::now() + Duration::from_secs(3600);
+    let outruns = cfg!(all(feature = "suspend", target_os = "linux"));
+    let longest = Duration::from_secs(if outruns { 1 } else { 3600 });
+    assert!(hour.wait() <= longest && outruns == (hour.wait() == Duration::from_millis(250)));
+    assert_eq!((hour + Duration::MAX).until(hour), Duration::ZERO);
 }

@@ -338,6 +338,8 @@ impl ManagerBuilder {
     /// process aborts. Without a [`shutdown_timeout`](Self::shutdown_timeout) there is no budget,
     /// and the process does not end. On a paused clock it does not end either.
     ///
+    /// It also allows tasks to end the process by a [`fuse`](task_core::Context::fuse).
+    ///
     /// # Examples
     ///
     /// A `main` that waits, and the exit code in case it cannot:

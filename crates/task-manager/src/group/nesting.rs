@@ -41,6 +41,11 @@ pub(crate) struct OuterLink {
 }
 
 impl OuterLink {
+    /// Returns the outer group.
+    pub(crate) fn group(&self) -> Option<Arc<Shared>> {
+        self.entry.as_ref().map(|entry| Arc::clone(&entry.shared))
+    }
+
     /// Records the failures of the nested group, and lets the outer task end.
     pub(crate) fn record(self, inner: &Arc<Shared>) {
         if let Some(entry) = &self.entry {

@@ -28,7 +28,7 @@ const AFTER_TIMER: Duration = Duration::from_millis(20);
 const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
 /// How long the thread sleeps if there is no deadline. A clock can represent its end.
-const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 24 * 3_600);
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// A group, as the deadline thread sees it.
 pub(crate) trait Deadlines: Send + Sync {
@@ -39,9 +39,9 @@ pub(crate) trait Deadlines: Send + Sync {
 
 /// What the thread does at an instant of the system's clock, which no test pauses.
 pub(crate) trait Timer: Send + Sync {
-    /// Returns when something is due; `None` once there is nothing any more. Called under the
-    /// thread's lock.
-    fn next(&self) -> Option<Instant>;
+    /// Returns when something is due, at a time that is `now`; `None` once there is nothing any
+    /// more. Called under the thread's lock.
+    fn next(&self, now: Instant) -> Option<Instant>;
 
     /// Does what is due, on the deadline thread, so it must not block.
     fn due(self: Arc<Self>);
@@ -129,8 +129,15 @@ pub(crate) fn add_timer(timer: Arc<dyn Timer>) {
     let Some(thread) = THREAD.get() else { return };
     let mut list = thread.lock();
     list.timers.push(timer);
-    // Rare, so it is not worth a look at how long the thread sleeps.
     drop(list);
+    thread.changed.notify_one();
+}
+
+/// Makes the thread look at its timers, of which one may be due earlier than before.
+pub(crate) fn look_again() {
+    let Some(thread) = THREAD.get() else { return };
+    // The lock orders this after the thread's look, or before its sleep.
+    drop(thread.lock());
     thread.changed.notify_one();
 }
 
@@ -144,7 +151,7 @@ impl List {
         }
         let now = Instant::now();
         let has_ended = |timer: &mut Arc<dyn Timer>| {
-            let Some(next) = timer.next() else { return true };
+            let Some(next) = timer.next(now) else { return true };
             let sleep = next.saturating_duration_since(now);
             if sleep.is_zero() {
                 due.push(Arc::clone(timer));
@@ -192,9 +199,10 @@ impl DeadlineThread {
                 drop(list);
                 gone.into_iter().for_each(Watched::discard);
                 let has_deadline = !due.is_empty();
-                // First: one of them may be a hard exit.
-                due.into_iter().for_each(Deadlines::deadline_passed);
+                // First: of a fuse and a hard exit that are both due, the fuse has the stricter
+                // clock.
                 due_timers.into_iter().for_each(Timer::due);
+                due.into_iter().for_each(Deadlines::deadline_passed);
                 ended.into_iter().for_each(Timer::over);
                 if has_deadline {
                     thread::sleep(MIN_INTERVAL);

@@ -204,7 +204,7 @@ impl PulseTimer {
 }
 
 impl Timer for PulseTimer {
-    fn next(&self) -> Option<Instant> {
+    fn next(&self, _now: Instant) -> Option<Instant> {
         (!self.is_over() && !self.owner.is_gone()).then(|| lock(&self.state).next)
     }
 

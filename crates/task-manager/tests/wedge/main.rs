@@ -9,6 +9,7 @@ mod blocked;
 mod callers;
 mod child;
 mod exit;
+mod fuse;
 mod idle;
 mod late_ends;
 mod leaving;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use task_core::scope::{ChildrenView, PulseFn, Scope, StageCell};
-use task_core::{Escalation, Group, Panic, Phase, Pulse};
+use task_core::{Escalation, Fuse, FuseInstant, Group, Panic, Phase, Pulse};
 
 use super::Entry;
 use crate::group::{current, group_view, span};
@@ -113,6 +113,10 @@ impl Scope for Entry {
 
     fn pulse(&self, interval: Duration, beat: PulseFn) -> Option<Pulse> {
         self.shared.start_pulse(self, interval, beat)
+    }
+
+    fn fuse(&self, at: FuseInstant, code: u8, text: String) -> Option<Fuse> {
+        self.shared.arm_fuse(self, at, code, &text)
     }
 
     fn group(&self) -> Group {
