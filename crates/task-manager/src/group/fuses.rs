@@ -1,19 +1,22 @@
 //! The fuses of a group's tasks, which end the process.
 
+use std::process;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use task_core::scope::{guarded_name, guarded_text, reserve_threads};
+use task_core::scope::{
+    guarded_name, guarded_text, reserve_threads, run_with_timeout, write_stderr,
+};
 use task_core::{Fuse, FuseInstant};
 
-use super::overdue::{EXIT_THREADS, exit, living_names};
-use super::{Entry, Shared};
+use super::{EXIT_THREADS, Entry, Shared, add_living_names};
 use crate::rt::HAS_OWN_THREADS;
 use crate::sync::lock;
 use crate::threads::FuseTimer;
 
-/// How long the exit handlers of the C library may take. Shorter than at a hard exit: the instant
-/// of a fuse is one that counts.
+/// How long the line on stderr may take, and then the exit handlers of the C library: less than at
+/// a hard exit, since the instant of a fuse is one that counts.
+const STDERR_TIMEOUT: Duration = Duration::from_millis(200);
 const EXIT_HANDLERS_TIMEOUT: Duration = Duration::from_millis(250);
 
 impl Shared {
@@ -43,13 +46,18 @@ impl Shared {
     }
 }
 
-/// Ends the process.
+/// Ends the process, with a line on stderr, unless that blocks; by an abort, should the exit
+/// handlers block as well.
 fn burn(group: &Weak<Shared>, line: &str, code: u8) {
-    let group = group.upgrade();
-    let line = line.to_string();
-    let write = move || {
-        let alive = group.as_ref().map_or_else(|| "none".into(), living_names);
-        (format!("{line}; alive: {alive}"), None)
-    };
-    exit(code, EXIT_HANDLERS_TIMEOUT, write);
+    let (group, line) = (group.upgrade(), line.to_string());
+    run_with_timeout(STDERR_TIMEOUT, move || {
+        let mut names = Vec::new();
+        if let Some(group) = &group {
+            add_living_names(&mut names, group, "");
+        }
+        let alive = if names.is_empty() { "none".into() } else { names.join(", ") };
+        write_stderr(&format!("{line}; alive: {alive}"));
+    });
+    run_with_timeout(EXIT_HANDLERS_TIMEOUT, move || process::exit(code.into()));
+    process::abort();
 }

@@ -9,7 +9,6 @@ use task_core::Step;
 use task_core::scope::{guarded_name, run_with_timeout, write_stderr};
 
 use super::{Role, Shared, Turn, add_living_names};
-use crate::report::Report;
 use crate::threads::{Deadlines, Times, offload};
 
 /// How long after the shutdown timeout the process ends, if it is to; or after the report, where a
@@ -67,42 +66,27 @@ impl Deadlines for Shared {
 }
 
 impl Shared {
-    /// Ends the process, with a line on stderr and the report, if there is one.
+    /// Ends the process, with a line on stderr and the report, if there is one, unless that blocks;
+    /// by an abort, should the exit handlers block as well.
     fn hard_exit(self: &Arc<Self>) {
         let Some(code) = self.settings.hard_exit else { return };
-        let (name, alive) = (guarded_name(&self.name), living_names(self));
+        let (name, mut names) = (guarded_name(&self.name), Vec::new());
+        add_living_names(&mut names, self, "");
+        let alive = if names.is_empty() { "none".into() } else { names.join(", ") };
         let report = self.report.get().cloned();
         let what = match report {
             Some(_) => "the report of the shutdown was not taken in time",
             None => "the shutdown did not end in time",
         };
         let line = format!("{name}: hard exit with code {code}: {what}; alive: {alive}");
-        exit(code, EXIT_HANDLERS_TIMEOUT, move || (line, report));
+        run_with_timeout(STDERR_TIMEOUT, move || {
+            write_stderr(&line);
+            // Its errors are the user's code, and may block.
+            if let Some(report) = report {
+                write_stderr(&report.to_string());
+            }
+        });
+        run_with_timeout(EXIT_HANDLERS_TIMEOUT, move || process::exit(code.into()));
+        process::abort();
     }
-}
-
-/// Returns the names of what is alive in a group.
-pub(crate) fn living_names(group: &Arc<Shared>) -> String {
-    let mut names = Vec::new();
-    add_living_names(&mut names, group, "");
-    if names.is_empty() { "none".into() } else { names.join(", ") }
-}
-
-/// Ends the process, with a line on stderr and a report, unless that blocks; by an abort, should
-/// the exit handlers block as well.
-pub(crate) fn exit(
-    code: u8,
-    handlers_timeout: Duration,
-    text: impl FnOnce() -> (String, Option<Report>) + Send + 'static,
-) {
-    run_with_timeout(STDERR_TIMEOUT, move || {
-        let (line, report) = text();
-        write_stderr(&line);
-        // Its errors are the user's code, and may block.
-        if let Some(report) = report {
-            write_stderr(&report.to_string());
-        }
-    });
-    run_with_timeout(handlers_timeout, move || process::exit(code.into()));
-    process::abort();
 }
