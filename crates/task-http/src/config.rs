@@ -12,20 +12,14 @@ mod endpoint;
 mod error;
 mod format;
 pub(crate) mod limits;
-pub(crate) mod listener;
-#[cfg(feature = "tls")]
-mod tls;
+mod listener;
 
 pub use access::Access;
 pub(crate) use access::gate::{Gate, Refusal};
 pub use endpoint::Endpoint;
 pub(crate) use endpoint::{Found, Served};
+pub use error::HttpError;
 pub(crate) use error::HttpErrorKind;
-pub use error::{BindError, HttpError};
 pub use format::Format;
 pub use limits::Limits;
-pub use listener::{BoundAddress, ListenOptions, Listener};
-#[cfg(feature = "tls")]
-pub use tls::Tls;
-#[cfg(feature = "tls")]
-pub(crate) use tls::loaded::LoadedTls;
+pub use listener::HttpListener;

@@ -139,9 +139,9 @@
 //!
 //! ## Endpoints by listener
 //!
-//! Every listener serves everything, unless [`Listener::only`] or [`Listener::without`] says
-//! otherwise: metrics on one address and probes on another, or the task table on loopback alone.
-//! What a listener does not serve is not found there.
+//! Every listener serves everything, unless [`HttpListener::only`] or [`HttpListener::without`]
+//! says otherwise: metrics on one address and probes on another, or the task table on loopback
+//! alone. What a listener does not serve is not found there.
 //!
 //! ## User routes
 //!
@@ -363,21 +363,17 @@ mod stats;
 
 mod config;
 
-mod catch_panic;
-mod in_task;
-mod reload;
 mod single_flight;
 
-#[cfg(feature = "tls")]
-pub use config::Tls;
-pub use config::{
-    Access, BindError, BoundAddress, Endpoint, Format, HttpError, Limits, ListenOptions, Listener,
-};
+pub use config::{Access, Endpoint, Format, HttpError, HttpListener, Limits};
 /// The types of requests and responses, for [`HttpTaskBuilder::route`].
 pub use http;
 pub use message::body::{BodyError, RequestBody};
 pub use metrics::{ClosureSource, MetricsSource, openmetrics_source, text_source};
 pub use task::{HttpStop, HttpTask, HttpTaskBuilder};
+#[cfg(feature = "tls")]
+pub use task_listen::Tls;
+pub use task_listen::{BindError, BoundAddress, ListenOptions, Listener};
 
 /// The example of the README, built with the documentation's tests.
 #[cfg(doctest)]

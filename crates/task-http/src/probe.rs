@@ -33,7 +33,7 @@
 //!
 //! - It speaks HTTP in clear text. Beside TLS, give the server a
 //!   [Unix socket](crate::ListenOptions::bind_unix), where there is none, or a listener on loopback
-//!   [for the probes](crate::Listener::only) of another `HttpTask`.
+//!   [for the probes](crate::HttpListener::only) of another `HttpTask`.
 //! - The probes need no credentials, and a probe sends none. A server that admits some
 //!   [networks](crate::Access::network) alone still answers its probes.
 //! - Of a response, 4 KiB of the body are kept, which is what Docker keeps.

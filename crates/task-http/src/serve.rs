@@ -19,33 +19,29 @@
 use std::{future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, task::Poll};
 
 use task_core::Context;
+#[cfg(feature = "tls")]
+use task_listen::{LoadedTls, reload::Reload};
+use task_listen::{advise_to_drain, in_task, reload};
 use tokio::{sync::watch, task::JoinSet};
 
-#[cfg(feature = "tls")]
-use crate::config::LoadedTls;
-#[cfg(feature = "tls")]
-use crate::reload::Reload;
 use crate::{
-    config::{Limits, Listener, Served},
+    config::{Endpoint, HttpListener, Limits, Served},
     handlers::{scrape::Scraper, tasks::Instance},
     health::Health,
-    in_task::in_task,
     metrics::families::BuiltInFamilies,
     stats::Stats,
 };
 
 mod accept;
-mod advice;
 mod connection;
 mod connections;
 mod cut;
 #[cfg(feature = "tls")]
 mod handshake;
-mod reload;
 mod router;
 mod settings;
 
-use accept::{AsyncListener, accept, finish};
+use accept::{accept, attach_all, finish};
 use connections::Connections;
 pub(crate) use cut::Cut;
 use router::Router;
@@ -83,13 +79,17 @@ impl Server {
 /// Serves on all listeners, as a part of the task of `ctx`, until `until` is cancelled and the
 /// connections have ended. Returns the responses that were cut.
 pub(crate) async fn run(
-    listeners: Vec<Listener>,
+    listeners: Vec<HttpListener>,
     settings: Settings,
     ctx: Context,
     until: Context,
 ) -> anyhow::Result<Cut> {
-    let public_address = advice::public_address(&listeners);
-    let listeners = AsyncListener::attach_all(listeners).await?;
+    // The first address at which the readiness can be asked for from outside the machine.
+    let mut public = listeners
+        .iter()
+        .filter(|listener| !listener.address().is_local() && listener.served.has(Endpoint::Readyz));
+    let public_address = public.next().map(|listener| listener.address().clone());
+    let listeners = attach_all(listeners).await?;
     // The heartbeat stops when this future ends or is dropped.
     let (_heartbeat, monitors) = settings.watch_runtimes()?;
     let Settings {
@@ -125,10 +125,12 @@ pub(crate) async fn run(
     // Dropped with this future, which aborts the tasks.
     let mut beside = JoinSet::new();
     if let Some(address) = public_address {
-        beside.spawn(in_task(ctx.clone(), advice::advise_to_drain(address, group.clone())));
+        beside.spawn(in_task(ctx.clone(), advise_to_drain(address, group.clone())));
     }
     if !reloads.is_empty() {
-        beside.spawn(reload::run(reloads, limits.reload_interval, Arc::clone(&stats)));
+        let stats = Arc::clone(&stats);
+        let count = move |what, was_taken| stats.count_reload(what, was_taken);
+        beside.spawn(reload::run(reloads, limits.reload_interval, count));
     }
 
     let connections = Arc::new(Connections::new(limits.connections, Arc::clone(&stats)));

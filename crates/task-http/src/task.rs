@@ -8,9 +8,10 @@ use std::{
 };
 
 use task_core::{Context, Phase, Task};
+use task_listen::BoundAddress;
 
 use crate::{
-    config::{BoundAddress, HttpError, Listener},
+    config::{HttpError, HttpListener},
     serve::{self, Cut, Settings},
 };
 
@@ -58,7 +59,7 @@ pub use stop::HttpStop;
 /// ```
 #[must_use = "a task does nothing until a manager runs it"]
 pub struct HttpTask {
-    listeners: Vec<Listener>,
+    listeners: Vec<HttpListener>,
     settings: Settings,
     /// Set if the server goes on through the cleanups.
     handover: Option<Arc<Handover>>,
@@ -159,13 +160,13 @@ impl HttpTask {
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.addresses().find_map(|address| match address {
             BoundAddress::Tcp(address) => Some(*address),
-            BoundAddress::Unix(_) => None,
+            _ => None,
         })
     }
 
     /// Returns the addresses of all listeners, in the order in which they were added.
     pub fn addresses(&self) -> impl Iterator<Item = &BoundAddress> {
-        self.listeners.iter().map(Listener::address)
+        self.listeners.iter().map(HttpListener::address)
     }
 }
 

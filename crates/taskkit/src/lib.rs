@@ -14,7 +14,9 @@
 //! | `periodic` | `periodic` | `task-periodic` | `LoopTask`, `PollTask`; `CronTask` with `cron` |
 //! | `restart` | `restart` | `task-restart` | `restarting` |
 //! | `http` | `http` | `task-http` | `HttpTask` |
+//! | `serve` | `serve` | `task-serve` | `ServeTask` |
 //! | `kafka` | `kafka` | `task-kafka` | `KafkaTask` |
+//! | `listen` | `listen` | `task-listen` | |
 //!
 //! Tests use the crate `task-testkit`, a dev-dependency.
 //!
@@ -25,6 +27,7 @@
 //!
 //! | | see |
 //! |---|---|
+//! | an HTTP API: axum, a `tower` service, WebSockets, server-sent events | `ServeTask` |
 //! | axum, tonic, kube-rs, actix: their graceful shutdown | [`porting`](porting#frameworks), [`Context::cancelled_owned`], [`Context::finish_within`] |
 //! | an accept loop, a task per connection | [`Children`], [`porting`](porting#which-kind-for-a-connection) |
 //! | a worker pool, a fan-out with results, a limit of concurrency | [`Children`] |
@@ -60,8 +63,8 @@
 //! | `token` | `tokio_util`'s `CancellationToken` from a context and for a manager | |
 //! | `suspend` | `core::FuseInstant` counts the time in which a Linux machine sleeps | |
 //! | `sender` | the pid of a signal's sender, in the log and the report | C |
-//! | `full` | `children`, `cron`, `http`, `periodic`, `restart`, `sender`, `serde`, `service`, `token` | C |
-//! | `tls` | encryption for `HttpTask` | C |
+//! | `full` | `children`, `cron`, `http`, `periodic`, `restart`, `sender`, `serde`, `serve`, `service`, `token` | C |
+//! | `tls` | encryption for `HttpTask` and `ServeTask`, where their features are on | C |
 //! | `tower` | services of `tower` below the paths of `HttpTask` | |
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | these registries as sources of `HttpTask` | |
 //! | `kafka` | `KafkaTask`, on librdkafka | C and C++ |
@@ -81,12 +84,16 @@ pub use task_core as core;
 pub use task_http as http;
 #[cfg(feature = "kafka")]
 pub use task_kafka as kafka;
+#[cfg(feature = "listen")]
+pub use task_listen as listen;
 #[cfg(feature = "manager")]
 pub use task_manager as manager;
 #[cfg(feature = "periodic")]
 pub use task_periodic as periodic;
 #[cfg(feature = "restart")]
 pub use task_restart as restart;
+#[cfg(feature = "serve")]
+pub use task_serve as serve;
 #[cfg(feature = "service")]
 pub use task_service as service;
 #[cfg(feature = "signal")]
@@ -109,6 +116,8 @@ pub use task_periodic::CronTask;
 pub use task_periodic::{LoopTask, PollTask};
 #[cfg(feature = "restart")]
 pub use task_restart::restarting;
+#[cfg(feature = "serve")]
+pub use task_serve::ServeTask;
 #[cfg(feature = "service")]
 pub use task_service::{Service, main};
 #[cfg(feature = "signal")]

@@ -37,8 +37,8 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The probes, for [`Listener::only`](crate::Listener::only) and
-    /// [`Listener::without`](crate::Listener::without).
+    /// The probes, for [`HttpListener::only`](crate::HttpListener::only) and
+    /// [`HttpListener::without`](crate::HttpListener::without).
     pub const PROBES: [Self; 3] = [Self::Livez, Self::Readyz, Self::Startupz];
 
     /// All endpoints, in the order of the counters in `stats`.

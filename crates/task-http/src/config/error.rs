@@ -1,64 +1,10 @@
 //! The errors of the constructors and of `build`.
 
-#[cfg(feature = "tls")]
-use std::error::Error;
 use std::{io, panic::Location, path::Path};
 
-use crate::config::BoundAddress;
-
-/// The error of binding a [`Listener`](crate::Listener).
-///
-/// The message names the address; the source is the error of the system. It converts into an
-/// [`HttpError`] and into an [`io::Error`] of the same kind.
-///
-/// # Examples
-///
-/// ```
-/// use task_http::ListenOptions;
-///
-/// let error = ListenOptions::default().bind("127.0.0.1:no-port").unwrap_err();
-/// assert_eq!(error.to_string(), "failed to resolve 127.0.0.1:no-port");
-/// assert!(!error.is_in_use());
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[error("failed to {attempt} {address}")]
-pub struct BindError {
-    attempt: &'static str,
-    address: String,
-    source: io::Error,
-}
-
-impl BindError {
-    /// Makes an error that reads "failed to ATTEMPT ADDRESS".
-    pub(crate) fn new(
-        attempt: &'static str,
-        address: impl Into<String>,
-        source: io::Error,
-    ) -> Self {
-        Self { attempt, address: address.into(), source }
-    }
-
-    /// Returns the address, as it was given or as it was resolved.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// Returns whether the address, or the Unix socket, is in use already.
-    pub fn is_in_use(&self) -> bool {
-        self.source.kind() == io::ErrorKind::AddrInUse
-    }
-
-    /// Returns whether this process lacks the permission to bind the address.
-    pub fn is_permission_denied(&self) -> bool {
-        self.source.kind() == io::ErrorKind::PermissionDenied
-    }
-}
-
-impl From<BindError> for io::Error {
-    fn from(error: BindError) -> Self {
-        Self::new(error.source.kind(), error)
-    }
-}
+#[cfg(feature = "tls")]
+use task_listen::TlsError;
+use task_listen::{BindError, BoundAddress};
 
 /// The error of making an [`HttpTask`](crate::HttpTask): of an address, or of a setting.
 ///
@@ -106,18 +52,24 @@ impl HttpError {
 
     /// Returns whether a file with a secret or a certificate could not be read.
     pub fn is_unreadable(&self) -> bool {
-        matches!(self.0, HttpErrorKind::Unreadable { .. })
+        match &self.0 {
+            HttpErrorKind::Unreadable { .. } => true,
+            #[cfg(feature = "tls")]
+            HttpErrorKind::Tls(error) => error.is_unreadable(),
+            _ => false,
+        }
     }
 
     /// Makes the error of a file that cannot be read.
     pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
         HttpErrorKind::Unreadable { path: path.display().to_string(), source }.into()
     }
+}
 
-    /// Makes the error of a file that can be read, but not be used for TLS.
-    #[cfg(feature = "tls")]
-    pub(crate) fn unfit_for_tls(path: &Path, source: impl Error + Send + Sync + 'static) -> Self {
-        HttpErrorKind::Tls { path: path.display().to_string(), source: source.into() }.into()
+#[cfg(feature = "tls")]
+impl From<TlsError> for HttpError {
+    fn from(error: TlsError) -> Self {
+        HttpErrorKind::Tls(error).into()
     }
 }
 
@@ -153,9 +105,6 @@ pub(crate) enum HttpErrorKind {
     #[error("failed to read {path}")]
     Unreadable { path: String, source: io::Error },
     #[cfg(feature = "tls")]
-    #[error("{path} cannot be used for TLS")]
-    Tls { path: String, source: Box<dyn Error + Send + Sync> },
-    #[cfg(feature = "tls")]
-    #[error("{0} has no certificate in it")]
-    NoCertificate(String),
+    #[error(transparent)]
+    Tls(TlsError),
 }

@@ -5,10 +5,10 @@ use std::{fmt, pin::Pin};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use task_core::scope::guarded_text;
+use task_listen::catch_panic;
 
 use crate::{
     activity::Activity,
-    catch_panic::catch_panic,
     message::{
         body::{BodyError, RequestBody, RouteBody},
         reply::Reply,

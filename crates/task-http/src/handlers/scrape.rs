@@ -13,11 +13,11 @@ use std::{
 
 use hyper::{HeaderMap, StatusCode};
 use task_core::{Context, scope::guarded_text};
+use task_listen::call_in_task;
 use tokio::{runtime::Handle, time::timeout};
 
 use crate::{
     config::{Format, Limits},
-    in_task::call_in_task,
     message::{
         negotiate::{self, Negotiated},
         reply::Reply,

@@ -8,12 +8,11 @@ use std::{
 };
 
 use task_core::{Context, scope::guarded_text};
+use task_listen::{catch_panic, in_task};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    catch_panic::catch_panic,
     config::Limits,
-    in_task::in_task,
     single_flight::{Pending, SingleFlight},
 };
 

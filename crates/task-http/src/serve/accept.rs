@@ -2,117 +2,45 @@
 
 use std::{
     io,
-    net::IpAddr,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use anyhow::Context as _;
 use task_core::Context;
-#[cfg(not(task_turmoil))]
-use tokio::net::{TcpListener, TcpStream};
-use tokio::{
-    task::JoinSet,
-    time::{sleep, timeout},
-};
-
-// A network in virtual time, for `tests/turmoil.rs`.
-#[cfg(task_turmoil)]
-use turmoil::net::{TcpListener, TcpStream};
+use task_listen::{AcceptEvents, Acceptor, Slot, Stream, in_task};
+use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     Origin, Server,
     connection::serve,
-    connections::{Connections, Slot},
+    connections::{Connection, Connections},
     cut::Cut,
 };
 use crate::{
-    config::{
-        Limits, Served,
-        listener::{BoundSocket, Listener},
-    },
-    in_task::in_task,
+    config::{HttpListener, Limits, Served},
+    stats::Stats,
 };
-
-/// The waits after an error that is not about one connection, such as too many open files. The wait
-/// doubles with each error in a row.
-const MIN_ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
-const MAX_ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
 
 /// How long to wait for the end of connections that were aborted.
 const ABORT_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A listener that is registered with the runtime.
-pub(super) enum AsyncListener {
-    Tcp(TcpListener),
-    #[cfg(unix)]
-    Unix {
-        listener: tokio::net::UnixListener,
-        _file: Option<crate::config::listener::UnixSocketFile>,
-    },
-}
-
-/// A connection that was just accepted.
-enum Accepted {
-    Tcp(TcpStream, IpAddr),
-    #[cfg(unix)]
-    Unix(tokio::net::UnixStream),
-}
-
-impl AsyncListener {
-    /// Registers listeners with the runtime of the calling task.
-    pub(super) async fn attach_all(
-        listeners: Vec<Listener>,
-    ) -> anyhow::Result<Vec<(Self, Served)>> {
-        let mut attached = Vec::with_capacity(listeners.len());
-        for listener in listeners {
-            let (address, served) = (listener.address.clone(), listener.served);
-            if served == Served::ALL {
-                tracing::info!(%address, "serving metrics and probes");
-            } else {
-                tracing::info!(%address, %served, "serving a part of the endpoints");
-            }
-            let named = || format!("failed to listen on {address}");
-            attached.push((Self::attach(listener).await.with_context(named)?, served));
+/// Registers listeners with the runtime of the calling task.
+pub(super) async fn attach_all(
+    listeners: Vec<HttpListener>,
+) -> anyhow::Result<Vec<(Acceptor, Served)>> {
+    let mut attached = Vec::with_capacity(listeners.len());
+    for HttpListener { listener, served } in listeners {
+        let address = listener.address().clone();
+        if served == Served::ALL {
+            tracing::info!(%address, "serving metrics and probes");
+        } else {
+            tracing::info!(%address, %served, "serving a part of the endpoints");
         }
-        Ok(attached)
+        let named = || format!("failed to listen on {address}");
+        attached.push((Acceptor::attach(listener).await.with_context(named)?, served));
     }
-
-    /// Registers one listener with the runtime of the calling task.
-    async fn attach(listener: Listener) -> io::Result<Self> {
-        Ok(match listener.socket {
-            #[cfg(not(task_turmoil))]
-            BoundSocket::Tcp(listener) => Self::Tcp(TcpListener::from_std(listener)?),
-            #[cfg(task_turmoil)]
-            BoundSocket::Tcp(listener) => {
-                let address = (std::net::Ipv4Addr::UNSPECIFIED, listener.local_addr()?.port());
-                Self::Tcp(TcpListener::bind(address).await?)
-            }
-            #[cfg(unix)]
-            BoundSocket::Unix(listener, file) => {
-                let listener = tokio::net::UnixListener::from_std(listener)?;
-                Self::Unix { listener, _file: file }
-            }
-        })
-    }
-
-    /// Accepts one connection.
-    ///
-    /// # Cancel safety
-    ///
-    /// No connection is lost if the future is dropped.
-    async fn accept(&self) -> io::Result<Accepted> {
-        match self {
-            Self::Tcp(listener) => {
-                let (stream, client) = listener.accept().await?;
-                // A failure costs latency alone.
-                let _ = stream.set_nodelay(true);
-                Ok(Accepted::Tcp(stream, client.ip()))
-            }
-            #[cfg(unix)]
-            Self::Unix { listener, .. } => Ok(Accepted::Unix(listener.accept().await?.0)),
-        }
-    }
+    Ok(attached)
 }
 
 /// Accepts and serves until `until` is cancelled, and returns the connections that are left.
@@ -122,66 +50,55 @@ impl AsyncListener {
 pub(super) async fn accept(
     until: Context,
     ctx: Context,
-    listener: AsyncListener,
+    mut acceptor: Acceptor,
     served: Served,
     connections: Arc<Connections>,
     server: Arc<Server>,
 ) -> JoinSet<()> {
     let mut serving = JoinSet::new();
-    let mut backoff = MIN_ACCEPT_BACKOFF;
-    while let Ok(accepted) = until.or_cancelled(listener.accept()).await {
+    let errors = Errors { connections: Arc::clone(&connections), stats: Arc::clone(&server.stats) };
+    while let Ok((stream, client)) = until.or_cancelled(acceptor.accept(&errors)).await {
         // Here, so that the set does not grow with connections that have ended.
         while let Some(ended) = serving.try_join_next() {
             log_panic(ended);
         }
-        let stream = match accepted {
-            Ok(stream) => stream,
-            Err(error) if is_about_one_connection(&error) => continue,
-            Err(error) => {
-                server.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
-                // Nearly always for lack of a file descriptor. Without one, a probe would wait
-                // until a client goes away by itself.
-                if connections.evict_one() {
-                    backoff = MIN_ACCEPT_BACKOFF;
-                }
-                tracing::warn!(%error, ?backoff, "failed to accept a connection");
-                if until.or_cancelled(sleep(backoff)).await.is_err() {
-                    break;
-                }
-                backoff = (backoff * 2).min(MAX_ACCEPT_BACKOFF);
-                continue;
-            }
-        };
-        backoff = MIN_ACCEPT_BACKOFF;
         // While this waits, further clients wait in the backlog of the listener, so that the
         // process holds one connection per listener beyond the limit.
         let Ok(slot) = until.or_cancelled(connections.admit()).await else { break };
-        let server = Arc::clone(&server);
-        let ctx = ctx.clone();
-        match stream {
-            Accepted::Tcp(stream, client) => {
-                let origin = Origin { client: Some(client), served };
-                serving.spawn(in_task(ctx, serve_tcp(stream, origin, slot, server)))
-            }
-            #[cfg(unix)]
-            Accepted::Unix(stream) => {
-                let origin = Origin { client: None, served };
-                serving.spawn(in_task(ctx, serve(stream, origin, slot, server)))
-            }
-        };
+        let origin = Origin { client: client.map(|client| client.ip()), served };
+        serving.spawn(in_task(ctx.clone(), serve_one(stream, origin, slot, Arc::clone(&server))));
     }
     // From here on, connects are refused, and the file of a Unix socket is gone.
-    drop(listener);
+    drop(acceptor);
     server.stop.send_replace(true);
     serving
 }
 
-/// Serves a TCP connection, after a handshake if the server speaks TLS.
-async fn serve_tcp(stream: TcpStream, origin: Origin, slot: Slot, server: Arc<Server>) {
-    #[cfg(feature = "tls")]
-    if let Some(tls) = server.tls.clone() {
-        return super::handshake::serve_tls(tls, stream, origin, slot, server).await;
+/// What is done about errors of the listener or the process.
+struct Errors {
+    connections: Arc<Connections>,
+    stats: Arc<Stats>,
+}
+
+impl AcceptEvents for Errors {
+    /// Nearly always for lack of a file descriptor. Without one, a probe would wait until a client
+    /// goes away by itself.
+    fn failed(&self, _error: &io::Error) -> bool {
+        self.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
+        self.connections.evict_one()
     }
+}
+
+/// Serves a connection, after a handshake if the server speaks TLS.
+async fn serve_one(stream: Stream, origin: Origin, slot: Slot<Connection>, server: Arc<Server>) {
+    #[cfg(feature = "tls")]
+    let stream = match server.tls.clone() {
+        Some(tls) => match super::handshake::shake_hands(&tls, stream, &slot, &server).await {
+            Some(stream) => stream,
+            None => return,
+        },
+        None => stream,
+    };
     serve(stream, origin, slot, server).await;
 }
 
@@ -231,15 +148,4 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     if ended.is_err_and(|error| error.is_panic()) {
         tracing::error!("a connection panicked");
     }
-}
-
-/// Returns whether an error of `accept` is about the connection that was to be accepted, and not
-/// about the listener or the process.
-fn is_about_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
-    )
 }

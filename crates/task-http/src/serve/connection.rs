@@ -8,33 +8,34 @@ use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, task::Poll}
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::{Instant, sleep_until},
+use task_listen::{IoEvents, ObservedIo, Slot, Stream};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Origin, Server, connections::Connection};
+use crate::{
+    activity::Activity,
+    config::{Limits, limits::after},
 };
-
-use super::{Origin, Server, connections::Slot};
-use crate::config::{Limits, limits::after};
-
-mod observed;
-use observed::ObservedIo;
 
 /// Serves one connection until it ends, by itself or by a limit.
 ///
 /// Dropping the future drops the connection.
-pub(super) async fn serve<IO>(io: IO, origin: Origin, mut slot: Slot, server: Arc<Server>)
-where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(super) async fn serve(
+    stream: Stream,
+    origin: Origin,
+    slot: Slot<Connection>,
+    server: Arc<Server>,
+) {
     let activity = Arc::clone(&slot.activity);
     let service = service_fn(|request| {
         activity.header_completed();
         let (server, activity) = (Arc::clone(&server), Arc::clone(&activity));
         async move { Ok::<_, Infallible>(server.router.respond(request, origin, activity).await) }
     });
-    let io = TokioIo::new(ObservedIo::new(io, Arc::clone(&activity)));
+    let io = TokioIo::new(ObservedIo::new(stream, Observer(Arc::clone(&activity))));
     let mut connection = pin!(http1_builder(&server.limits).serve_connection(io, service));
 
+    let mut evicted = slot.evicted();
     let mut stopping = server.stopping();
     let mut stopping = pin!(stopping.wait_for(|stopping| *stopping));
     let mut is_stopping = false;
@@ -44,7 +45,7 @@ where
 
     poll_fn(|cx| {
         // First, since another connection waits for the slot.
-        if pin!(&mut slot.evicted).poll(cx).is_ready() {
+        if pin!(&mut evicted).poll(cx).is_ready() {
             return Poll::Ready(());
         }
         if !is_stopping && stopping.as_mut().poll(cx).is_ready() {
@@ -104,4 +105,21 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
         builder.max_headers(limits.headers);
     }
     builder
+}
+
+/// Records in the activity what passes through the stream.
+struct Observer(Arc<Activity>);
+
+impl IoEvents for Observer {
+    fn received(&self, _bytes: &[u8]) {
+        self.0.bytes_received();
+    }
+
+    fn sent(&self, _count: usize) {
+        self.0.bytes_sent();
+    }
+
+    fn flushed(&self) {
+        self.0.flushed();
+    }
 }

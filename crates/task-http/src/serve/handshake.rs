@@ -1,47 +1,28 @@
 //! The TLS handshake of a connection. It runs in the connection's own task, so that it does not
 //! delay other clients, and within the header timeout.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    sync::{Arc, atomic::Ordering},
-    task::Poll,
-};
+use std::{future::poll_fn, pin::pin, sync::atomic::Ordering, task::Poll};
 
-use tokio::{net::TcpStream, time::sleep_until};
-use tokio_rustls::server::TlsStream;
+use task_listen::{LoadedTls, Slot, Stream};
+use tokio::time::sleep_until;
 
-use super::{Origin, Server, connection::serve, connections::Slot};
-use crate::config::LoadedTls;
-
-/// Serves one connection after its handshake, until it ends. Dropping the future drops the
-/// connection.
-pub(super) async fn serve_tls(
-    tls: Arc<LoadedTls>,
-    stream: TcpStream,
-    origin: Origin,
-    mut slot: Slot,
-    server: Arc<Server>,
-) {
-    if let Some(stream) = shake_hands(&tls, stream, &mut slot, &server).await {
-        serve(stream, origin, slot, server).await;
-    }
-}
+use super::{Server, connections::Connection};
 
 /// Does the handshake. Returns `None` if the connection has to be dropped: it is too slow, is
 /// evicted, has no TLS parameters in common with the server, or the server stops.
-async fn shake_hands(
+pub(super) async fn shake_hands(
     tls: &LoadedTls,
-    stream: TcpStream,
-    slot: &mut Slot,
+    stream: Stream,
+    slot: &Slot<Connection>,
     server: &Server,
-) -> Option<TlsStream<TcpStream>> {
+) -> Option<Stream> {
     let mut accepting = pin!(tls.accept(stream));
+    let mut evicted = slot.evicted();
     let mut stopping = server.stopping();
     let mut stopping = pin!(stopping.wait_for(|stopping| *stopping));
     let mut timer = pin!(sleep_until(slot.activity.deadline(&server.limits)));
     let shaken = poll_fn(|cx| {
-        if pin!(&mut slot.evicted).poll(cx).is_ready() || stopping.as_mut().poll(cx).is_ready() {
+        if pin!(&mut evicted).poll(cx).is_ready() || stopping.as_mut().poll(cx).is_ready() {
             return Poll::Ready(None);
         }
         if let Poll::Ready(shaken) = accepting.as_mut().poll(cx) {

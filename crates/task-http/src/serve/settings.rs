@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+#[cfg(feature = "tls")]
+use task_listen::LoadedTls;
 use tokio::runtime::Handle;
 
-#[cfg(feature = "tls")]
-use crate::config::LoadedTls;
 use crate::{
     config::{Gate, Limits},
     handlers::routes::Routes,

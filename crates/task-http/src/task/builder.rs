@@ -2,13 +2,14 @@
 
 use std::{fmt, net::ToSocketAddrs, sync::Arc};
 
+use task_listen::{ListenOptions, Listener};
+#[cfg(feature = "tls")]
+use task_listen::{LoadedTls, Tls};
 use tokio::runtime::Handle;
 
 use super::HttpTask;
-#[cfg(feature = "tls")]
-use crate::config::{LoadedTls, Tls};
 use crate::{
-    config::{Access, Gate, HttpError, HttpErrorKind, Limits, ListenOptions, Listener, Served},
+    config::{Access, Gate, HttpError, HttpErrorKind, HttpListener, Limits, Served},
     handlers::routes::Routes,
     health::check::Check,
     metrics::{Sources, families::FamilyOptions},
@@ -46,7 +47,7 @@ mod paths;
 /// ```
 #[must_use = "a builder does nothing until a task is built"]
 pub struct HttpTaskBuilder {
-    listeners: Vec<Listener>,
+    listeners: Vec<HttpListener>,
     access: Access,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
@@ -148,7 +149,7 @@ impl HttpTaskBuilder {
     ///
     /// It comes from [`ListenOptions`], or is converted from a listener of the standard library.
     /// May be called several times; all listeners serve under the same limits, and the same
-    /// endpoints unless [`Listener::only`] or [`Listener::without`] says otherwise.
+    /// endpoints unless [`HttpListener::only`] or [`HttpListener::without`] says otherwise.
     ///
     /// # Examples
     ///
@@ -160,8 +161,8 @@ impl HttpTaskBuilder {
     /// let http = HttpTask::builder().listener(Listener::try_from(inherited)?).build()?;
     /// # Ok(()) }
     /// ```
-    pub fn listener(mut self, listener: Listener) -> Self {
-        self.listeners.push(listener);
+    pub fn listener(mut self, listener: impl Into<HttpListener>) -> Self {
+        self.listeners.push(listener.into());
         self
     }
 
@@ -235,7 +236,7 @@ impl HttpTaskBuilder {
             routes,
             gate: Gate::load(access)?,
             #[cfg(feature = "tls")]
-            tls: tls.map(LoadedTls::load).transpose()?,
+            tls: tls.map(|files| LoadedTls::load(files, &[b"http/1.1"])).transpose()?,
             limits,
             sources,
             families,
@@ -246,12 +247,12 @@ impl HttpTaskBuilder {
             version,
         };
         // In this order, `addresses` returns those of `listener` first.
-        listeners.extend(bind()?);
+        listeners.extend(bind()?.map(HttpListener::from));
         if listeners.is_empty() {
             return Err(HttpErrorKind::NoListener.into());
         }
         if let Some(idle) = listeners.iter().find(|listener| listener.served == Served::NOTHING) {
-            return Err(HttpErrorKind::NothingServed(idle.address.clone()).into());
+            return Err(HttpErrorKind::NothingServed(idle.address().clone()).into());
         }
         Ok(HttpTask { listeners, settings, handover: None })
     }

@@ -15,11 +15,11 @@ use task_core::{
     Context,
     scope::{Scope, Stage, StageCell},
 };
+use task_listen::in_task;
 use tokio::task::JoinHandle;
 
 use crate::{
-    config::Listener,
-    in_task::in_task,
+    config::HttpListener,
     serve::{self, Cut, Settings},
 };
 
@@ -98,7 +98,7 @@ impl Handover {
     /// Runs the task: serves until it is cancelled, and then leaves the server to the stop.
     pub(super) async fn run(
         self: Arc<Self>,
-        listeners: Vec<Listener>,
+        listeners: Vec<HttpListener>,
         settings: Settings,
         ctx: Context,
     ) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use task_core::{Context, Phase, Task, task_fn};
-use task_http::{Endpoint, HttpTask, ListenOptions};
+use task_http::{Endpoint, HttpListener, HttpTask, ListenOptions};
 use task_manager::{Manager, ManagerBuilder};
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -64,7 +64,8 @@ async fn advice(
     WARNINGS.take();
     let _log = tracing::subscriber::set_default(Log);
     let listener = ListenOptions::default().bind(address).unwrap();
-    let http = HttpTask::builder().listener(listener.only(endpoints.iter().copied()));
+    let http =
+        HttpTask::builder().listener(HttpListener::from(listener).only(endpoints.iter().copied()));
     let http = http.bind("127.0.0.1:0").unwrap();
     let probed = http.addresses().last().unwrap().to_string().parse().unwrap();
     let manager = builder.build().unwrap();

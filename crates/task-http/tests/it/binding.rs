@@ -3,7 +3,7 @@
 use std::net::{Ipv6Addr, TcpListener};
 
 use task_core::{Phase, Task};
-use task_http::{BoundAddress, HttpTask, ListenOptions};
+use task_http::{BoundAddress, HttpTask, ListenOptions, Listener};
 
 use crate::{
     client::get,
@@ -101,7 +101,7 @@ async fn several_addresses_are_served() {
 async fn a_blocking_listener_of_the_standard_library_is_taken_over() {
     watchdog();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let http = HttpTask::builder().listener(listener.try_into().unwrap()).build().unwrap();
+    let http = HttpTask::builder().listener(Listener::try_from(listener).unwrap()).build().unwrap();
     let service = Service::run(http, TestGroup::new());
     // A listener that blocks would block this single thread.
     assert_eq!(service.get("/livez").await.status, 200);

@@ -94,7 +94,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
     }
 
     /// Reads all that comes until the server closes the connection.
-    #[cfg(feature = "tower")]
+    #[allow(dead_code, reason = "not every suite uses it")]
     pub(crate) async fn rest(&mut self) -> String {
         self.closed().await;
         String::from_utf8(std::mem::take(&mut self.unread)).unwrap()

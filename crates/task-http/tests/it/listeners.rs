@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use task_http::{
-    Access, BoundAddress, Endpoint, HttpTask, HttpTaskBuilder, ListenOptions, Listener,
+    Access, BoundAddress, Endpoint, HttpListener, HttpTask, HttpTaskBuilder, ListenOptions,
     http::Response,
 };
 
@@ -16,10 +16,10 @@ use crate::{
 const PATHS: [&str; 8] =
     ["/", "/metrics", "/livez", "/healthz", "/readyz", "/startupz", "/tasks", "/route"];
 
-fn bound() -> (Listener, SocketAddr) {
+fn bound() -> (HttpListener, SocketAddr) {
     let listener = ListenOptions::default().bind("127.0.0.1:0").unwrap();
     let BoundAddress::Tcp(address) = *listener.address() else { panic!("not TCP") };
-    (listener, address)
+    (listener.into(), address)
 }
 
 fn with_route() -> HttpTaskBuilder {

@@ -12,12 +12,10 @@ use base64::{
 };
 use hyper::{HeaderMap, header::AUTHORIZATION};
 use subtle::{Choice, ConstantTimeEq};
+use task_listen::reload::{self, Reload, Reloaded};
 
 use super::{Scheme, SecretSource, secret::Secret};
-use crate::{
-    config::{HttpError, HttpErrorKind},
-    reload::{self, Reload, Reloaded},
-};
+use crate::config::{HttpError, HttpErrorKind};
 
 /// Accepts padding and its absence, since some clients leave it out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

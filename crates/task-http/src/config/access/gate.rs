@@ -6,16 +6,14 @@
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use hyper::HeaderMap;
+use task_listen::reload::Reload;
 
 use super::{
     Access,
     credential::{Credential, Presented},
     network::Network,
 };
-use crate::{
-    config::{Endpoint, HttpError},
-    reload::Reload,
-};
+use crate::config::{Endpoint, HttpError};
 
 /// Loaded access control.
 #[derive(Debug)]

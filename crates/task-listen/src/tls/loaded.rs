@@ -1,7 +1,7 @@
 //! The TLS configuration that is made from the files, and made again when they change.
 
 use std::{
-    fmt,
+    fmt, io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -12,18 +12,20 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
-use tokio::net::TcpStream;
-use tokio_rustls::{Accept, TlsAcceptor};
+use tokio_rustls::TlsAcceptor;
 
 use super::Tls;
 use crate::{
-    config::{HttpError, HttpErrorKind},
+    TlsError,
+    accept::Stream,
     reload::{self, Reload, Reloaded},
 };
 
-/// Loaded TLS.
-pub(crate) struct LoadedTls {
+/// TLS whose files were read and fit together, for those who write a task that serves.
+pub struct LoadedTls {
     files: Tls,
+    /// What is spoken on top, best first.
+    protocols: &'static [&'static [u8]],
     current: Mutex<Current>,
 }
 
@@ -42,16 +44,32 @@ struct Contents {
 }
 
 impl LoadedTls {
-    /// Reads the files, and checks that they fit together.
-    pub(crate) fn load(files: Tls) -> Result<Self, HttpError> {
+    /// Reads the files, and checks that they fit together. `protocols` are those that a client can
+    /// choose by ALPN, best first, such as `&[b"h2", b"http/1.1"]`.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read or used.
+    pub fn load(files: Tls, protocols: &'static [&'static [u8]]) -> Result<Self, TlsError> {
         let contents = Contents::read(&files)?;
-        let config = contents.configure(&files)?;
-        Ok(Self { files, current: Mutex::new(Current { contents, config }) })
+        let config = contents.configure(&files, protocols)?;
+        Ok(Self { files, protocols, current: Mutex::new(Current { contents, config }) })
     }
 
-    /// Begins the server's part of a handshake.
-    pub(crate) fn accept(&self, stream: TcpStream) -> Accept<TcpStream> {
-        TlsAcceptor::from(Arc::clone(&self.current().config)).accept(stream)
+    /// Does the server's part of a handshake on a TCP stream. Any other stream is returned as it
+    /// is.
+    ///
+    /// # Errors
+    ///
+    /// If the handshake fails. It has no time limit of its own.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it drops the connection.
+    pub async fn accept(&self, stream: Stream) -> io::Result<Stream> {
+        let Stream::Tcp(stream) = stream else { return Ok(stream) };
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.current().config));
+        Ok(Stream::Tls(Box::new(acceptor.accept(stream).await?)))
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -62,9 +80,9 @@ impl LoadedTls {
 impl Contents {
     /// Reads all files. If they are replaced between two reads, they do not fit together, and the
     /// next reload reads all of them again.
-    fn read(files: &Tls) -> Result<Self, HttpError> {
+    fn read(files: &Tls) -> Result<Self, TlsError> {
         let read =
-            |path: &Path| reload::read(path).map_err(|error| HttpError::unreadable(path, error));
+            |path: &Path| reload::read(path).map_err(|error| TlsError::unreadable(path, error));
         Ok(Self {
             certificate: read(&files.certificate)?,
             key: read(&files.key)?,
@@ -74,34 +92,32 @@ impl Contents {
 
     /// Makes the configuration of rustls. The files are those that the contents were read from, for
     /// the errors.
-    fn configure(&self, files: &Tls) -> Result<Arc<ServerConfig>, HttpError> {
+    fn configure(&self, files: &Tls, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
         let chain = certificates(&files.certificate, &self.certificate)?;
         let key = PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|error| HttpError::unfit_for_tls(&files.key, error))?;
+            .map_err(|error| TlsError::unfit(&files.key, error))?;
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| HttpError::unfit_for_tls(&files.certificate, error))?;
+            .map_err(|error| TlsError::unfit(&files.certificate, error))?;
         let builder = match files.clients.as_deref().zip(self.clients.as_deref()) {
             None => builder.with_no_client_auth(),
             Some((path, pem)) => {
                 let mut roots = RootCertStore::empty();
                 for certificate in certificates(path, pem)? {
-                    roots
-                        .add(certificate)
-                        .map_err(|error| HttpError::unfit_for_tls(path, error))?;
+                    roots.add(certificate).map_err(|error| TlsError::unfit(path, error))?;
                 }
                 let verifier =
                     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                         .build()
-                        .map_err(|error| HttpError::unfit_for_tls(path, error))?;
+                        .map_err(|error| TlsError::unfit(path, error))?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
         let mut config = builder
             .with_single_cert(chain, key)
-            .map_err(|error| HttpError::unfit_for_tls(&files.certificate, error))?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            .map_err(|error| TlsError::unfit(&files.certificate, error))?;
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(Arc::new(config))
     }
 }
@@ -117,18 +133,18 @@ impl Reload for LoadedTls {
             return Ok(Reloaded::Same);
         }
         // Made without the lock, so that handshakes can begin meanwhile.
-        let config = contents.configure(&self.files)?;
+        let config = contents.configure(&self.files, self.protocols)?;
         *self.current() = Current { contents, config };
         Ok(Reloaded::Changed)
     }
 }
 
 /// Parses the certificates in a file, of which there must be one at least.
-fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, HttpError> {
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let parsed = parsed.map_err(|error| HttpError::unfit_for_tls(path, error))?;
+    let parsed = parsed.map_err(|error| TlsError::unfit(path, error))?;
     if parsed.is_empty() {
-        return Err(HttpErrorKind::NoCertificate(path.display().to_string()).into());
+        return Err(TlsError::no_certificate(path));
     }
     Ok(parsed)
 }

@@ -11,7 +11,7 @@ use std::{
 /// Calls `make`, runs the future that it returns to its end, and catches a panic of either.
 ///
 /// The payload is returned as it is. The panic hook has already reported where the panic was.
-pub(crate) async fn catch_panic<Fut: Future>(
+pub async fn catch_panic<Fut: Future>(
     make: impl FnOnce() -> Fut,
 ) -> Result<Fut::Output, Box<dyn Any + Send>> {
     let mut future = pin!(catch_unwind(AssertUnwindSafe(make))?);

@@ -12,7 +12,7 @@ use std::{
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{BoundAddress, BoundSocket, ListenOptions, Listener};
-use crate::config::{BindError, Served};
+use crate::BindError;
 
 impl ListenOptions {
     /// Binds a Unix socket, and listens.
@@ -29,10 +29,10 @@ impl ListenOptions {
     /// # Examples
     ///
     /// ```
-    /// use task_http::ListenOptions;
+    /// use task_listen::ListenOptions;
     ///
-    /// # fn main() -> Result<(), task_http::BindError> {
-    /// # let path = std::env::temp_dir().join(format!("task-http-mode-{}.sock", std::process::id()));
+    /// # fn main() -> Result<(), task_listen::BindError> {
+    /// # let path = std::env::temp_dir().join(format!("task-listen-mode-{}.sock", std::process::id()));
     /// // Readable and writable for the group of the process alone.
     /// let listener = ListenOptions::default().mode(0o660).bind_unix(&path)?;
     /// assert!(ListenOptions::default().bind_unix(&path).unwrap_err().is_in_use());
@@ -46,7 +46,6 @@ impl ListenOptions {
         Ok(Listener {
             socket: BoundSocket::Unix(listener, Some(file)),
             address: BoundAddress::Unix(path.to_owned()),
-            served: Served::ALL,
         })
     }
 
@@ -126,10 +125,6 @@ impl TryFrom<UnixListener> for Listener {
         listener.set_nonblocking(true).map_err(named)?;
         let address = listener.local_addr().map_err(named)?;
         let path = address.as_pathname().map(Path::to_owned).unwrap_or_default();
-        Ok(Self {
-            socket: BoundSocket::Unix(listener, None),
-            address: BoundAddress::Unix(path),
-            served: Served::ALL,
-        })
+        Ok(Self { socket: BoundSocket::Unix(listener, None), address: BoundAddress::Unix(path) })
     }
 }

@@ -1,0 +1,69 @@
+//! The body of an answer, which ends its request.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use task_listen::Slot;
+
+use crate::{exchange::InFlight, link::Link};
+
+pin_project! {
+    /// The body of a service, with the right to be in flight; or none, for an answer of our own.
+    pub(crate) struct ResponseBody<B> {
+        #[pin]
+        body: Option<B>,
+        // After the body, so that its drop ends the request.
+        in_flight: Option<InFlight>,
+    }
+}
+
+impl<B: Body> ResponseBody<B> {
+    pub(crate) fn new(body: B, mut in_flight: InFlight) -> Self {
+        if body.is_end_stream() {
+            in_flight.ended();
+        }
+        Self { body: Some(body), in_flight: Some(in_flight) }
+    }
+
+    /// Returns the connection that the body is for.
+    pub(crate) fn link(&self) -> Option<&Slot<Link>> {
+        self.in_flight.as_ref().map(InFlight::link)
+    }
+
+    /// Makes an empty body.
+    pub(crate) fn empty(mut in_flight: InFlight) -> Self {
+        in_flight.ended();
+        Self { body: None, in_flight: Some(in_flight) }
+    }
+}
+
+impl<B: Body> Body for ResponseBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let Some(body) = this.body.as_pin_mut() else { return Poll::Ready(None) };
+        let polled = body.poll_frame(cx);
+        if let (Poll::Ready(None | Some(Err(_))), Some(in_flight)) = (&polled, this.in_flight) {
+            in_flight.ended();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}

@@ -1,0 +1,232 @@
+//! One connection, from its handshake to its end.
+//!
+//! hyper speaks HTTP. The timeouts are enforced here: one timer per connection is enough, set to
+//! the deadline of its current state ([`Link::deadline`]).
+
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use task_core::Context;
+#[cfg(feature = "tls")]
+use task_listen::LoadedTls;
+use task_listen::{ObservedIo, Slot, Stream};
+use tokio::time::{Instant, sleep_until};
+
+#[cfg(feature = "tls")]
+use crate::stats::Stats;
+use crate::{
+    executor::Streams,
+    limits::{Limits, after},
+    link::{Link, Observer},
+    service::{ClientAddress, HttpService, Requests},
+};
+
+/// How long a client has to acknowledge the GOAWAY of a stop, if it has no request in flight.
+const GOAWAY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often a client of HTTP/2 is asked for a sign of life, and how long it may take to give it.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What a connection gets from its server.
+pub(crate) struct Setup<S> {
+    pub(crate) service: S,
+    pub(crate) ctx: Context,
+    pub(crate) client: ClientAddress,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Arc<LoadedTls>>,
+}
+
+/// Why a connection is not polled any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Both sides are done.
+    Done,
+    /// It is dropped: for a limit, or because the server stops.
+    Dropped,
+}
+
+/// Serves one connection until it ends, by itself or by a limit, and until none of its requests is
+/// left.
+///
+/// Dropping the future drops the connection.
+pub(crate) async fn serve<S: HttpService>(stream: Stream, link: Slot<Link>, setup: Setup<S>) {
+    #[cfg(feature = "tls")]
+    let stream = match shake_hands(stream, &link, setup.tls.clone(), &setup.ctx.clone()).await {
+        Some(stream) => stream,
+        None => return,
+    };
+    let streams = Streams::new(setup.ctx.clone());
+    let end = drive(stream, &link, setup, &streams).await;
+    if end == End::Dropped {
+        streams.abort();
+    }
+    let mut closes = link.closes();
+    let mut ended = pin!(streams.ended());
+    poll_fn(|cx| {
+        if pin!(&mut closes).poll(cx).is_ready() {
+            streams.abort();
+        }
+        ended.as_mut().poll(cx)
+    })
+    .await;
+}
+
+/// Polls a connection until it ends, or has to be dropped.
+async fn drive<S: HttpService>(
+    stream: Stream,
+    link: &Slot<Link>,
+    setup: Setup<S>,
+    streams: &Streams,
+) -> End {
+    let Setup { service, ctx, client, .. } = setup;
+    let builder = builder(link.limits(), streams);
+    let requests = Requests { service, ctx: ctx.clone(), client, link: link.clone() };
+    let io = TokioIo::new(ObservedIo::new(stream, Observer(link.clone())));
+    let mut http = pin!(builder.serve_connection_with_upgrades(io, requests));
+
+    let (mut closes, mut cancelled) = (link.closes(), ctx.cancelled());
+    let mut stopped: Option<Instant> = None;
+    let mut is_leaving = false;
+    // `None` once the connection was asked to end because of its age.
+    let mut retire_at = Some(after(Instant::now(), link.limits().some_connection_age()));
+    let mut timer = pin!(sleep_until(link.deadline()));
+
+    poll_fn(|cx| {
+        // First, since another connection waits for the slot.
+        if pin!(&mut closes).poll(cx).is_ready() {
+            return Poll::Ready(End::Dropped);
+        }
+        if stopped.is_none() && pin!(&mut cancelled).poll(cx).is_ready() {
+            stopped = Some(Instant::now());
+            link.retire();
+        }
+        loop {
+            // An I/O or protocol error is the client's, and not logged.
+            if http.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Done);
+            }
+            // Before the version is known, and over HTTP/1.1 in mid-request, hyper would give the
+            // client up, or the connection would end with no word to the client. There, the
+            // answer says it.
+            if link.retires() && link.is_http2() && !is_leaving {
+                is_leaving = true;
+                http.as_mut().graceful_shutdown();
+                continue;
+            }
+            let now = Instant::now();
+            let mut deadline = link.deadline();
+            if let Some(lingers_until) = stopped.and_then(|stopped| until(link, stopped)) {
+                if lingers_until <= now {
+                    link.count_unfinished();
+                    return Poll::Ready(End::Dropped);
+                }
+                deadline = deadline.min(lingers_until);
+            }
+            if deadline <= now {
+                if stopped.is_some() {
+                    // The stop says what it has not answered, whatever the reason.
+                    link.cut();
+                }
+                return Poll::Ready(End::Dropped);
+            }
+            if retire_at.is_some_and(|retire_at| retire_at <= now) {
+                retire_at = None;
+                link.retire();
+                continue;
+            }
+            let next = retire_at.map_or(deadline, |retire_at| retire_at.min(deadline));
+            // A deadline that moved later does not reset the timer. When the timer fires, the
+            // deadline is checked again; most timers never fire.
+            if next < timer.deadline() || timer.is_elapsed() {
+                timer.as_mut().reset(next);
+            }
+            // Tokio's cooperative budget makes an elapsed timer return `Pending` when the
+            // connection has used the budget up. `is_elapsed` is asked so that this does not
+            // postpone the deadline.
+            if timer.as_mut().poll(cx).is_pending() && !timer.is_elapsed() {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
+}
+
+/// Returns until when a connection without a request may stay open after the stop.
+fn until(link: &Link, stopped: Instant) -> Option<Instant> {
+    let until = link.lingers_until(stopped)?;
+    // It ends by itself once its client has acknowledged the GOAWAY.
+    Some(if link.is_http2() { until.max(stopped + GOAWAY_TIMEOUT) } else { until })
+}
+
+/// Returns the settings of hyper, without the timeouts that are enforced here.
+fn builder(limits: &Limits, streams: &Streams) -> auto::Builder<Streams> {
+    const HYPER_DEFAULT: usize = 100;
+    let mut builder = auto::Builder::new(streams.clone());
+    let mut http1 = builder.http1();
+    http1.header_read_timeout(None).max_buf_size(limits.header_bytes);
+    if limits.headers != HYPER_DEFAULT {
+        // Setting it, even to the default, costs an allocation for each request.
+        http1.max_headers(limits.headers);
+    }
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.header_bytes.min(16 * 1024) as u32)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+/// Does the TLS handshake, if there is one. Returns `None` if the connection has to be dropped: it
+/// is too slow, is evicted, has no TLS parameters in common with the server, or the server stops.
+#[cfg(feature = "tls")]
+async fn shake_hands(
+    stream: Stream,
+    link: &Slot<Link>,
+    tls: Option<Arc<LoadedTls>>,
+    ctx: &Context,
+) -> Option<Stream> {
+    let Some(tls) = tls else { return Some(stream) };
+    link.handshake_begun();
+    let (mut closes, mut cancelled) = (link.closes(), ctx.cancelled());
+    let mut accepting = pin!(tls.accept(stream));
+    let mut timer = pin!(sleep_until(link.deadline()));
+    let mut is_stopping = false;
+    let shaken = poll_fn(|cx| {
+        if pin!(&mut closes).poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(shaken) = accepting.as_mut().poll(cx) {
+            return Poll::Ready(Some(shaken.ok()));
+        }
+        if !is_stopping && pin!(&mut cancelled).poll(cx).is_ready() {
+            is_stopping = true;
+            // It may still end, and its first request is answered.
+            let now = Instant::now();
+            let until = until(link, now).unwrap_or(now).min(timer.deadline());
+            timer.as_mut().reset(until);
+        }
+        if timer.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if is_stopping {
+            link.count_unfinished();
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(None))
+    })
+    .await?;
+    match shaken {
+        Some(_) => link.handshake_done(),
+        // Evictions and stops, which returned above, are not failures of the handshake.
+        None => Stats::add(&link.stats().handshakes_failed),
+    }
+    shaken
+}

@@ -1,0 +1,101 @@
+//! A request in flight: from its complete header to the end of its answer.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{HeaderMap, HeaderValue, Method, Uri, header::CONTENT_TYPE};
+use task_listen::Slot;
+
+use crate::{cut::request_name, link::Link, stats::Stats};
+
+/// What is kept of a request, to name it.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    method: Method,
+    uri: Uri,
+    /// When its header was complete, in microseconds since the epoch of the server.
+    pub(crate) begun: u64,
+    /// The answer is a stream of events.
+    is_event_stream: AtomicBool,
+    /// It was counted as cut.
+    is_counted: AtomicBool,
+}
+
+impl Exchange {
+    /// Returns its name: method and path, or what the answer is and the path.
+    pub(crate) fn name(&self) -> String {
+        let is_event_stream = self.is_event_stream.load(Ordering::Relaxed);
+        let kind = if is_event_stream { "SSE" } else { self.method.as_str() };
+        request_name(kind, self.uri.path())
+    }
+
+    /// Returns how long ago it began.
+    pub(crate) fn age(&self, now: u64) -> Duration {
+        Duration::from_micros(now.saturating_sub(self.begun))
+    }
+
+    /// Marks it as counted, and returns whether it was not before.
+    pub(crate) fn count(&self) -> bool {
+        !self.is_counted.swap(true, Ordering::AcqRel)
+    }
+}
+
+/// The right to be in flight. Its drop ends the request, wherever that happens: with the last byte
+/// of the body that hyper takes, with the handler, or with the connection.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    exchange: Arc<Exchange>,
+    link: Slot<Link>,
+    has_ended: bool,
+}
+
+impl InFlight {
+    pub(crate) fn begin(link: &Slot<Link>, method: &Method, uri: &Uri) -> Self {
+        let exchange = Arc::new(Exchange {
+            method: method.clone(),
+            uri: uri.clone(),
+            begun: link.now(),
+            is_event_stream: AtomicBool::new(false),
+            is_counted: AtomicBool::new(false),
+        });
+        link.exchange_begun(&exchange);
+        let stats = link.stats();
+        Stats::add(&stats.requests);
+        Stats::add(&stats.in_flight);
+        Self { exchange, link: link.clone(), has_ended: false }
+    }
+
+    pub(crate) fn link(&self) -> &Slot<Link> {
+        &self.link
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.exchange.name()
+    }
+
+    /// Records what the answer is.
+    pub(crate) fn answered(&self, headers: &HeaderMap<HeaderValue>) {
+        let is_event_stream =
+            |value: &HeaderValue| value.as_bytes().starts_with(b"text/event-stream");
+        if headers.get(CONTENT_TYPE).is_some_and(is_event_stream) {
+            self.exchange.is_event_stream.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Records that the answer is complete.
+    pub(crate) fn ended(&mut self) {
+        self.has_ended = true;
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        Stats::subtract(&self.link.stats().in_flight);
+        self.link.exchange_over(&self.exchange, self.has_ended);
+    }
+}

@@ -1,0 +1,17 @@
+//! The contract of `task-serve`: a real server on loopback under a real manager, and clients that
+//! speak raw HTTP to it.
+//!
+//! Tests of timeouts run on a paused clock, which advances when client and server both wait.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../../../task-core/tests/it/a_watchdog.rs"]
+mod a_watchdog;
+#[allow(dead_code, reason = "shared with the tests of `task-http`")]
+#[path = "../../../task-http/tests/it/client.rs"]
+mod client;
+mod server;
+
+mod answers;
+mod draining;
+mod endless;
