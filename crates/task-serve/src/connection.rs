@@ -20,10 +20,10 @@ use tokio::time::{Instant, sleep_until};
 #[cfg(feature = "tls")]
 use crate::stats::Stats;
 use crate::{
-    executor::Streams,
-    limits::{Limits, after},
+    limits::after,
     link::{Link, Observer},
     service::{ClientAddress, HttpService, Requests},
+    spawned::Spawned,
 };
 
 /// How long a client has to acknowledge the GOAWAY of a stop, if it has no request in flight.
@@ -61,7 +61,7 @@ pub(crate) async fn serve<S: HttpService>(stream: Stream, link: Slot<Link>, setu
         Some(stream) => stream,
         None => return,
     };
-    let streams = Streams::new(setup.ctx.clone());
+    let streams = Spawned::new(setup.ctx.clone());
     let end = drive(stream, &link, setup, &streams).await;
     if end == End::Dropped {
         streams.abort();
@@ -82,10 +82,10 @@ async fn drive<S: HttpService>(
     stream: Stream,
     link: &Slot<Link>,
     setup: Setup<S>,
-    streams: &Streams,
+    streams: &Spawned,
 ) -> End {
     let Setup { service, ctx, client, .. } = setup;
-    let builder = builder(link.limits(), streams);
+    let builder = builder(link, streams);
     let requests = Requests { service, ctx: ctx.clone(), client, link: link.clone() };
     let io = TokioIo::new(ObservedIo::new(stream, Observer(link.clone())));
     let mut http = pin!(builder.serve_connection_with_upgrades(io, requests));
@@ -95,6 +95,8 @@ async fn drive<S: HttpService>(
     let mut is_leaving = false;
     // `None` once the connection was asked to end because of its age.
     let mut retire_at = Some(after(Instant::now(), link.limits().some_connection_age()));
+    // When the streams of HTTP/2 are looked through for those that have stalled.
+    let mut scan_at = after(Instant::now(), link.limits().write_timeout / 2);
     let mut timer = pin!(sleep_until(link.deadline()));
 
     poll_fn(|cx| {
@@ -140,7 +142,14 @@ async fn drive<S: HttpService>(
                 link.retire();
                 continue;
             }
-            let next = retire_at.map_or(deadline, |retire_at| retire_at.min(deadline));
+            if scan_at <= now {
+                scan_at = after(now, link.limits().write_timeout / 2);
+                link.abort_stalled();
+            }
+            let mut next = retire_at.map_or(deadline, |retire_at| retire_at.min(deadline));
+            if link.is_http2() {
+                next = next.min(scan_at);
+            }
             // A deadline that moved later does not reset the timer. When the timer fires, the
             // deadline is checked again; most timers never fire.
             if next < timer.deadline() || timer.is_elapsed() {
@@ -157,6 +166,20 @@ async fn drive<S: HttpService>(
     .await
 }
 
+/// Spawns the streams of an HTTP/2 connection, each with the request that it is for.
+#[derive(Clone)]
+struct StreamTasks {
+    tasks: Spawned,
+    link: Slot<Link>,
+}
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for StreamTasks {
+    fn execute(&self, stream: F) {
+        // hyper calls the service just before, which begins the request.
+        self.link.exchange_spawned(self.tasks.spawn(stream));
+    }
+}
+
 /// Returns until when a connection without a request may stay open after the stop.
 fn until(link: &Link, stopped: Instant) -> Option<Instant> {
     let until = link.lingers_until(stopped)?;
@@ -165,9 +188,11 @@ fn until(link: &Link, stopped: Instant) -> Option<Instant> {
 }
 
 /// Returns the settings of hyper, without the timeouts that are enforced here.
-fn builder(limits: &Limits, streams: &Streams) -> auto::Builder<Streams> {
+fn builder(link: &Slot<Link>, streams: &Spawned) -> auto::Builder<StreamTasks> {
     const HYPER_DEFAULT: usize = 100;
-    let mut builder = auto::Builder::new(streams.clone());
+    let limits = link.limits();
+    let tasks = StreamTasks { tasks: streams.clone(), link: link.clone() };
+    let mut builder = auto::Builder::new(tasks);
     let mut http1 = builder.http1();
     http1.header_read_timeout(None).max_buf_size(limits.header_bytes);
     if limits.headers != HYPER_DEFAULT {

@@ -2,14 +2,16 @@
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header::CONTENT_TYPE};
 use task_listen::Slot;
+
+use tokio::task::AbortHandle;
 
 use crate::{cut::request_name, link::Link, stats::Stats};
 
@@ -22,6 +24,10 @@ pub(crate) struct Exchange {
     pub(crate) begun: u64,
     /// The answer is a stream of events.
     is_event_stream: AtomicBool,
+    /// Since when the client has not taken what the body has yielded, likewise; 0 if it has.
+    untaken: AtomicU64,
+    /// The task of its stream, over HTTP/2.
+    stream: OnceLock<AbortHandle>,
     /// It was counted as cut.
     is_counted: AtomicBool,
 }
@@ -37,6 +43,21 @@ impl Exchange {
     /// Returns how long ago it began.
     pub(crate) fn age(&self, now: u64) -> Duration {
         Duration::from_micros(now.saturating_sub(self.begun))
+    }
+
+    /// Keeps the task of its stream.
+    pub(crate) fn spawned(&self, stream: AbortHandle) {
+        // Only the first one is: what an upgraded stream spawns is not its own.
+        let _ = self.stream.set(stream);
+    }
+
+    /// Aborts its stream if the client takes nothing of the answer for so long.
+    pub(crate) fn abort_if_stalled(&self, now: u64, timeout: Duration) {
+        let untaken = self.untaken.load(Ordering::Relaxed);
+        let is_stalled = untaken > 0 && u128::from(now - untaken.min(now)) >= timeout.as_micros();
+        if let (true, Some(stream)) = (is_stalled, self.stream.get()) {
+            stream.abort();
+        }
     }
 
     /// Marks it as counted, and returns whether it was not before.
@@ -61,6 +82,8 @@ impl InFlight {
             uri: uri.clone(),
             begun: link.now(),
             is_event_stream: AtomicBool::new(false),
+            untaken: AtomicU64::new(0),
+            stream: OnceLock::new(),
             is_counted: AtomicBool::new(false),
         });
         link.exchange_begun(&exchange);
@@ -85,6 +108,16 @@ impl InFlight {
         if headers.get(CONTENT_TYPE).is_some_and(is_event_stream) {
             self.exchange.is_event_stream.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Records that the body has yielded bytes, which wait for the client.
+    pub(crate) fn yielded(&self) {
+        self.exchange.untaken.store(self.link.now().max(1), Ordering::Relaxed);
+    }
+
+    /// Records that more is asked of the body: the client takes what was yielded.
+    pub(crate) fn asked(&self) {
+        self.exchange.untaken.store(0, Ordering::Relaxed);
     }
 
     /// Records that the answer is complete.

@@ -8,7 +8,6 @@ mod task;
 mod run;
 
 mod connection;
-mod executor;
 
 mod service;
 
@@ -17,6 +16,9 @@ mod until_stop;
 
 mod exchange;
 mod link;
+mod shared;
+
+mod spawned;
 
 mod cut;
 mod error;
@@ -29,6 +31,8 @@ pub use limits::Limits;
 pub use service::{ClientAddress, HttpService};
 pub use stats::ServeStats;
 pub use task::ServeTask;
+#[cfg(feature = "tls")]
+pub use task_listen::Tls;
 pub use task_listen::{BindError, BoundAddress, ListenOptions, Listener};
 pub use until_stop::{UntilStop, until_stop};
 

@@ -46,6 +46,11 @@ pub struct Limits {
     pub(crate) connection_age: Duration,
     pub(crate) min_keep_alive: Duration,
     pub(crate) stop_timeout: Duration,
+    pub(crate) requests: usize,
+    pub(crate) queue: usize,
+    pub(crate) queue_timeout: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) reload_interval: Duration,
 }
 
 /// What an `Instant` can be moved by on every system, and longer than any process lives.
@@ -78,6 +83,34 @@ impl Limits {
     /// from the connect, and for the header of a later one, from its first byte. Default: 10 s.
     pub fn header_timeout(self, timeout: impl Into<Timeout>) -> Self {
         Self { header_timeout: duration(timeout), ..self }
+    }
+
+    /// Sets how many requests may be with their handlers at the same time, over all connections;
+    /// at least 1. Default: 10,000.
+    ///
+    /// A request is with its handler from its complete header until the head of the answer is
+    /// there; a body that is streamed after it does not count. One more request waits in the
+    /// [queue](Self::queue).
+    pub fn requests(self, requests: usize) -> Self {
+        Self { requests: requests.max(1), ..self }
+    }
+
+    /// Sets how many requests may wait for others to leave their [handlers](Self::requests). One
+    /// more is refused with 503 and `Retry-After`. Default: 1,000.
+    pub fn queue(self, queue: usize) -> Self {
+        Self { queue, ..self }
+    }
+
+    /// Sets how long a request waits in the [queue](Self::queue) before it is refused with 503 and
+    /// `Retry-After`. Default: 1 s.
+    pub fn queue_timeout(self, timeout: impl Into<Timeout>) -> Self {
+        Self { queue_timeout: duration(timeout), ..self }
+    }
+
+    /// Sets how often the files of TLS are read again; at least every 10 ms. Default: 10 s.
+    #[cfg(feature = "tls")]
+    pub fn reload_interval(self, interval: Duration) -> Self {
+        Self { reload_interval: interval.max(Duration::from_millis(10)), ..self }
     }
 
     /// Sets how many bytes the header of a request may have; at least 8 KiB. A larger one is
@@ -150,6 +183,11 @@ impl Default for Limits {
             connection_age: Duration::from_secs(15 * 60),
             min_keep_alive: Duration::from_millis(500),
             stop_timeout: Duration::from_secs(60),
+            requests: 10_000,
+            queue: 1_000,
+            queue_timeout: Duration::from_secs(1),
+            #[cfg(feature = "tls")]
+            reload_interval: Duration::from_secs(10),
         }
     }
 }

@@ -24,43 +24,14 @@ use std::{
 
 use task_core::{Hold, WaitFor, scope::Level};
 use task_listen::{Direction, IoEvents, Occupant, Slot};
-use tokio::time::Instant;
+use tokio::{task::AbortHandle, time::Instant};
 
 use crate::{
-    cut::Cut,
     exchange::Exchange,
     limits::{Limits, after},
+    shared::Shared,
     stats::Stats,
 };
-
-/// What all connections of one server share, apart from the service.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) limits: Limits,
-    pub(crate) stats: Arc<Stats>,
-    pub(crate) cut: Mutex<Cut>,
-    epoch: Instant,
-}
-
-impl Shared {
-    pub(crate) fn new(limits: Limits, stats: Arc<Stats>) -> Self {
-        Self { limits, stats, cut: Mutex::default(), epoch: Instant::now() }
-    }
-
-    /// Returns the time since the epoch, in microseconds.
-    pub(crate) fn now(&self) -> u64 {
-        // A u64 of microseconds is half a million years.
-        self.epoch.elapsed().as_micros() as u64
-    }
-
-    fn instant(&self, micros: u64) -> Instant {
-        self.epoch + Duration::from_micros(micros)
-    }
-
-    pub(crate) fn cut(&self) -> MutexGuard<'_, Cut> {
-        self.cut.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -132,6 +103,10 @@ impl Link {
         link
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     pub(crate) fn stats(&self) -> &Stats {
         &self.shared.stats
     }
@@ -180,11 +155,13 @@ impl Link {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
+    #[cfg(feature = "tls")]
     /// The TLS handshake begins. The time for it has begun before.
     pub(crate) fn handshake_begun(&self) {
         self.state.store(State::Handshake as u8, Ordering::Release);
     }
 
+    #[cfg(feature = "tls")]
     /// The TLS handshake is done. Its time goes on, for the header.
     pub(crate) fn handshake_done(&self) {
         self.state.store(State::Fresh as u8, Ordering::Release);
@@ -214,6 +191,20 @@ impl Link {
         } else if self.state() == State::Active {
             self.enter(State::Sending);
         }
+    }
+
+    /// Gives the request that has begun last the task of its stream.
+    pub(crate) fn exchange_spawned(&self, stream: AbortHandle) {
+        if let Some(exchange) = lock(&self.exchanges).last() {
+            exchange.spawned(stream);
+        }
+    }
+
+    /// Resets the streams of HTTP/2 of whose answers the client takes nothing.
+    pub(crate) fn abort_stalled(&self) {
+        let now = self.now();
+        let timeout = self.limits().write_timeout;
+        lock(&self.exchanges).iter().for_each(|exchange| exchange.abort_if_stalled(now, timeout));
     }
 
     /// The stream leaves HTTP, for a handler that has it from now on.

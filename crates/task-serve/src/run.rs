@@ -23,11 +23,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use hyper::rt::Executor as _;
 use task_core::{
     Context,
     scope::{ChildrenView, Living},
 };
+#[cfg(feature = "tls")]
+use task_listen::reload;
 use task_listen::{
     AcceptEvents, Acceptor, Listener, Peer, Slot, Slots, Stream, advise_to_drain, in_task,
 };
@@ -39,10 +40,11 @@ use tokio::{
 use crate::{
     connection::{Setup, serve},
     cut::short,
-    executor::Streams,
     limits::Limits,
-    link::{Link, Shared},
+    link::Link,
     service::{ClientAddress, HttpService},
+    shared::Shared,
+    spawned::Spawned,
     stats::Stats,
 };
 
@@ -63,6 +65,7 @@ pub(crate) struct Settings {
     pub(crate) stats: Arc<Stats>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Arc<task_listen::LoadedTls>>,
+    pub(crate) finishes_handlers: bool,
 }
 
 /// The running server, as its accept loops and its manager see it.
@@ -92,11 +95,12 @@ pub(crate) async fn run<S: HttpService>(
         acceptors.push(Acceptor::attach(listener).await.with_context(named)?);
         tracing::info!(%address, "serving");
     }
-    let shared = Arc::new(Shared::new(settings.limits.clone(), settings.stats));
+    let slots = Slots::new(settings.limits.connections);
+    let shared = Shared::new(settings.limits, settings.stats, &ctx, settings.finishes_handlers);
     let server = Arc::new(Server {
         ctx: ctx.clone(),
-        slots: Slots::new(settings.limits.connections),
-        shared,
+        slots,
+        shared: Arc::new(shared),
         #[cfg(feature = "tls")]
         tls: settings.tls,
     });
@@ -105,10 +109,18 @@ pub(crate) async fn run<S: HttpService>(
     if let Some(address) = public {
         beside.spawn(in_task(ctx.clone(), advise_to_drain(address, ctx.group())));
     }
+    #[cfg(feature = "tls")]
+    if let Some(tls) = server.tls.clone() {
+        let stats = Arc::clone(&server.shared.stats);
+        let count = move |_, was_taken| {
+            Stats::add(if was_taken { &stats.reloads } else { &stats.failed_reloads });
+        };
+        beside.spawn(reload::run(vec![tls], server.shared.limits.reload_interval, count));
+    }
     let children: Arc<dyn ChildrenView> = Arc::clone(&server) as _;
     ctx.add_children(Arc::downgrade(&children));
     let _cut_on_drop = CutOnDrop(Arc::clone(&server));
-    let connections = Streams::new(ctx.clone());
+    let connections = Spawned::new(ctx.clone());
     ctx.set_ready(true);
 
     // The loops are polled by this future and not spawned, so that its drop closes the listeners.
@@ -133,7 +145,7 @@ impl Server {
         &self,
         mut acceptor: Acceptor,
         service: S,
-        connections: &Streams,
+        connections: &Spawned,
     ) {
         let link = || Link::new(Arc::clone(&self.shared), self.ctx.hold());
         // That of the last round, if the stop came while it waited for a slot.
@@ -173,7 +185,7 @@ impl Server {
         peer: Peer,
         slot: Slot<Link>,
         service: S,
-        connections: &Streams,
+        connections: &Spawned,
     ) {
         let setup = Setup {
             service,
@@ -182,7 +194,7 @@ impl Server {
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
         };
-        connections.execute(serve(stream, slot, setup));
+        connections.spawn(serve(stream, slot, setup));
     }
 
     /// Waits for the end of the connections, and cuts those that do not end in time.
@@ -216,7 +228,7 @@ impl Server {
                 self.slots.occupants().iter().for_each(|link| link.count_rest());
             }
         }
-        self.shared.stats.drain_millis.store(begun.elapsed().as_millis() as u64, Relaxed);
+        self.shared.stats.stop_millis.store(begun.elapsed().as_millis() as u64, Relaxed);
         self.report();
     }
 
@@ -255,6 +267,9 @@ impl Server {
 
     fn cut(&self) {
         self.slots.occupants().iter().for_each(|link| link.cut());
+        if let Some(handlers) = &self.shared.handlers {
+            handlers.abort();
+        }
     }
 }
 

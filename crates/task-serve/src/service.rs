@@ -1,6 +1,14 @@
 //! The way from a request to the service, and back to its answer.
 
-use std::{convert::Infallible, error::Error, fmt, future::poll_fn, net::SocketAddr, pin::Pin};
+use std::{
+    convert::Infallible,
+    error::Error,
+    fmt,
+    future::{pending, poll_fn},
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -10,12 +18,14 @@ use http_body::Body;
 use hyper::body::Incoming;
 use task_core::{Context, scope::guarded_text};
 use task_listen::{Slot, catch_panic};
+use tokio::sync::oneshot;
 use tower_service::Service;
 
 use crate::{
     body::{RequestBody, ResponseBody},
     exchange::InFlight,
     link::Link,
+    spawned::Spawned,
     stats::Stats,
 };
 
@@ -73,7 +83,34 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Requests<S> 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let in_flight = InFlight::begin(&self.link, request.method(), request.uri());
         let (service, ctx, client) = (self.service.clone(), self.ctx.clone(), self.client);
-        Box::pin(async move { Ok(respond(service, ctx, client, request, in_flight).await) })
+        let handlers = self.link.shared().handlers.clone();
+        let responding = respond(service, ctx, client, request, in_flight);
+        match handlers {
+            None => Box::pin(async move { Ok(responding.await) }),
+            Some(handlers) => Box::pin(detached(&handlers, responding)),
+        }
+    }
+}
+
+/// Runs a handler in a task of the server, which goes on if this future is dropped.
+fn detached<B, F>(
+    handlers: &Spawned,
+    responding: F,
+) -> impl Future<Output = Result<Response<B>, Infallible>> + Send + use<B, F>
+where
+    B: Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    handlers.spawn(async move {
+        let _ = sender.send(responding.await);
+    });
+    async move {
+        match receiver.await {
+            Ok(response) => Ok(response),
+            // The server is being dropped, and this connection next.
+            Err(_) => pending().await,
+        }
     }
 }
 
@@ -95,6 +132,8 @@ async fn respond<S: HttpService>(
     let mut request = request.map(|body| RequestBody::new(body, timeout));
     request.extensions_mut().insert(ctx.clone());
     request.extensions_mut().insert(client);
+    let shared = Arc::clone(in_flight.link().shared());
+    let Some(permit) = shared.admit().await else { return refuse(in_flight) };
     let mut response = match catch_panic(|| service.answer(request)).await {
         Ok(Ok(response)) => {
             let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -120,6 +159,7 @@ async fn respond<S: HttpService>(
             empty(StatusCode::INTERNAL_SERVER_ERROR, in_flight)
         }
     };
+    drop(permit);
     let link = response.body().link();
     if ctx.is_draining() || link.is_some_and(|link| link.retires()) {
         send_away(&mut response);

@@ -25,9 +25,14 @@ pub(crate) struct Stats {
     pub(crate) cut: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
+    #[cfg(feature = "tls")]
     pub(crate) handshakes_failed: AtomicU64,
+    #[cfg(feature = "tls")]
+    pub(crate) reloads: AtomicU64,
+    #[cfg(feature = "tls")]
+    pub(crate) failed_reloads: AtomicU64,
     pub(crate) is_starved: AtomicBool,
-    pub(crate) drain_millis: AtomicU64,
+    pub(crate) stop_millis: AtomicU64,
 }
 
 impl Stats {
@@ -73,20 +78,56 @@ impl ServeStats {
     /// Those of `out`. A `String` has none.
     pub fn write_metrics(&self, out: &mut impl Write) -> fmt::Result {
         let stats = &*self.0;
-        let mut family = |name: &str, kind: &str, help: &str, value: u64| {
+        let load = |counter: &AtomicU64| counter.load(Relaxed);
+        let upgraded = load(&stats.upgraded);
+        let mut family = |name: &str, kind: &str, help: &str, values: &[(&str, f64)]| {
             writeln!(out, "# HELP task_serve_{name} {help}")?;
             writeln!(out, "# TYPE task_serve_{name} {kind}")?;
-            writeln!(out, "task_serve_{name} {value}")
+            values
+                .iter()
+                .try_for_each(|(labels, value)| writeln!(out, "task_serve_{name}{labels} {value}"))
         };
-        family("connections", "gauge", "Open connections.", self.connections())?;
-        family(
-            "requests_in_flight",
-            "gauge",
-            "Requests without their whole answer.",
-            self.in_flight(),
-        )?;
-        family("requests_total", "counter", "Requests that have begun.", self.requests())?;
-        let accepted = stats.accepted.load(Relaxed);
-        family("connections_accepted_total", "counter", "Accepted connections.", accepted)
+        let open = load(&stats.connections).saturating_sub(upgraded);
+        let states = [("{state=\"http\"}", open as f64), ("{state=\"upgraded\"}", upgraded as f64)];
+        family("connections", "gauge", "Open connections.", &states)?;
+        let is_starved = f64::from(u8::from(stats.is_starved.load(Relaxed)));
+        let gauges = [
+            ("requests_in_flight", "Requests without their whole answer.", self.in_flight() as f64),
+            (
+                "starved",
+                "1 while connections cannot be accepted, for want of descriptors.",
+                is_starved,
+            ),
+            ("stop_seconds", "How long the stop took.", load(&stats.stop_millis) as f64 / 1e3),
+        ];
+        for (name, help, value) in gauges {
+            family(name, "gauge", help, &[("", value)])?;
+        }
+        let counters = [
+            ("requests_total", "Requests that have begun.", &stats.requests),
+            ("connections_accepted_total", "Accepted connections.", &stats.accepted),
+            ("connections_evicted_total", "Connections closed to make room.", &stats.evicted),
+            (
+                "refused_total",
+                "Requests and connections refused, by a limit or the stop.",
+                &stats.refused,
+            ),
+            ("cut_total", "Requests and connections cut by the stop.", &stats.cut),
+            ("panics_total", "Handlers that panicked.", &stats.panics),
+            ("accept_errors_total", "Failed accepts.", &stats.accept_errors),
+            #[cfg(feature = "tls")]
+            ("handshakes_failed_total", "Failed TLS handshakes.", &stats.handshakes_failed),
+            #[cfg(feature = "tls")]
+            ("reloads_total", "Certificates that were taken after a change.", &stats.reloads),
+            #[cfg(feature = "tls")]
+            (
+                "reloads_failed_total",
+                "Changed files that could not be used.",
+                &stats.failed_reloads,
+            ),
+        ];
+        counters.into_iter().try_for_each(|(name, help, counter)| {
+            family(name, "counter", help, &[("", load(counter) as f64)])
+        })
     }
 }

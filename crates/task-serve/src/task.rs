@@ -51,6 +51,7 @@ pub struct ServeTask<S = ()> {
     stats: ServeStats,
     #[cfg(feature = "tls")]
     tls: Option<Arc<task_listen::LoadedTls>>,
+    finishes_handlers: bool,
     service: S,
 }
 
@@ -95,6 +96,7 @@ impl ServeTask {
             stats: ServeStats::new(),
             #[cfg(feature = "tls")]
             tls: None,
+            finishes_handlers: false,
             service: (),
         }
     }
@@ -114,12 +116,36 @@ impl ServeTask {
             stats: self.stats,
             #[cfg(feature = "tls")]
             tls: self.tls,
+            finishes_handlers: self.finishes_handlers,
             service,
         }
     }
 }
 
 impl<S> ServeTask<S> {
+    /// Encrypts all TCP listeners, which then accept nothing else. HTTP/2 is offered by ALPN.
+    /// Default: no TLS. Requires the feature `tls`.
+    ///
+    /// The files are read now, and again at the [reload interval](Limits::reload_interval) while
+    /// the task runs. A certificate that changes breaks no handshake.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, or not be used.
+    #[cfg(feature = "tls")]
+    pub fn tls(self, tls: task_listen::Tls) -> Result<Self, ServeError> {
+        let tls = task_listen::LoadedTls::load(tls, &[b"h2", b"http/1.1"])?;
+        Ok(Self { tls: Some(Arc::new(tls)), ..self })
+    }
+
+    /// Lets a handler finish although its client is gone, up to the time at which the stop cuts.
+    /// Default: it is dropped where it awaits, with its connection.
+    ///
+    /// Each handler is a Tokio task then, and keeps the slot of its connection.
+    pub fn finish_handlers(self) -> Self {
+        Self { finishes_handlers: true, ..self }
+    }
+
     /// Adds a listener. All listeners serve the same service under the same limits.
     pub fn listener(mut self, listener: Listener) -> Self {
         self.listeners.push(listener);
@@ -184,6 +210,7 @@ impl<S: HttpService> Task for ServeTask<S> {
             stats: Arc::clone(&self.stats.0),
             #[cfg(feature = "tls")]
             tls: self.tls,
+            finishes_handlers: self.finishes_handlers,
         };
         run::run(self.listeners, self.service, settings, ctx).await
     }

@@ -52,9 +52,13 @@ impl<B: Body> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
         let Some(body) = this.body.as_pin_mut() else { return Poll::Ready(None) };
+        let Some(in_flight) = this.in_flight else { return body.poll_frame(cx) };
+        in_flight.asked();
         let polled = body.poll_frame(cx);
-        if let (Poll::Ready(None | Some(Err(_))), Some(in_flight)) = (&polled, this.in_flight) {
-            in_flight.ended();
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(Some(Ok(_))) => in_flight.yielded(),
+            Poll::Ready(None | Some(Err(_))) => in_flight.ended(),
         }
         polled
     }
