@@ -18,8 +18,8 @@ use crate::running::Running;
 use crate::section::Ending;
 use crate::workspace::{Target, Workspace};
 
-/// The small examples, and those that need a package of their own.
-pub(super) const PACKAGES: [&str; 2] = ["task-examples", "example-api"];
+/// The package of the small examples.
+pub(super) const PACKAGE: &str = "task-examples";
 /// The time one example may run; the longest is meant to take a few seconds.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -32,17 +32,12 @@ struct Expectation {
 }
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
-    let mut examples: Vec<&Target> = Vec::new();
-    for package in PACKAGES {
-        let targets = &workspace.package(package)?.targets;
-        examples.extend(
-            targets.iter().filter(|target| matches!(target.kind.as_str(), "example" | "bin")),
-        );
-        Run::cargo(workspace)
-            .arguments(["build", "--quiet", "--locked", "-p", package])
-            .arguments(["--all-features", "--examples", "--bins"])
-            .run()?;
-    }
+    let targets = &workspace.package(PACKAGE)?.targets;
+    let examples = targets.iter().filter(|target| target.kind == "example");
+    Run::cargo(workspace)
+        .arguments(["build", "--quiet", "--locked", "-p", PACKAGE])
+        .arguments(["--all-features", "--examples"])
+        .run()?;
     let mut failed = Vec::new();
     for example in examples {
         if let Err(error) = try_one(workspace, example) {
@@ -59,8 +54,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
 fn try_one(workspace: &Workspace, example: &Target) -> Result<()> {
     let source = fs::read_to_string(&example.source)?;
     let expectation = Expectation::read(&source)?;
-    let folder = workspace.target.join("debug");
-    let folder = if example.kind == "example" { folder.join("examples") } else { folder };
+    let folder = workspace.target.join("debug").join("examples");
     let begun = Instant::now();
     let mut running =
         Running::start(Run::program(workspace, folder.join(&example.name)).into_command())?;

@@ -1,0 +1,61 @@
+//! The setup: every part of the service, in the order in which it starts.
+//!
+//! Tasks stop by phase: the API, then the packer, then metrics, probes and signals. The database
+//! closes last, in a cleanup.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+use axum::Extension;
+use taskkit::{HttpTask, Manager, Phase, Task, task_fn};
+use tokio::net::TcpListener;
+
+use crate::{api, config::Config, counts::Counts, database::Database, packer, shop::Shop};
+
+/// Runs all tasks of the service and registers its cleanup. Returns the address of the API.
+///
+/// # Errors
+///
+/// Returns an error if a part could not be created or reached. The manager stops the parts that run
+/// by then.
+pub async fn start(manager: &Manager, config: &Config) -> anyhow::Result<SocketAddr> {
+    let counts = Counts::default();
+    // First, so that probes respond during the rest of the setup.
+    let http = HttpTask::builder().metrics(counts.registry()).bind(config.probe_address)?;
+    if let Some(address) = http.local_addr() {
+        tracing::info!("metrics and probes at http://{address}");
+    }
+    manager.run(http)?;
+
+    let database = Database::connect(&config.database_url).await?;
+    manager.cleanup("database", {
+        let database = database.clone();
+        async move || {
+            database.close().await;
+            Ok(())
+        }
+    })?;
+    database.migrate().await?;
+
+    let (shop, queue) = Shop::new(database, config.queue, counts);
+    let (packing_shop, packing_time) = (shop.clone(), config.packing_time);
+    let packer = task_fn("packer", move |ctx| packer::run(ctx, queue, packing_shop, packing_time));
+    manager.run(packer.gating_readiness())?;
+
+    let listener = TcpListener::bind(config.address)
+        .await
+        .with_context(|| format!("failed to bind {}", config.address))?;
+    let address = listener.local_addr()?;
+    manager.run(
+        task_fn("api", async move |ctx| {
+            ctx.set_ready(true);
+            let router = api::router(shop).layer(Extension(ctx.clone()));
+            axum::serve(listener, router).with_graceful_shutdown(ctx.cancelled_owned()).await?;
+            Ok(())
+        })
+        .in_phase(Phase::INGRESS)
+        .gating_readiness(),
+    )?;
+    tracing::info!("orders at http://{address}/orders");
+    Ok(address)
+}
