@@ -17,6 +17,7 @@
 //! | `serve` | `serve` | `task-serve` | `ServeTask` |
 //! | `kafka` | `kafka` | `task-kafka` | `KafkaTask` |
 //! | `listen` | `listen` | `task-listen` | |
+//! | `tonic` | `tonic` | `task-tonic` | |
 //!
 //! Tests use the crate `task-testkit`, a dev-dependency.
 //!
@@ -41,6 +42,7 @@
 //! | Ctrl-C, SIGTERM | [`main`], [`SignalTask`] |
 //! | SIGHUP, reload the configuration | [`SignalTrigger`] |
 //! | health check, readiness, liveness, Prometheus | [`HttpTask`], [`Task::gating_readiness`] |
+//! | gRPC's health service | `tonic::GroupHealth` |
 //! | start one task after another is ready | [`start_after`] |
 //! | the order of the shutdown | [`Phase`], [`Task::in_phase`] |
 //! | close the database at the end | [`Manager::cleanup`] |
@@ -65,6 +67,7 @@
 //! | `sender` | the pid of a signal's sender, in the log and the report | C |
 //! | `full` | `children`, `cron`, `http`, `periodic`, `restart`, `sender`, `serde`, `serve`, `service`, `token` | C |
 //! | `tls` | encryption for `HttpTask` and `ServeTask`, where their features are on | C |
+//! | `tonic` | gRPC's health service, answered from the group's readiness | |
 //! | `tower` | services of `tower` below the paths of `HttpTask` | |
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | these registries as sources of `HttpTask` | |
 //! | `kafka` | `KafkaTask`, on librdkafka | C and C++ |
@@ -98,6 +101,8 @@ pub use task_serve as serve;
 pub use task_service as service;
 #[cfg(feature = "signal")]
 pub use task_signal as signal;
+#[cfg(feature = "tonic")]
+pub use task_tonic as tonic;
 
 #[cfg(feature = "children")]
 pub use task_children::Children;
