@@ -120,8 +120,8 @@ impl Watch {
     /// Returns the next message, once there is one; `None` at the stop.
     async fn next(mut self) -> Option<(Result<HealthCheckResponse, Status>, Self)> {
         loop {
-            // The step is read first: whoever sees the stop has sent the status of a stop, or does
-            // now.
+            // The step is read first: a stream that sees the stop sends the status of a stop before
+            // it ends.
             let is_stopping = self.health.group.step() >= Step::Stopping;
             let status = self.health.status(&self.service);
             if self.sent != Some(status) {
