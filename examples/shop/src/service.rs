@@ -6,9 +6,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use axum::Extension;
-use taskkit::{HttpTask, Manager, Phase, Task, task_fn};
-use tokio::net::TcpListener;
+use taskkit::{HttpTask, Manager, ServeTask, Task, task_fn};
 
 use crate::{api, config::Config, counts::Counts, database::Database, packer, shop::Shop};
 
@@ -42,20 +40,9 @@ pub async fn start(manager: &Manager, config: &Config) -> anyhow::Result<SocketA
     let packer = task_fn("packer", move |ctx| packer::run(ctx, queue, packing_shop, packing_time));
     manager.run(packer.gating_readiness())?;
 
-    let listener = TcpListener::bind(config.address)
-        .await
-        .with_context(|| format!("failed to bind {}", config.address))?;
-    let address = listener.local_addr()?;
-    manager.run(
-        task_fn("api", async move |ctx| {
-            ctx.set_ready(true);
-            let router = api::router(shop).layer(Extension(ctx.clone()));
-            axum::serve(listener, router).with_graceful_shutdown(ctx.cancelled_owned()).await?;
-            Ok(())
-        })
-        .in_phase(Phase::INGRESS)
-        .gating_readiness(),
-    )?;
+    let serve = ServeTask::bind(config.address)?.service(api::router(shop));
+    let address = serve.local_addr().context("no address of TCP")?;
+    manager.run(serve.named("api"))?;
     tracing::info!("orders at http://{address}/orders");
     Ok(address)
 }

@@ -1,13 +1,14 @@
 //! The stream of changes, as server-sent events.
 
-use std::convert::Infallible;
-
 use axum::{
     extract::{Extension, State},
     response::sse::{Event, KeepAlive, Sse},
 };
-use futures_util::stream::{Stream, unfold};
-use taskkit::Context;
+use futures_util::{
+    future::ready,
+    stream::{Stream, StreamExt as _, once, unfold},
+};
+use taskkit::{Context, serve::until_stop};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::shop::Shop;
@@ -17,22 +18,17 @@ use crate::shop::Shop;
 pub(super) async fn stream(
     State(shop): State<Shop>,
     Extension(ctx): Extension<Context>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let changes = shop.changes.subscribe();
-    let events = unfold(Some((ctx, changes)), async |open| {
-        let (ctx, mut changes) = open?;
-        let event = match ctx.or_cancelled(changes.recv()).await {
-            Ok(Ok(order)) => {
-                Event::default().event(order.state.name()).json_data(&order).unwrap_or_default()
+) -> Sse<impl Stream<Item = Result<Event, axum::Error>>> {
+    let changes = unfold(shop.changes.subscribe(), async |mut changes| {
+        let event = match changes.recv().await {
+            Ok(order) => Event::default().event(order.state.name()).json_data(&order),
+            Err(RecvError::Lagged(missed)) => {
+                Ok(Event::default().event("lagged").data(missed.to_string()))
             }
-            Ok(Err(RecvError::Lagged(missed))) => {
-                Event::default().event("lagged").data(missed.to_string())
-            }
-            Ok(Err(RecvError::Closed)) | Err(_) => {
-                return Some((Ok(Event::default().event("stopping").data("")), None));
-            }
+            Err(RecvError::Closed) => return None,
         };
-        Some((Ok(event), Some((ctx, changes))))
+        Some((event, changes))
     });
-    Sse::new(events).keep_alive(KeepAlive::default())
+    let last = once(ready(Ok(Event::default().event("stopping").data(""))));
+    Sse::new(until_stop(&ctx, changes).chain(last)).keep_alive(KeepAlive::default())
 }

@@ -133,6 +133,7 @@ fn it_answers_while_it_drains_and_exits_with_0_after_sigterm() {
     assert_eq!(service.probe("/livez"), 200);
     let last = client.post("/orders", &order("a-2"));
     assert_eq!(last.status, 201, "{last:?}");
+    assert!(last.has("connection: close"), "{last:?}");
     let (code, log) = service.end();
     assert_eq!(code, Some(0), "{log}");
     let (_, report) = log.split_once("clean; cause: signal SIGTERM").unwrap();
