@@ -36,7 +36,10 @@ impl Exchange {
     /// Returns its name: method and path, or what the answer is and the path.
     pub(crate) fn name(&self) -> String {
         let is_event_stream = self.is_event_stream.load(Ordering::Relaxed);
-        let kind = if is_event_stream { "SSE" } else { self.method.as_str() };
+        self.named(if is_event_stream { "SSE" } else { self.method.as_str() })
+    }
+
+    fn named(&self, kind: &str) -> String {
         request_name(kind, self.uri.path())
     }
 
@@ -99,6 +102,11 @@ impl InFlight {
 
     pub(crate) fn name(&self) -> String {
         self.exchange.name()
+    }
+
+    /// Returns its name with another word in place of the method.
+    pub(crate) fn named(&self, kind: &str) -> String {
+        self.exchange.named(kind)
     }
 
     /// Records what the answer is.

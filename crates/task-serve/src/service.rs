@@ -140,7 +140,7 @@ async fn respond<S: HttpService>(
             match upgrade {
                 Some(_) if switches && ctx.is_cancelled() => return refuse(in_flight),
                 Some(upgrade) if switches => {
-                    let name = format!("{upgrade} {}", in_flight.name());
+                    let name = in_flight.named(&upgrade.to_string());
                     in_flight.link().upgraded(name);
                 }
                 Some(_) | None => {}

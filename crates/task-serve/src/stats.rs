@@ -1,7 +1,7 @@
 //! The counters of the server.
 
 use std::{
-    fmt::{self, Write},
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -10,6 +10,9 @@ use std::{
 
 /// The counters of a [`ServeTask`](crate::ServeTask), to be read while it runs and after it. A
 /// clone shows the same counters.
+///
+/// It displays as metrics in the text format of Prometheus, whose names begin with `task_serve_`: a
+/// source for `task-http` is `text_source(move || stats.to_string())`.
 #[derive(Clone, Debug)]
 pub struct ServeStats(pub(crate) Arc<Stats>);
 
@@ -71,12 +74,7 @@ impl ServeStats {
         self.0.cut.load(Relaxed)
     }
 
-    /// Writes the counters as metrics in the text format of Prometheus.
-    ///
-    /// # Errors
-    ///
-    /// Those of `out`. A `String` has none.
-    pub fn write_metrics(&self, out: &mut impl Write) -> fmt::Result {
+    fn write_metrics(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stats = &*self.0;
         let load = |counter: &AtomicU64| counter.load(Relaxed);
         let upgraded = load(&stats.upgraded);
@@ -129,5 +127,12 @@ impl ServeStats {
         counters.into_iter().try_for_each(|(name, help, counter)| {
             family(name, "counter", help, &[("", load(counter) as f64)])
         })
+    }
+}
+
+/// The counters as metrics, in the text format of Prometheus.
+impl fmt::Display for ServeStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_metrics(f)
     }
 }

@@ -8,6 +8,8 @@
 #[path = "../../../task-core/tests/it/a_watchdog.rs"]
 mod a_watchdog;
 
+#[cfg(feature = "tls")]
+mod authority;
 mod client;
 mod group;
 mod service;

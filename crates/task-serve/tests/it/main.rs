@@ -7,11 +7,25 @@
 
 #[path = "../../../task-core/tests/it/a_watchdog.rs"]
 mod a_watchdog;
+#[cfg(feature = "tls")]
+#[allow(dead_code, reason = "shared with the tests of `task-http`")]
+#[path = "../../../task-http/tests/it/authority.rs"]
+mod authority;
 #[allow(dead_code, reason = "shared with the tests of `task-http`")]
 #[path = "../../../task-http/tests/it/client.rs"]
 mod client;
 mod server;
 
 mod answers;
+mod blocked;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod draining;
+#[cfg(feature = "tls")]
+mod encrypted;
 mod endless;
+mod everywhere;
+mod http2;
+mod limits;
+mod metrics;
+mod upgrades;

@@ -45,6 +45,7 @@ pub(crate) fn api() -> Router {
         .route("/echo", post(async |body: Bytes| body))
         .route("/stuck", get(std::future::pending::<&str>))
         .route("/big", get(async || Body::from("x".repeat(64 << 20))))
+        .route("/pieces", get(async || Body::new(Pieces)))
         .route("/panic", get(async || -> &str { panic!("of a handler") }))
 }
 
@@ -80,6 +81,22 @@ impl Server {
     pub(crate) async fn stopped(self) -> Report {
         self.handle.stop();
         self.ended.await.unwrap()
+    }
+}
+
+/// A body without an end, in pieces that are larger than a small window.
+struct Pieces;
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        let piece = Bytes::from_static(&[b'x'; 1_000]);
+        std::task::Poll::Ready(Some(Ok(http_body::Frame::data(piece))))
     }
 }
 

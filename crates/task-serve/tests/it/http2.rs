@@ -1,0 +1,131 @@
+//! HTTP/2 in clear text: streams, GOAWAY, and clients that do not answer it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::body::Body;
+use http_body::Body as _;
+use hyper::{Request, client::conn::http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use task_serve::Limits;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    client::get,
+    server::{SECOND, api, start, start_with, status},
+};
+
+/// The client's half of a connection, and the task that drives it.
+type Connection = (http2::SendRequest<Body>, JoinHandle<hyper::Result<()>>);
+
+async fn connect(
+    address: SocketAddr,
+    configure: impl FnOnce(&mut http2::Builder<TokioExecutor>),
+) -> Connection {
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    configure(&mut builder);
+    let (sender, connection) = builder.handshake(stream).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+fn request(address: SocketAddr, path: &str) -> Request<Body> {
+    Request::get(format!("http://{address}{path}")).body(Body::empty()).unwrap()
+}
+
+/// SERVE 6.
+#[tokio::test(start_paused = true)]
+async fn a_hundred_streams_that_are_open_at_the_goaway_are_answered() {
+    let server = start(Duration::ZERO).await;
+    let (mut sender, connection) = connect(server.address, |_| ()).await;
+    let mut answers = Vec::new();
+    for _ in 0..100 {
+        sender.ready().await.unwrap();
+        answers.push(tokio::spawn(sender.send_request(request(server.address, "/after/5"))));
+    }
+    sleep(SECOND).await;
+    assert_eq!(server.stats.in_flight(), 100);
+    let report = server.stopped().await;
+    assert!(report.is_clean(), "{report}");
+    for answer in answers {
+        assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    }
+    // The connection ended after the last of them, and not with an error.
+    drop(sender);
+    connection.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_sends_a_goaway_with_the_next_answer_and_not_before() {
+    let server = start(10 * SECOND).await;
+    let address = server.address;
+    let (mut sender, connection) = connect(address, |_| ()).await;
+    assert_eq!(sender.send_request(request(address, "/")).await.unwrap().status(), 200);
+    let stopped = tokio::spawn(server.stopped());
+    sleep(2 * SECOND).await;
+    assert!(!connection.is_finished());
+    assert_eq!(sender.send_request(request(address, "/")).await.unwrap().status(), 200);
+    timeout(2 * SECOND, connection).await.unwrap().unwrap().unwrap();
+    // The server still accepts.
+    assert_eq!(get(address, "/").await.status, 200);
+    assert!(stopped.await.unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_old_is_sent_away_with_nothing_lost() {
+    let limits = Limits::default().connection_age(10 * SECOND);
+    let server = start_with(|serve| serve.limits(limits), api(), Duration::ZERO).await;
+    let (mut sender, connection) = connect(server.address, |_| ()).await;
+    sleep(8 * SECOND).await;
+    let answer = tokio::spawn(sender.send_request(request(server.address, "/after/5")));
+    assert_eq!(answer.await.unwrap().unwrap().status(), 200);
+    timeout(2 * SECOND, connection).await.unwrap().unwrap().unwrap();
+    assert!(server.stopped().await.is_clean());
+}
+
+/// It sends its preface, and answers nothing from then on.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_acknowledges_no_goaway_is_closed_and_named() {
+    let server = start(Duration::ZERO).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    sleep(SECOND).await;
+    let begun = Instant::now();
+    let report = server.stopped().await;
+    assert!(begun.elapsed() < 4 * SECOND, "{:?}", begun.elapsed());
+    assert!(report.is_clean(), "{report}");
+    let status = status(&report);
+    assert!(status.contains("1 HTTP/2 connection without an answer to the GOAWAY"), "{status}");
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_whose_client_takes_nothing_is_reset_and_the_others_go_on() {
+    let limits = Limits::default().write_timeout(4 * SECOND);
+    let server = start_with(|serve| serve.limits(limits), api(), Duration::ZERO).await;
+    let (mut sender, _connection) = connect(server.address, |http2| {
+        http2.initial_stream_window_size(100);
+    })
+    .await;
+    let mut stalled = sender.send_request(request(server.address, "/pieces")).await.unwrap();
+    sleep(7 * SECOND).await;
+    assert_eq!(server.stats.in_flight(), 0);
+    assert_eq!(sender.send_request(request(server.address, "/")).await.unwrap().status(), 200);
+    let mut frames = 0;
+    let error = loop {
+        let frame =
+            std::future::poll_fn(|cx| std::pin::Pin::new(stalled.body_mut()).poll_frame(cx));
+        match frame.await {
+            Some(Ok(_)) => frames += 1,
+            Some(Err(error)) => break error,
+            None => panic!("ended after {frames} frames"),
+        }
+    };
+    assert!(error.to_string().contains("body"), "{error}");
+    assert!(server.stopped().await.is_clean());
+}
