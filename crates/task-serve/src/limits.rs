@@ -67,9 +67,9 @@ fn duration(timeout: impl Into<Timeout>) -> Duration {
 impl Limits {
     /// Sets how many connections may be open, over all listeners; at least 1. Default: 10,000.
     ///
-    /// When one more arrives, the connection without a request that has waited longest is closed.
-    /// If every connection has a request, the new one waits, and further ones wait in the queue of
-    /// the listener.
+    /// When one more arrives, the connection without a request that has waited longest is closed;
+    /// one whose first request has not come counts after a second. If there is none, the new one
+    /// waits, and further ones wait in the queue of the listener.
     pub fn connections(self, connections: usize) -> Self {
         Self { connections: connections.max(1), ..self }
     }

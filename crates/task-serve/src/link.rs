@@ -84,6 +84,9 @@ struct Upgrade {
 const EVICTED: u64 = 1;
 const CUT: u64 = 2;
 
+/// How long a client may take for its header before its connection can be evicted.
+const SLOW_CLIENT: Duration = Duration::from_secs(1);
+
 impl Link {
     pub(crate) fn new(shared: Arc<Shared>, hold: Hold) -> Self {
         let link = Self {
@@ -313,10 +316,16 @@ impl Link {
 }
 
 impl Occupant for Link {
+    /// First come the connections between two requests; then, with none of them, those whose first
+    /// request is late; and those last that were just answered, whose clients may have written the
+    /// next request already.
     fn eviction_rank(&self) -> Option<(u8, u64)> {
+        let since = self.since.load(Ordering::Relaxed);
         match self.state() {
-            State::Fresh | State::Handshake | State::Idle | State::Header => {
-                Some((0, self.since.load(Ordering::Relaxed)))
+            State::Idle if self.age() < self.limits().min_keep_alive => Some((2, since)),
+            State::Idle => Some((0, since)),
+            State::Fresh | State::Handshake | State::Header => {
+                (self.age() >= SLOW_CLIENT).then_some((1, since))
             }
             State::Active | State::Sending | State::Upgraded => None,
         }

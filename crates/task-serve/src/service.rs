@@ -114,10 +114,26 @@ where
     }
 }
 
-/// Answers one request. A panic of the service is answered by 500, and so is an error.
+/// Answers one request, and sends its client away if the connection is to end.
 async fn respond<S: HttpService>(
     service: S,
     ctx: Context,
+    client: ClientAddress,
+    request: Request<Incoming>,
+    in_flight: InFlight,
+) -> Response<ResponseBody<S::Body>> {
+    let link = in_flight.link().clone();
+    let mut response = answer(service, &ctx, client, request, in_flight).await;
+    if ctx.is_draining() || link.retires() {
+        send_away(&mut response, &link);
+    }
+    response
+}
+
+/// Answers one request. A panic of the service is answered by 500, and so is an error.
+async fn answer<S: HttpService>(
+    service: S,
+    ctx: &Context,
     client: ClientAddress,
     request: Request<Incoming>,
     in_flight: InFlight,
@@ -134,7 +150,7 @@ async fn respond<S: HttpService>(
     request.extensions_mut().insert(client);
     let shared = Arc::clone(in_flight.link().shared());
     let Some(permit) = shared.admit().await else { return refuse(in_flight) };
-    let mut response = match catch_panic(|| service.answer(request)).await {
+    let response = match catch_panic(|| service.answer(request)).await {
         Ok(Ok(response)) => {
             let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
             match upgrade {
@@ -160,19 +176,14 @@ async fn respond<S: HttpService>(
         }
     };
     drop(permit);
-    let link = response.body().link();
-    if ctx.is_draining() || link.is_some_and(|link| link.retires()) {
-        send_away(&mut response);
-    }
     response
 }
 
 /// Asks the client to connect anew for its next request, to another instance if this one stops.
-fn send_away<B: Body>(response: &mut Response<ResponseBody<B>>) {
+fn send_away<B>(response: &mut Response<B>, link: &Link) {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return;
     }
-    let Some(link) = response.body().link() else { return };
     if link.is_http2() {
         // The connection sends a GOAWAY in place of the header field, which HTTP/2 forbids.
         link.retire();
@@ -193,7 +204,6 @@ fn refuse<B: Body>(in_flight: InFlight) -> Response<ResponseBody<B>> {
     Stats::add(&in_flight.link().stats().refused);
     let mut response = empty(StatusCode::SERVICE_UNAVAILABLE, in_flight);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    send_away(&mut response);
     response
 }
 

@@ -8,9 +8,7 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use task_listen::Slot;
-
-use crate::{exchange::InFlight, link::Link};
+use crate::exchange::InFlight;
 
 pin_project! {
     /// The body of a service, with the right to be in flight; or none, for an answer of our own.
@@ -28,11 +26,6 @@ impl<B: Body> ResponseBody<B> {
             in_flight.ended();
         }
         Self { body: Some(body), in_flight: Some(in_flight) }
-    }
-
-    /// Returns the connection that the body is for.
-    pub(crate) fn link(&self) -> Option<&Slot<Link>> {
-        self.in_flight.as_ref().map(InFlight::link)
     }
 
     /// Makes an empty body.

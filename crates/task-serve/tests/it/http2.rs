@@ -65,11 +65,13 @@ async fn a_drain_sends_a_goaway_with_the_next_answer_and_not_before() {
     let address = server.address;
     let (mut sender, connection) = connect(address, |_| ()).await;
     assert_eq!(sender.send_request(request(address, "/")).await.unwrap().status(), 200);
+    let begun = Instant::now();
     let stopped = tokio::spawn(server.stopped());
     sleep(2 * SECOND).await;
     assert!(!connection.is_finished());
     assert_eq!(sender.send_request(request(address, "/")).await.unwrap().status(), 200);
     timeout(2 * SECOND, connection).await.unwrap().unwrap().unwrap();
+    eprintln!("{:?}", begun.elapsed());
     // The server still accepts.
     assert_eq!(get(address, "/").await.status, 200);
     assert!(stopped.await.unwrap().is_clean());
