@@ -26,7 +26,10 @@ async fn connect(
     address: SocketAddr,
     configure: impl FnOnce(&mut http2::Builder<TokioExecutor>),
 ) -> Connection {
-    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let stream = TcpStream::connect(address).await.unwrap();
+    // Or the paused clock would advance while the system holds a small frame back.
+    stream.set_nodelay(true).unwrap();
+    let stream = TokioIo::new(stream);
     let mut builder = http2::Builder::new(TokioExecutor::new());
     configure(&mut builder);
     let (sender, connection) = builder.handshake(stream).await.unwrap();
@@ -65,13 +68,11 @@ async fn a_drain_sends_a_goaway_with_the_next_answer_and_not_before() {
     let address = server.address;
     let (mut sender, connection) = connect(address, |_| ()).await;
     assert_eq!(sender.send_request(request(address, "/")).await.unwrap().status(), 200);
-    let begun = Instant::now();
     let stopped = tokio::spawn(server.stopped());
     sleep(2 * SECOND).await;
     assert!(!connection.is_finished());
     assert_eq!(sender.send_request(request(address, "/")).await.unwrap().status(), 200);
     timeout(2 * SECOND, connection).await.unwrap().unwrap().unwrap();
-    eprintln!("{:?}", begun.elapsed());
     // The server still accepts.
     assert_eq!(get(address, "/").await.status, 200);
     assert!(stopped.await.unwrap().is_clean());
