@@ -6,7 +6,12 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use taskkit::{HttpTask, Manager, ServeTask, Task, task_fn};
+use taskkit::{
+    HttpTask, Manager, ServeTask, Task,
+    http::{MetricsSource, text_source},
+    serve::ServeStats,
+    task_fn,
+};
 
 use crate::{api, config::Config, counts::Counts, database::Database, packer, shop::Shop};
 
@@ -17,12 +22,18 @@ use crate::{api, config::Config, counts::Counts, database::Database, packer, sho
 /// Returns an error if a part could not be created or reached. The manager stops the parts that run
 /// by then.
 pub async fn start(manager: &Manager, config: &Config) -> anyhow::Result<SocketAddr> {
+    // Bound first, so that an address in use is found at once. It is served last.
+    let serve = ServeTask::bind(config.address)?;
+    let address = serve.local_addr().context("no address of TCP")?;
     let counts = Counts::default();
-    // First, so that probes respond during the rest of the setup.
-    let http = HttpTask::builder().metrics(counts.registry()).bind(config.probe_address)?;
+    let http = HttpTask::builder()
+        .metrics(counts.registry())
+        .metrics(serve_metrics(serve.stats()))
+        .bind(config.probe_address)?;
     if let Some(address) = http.local_addr() {
         tracing::info!("metrics and probes at http://{address}");
     }
+    // Before the rest of the setup, so that probes respond during it.
     manager.run(http)?;
 
     let database = Database::connect(&config.database_url).await?;
@@ -40,9 +51,16 @@ pub async fn start(manager: &Manager, config: &Config) -> anyhow::Result<SocketA
     let packer = task_fn("packer", move |ctx| packer::run(ctx, queue, packing_shop, packing_time));
     manager.run(packer.gating_readiness())?;
 
-    let serve = ServeTask::bind(config.address)?.service(api::router(shop));
-    let address = serve.local_addr().context("no address of TCP")?;
-    manager.run(serve.named("api"))?;
+    manager.run(serve.service(api::router(shop)).named("api"))?;
     tracing::info!("orders at http://{address}/orders");
     Ok(address)
+}
+
+fn serve_metrics(stats: ServeStats) -> impl MetricsSource {
+    text_source(move || {
+        let mut text = String::new();
+        // A `String` takes everything.
+        let _ = stats.write_metrics(&mut text);
+        text
+    })
 }

@@ -128,6 +128,10 @@ fn it_answers_while_it_drains_and_exits_with_0_after_sigterm() {
     service.until("ready", |it| it.probe("/readyz") == 200);
     let mut client = Client::connect(service.api);
     assert_eq!(client.post("/orders", &order("a-1")).status, 201);
+    let metrics = Client::connect(service.probes).get("/metrics").body;
+    for sample in ["shop_orders_placed_total 1\n", "task_serve_requests_total 1\n"] {
+        assert!(metrics.contains(sample), "{metrics}");
+    }
     service.terminate();
     service.until("not ready", |it| it.probe("/readyz") == 503);
     assert_eq!(service.probe("/livez"), 200);
