@@ -216,6 +216,7 @@ mod timeout;
 // Waiting, and the handling of code that may panic or block.
 mod bounded;
 mod level;
+mod message;
 mod panics;
 mod runtime_probe;
 mod sync;

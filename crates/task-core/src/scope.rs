@@ -12,6 +12,7 @@
 //! | call code that may panic or block | [`catch`], [`discard`], [`panic_text`], [`run_aside`], [`run_with_timeout`], [`write_stderr`] |
 //! | have the threads for that when they are needed | [`reserve_threads`] |
 //! | see whether a runtime is blocked | [`RuntimeProbe`] |
+//! | leave a message in a file when the process ends | [`ending_message`], [`write_ending_message`] |
 //! | write foreign text into a line, and lengths of time | [`guarded_text`], [`guarded_name`], [`seconds`] |
 //!
 //! The module is part of this crate's stable interface: methods are only added, and with defaults.
@@ -134,6 +135,7 @@ pub use crate::{
     fuse::FuseCell,
     group::GroupView,
     level::{Level, Wakers},
+    message::{ending_message, write_ending_message},
     panics::{catch, discard, install_hook, panic_text, probe},
     pulse::PulseFn,
     runtime_probe::{ProbeTask, RuntimeProbe},

@@ -18,6 +18,7 @@ mod failure;
 mod fold;
 mod label;
 mod length;
+mod message;
 mod metrics;
 mod not_ready;
 mod phase;
@@ -44,6 +45,7 @@ pub(crate) use self::{
     failure::NOT_REACHED,
     fold::{Fold, blocked, fold},
     label::Repeated,
+    message::headline,
     not_ready::NotReady,
     refused::Reason,
 };

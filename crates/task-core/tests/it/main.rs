@@ -13,6 +13,7 @@ mod finish;
 mod group;
 mod inside;
 mod level;
+mod message;
 mod owned;
 mod panics;
 mod properties;

@@ -1,6 +1,7 @@
 //! How a manager is configured.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use task_core::Phase;
@@ -32,6 +33,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 /// | [`only_failures_stop`](Self::only_failures_stop) | off: any end of a critical task stops the group |
 /// | [`unasked_end_fails`](Self::unasked_end_fails) | off: a critical task may end cleanly |
 /// | [`hard_exit`](Self::hard_exit) | off |
+/// | [`termination_log`](Self::termination_log) | none |
 /// | [`without_panic_hook`](Self::without_panic_hook) | off: panics are located |
 /// | `parent` (feature `token`) | none |
 ///
@@ -363,6 +365,23 @@ impl ManagerBuilder {
     /// ```
     pub fn hard_exit(mut self, code: u8) -> Self {
         self.0.hard_exit = Some(code);
+        self
+    }
+
+    /// Sets the file in which a [`hard_exit`](Self::hard_exit) leaves why it ended the process.
+    /// Default: none.
+    ///
+    /// Kubernetes shows the content of `/dev/termination-log` in `kubectl describe pod`. What the
+    /// hard exit writes there has at most 4,096 bytes: the exit code and the cause of the shutdown;
+    /// the line that it writes to stderr, which names what is alive; and, if the report is made,
+    /// the rest of its [message](crate::Report::ending_message). The file is made if need be, and
+    /// what it had is lost. One that cannot be written, or is no regular file, changes nothing: the
+    /// exit is not delayed beyond the 200 ms that it has for its output.
+    ///
+    /// The manager writes it at a hard exit alone. Who takes the report knows the exit code of
+    /// every other end: `Service` of `task-service` writes the file then.
+    pub fn termination_log(mut self, path: impl Into<PathBuf>) -> Self {
+        self.0.termination_log = Some(path.into().into());
         self
     }
 

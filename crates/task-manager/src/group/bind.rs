@@ -42,7 +42,8 @@ impl Shared {
         deadline_thread::start()?;
         if HAS_OWN_THREADS && self.settings.hard_exit.is_some() {
             offload::start()?;
-            reserve_threads(EXIT_THREADS)?;
+            let has_message = self.settings.termination_log.is_some();
+            reserve_threads(EXIT_THREADS + usize::from(has_message))?;
         }
         Ok(())
     }

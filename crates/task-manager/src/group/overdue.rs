@@ -3,23 +3,27 @@
 
 use std::process;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use task_core::Step;
-use task_core::scope::{guarded_name, run_with_timeout, write_stderr};
+use task_core::scope::{
+    Aside, guarded_name, run_aside, run_with_timeout, write_ending_message, write_stderr,
+};
 
 use super::{Role, Shared, Turn, add_living_names};
+use crate::report::headline;
 use crate::threads::{Deadlines, Times, offload};
 
 /// How long after the shutdown timeout the process ends, if it is to; or after the report, where a
 /// setup that was abandoned keeps it from being taken.
 pub(crate) const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);
-/// How long the line on stderr may take at a hard exit, and then the exit handlers of the C
-/// library. Both are much longer than that takes on a busy machine, since the abort that follows
+/// How long the line on stderr and the message in a file may take at a hard exit, and then the exit
+/// handlers of the C library. Both are much longer than that takes on a busy machine, since the abort that follows
 /// has another exit code than the one asked for.
-const STDERR_TIMEOUT: Duration = Duration::from_millis(200);
+const OUTPUT_TIMEOUT: Duration = Duration::from_millis(200);
 const EXIT_HANDLERS_TIMEOUT: Duration = Duration::from_secs(1);
-/// How many threads a hard exit runs these on, while the deadline thread watches them.
+/// How many threads a hard exit runs these on, while the deadline thread watches them, but for the
+/// message in a file, which takes one more.
 pub(crate) const EXIT_THREADS: usize = 2;
 
 impl Turn<'_> {
@@ -79,14 +83,42 @@ impl Shared {
             None => "the shutdown did not end in time",
         };
         let line = format!("{name}: hard exit with code {code}: {what}; alive: {alive}");
-        run_with_timeout(STDERR_TIMEOUT, move || {
+        let output_end = Instant::now() + OUTPUT_TIMEOUT;
+        let message = self.leave_message(code, &line);
+        run_with_timeout(OUTPUT_TIMEOUT, move || {
             write_stderr(&line);
             // Its errors are the user's code, and may block.
             if let Some(report) = report {
                 write_stderr(&report.to_string());
             }
         });
+        if let Some(message) = message {
+            message.wait(output_end.saturating_duration_since(Instant::now()));
+        }
         run_with_timeout(EXIT_HANDLERS_TIMEOUT, move || process::exit(code.into()));
         process::abort();
+    }
+
+    /// Leaves the message of a hard exit, if there is a file for it. That may block, in the file
+    /// system or in the errors of a report: what needs none of these is written first.
+    fn leave_message(&self, code: u8, line: &str) -> Option<Aside> {
+        let path = self.settings.termination_log.clone()?;
+        let report = self.report.get().cloned();
+        let first = match &report {
+            Some(report) => report.ending_headline(code),
+            None => {
+                let state = self.lock();
+                headline(code, state.record.cause.as_ref(), &state.tally.repeated())
+            }
+        };
+        let head = format!("{first}\n{line}");
+        let leave = move || {
+            let _ = write_ending_message(&path, &head);
+            if let Some(report) = report {
+                let _ = write_ending_message(&path, head + &report.ending_details());
+            }
+        };
+        // To drop a report could block.
+        run_aside(leave).map_err(std::mem::forget).ok()
     }
 }

@@ -1,6 +1,8 @@
 //! What a manager is configured with.
 
 use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use task_core::Phase;
@@ -26,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) unasked_end_fails: bool,
     pub(crate) start: Option<Duration>,
     pub(crate) hard_exit: Option<u8>,
+    /// Where a hard exit leaves its message.
+    pub(crate) termination_log: Option<Arc<Path>>,
     pub(crate) locates_panics: bool,
     #[cfg(feature = "token")]
     pub(crate) parent: Option<tokio_util::sync::CancellationToken>,
@@ -44,6 +48,7 @@ impl Default for Settings {
             unasked_end_fails: false,
             start: None,
             hard_exit: None,
+            termination_log: None,
             locates_panics: true,
             #[cfg(feature = "token")]
             parent: None,

@@ -28,7 +28,7 @@ impl fmt::Display for Report {
         f.write_str(&contents.summary(&folds))?;
         contents.write_cause(f, &folds)?;
         contents.write_counts(f)?;
-        contents.write_failures(f, &folds)?;
+        contents.write_failures(f, "  ", &folds)?;
         contents.write_steps(f)?;
         contents.write_timeline(f)?;
         if f.alternate() { contents.write_backtraces(f, &folds) } else { Ok(()) }
@@ -61,7 +61,7 @@ impl Report {
 }
 
 impl Contents {
-    fn summary(&self, folds: &[Fold<'_>]) -> String {
+    pub(super) fn summary(&self, folds: &[Fold<'_>]) -> String {
         let mut line = format!("{} stopped in {}", guarded_name(&self.name), Length(self.took()));
         if let Some(budget) = self.steps.budget {
             line += &format!(" of {}", Length(budget));
@@ -130,14 +130,19 @@ impl Contents {
     }
 
     /// Writes the failures that the first line does not have, or not in full.
-    fn write_failures(&self, f: &mut fmt::Formatter<'_>, folds: &[Fold<'_>]) -> fmt::Result {
+    pub(super) fn write_failures(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        indent: &str,
+        folds: &[Fold<'_>],
+    ) -> fmt::Result {
         let is_whole = |fold: &Fold<'_>| {
             let text = fold.text(&self.repeated);
             shortened(&text) == text
         };
         let listed = folds.iter().skip(usize::from(folds.first().is_some_and(is_whole)));
         for fold in listed.clone().take(MOST_LINES) {
-            write!(f, "\n  failure: {}", fold.text(&self.repeated))?;
+            write!(f, "\n{indent}failure: {}", fold.text(&self.repeated))?;
         }
         let beyond: Vec<_> = listed.skip(MOST_LINES).collect();
         let count: usize = beyond.iter().map(|fold| fold.failures.len()).sum();

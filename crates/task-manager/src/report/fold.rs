@@ -108,6 +108,20 @@ impl Fold<'_> {
         }
     }
 
+    /// Returns whether it was waited for in vain, and for no other's sake.
+    pub(super) fn is_stuck(&self) -> bool {
+        matches!(self.rank, Rank::Blocking | Rank::Abandoned | Rank::Aborted)
+    }
+
+    /// Returns what failed, by name as far as there is room.
+    pub(super) fn named(&self, repeated: &Repeated) -> String {
+        let labels = self.labels(repeated);
+        match (labels.len(), self.failures.first()) {
+            (0 | 1, Some(first)) => first.subject(repeated),
+            (count, _) => format!("{count} {} ({})", self.nouns(), shown(&labels)),
+        }
+    }
+
     /// Returns what failed, what happened and, of several, to which and how often, as one line.
     pub(crate) fn text(&self, repeated: &Repeated) -> String {
         let Some(first) = self.failures.first() else { return String::new() };
@@ -126,14 +140,8 @@ impl Fold<'_> {
             }
             _ => format!("each of {count} {nouns}"),
         };
-        let shown: Vec<_> =
-            labels.iter().take(MOST_NAMES).map(|label| format!("`{label}`")).collect();
-        let more = match count - shown.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
         let times = if times > count { format!("; {times} times in all") } else { String::new() };
-        format!("{subject} {predicate}{error} ({}{more}{times})", shown.join(", "))
+        format!("{subject} {predicate}{error} ({}{times})", shown(&labels))
     }
 
     fn nouns(&self) -> &'static str {
@@ -144,6 +152,16 @@ impl Fold<'_> {
             FailureOrigin::Start => "starts",
         }
     }
+}
+
+/// Returns the first names, and how many more there are.
+fn shown(labels: &[String]) -> String {
+    let shown: Vec<_> = labels.iter().take(MOST_NAMES).map(|label| format!("`{label}`")).collect();
+    let more = match labels.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    shown.join(", ") + &more
 }
 
 /// Says what blocked the runtime, if anything waited for it in vain: what held a thread when it was

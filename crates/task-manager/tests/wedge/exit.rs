@@ -29,7 +29,7 @@ pub(crate) fn is_hard_exit(took: Duration) -> bool {
 }
 
 /// Stops the group from another thread once the calling runtime is blocked.
-fn stop_soon(manager: &task_manager::Manager) {
+pub(crate) fn stop_soon(manager: &task_manager::Manager) {
     let handle = manager.handle();
     thread::spawn(move || {
         thread::sleep(Duration::from_millis(10));

@@ -14,6 +14,7 @@ mod idle;
 mod late_ends;
 mod leaving;
 mod log_order;
+mod messages;
 mod nested;
 mod nested_logs;
 #[cfg(feature = "token")]
