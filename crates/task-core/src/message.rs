@@ -1,4 +1,4 @@
-//! The message that a process leaves behind in a file, for whoever asks why it ended.
+//! The message that a process leaves behind in a file, which says why it ended.
 
 use std::fmt::{self, Write as _};
 use std::path::Path;
@@ -51,7 +51,7 @@ pub fn ending_message(text: impl fmt::Display) -> String {
 /// If there is something else in its place, such as a folder or a pipe, or if the file cannot be
 /// written.
 pub fn write_ending_message(path: &Path, text: impl fmt::Display) -> io::Result<()> {
-    // Looking does not open it, and the open of a pipe would wait for a reader. Whoever puts one
+    // Looking does not open it, and the open of a pipe would wait for a reader. One that is put
     // there in between only makes the caller's time run out.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));

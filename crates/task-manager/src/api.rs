@@ -10,7 +10,7 @@ mod start_after;
 mod task_handle;
 
 pub use self::{
-    builder::{BuildError, ManagerBuilder},
+    builder::{BuildError, ManagerBuilder, SetTimes},
     handle::ManagerHandle,
     manager::Manager,
     nested::Nested,

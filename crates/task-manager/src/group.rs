@@ -64,7 +64,7 @@ pub(crate) use self::{
     names::Names,
     nesting::{Nesting, OuterLink, add_living_names},
     order::in_order,
-    overdue::EXIT_THREADS,
+    overdue::{EXIT_THREADS, HARD_EXIT_DELAY},
     record::{MAX_ENTRIES, Record},
     settings::Settings,
     shared::Shared,

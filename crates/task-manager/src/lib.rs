@@ -736,7 +736,8 @@ mod sync;
 pub use task_core::*;
 
 pub use self::api::{
-    BuildError, Manager, ManagerBuilder, ManagerHandle, Nested, Setup, StartAfter, TaskHandle,
+    BuildError, Manager, ManagerBuilder, ManagerHandle, Nested, SetTimes, Setup, StartAfter,
+    TaskHandle,
     start_after,
 };
 pub use self::report::{

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) name: Cow<'static, str>,
     pub(crate) signals: BTreeSet<Signal>,
     pub(crate) ignored: IgnoredSignals,
+    /// Those that are captured whatever the process inherited.
+    pub(crate) required: BTreeSet<Signal>,
     pub(crate) after_end: AfterEnd,
     pub(crate) log_level: LogLevel,
     /// For how long a signal that follows one of its kind is a repeat.
@@ -42,9 +44,11 @@ impl Settings {
     /// Checks the signals and captures them. Those that wait for a task are in the inbox.
     pub(crate) fn capture(self) -> Result<(Capture, Inbox), ErrorKind> {
         self.check()?;
-        let Self { name, signals, ignored, after_end, log_level, repeat_window } = self;
+        let Self { name, signals, ignored, required, after_end, log_level, repeat_window } = self;
+        let stays_ignored =
+            |signal| ignored == IgnoredSignals::Keep && !required.contains(&signal);
         let (claim, mut inbox) =
-            Claim::take(&signals, ignored, after_end).map_err(ErrorKind::Refused)?;
+            Claim::take(&signals, stays_ignored, after_end).map_err(ErrorKind::Refused)?;
         let captured = claim.signals.clone();
         let ignored = signals.into_iter().filter(|signal| !captured.contains(signal)).collect();
         let inherited = Inherited { ignored, unblocked: claim.unblocked() };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use task_core::Phase;
 
-use crate::group::{Settings, Shared};
+use crate::group::{HARD_EXIT_DELAY, Settings, Shared};
 use crate::{Manager, Timeout};
 
 /// The shortest time that the budgets must leave for stopping tasks.
@@ -76,6 +76,10 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 pub struct ManagerBuilder(pub(crate) Settings);
 
 impl ManagerBuilder {
+    /// How long after the whole budget, or after a report that the setup keeps from being taken,
+    /// the [`hard_exit`](Self::hard_exit) ends the process.
+    pub const HARD_EXIT_DELAY: Duration = HARD_EXIT_DELAY;
+
     /// Names the manager. Default: `"manager"`.
     ///
     /// The name is in every log event and at the head of the report. For a manager that becomes a
@@ -106,7 +110,7 @@ impl ManagerBuilder {
     /// # Ok::<(), task_manager::BuildError>(())
     /// ```
     pub fn shutdown_timeout(mut self, total: impl Into<Timeout>) -> Self {
-        self.0.total = total.into();
+        self.0.total = Some(total.into());
         self
     }
 
@@ -434,6 +438,32 @@ impl ManagerBuilder {
         self
     }
 
+    /// Returns the times that were set so far, for an entry point that has other defaults.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::{Manager, Timeout};
+    ///
+    /// let mut builder = Manager::builder().drain_delay(Duration::from_secs(2));
+    /// if builder.times().shutdown_timeout.is_none() {
+    ///     builder = builder.shutdown_timeout(Duration::from_secs(8));
+    /// }
+    /// let times = builder.times();
+    /// assert_eq!(times.shutdown_timeout, Some(Timeout::After(Duration::from_secs(8))));
+    /// assert_eq!(times.drain_delay, Some(Duration::from_secs(2)));
+    /// assert_eq!(times.cleanup_timeout, None);
+    /// ```
+    pub fn times(&self) -> SetTimes {
+        SetTimes {
+            shutdown_timeout: self.0.total,
+            drain_delay: self.0.drain,
+            cleanup_timeout: self.0.cleanup,
+            longest_phase_timeout: self.0.phases.iter().copied().max_by_key(|(_, limit)| *limit),
+        }
+    }
+
     /// Makes the manager, if the settings fit together.
     ///
     /// Outside of a Tokio runtime, it is tied to the runtime of its first use, and the times that
@@ -458,7 +488,8 @@ impl ManagerBuilder {
     /// # Ok::<(), task_manager::BuildError>(())
     /// ```
     pub fn build(self) -> Result<Manager, BuildError> {
-        let Settings { total, drain, cleanup, escalated_cleanup, .. } = self.0;
+        let Settings { drain, cleanup, escalated_cleanup, .. } = self.0;
+        let total = self.0.total();
         let drain = drain.unwrap_or_default();
         let or_never = "`Timeout::Never` or ";
         let of_phases = self.0.phases.iter().map(|(_, limit)| *limit).max();
@@ -481,6 +512,20 @@ impl ManagerBuilder {
         }
         Ok(Manager { shared: Shared::new(self.0) })
     }
+}
+
+/// The times of a [`ManagerBuilder`], as far as they were set: see [`ManagerBuilder::times`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SetTimes {
+    /// By [`shutdown_timeout`](ManagerBuilder::shutdown_timeout).
+    pub shutdown_timeout: Option<Timeout>,
+    /// By [`drain_delay`](ManagerBuilder::drain_delay).
+    pub drain_delay: Option<Duration>,
+    /// By [`cleanup_timeout`](ManagerBuilder::cleanup_timeout).
+    pub cleanup_timeout: Option<Duration>,
+    /// The longest by [`phase_timeout`](ManagerBuilder::phase_timeout), and its phase.
+    pub longest_phase_timeout: Option<(Phase, Duration)>,
 }
 
 /// Why [`build`](ManagerBuilder::build) made no manager of the settings.

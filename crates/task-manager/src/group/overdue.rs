@@ -18,8 +18,8 @@ use crate::threads::{Deadlines, Times, offload};
 /// setup that was abandoned keeps it from being taken.
 pub(crate) const HARD_EXIT_DELAY: Duration = Duration::from_secs(1);
 /// How long the line on stderr and the message in a file may take at a hard exit, and then the exit
-/// handlers of the C library. Both are much longer than that takes on a busy machine, since the abort that follows
-/// has another exit code than the one asked for.
+/// handlers of the C library. Both are much longer than that takes on a busy machine, since the
+/// abort that follows has another exit code than the one asked for.
 const OUTPUT_TIMEOUT: Duration = Duration::from_millis(200);
 const EXIT_HANDLERS_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many threads a hard exit runs these on, while the deadline thread watches them, but for the
@@ -84,7 +84,7 @@ impl Shared {
         };
         let line = format!("{name}: hard exit with code {code}: {what}; alive: {alive}");
         let output_end = Instant::now() + OUTPUT_TIMEOUT;
-        let message = self.leave_message(code, &line);
+        let message = self.write_message(code, &line);
         run_with_timeout(OUTPUT_TIMEOUT, move || {
             write_stderr(&line);
             // Its errors are the user's code, and may block.
@@ -99,9 +99,9 @@ impl Shared {
         process::abort();
     }
 
-    /// Leaves the message of a hard exit, if there is a file for it. That may block, in the file
+    /// Writes the message of a hard exit, if there is a file for it. That may block, in the file
     /// system or in the errors of a report: what needs none of these is written first.
-    fn leave_message(&self, code: u8, line: &str) -> Option<Aside> {
+    fn write_message(&self, code: u8, line: &str) -> Option<Aside> {
         let path = self.settings.termination_log.clone()?;
         let report = self.report.get().cloned();
         let first = match &report {
@@ -112,13 +112,13 @@ impl Shared {
             }
         };
         let head = format!("{first}\n{line}");
-        let leave = move || {
+        let write = move || {
             let _ = write_ending_message(&path, &head);
             if let Some(report) = report {
                 let _ = write_ending_message(&path, head + &report.ending_details());
             }
         };
         // To drop a report could block.
-        run_aside(leave).map_err(std::mem::forget).ok()
+        run_aside(write).map_err(std::mem::forget).ok()
     }
 }

@@ -10,6 +10,8 @@ use task_core::Phase;
 use crate::Timeout;
 use crate::lifecycle::Budgets;
 
+/// The whole shutdown, if nothing is set.
+const TOTAL: Duration = Duration::from_secs(25);
 /// The most that cleanups get if nothing is set, and once the shutdown is escalated.
 const CLEANUP: Duration = Duration::from_secs(5);
 const ESCALATED_CLEANUP: Duration = Duration::from_secs(1);
@@ -17,7 +19,8 @@ const ESCALATED_CLEANUP: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) name: Cow<'static, str>,
-    pub(crate) total: Timeout,
+    /// `None` if it is not set.
+    pub(crate) total: Option<Timeout>,
     /// `None` if it is not set: it is then zero, and perhaps forgotten.
     pub(crate) drain: Option<Duration>,
     /// `None` if it is not set: it then follows from the total.
@@ -39,7 +42,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             name: Cow::Borrowed("manager"),
-            total: Timeout::After(Duration::from_secs(25)),
+            total: None,
             drain: None,
             cleanup: None,
             escalated_cleanup: None,
@@ -57,14 +60,18 @@ impl Default for Settings {
 }
 
 impl Settings {
+    pub(crate) fn total(&self) -> Timeout {
+        self.total.unwrap_or(Timeout::After(TOTAL))
+    }
+
     /// Returns the budgets, with those that are not set.
     pub(crate) fn budgets(&self) -> Budgets {
         let drain = self.drain.unwrap_or_default();
-        let work = self.total.limit().map(|total| total.saturating_sub(drain));
+        let work = self.total().limit().map(|total| total.saturating_sub(drain));
         let cleanup = work.map_or(CLEANUP, |work| CLEANUP.min(work / 4));
         let cleanup = self.cleanup.unwrap_or(cleanup);
         Budgets {
-            total: self.total,
+            total: self.total(),
             drain,
             cleanup,
             limits_cleanups: self.cleanup.is_some(),

@@ -8,7 +8,7 @@ use super::display::{MOST_LINES, shortened};
 use super::{Cause, Contents, Repeated, Report, fold};
 
 impl Report {
-    /// Returns the short form of the report, for whoever asks why the process ended, at most 4,096
+    /// Returns the short form of the report, which says why the process ended, in at most 4,096
     /// bytes: the exit code and the cause, the [`summary`](Self::summary), who was stuck, and then
     /// the other failures, as many as there is room for.
     ///

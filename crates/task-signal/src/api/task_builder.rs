@@ -136,6 +136,28 @@ impl SignalTaskBuilder {
         Self { settings: Settings { ignored, ..self.settings }, ..self }
     }
 
+    /// Sets signals by which the platform stops the process, and replaces those set before.
+    /// Default: none.
+    ///
+    /// It is a check, and captures none: [`build`](Self::build) fails unless the first signal of
+    /// each kind asks the group to stop and aborts nothing. Such a signal is captured even if the process was started ignoring it, whatever
+    /// [`ignored`](Self::ignored) says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_signal::{Reaction, Signal, SignalTask};
+    ///
+    /// let nomad = SignalTask::builder().required_signals([Signal::INT]);
+    /// let error = nomad.ladder(Signal::INT, [Reaction::Abort]).build().unwrap_err();
+    /// assert!(error.is_contradictory());
+    /// assert_eq!(error.to_string(), "SIGINT is to stop the group, and its first reaction is `abort`");
+    /// ```
+    pub fn required_signals<S: Into<Signal>>(self, signals: impl IntoIterator<Item = S>) -> Self {
+        let required = signals.into_iter().map(Into::into).collect();
+        Self { settings: Settings { required, ..self.settings }, ..self }
+    }
+
     /// Sets what the signals do after the end of the group. Default: [`AfterEnd::DefaultAction`].
     pub fn after_end(self, after_end: AfterEnd) -> Self {
         Self { settings: Settings { after_end, ..self.settings }, ..self }
@@ -173,7 +195,17 @@ impl SignalTaskBuilder {
         Ok(SignalTask { capture, shared, has_callback, is_admitted: false })
     }
 
-    /// Checks the ladders and the dump against the signals, and makes a ladder for each signal.
+    /// Returns what the signals of this kind lead to.
+    fn steps(&self, signal: Signal) -> Vec<Reaction> {
+        match self.ladders.get(&signal) {
+            Some(steps) => steps.clone(),
+            None if signal == Signal::INT => ESCALATING.to_vec(),
+            None => vec![Reaction::Stop],
+        }
+    }
+
+    /// Checks the ladders, the dump and what the platform sends against the signals, and makes a
+    /// ladder for each signal.
     fn make_ladders(&self) -> Result<Vec<Ladder>, ErrorKind> {
         let signals = &self.settings.signals;
         if let Some(signal) = self.ladders.keys().find(|signal| !signals.contains(signal)) {
@@ -182,14 +214,17 @@ impl SignalTaskBuilder {
         if let Some(signal) = self.dump_on.filter(|signal| signals.contains(signal)) {
             return Err(ErrorKind::DumpInSet(signal));
         }
-        let stopping = signals.iter().map(|&signal| {
-            let steps = match self.ladders.get(&signal) {
-                Some(steps) => steps.clone(),
-                None if signal == Signal::INT => ESCALATING.to_vec(),
-                None => vec![Reaction::Stop],
-            };
-            Ladder::new(signal, steps, Reaction::Log)
-        });
+        for &signal in &self.settings.required {
+            if !signals.contains(&signal) {
+                return Err(ErrorKind::RequiredIsMissing(signal));
+            }
+            let first = self.steps(signal).first().copied().unwrap_or(Reaction::Log);
+            if !matches!(first, Reaction::Stop | Reaction::EndDrain) {
+                return Err(ErrorKind::DoesNotStop(signal, first.as_str()));
+            }
+        }
+        let stopping =
+            signals.iter().map(|&signal| Ladder::new(signal, self.steps(signal), Reaction::Log));
         let dumping = self.dump_on.map(|signal| Ladder::new(signal, Vec::new(), Reaction::Dump));
         Ok(stopping.chain(dumping).collect())
     }

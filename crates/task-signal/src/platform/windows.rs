@@ -17,7 +17,7 @@ use std::{
 use task_core::scope::Level;
 use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
 
-use crate::values::{AfterEnd, IgnoredSignals, Opaque, Signal};
+use crate::values::{AfterEnd, Opaque, Signal};
 
 /// Ends the process at once.
 pub(crate) fn exit_now(code: i32) -> ! {
@@ -53,7 +53,7 @@ impl Claim {
     /// Claims and captures `wanted`.
     pub(crate) fn take(
         wanted: &BTreeSet<Signal>,
-        _ignored: IgnoredSignals,
+        _stays_ignored: impl Fn(Signal) -> bool,
         _after_end: AfterEnd,
     ) -> io::Result<(Self, Inbox)> {
         Ok((Self { signals: wanted.iter().copied().collect() }, Inbox::open(wanted)?))

@@ -46,9 +46,16 @@ impl SignalError {
     }
 
     /// Returns whether the settings contradict each other: a ladder for a signal that is not
-    /// captured, or a signal that both stops the group and dumps the task table.
+    /// captured, a signal that both stops the group and dumps the task table, or a
+    /// [required](crate::SignalTaskBuilder::required_signals) one that does not stop the group.
     pub fn is_contradictory(&self) -> bool {
-        matches!(self.0, ErrorKind::LadderWithoutSignal(_) | ErrorKind::DumpInSet(_))
+        matches!(
+            self.0,
+            ErrorKind::LadderWithoutSignal(_)
+                | ErrorKind::DumpInSet(_)
+                | ErrorKind::RequiredIsMissing(_)
+                | ErrorKind::DoesNotStop(..)
+        )
     }
 
     /// Returns whether the system refused: it had no file descriptor or no thread left.
@@ -62,7 +69,9 @@ impl SignalError {
             ErrorKind::Unknown(signal)
             | ErrorKind::Forbidden(signal)
             | ErrorKind::LadderWithoutSignal(signal)
-            | ErrorKind::DumpInSet(signal) => Some(signal),
+            | ErrorKind::DumpInSet(signal)
+            | ErrorKind::RequiredIsMissing(signal)
+            | ErrorKind::DoesNotStop(signal, _) => Some(signal),
             ErrorKind::NoSignals
             | ErrorKind::NoActions
             | ErrorKind::Refused(_)
@@ -87,6 +96,10 @@ pub(crate) enum ErrorKind {
     LadderWithoutSignal(Signal),
     #[error("{0} is among the signals and cannot dump the task table as well")]
     DumpInSet(Signal),
+    #[error("{0} is to stop the group, and is not among the signals")]
+    RequiredIsMissing(Signal),
+    #[error("{0} is to stop the group, and its first reaction is `{1}`")]
+    DoesNotStop(Signal, &'static str),
     #[error("failed to capture signals")]
     Refused(#[source] io::Error),
     #[error("failed to start a thread that serves signals")]

@@ -36,6 +36,16 @@ fn a_signal_that_was_ignored_is_captured_if_so_set_and_ignored_again_afterwards(
     child.ends_with(0);
 }
 
+/// As on a platform that stops with `SIGINT` what a script has started in the background.
+#[test]
+fn a_required_signal_is_captured_though_it_was_ignored_and_no_other_is() {
+    let mut child = Child::start_ignoring("INT QUIT", "interrupt required");
+    child.wait_for("SIGQUIT stays ignored, as inherited");
+    child.kill(Signal::QUIT);
+    child.kill_and_see(Signal::INT, "request_stop: signal SIGINT");
+    assert_eq!(child.count("signal SIGQUIT"), 0);
+}
+
 #[test]
 fn a_termination_that_stays_ignored_is_a_warning_that_says_what_to_do() {
     let mut child = Child::start_ignoring("HUP TERM", "hang-up and terminate");

@@ -79,6 +79,32 @@ fn a_dump_on_a_signal_of_the_set_is_refused() {
 }
 
 #[test]
+fn a_required_signal_that_does_not_stop_the_group_is_refused() {
+    let required = || SignalTask::builder().required_signals([Signal::INT]);
+    let error = required().signals([Signal::TERM]).build().unwrap_err();
+    assert_eq!(error.to_string(), "SIGINT is to stop the group, and is not among the signals");
+    assert!(error.is_contradictory());
+    assert_eq!(error.signal(), Some(Signal::INT));
+    for (steps, first) in [
+        (vec![], "log"),
+        (vec![Reaction::Log, Reaction::Stop], "log"),
+        (vec![Reaction::Abort], "abort"),
+        (vec![Reaction::Exit], "exit"),
+    ] {
+        let error = required().ladder(Signal::INT, steps).build().unwrap_err();
+        let text = format!("SIGINT is to stop the group, and its first reaction is `{first}`");
+        assert_eq!(error.to_string(), text);
+        assert!(error.is_contradictory());
+        assert_eq!(error.signal(), Some(Signal::INT));
+    }
+    required().build().unwrap();
+    required().ladder(Signal::INT, [Reaction::EndDrain, Reaction::Exit]).build().unwrap();
+    // Nothing is captured for its sake.
+    let error = SignalTask::builder().required_signals([Signal::HUP]).build().unwrap_err();
+    assert_eq!(error.signal(), Some(Signal::HUP));
+}
+
+#[test]
 fn a_signal_that_is_named_twice_counts_once() {
     let task = SignalTask::builder().signals([Signal::USR2, Signal::USR2]).build().unwrap();
     assert_eq!(task.signals(), [Signal::USR2]);

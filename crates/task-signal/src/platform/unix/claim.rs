@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     panics::lock,
-    values::{AfterEnd, IgnoredSignals, Signal},
+    values::{AfterEnd, Signal},
 };
 
 /// Signals that are kept from their default action while this value lives.
@@ -38,10 +38,10 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Claims `wanted`, without those that are to stay ignored, and captures them.
+    /// Claims `wanted`, without those that are ignored and are to stay so, and captures them.
     pub(crate) fn take(
         wanted: &BTreeSet<Signal>,
-        ignored: IgnoredSignals,
+        stays_ignored: impl Fn(Signal) -> bool,
         after_end: AfterEnd,
     ) -> io::Result<(Self, Inbox)> {
         let mut records = lock(&RECORDS);
@@ -50,7 +50,7 @@ impl Claim {
             // Our own handlers hide it later, so what the process inherited is read only once.
             let known = records.get(&signal).map(|record| record.before);
             let before = known.unwrap_or_else(|| disposition(signal));
-            if before == Disposition::Ignored && ignored == IgnoredSignals::Keep {
+            if before == Disposition::Ignored && stays_ignored(signal) {
                 continue;
             }
             if known.is_none() {

@@ -16,6 +16,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("tokio later", tokio_later),
     ("hang-up and terminate", || serve_for_good(hang_up_and_terminate())),
     ("hang-up in any case", hang_up_in_any_case),
+    ("interrupt required", || serve_for_good(interrupt_required())),
 ];
 
 fn two_instances() {
@@ -84,6 +85,10 @@ fn end_with(task: SignalTask, runtime: &Runtime) {
 
 fn hang_up_and_terminate() -> task_signal::SignalTaskBuilder {
     without_window().signals([Signal::HUP, Signal::TERM])
+}
+
+fn interrupt_required() -> task_signal::SignalTaskBuilder {
+    without_window().required_signals([Signal::INT])
 }
 
 fn hang_up_in_any_case() {
