@@ -737,8 +737,7 @@ pub use task_core::*;
 
 pub use self::api::{
     BuildError, Manager, ManagerBuilder, ManagerHandle, Nested, SetTimes, Setup, StartAfter,
-    TaskHandle,
-    start_after,
+    TaskHandle, start_after,
 };
 pub use self::report::{
     Activity, Cause, CauseKind, Deadline, DeadlineKind, Failure, FailureKind, FailureOrigin,

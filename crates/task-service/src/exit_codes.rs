@@ -71,34 +71,56 @@ impl Default for ExitCodes {
     }
 }
 
-/// Exit codes for errors of certain types, in the order in which they were set.
+/// Exit codes for certain ends: by the report, and for errors of certain types, in the order in
+/// which they were set.
 #[derive(Default)]
-pub(crate) struct ErrorCodes(Vec<ErrorCode>);
+pub(crate) struct OwnCodes {
+    by_report: Option<ReportCode>,
+    by_error: Vec<ErrorCode>,
+}
 
+/// Returns the code for a report, if it has one of its own.
+type ReportCode = Box<dyn FnOnce(&Report) -> Option<u8> + Send>;
 /// Returns the code for an error, if it is of a certain type.
 type ErrorCode = Box<dyn FnOnce(&anyhow::Error) -> Option<u8> + Send>;
 
-impl ErrorCodes {
+impl OwnCodes {
+    pub(crate) fn set_by_report(
+        &mut self,
+        code: impl FnOnce(&Report) -> Option<u8> + Send + 'static,
+    ) {
+        self.by_report = Some(Box::new(code));
+    }
+
     pub(crate) fn add<E>(&mut self, code: impl FnOnce(&E) -> u8 + Send + 'static)
     where
         E: Error + Send + Sync + 'static,
     {
-        self.0.push(Box::new(|error| find::<E>(error).map(code)));
+        self.by_error.push(Box::new(|error| find::<E>(error).map(code)));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_report.is_none() && self.by_error.is_empty()
+    }
+
+    /// Returns the code for a report, or for the error of its first failure. Calls code of the
+    /// user's.
+    pub(crate) fn code_of(mut self, report: &Report) -> Option<u8> {
+        let by_report = self.by_report.take().and_then(|code| code(report));
+        by_report.or_else(|| self.code_of_error(first_error(report)?))
     }
 
     /// Returns the code for an error. Calls code of the user's.
-    pub(crate) fn code_of(self, error: &anyhow::Error) -> Option<u8> {
-        self.0.into_iter().find_map(|code| code(error))
+    pub(crate) fn code_of_error(self, error: &anyhow::Error) -> Option<u8> {
+        self.by_error.into_iter().find_map(|code| code(error))
     }
 }
 
-impl fmt::Debug for ErrorCodes {
+impl fmt::Debug for OwnCodes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ErrorCodes").field(&self.0.len()).finish()
+        let Self { by_report, by_error } = self;
+        let mut debug = f.debug_struct("OwnCodes");
+        debug.field("by_report", &by_report.is_some()).field("by_error", &by_error.len()).finish()
     }
 }
 
@@ -111,7 +133,7 @@ fn find<E: Error + Send + Sync + 'static>(error: &anyhow::Error) -> Option<&E> {
 }
 
 /// Returns the error of the first failure, unless that is of another kind.
-pub(crate) fn first_error(report: &Report) -> Option<&anyhow::Error> {
+fn first_error(report: &Report) -> Option<&anyhow::Error> {
     match &report.failures().first()?.kind {
         FailureKind::Error(error) | FailureKind::Survived(error) => Some(error),
         _ => None,

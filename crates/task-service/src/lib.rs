@@ -147,8 +147,10 @@ mod runtime;
 mod setup;
 
 mod exit_codes;
+mod platform;
 mod report_to;
 
 pub use exit_codes::ExitCodes;
+pub use platform::{Platform, PlatformError};
 pub use report_to::ReportTo;
 pub use service::{Service, main};

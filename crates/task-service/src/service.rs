@@ -9,8 +9,9 @@ use task_signal::{CaptureGuard, SignalError, SignalTask, SignalTaskBuilder};
 use tokio::runtime::Runtime;
 
 use crate::{
-    exit_codes::{ErrorCodes, ExitCodes},
-    output,
+    exit_codes::{ExitCodes, OwnCodes},
+    output::{self, Ending},
+    platform::{Choice, Platform},
     report_to::ReportTo,
     runtime::{RuntimeOptions, Threads, assert_outside_of_a_runtime},
     setup,
@@ -77,9 +78,11 @@ pub struct Service {
     manager: ManagerBuilder,
     signals: Option<SignalTaskBuilder>,
     codes: ExitCodes,
-    error_codes: ErrorCodes,
+    own_codes: OwnCodes,
+    platform: Choice,
     report_to: ReportTo,
     metrics_file: Option<PathBuf>,
+    message_file: Option<PathBuf>,
     runtime: RuntimeOptions,
     setup_stop_timeout: Timeout,
     drop_timeout: Duration,
@@ -92,9 +95,11 @@ impl Service {
             manager: Manager::builder().name("service"),
             signals: Some(SignalTask::builder()),
             codes: ExitCodes::new(),
-            error_codes: ErrorCodes::default(),
+            own_codes: OwnCodes::default(),
+            platform: Choice::default(),
             report_to: ReportTo::default(),
             metrics_file: None,
+            message_file: None,
             runtime: RuntimeOptions::default(),
             setup_stop_timeout: SETUP_STOP_TIMEOUT.into(),
             drop_timeout: DROP_TIMEOUT,
@@ -108,6 +113,17 @@ impl Service {
     /// effect.
     pub fn manager(mut self, configure: impl FnOnce(ManagerBuilder) -> ManagerBuilder) -> Self {
         self.manager = configure(self.manager);
+        self
+    }
+
+    /// Fits the shutdown to the platform on which the service runs: its signals, its time, its drain
+    /// delay. Default: none, so that the defaults of the manager hold, and nothing is recognised.
+    ///
+    /// Settings win, and those that do not fit are an error at the start: see [`Platform`]. What
+    /// holds is a line in the log. With the `None` of [`Platform::detect`] the defaults hold, and
+    /// the line says that no platform was recognised.
+    pub fn platform(mut self, platform: impl Into<Option<Platform>>) -> Self {
+        self.platform = platform.into().map_or(Choice::Unknown, Choice::Known);
         self
     }
 
@@ -172,7 +188,39 @@ impl Service {
     where
         E: Error + Send + Sync + 'static,
     {
-        self.error_codes.add(code);
+        self.own_codes.add(code);
+        self
+    }
+
+    /// Sets the exit code by the report, in place of all others. Default: none.
+    ///
+    /// It is consulted after every shutdown that has a report, a clean one as well. `None` leaves
+    /// the code as it is without this call; then those of [`exit_code_for`](Self::exit_code_for)
+    /// come next. It has the same second. It is not consulted for a service that failed to start,
+    /// which has no report, nor for the hard exit.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::process::ExitCode;
+    /// use task_manager::{CauseKind, FailureKind};
+    /// use task_service::Service;
+    ///
+    /// fn main() -> ExitCode {
+    ///     Service::new()
+    ///         .exit_code_by_report(|report| match &report.failures().first()?.kind {
+    ///             FailureKind::Panic(_) => Some(70), // EX_SOFTWARE
+    ///             _ if report.cause().kind == CauseKind::StartTimeout => Some(75), // EX_TEMPFAIL
+    ///             _ => None,
+    ///         })
+    ///         .run(async |manager| Ok(()))
+    /// }
+    /// ```
+    pub fn exit_code_by_report(
+        mut self,
+        code: impl FnOnce(&Report) -> Option<u8> + Send + 'static,
+    ) -> Self {
+        self.own_codes.set_by_report(code);
         self
     }
 
@@ -193,6 +241,23 @@ impl Service {
     /// write it.
     pub fn shutdown_metrics(mut self, path: impl Into<PathBuf>) -> Self {
         self.metrics_file = Some(path.into());
+        self
+    }
+
+    /// Writes why the service ended to a file, for a platform that shows it. Default: none, or
+    /// `/dev/termination-log` on [Kubernetes](Platform::kubernetes), where it is shown by `kubectl
+    /// describe pod`.
+    ///
+    /// It is the [report's message](Report::ending_message), of at most 4,096 bytes: the exit code
+    /// and the cause, the failure that matters most, who was stuck. It is written after every end,
+    /// a clean one as well, at the same time as the report and within its second; by a service
+    /// that failed to start; and by the [hard
+    /// exit](task_manager::ManagerBuilder::termination_log). The file is made if need be, and what
+    /// it had is lost. One that is no regular file, or cannot be written, is a warning in the log,
+    /// and changes neither the report nor the exit code. A signal that forces the exit, a call of
+    /// `std::process::exit` and a `SIGKILL` leave no message.
+    pub fn termination_log(mut self, path: impl Into<PathBuf>) -> Self {
+        self.message_file = Some(path.into());
         self
     }
 
@@ -285,32 +350,40 @@ impl Service {
         assert_outside_of_a_runtime();
         // Until the report is written, signals are the service's.
         let _captured = CaptureGuard::new();
-        let (codes, report_to, drop_timeout) = (self.codes, self.report_to, self.drop_timeout);
-        let metrics_file = self.metrics_file.clone();
-        let prepared = output::prepare(&self.error_codes);
-        let error_codes = mem::take(&mut self.error_codes);
+        let (codes, own_codes) = (self.codes, mem::take(&mut self.own_codes));
+        let ending = Ending {
+            report_to: self.report_to,
+            metrics_file: self.metrics_file.take(),
+            message_file: self.message_file.take().or_else(|| self.platform.message_file()),
+            drop_timeout: self.drop_timeout,
+        };
+        let prepared = output::prepare(&own_codes, &ending);
         let acquired = prepared.context("failed to start the threads for its end");
-        let acquired = acquired.and_then(|()| self.acquire());
+        let acquired = acquired.and_then(|()| self.acquire(&ending));
         let Acquired { runtime, manager, member, signals } = match acquired {
             Ok(acquired) => acquired,
             Err(error) => {
                 // The drop of what it has captured is the user's code.
                 let _ = Panic::catch(|| drop(setup));
-                output::failed_to_start(&error);
-                let code = output::code_of_start(error_codes, error);
-                return ExitCode::from(code.unwrap_or(codes.setup_failed));
+                let code = output::failed_to_start(error, own_codes, codes.setup_failed, ending);
+                return ExitCode::from(code);
             }
         };
         let (result, logged) = runtime.block_on(serve(&manager, signals, member, setup));
-        let code = output::code_of_failure(error_codes, &result);
+        let code = output::code_of_end(own_codes, &result);
         let code = code.unwrap_or_else(|| codes.code_of(&result));
-        output::end(result, report_to, metrics_file, logged, runtime, drop_timeout, manager);
+        output::end(result, code, ending, logged, runtime, manager);
         ExitCode::from(code)
     }
 
     /// Acquires what a service needs before anything runs. The signal handlers come first: no
     /// signal that arrives from here on is lost.
-    fn acquire(self) -> anyhow::Result<Acquired> {
+    fn acquire(mut self, ending: &Ending) -> anyhow::Result<Acquired> {
+        let chosen =
+            self.platform.apply(&mut self.manager, &mut self.signals, self.drop_timeout)?;
+        if let Some(path) = &ending.message_file {
+            self.manager = self.manager.termination_log(path);
+        }
         let signals: Result<Option<SignalTask>, SignalError> =
             self.signals.map(SignalTaskBuilder::build).transpose();
         let signals = signals?;
@@ -324,6 +397,10 @@ impl Service {
             Err(refused) => return Err(refused.into()),
         };
         drop(entered);
+        if let Some(chosen) = chosen {
+            let path = ending.message_file.clone();
+            output::log_start(move || chosen.log(path.as_deref()));
+        }
         Ok(Acquired { runtime, manager, member, signals })
     }
 }

@@ -45,8 +45,7 @@ impl Settings {
     pub(crate) fn capture(self) -> Result<(Capture, Inbox), ErrorKind> {
         self.check()?;
         let Self { name, signals, ignored, required, after_end, log_level, repeat_window } = self;
-        let stays_ignored =
-            |signal| ignored == IgnoredSignals::Keep && !required.contains(&signal);
+        let stays_ignored = |signal| ignored == IgnoredSignals::Keep && !required.contains(&signal);
         let (claim, mut inbox) =
             Claim::take(&signals, stays_ignored, after_end).map_err(ErrorKind::Refused)?;
         let captured = claim.signals.clone();

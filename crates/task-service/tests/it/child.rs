@@ -59,12 +59,17 @@ impl Child {
 
     /// Reads lines until one contains `part`.
     pub(crate) fn wait_for(&mut self, part: &str) {
-        let mut line = String::new();
-        while !line.contains(part) {
-            line.clear();
-            let read = self.stdout.as_mut().unwrap().read_line(&mut line).unwrap();
+        self.read_until(part);
+    }
+
+    /// Reads lines until one contains `part`, and returns them.
+    pub(crate) fn read_until(&mut self, part: &str) -> String {
+        let mut text = String::new();
+        while !text.lines().last().is_some_and(|line| line.contains(part)) {
+            let read = self.stdout.as_mut().unwrap().read_line(&mut text).unwrap();
             assert!(read > 0, "the child ended without saying `{part}`");
         }
+        text
     }
 
     pub(crate) fn kill(&self, signal: Signal) {

@@ -9,6 +9,8 @@ mod a_watchdog;
 mod child;
 mod exits;
 mod leftovers;
+mod messages;
+mod platforms;
 mod scenario;
 mod signals;
 mod starts;

@@ -14,6 +14,7 @@ use crate::child::SCENARIO;
 
 mod coding;
 mod ending;
+mod platforms;
 mod starting;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -174,7 +175,7 @@ fn run(scenario: &str) -> Option<ExitCode> {
         "blocks every worker" => service.manager(short).worker_threads(2).run(blocked),
         "blocks the only thread" => service.manager(short).current_thread().run(blocked),
         _ => {
-            let others = [starting::run, ending::run, coding::run];
+            let others = [starting::run, ending::run, coding::run, platforms::run];
             return others.into_iter().find_map(|run| run(scenario));
         }
     })

@@ -136,8 +136,7 @@ impl SignalTaskBuilder {
         Self { settings: Settings { ignored, ..self.settings }, ..self }
     }
 
-    /// Sets signals by which the platform stops the process, and replaces those set before.
-    /// Default: none.
+    /// Adds signals by which the platform stops the process. Default: none.
     ///
     /// It is a check, and captures none: [`build`](Self::build) fails unless the first signal of
     /// each kind asks the group to stop and aborts nothing. Such a signal is captured even if the process was started ignoring it, whatever
@@ -153,9 +152,12 @@ impl SignalTaskBuilder {
     /// assert!(error.is_contradictory());
     /// assert_eq!(error.to_string(), "SIGINT is to stop the group, and its first reaction is `abort`");
     /// ```
-    pub fn required_signals<S: Into<Signal>>(self, signals: impl IntoIterator<Item = S>) -> Self {
-        let required = signals.into_iter().map(Into::into).collect();
-        Self { settings: Settings { required, ..self.settings }, ..self }
+    pub fn required_signals<S: Into<Signal>>(
+        mut self,
+        signals: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.settings.required.extend(signals.into_iter().map(Into::into));
+        self
     }
 
     /// Sets what the signals do after the end of the group. Default: [`AfterEnd::DefaultAction`].

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::anyhow;
 use task_manager::{ManagerBuilder, Step, task_fn};
 use task_service::Service;
 use tokio::sync::oneshot;
@@ -68,6 +69,60 @@ pub(super) fn run(scenario: &str) -> Option<ExitCode> {
         "fails its setup with an error that blocks when dropped" => {
             service.run(async |_| Err(anyhow::Error::new(BlocksWhenDropped)))
         }
+        _ => return run_with_message(scenario.strip_prefix("message: ")?),
+    })
+}
+
+/// Runs a service that leaves a message in a file.
+fn run_with_message(scenario: &str) -> Option<ExitCode> {
+    let file = std::env::var_os("MESSAGE_FILE").unwrap_or_default();
+    let service = Service::new().termination_log(file).manager(|manager| manager.name("example"));
+    let short = |manager: ManagerBuilder| manager.shutdown_timeout(Duration::from_secs(1));
+    let fails = async |manager: &task_manager::Manager| {
+        manager.run(task_fn("bad", async |_| Err(anyhow!("no broker"))))?;
+        Ok(())
+    };
+    let wedges = async |manager: &task_manager::Manager| {
+        manager.run(task_fn("wedge", async |ctx| {
+            ctx.set_status("writing part 7");
+            println!("ready");
+            thread::sleep(MANY_SECONDS);
+            Ok(())
+        }))?;
+        Ok(())
+    };
+    Some(match scenario {
+        "clean" => service.run(async |manager| {
+            manager.run(super::worker())?;
+            println!("ready");
+            Ok(())
+        }),
+        "fails" => service.run(fails),
+        "own code" => service.exit_code_by_report(|_| Some(65)).run(fails),
+        "panics" => service.run(async |manager| {
+            manager.run(task_fn("bad", async |_| panic!("no broker")))?;
+            Ok(())
+        }),
+        "setup fails" => service.run(async |_| Err(anyhow!("no database"))),
+        "start fails" => {
+            service.manager(|manager| manager.drain_delay(MANY_SECONDS * 2)).run(async |_| Ok(()))
+        }
+        "wedged worker" => service.manager(short).worker_threads(2).run(wedges),
+        "wedged thread" => service.manager(short).current_thread().run(wedges),
+        "slow" => service.run(async |manager| {
+            manager.run(task_fn("slow", async |_| {
+                println!("ready");
+                std::future::pending().await
+            }))?;
+            Ok(())
+        }),
+        "many failures" => service.run(async |manager| {
+            for number in 0..100 {
+                let text = format!("{number}: {}", "大".repeat(100_000));
+                manager.run(task_fn(format!("bad {number}"), async |_| Err(anyhow!(text))))?;
+            }
+            Ok(())
+        }),
         _ => return None,
     })
 }
