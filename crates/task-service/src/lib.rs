@@ -30,9 +30,10 @@
 //! 3. **Wait.** The service waits until the group is stopped or all work is done. If no task below
 //!    [`Phase::SUPPORT`](task_core::Phase::SUPPORT) was ever run, it waits for a signal, since the
 //!    signal task is itself a support task.
-//! 4. **Report.** It goes to stderr, or to the log alone: [`Service::report_to`]. The service waits
-//!    for that for at most 1 s. At the same time the runtime is shut down: what is left on it is
-//!    dropped, within the [drop timeout](Service::drop_timeout), 500 ms by default.
+//! 4. **Report.** It goes to stderr, or to the log alone: [`Service::report_to`]. With
+//!    [`Service::termination_log`], a file gets its short form. The service waits for that for at
+//!    most 1 s. At the same time the runtime is shut down: what is left on it is dropped, within
+//!    the [drop timeout](Service::drop_timeout), 500 ms by default.
 //! 5. **Exit.** [`Service::run`] returns the exit code. A signal that arrived during the last step
 //!    acts now: by default it ends the process. See
 //!    [`SignalTaskBuilder::after_end`](task_signal::SignalTaskBuilder::after_end), and
@@ -79,7 +80,24 @@
 //! | 3 | a failed setup began the shutdown; or the service failed to start: contradicting settings, no runtime, no signal handler, no thread | [`ExitCodes::setup_failed`] |
 //! | 4 | the hard exit: the report was not made, or not taken, 1 s after the budget; or the setup blocks, 1 s after the report | [`ExitCodes::hard_exit`] |
 //! | any | in place of 1 and 3, where the error of the first failure is of a certain type | [`Service::exit_code_for`] |
+//! | any | in place of all above but 4, by the report | [`Service::exit_code_by_report`] |
 //! | 128 + n | signal n came often enough to force the exit | `task_signal` |
+//!
+//! A supervisor that restarts a service should not do so where that cannot help, as after a bad
+//! configuration: `.exit_code_for(|_: &BadConfig| 78)`, with `RestartPreventExitStatus=78` in a
+//! unit of systemd, and for the settings of the service itself the types
+//! [`BuildError`](task_manager::BuildError), [`SignalError`](task_signal::SignalError) and
+//! [`PlatformError`]. Of the numbers that others give a meaning to, some are good choices and some
+//! mislead:
+//!
+//! | codes | whose they are | to be chosen |
+//! |---|---|---|
+//! | 2 | wrong usage, of shells and of argument parsers | for bad arguments |
+//! | 64 to 78 | `sysexits.h`: 64 usage, 69 unavailable, 70 software, 74 input and output, 75 try again, 77 no permission, 78 configuration; systemd shows their names | yes |
+//! | 101 | Rust, for a panic that leaves `main` | no |
+//! | 125 to 127 | Docker and shells: the command was not run | no |
+//! | 128 + n | shells, for a process that signal n ended: 137 after a `SIGKILL`, 143 after a `SIGTERM` without a handler | no: systemd takes 143 for a failure |
+//! | 200 to 245 | systemd, for what it failed to set up before the start | no |
 //!
 //! A critical task that ends cleanly without a stop request stops the service with exit code 0 and
 //! a warning in the log, or with that of a failure under [`Service::unasked_end_fails`], for
@@ -97,6 +115,9 @@
 //! | `WARN` | `setup failed during the shutdown` | `error` |
 //! | `WARN` | `service ended without a stop request`, cleanly | `cause` |
 //! | `WARN` | `metrics of the shutdown not written`, with [`Service::shutdown_metrics`] | `file`, `error` |
+//! | `WARN` | `message of the end not written`, with [`Service::termination_log`] | `file`, `error` |
+//! | `INFO` | `shutdown fits the platform`, with [`Service::platform`] | `platform`, `chosen_by`, `grace`, `grace_from`, `before_signal`, `shutdown_timeout`, `shutdown_timeout_from`, `drain_delay`, `drain_delay_from`, `hard_exit`, `signals`, `termination_log`; times in seconds |
+//! | `INFO` | `no platform recognised: the defaults hold`, with the `None` of [`Platform::detect`] | |
 //!
 //! # Limits
 //!
@@ -113,6 +134,9 @@
 //! - Nothing bounds a setup that awaits for ever, unless the manager has a start timeout.
 //!
 //! # Platforms
+//!
+//! For Kubernetes, Cloud Run, Nomad, Fly.io, ECS, systemd and Docker there are presets: see
+//! [`Platform`]. A container is killed after 5 to 30 s there, and the defaults take 26 s.
 //!
 //! | what starts the service | how it stops it | what to set |
 //! |---|---|---|

@@ -29,11 +29,11 @@ mod fit;
 /// | [`systemd`](Self::systemd) | `SIGTERM` | 90 s | 88 s | none | `INVOCATION_ID` |
 /// | [`docker`](Self::docker) | `SIGTERM` | 10 s | 8 s | none | nothing: Docker sets no variable |
 ///
-/// Signals and graces are the defaults that each platform documents: `terminationGracePeriodSeconds`
-/// of a pod, the container contract of Cloud Run, `kill_signal` and `kill_timeout` of a Nomad task
-/// and of Fly's configuration, `stopTimeout` of an ECS container, `TimeoutStopSec` of a unit,
-/// `docker stop`. A deployment may have others, which a process cannot ask for: say so by
-/// [`grace`](Self::grace).
+/// Signals and graces are defaults by the documentation of each platform, and were not tried there:
+/// `terminationGracePeriodSeconds` of a pod, the container contract of Cloud Run, `kill_signal` and
+/// `kill_timeout` of a Nomad task and of Fly's configuration, `stopTimeout` of an ECS container,
+/// `TimeoutStopSec` of a unit, `docker stop`. A deployment may have others, which a process cannot
+/// ask for: say so by [`grace`](Self::grace).
 ///
 /// # The arithmetic
 ///

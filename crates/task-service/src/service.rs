@@ -116,8 +116,8 @@ impl Service {
         self
     }
 
-    /// Fits the shutdown to the platform on which the service runs: its signals, its time, its drain
-    /// delay. Default: none, so that the defaults of the manager hold, and nothing is recognised.
+    /// Fits the shutdown to the platform on which the service runs: its signals, its time, its
+    /// drain delay. Default: none; the defaults of the manager hold, and nothing is recognised.
     ///
     /// Settings win, and those that do not fit are an error at the start: see [`Platform`]. What
     /// holds is a line in the log. With the `None` of [`Platform::detect`] the defaults hold, and
@@ -196,8 +196,9 @@ impl Service {
     ///
     /// It is consulted after every shutdown that has a report, a clean one as well. `None` leaves
     /// the code as it is without this call; then those of [`exit_code_for`](Self::exit_code_for)
-    /// come next. It has the same second. It is not consulted for a service that failed to start,
-    /// which has no report, nor for the hard exit.
+    /// come next. All of them together are waited for at most 1 s. If they take longer or panic,
+    /// the exit code is that of [`ExitCodes`]. It is not consulted for a service that failed to
+    /// start, which has no report, nor for the hard exit.
     ///
     /// # Examples
     ///

@@ -46,7 +46,9 @@
 //! | start one task after another is ready | [`start_after`] |
 //! | the order of the shutdown | [`Phase`], [`Task::in_phase`] |
 //! | close the database at the end | [`Manager::cleanup`] |
-//! | shutdown timeout, drain delay, Kubernetes | [`manager::ManagerBuilder`] |
+//! | shutdown timeout, drain delay | [`manager::ManagerBuilder`] |
+//! | Kubernetes, Cloud Run, Nomad, Fly.io, ECS, Docker: their signals and times | [`service::Platform`] |
+//! | `kubectl describe` that says why | [`Service::termination_log`] |
 //! | blocking code, a thread, a future that is not `Send` | [`blocking_task`] |
 //! | an error type of the service, `Box<dyn Error>`, `eyre`; E0277 | [`any_error`] |
 //! | exit codes, systemd | [`service::ExitCodes`], [`Service::unasked_end_fails`] |

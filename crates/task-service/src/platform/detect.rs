@@ -48,23 +48,20 @@ impl Platform {
 
     /// As [`detect`](Self::detect), in this environment of the process with this pid.
     pub(super) fn of(variable: impl Fn(&str) -> Option<OsString>, pid: u32) -> Option<Self> {
-        let is_set = |name: &&str| variable(name).is_some();
-        let is_unit = || {
-            let main = variable("SYSTEMD_EXEC_PID");
-            main.is_none_or(|main| main.to_str() == Some(&*pid.to_string()))
-        };
-        let presets: [(&[&'static str], fn() -> Self); 6] = [
-            (&["KUBERNETES_SERVICE_HOST"], Self::kubernetes),
-            (&["K_SERVICE"], Self::cloud_run),
-            (&["NOMAD_ALLOC_ID"], Self::nomad),
-            (&["FLY_MACHINE_ID", "FLY_ALLOC_ID"], Self::fly),
-            (&["ECS_CONTAINER_METADATA_URI_V4"], Self::ecs),
-            (if is_unit() { &["INVOCATION_ID"] } else { &[] }, Self::systemd),
-        ];
-        let known = presets.into_iter().find_map(|(names, preset)| {
-            let chosen_by = names.iter().copied().find(|name| is_set(name))?;
-            Some(Self { chosen_by, ..preset() })
-        });
+        let main = variable("SYSTEMD_EXEC_PID");
+        let is_unit = main.is_none_or(|main| main.to_str() == Some(&*pid.to_string()));
+        let known = [
+            ("KUBERNETES_SERVICE_HOST", Self::kubernetes()),
+            ("K_SERVICE", Self::cloud_run()),
+            ("NOMAD_ALLOC_ID", Self::nomad()),
+            ("FLY_MACHINE_ID", Self::fly()),
+            ("FLY_ALLOC_ID", Self::fly()),
+            ("ECS_CONTAINER_METADATA_URI_V4", Self::ecs()),
+            ("INVOCATION_ID", Self::systemd()),
+        ]
+        .into_iter()
+        .find(|(name, _)| variable(name).is_some() && (*name != "INVOCATION_ID" || is_unit))
+        .map(|(chosen_by, preset)| Self { chosen_by, ..preset });
         let grace = variable(GRACE).map(|text| text.to_string_lossy().into_owned());
         let unknown = || {
             let unknown = Self::other("unknown", Duration::ZERO);

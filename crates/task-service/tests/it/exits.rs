@@ -79,6 +79,10 @@ fn the_exit_code_is_that_of_the_first_failures_error_where_its_type_has_one() {
         ("a panic beside it", 70),
         ("a clean end", 0),
         ("the start", 71),
+        ("contradicting settings", 78),
+        ("the report's cause", 75),
+        ("a report without one", 78),
+        ("a clean report", 10),
     ] {
         let ended = Child::start(&format!("codes: {scenario}")).end();
         assert_eq!(ended.code, Some(code), "{scenario}: {}", ended.stderr);
@@ -88,8 +92,10 @@ fn the_exit_code_is_that_of_the_first_failures_error_where_its_type_has_one() {
 /// Invariant 9.
 #[test]
 fn code_of_the_users_for_an_exit_code_that_panics_or_blocks_is_as_if_it_was_not_there() {
-    for how in ["panics", "blocks"] {
-        let ended = Child::start(&format!("codes: one that {how}")).end();
+    for how in
+        ["one that panics", "one that blocks", "a report that panics", "a report that blocks"]
+    {
+        let ended = Child::start(&format!("codes: {how}")).end();
         assert_eq!(ended.code, Some(70), "{how}: {}", ended.stderr);
         assert!(ended.stderr.contains("failure: task `bad` failed"), "{how}: {}", ended.stderr);
         assert!(ended.took < Duration::from_secs(10), "{how}: {:?}", ended.took);

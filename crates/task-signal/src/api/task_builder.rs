@@ -139,8 +139,8 @@ impl SignalTaskBuilder {
     /// Adds signals by which the platform stops the process. Default: none.
     ///
     /// It is a check, and captures none: [`build`](Self::build) fails unless the first signal of
-    /// each kind asks the group to stop and aborts nothing. Such a signal is captured even if the process was started ignoring it, whatever
-    /// [`ignored`](Self::ignored) says.
+    /// each kind asks the group to stop and aborts nothing. Such a signal is captured even if the
+    /// process was started ignoring it, whatever [`ignored`](Self::ignored) says.
     ///
     /// # Examples
     ///

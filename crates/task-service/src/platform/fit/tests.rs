@@ -1,5 +1,7 @@
 //! What is true of the times on every platform, and the variables by which one is recognised.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{ffi::OsString, time::Duration};
 
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, io, process::ExitCode, thread};
 
 use anyhow::Context as _;
-use task_manager::{any_error, task_fn};
+use task_manager::{BuildError, Report, any_error, task_fn};
 use task_service::{ExitCodes, Service};
 
 use super::MANY_SECONDS;
@@ -60,6 +60,33 @@ pub(super) fn run(scenario: &str) -> Option<ExitCode> {
         "codes: the start" => service
             .exit_code_for(|_: &task_signal::SignalError| 71)
             .signals(|signals| signals.dump_on(task_signal::Signal::TERM))
+            .run(async |_| Ok(())),
+        "codes: the report's cause" => {
+            let by_cause =
+                |report: &Report| (report.cause().to_string() == "task `bad` failed").then_some(75);
+            fails(service.exit_code_by_report(by_cause), Err(config.into()))
+        }
+        "codes: a report without one" => {
+            fails(service.exit_code_by_report(|_| None), Err(config.into()))
+        }
+        "codes: a clean report" => {
+            let is_clean = |report: &Report| report.is_clean().then_some(10);
+            service.exit_code_by_report(is_clean).without_signals().run(async |_| Ok(()))
+        }
+        "codes: a report that panics" => {
+            let panics = |_: &Report| -> Option<u8> { panic!("no code") };
+            fails(service.exit_code_by_report(panics), Err(fmt::Error.into()))
+        }
+        "codes: a report that blocks" => {
+            let blocks = |_: &Report| {
+                thread::sleep(MANY_SECONDS);
+                Some(1)
+            };
+            fails(service.exit_code_by_report(blocks), Err(fmt::Error.into()))
+        }
+        "codes: contradicting settings" => service
+            .exit_code_for(|_: &BuildError| 78)
+            .manager(|manager| manager.drain_delay(2 * MANY_SECONDS))
             .run(async |_| Ok(())),
         "codes: one that panics" => {
             let panics = |_: &fmt::Error| -> u8 { panic!("no code") };
