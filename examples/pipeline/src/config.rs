@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use database::DatabaseConfig;
-pub use ending::EndingConfig;
+pub use ending::{EndingConfig, PlatformName};
 pub use file::parse;
 pub use generator::GeneratorConfig;
 pub use kafka::{KafkaConfig, KafkaSetting};

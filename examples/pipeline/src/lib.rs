@@ -7,6 +7,7 @@ pub mod logging;
 pub mod service;
 
 pub mod enricher;
+pub mod fault;
 pub mod generator;
 pub mod limits;
 pub mod metrics;

@@ -27,13 +27,27 @@ fn main() -> ExitCode {
         return ExitCode::from(USAGE);
     }
     let totals = Arc::new(Totals::default());
-    let EndingConfig { shutdown_budget, drain_delay, .. } = config.ending;
-    let code = Service::new()
-        .manager(|manager| {
-            manager.name("pipeline").shutdown_timeout(shutdown_budget).drain_delay(drain_delay)
-        })
+    let code = configured(&config.ending)
         .run(async |manager| service::start(manager, &config, &totals).await);
     // The only line on standard output, for programs that check the totals.
     let _ = writeln!(io::stdout(), "totals: {totals}");
     code
+}
+
+/// Returns the service with the settings of its end.
+fn configured(ending: &EndingConfig) -> Service {
+    let mut service = Service::new().manager(|manager| manager.name("pipeline"));
+    if let Some(name) = ending.platform {
+        service = service.platform(name.platform());
+    }
+    if let Some(budget) = ending.shutdown_budget {
+        service = service.manager(|manager| manager.shutdown_timeout(budget));
+    }
+    if let Some(delay) = ending.drain_delay {
+        service = service.manager(|manager| manager.drain_delay(delay));
+    }
+    match &ending.termination_log {
+        Some(path) => service.termination_log(path),
+        None => service,
+    }
 }

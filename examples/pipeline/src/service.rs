@@ -77,6 +77,9 @@ pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> 
     if let Some(limit) = config.ending.max_events {
         manager.run_ephemeral(limits::at(limit, totals.clone()))?;
     }
+    if let Some(fault) = config.ending.fault {
+        fault.happen(manager)?;
+    }
     Ok(())
 }
 

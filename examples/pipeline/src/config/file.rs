@@ -112,7 +112,7 @@ mod tests {
         let config = parse(["pipeline".into()]).unwrap();
         assert_eq!((config.generator.rate, config.kafka.brokers), (500, None));
         assert_eq!(config.watching.http_address, "127.0.0.1:9090".parse().unwrap());
-        assert_eq!(config.ending.shutdown_budget, Duration::from_secs(25));
+        assert_eq!((config.ending.shutdown_budget, config.ending.platform), (None, None));
     }
 
     #[test]

@@ -3,5 +3,6 @@
 #![allow(clippy::print_stderr, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod database;
+mod ends;
 mod everywhere;
 mod service;

@@ -11,7 +11,7 @@ use std::{
 use crate::database::TestFile;
 
 /// A running service with a new database.
-struct Service {
+pub(crate) struct Service {
     child: Child,
     address: String,
     log: String,
@@ -20,16 +20,16 @@ struct Service {
 }
 
 /// The result of a service that has ended.
-struct Ended {
-    code: Option<i32>,
-    log: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) log: String,
     totals: String,
     took: Duration,
 }
 
 impl Service {
     /// Starts the service and waits until its log has the address of the probes.
-    fn start(name: &str, arguments: &[&str]) -> Self {
+    pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
         let file = TestFile::new(name);
         let mut child = command(&file, arguments).spawn().unwrap();
         let mut log = String::new();
@@ -75,19 +75,29 @@ impl Service {
         line.unwrap_or_else(|| panic!("no {name} in {body}")).parse().unwrap()
     }
 
-    fn wait_until(&self, what: &str, is_true: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait_until(&self, what: &str, is_true: impl Fn(&Self) -> bool) {
         while !is_true(self) {
             assert!(self.started.elapsed() < Duration::from_secs(30), "not within 30 s: {what}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    fn signal(&self, signal: &str) {
+    /// Reads the log until a line has this text.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        while !self.log.lines().last().is_some_and(|line| line.contains(text)) {
+            let mut byte = [0];
+            let read = self.child.stderr.as_mut().unwrap().read(&mut byte).unwrap();
+            assert_eq!(read, 1, "the service ended without `{text}`: {}", self.log);
+            self.log.push(char::from(byte[0]));
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
-    fn end(mut self) -> Ended {
+    pub(crate) fn end(mut self) -> Ended {
         let start = Instant::now();
         let mut rest = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut rest).unwrap();
@@ -238,8 +248,9 @@ fn bad_arguments_are_reported_with_exit_code_2() {
 fn help_documents_flags_with_defaults_and_variables() {
     let output = Command::new(env!("CARGO_BIN_EXE_pipeline")).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    for part in ["--brokers", "[default: 127.0.0.1:9090]", "[default: 25s]", "[env: PIPELINE_RATE="]
+    for part in ["--brokers", "[default: 127.0.0.1:9090]", "[default: 5s]", "[env: PIPELINE_RATE="]
     {
         assert!(help.contains(part), "{part} is not in {help}");
     }
+    assert!(!help.contains("--fault"), "it is for tests");
 }
