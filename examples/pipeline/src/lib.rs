@@ -7,7 +7,6 @@ pub mod logging;
 pub mod service;
 
 pub mod enricher;
-pub mod fault;
 pub mod generator;
 pub mod limits;
 pub mod metrics;
@@ -17,6 +16,7 @@ pub mod rows;
 
 pub mod config;
 pub mod embedded;
+pub mod fault;
 
 pub mod clock;
 pub mod database;

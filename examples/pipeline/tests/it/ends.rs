@@ -1,5 +1,5 @@
 //! One line says why the service ended and who is to blame, whatever the end: in the file that a
-//! platform shows, and as the last words on standard error.
+//! platform shows, and as the last lines of standard error.
 
 use std::{env, fs, path::PathBuf, thread, time::Duration};
 
@@ -50,7 +50,6 @@ fn check(name: &str, fault: Option<&str>, signals: &[&str], expected: &Expected)
     let ended = service.end();
     assert_eq!(ended.code, Some(expected.code), "{}", ended.log);
     let message = fs::read_to_string(&file.0).unwrap();
-    println!("{message}");
     let first = format!("exit code {}, cause: {}", expected.code, expected.cause);
     assert!(message.starts_with(&first), "{first}: {message}");
     let says_all =
