@@ -7,6 +7,7 @@ mod flagship;
 mod kafka;
 mod lint;
 mod manifests;
+mod platforms;
 mod promises;
 mod test;
 
@@ -78,6 +79,17 @@ const PARTS: &[Part] = &[
             run: lint::run,
         },
         reads: Reads::Code(|package| !package.compiles_c),
+    },
+    Part {
+        section: Section {
+            name: "platforms",
+            about: "Type checks for macOS and Windows, warnings denied, of the crates and features\n\
+                    that compile no C. Builds the standard library from source: skipped without\n\
+                    rustup's rust-src or Debian's cargo-web, rustc-web and rust-web-src, which\n\
+                    `.ci/run` installs. Two minutes.",
+            run: platforms::run,
+        },
+        reads: Reads::Code(|package| package.published && !package.compiles_c),
     },
     Part {
         section: Section {

@@ -13,7 +13,6 @@ mod oldest;
 mod package;
 mod platforms;
 mod public_api;
-mod quick_platforms;
 mod sanitizer;
 mod semver;
 mod soak;
@@ -111,13 +110,6 @@ pub(crate) const LANES: &[Section] = &[
         about: "The suites of task-core and task-manager under ThreadSanitizer, the standard library\n\
                 included. Needs its source: rustup's rust-src, or Debian's, installed as root.",
         run: thread::run,
-    },
-    Section {
-        name: "quick-platforms",
-        about: "Type checks of the core, the manager, signals and HTTP for macOS and Windows, warnings\n\
-                denied. Builds the standard library from source: needs rustup's rust-src, or\n\
-                installs Debian's cargo-web, rustc-web and rust-web-src. Two minutes.",
-        run: quick_platforms::run,
     },
     Section {
         name: "platforms",

@@ -16,7 +16,8 @@ pub(crate) struct Section {
 /// The result of a section that did not fail.
 pub(crate) enum Ending {
     Passed,
-    /// It cannot run on this machine, for this reason. Only deep lanes skip; sections of CI do not.
+    /// It cannot run on this machine, for this reason. Lanes of `deep` skip, and of the sections of
+    /// CI `platforms` alone.
     Skipped(String),
 }
 

@@ -146,6 +146,11 @@ impl Package {
         })
     }
 
+    /// Whether it has an integration test of that name.
+    pub(crate) fn has_test(&self, name: &str) -> bool {
+        self.targets.iter().any(|target| target.kind == "test" && target.name == name)
+    }
+
     pub(crate) fn has_target(&self, kind: &str) -> bool {
         self.targets.iter().any(|target| target.kind == kind)
     }

@@ -10,9 +10,10 @@ use crate::workspace::Workspace;
 const TARGET_COUNT: usize = 2;
 
 pub(super) fn run(workspace: &Workspace) -> Result<Ending> {
-    let toolchain = match Toolchain::with_source(workspace) {
-        Ok(toolchain) => toolchain,
-        Err(refusal) => return Ok(Ending::Skipped(format!("{refusal:#}"))),
+    let Some(toolchain) = Toolchain::installed(workspace)? else {
+        let why = "no source of the standard library: rustup has none, and Debian's cargo-web, \
+                   rustc-web and rust-web-src are not installed";
+        return Ok(Ending::Skipped(why.to_owned()));
     };
     let mut wrong = Vec::new();
     for target in &TARGETS[..TARGET_COUNT] {

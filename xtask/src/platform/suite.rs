@@ -1,6 +1,6 @@
 //! The suites of the crates on a target, each test binary under what runs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
+use super::check::own;
 use super::emulator::Emulator;
 use super::record::{Record, Verdict};
 use super::target::{Runner, Target};
@@ -116,8 +117,12 @@ pub(crate) fn test(
         Ok(stage) => stage,
         Err(refusal) => return Ok(Some(refusal)),
     };
-    let binaries = build(workspace, toolchain, target)?;
+    let (binaries, broken) = build(workspace, toolchain, target)?;
     let mut results: BTreeMap<&str, (usize, Vec<String>)> = BTreeMap::new();
+    for package in &broken {
+        let why = "a suite was not built".to_owned();
+        results.entry(package).or_default().1.push(why);
+    }
     for binary in &binaries {
         let result = run(workspace, &stage, target, runner, binary);
         let (passed, failures) = results.entry(&binary.package).or_default();
@@ -136,34 +141,49 @@ pub(crate) fn test(
     Ok(None)
 }
 
-fn build(workspace: &Workspace, toolchain: &Toolchain, target: &Target) -> Result<Vec<Binary>> {
-    let packages: Vec<&Package> = workspace.without_kafka().collect();
+/// Builds the suites. Returns the test binaries, and the packages of which a suite has errors: the
+/// others are built without these, since Cargo ends at the first error.
+fn build(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    target: &Target,
+) -> Result<(Vec<Binary>, BTreeSet<String>)> {
     let log = workspace.target.join("platforms").join(format!("build-{}.log", target.triple));
-    let cargo = toolchain
-        .cargo(workspace, "test", target.triple)
-        .arguments(["--no-run", "--all-features", "--lib", "--message-format", "json"])
-        .arguments(SUITES.iter().flat_map(|suite| ["--test", suite]))
-        .arguments(packages.iter().flat_map(|package| ["-p", &package.name]))
-        .limit(crate::deep::LIMIT);
-    let status = target.with_compiler(workspace, cargo).log_to(&log)?;
-    let text = fs::read_to_string(&log)?;
-    let messages: Vec<Value> =
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    if !status.success() {
-        for message in &messages {
-            if message["message"]["level"] == "error" {
-                println!("{}", message["message"]["rendered"].as_str().unwrap_or_default());
+    let mut broken = BTreeSet::new();
+    loop {
+        let packages: Vec<&Package> =
+            workspace.without_kafka().filter(|it| !broken.contains(&it.name)).collect();
+        let has_suite = |suite: &&&str| packages.iter().any(|package| package.has_test(suite));
+        let cargo = toolchain
+            .cargo(workspace, "test", target.triple)
+            .arguments(["--no-run", "--all-features", "--lib", "--message-format", "json"])
+            .arguments(SUITES.iter().filter(has_suite).flat_map(|suite| ["--test", suite]))
+            .arguments(packages.iter().flat_map(|package| ["-p", &package.name]))
+            .limit(crate::deep::LIMIT);
+        let status = target.with_compiler(workspace, cargo).log_to(&log)?;
+        let text = fs::read_to_string(&log)?;
+        let messages: Vec<Value> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        if status.success() {
+            let binaries: Vec<Binary> = messages.iter().filter_map(Binary::parse).collect();
+            if binaries.is_empty() {
+                bail!("Cargo built no test");
             }
+            return Ok((binaries, broken));
         }
-        let said: Vec<&str> = text.lines().filter(|line| !line.starts_with('{')).collect();
-        println!("{}", said[said.len().saturating_sub(30)..].join("\n"));
-        bail!("the suites of {} were not built", target.triple);
+        let errors = messages.iter().filter(|it| it["message"]["level"] == "error");
+        let mut found = BTreeSet::new();
+        for error in errors {
+            println!("{}", error["message"]["rendered"].as_str().unwrap_or_default());
+            found.extend(own(error));
+        }
+        if found.is_empty() {
+            let said: Vec<&str> = text.lines().filter(|line| !line.starts_with('{')).collect();
+            println!("{}", said[said.len().saturating_sub(30)..].join("\n"));
+            bail!("the suites of {} were not built", target.triple);
+        }
+        broken.extend(found);
     }
-    let binaries: Vec<Binary> = messages.iter().filter_map(Binary::parse).collect();
-    if binaries.is_empty() {
-        bail!("Cargo built no test");
-    }
-    Ok(binaries)
 }
 
 impl Binary {

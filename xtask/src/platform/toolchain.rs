@@ -29,15 +29,32 @@ impl Toolchain {
     ///
     /// Debian's cannot be installed.
     pub(crate) fn with_source(workspace: &Workspace) -> Result<Self> {
+        if let Some(installed) = Self::installed(workspace)? {
+            return Ok(installed);
+        }
+        install(workspace, DEBIAN)?;
+        Ok(Self::debian())
+    }
+
+    /// As [`with_source`](Self::with_source), but installs nothing: there may be none.
+    ///
+    /// # Errors
+    ///
+    /// rustc cannot be run.
+    pub(crate) fn installed(workspace: &Workspace) -> Result<Option<Self>> {
         let (root, _) =
             Run::program(workspace, "rustc").arguments(["--print", "sysroot"]).read()?;
         let source = Path::new(root.trim()).join("lib/rustlib/src/rust/library/Cargo.lock");
         if source.exists() {
             let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            return Ok(Self { cargo: cargo.into(), rustc: "rustc".into() });
+            return Ok(Some(Self { cargo: cargo.into(), rustc: "rustc".into() }));
         }
-        install(workspace, DEBIAN)?;
-        Ok(Self { cargo: CARGO.into(), rustc: RUSTC.into() })
+        let has_debian = DEBIAN.iter().all(|(file, _)| Path::new(file).exists());
+        Ok(has_debian.then(Self::debian))
+    }
+
+    fn debian() -> Self {
+        Self { cargo: CARGO.into(), rustc: RUSTC.into() }
     }
 
     /// Returns a run of this Cargo that builds the standard library for `triple`.
