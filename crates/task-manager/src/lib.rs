@@ -697,6 +697,7 @@
 //! | a machine that sleeps during a shutdown | the time does not count: [`Instant`](std::time::Instant) stands still | it counts, and a deadline that passed acts when the machine is awake |
 //! | a process that is suspended (`SIGSTOP`) | the time counts | there is no such signal |
 //! | a panic while another one unwinds | the process ends by `SIGABRT` | it ends with a code of the system |
+//! | [`Report::write_metrics`] to a file that something has open | replaces it | may be an error, and the old file stays |
 //!
 //! Everything else is the same. The suites run on Linux (glibc, and musl linked statically), on
 //! arm64 in an emulator, and under Wine; for macOS and FreeBSD the crate is type-checked.

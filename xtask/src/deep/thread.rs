@@ -31,7 +31,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let options = format!("suppressions={} halt_on_error=0", suppressions.display());
     let flags = format!(
         "-Zsanitizer=thread -Zexternal-clangrt -Clink-arg=-Wl,--whole-archive,{},--no-whole-archive \
-         -Clink-arg=-lm",
+         -Clink-arg=-lm -Clink-arg=-lc",
         runtime.display()
     );
     run_each(SUITES.iter().map(|suite| -> Run {

@@ -105,7 +105,8 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written or replaced. The old one is then left as it was.
+    /// If the file cannot be written or replaced. The old one is then left as it was. Windows may
+    /// refuse to replace a file that something has open; other systems do not.
     pub fn write_metrics(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         let Some(name) = path.file_name() else {

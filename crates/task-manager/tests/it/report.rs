@@ -421,7 +421,9 @@ async fn metrics_are_written_whole_by_several_threads_at_once() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..200 {
-                    report.write_metrics(&path).unwrap();
+                    let written = report.write_metrics(&path);
+                    // Windows may refuse to replace a file that another thread reads.
+                    assert!(written.is_ok() || cfg!(windows), "{written:?}");
                     assert_eq!(std::fs::read_to_string(&path).unwrap(), metrics);
                 }
             });

@@ -60,7 +60,7 @@ fn ctrl_break_ends_a_setup_that_awaits() {
 fn a_blocked_task_is_named_and_the_service_ends_with_1() {
     let mut child = start("blocks");
     child.send(Event::CtrlC);
-    child.wait_for("task `blocked` did not end by its deadline");
+    child.wait_for("task `blocked` was abandoned in a poll that had not returned");
     child.ends_with(1);
 }
 
