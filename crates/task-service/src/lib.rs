@@ -151,13 +151,16 @@
 //! service.
 //!
 //! A program that the service manager of Windows starts itself has no console and gets no Ctrl-C.
-//! It registers by a crate for that purpose, runs [`Service::run`] on a thread, and stops the group
-//! by a [`ManagerHandle`](task_manager::ManagerHandle) that the setup hands out, when the call
-//! comes. Without a registration Windows ends it 30 s after its start.
+//! It registers by a crate for that purpose (`windows-service` is one), runs [`Service::run`] on a
+//! thread, and stops the group by a [`ManagerHandle`](task_manager::ManagerHandle) that the setup
+//! hands out, when the call comes. It says that it is stopped after `run` has returned, and gives a
+//! wait hint above the shutdown timeout. Without a registration the system ends it soon, without a
+//! stop: the service manager waits 30 s for the registration.
 //!
-//! Tried: Linux with glibc; musl, linked statically; arm64 in an emulator; Ctrl-C, Ctrl-Break and
-//! the close of a console under Wine. launchd and the service manager of Windows are described from
-//! their documentation, and were not tried. See
+//! Tried: Linux with glibc; musl, linked statically; arm64 in an emulator; under Wine Ctrl-C,
+//! Ctrl-Break and the close of a console, and a program that its service manager starts: registered
+//! as above it stops in order, with its cleanups and exit code 0, and not registered it is ended.
+//! launchd is described from its documentation, and was not tried. See
 //! [`task_signal`](task_signal#platforms) for what differs between signals and console events.
 
 #[cfg(doctest)]

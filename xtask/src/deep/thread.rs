@@ -23,7 +23,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
         Err(refusal) => return Ok(Ending::Skipped(format!("{refusal:#}"))),
     };
     let host = workspace.host()?;
-    let Some(runtime) = runtime(workspace, &host)? else {
+    let Some((runtime, linker)) = runtime(workspace, &host)? else {
         let why = "the toolchain has no runtime of ThreadSanitizer";
         return Ok(Ending::Skipped(why.to_owned()));
     };
@@ -31,8 +31,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let options = format!("suppressions={} halt_on_error=0", suppressions.display());
     let flags = format!(
         "-Zsanitizer=thread -Zexternal-clangrt -Clink-arg=-Wl,--whole-archive,{},--no-whole-archive \
-         -Clink-arg=-lm -Clink-arg=-lc",
-        runtime.display()
+         -Clink-arg=-lm -Clink-arg=-lc -Clink-arg=-B{} -Clink-arg=-fuse-ld=lld",
+        runtime.display(),
+        linker.display()
     );
     run_each(SUITES.iter().map(|suite| -> Run {
         toolchain
@@ -47,11 +48,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     Ok(Ending::Passed)
 }
 
-/// Returns the runtime that the installed toolchain brings, which Debian's compiler lacks.
-fn runtime(workspace: &Workspace, host: &str) -> Result<Option<PathBuf>> {
+/// Returns the runtime that the installed toolchain brings, which Debian's compiler lacks, and the
+/// folder of the linker that it brings: Debian's does not resolve the versions of the symbols that
+/// the runtime names.
+fn runtime(workspace: &Workspace, host: &str) -> Result<Option<(PathBuf, PathBuf)>> {
     let (root, _) = Run::program(workspace, "rustc").arguments(["--print", "sysroot"]).read()?;
-    let folder = Path::new(root.trim()).join("lib/rustlib").join(host).join("lib");
+    let root = Path::new(root.trim()).join("lib/rustlib").join(host);
+    let folder = root.join("lib");
     let files = fs::read_dir(&folder).with_context(|| format!("no {}", folder.display()))?;
     let mut paths = files.filter_map(|file| Some(file.ok()?.path()));
-    Ok(paths.find(|path| path.to_string_lossy().ends_with("_rt.tsan.a")))
+    let runtime = paths.find(|path| path.to_string_lossy().ends_with("_rt.tsan.a"));
+    Ok(runtime.map(|runtime| (runtime, root.join("bin/gcc-ld"))))
 }
