@@ -28,7 +28,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
         return Ok(Ending::Skipped(why.to_owned()));
     };
     let suppressions = workspace.root.join("xtask/src/deep/thread.supp");
-    let options = format!("suppressions={} halt_on_error=0", suppressions.display());
+    // Without a wait before the end of a process, within which a hard exit would abort it.
+    let options =
+        format!("suppressions={} halt_on_error=0 atexit_sleep_ms=0", suppressions.display());
     let flags = format!(
         "-Zsanitizer=thread -Zexternal-clangrt -Clink-arg=-Wl,--whole-archive,{},--no-whole-archive \
          -Clink-arg=-lm -Clink-arg=-lc -Clink-arg=-B{} -Clink-arg=-fuse-ld=lld",
