@@ -45,7 +45,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Client<IO> {
     }
 
     pub(crate) async fn send(&mut self, text: impl AsRef<[u8]>) {
-        self.stream.write_all(text.as_ref()).await.unwrap();
+        self.try_send(text).await.unwrap();
+    }
+
+    /// Sends, unless the connection is closed.
+    pub(crate) async fn try_send(&mut self, text: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(text.as_ref()).await
     }
 
     /// Sends a request without a body, and waits for the response.

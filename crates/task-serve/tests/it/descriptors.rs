@@ -44,7 +44,6 @@ fn child_with_few_descriptors() {
     });
 }
 
-/// SERVE 5.
 #[test]
 fn without_free_descriptors_the_server_is_not_ready_does_not_spin_and_recovers() {
     let mut child = Command::new("sh")

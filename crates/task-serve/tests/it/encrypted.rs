@@ -22,7 +22,6 @@ async fn start(authority: &Authority) -> Server {
     start_with(|serve| serve.limits(limits).tls(tls).unwrap(), api(), Duration::ZERO).await
 }
 
-/// SERVE 10.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_changes_under_load_fails_no_handshake() {
     let authority = Arc::new(Authority::new("serve-swap"));

@@ -40,7 +40,6 @@ fn request(address: SocketAddr, path: &str) -> Request<Body> {
     Request::get(format!("http://{address}{path}")).body(Body::empty()).unwrap()
 }
 
-/// SERVE 6.
 #[tokio::test(start_paused = true)]
 async fn a_hundred_streams_that_are_open_at_the_goaway_are_answered() {
     let server = start(Duration::ZERO).await;

@@ -18,6 +18,7 @@ mod server;
 
 mod answers;
 mod blocked;
+mod counted;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod draining;

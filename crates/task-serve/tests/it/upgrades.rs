@@ -104,7 +104,7 @@ async fn a_good_bye_is_waited_for() {
     client.closed().await;
 }
 
-/// SERVE 7: clients that connect again at once, as they do when a server closes theirs.
+/// Clients that connect again at once, as they do when a server closes theirs.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_connect_again_do_not_get_into_a_server_that_stops() {
     let server = start(upgrading(polite)).await;
