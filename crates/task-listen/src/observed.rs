@@ -113,9 +113,14 @@ impl<E: IoEvents + Unpin> AsyncWrite for ObservedIo<E> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        self.events.flushed();
-        Poll::Ready(Ok(()))
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        match &flushed {
+            Poll::Ready(Ok(())) => self.events.flushed(),
+            Poll::Ready(Err(_)) => {}
+            // TLS keeps what the system does not take.
+            Poll::Pending => self.events.blocked(),
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, Method, Uri, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header::CONTENT_TYPE};
 use task_listen::Slot;
 
 use tokio::task::AbortHandle;
@@ -54,12 +54,18 @@ impl Exchange {
         let _ = self.stream.set(stream);
     }
 
-    /// Aborts its stream if the client takes nothing of the answer for so long.
-    pub(crate) fn abort_if_stalled(&self, now: u64, timeout: Duration) {
+    /// Aborts its stream if the client takes nothing of the answer for so long. Returns `false` if
+    /// that is in vain: all of the answer is with the connection, and waits for the client there.
+    pub(crate) fn abort_if_stalled(&self, now: u64, timeout: Duration) -> bool {
         let untaken = self.untaken.load(Ordering::Relaxed);
         let is_stalled = untaken > 0 && u128::from(now - untaken.min(now)) >= timeout.as_micros();
-        if let (true, Some(stream)) = (is_stalled, self.stream.get()) {
-            stream.abort();
+        match self.stream.get() {
+            Some(stream) if is_stalled => {
+                let is_in_vain = stream.is_finished();
+                stream.abort();
+                !is_in_vain
+            }
+            _ => true,
         }
     }
 
@@ -75,25 +81,28 @@ impl Exchange {
 pub(crate) struct InFlight {
     exchange: Arc<Exchange>,
     link: Slot<Link>,
-    has_ended: bool,
+    has_ended: AtomicBool,
 }
 
 impl InFlight {
-    pub(crate) fn begin(link: &Slot<Link>, method: &Method, uri: &Uri) -> Self {
+    pub(crate) fn begin(link: &Slot<Link>, request: &Request<impl Sized>) -> Self {
         let exchange = Arc::new(Exchange {
-            method: method.clone(),
-            uri: uri.clone(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
             begun: link.now(),
             is_event_stream: AtomicBool::new(false),
             untaken: AtomicU64::new(0),
             stream: OnceLock::new(),
             is_counted: AtomicBool::new(false),
         });
+        if request.version() == Version::HTTP_2 {
+            link.is_of_http2();
+        }
         link.exchange_begun(&exchange);
         let stats = link.stats();
         Stats::add(&stats.requests);
         Stats::add(&stats.in_flight);
-        Self { exchange, link: link.clone(), has_ended: false }
+        Self { exchange, link: link.clone(), has_ended: AtomicBool::new(false) }
     }
 
     pub(crate) fn link(&self) -> &Slot<Link> {
@@ -129,14 +138,14 @@ impl InFlight {
     }
 
     /// Records that the answer is complete.
-    pub(crate) fn ended(&mut self) {
-        self.has_ended = true;
+    pub(crate) fn ended(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         Stats::subtract(&self.link.stats().in_flight);
-        self.link.exchange_over(&self.exchange, self.has_ended);
+        self.link.exchange_over(&self.exchange, *self.has_ended.get_mut());
     }
 }

@@ -126,6 +126,11 @@ impl Link {
         self.is_http2.load(Ordering::Relaxed)
     }
 
+    /// Records the version of HTTP, if its preface came in pieces.
+    pub(crate) fn is_of_http2(&self) {
+        self.is_http2.store(true, Ordering::Relaxed);
+    }
+
     /// Asks the connection to end with its next answer.
     pub(crate) fn retire(&self) {
         self.retires.store(true, Ordering::Relaxed);
@@ -203,11 +208,16 @@ impl Link {
         }
     }
 
-    /// Resets the streams of HTTP/2 of whose answers the client takes nothing.
+    /// Resets the streams of HTTP/2 of whose answers the client takes nothing, and closes the
+    /// connection if one has left all of its answer to it.
     pub(crate) fn abort_stalled(&self) {
         let now = self.now();
         let timeout = self.limits().write_timeout;
-        lock(&self.exchanges).iter().for_each(|exchange| exchange.abort_if_stalled(now, timeout));
+        let aborted = |exchange: &Arc<Exchange>| exchange.abort_if_stalled(now, timeout);
+        let are_aborted = lock(&self.exchanges).iter().map(aborted).all(|aborted| aborted);
+        if !are_aborted {
+            self.close_as(EVICTED);
+        }
     }
 
     /// The stream leaves HTTP, for a handler that has it from now on.
@@ -379,6 +389,7 @@ impl IoEvents for Observer {
     }
 
     fn flushed(&self) {
+        self.0.blocked.store(0, Ordering::Relaxed);
         if self.0.state() == State::Sending {
             lock(&self.0.exchanges).clear();
             self.0.enter(State::Idle);

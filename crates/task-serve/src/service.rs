@@ -24,7 +24,7 @@ use tower_service::Service;
 use crate::{
     body::{RequestBody, ResponseBody},
     exchange::InFlight,
-    link::Link,
+    link::{Link, State},
     spawned::Spawned,
     stats::Stats,
 };
@@ -81,7 +81,7 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Requests<S> 
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let in_flight = InFlight::begin(&self.link, request.method(), request.uri());
+        let in_flight = InFlight::begin(&self.link, &request);
         let (service, ctx, client) = (self.service.clone(), self.ctx.clone(), self.client);
         let handlers = self.link.shared().handlers.clone();
         let responding = respond(service, ctx, client, request, in_flight);
@@ -141,7 +141,7 @@ async fn answer<S: HttpService>(
     let upgrade = Upgrade::wanted_by(&request);
     // Refused before an upgraded connection can learn of the stop: its client would connect again,
     // and hold the server that it was asked to leave.
-    if upgrade.is_some() && ctx.is_cancelled() {
+    if upgrade.as_ref().is_some_and(Upgrade::is_certain) && ctx.is_cancelled() {
         return refuse(in_flight);
     }
     let timeout = in_flight.link().limits().body_timeout;
@@ -152,7 +152,12 @@ async fn answer<S: HttpService>(
     let Some(permit) = shared.admit().await else { return refuse(in_flight) };
     let response = match catch_panic(|| service.answer(request)).await {
         Ok(Ok(response)) => {
-            let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+            let switches = match &upgrade {
+                // Over HTTP/2 it is one of many streams that would leave HTTP.
+                _ if in_flight.link().is_http2() => false,
+                Some(upgrade) if upgrade.is_connect() => response.status().is_success(),
+                Some(_) | None => response.status() == StatusCode::SWITCHING_PROTOCOLS,
+            };
             match upgrade {
                 Some(_) if switches && ctx.is_cancelled() => return refuse(in_flight),
                 Some(upgrade) if switches => {
@@ -181,7 +186,7 @@ async fn answer<S: HttpService>(
 
 /// Asks the client to connect anew for its next request, to another instance if this one stops.
 fn send_away<B>(response: &mut Response<B>, link: &Link) {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    if link.state() == State::Upgraded {
         return;
     }
     if link.is_http2() {
@@ -216,6 +221,15 @@ impl Upgrade {
             return Some(Self(HeaderValue::from_static("CONNECT")));
         }
         request.headers().get(UPGRADE).cloned().map(Self)
+    }
+
+    /// Returns whether the request has no other meaning. Some clients offer `h2c` with every one.
+    fn is_certain(&self) -> bool {
+        self.is_connect() || self.0.as_bytes().eq_ignore_ascii_case(b"websocket")
+    }
+
+    fn is_connect(&self) -> bool {
+        self.0 == "CONNECT"
     }
 }
 
