@@ -1,6 +1,6 @@
 //! HTTP/2 in clear text: streams, GOAWAY, and clients that do not answer it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{future::poll_fn, net::SocketAddr, pin::Pin, time::Duration};
 
 use axum::body::Body;
 use http_body::Body as _;
@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     client::get,
-    server::{SECOND, api, start, start_with, status},
+    server::{LARGE, SECOND, api, start, start_with, status},
 };
 
 /// The client's half of a connection, and the task that drives it.
@@ -118,16 +118,56 @@ async fn a_stream_whose_client_takes_nothing_is_reset_and_the_others_go_on() {
     sleep(7 * SECOND).await;
     assert_eq!(server.stats.in_flight(), 0);
     assert_eq!(sender.send_request(request(server.address, "/")).await.unwrap().status(), 200);
-    let mut frames = 0;
     let error = loop {
-        let frame =
-            std::future::poll_fn(|cx| std::pin::Pin::new(stalled.body_mut()).poll_frame(cx));
-        match frame.await {
-            Some(Ok(_)) => frames += 1,
-            Some(Err(error)) => break error,
-            None => panic!("ended after {frames} frames"),
+        if let Err(error) = read(stalled.body_mut()).await.expect("it has no end") {
+            break error;
         }
     };
     assert!(error.to_string().contains("body"), "{error}");
+    assert!(server.stopped().await.is_clean());
+}
+
+/// Reads the next frame of a body, and returns whether there was one.
+async fn read(body: &mut hyper::body::Incoming) -> Option<hyper::Result<usize>> {
+    let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await?;
+    Some(frame.map(|frame| frame.data_ref().map_or(0, |data| data.len())))
+}
+
+/// The handler and the body are done, and hyper has all of the answer.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_waits_for_the_window_is_in_flight() {
+    let server = start(Duration::ZERO).await;
+    let (mut sender, _connection) = connect(server.address, |http2| {
+        http2.initial_stream_window_size(1_000);
+    })
+    .await;
+    let mut answer = sender.send_request(request(server.address, "/large")).await.unwrap();
+    sleep(SECOND).await;
+    assert_eq!(server.stats.in_flight(), 1);
+    let stopped = tokio::spawn(server.stopped());
+    let mut length = 0;
+    while let Some(read) = read(answer.body_mut()).await {
+        length += read.unwrap();
+        sleep(SECOND / 2).await;
+    }
+    assert_eq!(length, LARGE);
+    let report = stopped.await.unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_waits_for_the_window_too_long_closes_the_connection() {
+    let limits = Limits::default().write_timeout(4 * SECOND);
+    let server = start_with(|serve| serve.limits(limits), api(), Duration::ZERO).await;
+    let (mut sender, connection) = connect(server.address, |http2| {
+        http2.initial_stream_window_size(1_000);
+    })
+    .await;
+    let answer = sender.send_request(request(server.address, "/large")).await.unwrap();
+    let begun = Instant::now();
+    timeout(20 * SECOND, connection).await.unwrap().unwrap().unwrap_err();
+    assert!((4 * SECOND..8 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert_eq!(server.stats.in_flight(), 0);
+    drop(answer);
     assert!(server.stopped().await.is_clean());
 }

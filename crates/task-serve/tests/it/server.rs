@@ -14,6 +14,9 @@ use tokio::{task::JoinHandle, time::sleep};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
+/// More bytes than the windows of the tests have.
+pub(crate) const LARGE: usize = 16_000;
+
 /// A running server.
 pub(crate) struct Server {
     pub(crate) handle: ManagerHandle,
@@ -45,6 +48,7 @@ pub(crate) fn api() -> Router {
         .route("/echo", post(async |body: Bytes| body))
         .route("/stuck", get(std::future::pending::<&str>))
         .route("/big", get(async || Body::from("x".repeat(64 << 20))))
+        .route("/large", get(async || "x".repeat(LARGE)))
         .route("/pieces", get(async || Body::new(Pieces)))
         .route("/panic", get(async || -> &str { panic!("of a handler") }))
 }
