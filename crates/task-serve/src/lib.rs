@@ -37,9 +37,9 @@
 //! Without a drain, requests may be lost. If the delay was left at its default and an address is
 //! not local, the log says so at the start.
 //!
-//! As long as a handler or a connection lives, the task has not ended: no later phase and no cleanup
-//! begins beside it. The exception is one that blocks its thread and cannot be dropped. The manager
-//! abandons the task at its deadline, then, and names what lives.
+//! As long as a handler or a connection lives, the task has not ended: no later phase and no
+//! cleanup begins beside it. The exception is one that blocks its thread and cannot be dropped. The
+//! manager abandons the task at its deadline, then, and names what lives.
 //!
 //! [`drain_delay`]: https://docs.rs/task-manager/latest/task_manager/struct.ManagerBuilder.html
 //!

@@ -13,17 +13,16 @@
 //! each has ended when hyper has taken all of its answer.
 
 use std::{
-    io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
-    task::{Context, Waker},
+    task::Waker,
     time::Duration,
 };
 
 use task_core::{Hold, WaitFor, scope::Level};
-use task_listen::{Direction, IoEvents, Occupant, Slot};
+use task_listen::Occupant;
 use tokio::{task::AbortHandle, time::Instant};
 
 use crate::{
@@ -32,6 +31,10 @@ use crate::{
     shared::Shared,
     stats::Stats,
 };
+
+mod observer;
+
+pub(crate) use observer::Observer;
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -358,66 +361,6 @@ impl Occupant for Link {
         if let Some(hold) = lock(&self.hold).take() {
             hold.release();
         }
-    }
-}
-
-/// The stream of the connection keeps its slot, also once it has left HTTP.
-#[derive(Debug)]
-pub(crate) struct Observer(pub(crate) Slot<Link>);
-
-impl IoEvents for Observer {
-    fn received(&self, bytes: &[u8]) {
-        match self.0.state() {
-            State::Fresh if bytes.starts_with(b"PRI") => {
-                self.0.is_http2.store(true, Ordering::Relaxed);
-                self.0.enter(State::Idle);
-            }
-            State::Fresh => self.0.state.store(State::Header as u8, Ordering::Release),
-            State::Idle if !self.0.is_http2() => self.0.enter(State::Header),
-            _ => {}
-        }
-    }
-
-    fn sent(&self, _count: usize) {
-        self.0.blocked.store(0, Ordering::Relaxed);
-    }
-
-    fn blocked(&self) {
-        if self.0.blocked.load(Ordering::Relaxed) == 0 {
-            self.0.blocked.store(self.0.now().max(1), Ordering::Relaxed);
-        }
-    }
-
-    fn flushed(&self) {
-        self.0.blocked.store(0, Ordering::Relaxed);
-        if self.0.state() == State::Sending {
-            lock(&self.0.exchanges).clear();
-            self.0.enter(State::Idle);
-        }
-    }
-
-    fn usable(&self, cx: &Context<'_>, direction: Direction) -> io::Result<()> {
-        let link = &self.0;
-        let check = || match link.close.get() {
-            0 => Ok(()),
-            _ => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server has stopped")),
-        };
-        if link.state() != State::Upgraded {
-            return check();
-        }
-        // Checked under the lock that a cut takes after it has raised the level, so that one of the
-        // two sees the other.
-        let mut upgrade = lock(&link.upgrade);
-        check()?;
-        let waker = match direction {
-            Direction::Read => &mut upgrade.reader,
-            Direction::Write => &mut upgrade.writer,
-        };
-        match waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => *waker = Some(cx.waker().clone()),
-        }
-        Ok(())
     }
 }
 

@@ -213,6 +213,7 @@
 //! | one of a few, and long | [`ManagerHandle::run_ephemeral`](crate::manager::ManagerHandle::run_ephemeral) | each has a name, a status and a line in the report; an error stops the service, so handle it inside |
 //! | a connection to one tenant, with tasks of its own | a nested group: [`Manager::into_task`](crate::Manager::into_task) | is stopped and reported as one |
 //! | a client's, which is to be there again after a failure | `restarting`, of feature `restart` | back-off, readiness, a limit of failures |
+//! | HTTP, answered by axum or a `tower` service | `ServeTask`, of feature `serve` | limits, names, a stop that answers what is in flight |
 //! | HTTP, served by a framework | the framework's own, below | |
 //!
 //! `Children` limit how many there are. Neither a hold nor an ephemeral task has a limit: acquire a
@@ -228,6 +229,11 @@
 //! [drain](crate::manager::ManagerBuilder::drain_delay), load balancers go on sending.
 //!
 //! ## axum
+//!
+//! `ServeTask`, of feature `serve`, serves a `Router` and any other `tower` service:
+//! `manager.run(ServeTask::bind("0.0.0.0:8080")?.service(api))?`. Its connections belong to the
+//! task, WebSockets too; its stop has a bound, and the report names what it cut. axum's own server,
+//! with neither:
 //!
 //! ```
 //! use std::{future::IntoFuture, time::Duration};
