@@ -217,7 +217,7 @@ impl Link {
         let now = self.now();
         let timeout = self.limits().write_timeout;
         let aborted = |exchange: &Arc<Exchange>| exchange.abort_if_stalled(now, timeout);
-        let are_aborted = lock(&self.exchanges).iter().map(aborted).all(|aborted| aborted);
+        let are_aborted = lock(&self.exchanges).iter().all(aborted);
         if !are_aborted {
             self.close_as(EVICTED);
         }
