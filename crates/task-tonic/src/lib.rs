@@ -24,6 +24,14 @@
 //! If the task of the server is stopped and its group is not, nothing ends the streams. Then the
 //! server cuts them at its deadline.
 //!
+//! # What a client sees
+//!
+//! Nothing is lost when a server is replaced by another one and drains for long enough. But where a
+//! GOAWAY arrives just as a call is made, tonic's own client fails that call without having sent
+//! it, as [`Cancelled`](tonic::Code::Cancelled) or [`Unknown`](tonic::Code::Unknown) with an error
+//! of the transport as its source. No server can prevent that. Other clients of gRPC make such a
+//! call again by themselves; with tonic's, the caller has to.
+//!
 //! # Limits
 //!
 //! Each stream wakes up at every change of the group, such as a task that starts, and sends a

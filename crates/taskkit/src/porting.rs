@@ -230,27 +230,21 @@
 //!
 //! ## axum
 //!
-//! `ServeTask`, of feature `serve`, serves a `Router` and any other `tower` service:
-//! `manager.run(ServeTask::bind("0.0.0.0:8080")?.service(api))?`. Its connections belong to the
-//! task, WebSockets too; its stop has a bound, and the report names what it cut. axum's own server,
-//! with neither:
+//! `axum::serve` waits for its connections without a limit, and not for WebSockets. A
+//! [`ServeTask`](crate::serve) does both, and loses no request in a drain:
 //!
 //! ```
-//! use std::{future::IntoFuture, time::Duration};
-//! use axum::Router;
-//! use taskkit::{Context, Phase, Task, task_fn};
-//! use tokio::net::TcpListener;
+//! use axum::{Extension, Router, routing::get};
+//! use taskkit::{Context, ServeTask};
 //!
-//! async fn serve(ctx: Context, listener: TcpListener, api: Router) -> anyhow::Result<()> {
-//!     let served = axum::serve(listener, api).with_graceful_shutdown(ctx.cancelled_owned());
-//!     Ok(ctx.finish_within(Duration::from_secs(5), served.into_future()).await??)
+//! async fn hello(Extension(ctx): Extension<Context>) -> String {
+//!     format!("hello from {}", ctx.name())
 //! }
 //! #
 //! # fn main() -> std::process::ExitCode {
 //! #     taskkit::main(async |manager| {
-//! let listener = TcpListener::bind("127.0.0.1:0").await?;
-//! let api = Router::new();
-//! manager.run(task_fn("api", |ctx| serve(ctx, listener, api)).in_phase(Phase::INGRESS))?;
+//! let api = Router::new().route("/", get(hello));
+//! manager.run(ServeTask::bind("127.0.0.1:0")?.service(api))?;
 //! #         manager.stop();
 //! #         Ok(())
 //! #     })
@@ -259,13 +253,22 @@
 //!
 //! ## tonic
 //!
-//! ```ignore
-//! async fn serve(ctx: Context, routes: tonic::service::Routes) -> anyhow::Result<()> {
-//!     let served = tonic::transport::Server::builder()
-//!         .add_routes(routes)
-//!         .serve_with_shutdown("127.0.0.1:50051".parse()?, ctx.cancelled_owned());
-//!     Ok(ctx.finish_within(Duration::from_secs(5), served).await??)
-//! }
+//! Its `Routes` are served in the same way, with the health service of [`task-tonic`](crate::tonic)
+//! in place of `tonic-health`'s own:
+//!
+//! ```
+//! use taskkit::{ServeTask, tonic::GroupHealth};
+//! use tonic::service::Routes;
+//!
+//! # fn main() -> std::process::ExitCode {
+//! #     taskkit::main(async |manager| {
+//! let health = GroupHealth::new(manager.group()).named("shop.Orders");
+//! let routes = Routes::new(health.into_server()); // .add_service(OrdersServer::new(…))
+//! manager.run(ServeTask::bind("127.0.0.1:0")?.service(routes))?;
+//! #         manager.stop();
+//! #         Ok(())
+//! #     })
+//! # }
 //! ```
 //!
 //! ## kube-rs

@@ -6,12 +6,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use taskkit::{
-    HttpTask, Manager, ServeTask, Task,
-    http::{MetricsSource, text_source},
-    serve::ServeStats,
-    task_fn,
-};
+use taskkit::{HttpTask, Manager, ServeTask, Task, http::text_source, task_fn};
 
 use crate::{api, config::Config, counts::Counts, database::Database, packer, shop::Shop};
 
@@ -25,10 +20,11 @@ pub async fn start(manager: &Manager, config: &Config) -> anyhow::Result<SocketA
     // Bound first, so that an address in use is found at once. It is served last.
     let serve = ServeTask::bind(config.address)?;
     let address = serve.local_addr().context("no address of TCP")?;
+    let stats = serve.stats();
     let counts = Counts::default();
     let http = HttpTask::builder()
         .metrics(counts.registry())
-        .metrics(serve_metrics(serve.stats()))
+        .metrics(text_source(move || stats.to_string()))
         .bind(config.probe_address)?;
     if let Some(address) = http.local_addr() {
         tracing::info!("metrics and probes at http://{address}");
@@ -51,16 +47,7 @@ pub async fn start(manager: &Manager, config: &Config) -> anyhow::Result<SocketA
     let packer = task_fn("packer", move |ctx| packer::run(ctx, queue, packing_shop, packing_time));
     manager.run(packer.gating_readiness())?;
 
-    manager.run(serve.service(api::router(shop)).named("api"))?;
+    manager.run(serve.finish_handlers().service(api::router(shop)).named("api"))?;
     tracing::info!("orders at http://{address}/orders");
     Ok(address)
-}
-
-fn serve_metrics(stats: ServeStats) -> impl MetricsSource {
-    text_source(move || {
-        let mut text = String::new();
-        // A `String` takes everything.
-        let _ = stats.write_metrics(&mut text);
-        text
-    })
 }

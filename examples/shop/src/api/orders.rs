@@ -2,12 +2,11 @@
 
 use axum::{
     Json,
-    extract::{Extension, Path, Query, State},
+    extract::{Path, Query, State},
     http::StatusCode,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use taskkit::Context;
 
 use super::failure::Failure;
 use crate::{
@@ -20,31 +19,21 @@ const LIMIT: u32 = 1_000;
 const DEFAULT_LIMIT: u32 = 100;
 
 /// Places an order: 201 if it is new, 200 if it was placed before, and 503 if the queue is full.
+///
+/// The server lets it finish although its client is gone, so that no order is recorded and not
+/// queued.
 pub(super) async fn place(
     State(shop): State<Shop>,
-    Extension(ctx): Extension<Context>,
     Json(new): Json<NewOrder>,
 ) -> Result<(StatusCode, Json<Order>), Failure> {
     new.check().map_err(Failure::Invalid)?;
-    // A handler is dropped with its connection. What is spawned goes on, so that no order is
-    // recorded and not queued; the hold makes the stop of this task wait for it.
-    let hold = ctx.hold();
-    tokio::spawn(async move {
-        let placed = record(&shop, &new).await;
-        drop(hold);
-        placed
-    })
-    .await?
-}
-
-async fn record(shop: &Shop, new: &NewOrder) -> Result<(StatusCode, Json<Order>), Failure> {
     // The place in the queue comes first: what is recorded is also queued.
     let Ok(place) = shop.queue.try_reserve() else {
         shop.counts.refused.inc();
         return Err(Failure::Busy);
     };
-    let order = shop.database.place(new).await?;
-    if !order.is_for(new) {
+    let order = shop.database.place(&new).await?;
+    if !order.is_for(&new) {
         return Err(Failure::Conflict);
     }
     if order.requests > 1 {
