@@ -15,6 +15,6 @@ mod wine;
 pub(crate) use check::{Scope, check};
 pub(crate) use machine::{install, write_script};
 pub(crate) use record::{Record, Verdict};
-pub(crate) use suite::test;
+pub(crate) use suite::{left_out, test};
 pub(crate) use target::{TARGETS, Target};
 pub(crate) use toolchain::Toolchain;

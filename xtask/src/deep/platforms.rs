@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::platform::{Record, Scope, TARGETS, Target, Toolchain, Verdict, check, test};
+use crate::platform::{Record, Scope, TARGETS, Target, Toolchain, Verdict, check, left_out, test};
 use crate::section::Ending;
 use crate::workspace::Workspace;
 
@@ -26,7 +26,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let mut record = Record::default();
     let mut broken = Vec::new();
     let mut refused = Vec::new();
-    for target in targets {
+    for target in &targets {
         println!("\n-- {}", target.triple);
         if let Err(refusal) = target.prepare(workspace) {
             refused.push(format!("{}: {refusal:#}", target.triple));
@@ -42,6 +42,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
         }
     }
     println!("\n{record}");
+    let runners = targets.iter().filter_map(|target| target.runner);
+    runners.flat_map(left_out).for_each(|line| println!("{line}"));
     refused.iter().for_each(|refusal| println!("not done here: {refusal}"));
     broken.extend(record.failures());
     if !broken.is_empty() {
