@@ -87,6 +87,10 @@
 //! and to end takes one lock each, of this group of children alone; the manager is not involved. To
 //! hand on a stop visits each child once. The future's size grows by two words.
 //!
+//! # Platforms
+//!
+//! The same on every system.
+//!
 //! # Limitations
 //!
 //! - A child that never awaits cannot be aborted, only named.

@@ -19,6 +19,13 @@
 //! The back-off of an [`Acceptor`] is 1 s at most, its log line comes once in 10 s. Files have
 //! 64 KiB at most.
 //!
+//! # Platforms
+//!
+//! | what | Linux, macOS, FreeBSD | Windows |
+//! |---|---|---|
+//! | Unix sockets: `bind_unix`, `ListenOptions::mode` | yes | not there at compile time |
+//! | `ListenOptions::reuse_port` | yes | not there at compile time |
+//!
 //! # Features
 //!
 //! Nothing is enabled by default. `tls` adds `Tls` and `LoadedTls`, by rustls with the provider

@@ -77,6 +77,13 @@
 //!
 //! Nothing is enabled by default. `tls` adds `ServeTask::tls`, by rustls with the provider ring,
 //! which takes a C compiler to build.
+//!
+//! # Platforms
+//!
+//! | what | Linux, macOS, FreeBSD | Windows |
+//! |---|---|---|
+//! | Unix sockets: `bind_unix`, `ListenOptions::mode` | yes | not there at compile time |
+//! | `ListenOptions::reuse_port` | yes | not there at compile time |
 
 // Each paragraph is a room. A module imports from its own room and from the rooms below it.
 

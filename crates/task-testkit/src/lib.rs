@@ -118,6 +118,10 @@
 //! else depends on how fast the machine is, but for polls that
 //! [block](Everywhere::blocks_for_at_most), which count only if they do so three times in a row.
 //!
+//! # Platforms
+//!
+//! The same on every system.
+//!
 //! # Limits
 //!
 //! - Sweeps find what happens at the awaits that a run passes. They try one order of the tasks of

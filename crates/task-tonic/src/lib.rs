@@ -37,6 +37,10 @@
 //! Each stream wakes up at every change of the group, such as a task that starts, and sends a
 //! message only if the answer is another one. Changes that follow each other faster than a client
 //! reads are seen as one. The number of streams is limited by the server alone.
+//!
+//! # Platforms
+//!
+//! The same on every system.
 
 mod health;
 

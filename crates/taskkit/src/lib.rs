@@ -57,6 +57,12 @@
 //! | a group in a group | [`Manager::into_task`] |
 //! | unit tests, the paused clock | [`core`], section *Testing a task* |
 //!
+//! # Platforms
+//!
+//! Linux, macOS, FreeBSD and Windows. What differs stands in the documentation of each crate, under
+//! "Platforms"; for signals and consoles see `task-signal`, for launchd and Windows services
+//! `task-service`.
+//!
 //! # Features
 //!
 //! | feature | adds | compiles |
