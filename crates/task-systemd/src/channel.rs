@@ -1,0 +1,157 @@
+//! What the task, its handles and the watchdog share: the machine, and the messages on their way.
+//!
+//! One lock. Everything under it is short: messages are sent without blocking, and the group's view
+//! calls no foreign code. The group is looked at under it, so that of two looks the later one has
+//! the later word.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use task_core::{Group, Step};
+use tracing::warn;
+
+use crate::{
+    message::Message,
+    outbox::Outbox,
+    platform::{Descriptor, NotifySocket, monotonic_micros},
+    protocol::{Details, Extending, Protocol, Seen},
+    status::describe,
+};
+
+/// When to try again to send what could not be sent.
+const RETRY: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(crate) struct Channel {
+    socket: NotifySocket,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    protocol: Protocol,
+    outbox: Outbox,
+    /// The failure of the last reload, which the status has at its end.
+    reload_failure: Option<String>,
+    /// The group, once the task runs.
+    group: Option<Group>,
+}
+
+impl Channel {
+    pub(crate) fn new(socket: NotifySocket) -> Self {
+        Self { socket, state: Mutex::default() }
+    }
+
+    /// Begins to report on a group.
+    pub(crate) fn attach(&self, group: Group, extending: Extending) {
+        let mut state = self.lock();
+        state.protocol = Protocol::new(extending);
+        state.group = Some(group);
+    }
+
+    /// Looks at the group, and says what there is to say. Returns when to look again even if
+    /// nothing changes. Logs nothing, for the thread that must not: see [`report`](Self::report).
+    pub(crate) fn look(&self, now: Instant, stall: Option<Duration>) -> Option<Instant> {
+        let mut state = self.lock();
+        let State { protocol, outbox, reload_failure, group } = &mut *state;
+        let Some(group) = group else { return None };
+        let step = protocol.look(now, seen(group, protocol.has_been_ready()), || {
+            details(group, reload_failure.as_deref(), stall)
+        });
+        step.messages.into_iter().for_each(|message| outbox.push(message, None));
+        let is_sent = self.flush(outbox);
+        let retry = (!is_sent).then(|| now + RETRY);
+        step.again.into_iter().chain(retry).min()
+    }
+
+    /// Says that the service is alive. A message that cannot be sent is dropped: the next follows.
+    pub(crate) fn beat(&self) {
+        let _ = self.socket.send(Message::watchdog().text(), None);
+    }
+
+    /// Says one thing, with a descriptor if there is one.
+    pub(crate) fn say(&self, message: Message, descriptor: Option<Descriptor>) {
+        let mut state = self.lock();
+        state.outbox.push(message, descriptor);
+        self.flush(&mut state.outbox);
+        drop(state);
+        self.report();
+    }
+
+    /// Begins a reload. Returns whether it is announced.
+    pub(crate) fn begin_reload(&self) -> bool {
+        let mut state = self.lock();
+        let (message, is_announced) = state.protocol.begin_reload(monotonic_micros);
+        message.into_iter().for_each(|message| state.outbox.push(message, None));
+        self.flush(&mut state.outbox);
+        drop(state);
+        self.report();
+        is_announced
+    }
+
+    /// Ends a reload, with its failure if it failed.
+    pub(crate) fn end_reload(&self, is_announced: bool, failure: Option<String>) {
+        let mut state = self.lock();
+        state.reload_failure = failure;
+        if is_announced {
+            let State { protocol, outbox, reload_failure, group } = &mut *state;
+            let status =
+                group.as_ref().map(|group| details(group, reload_failure.as_deref(), None).status);
+            let message = protocol.end_reload(status.as_deref());
+            message.into_iter().for_each(|message| outbox.push(message, None));
+            self.flush(outbox);
+        }
+        drop(state);
+        self.report();
+    }
+
+    /// Waits until systemd has read all that was sent.
+    pub(crate) fn barrier(&self, timeout: Duration) -> bool {
+        let is_sent = self.flush(&mut self.lock().outbox);
+        is_sent && !timeout.is_zero() && self.socket.barrier(timeout).is_ok()
+    }
+
+    /// Logs what went wrong since the last call: one line for an outage, and one for messages that
+    /// were dropped.
+    pub(crate) fn report(&self) {
+        let (failure, dropped) = self.lock().outbox.take_faults();
+        if let Some(error) = failure {
+            warn!(error, "systemd does not take messages, they are sent later");
+        }
+        if dropped > 0 {
+            warn!(dropped, "systemd took no messages for so long that some were dropped");
+        }
+    }
+
+    fn flush(&self, outbox: &mut Outbox) -> bool {
+        outbox.flush(|message, descriptor| self.socket.send(message.text(), descriptor))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `has_been_ready` spares the costlier question.
+fn seen(group: &Group, has_been_ready: bool) -> Seen {
+    match group.step() {
+        Step::Running if has_been_ready || group.readiness().has_started => Seen::Ready,
+        Step::Running => Seen::Starting,
+        Step::Ended => Seen::Ended,
+        _ => Seen::Stopping,
+    }
+}
+
+fn details(group: &Group, reload_failure: Option<&str>, stall: Option<Duration>) -> Details {
+    let snapshot = group.snapshot();
+    let mut status = describe(&snapshot);
+    if let Some(stall) = stall {
+        status = format!("the runtime is blocked for {} s; {status}", stall.as_secs());
+    }
+    if let Some(failure) = reload_failure {
+        status = format!("{status}; the last reload failed: {failure}");
+    }
+    Details { status, remaining: snapshot.remaining }
+}
