@@ -63,6 +63,11 @@ impl Channel {
         step.messages.into_iter().for_each(|message| outbox.push(message, None));
         let is_sent = self.flush(outbox);
         let retry = (!is_sent).then(|| now + RETRY);
+        // Nothing is seen of it any more, and it may be the last reference to the group's records,
+        // whose values have drops of their own.
+        let ended = protocol.has_ended().then(|| state.group.take());
+        drop(state);
+        drop(ended);
         step.again.into_iter().chain(retry).min()
     }
 

@@ -82,6 +82,10 @@ impl Protocol {
         self.is_ready
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
     /// Looks at the group. `details` is called only if something may be said.
     pub(crate) fn look(
         &mut self,

@@ -2,14 +2,24 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use task_core::{Context, Phase, Task};
+use anyhow::ensure;
+use task_core::{Context, Phase, Step, Task};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use crate::{
-    channel::Channel, environment::Environment, error::SystemdError, notifier::Notifier,
-    platform::NotifySocket, protocol::Extending,
+    channel::Channel,
+    environment::Environment,
+    error::SystemdError,
+    notifier::Notifier,
+    platform::NotifySocket,
+    protocol::{Extending, PAUSE},
 };
+
+/// The interval without a watchdog: for the call at the end alone.
+const SELDOM: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the end waits for systemd, within what a `wait` allows for it.
+const LAST: Duration = Duration::from_millis(200);
 
 /// Reports its group to systemd: that it is ready, what it does, that it stops and why, and that it
 /// is alive.
@@ -112,7 +122,12 @@ impl Task for SystemdTask {
         Phase::SUPPORT
     }
 
-    /// Reports until the task is stopped. It does not fail.
+    /// Reports until the task is stopped, and from another thread until the group has ended.
+    ///
+    /// # Errors
+    ///
+    /// If there is a watchdog and the task has no manager, or the system grants it no thread: then
+    /// nothing would feed the watchdog, and systemd would kill the service soon.
     ///
     /// # Panics
     ///
@@ -126,7 +141,16 @@ impl Task for SystemdTask {
         };
         let mut group = ctx.group();
         channel.attach(ctx.group(), extending);
+        let beats = watchdog.map(|time| time / 2);
+        let is_fed = pulse(&ctx, &channel, beats.unwrap_or(SELDOM), watchdog.is_some());
+        ensure!(is_fed || watchdog.is_none(), "nothing would feed the watchdog of systemd");
+        let mut has_stop_pulse = false;
         loop {
+            if ctx.is_draining() && !has_stop_pulse {
+                // This task ends before the cleanups, and is not polled if the runtime is blocked.
+                has_stop_pulse = true;
+                pulse(&ctx, &channel, PAUSE, false);
+            }
             let again = channel.look(Instant::now().into_std(), None);
             channel.report();
             let changed = async {
@@ -141,4 +165,21 @@ impl Task for SystemdTask {
             }
         }
     }
+}
+
+/// Looks at the group at an interval until it has ended, and feeds the watchdog if there is one.
+/// Returns whether it does.
+fn pulse(ctx: &Context, channel: &Arc<Channel>, interval: Duration, has_watchdog: bool) -> bool {
+    let channel = Arc::clone(channel);
+    let pulse = ctx.pulse(interval, move |beat| {
+        if has_watchdog && beat.is_alive() {
+            channel.beat();
+        }
+        channel.look(std::time::Instant::now(), beat.stale);
+        if beat.step == Step::Ended {
+            // What is said last is lost if the process ends before systemd has read it.
+            channel.barrier(LAST);
+        }
+    });
+    pulse.is_some()
 }

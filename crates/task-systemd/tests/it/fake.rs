@@ -58,17 +58,19 @@ impl Fake {
         SystemdTask::with(&self.environment()).unwrap()
     }
 
-    /// What has arrived.
+    /// What has arrived, but for the beats and the barrier.
     pub(crate) fn received(&self) -> Vec<String> {
         let mut messages = Vec::new();
         loop {
             let mut bytes = vec![0; 64 << 10];
             match self.socket.recv(&mut bytes) {
                 Ok(length) => messages.push(String::from_utf8(bytes[..length].to_vec()).unwrap()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return messages,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => panic!("{error}"),
             }
         }
+        messages.retain(|message| !["WATCHDOG=1", "BARRIER=1"].contains(&message.as_str()));
+        messages
     }
 
     /// The first message for which it holds, within ten minutes of the clock, which may be paused.
