@@ -54,11 +54,16 @@ impl Channel {
     /// Looks at the group, and says what there is to say. Returns when to look again even if
     /// nothing changes. Logs nothing, for the thread that must not: see [`report`](Self::report).
     pub(crate) fn look(&self, now: Instant, stall: Option<Duration>) -> Option<Instant> {
+        // Not under the lock, since the text of an error is foreign code.
+        let group = self.lock().group.clone();
+        let failures = group.as_ref().filter(|group| group.step() == Step::Ended).map(failures);
+        drop(group);
+        let failures = failures.unwrap_or_default();
         let mut state = self.lock();
         let State { protocol, outbox, reload_failure, group } = &mut *state;
         let Some(group) = group else { return None };
         let step = protocol.look(now, seen(group, protocol.has_been_ready()), || {
-            details(group, reload_failure.as_deref(), stall)
+            details(group, &failures, reload_failure.as_deref(), stall)
         });
         step.messages.into_iter().for_each(|message| outbox.push(message, None));
         let is_sent = self.flush(outbox);
@@ -102,8 +107,9 @@ impl Channel {
         state.reload_failure = failure;
         if is_announced {
             let State { protocol, outbox, reload_failure, group } = &mut *state;
-            let status =
-                group.as_ref().map(|group| details(group, reload_failure.as_deref(), None).status);
+            let status = group
+                .as_ref()
+                .map(|group| details(group, &[], reload_failure.as_deref(), None).status);
             let message = protocol.end_reload(status.as_deref());
             message.into_iter().for_each(|message| outbox.push(message, None));
             self.flush(outbox);
@@ -149,9 +155,20 @@ fn seen(group: &Group, has_been_ready: bool) -> Seen {
     }
 }
 
-fn details(group: &Group, reload_failure: Option<&str>, stall: Option<Duration>) -> Details {
+/// The texts of what went wrong, oldest first.
+fn failures(group: &Group) -> Vec<String> {
+    let events = group.events().into_iter().filter(|event| event.is_failure);
+    events.map(|event| event.text).collect()
+}
+
+fn details(
+    group: &Group,
+    failures: &[String],
+    reload_failure: Option<&str>,
+    stall: Option<Duration>,
+) -> Details {
     let snapshot = group.snapshot();
-    let mut status = describe(&snapshot);
+    let mut status = describe(&snapshot, failures);
     if let Some(stall) = stall {
         status = format!("the runtime is blocked for {} s; {status}", stall.as_secs());
     }

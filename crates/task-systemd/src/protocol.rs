@@ -109,18 +109,20 @@ impl Protocol {
         }
         let Details { status, remaining } = details();
         let is_new = status != self.status;
+        // With each message of a stop: systemd forgets it when its units are loaded anew.
+        let extension = remaining.filter(|_| self.extending.stop && seen == Seen::Stopping);
+        let extended = |message: Message| match extension {
+            Some(remaining) => message.extended(remaining.saturating_add(BEYOND)),
+            None => message,
+        };
         if begins_stop {
             self.is_stopping = true;
-            let message = Message::stopping().with_status(&status);
-            step.messages.push(match remaining.filter(|_| self.extending.stop) {
-                Some(remaining) => message.extended(remaining.saturating_add(BEYOND)),
-                None => message,
-            });
+            step.messages.push(extended(Message::stopping().with_status(&status)));
         } else if begins_ready {
             self.is_ready = true;
             step.messages.push(Message::ready().with_status(&status));
         } else if is_new {
-            step.messages.push(Message::status(&status));
+            step.messages.push(extended(Message::status(&status)));
         } else if !self.is_stopping {
             return step;
         }

@@ -1,19 +1,19 @@
 //! The status as text: what the group does, and what it waits for.
 
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
 
-use task_core::{Blocker, CleanupState, GroupSnapshot, Outcome, Step, TaskInfo, TaskState};
+use task_core::{Blocker, CleanupInfo, CleanupState, GroupSnapshot, Step, TaskInfo, TaskState};
 
-/// How many tasks are named one by one.
-const NAMED: usize = 3;
 /// How much of a name, a cause or a status is shown, in characters.
 const SHOWN: usize = 200;
 
-/// Describes the group in one line, as `systemctl status` shows it.
-pub(crate) fn describe(group: &GroupSnapshot) -> String {
+/// Describes the group in one line, as `systemctl status` shows it; one that has ended with its
+/// failures.
+pub(crate) fn describe(group: &GroupSnapshot, failures: &[String]) -> String {
     match group.step {
         Step::Running if group.readiness.is_ready() => ready(group),
         Step::Running => waiting(group),
+        Step::Ended => stopped(group, failures),
         _ => stopping(group),
     }
 }
@@ -42,35 +42,45 @@ fn waiting(group: &GroupSnapshot) -> String {
     text
 }
 
-/// Describes a shutdown: its cause, its time, and what it waits for or how it ended.
+/// Describes a shutdown: its cause, its time, and what it waits for.
 fn stopping(group: &GroupSnapshot) -> String {
-    let mut text = match group.step {
-        Step::Ended => "stopped".to_owned(),
-        step => step.to_string(),
-    };
-    if let Some(cause) = &group.cause {
-        let _ = write!(text, " ({})", shown(cause));
-    }
+    let mut text = group.step.to_string() + &cause(group);
     if let Some(shutdown) = &group.shutdown {
-        text += if group.step == Step::Ended { " in " } else { ": " };
-        text += &time(shutdown.took, shutdown.budget);
+        let _ = write!(text, ": {}", shutdown.took.as_secs());
+        if let Some(budget) = shutdown.budget {
+            let _ = write!(text, " of {}", budget.as_secs_f64().ceil());
+        }
+        text += " s";
     }
     match group.step {
         Step::Draining => {
             let _ = write!(text, ", {}", tasks(group.tasks.len()));
         }
         Step::Stopping => text += &waits_for_tasks(group),
-        Step::CleaningUp => {
-            let is_running = |cleanup: &&_| {
-                matches!(cleanup, task_core::CleanupInfo { state: CleanupState::Running, .. })
-            };
+        _ => {
+            let is_running = |cleanup: &&CleanupInfo| cleanup.state == CleanupState::Running;
             if let Some(cleanup) = group.cleanups.iter().find(is_running) {
                 let _ = write!(text, ", waits for cleanup {}", shown(&cleanup.name));
             }
         }
-        _ => text += &result(group),
     }
     text
+}
+
+/// Describes a shutdown that is over: its cause, its time, and what went wrong.
+fn stopped(group: &GroupSnapshot, failures: &[String]) -> String {
+    let mut text = "stopped".to_owned() + &cause(group);
+    if let Some(shutdown) = &group.shutdown {
+        let _ = write!(text, " in {:.1} s", shutdown.took.as_secs_f64());
+    }
+    let [first, rest @ ..] = failures else { return text + ", clean" };
+    let _ = write!(text, ", failed: {first}");
+    and_more(&mut text, rest.len());
+    text
+}
+
+fn cause(group: &GroupSnapshot) -> String {
+    group.cause.as_ref().map_or_else(String::new, |cause| format!(" ({})", shown(cause)))
 }
 
 /// Names the tasks that are asked to end and alive, the one that takes longest first.
@@ -83,40 +93,6 @@ fn waits_for_tasks(group: &GroupSnapshot) -> String {
     let mut text = format!(", waits for {}{}", shown(&first.name), in_brackets(first));
     and_more(&mut text, rest.len());
     text
-}
-
-/// Names the tasks and cleanups that did not end cleanly.
-fn result(group: &GroupSnapshot) -> String {
-    let Some(shutdown) = &group.shutdown else { return String::new() };
-    let tasks = shutdown.ended.iter().filter(|task| is_unclean(task.outcome));
-    let tasks = tasks.map(|task| {
-        let status = task.status.as_deref().map(|status| format!(" ({})", shown(status)));
-        format!("{} {}{}", shown(&task.name), task.outcome, status.unwrap_or_default())
-    });
-    let cleanups = group.cleanups.iter().filter_map(|cleanup| match cleanup.state {
-        CleanupState::Ended(outcome) if is_unclean(outcome) => {
-            Some(format!("cleanup {} {outcome}", shown(&cleanup.name)))
-        }
-        _ => None,
-    });
-    let unclean: Vec<_> = tasks.chain(cleanups).collect();
-    if unclean.is_empty() {
-        return ", clean".to_owned();
-    }
-    let mut text = format!(": {}", unclean[..unclean.len().min(NAMED)].join(", "));
-    and_more(&mut text, unclean.len().saturating_sub(NAMED));
-    text
-}
-
-fn is_unclean(outcome: Outcome) -> bool {
-    !matches!(outcome, Outcome::Completed | Outcome::Cancelled)
-}
-
-fn time(took: Duration, budget: Option<Duration>) -> String {
-    match budget {
-        Some(budget) => format!("{} of {} s", took.as_secs(), budget.as_secs_f64().ceil()),
-        None => format!("{} s", took.as_secs()),
-    }
 }
 
 fn tasks(count: usize) -> String {

@@ -146,13 +146,17 @@ impl Task for SystemdTask {
         ensure!(is_fed || watchdog.is_none(), "nothing would feed the watchdog of systemd");
         let mut has_stop_pulse = false;
         loop {
-            if ctx.is_draining() && !has_stop_pulse {
+            let is_last = ctx.is_cancelled();
+            if group.step() > Step::Running && !has_stop_pulse {
                 // This task ends before the cleanups, and is not polled if the runtime is blocked.
                 has_stop_pulse = true;
                 pulse(&ctx, &channel, PAUSE, false);
             }
             let again = channel.look(Instant::now().into_std(), None);
             channel.report();
+            if is_last {
+                return Ok(());
+            }
             let changed = async {
                 match again {
                     // At the time as at a change: look.
@@ -160,9 +164,8 @@ impl Task for SystemdTask {
                     None => group.changed().await,
                 }
             };
-            if ctx.or_cancelled(changed).await.is_err() {
-                return Ok(());
-            }
+            // A stop is looked at, too.
+            ctx.or_cancelled(changed).await.unwrap_or_default();
         }
     }
 }

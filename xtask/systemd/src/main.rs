@@ -112,6 +112,7 @@ fn play(arguments: &Arguments) -> Result<bool> {
     for Scenario { name, since, .. } in skipped {
         println!("SKIPPED {name:<17} takes systemd {since}");
     }
+    Trial::prepare(&machine, scenarios::all().map(|scenario| scenario.name))?;
     let (alone, together) = played.iter().partition(|scenario| scenario.is_alone);
     let broken = play_each(&machine, together, JOBS) + play_each(&machine, alone, 1);
     let took = begun.elapsed().as_secs_f64();

@@ -26,6 +26,21 @@ impl<'a> Trial<'a> {
         Self { machine, name: format!("trial-{name}") }
     }
 
+    /// Has systemd remember the last run of each unit once it has ended, as it does for a unit that
+    /// is enabled.
+    pub(crate) fn prepare<'n>(
+        machine: &Machine,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<()> {
+        let units: Vec<_> = names.map(|name| format!("trial-{name}.service")).collect();
+        let folder = machine.path("/etc/systemd/system/trials.target.d");
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("units.conf"), format!("[Unit]\nAfter={}\n", units.join(" ")))?;
+        let output = machine.run(&["systemctl", "daemon-reload"])?;
+        ensure!(output.status.success(), "{}", text(&output));
+        Ok(())
+    }
+
     /// The name of the unit, without its ending.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -37,7 +52,9 @@ impl<'a> Trial<'a> {
         arguments.iter().fold(unit, |unit, argument| unit.argument(*argument))
     }
 
-    /// Installs a unit, with lines that take the place of what it has.
+    /// Installs a unit, with lines that take the place of what it has. systemd reads it when it is
+    /// first needed: to have all units loaded anew would take from other scenarios the time by
+    /// which their starts and stops were extended.
     pub(crate) fn install(&self, unit: &Unit, lines: &[&str]) -> Result<()> {
         let folder = self.machine.path("/etc/systemd/system");
         for (name, text) in unit.files()? {
@@ -46,7 +63,6 @@ impl<'a> Trial<'a> {
         let drop_in = folder.join(format!("{}.service.d", self.name));
         fs::create_dir_all(&drop_in)?;
         fs::write(drop_in.join("trial.conf"), format!("[Service]\n{}\n", lines.join("\n")))?;
-        self.systemctl(&["daemon-reload"])?;
         Ok(())
     }
 

@@ -58,8 +58,11 @@ fn main() -> ExitCode {
     subscriber.with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG).init();
     let total = arguments.time("total").unwrap_or_default();
     let total = if total.is_zero() { Duration::from_secs(25) } else { total };
-    Service::new()
-        .worker_threads(2)
+    let service = match arguments.has("current-thread") {
+        true => Service::new().current_thread(),
+        false => Service::new().worker_threads(2),
+    };
+    service
         .exit_codes(ExitCodes::default().setup_failed(78))
         .manager(|manager| {
             let cleanups = (total / 2).min(Duration::from_secs(10));

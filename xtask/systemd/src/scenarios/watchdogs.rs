@@ -21,8 +21,13 @@ pub(crate) const LIST: &[Scenario] = &[
     ),
     Scenario::new(
         "wedged-stopping",
-        "one that is blocked while it stops ends by its own hard exit, with its code",
+        "one whose workers are blocked while it stops ends at its own deadline",
         stopping,
+    ),
+    Scenario::new(
+        "hard-exit",
+        "one that is blocked whole while it stops ends by its own hard exit, with its code",
+        hard_exit,
     ),
 ];
 
@@ -60,17 +65,24 @@ fn running(trial: &Trial<'_>) -> Result<String> {
 }
 
 fn stopping(trial: &Trial<'_>) -> Result<String> {
-    let unit = trial.unit(&["wedge-in-stop", "total=3000"]);
+    stops_wedged(trial, "code=1", "1")
+}
+
+fn hard_exit(trial: &Trial<'_>) -> Result<String> {
+    stops_wedged(trial, "current-thread", "4")
+}
+
+/// Stops a service that is blocked from its stop on, and says who was.
+fn stops_wedged(trial: &Trial<'_>, argument: &str, code: &str) -> Result<String> {
+    let unit = trial.unit(&["wedge-in-stop", "total=3000", argument]);
     let unit = unit.watchdog(std::time::Duration::from_secs(1));
     trial.install(&unit.shutdown_timeout(std::time::Duration::from_secs(3)), &["Restart=no"])?;
     trial.start()?;
     let took = timed(|| trial.attempt(&["stop", trial.name()]).map(drop))?;
-    trial.expect(&[("Result", "exit-code"), ("ExecMainCode", "1"), ("ExecMainStatus", "4")])?;
+    trial.expect(&[("Result", "exit-code"), ("ExecMainCode", "1"), ("ExecMainStatus", code)])?;
     let text = trial.show("StatusText")?;
-    ensure!(
-        text.contains("worker abandoned (flushing 120 messages)"),
-        "{text}\n{}",
-        trial.journal()?
-    );
-    Ok(format!("code 4 after {:.1} s, WatchdogSec=1; {text}", took.as_secs_f64()))
+    let is_named =
+        text.contains("task `worker` was abandoned") && text.contains("flushing 120 messages");
+    ensure!(is_named, "{text}\n{}", trial.journal()?);
+    Ok(format!("code {code} after {:.1} s, WatchdogSec=1; {text}", took.as_secs_f64()))
 }
