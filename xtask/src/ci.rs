@@ -18,6 +18,7 @@ use crate::command::Run;
 use crate::flagship::FLAGSHIP;
 use crate::model::{LOOM, SHUTTLE};
 use crate::section::{Ending, Section};
+use crate::systemd;
 use crate::tidy;
 use crate::workspace::Workspace;
 use change::{Change, Reads};
@@ -136,6 +137,15 @@ const PARTS: &[Part] = &[
             run: examples::run,
         },
         reads: Reads::Code(|package| package.name == examples::PACKAGE),
+    },
+    Part {
+        section: Section {
+            name: "systemd",
+            about: "The quick form of `cargo xtask systemd`, under a minute: a systemd in namespaces, and\n\
+                    what task-systemd promises. Skipped where none can be booted.",
+            run: systemd::quick,
+        },
+        reads: Reads::Code(|package| package.name == systemd::PACKAGE),
     },
     Part {
         section: Section {

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use crate::model::{LOOM, SHUTTLE, TURMOIL};
 use crate::section::{Ending, Section};
+use crate::systemd;
 
 /// The limit of a lane that takes more than a few minutes.
 pub(crate) const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -128,6 +129,12 @@ pub(crate) const LANES: &[Section] = &[
         name: "first-process",
         about: "Signals as the first process of a pid namespace. Needs the permission to create one.",
         run: first_process::run,
+    },
+    Section {
+        name: "systemd",
+        about: "All scenarios of `cargo xtask systemd`, on this machine's systemd and on that of Debian 13,\n\
+                which is fetched below target/ by debootstrap. As root, on Debian. Minutes.",
+        run: systemd::deep,
     },
     Section {
         name: "abort",

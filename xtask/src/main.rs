@@ -20,6 +20,7 @@ mod model;
 mod platform;
 mod running;
 mod section;
+mod systemd;
 mod tidy;
 mod workspace;
 

@@ -74,7 +74,7 @@ fn configuration(trial: &Trial<'_>) -> Result<String> {
 }
 
 fn credentials(trial: &Trial<'_>) -> Result<String> {
-    trial.begin(&["credential=token"], &["SetCredential=token:secret", "DynamicUser=no"])?;
+    trial.begin(&["credential=token"], &["SetCredential=token:secret"])?;
     trial.stop()?;
     let journal = trial.journal()?;
     ensure!(journal.contains("credential: secret"), "{journal}");
