@@ -26,7 +26,6 @@ const LIMIT: Duration = Duration::from_secs(15 * 60);
 const FETCH: Duration = Duration::from_secs(30 * 60);
 /// The release with a systemd that knows `Type=notify-reload`.
 const RELEASE: &str = "trixie";
-const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// The programs that the boot takes, with their packages.
 const NEEDS: &[(&str, &str)] = &[
@@ -111,6 +110,11 @@ fn newer(workspace: &Workspace) -> Result<PathBuf> {
         .arguments(["download", "-qq", "debootstrap"])
         .folder(&folder)
         .run()?;
+    // The mirror that this machine uses.
+    let sites = ["indextargets", "--format", "$(SITE)"];
+    let (sites, _) = Run::program(workspace, "/usr/bin/apt-get").arguments(sites).read()?;
+    let mirror = sites.lines().find(|site| !site.contains("security"));
+    let mirror = mirror.context("apt-get names no mirror")?.to_owned();
     let is_package = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "deb");
     let found = fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).find(is_package);
     let Some(package) = found else { bail!("apt-get has left no package") };
@@ -127,7 +131,7 @@ fn newer(workspace: &Workspace) -> Result<PathBuf> {
         .environment("DEBOOTSTRAP_DIR", tool.join("usr/share/debootstrap"))
         .arguments(["--variant=minbase", "--include=systemd,dbus"])
         .arguments([format!("--keyring={KEYRING}"), RELEASE.to_owned(), text(&partial)])
-        .arguments([MIRROR])
+        .arguments([mirror])
         .limit(FETCH)
         .run()?;
     fs::rename(&partial, &root)?;

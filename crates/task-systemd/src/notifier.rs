@@ -4,7 +4,9 @@
 use std::os::fd::AsFd;
 use std::{fmt, sync::Arc, time::Duration};
 
+use anyhow::anyhow;
 use task_core::scope::guarded_text;
+use tokio::time::timeout;
 
 use crate::{
     channel::Channel,
@@ -23,7 +25,8 @@ const MAX_NAME: usize = 255;
 /// A reload at `SIGHUP`, for a unit with `Type=notify-reload`, by `SignalTrigger` of `task-signal`:
 ///
 /// ```
-/// # use task_systemd::{Environment, SystemdTask};
+/// # use std::time::Duration;
+/// # use task_systemd::SystemdTask;
 /// # async fn load() -> anyhow::Result<()> { Ok(()) }
 /// # fn trigger<F: Future<Output = anyhow::Result<()>>>(_: &str, _: impl FnMut(()) -> F) {}
 /// # fn main() -> Result<(), task_systemd::SystemdError> {
@@ -31,7 +34,7 @@ const MAX_NAME: usize = 255;
 /// let notifier = systemd.notifier();
 /// let reload = trigger("configuration", move |_ctx| {
 ///     let notifier = notifier.clone();
-///     async move { notifier.reload(load()).await }
+///     async move { notifier.reload(Duration::from_secs(30), load()).await }
 /// });
 /// # Ok(()) }
 /// ```
@@ -48,24 +51,34 @@ impl Notifier {
         self.0.is_some()
     }
 
-    /// Awaits `reload`, and reports its beginning, its end and its failure. Returns its result.
+    /// Awaits `reload` for up to `limit`, and reports its beginning, its end and its failure.
+    /// Returns its result.
     ///
     /// It is [`reloading`](Self::reloading) around a future: a failure is in the status until a
-    /// later reload succeeds.
+    /// later reload succeeds. The limit is there because systemd may have none: versions about 257
+    /// wait without end for a reload that was begun.
     ///
     /// # Errors
     ///
-    /// The error of `reload`.
+    /// The error of `reload`, or that it has not ended within `limit`: it is dropped then.
+    ///
+    /// # Panics
+    ///
+    /// In a runtime without timers.
     ///
     /// # Cancel safety
     ///
     /// That of `reload`. The end is also reported if the call is dropped.
     pub async fn reload(
         &self,
+        limit: Duration,
         reload: impl Future<Output = anyhow::Result<()>>,
     ) -> anyhow::Result<()> {
         let reloading = self.reloading();
-        let result = reload.await;
+        let result = match timeout(limit, reload).await {
+            Ok(result) => result,
+            Err(_) => Err(anyhow!("the reload did not end within {limit:?}")),
+        };
         if let Err(error) = &result {
             reloading.fail(format_args!("{error:#}"));
         }
@@ -77,7 +90,8 @@ impl Notifier {
     /// `systemctl reload` waits for that end where the unit has `Type=notify-reload`. systemd has
     /// no message for a reload that failed: it ends like any other, and the status says what
     /// [failed](Reloading::fail). Reloads that overlap are reported as one. Before the group is
-    /// ready for the first time, and once its shutdown has begun, nothing is reported.
+    /// ready for the first time, and once its shutdown has begun, nothing is reported. The value
+    /// has no limit of time; [`reload`](Self::reload) has.
     pub fn reloading(&self) -> Reloading {
         let is_announced = self.0.as_ref().is_some_and(|channel| channel.begin_reload());
         Reloading { channel: self.0.clone(), is_announced, failure: None }

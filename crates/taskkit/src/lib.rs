@@ -17,6 +17,7 @@
 //! | `serve` | `serve` | `task-serve` | `ServeTask` |
 //! | `kafka` | `kafka` | `task-kafka` | `KafkaTask` |
 //! | `listen` | `listen` | `task-listen` | |
+//! | `systemd` | `systemd` | `task-systemd` | |
 //! | `tonic` | `tonic` | `task-tonic` | |
 //!
 //! Tests use the crate `task-testkit`, a dev-dependency.
@@ -51,7 +52,8 @@
 //! | `kubectl describe` that says why | [`Service::termination_log`] |
 //! | blocking code, a thread, a future that is not `Send` | [`blocking_task`] |
 //! | an error type of the service, `Box<dyn Error>`, `eyre`; E0277 | [`any_error`] |
-//! | exit codes, systemd | [`service::ExitCodes`], [`Service::unasked_end_fails`] |
+//! | exit codes | [`service::ExitCodes`], [`Service::unasked_end_fails`] |
+//! | systemd: readiness, watchdog, reload, sockets, a unit | [`systemd`] |
 //! | `#[tokio::main]`, a runtime that is there already | [`Manager::wait`] |
 //! | a command that ends by itself | [`Manager::run_ephemeral`]: the service ends when all work is done |
 //! | a group in a group | [`Manager::into_task`] |
@@ -73,7 +75,7 @@
 //! | `token` | `tokio_util`'s `CancellationToken` from a context and for a manager | |
 //! | `suspend` | `core::FuseInstant` counts the time in which a Linux machine sleeps | |
 //! | `sender` | the pid of a signal's sender, in the log and the report | C |
-//! | `full` | `children`, `cron`, `http`, `periodic`, `restart`, `sender`, `serde`, `serve`, `service`, `token` | C |
+//! | `full` | `children`, `cron`, `http`, `periodic`, `restart`, `sender`, `serde`, `serve`, `service`, `systemd`, `token` | C |
 //! | `tls` | encryption for `HttpTask` and `ServeTask`, where their features are on | C |
 //! | `tonic` | gRPC's health service, answered from the group's readiness | |
 //! | `tower` | services of `tower` below the paths of `HttpTask` | |
@@ -109,6 +111,8 @@ pub use task_serve as serve;
 pub use task_service as service;
 #[cfg(feature = "signal")]
 pub use task_signal as signal;
+#[cfg(feature = "systemd")]
+pub use task_systemd as systemd;
 #[cfg(feature = "tonic")]
 pub use task_tonic as tonic;
 

@@ -80,4 +80,11 @@ pub enum Command {
         #[arg(default_value = "/readyz")]
         path: String,
     },
+    /// Prints the unit for systemd, with the numbers of these settings: save it as
+    /// /etc/systemd/system/pipeline.service
+    Unit {
+        /// The path at which the program is installed
+        #[arg(default_value = "/usr/local/bin/pipeline")]
+        program: String,
+    },
 }

@@ -14,6 +14,8 @@ pub mod progress;
 pub mod purge;
 pub mod rows;
 
+pub mod unit;
+
 pub mod config;
 pub mod embedded;
 pub mod fault;

@@ -11,16 +11,19 @@ use pipeline::{
     config::{self, Command, EndingConfig},
     logging, service,
     totals::Totals,
+    unit,
 };
-use taskkit::{Service, http::probe};
+use taskkit::{Service, http::probe, systemd::SystemdError};
 
 /// The exit code of bad arguments, the same as clap's.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let config = config::parse(env::args_os()).unwrap_or_else(|error| error.exit());
-    if let Some(Command::Probe { path }) = &config.command {
-        return probe::run(config.watching.http_address, path);
+    match &config.command {
+        Some(Command::Probe { path }) => return probe::run(config.watching.http_address, path),
+        Some(Command::Unit { program }) => return print(unit::unit(program, &config.ending).print()),
+        None => {}
     }
     if let Err(error) = logging::init(config.watching.log_format, &config.watching.log) {
         let _ = writeln!(io::stderr(), "error: {error:#}");
@@ -49,5 +52,17 @@ fn configured(ending: &EndingConfig) -> Service {
     match &ending.termination_log {
         Some(path) => service.termination_log(path),
         None => service,
+    }
+}
+
+/// Prints a text, or why there is none.
+fn print(text: Result<String, SystemdError>) -> ExitCode {
+    match text.map(|text| write!(io::stdout(), "{text}")) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(_)) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::from(USAGE)
+        }
     }
 }

@@ -14,7 +14,9 @@ use taskkit::{
     HttpTask, KafkaTask, Manager, Phase, PollTask, Task,
     kafka::{KafkaSettings, Producer},
     periodic::FirstRun,
-    restarting, task_fn,
+    restarting,
+    systemd::SystemdTask,
+    task_fn,
 };
 
 use crate::{
@@ -36,7 +38,9 @@ const PARTITIONS: i32 = 4;
 /// Returns an error if a part could not be created or reached. The manager stops the parts that run
 /// by then.
 pub async fn start(manager: &Manager, config: &Config, totals: &Arc<Totals>) -> anyhow::Result<()> {
-    // First, so that probes respond during the rest of the setup.
+    // Does nothing unless systemd has started the service.
+    manager.run(SystemdTask::new()?)?;
+    // Early, so that probes respond during the rest of the setup.
     let http =
         HttpTask::builder().metrics(registry(totals.clone())).bind(config.watching.http_address)?;
     if let Some(address) = http.local_addr() {

@@ -13,6 +13,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 const BOOT: &str = include_str!("boot.sh");
 /// The time a boot may take.
 const LIMIT: Duration = Duration::from_secs(60);
+/// The time that a program may take in the system, in seconds.
+const SLOWEST: &str = "100";
 const TICK: Duration = Duration::from_millis(20);
 /// Where the programs are in the booted system.
 pub(crate) const PROGRAMS: &str = "/opt/trials";
@@ -77,9 +79,10 @@ impl Machine {
         }
     }
 
-    /// Runs a program in the system, to its end.
+    /// Runs a program in the system, to its end. One that takes too long is ended, and has failed.
     pub(crate) fn run(&self, command: &[&str]) -> Result<Output> {
-        Ok(self.command(command).output()?)
+        let limited = [&["timeout", "--kill-after=5", SLOWEST], command].concat();
+        Ok(self.command(&limited).output()?)
     }
 
     pub(crate) fn command(&self, command: &[&str]) -> Command {

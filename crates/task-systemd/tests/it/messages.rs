@@ -150,7 +150,7 @@ async fn outside_of_systemd_the_task_waits_for_the_stop_and_its_handle_does_noth
     manager.run(worker(secs(1), secs(1))).unwrap();
     let play = async {
         manager.ready().await.unwrap();
-        notifier.reload(async { Ok(()) }).await.unwrap();
+        notifier.reload(secs(1), async { Ok(()) }).await.unwrap();
         notifier.store("http", std::io::stdin()).unwrap();
         notifier.remove("http").unwrap();
         assert!(notifier.barrier(secs(1)));

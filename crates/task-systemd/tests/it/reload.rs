@@ -6,6 +6,8 @@ use task_systemd::Notifier;
 
 use crate::fake::{Fake, secs, worker};
 
+const LIMIT: std::time::Duration = secs(30);
+
 /// Runs a group that is ready, and returns what was said from then on.
 async fn while_ready(play: impl AsyncFnOnce(&Notifier)) -> Vec<String> {
     let fake = Fake::at_path();
@@ -35,7 +37,7 @@ fn micros(message: &str) -> u64 {
 async fn a_reload_has_the_clock_at_its_beginning_and_readiness_at_its_end() {
     let said = while_ready(async |notifier| {
         for _ in 0..2 {
-            notifier.reload(async { Ok(()) }).await.unwrap();
+            notifier.reload(LIMIT, async { Ok(()) }).await.unwrap();
         }
     })
     .await;
@@ -48,9 +50,9 @@ async fn a_reload_has_the_clock_at_its_beginning_and_readiness_at_its_end() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_reload_ends_and_its_error_is_shown_until_one_succeeds() {
     let said = while_ready(async |notifier| {
-        let failed = notifier.reload(async { bail!("line 3:\nno broker") }).await;
+        let failed = notifier.reload(LIMIT, async { bail!("line 3:\nno broker") }).await;
         assert_eq!(failed.unwrap_err().to_string(), "line 3:\nno broker");
-        notifier.reload(async { Ok(()) }).await.unwrap();
+        notifier.reload(LIMIT, async { Ok(()) }).await.unwrap();
     })
     .await;
     let failed = "READY=1\nSTATUS=ready, 2 tasks; the last reload failed: line 3:\\nno broker";
@@ -59,9 +61,21 @@ async fn a_failed_reload_ends_and_its_error_is_shown_until_one_succeeds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reload_that_hangs_ends_at_its_limit_and_has_failed() {
+    let said = while_ready(async |notifier| {
+        let error = notifier.reload(LIMIT, std::future::pending()).await.unwrap_err();
+        assert_eq!(error.to_string(), "the reload did not end within 30s");
+    })
+    .await;
+    assert!(said[0].starts_with("RELOADING=1"));
+    let failed = "; the last reload failed: the reload did not end within 30s";
+    assert!(said[1].starts_with("READY=1") && said[1].ends_with(failed), "{said:#?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reload_that_is_dropped_has_ended() {
     let said = while_ready(async |notifier| {
-        let reload = notifier.reload(std::future::pending());
+        let reload = notifier.reload(LIMIT, std::future::pending());
         assert!(tokio::time::timeout(secs(3), reload).await.is_err());
     })
     .await;
@@ -86,7 +100,7 @@ async fn outside_of_the_time_between_readiness_and_stop_no_reload_is_reported() 
         manager.stop();
         fake.until("stop", |said| said.starts_with("STOPPING=1")).await;
         drop(open);
-        notifier.reload(async { Ok(()) }).await.unwrap();
+        notifier.reload(LIMIT, async { Ok(()) }).await.unwrap();
     };
     let (report, ()) = tokio::join!(manager.wait(), play);
     assert!(report.unwrap().is_clean());

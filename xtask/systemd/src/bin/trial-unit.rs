@@ -219,7 +219,9 @@ fn reloading(notifier: Notifier, arguments: Arguments) -> anyhow::Result<SignalT
                     _ => Ok(sleep(Duration::from_secs(1)).await),
                 }
             };
-            notifier.reload(load).await
+            let limit = arguments.time("reload-limit")?;
+            let limit = if limit.is_zero() { Duration::from_secs(60) } else { limit };
+            notifier.reload(limit, load).await
         }
     })?)
 }
