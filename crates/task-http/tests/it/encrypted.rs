@@ -1,22 +1,17 @@
 //! TLS: the handshake and its limits, and certificates that change.
 
-use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, time::Duration};
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
-};
+use rcgen::KeyPair;
+use rustls::pki_types::ServerName;
 use task_http::{HttpTask, Limits, Tls};
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep},
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
+    authority::Authority,
     client::Client,
     service::{Service, value},
 };
