@@ -2,10 +2,11 @@
 
 use std::process;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use task_core::scope::{
-    guarded_name, guarded_text, reserve_threads, run_with_timeout, write_stderr,
+    guarded_name, guarded_text, reserve_threads, run_aside, run_with_timeout, write_ending_message,
+    write_stderr,
 };
 use task_core::{Fuse, FuseInstant};
 
@@ -14,7 +15,7 @@ use crate::rt::HAS_OWN_THREADS;
 use crate::sync::lock;
 use crate::threads::FuseTimer;
 
-/// How long the line on stderr may take, and then the exit handlers of the C library: less than at
+/// How long the line on stderr and the message in a file may take, and then the exit handlers of the C library: less than at
 /// a hard exit, since the instant of a fuse is one that counts.
 const STDERR_TIMEOUT: Duration = Duration::from_millis(200);
 const EXIT_HANDLERS_TIMEOUT: Duration = Duration::from_millis(250);
@@ -31,7 +32,8 @@ impl Shared {
         if !HAS_OWN_THREADS || !self.may_exit() {
             return None;
         }
-        reserve_threads(EXIT_THREADS).ok()?;
+        let has_message = self.settings.termination_log.is_some();
+        reserve_threads(EXIT_THREADS + usize::from(has_message)).ok()?;
         let (name, text) = (guarded_name(&entry.name), guarded_text(text));
         let line =
             format!("{}: task `{name}`: {text}: exit with code {code}", guarded_name(&self.name));
@@ -50,6 +52,12 @@ impl Shared {
 /// handlers block as well.
 fn burn(group: &Weak<Shared>, line: &str, code: u8) {
     let (group, line) = (group.upgrade(), line.to_string());
+    let output_end = Instant::now() + STDERR_TIMEOUT;
+    let path = group.as_ref().and_then(|group| group.settings.termination_log.clone());
+    let message = path.and_then(|path| {
+        let text = format!("exit code {code}, cause: a fuse\n{line}");
+        run_aside(move || drop(write_ending_message(&path, text))).ok()
+    });
     run_with_timeout(STDERR_TIMEOUT, move || {
         let mut names = Vec::new();
         if let Some(group) = &group {
@@ -58,6 +66,9 @@ fn burn(group: &Weak<Shared>, line: &str, code: u8) {
         let alive = if names.is_empty() { "none".into() } else { names.join(", ") };
         write_stderr(&format!("{line}; alive: {alive}"));
     });
+    if let Some(message) = message {
+        message.wait(output_end.saturating_duration_since(Instant::now()));
+    }
     run_with_timeout(EXIT_HANDLERS_TIMEOUT, move || process::exit(code.into()));
     process::abort();
 }

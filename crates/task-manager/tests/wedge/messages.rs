@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use task_manager::{Manager, ManagerBuilder, task_fn};
+use task_manager::{FuseInstant, Manager, ManagerBuilder, task_fn};
 
 use crate::{
     child::{self, Ended},
@@ -146,6 +146,32 @@ fn an_error_that_blocks_while_it_is_written_leaves_the_rest_of_the_message() {
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.starts_with("exit code 70, cause: stop was called\norders: hard exit"), "{text}");
     assert!(text.ends_with("alive: consumer (holds a thread)\n"), "{text}");
+}
+
+#[test]
+fn a_fuse_leaves_its_line() {
+    let folder = Folder::new("fuse");
+    let file = folder.0.join("termination-log");
+    let ended = run_with(&file, || {
+        current_thread().block_on(async {
+            let manager = with_file().build().unwrap();
+            manager
+                .run(task_fn("purge", async |ctx| {
+                    let at = FuseInstant::now() + SECOND / 2;
+                    let _fuse = ctx.fuse(at, 5, "the lease runs out").unwrap();
+                    block();
+                    Ok(())
+                }))
+                .unwrap();
+            let _ = manager.wait().await;
+        });
+    });
+    assert_eq!(ended.status.code(), Some(5), "{}", ended.stderr);
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        "exit code 5, cause: a fuse\n\
+         orders: task `purge`: the lease runs out: exit with code 5\n"
+    );
 }
 
 /// FAILURES 75.
