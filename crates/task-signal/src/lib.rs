@@ -26,7 +26,7 @@
 //! |---|---|---|
 //! | first | the group is asked to stop; the report's cause is `signal SIGINT`, with feature `sender` also `from pid 123` | the same |
 //! | second | drain and grace period end now: tasks are aborted, cleanups run within their escalated timeout | a line in the log |
-//! | third | the process ends at once with the exit code 130, after one line on standard error | a line in the log |
+//! | third | the process ends at once with the exit code 130, after one line on standard error, which names up to 20 tasks and cleanups that are alive | a line in the log |
 //!
 //! Each signal is counted separately, and [each step can be changed](SignalTaskBuilder::ladder).
 //! Repeats of a signal [within 250 ms](SignalTaskBuilder::repeat_window) of the last one that

@@ -1,13 +1,16 @@
 //! A thread for what may block and must not block the reader.
 
 use std::{
-    io,
+    io, mem,
     sync::mpsc::{Receiver, Sender, channel},
     thread,
     time::Duration,
 };
 
-use task_core::scope::write_stderr;
+use task_core::{
+    CleanupInfo, CleanupState, Context, GroupSnapshot,
+    scope::{guarded_name, write_stderr},
+};
 
 use crate::{
     platform::{exit_now, write_if_room},
@@ -16,6 +19,9 @@ use crate::{
 
 /// How long the reader waits for a job before it continues without it.
 const JOB_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The most tasks that the line of a forced exit names.
+const MOST_NAMES: usize = 20;
 
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
@@ -58,11 +64,24 @@ impl Offload {
     }
 
     /// Ends the process, after one line on standard error, which may be a pipe that is full and
-    /// that nothing reads.
-    pub(super) fn force_exit(&mut self, received: &Received) -> ! {
+    /// that nothing reads. It says what is alive, unless the group takes long to say so.
+    pub(super) fn force_exit(&mut self, received: &Received, context: Option<Context>) -> ! {
         let (count, code) = (received.count, received.signal.exit_code());
-        let line =
+        let mut line =
             format!("received {received} (number {count}): exit with code {code}, without cleanup");
+        let (sender, names) = channel();
+        if let Some(context) = context {
+            let ask = move || {
+                let _ = sender.send(alive(&context));
+                // It may be the last reference to the group, whose drop may block.
+                mem::forget(context);
+            };
+            // To drop it unrun could block as well.
+            let _ = self.run(Box::new(ask)).map_err(mem::forget);
+        }
+        if let Ok(names) = names.try_recv() {
+            line += &format!("; alive: {names}");
+        }
         let job = Box::new({
             let line = line.clone();
             move || write_stderr(&line)
@@ -72,5 +91,19 @@ impl Offload {
             write_if_room(&line);
         }
         exit_now(code)
+    }
+}
+
+/// Returns the names of the tasks that are alive, and of the cleanups that run.
+fn alive(context: &Context) -> String {
+    let GroupSnapshot { tasks, cleanups, .. } = context.group().snapshot();
+    let runs = |cleanup: &&CleanupInfo| cleanup.state == CleanupState::Running;
+    let names = tasks.iter().map(|task| &*task.name);
+    let mut names = names.chain(cleanups.iter().filter(runs).map(|cleanup| &*cleanup.name));
+    let shown: Vec<_> = names.by_ref().take(MOST_NAMES).map(guarded_name).collect();
+    match (shown.is_empty(), names.count()) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => shown.join(", "),
+        (false, more) => format!("{} and {more} more", shown.join(", ")),
     }
 }

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use task_core::Context;
+
 use super::{Ladder, Offload, Recipient, logger::Logger, offload::Job};
 use crate::{
     capture::{Lease, custody},
@@ -82,6 +84,14 @@ impl Shared {
         lock(&self.offload).run(Box::new(job))
     }
 
+    /// Returns the task's context, if it runs.
+    fn context(&self) -> Option<Context> {
+        match &*lock(&self.target) {
+            Target::Group(recipient) => Some(recipient.context.clone()),
+            Target::Early(_) => None,
+        }
+    }
+
     /// Returns the recipient. If there is none yet, keeps the signal for it.
     fn recipient_or_keep(&self, received: &Received) -> Option<Recipient> {
         let mut target = lock(&self.target);
@@ -154,7 +164,8 @@ impl Reader {
         };
         // Before anything else: the exit depends on no lock of a manager.
         if received.reaction == Reaction::Exit {
-            lock(&shared.offload).force_exit(&received);
+            let context = shared.context();
+            lock(&shared.offload).force_exit(&received, context);
         }
         let Some(recipient) = shared.recipient_or_keep(&received) else { return };
         if recipient.has_ended() {

@@ -75,6 +75,8 @@ fn the_third_interrupt_exits_in_the_midst_of_a_cleanup() {
     child.wait_for("endless cleanup");
     child.kill_and_see(Signal::INT, "count=2");
     child.kill(Signal::INT);
+    let line = child.wait_for("exit with code 130, without cleanup");
+    assert!(line.ends_with("; alive: endless cleanup"), "{line}");
     child.ends_with(130);
     assert_eq!(child.count("first cleanup"), 0);
 }
@@ -93,11 +95,14 @@ fn with_every_worker_blocked_a_termination_ends_within_the_budget_and_names_the_
 }
 
 #[test]
-fn with_every_worker_blocked_three_interrupts_end_the_process_at_once() {
+fn with_every_worker_blocked_three_interrupts_end_the_process_at_once_and_name_the_stuck() {
     let mut child = Child::start("managed with every worker blocked");
     child.kill_and_see(Signal::INT, "count=1");
     child.kill_and_see(Signal::INT, "count=2");
     child.kill(Signal::INT);
+    let line = child.wait_for("exit with code 130, without cleanup");
+    assert!(line.contains("; alive: "), "{line}");
+    assert!(line.contains("stuck one") && line.contains("stuck two"), "{line}");
     child.ends_with(130);
 }
 
