@@ -15,8 +15,8 @@ use crate::rt::HAS_OWN_THREADS;
 use crate::sync::lock;
 use crate::threads::FuseTimer;
 
-/// How long the line on stderr and the message in a file may take, and then the exit handlers of the C library: less than at
-/// a hard exit, since the instant of a fuse is one that counts.
+/// How long the line on stderr and the message in a file may take, and then the exit handlers of
+/// the C library: less than at a hard exit, since the instant of a fuse is one that counts.
 const STDERR_TIMEOUT: Duration = Duration::from_millis(200);
 const EXIT_HANDLERS_TIMEOUT: Duration = Duration::from_millis(250);
 

@@ -31,8 +31,8 @@ pub enum Reaction {
     /// and cleanups run within their escalated timeout.
     Abort,
     /// Ends the process at once with the exit code 128 + number of the signal. No cleanup runs. One
-    /// line on standard error names up to 20 tasks and cleanups that are alive, if the group and standard error
-    /// take at most 100 ms each.
+    /// line on standard error names up to 20 tasks and cleanups that are alive, if the group and
+    /// standard error take at most 100 ms each.
     Exit,
 }
 
