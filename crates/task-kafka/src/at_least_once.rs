@@ -1,7 +1,8 @@
 //! Delivery at least once: the receive loop, the settler beside it, and the end of both.
 //!
-//! The receive loop sends the records of each message and queues the message; the settler awaits
-//! the delivery reports and stores the offsets; commits are made beside both at an interval. The
+//! The receive loop, or its workers, send the records of each message and queue the message; the
+//! settler awaits the delivery reports and stores the offsets; commits are made beside both at an
+//! interval. The
 //! stop ends them in this order, so that everything that was received is settled and committed if
 //! the time allows.
 
@@ -19,14 +20,19 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use self::{receive::Receiver, settle::Settler};
+use self::{
+    receive::{Receiver, feed},
+    settle::Settler,
+};
 use crate::{
     Producer, Sink, Transform,
+    decide::AtStop,
     failures::{Ended, Failures},
-    member::{Window, commit, keep_committing},
+    member::{commit, keep_committing},
     panics::catch_panic,
     parts::Parts,
     thread::may_block,
+    workers::{CloneTransform, Workers},
 };
 
 /// How long the settler may take after a purge, and again after its abort.
@@ -36,36 +42,49 @@ const SETTLER_END_TIMEOUT: Duration = Duration::from_millis(200);
 const LEAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs until the task is cancelled or something fails; then settles the messages in flight, and
-/// commits.
+/// commits. With `clone`, workers transform the messages, each with a clone of `transform`.
 pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     parts: Parts<'_>,
     transform: T,
+    clone: Option<CloneTransform<T>>,
     sink: S,
-    window: Arc<Window>,
     failures: &mut Failures<'_>,
 ) {
     let (queue, entries) = mpsc::unbounded_channel();
-    let (decider, dispatcher) = (parts.decider(transform), parts.dispatcher());
-    let Parts { ctx, settings, stop, consumer, producer, counters } = parts;
     let settle = Settler {
-        ctx: ctx.clone(),
-        consumer: Arc::clone(consumer),
+        ctx: parts.ctx.clone(),
+        consumer: Arc::clone(parts.consumer),
         sink,
-        batch: settings.batch,
-        window: Arc::clone(&window),
-        counters: counters.clone(),
+        batch: parts.settings.batch,
+        window: Arc::clone(&parts.window),
+        counters: parts.counters.clone(),
         queue: entries,
     };
-    let mut settler = AbortOnDrop(tokio::spawn(catch_panic(ctx.clone(), settle.run())));
-    let receiver = Receiver {
-        ctx: ctx.clone(),
-        consumer: Arc::clone(consumer),
-        decider,
-        dispatcher,
-        window,
-        counters: counters.clone(),
-        queue,
+    let mut settler = AbortOnDrop(tokio::spawn(catch_panic(parts.ctx.clone(), settle.run())));
+    let workers = clone.map(|clone| Workers::start(&parts, &transform, clone, &queue));
+    let mut workers = workers.unwrap_or_else(|| Workers::none(&parts));
+    let receiver = if clone.is_some() {
+        drop(queue);
+        Either::Feed(feed(parts.ctx.clone(), Arc::clone(parts.consumer), Arc::clone(&parts.window)))
+    } else {
+        let receiver = Receiver {
+            ctx: parts.ctx.clone(),
+            consumer: Arc::clone(parts.consumer),
+            decider: parts.decider(transform, AtStop::Drop),
+            dispatcher: parts.dispatcher(),
+            window: Arc::clone(&parts.window),
+            counters: parts.counters.clone(),
+            queue,
+        };
+        Either::Receive(receiver)
     };
+    let receiving = async move {
+        match receiver {
+            Either::Feed(feed) => feed.await,
+            Either::Receive(receiver) => receiver.run().await,
+        }
+    };
+    let Parts { ctx, settings, stop, consumer, producer, window, counters } = parts;
 
     let (settled, in_time) = {
         let mut committing = pin!(keep_committing(
@@ -74,31 +93,39 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
             settings.retry_timeout.max(LEAST_COMMIT_TIMEOUT),
         ));
         let (received, settled_early, is_stuck) = {
-            let mut receive = pin!(may_block(catch_panic(ctx.clone(), receiver.run())));
+            let mut receive = pin!(may_block(catch_panic(ctx.clone(), receiving)));
             select! {
                 received = &mut receive => (received, None, false),
+                ended = workers.failed() => (Ok(ended), None, false),
                 settled = &mut settler.0 => (Ok(Ok(Ok(()))), Some(settled), false),
                 () = stop.overdue() => (Ok(Ok(Ok(()))), None, false),
                 error = &mut committing => (Ok(Ok(Err(error))), None, true),
             }
             // The receive loop is dropped here, and with it the sender of the queue: the settler
-            // ends when the queue is empty.
+            // ends when the workers have dropped theirs, too, and the queue is empty.
         };
         let deadline = stop.deadlines().drain;
         failures.add_ended(received.unwrap_or_else(|error| Ok(Err(error))));
+        window.stop();
         consumer.native().context().begin_stop();
         ctx.set_status(format!("draining {} messages", counters.get().in_flight));
         match settled_early {
             Some(settled) => (settled, true),
             None => {
-                let mut drained = pin!(drain(&mut settler, &producer, deadline));
-                select! {
-                    drained = &mut drained => drained,
-                    error = &mut committing, if !is_stuck => {
-                        failures.add(Err(error));
-                        drained.await
+                let mut failed = Vec::new();
+                let settled = {
+                    let mut drained =
+                        pin!(drain(&mut workers, &mut settler, &producer, deadline, &mut failed));
+                    select! {
+                        drained = &mut drained => drained,
+                        error = &mut committing, if !is_stuck => {
+                            failures.add(Err(error));
+                            drained.await
+                        }
                     }
-                }
+                };
+                failed.into_iter().for_each(|ended| failures.add_ended(ended));
+                settled
             }
         }
     };
@@ -122,15 +149,27 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     failures.add(committed.context("failed to commit: the last messages will be read again"));
 }
 
-/// Waits until the settler has settled everything, and returns whether it did by `deadline`.
+/// A receive loop.
+enum Either<F, R> {
+    Feed(F),
+    Receive(R),
+}
+
+/// Waits until the workers have finished and the settler has settled everything, and returns whether
+/// it did by `deadline`.
 ///
 /// At the deadline it purges the producer, so that every outstanding report arrives at once. If the
 /// settler does not end even then, it waits for the sink, and is aborted.
 async fn drain(
+    workers: &mut Workers,
     settler: &mut AbortOnDrop,
     producer: &Producer,
     deadline: Instant,
+    failed: &mut Vec<Ended>,
 ) -> (Result<Ended, JoinError>, bool) {
+    let _ = timeout_at(deadline, workers.finish(failed)).await;
+    // One that blocks its thread is left behind, and the settler with it.
+    let _ = timeout(SETTLER_END_TIMEOUT, workers.abort(failed)).await;
     if let Ok(settled) = timeout_at(deadline, &mut settler.0).await {
         return (settled, true);
     }

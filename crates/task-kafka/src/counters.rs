@@ -64,7 +64,8 @@ pub struct Counts {
     /// Messages that are done: delivered, written, and their offsets stored, or committed with
     /// their transaction.
     pub settled: u64,
-    /// Messages of aborted transactions, which are read again.
+    /// Messages that are read again although they were consumed: those of aborted transactions, and
+    /// those whose partition was revoked before their offset could be stored.
     pub rewound: u64,
     /// Messages consumed and neither settled nor rewound: a gauge. Those that are left when the
     /// task has ended were abandoned, and are read again.

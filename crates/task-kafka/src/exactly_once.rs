@@ -12,6 +12,7 @@ mod transactor;
 use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
+use rdkafka::consumer::Consumer as _;
 use tokio::{
     select,
     time::{Instant, sleep},
@@ -22,7 +23,9 @@ use self::{
     transaction::{TransactionError, init},
     transactor::{Repair, Transactor},
 };
-use crate::{Sink, Transform, failures::Failures, panics::catch_panic, parts::Parts};
+use crate::{
+    Sink, Transform, failures::Failures, panics::catch_panic, parts::Parts, workers::CloneTransform,
+};
 
 /// The pause after an aborted transaction; it doubles with each further one in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -34,11 +37,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) async fn exactly_once<T: Transform, S: Sink<T::Effect>>(
     parts: Parts<'_>,
     transform: T,
+    clone: Option<CloneTransform<T>>,
     sink: S,
     failures: &mut Failures<'_>,
 ) {
     let ctx = parts.ctx.clone();
-    let ended = catch_panic(ctx, run(Transactor::new(parts, transform, sink), failures)).await;
+    let transactor = Transactor::new(parts, transform, clone, sink);
+    let ended = catch_panic(ctx, run(transactor, failures)).await;
     failures.add_ended(ended);
 }
 
@@ -47,7 +52,8 @@ async fn run<T: Transform, S: Sink<T::Effect>>(
     mut transactor: Transactor<'_, T, S>,
     failures: &mut Failures<'_>,
 ) -> anyhow::Result<()> {
-    let Parts { ctx, settings, stop, .. } = transactor.parts;
+    let Parts { ctx, settings, stop, consumer, .. } = transactor.parts;
+    let member = consumer.native().context();
     ctx.or_cancelled(init(&transactor.parts.producer, settings.message_timeout)).await??;
     let mut failing_since = None;
     let mut pause = FIRST_PAUSE;
@@ -81,10 +87,11 @@ async fn run<T: Transform, S: Sink<T::Effect>>(
             Ok(Err(TransactionError::Unknown(error))) => (Ok(error), Repair::Renew),
             Err(panic) => (Err(panic), Repair::AbortAtEnd),
         };
+        transactor.gather(&mut batch).await;
         let count = batch.sent.len();
         let since = *failing_since.get_or_insert_with(Instant::now);
         let until = since + settings.retry_timeout;
-        let (first, next) = (batch.first_offsets()?, batch.next_offsets()?);
+        let (first, next) = (batch.first_offsets(member)?, batch.next_offsets(member)?);
         let repaired = transactor.repair(repair, &first, &next, until).await;
         transactor.count_repaired(&batch, matches!(repaired, Ok(true)));
         let is_last = repair == Repair::AbortAtEnd || ctx.is_cancelled() || Instant::now() > until;

@@ -170,6 +170,8 @@ mod task;
 mod at_least_once;
 mod exactly_once;
 
+mod workers;
+
 mod decide;
 mod dispatch;
 mod failures;
@@ -197,6 +199,6 @@ pub use error::KafkaError;
 pub use latency::Latency;
 pub use message::{Incoming, Output, Record, Verdict};
 pub use producer::{Delivery, Producer, SendError};
-pub use settings::KafkaSettings;
+pub use settings::{KafkaSettings, Order};
 pub use task::KafkaTask;
 pub use transform::{NoSink, Sink, Transform};

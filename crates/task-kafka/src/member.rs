@@ -7,12 +7,16 @@
 
 mod commit;
 mod consumer;
+mod intake;
+mod ledger;
 mod membership;
 mod window;
 
 pub(crate) use self::{
     commit::{commit, keep_committing},
     consumer::{Consumer, close},
+    intake::Intake,
+    ledger::{Room, Settled, Ticket, TopicPartition},
     membership::Membership,
-    window::{Settled, TopicPartition, Window, settled_by_partition},
+    window::Window,
 };

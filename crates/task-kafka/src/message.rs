@@ -3,12 +3,13 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use rdkafka::{
-    message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders},
+    message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders, OwnedMessage},
     producer::BaseRecord,
     util::IntoOpaque,
 };
 
-/// A message as it was received. It borrows librdkafka's buffer: nothing is copied.
+/// A message as it was received. It borrows librdkafka's buffer: nothing is copied, unless
+/// messages are transformed [in parallel](crate#in-parallel).
 ///
 /// `Debug` prints `topic[partition]@offset`.
 ///
@@ -23,13 +24,34 @@ use rdkafka::{
 /// }
 /// ```
 pub struct Incoming<'a> {
-    message: &'a BorrowedMessage<'a>,
+    message: Received<'a>,
     attempt: u32,
 }
 
+/// A message in librdkafka's buffer, or a copy of it that a worker has.
+#[derive(Clone, Copy)]
+enum Received<'a> {
+    Borrowed(&'a BorrowedMessage<'a>),
+    Owned(&'a OwnedMessage),
+}
+
+/// Calls a method of a message, wherever it is.
+macro_rules! of {
+    ($incoming:expr, $message:ident => $call:expr) => {
+        match $incoming.message {
+            Received::Borrowed($message) => $call,
+            Received::Owned($message) => $call,
+        }
+    };
+}
+
 impl<'a> Incoming<'a> {
-    pub(crate) fn new(message: &'a BorrowedMessage<'a>) -> Self {
-        Self { message, attempt: 1 }
+    pub(crate) fn borrowed(message: &'a BorrowedMessage<'a>) -> Self {
+        Self { message: Received::Borrowed(message), attempt: 1 }
+    }
+
+    pub(crate) fn owned(message: &'a OwnedMessage) -> Self {
+        Self { message: Received::Owned(message), attempt: 1 }
     }
 
     pub(crate) fn count_attempt(&mut self) {
@@ -44,39 +66,42 @@ impl<'a> Incoming<'a> {
 
     /// Returns the topic.
     pub fn topic(&self) -> &str {
-        self.message.topic()
+        of!(self, it => it.topic())
     }
 
     /// Returns the partition.
     pub fn partition(&self) -> i32 {
-        self.message.partition()
+        of!(self, it => it.partition())
     }
 
     /// Returns the offset within the partition.
     pub fn offset(&self) -> i64 {
-        self.message.offset()
+        of!(self, it => it.offset())
     }
 
     /// Returns the key.
     pub fn key(&self) -> Option<&[u8]> {
-        self.message.key()
+        of!(self, it => it.key())
     }
 
     /// Returns the payload, or `None` for a tombstone.
     pub fn payload(&self) -> Option<&[u8]> {
-        self.message.payload()
+        of!(self, it => it.payload())
     }
 
     /// Returns when the message was created or appended, in milliseconds since 1970, or `None` if
     /// the broker does not provide it.
     pub fn timestamp_ms(&self) -> Option<i64> {
-        self.message.timestamp().to_millis()
+        of!(self, it => it.timestamp()).to_millis()
     }
 
     /// Returns the headers in their order. Names may repeat.
     pub fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        let headers = self.message.headers();
-        headers.into_iter().flat_map(|headers| headers.iter()).map(|it| (it.key, it.value))
+        let count = of!(self, it => it.headers().map_or(0, |headers| headers.count()));
+        (0..count).filter_map(|index| {
+            let header = of!(self, it => it.headers()?.try_get(index))?;
+            Some((header.key, header.value))
+        })
     }
 
     /// Creates the record for the dead-letter topic: the message as it was, with its origin and the
@@ -119,7 +144,8 @@ pub enum Verdict<E> {
     ///
     /// The pause is 100 ms at first and doubles up to 5 s. A stop ends it, and the message is read
     /// again. Until the message is decided the task receives nothing else, so that the order is
-    /// kept, and a rebalance has to wait.
+    /// kept; [in parallel](crate#in-parallel), it holds back the messages of its key alone. If its
+    /// partition is revoked, the message is left to the next owner.
     ///
     /// After [`KafkaSettings::retry_timeout`](crate::KafkaSettings::retry_timeout) this counts as
     /// [`DeadLetter`](Self::DeadLetter). A transform that needs another limit checks

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use task_core::Context;
 
 use crate::{
-    Counters, KafkaSettings, Producer, decide::Decider, dispatch::Dispatcher, member::Consumer,
+    Counters, KafkaSettings, Producer,
+    decide::{AtStop, Decider},
+    dispatch::Dispatcher,
+    member::{Consumer, Window},
     stop::Stop,
 };
 
@@ -16,13 +19,15 @@ pub(crate) struct Parts<'a> {
     pub(crate) stop: &'a Stop<'a>,
     pub(crate) consumer: &'a Arc<Consumer>,
     pub(crate) producer: Producer,
+    pub(crate) window: Arc<Window>,
     pub(crate) counters: Counters,
 }
 
 impl Parts<'_> {
     /// Creates the decider of the receive loop.
-    pub(crate) fn decider<T>(&self, transform: T) -> Decider<T> {
+    pub(crate) fn decider<T>(&self, transform: T, at_stop: AtStop) -> Decider<T> {
         Decider {
+            at_stop,
             ctx: self.ctx.clone(),
             transform,
             retry_timeout: self.settings.retry_timeout,

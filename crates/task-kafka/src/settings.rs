@@ -15,7 +15,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 ///
 /// - there are no brokers, no group or no topics, or a topic is a pattern;
 /// - the dead-letter topic is read, too;
-/// - the window or the batch is zero, or the commit interval, the session timeout or the message
+/// - the window, its bytes, the concurrency or the batch is zero, or the commit interval, the session timeout or the message
 ///   timeout is below a millisecond;
 /// - an [additional setting](Self::setting) is reserved, or unknown to librdkafka.
 ///
@@ -54,6 +54,9 @@ pub struct KafkaSettings {
     pub(crate) transactional_id: Option<String>,
     pub(crate) dead_letter_topic: Option<Arc<str>>,
     pub(crate) window: usize,
+    pub(crate) window_bytes: usize,
+    pub(crate) concurrency: usize,
+    pub(crate) order: Order,
     pub(crate) batch: usize,
     pub(crate) commit_interval: Duration,
     pub(crate) retry_timeout: Duration,
@@ -62,6 +65,19 @@ pub struct KafkaSettings {
     pub(crate) stop_timeout: Duration,
     pub(crate) revoke_timeout: Duration,
     additional: Vec<Additional>,
+}
+
+/// Which messages are transformed one after the other, in their order, although others are
+/// transformed at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Those of one partition with one key. Messages without a key have no order.
+    #[default]
+    Key,
+    /// Those of one partition: no more are transformed at once than there are partitions.
+    Partition,
+    /// None. Records with one key, and effects, may overtake each other.
+    None,
 }
 
 /// A setting of librdkafka that has no setter.
@@ -92,6 +108,9 @@ impl KafkaSettings {
             transactional_id: None,
             dead_letter_topic: None,
             window: 4096,
+            window_bytes: 64 * 1024 * 1024,
+            concurrency: 1,
+            order: Order::Key,
             batch: 256,
             commit_interval: Duration::from_secs(1),
             retry_timeout: Duration::from_secs(30),
@@ -136,8 +155,38 @@ impl KafkaSettings {
     /// Sets the most messages in flight, that is, received and not settled; at least 1. When the
     /// window is full, the task receives no more. With transactions, it is the most messages of one
     /// transaction. Default: 4096.
+    ///
+    /// [In parallel](crate#in-parallel), a message whose offset cannot be stored yet, because one
+    /// before it in its partition is not done, is in flight, too. So one that is retried stops
+    /// everything once so many messages were received after it.
     pub fn window(mut self, messages: usize) -> Self {
         self.window = messages;
+        self
+    }
+
+    /// Sets the most bytes of the messages that wait for their transform, are being transformed, or
+    /// whose records and effects are not yet settled; at least 1. Their keys and payloads count.
+    /// When they are reached, the task receives no more, so that one message may go beyond.
+    /// Default: 64 MiB.
+    ///
+    /// Without effect at a [concurrency](Self::concurrency) of 1, which copies no message.
+    pub fn window_bytes(mut self, bytes: usize) -> Self {
+        self.window_bytes = bytes;
+        self
+    }
+
+    /// Sets the most messages that are transformed at once; at least 1. Each has a clone of the
+    /// transform, so more than one takes [`KafkaTask::parallel`](crate::KafkaTask::parallel). See
+    /// the [crate's documentation](crate#in-parallel). Default: 1.
+    pub fn concurrency(mut self, transforms: usize) -> Self {
+        self.concurrency = transforms;
+        self
+    }
+
+    /// Sets which messages keep their order when several are transformed at once. Default:
+    /// [`Order::Key`].
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
         self
     }
 
@@ -161,8 +210,8 @@ impl KafkaSettings {
     /// Sets how long one message may be retried (see [`Verdict::Retry`](crate::Verdict::Retry))
     /// before it is dead-lettered. Default: 30 s.
     ///
-    /// Keep it far below `max.poll.interval.ms`, which is 5 min: nothing else is received
-    /// meanwhile. With transactions, it also limits how long aborted transactions are repeated in a
+    /// Nothing else is received meanwhile, unless messages are transformed [in
+    /// parallel](crate#in-parallel). With transactions, it also limits how long aborted transactions are repeated in a
     /// row.
     pub fn retry_timeout(mut self, timeout: Duration) -> Self {
         self.retry_timeout = timeout.min(LONGEST);

@@ -12,9 +12,10 @@ use crate::{
     error::Kind,
     exactly_once::exactly_once,
     failures::Failures,
-    member::{Consumer, Membership, Window, close},
+    member::{Consumer, Membership, Room, Window, close},
     parts::Parts,
     stop::Stop,
+    workers::CloneTransform,
 };
 
 /// A task that consumes, transforms and produces, at least once or in transactions.
@@ -88,13 +89,16 @@ pub struct KafkaTask<T, S> {
     consumer: Arc<Consumer>,
     producer: Producer,
     transform: T,
+    /// Of a task that transforms in parallel.
+    clone: Option<CloneTransform<T>>,
     sink: S,
     window: Arc<Window>,
     counters: Counters,
 }
 
 impl<T: Transform, S: Sink<T::Effect>> KafkaTask<T, S> {
-    /// Creates the consumer. The task joins the group when it runs.
+    /// Creates a task that transforms one message at a time, and its consumer. The task joins the
+    /// group when it runs.
     ///
     /// `producer` has to be created from the same settings. Do not use it elsewhere: the task
     /// purges it when a stop takes too long, and a transaction contains everything that it sends.
@@ -102,11 +106,78 @@ impl<T: Transform, S: Sink<T::Effect>> KafkaTask<T, S> {
     /// # Errors
     ///
     /// Returns [`KafkaError`] if there is no Tokio runtime, if a setting is invalid or librdkafka
-    /// rejects it, or if the producer has another transactional id.
+    /// rejects it, if the [concurrency](KafkaSettings::concurrency) is above 1, or if the producer
+    /// has another transactional id.
     pub fn new(
         settings: KafkaSettings,
         producer: Producer,
         transform: T,
+        sink: S,
+    ) -> Result<Self, KafkaError> {
+        if settings.concurrency > 1 {
+            let why = format!(
+                "a concurrency of {} takes `KafkaTask::parallel`, which clones the transform",
+                settings.concurrency
+            );
+            return Err(Kind::Invalid(why).into());
+        }
+        Self::create(settings, producer, transform, None, sink)
+    }
+
+    /// Creates a task that transforms up to [`KafkaSettings::concurrency`] messages at once, each
+    /// with a clone of `transform`. See the [crate's documentation](crate#in-parallel).
+    ///
+    /// The clones are made when the task starts, and live as long as it, or, with transactions,
+    /// until one is aborted. State that all messages have to see belongs behind an [`Arc`]. A
+    /// concurrency of 1 is the same as [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), but for the concurrency.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use task_kafka::{Incoming, Output, Verdict};
+    /// use task_kafka::{KafkaSettings, KafkaTask, NoSink, Producer, Transform};
+    ///
+    /// #[derive(Clone)]
+    /// struct Lookup {
+    ///     // A client that is cheap to clone.
+    /// }
+    /// # impl Transform for Lookup {
+    /// #     type Effect = ();
+    /// #     async fn transform(&mut self, _: &Incoming<'_>) -> anyhow::Result<Verdict<()>> {
+    /// #         Ok(Verdict::Forward(Output { records: Vec::new(), effect: None }))
+    /// #     }
+    /// # }
+    ///
+    /// # fn build() -> anyhow::Result<()> {
+    /// let settings = KafkaSettings::new("kafka:9092").topics(["orders"]).concurrency(100);
+    /// let producer = Producer::new(&settings)?;
+    /// let task = KafkaTask::parallel(settings, producer, Lookup {}, NoSink)?;
+    /// # drop(task);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn parallel(
+        settings: KafkaSettings,
+        producer: Producer,
+        transform: T,
+        sink: S,
+    ) -> Result<Self, KafkaError>
+    where
+        T: Clone,
+    {
+        let clone: Option<CloneTransform<T>> = (settings.concurrency > 1).then_some(T::clone);
+        Self::create(settings, producer, transform, clone, sink)
+    }
+
+    fn create(
+        settings: KafkaSettings,
+        producer: Producer,
+        transform: T,
+        clone: Option<CloneTransform<T>>,
         sink: S,
     ) -> Result<Self, KafkaError> {
         // Without a runtime, rdkafka would panic.
@@ -118,14 +189,15 @@ impl<T: Transform, S: Sink<T::Effect>> KafkaTask<T, S> {
             let why = "the producer was created with another transactional id";
             return Err(Kind::Invalid(String::from(why)).into());
         }
-        let window = Arc::new(Window::new(settings.window));
+        let limits = Room { messages: settings.window, bytes: settings.window_bytes };
+        let window = Arc::new(Window::new(settings.order, limits));
         let counters = Counters::new(producer.delivery_latency());
         let membership = Membership::new(&settings, Arc::clone(&window), counters.clone());
         let consumer: StreamConsumer<_> = native
             .create_with_context(membership)
             .map_err(|source| Kind::Client { role: "consumer", source })?;
         let consumer = Consumer::new(consumer);
-        Ok(Self { settings, consumer, producer, transform, sink, window, counters })
+        Ok(Self { settings, consumer, producer, transform, clone, sink, window, counters })
     }
 
     /// Returns the task's counters, which can be read while it runs and after it has ended.
@@ -144,19 +216,19 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
     }
 
     async fn run(self, ctx: Context) -> anyhow::Result<()> {
-        let Self { settings, consumer, producer, transform, sink, window, counters } = self;
+        let Self { settings, consumer, producer, transform, clone, sink, window, counters } = self;
         consumer.native().context().set_context(ctx.clone());
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         consumer.native().subscribe(&topics).context("failed to subscribe")?;
         ctx.set_status(format!("joining group `{}`", settings.group));
 
-        let stop = Stop::new(&ctx, &settings);
+        let stop = &Stop::new(&ctx, &settings);
         let (ctx, settings) = (&ctx, &settings);
-        let parts = Parts { ctx, settings, stop: &stop, consumer: &consumer, producer, counters };
+        let parts = Parts { ctx, settings, stop, consumer: &consumer, producer, window, counters };
         let mut failures = Failures::new(ctx);
         match settings.transactional_id {
-            None => at_least_once(parts, transform, sink, window, &mut failures).await,
-            Some(_) => exactly_once(parts, transform, sink, &mut failures).await,
+            None => at_least_once(parts, transform, clone, sink, &mut failures).await,
+            Some(_) => exactly_once(parts, transform, clone, sink, &mut failures).await,
         }
 
         // Whatever failed: a member that leaves costs the group no session timeout.

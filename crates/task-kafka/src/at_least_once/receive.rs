@@ -1,39 +1,24 @@
-//! The receive loop: takes a message, transforms it, sends its records, and queues it for the
-//! settler.
+//! The receive loops: one that transforms each message itself and sends its records, and one that
+//! leaves both to workers.
 //!
 //! A stop interrupts every await but the one that [`Dispatcher`] documents; the caller bounds that
 //! one by dropping the loop.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use anyhow::Context as _;
-use futures_core::Stream as _;
 use rdkafka::{Message as _, consumer::Consumer as _};
 use task_core::Context;
-use tokio::sync::mpsc;
+use tokio::{select, sync::mpsc};
 
 use crate::{
-    Counters, Delivery, Incoming, Transform,
+    Counters, Incoming, Transform,
     decide::Decider,
     dispatch::Dispatcher,
-    error::{cause, is_fatal},
-    member::{Consumer, TopicPartition, Window},
+    member::{Consumer, Intake, Window},
+    workers::Entry,
 };
 
-/// A message that was transformed, and whose records were sent.
-pub(super) struct Entry<E> {
-    pub(super) partition: TopicPartition,
-    pub(super) offset: i64,
-    pub(super) deliveries: Vec<Delivery>,
-    pub(super) is_dead_letter: bool,
-    pub(super) effect: Option<E>,
-}
-
-/// Receives messages until the task is cancelled or something fails.
+/// Receives messages one by one, until the task is cancelled or something fails.
 pub(super) struct Receiver<T: Transform> {
     pub(super) ctx: Context,
     pub(super) consumer: Arc<Consumer>,
@@ -50,45 +35,75 @@ impl<T: Transform> Receiver<T> {
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
         let consumer = Arc::clone(&self.consumer);
         let membership = consumer.native().context();
-        // One stream for all messages: `recv` would create one for each.
-        let mut stream = consumer.native().stream();
+        let mut intake = Intake::new(&consumer);
+        let mut has_room = true;
         loop {
             // With a backlog the awaits below are always ready, so only this check ends the loop.
             if self.ctx.is_cancelled() {
                 return Ok(());
             }
-            // The permit first: a message that was received never waits. While the window is full
-            // the consumer is not polled, for a time that the producer's message timeout and the
-            // sink bound far below `max.poll.interval.ms`.
-            let permit = self.ctx.ready_or_cancelled(self.window.acquire()).await?;
-            let next = poll_fn(|cx| Pin::new(&mut stream).poll_next(cx));
-            let next = self.ctx.ready_or_cancelled(next).await?;
-            let message = match next.context("the stream of messages ended")? {
-                Ok(message) => message,
-                Err(error) if is_fatal(&error) => {
-                    return Err(cause(error).context("failed to receive"));
-                }
-                Err(error) => {
-                    membership.errors.warn("kafka consumer", &error, "receiving continues");
-                    continue;
-                }
-            };
-            let mut incoming = Incoming::new(&message);
-            let decision = self.decider.decide(&mut incoming).await?;
-            let sent = self.dispatcher.dispatch(&incoming, decision).await?;
-
+            if !has_room {
+                wait_for_room(&self.ctx, &mut intake, &self.window).await?;
+            }
+            let message = self.ctx.ready_or_cancelled(intake.next()).await??;
             let partition = membership.partition(message.topic(), message.partition());
-            let entry = Entry {
-                partition,
-                offset: message.offset(),
-                deliveries: sent.deliveries,
-                is_dead_letter: sent.is_dead_letter,
-                effect: sent.effect,
+            let revocations = self.window.revocations();
+            let mut incoming = Incoming::borrowed(&message);
+            let sending = async {
+                let stopping = self.ctx.cancelled();
+                let decision = self.decider.decide(&mut incoming, stopping).await?;
+                self.dispatcher.dispatch(&incoming, decision).await
             };
-            self.window.admit(permit, partition);
+            let sent = intake.beside(async {
+                select! {
+                    biased;
+                    sent = sending => Some(sent),
+                    () = self.window.revoked_since(partition, revocations) => None,
+                }
+            });
+            // A message whose partition was revoked meanwhile is left to the next owner.
+            let Some(sent) = sent.await? else { continue };
+            let sent = sent?;
+            let (ticket, room) =
+                self.window.admit_finished(partition, message.offset(), revocations);
+            has_room = room;
             self.counters.0.consumed.fetch_add(1, Relaxed);
             // Fails only if the settler has ended, which the caller observes and ends this loop.
-            let _ = self.queue.send(entry);
+            let _ = self.queue.send(Entry { ticket, sent });
         }
     }
+}
+
+/// Receives messages for the workers, until the task is cancelled or something fails.
+pub(super) async fn feed(
+    ctx: Context,
+    consumer: Arc<Consumer>,
+    window: Arc<Window>,
+) -> anyhow::Result<()> {
+    let membership = consumer.native().context();
+    let mut intake = Intake::new(&consumer);
+    let mut has_room = true;
+    while !ctx.is_cancelled() {
+        if !has_room {
+            wait_for_room(&ctx, &mut intake, &window).await?;
+        }
+        let message = ctx.ready_or_cancelled(intake.next()).await??;
+        let partition = membership.partition(message.topic(), message.partition());
+        has_room = window.admit(partition, &message);
+    }
+    Ok(())
+}
+
+/// Waits until another message may be in flight. Once the partitions are paused, waits until half of
+/// the window is free: each pause discards what was prefetched.
+async fn wait_for_room(
+    ctx: &Context,
+    intake: &mut Intake<'_>,
+    window: &Window,
+) -> anyhow::Result<()> {
+    ctx.ready_or_cancelled(intake.beside(window.room())).await??;
+    if intake.is_paused() {
+        ctx.ready_or_cancelled(intake.beside(window.half_its_room())).await??;
+    }
+    Ok(())
 }

@@ -2,9 +2,9 @@
 //! offsets.
 //!
 //! It is a separate Tokio task beside the receive loop, because a rebalance blocks that loop until
-//! the settler has caught up. It takes messages in the order in which they were received, so that
-//! every message of a partition up to its stored offset is done. After the first failure it stores
-//! nothing more.
+//! the settler has caught up. It takes messages in the order in which they were sent; the window
+//! says which offsets may be stored, so that every message of a partition up to its stored offset is
+//! done. After the first failure it stores nothing more.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
@@ -13,10 +13,10 @@ use rdkafka::consumer::Consumer as _;
 use task_core::Context;
 use tokio::{join, sync::mpsc};
 
-use super::receive::Entry;
 use crate::{
     Counters, Sink,
-    member::{Consumer, Settled, Window, settled_by_partition},
+    member::{Consumer, Settled, Ticket, Window},
+    workers::Entry,
 };
 
 /// Settles messages in batches.
@@ -45,7 +45,8 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
 
     /// Settles one batch. If a delivery fails, the messages before it are settled nevertheless.
     async fn settle(&mut self, batch: &mut [Entry<E>]) -> anyhow::Result<()> {
-        let effects: Vec<E> = batch.iter_mut().filter_map(|entry| entry.effect.take()).collect();
+        let effects: Vec<E> =
+            batch.iter_mut().filter_map(|entry| entry.sent.effect.take()).collect();
         let write =
             async { if effects.is_empty() { Ok(()) } else { self.sink.write(effects).await } };
         // Beside each other, since both wait for the network.
@@ -57,32 +58,30 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
             }
             return Err(error.context("failed to write to the sink"));
         }
-        self.store(&batch[..delivered])?;
+        self.store(batch[..delivered].iter().map(|entry| entry.ticket));
         delivery.with_context(|| {
-            let entry = &batch[delivered];
-            let ((_, number), offset) = (entry.partition, entry.offset);
-            let topic = self.consumer.native().context().topic(entry.partition).unwrap_or("?");
+            let Ticket { partition, offset, .. } = batch[delivered].ticket;
+            let number = partition.1;
+            let topic = self.consumer.native().context().topic(partition).unwrap_or("?");
             format!("failed to produce the records of {topic}[{number}]@{offset}")
         })
     }
 
     /// Stores the offsets of messages that are done, and releases the messages.
-    fn store(&self, done: &[Entry<E>]) -> anyhow::Result<()> {
-        let done = settled_by_partition(done.iter().map(|entry| (entry.partition, entry.offset)));
+    fn store(&self, done: impl Iterator<Item = Ticket>) {
         let consumer = self.consumer.native();
-        for &Settled { partition, last_offset: offset, .. } in &done {
-            let topic = consumer.context().topic(partition).context("no such topic")?;
+        let store = |&Settled { partition, last_offset: offset, .. }: &Settled| {
+            let topic = consumer.context().topic(partition).unwrap_or_default();
             let partition = partition.1;
             if let Err(error) = consumer.store_offset(topic, partition, offset) {
-                // The partition was assigned to another member, which reads these messages again.
+                // The partition is about to go to another member, which reads these messages again.
                 tracing::warn!(%error, topic, partition, offset, "offset was not stored");
             }
-        }
+        };
+        let (settled, repeated) = self.window.settle(done, store);
         consumer.context().mark_stored();
-        let settled: usize = done.iter().map(|settled| settled.messages).sum();
         self.counters.0.settled.fetch_add(settled as u64, Relaxed);
-        self.window.release(&done);
-        Ok(())
+        self.counters.0.rewound.fetch_add(repeated as u64, Relaxed);
     }
 }
 
@@ -92,14 +91,14 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
 /// The last report is awaited first: once it has arrived, nearly all others have, so that this task
 /// is woken once per batch and not once per record.
 async fn deliver<E>(batch: &mut [Entry<E>], counters: &Counters) -> (usize, anyhow::Result<()>) {
-    let sent = batch.iter().rposition(|entry| !entry.deliveries.is_empty());
-    let mut last = match sent.and_then(|index| batch[index].deliveries.pop()) {
+    let sent = batch.iter().rposition(|entry| !entry.sent.deliveries.is_empty());
+    let mut last = match sent.and_then(|index| batch[index].sent.deliveries.pop()) {
         Some(delivery) => Some(delivery.await),
         None => None,
     };
     for (index, entry) in batch.iter_mut().enumerate() {
         let mut records = 0;
-        for delivery in entry.deliveries.drain(..) {
+        for delivery in entry.sent.deliveries.drain(..) {
             if let Err(error) = delivery.await {
                 return (index, Err(error));
             }
@@ -113,7 +112,7 @@ async fn deliver<E>(batch: &mut [Entry<E>], counters: &Counters) -> (usize, anyh
             }
             records += 1;
         }
-        if entry.is_dead_letter {
+        if entry.sent.is_dead_letter {
             counters.0.dead_lettered.fetch_add(1, Relaxed);
         } else {
             counters.0.produced.fetch_add(records, Relaxed);

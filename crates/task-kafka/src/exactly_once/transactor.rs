@@ -2,6 +2,7 @@
 
 use std::{
     mem,
+    panic::resume_unwind,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -11,7 +12,8 @@ use rdkafka::{Message as _, Offset, TopicPartitionList, consumer::Consumer as _}
 use task_core::Cancelled;
 use tokio::{
     select,
-    time::{Instant, sleep, sleep_until},
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -22,11 +24,11 @@ use super::{
 };
 use crate::{
     Incoming, Producer, Sink, Transform,
-    decide::Decider,
-    dispatch::Dispatcher,
-    error::{cause, is_fatal},
+    decide::{AtStop, Decider},
+    member::Intake,
     parts::Parts,
     producer::AbandonedProducer,
+    workers::{CloneTransform, Entry, Workers},
 };
 
 /// The longest that a commit may take. It takes milliseconds, and after the loss of a broker as
@@ -38,16 +40,36 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most producers that were abandoned and are still used by a call that does not return.
 const MAX_ABANDONED: usize = 8;
 
+/// How long workers may take to drop their transforms.
+const WORKERS_END_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// The pause before a producer is made anew once more.
 const RENEWAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Processes messages in one transaction after the other.
-pub(super) struct Transactor<'a, T, S> {
+pub(super) struct Transactor<'a, T: Transform, S> {
     pub(super) parts: Parts<'a>,
-    decider: Decider<T>,
-    dispatcher: Dispatcher,
+    intake: Intake<'a>,
+    work: Work<T>,
     sink: S,
     abandoned: Vec<AbandonedProducer>,
+}
+
+/// How messages are transformed and sent.
+enum Work<T: Transform> {
+    /// By the one who receives them, one after the other.
+    Here(Decider<T>),
+    /// At once.
+    Workers(Crew<T>),
+}
+
+/// The workers, which live until a transaction is aborted.
+struct Crew<T: Transform> {
+    transform: T,
+    clone: CloneTransform<T>,
+    workers: Option<Workers>,
+    queue: mpsc::UnboundedSender<Entry<T::Effect>>,
+    done: mpsc::UnboundedReceiver<Entry<T::Effect>>,
 }
 
 /// What a transaction that was not committed needs.
@@ -62,9 +84,21 @@ pub(super) enum Repair {
 }
 
 impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
-    pub(super) fn new(parts: Parts<'a>, transform: T, sink: S) -> Self {
-        let (decider, dispatcher) = (parts.decider(transform), parts.dispatcher());
-        Self { parts, decider, dispatcher, sink, abandoned: Vec::new() }
+    pub(super) fn new(
+        parts: Parts<'a>,
+        transform: T,
+        clone: Option<CloneTransform<T>>,
+        sink: S,
+    ) -> Self {
+        let work = match clone {
+            None => Work::Here(parts.decider(transform, AtStop::Drop)),
+            Some(clone) => {
+                let (queue, done) = mpsc::unbounded_channel();
+                Work::Workers(Crew { transform, clone, workers: None, queue, done })
+            }
+        };
+        let intake = Intake::new(parts.consumer);
+        Self { parts, intake, work, sink, abandoned: Vec::new() }
     }
 
     /// Fills a transaction and commits it.
@@ -72,60 +106,83 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         &mut self,
         batch: &mut Batch<T::Effect>,
     ) -> Result<(), TransactionError> {
+        if let Work::Workers(crew) = &mut self.work
+            && crew.workers.is_none()
+        {
+            let Crew { transform, clone, queue, .. } = crew;
+            crew.workers = Some(Workers::start(&self.parts, transform, *clone, queue));
+        }
         self.fill(batch).await?;
+        self.finish(batch).await?;
         if batch.offsets.is_empty() { Ok(()) } else { self.commit(batch).await }
     }
 
     /// Receives, transforms and sends, until the transaction is full or old enough, or the task is
     /// cancelled.
     async fn fill(&mut self, batch: &mut Batch<T::Effect>) -> Result<(), TransactionError> {
-        let consumer = Arc::clone(self.parts.consumer);
+        let Parts { ctx, settings, consumer, .. } = self.parts;
         let member = consumer.native().context();
-        let (ctx, settings) = (self.parts.ctx, self.parts.settings);
+        let dispatcher = self.parts.dispatcher();
+        let window = Arc::clone(&self.parts.window);
         let mut until = None;
-        while !ctx.is_cancelled() && batch.sent.len() < settings.window {
+        let mut has_room = true;
+        while !ctx.is_cancelled() && has_room && batch.received < settings.window {
             let received = select! {
-                received = ctx.ready_or_cancelled(consumer.native().recv()) => received,
+                received = ctx.ready_or_cancelled(self.intake.next()) => received,
                 () = passed(until) => return Ok(()),
                 // It cannot be committed any more, and the brokers hold back what it has sent.
                 () = member.revoked_after(batch.revocations), if until.is_some() => return Ok(()),
+                error = self.work.failed(&self.parts.producer) => return Err(error),
             };
             let Ok(received) = received else { return Ok(()) };
-            let message = match received {
-                Ok(message) => message,
-                Err(error) if is_fatal(&error) => {
-                    let error = cause(error).context("failed to receive");
-                    return Err(TransactionError::Fatal(error));
-                }
-                Err(error) => {
-                    member.errors.warn("kafka consumer", &error, "receiving continues");
-                    continue;
-                }
-            };
+            let message = received.map_err(TransactionError::Fatal)?;
             // The first message begins the transaction, so that an idle task holds none open.
             if until.is_none() {
                 until = Some(Instant::now() + settings.commit_interval);
-                batch.revocations = self.revocations();
+                batch.revocations = member.revocations();
                 begin(&self.parts.producer)?;
             }
-            let partition = (message.topic().to_owned(), message.partition());
+            let partition = member.partition(message.topic(), message.partition());
             let offset = message.offset();
             // From here on the message is part of the transaction, and is read again if it is
             // aborted.
-            let offsets =
-                batch.offsets.entry(partition).or_insert(Offsets { first: offset, next: offset });
-            let mut incoming = Incoming::new(&message);
-            let decision = match self.decider.decide(&mut incoming).await {
-                Ok(decision) => decision,
-                Err(error) if ctx.is_cancelled() && Cancelled::is_outermost_in(&error) => break,
-                Err(error) => return Err(TransactionError::Fatal(error)),
+            batch.offsets.entry(partition).or_insert(Offsets { first: offset, next: offset });
+            batch.received += 1;
+            let decider = match &mut self.work {
+                Work::Workers(_) => {
+                    has_room = window.admit(partition, &message);
+                    continue;
+                }
+                Work::Here(decider) => decider,
             };
-            match self.dispatcher.dispatch(&incoming, decision).await {
-                Ok(sent) => batch.sent.push(sent),
-                Err(error) if ctx.is_cancelled() && Cancelled::is_outermost_in(&error) => break,
-                Err(error) => return Err(TransactionError::of_send(&self.parts.producer, error)),
-            }
-            offsets.next = offset + 1;
+            let mut incoming = Incoming::borrowed(&message);
+            let sending = async {
+                let decision = decider
+                    .decide(&mut incoming, ctx.cancelled())
+                    .await
+                    .map_err(TransactionError::Fatal)?;
+                let sent = dispatcher.dispatch(&incoming, decision).await;
+                sent.map_err(|error| TransactionError::of_send(&self.parts.producer, error))
+            };
+            let sent = self.intake.beside(async {
+                select! {
+                    biased;
+                    sent = sending => Some(sent),
+                    () = member.revoked_after(batch.revocations) => None,
+                }
+            });
+            let sent = match sent.await.map_err(TransactionError::Fatal)? {
+                None => break,
+                Some(Ok(sent)) => sent,
+                Some(Err(TransactionError::Fatal(error)))
+                    if ctx.is_cancelled() && Cancelled::is_outermost_in(&error) =>
+                {
+                    break;
+                }
+                Some(Err(error)) => return Err(error),
+            };
+            let (ticket, _) = window.admit_finished(partition, offset, window.revocations());
+            batch.sent.push(Entry { ticket, sent });
             self.parts.counters.0.consumed.fetch_add(1, Relaxed);
             if self.revocations() != batch.revocations {
                 break;
@@ -134,39 +191,84 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         Ok(())
     }
 
+    /// Waits until the workers have transformed and sent every message of the transaction.
+    async fn finish(&mut self, batch: &mut Batch<T::Effect>) -> Result<(), TransactionError> {
+        let Work::Workers(crew) = &mut self.work else { return Ok(()) };
+        let Parts { ctx, consumer, window, producer, .. } = &self.parts;
+        let member = consumer.native().context();
+        let finished = async {
+            select! {
+                () = window.finished() => Ok(()),
+                () = async { ctx.cancelled().await; window.stop(); window.finished().await } => Ok(()),
+                () = member.revoked_after(batch.revocations) => Ok(()),
+                error = crew.failed(producer) => Err(error),
+            }
+        };
+        self.intake.beside(finished).await.map_err(TransactionError::Fatal)??;
+        while let Ok(entry) = crew.done.try_recv() {
+            batch.sent.push(entry);
+        }
+        Ok(())
+    }
+
+    /// Ends what the workers still do for a transaction that is not committed, and forgets its
+    /// messages. New workers are started for the next one.
+    pub(super) async fn gather(&mut self, batch: &mut Batch<T::Effect>) {
+        if let Work::Workers(crew) = &mut self.work {
+            if let Some(mut workers) = crew.workers.take() {
+                // Their failures came after the one that has ended the transaction. One that blocks
+                // its thread is left behind.
+                let _ = timeout(WORKERS_END_TIMEOUT, workers.abort(&mut Vec::new())).await;
+            }
+            while let Ok(entry) = crew.done.try_recv() {
+                batch.sent.push(entry);
+            }
+        }
+        self.parts.window.clear();
+    }
+
     /// Awaits the reports, writes the effects and commits the transaction.
     async fn commit(&mut self, batch: &mut Batch<T::Effect>) -> Result<(), TransactionError> {
         let cells = Arc::clone(&self.parts.counters.0);
-        if self.revocations() != batch.revocations {
-            let why = anyhow!("partitions were revoked meanwhile");
-            return Err(TransactionError::Abortable(why));
-        }
-        for sent in &mut batch.sent {
-            let records = sent.deliveries.len() as u64;
-            for delivery in sent.deliveries.drain(..) {
-                delivery.await.map_err(TransactionError::Abortable)?;
-            }
-            if sent.is_dead_letter {
-                batch.dead_lettered += 1;
-            } else {
-                batch.produced += records;
+        let member = self.parts.consumer.native().context();
+        self.check_revocations(batch)?;
+        let next = self.parts.window.next_offsets().ok_or_else(|| {
+            TransactionError::Abortable(anyhow!("a message was not transformed before the stop"))
+        })?;
+        for (partition, next) in next {
+            if let Some(offsets) = batch.offsets.get_mut(&partition) {
+                offsets.next = next;
             }
         }
-        let effects: Vec<_> = batch.sent.iter_mut().filter_map(|it| it.effect.take()).collect();
+        let reports = deliver(batch);
+        self.intake.beside(reports).await.map_err(TransactionError::Fatal)??;
+        let effects: Vec<_> =
+            batch.sent.iter_mut().filter_map(|it| it.sent.effect.take()).collect();
         if !effects.is_empty() {
-            let written = self.sink.write(effects).await.context("failed to write to the sink");
-            written.map_err(TransactionError::Fatal)?;
+            let write = self.intake.beside(self.sink.write(effects));
+            let written = write.await.map_err(TransactionError::Fatal)?;
+            written.context("failed to write to the sink").map_err(TransactionError::Fatal)?;
         }
+        self.check_revocations(batch)?;
         let start = Instant::now();
-        let offsets = batch.next_offsets().map_err(TransactionError::Fatal)?;
+        let offsets = batch.next_offsets(member).map_err(TransactionError::Fatal)?;
         let timeout = self.parts.settings.message_timeout.min(COMMIT_TIMEOUT);
         batch.is_committing = true;
         commit(&self.parts.producer, self.parts.consumer, offsets, timeout)
             .await
             .inspect_err(|_| _ = cells.commit_failures.fetch_add(1, Relaxed))?;
         cells.commit_latency.record(start.elapsed());
+        self.parts.window.settle(batch.sent.iter().map(|it| it.ticket), |_| ());
         self.count_committed(batch);
         Ok(())
+    }
+
+    /// Messages that were received before a revocation must not be committed after it.
+    fn check_revocations(&self, batch: &Batch<T::Effect>) -> Result<(), TransactionError> {
+        if self.revocations() == batch.revocations {
+            return Ok(());
+        }
+        Err(TransactionError::Abortable(anyhow!("partitions were revoked meanwhile")))
     }
 
     /// Ends the transaction and makes ready for the next one, within the time of a stop. Returns
@@ -231,7 +333,6 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         let Parts { settings, consumer, .. } = self.parts;
         let producer =
             self.parts.producer.renewed(settings).map_err(|error| Fatal(error.into()))?;
-        self.dispatcher.producer = producer.clone();
         self.abandoned.push(mem::replace(&mut self.parts.producer, producer).abandon());
         self.parts.counters.0.renewals.fetch_add(1, Relaxed);
         let stuck = Producer::still_used(&mut self.abandoned);
@@ -302,4 +403,41 @@ async fn passed(until: Option<Instant>) {
         Some(until) => sleep_until(until).await,
         None => std::future::pending().await,
     }
+}
+
+impl<T: Transform> Work<T> {
+    /// Waits until a worker fails. A panic of one is resumed.
+    async fn failed(&mut self, producer: &Producer) -> TransactionError {
+        match self {
+            Self::Here(_) => std::future::pending().await,
+            Self::Workers(crew) => crew.failed(producer).await,
+        }
+    }
+}
+
+impl<T: Transform> Crew<T> {
+    async fn failed(&mut self, producer: &Producer) -> TransactionError {
+        let Some(workers) = &mut self.workers else { return std::future::pending().await };
+        match workers.failed().await {
+            Ok(Ok(())) => TransactionError::Fatal(anyhow!("a worker ended")),
+            Ok(Err(error)) => TransactionError::of_send(producer, error),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+/// Awaits the delivery reports of a transaction, and counts what was delivered.
+async fn deliver<E>(batch: &mut Batch<E>) -> Result<(), TransactionError> {
+    for Entry { sent, .. } in &mut batch.sent {
+        let records = sent.deliveries.len() as u64;
+        for delivery in sent.deliveries.drain(..) {
+            delivery.await.map_err(TransactionError::Abortable)?;
+        }
+        if sent.is_dead_letter {
+            batch.dead_lettered += 1;
+        } else {
+            batch.produced += records;
+        }
+    }
+    Ok(())
 }

@@ -10,10 +10,10 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use rdkafka::{
-    ClientContext, Statistics, TopicPartitionList,
+    ClientContext, Statistics,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
-    error::KafkaError as NativeError,
+    error::{KafkaError as NativeError, KafkaResult},
     statistics::Partition,
 };
 use task_core::Context;
@@ -48,6 +48,9 @@ pub(crate) struct Membership {
     is_stopping: AtomicBool,
     /// Whether the consumer is being closed.
     is_closing: AtomicBool,
+    /// Whether all assigned partitions are paused, because the task cannot take messages. Changed on
+    /// the thread that polls the consumer alone.
+    is_paused: AtomicBool,
     /// Whether offsets are committed with transactions, and never here.
     is_transactional: bool,
     revocations: watch::Sender<u64>,
@@ -68,6 +71,7 @@ impl Membership {
             consumer: OnceLock::new(),
             is_stopping: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
+            is_paused: AtomicBool::new(false),
             is_transactional: settings.transactional_id.is_some(),
             revocations: watch::Sender::new(0),
             has_stored: AtomicBool::new(false),
@@ -138,6 +142,21 @@ impl Membership {
         &self.counters.0
     }
 
+    /// Returns the window.
+    pub(super) fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// Returns whether the assigned partitions are paused.
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused.load(Relaxed)
+    }
+
+    /// Notes that the assigned partitions are paused, or resumed.
+    pub(super) fn set_paused(&self, is_paused: bool) {
+        self.is_paused.store(is_paused, Relaxed);
+    }
+
     fn set_ready(&self, ready: bool) {
         if let Some(ctx) = self.ctx.get() {
             ctx.set_ready(ready);
@@ -163,17 +182,13 @@ impl Membership {
     /// before the partitions go to another member.
     ///
     /// Blocks at most for the [time to settle](Self::time_to_settle).
-    fn settle_revoked(&self, revoked: &TopicPartitionList) {
-        let partitions: Vec<_> = revoked
-            .elements()
-            .iter()
-            .map(|element| self.partition(element.topic(), element.partition()))
-            .collect();
+    fn settle_revoked(&self, partitions: &[TopicPartition]) {
+        self.window.trim(partitions);
         let mut remaining = self.time_to_settle();
         let mut settle = || -> anyhow::Result<()> {
             // After the receive loop, the messages in flight were settled or abandoned.
             let wait = || if self.is_stopping.load(Relaxed) { Duration::ZERO } else { remaining() };
-            let is_settled = self.window.wait_settled(&partitions, wait);
+            let is_settled = self.window.wait_settled(partitions, wait);
             // librdkafka commits at a revocation too, but without a retry if that is refused.
             if let Some(consumer) = self.consumer.get().and_then(Weak::upgrade) {
                 commit_blocking(consumer, remaining()).context("not committed")?;
@@ -197,14 +212,19 @@ impl Membership {
 impl ConsumerContext for Membership {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
-            Rebalance::Revoke(partitions) => {
-                let count = partitions.count();
+            Rebalance::Revoke(list) => {
+                let count = list.count();
                 self.counters.0.assigned.fetch_sub(count as i64, Relaxed);
                 if self.is_closing.load(Relaxed) {
                     return;
                 }
                 self.counters.0.rebalances.fetch_add(1, Relaxed);
                 self.revocations.send_modify(|revocations| *revocations += 1);
+                let partitions: Vec<_> = list
+                    .elements()
+                    .iter()
+                    .map(|element| self.partition(element.topic(), element.partition()))
+                    .collect();
                 if consumer.assignment_lost() {
                     self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
                     tracing::warn!(count, "partitions were lost, other members read them already");
@@ -213,8 +233,16 @@ impl ConsumerContext for Membership {
                     tracing::info!(count, "partitions are revoked");
                     // An open transaction will be aborted, so the next owner repeats nothing.
                     if !self.is_transactional {
-                        self.settle_revoked(partitions);
+                        self.settle_revoked(&partitions);
                     }
+                }
+                if !self.is_transactional {
+                    let settled = self.window.revoke(&partitions);
+                    self.counters.0.rewound.fetch_add(settled as u64, Relaxed);
+                }
+                // librdkafka keeps a partition paused, also if it is assigned again.
+                if self.is_paused() {
+                    warn_unless(consumer.resume(list), "failed to resume revoked partitions");
                 }
             }
             Rebalance::Assign(partitions) => {
@@ -227,9 +255,12 @@ impl ConsumerContext for Membership {
         }
     }
 
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         // An empty assignment counts too: this member is a standby.
-        if let Rebalance::Assign(_) = rebalance {
+        if let Rebalance::Assign(list) = rebalance {
+            if self.is_paused() {
+                warn_unless(consumer.pause(list), "failed to pause assigned partitions");
+            }
             self.set_ready(true);
         }
     }
@@ -262,6 +293,12 @@ impl ClientContext for Membership {
     }
 }
 
+fn warn_unless(done: KafkaResult<()>, what: &'static str) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "{what}");
+    }
+}
+
 /// Returns the number of messages that this group has not settled. To librdkafka, a negative offset
 /// is unknown.
 fn lag(partition: &Partition) -> i64 {
@@ -276,6 +313,7 @@ mod tests {
     use task_core::scope::{Scope, Stage, StageCell};
 
     use super::*;
+    use crate::{Order, member::Room};
 
     /// A scope that grants this many seconds.
     struct Granted(StageCell, AtomicU64);
@@ -295,7 +333,8 @@ mod tests {
         let settings = KafkaSettings::new("localhost:9092")
             .revoke_timeout(Duration::MAX)
             .stop_timeout(Duration::MAX);
-        let window = Arc::new(Window::new(1));
+        let limits = Room { messages: 1, bytes: 1 };
+        let window = Arc::new(Window::new(Order::Key, limits));
         let membership = Membership::new(&settings, window, Counters::new(Arc::default()));
         let scope = Arc::new(Granted(StageCell::default(), AtomicU64::new(2000)));
         membership.set_context(Context::new(scope.clone()));

@@ -27,6 +27,9 @@ const RESERVED: [&str; 15] = [
     "transactional.id",
 ];
 
+/// The most transforms at once: each has a clone of the transform and a Tokio task.
+const MAX_CONCURRENCY: usize = 100_000;
+
 impl KafkaSettings {
     /// Returns the configuration of the consumer.
     pub(crate) fn consumer(&self) -> Result<ClientConfig, KafkaError> {
@@ -102,6 +105,12 @@ impl KafkaSettings {
             }
         }
         not_zero("the window", self.window as u128)?;
+        not_zero("the window's limit in bytes", self.window_bytes as u128)?;
+        not_zero("the concurrency", self.concurrency as u128)?;
+        if self.concurrency > MAX_CONCURRENCY {
+            let most = MAX_CONCURRENCY;
+            return invalid(format!("a concurrency of {} is above {most}", self.concurrency));
+        }
         not_zero("the batch", self.batch as u128)?;
         not_zero("the commit interval", self.commit_interval.as_millis())?;
         not_zero("the session timeout", self.session_timeout.as_millis())

@@ -5,6 +5,8 @@
 mod broker;
 mod commits;
 mod delivery;
+mod parallel;
+mod polling;
 mod rebalance;
 mod rig;
 mod settings;

@@ -1,0 +1,115 @@
+//! The group goes on while the task cannot take messages.
+
+use std::{future::pending, time::Duration};
+
+use task_kafka::{Incoming, KafkaTask, Producer, Sink, Transform, Verdict};
+
+use crate::rig::{
+    Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, broker, fill, settings, until,
+    within_two_minutes,
+};
+
+const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
+
+/// Never decides.
+struct Stuck;
+
+impl Transform for Stuck {
+    type Effect = String;
+
+    async fn transform(&mut self, _: &Incoming<'_>) -> anyhow::Result<Verdict<String>> {
+        pending().await
+    }
+}
+
+fn start<T: Transform, S: Sink<T::Effect>>(
+    settings: task_kafka::KafkaSettings,
+    transform: T,
+    sink: S,
+) -> Running {
+    let producer = Producer::new(&settings).unwrap();
+    Running::start(KafkaTask::new(settings, producer, transform, sink).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_that_hangs_holds_up_no_rebalance() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 400).await;
+        let settings = || settings(&broker).window(20).revoke_timeout(Duration::from_millis(300));
+        let hanging = TestSink::new(Mode::Hang);
+        let first = start(settings(), AT_ONCE, hanging.clone());
+        until("the window is full", || first.counters.get().in_flight == 20).await;
+        let sink = TestSink::new(Mode::Keep);
+        let second = start(settings(), AT_ONCE, sink.clone());
+        until("the other member works", || second.counters.get().settled > 0).await;
+        assert!(first.counters.get().assigned > 0, "it is still a member");
+        first.stop(Duration::from_secs(4)).await.0.unwrap_err();
+        until("all settled", || second.counters.get().settled == 400).await;
+        second.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_none_lost(&broker, "out", 400).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transform_that_hangs_holds_up_no_rebalance() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 400).await;
+        for transactional in [false, true] {
+            let settings = || {
+                let settings = settings(&broker).group(format!("test-{transactional}"));
+                if transactional { settings.transactional_id("stuck") } else { settings }
+            };
+            let first = start(settings(), Stuck, TestSink::new(Mode::Keep));
+            until("it has all partitions", || first.counters.get().assigned == 4).await;
+            let mut others = settings();
+            if transactional {
+                others = others.transactional_id("other");
+            }
+            let second = start(others, AT_ONCE, TestSink::new(Mode::Keep));
+            until("the other member works", || second.counters.get().settled > 0).await;
+            first.stop(Duration::from_secs(10)).await.0.unwrap();
+            until("all settled", || second.counters.get().settled == 400).await;
+            second.stop(Duration::from_secs(20)).await.0.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_window_neither_leaves_the_group_nor_repeats_what_was_paused() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 400).await;
+        let settings =
+            settings(&broker).window(20).batch(10).consumer_setting("max.poll.interval.ms", "6000");
+        let sink = TestSink::new(Mode::Hang);
+        let slow = Slowly(sink.clone());
+        let running = start(settings, AT_ONCE, slow);
+        until("the window is full", || running.counters.get().in_flight == 20).await;
+        // Longer than the consumer may go without being polled.
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        let counts = running.counters.get();
+        assert_eq!((counts.assigned, counts.rebalances), (4, 1), "{counts:?}");
+        *sink.mode.lock().unwrap() = Mode::Keep;
+        until("all settled", || running.counters.get().settled == 400).await;
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_exactly(&broker, "out", 400).await;
+        assert_eq!(sink.rows.lock().unwrap().len(), 400);
+    })
+    .await;
+}
+
+/// A sink that waits while its mode is to hang.
+struct Slowly(TestSink);
+
+impl Sink<String> for Slowly {
+    async fn write(&mut self, effects: Vec<String>) -> anyhow::Result<()> {
+        while *self.0.mode.lock().unwrap() == Mode::Hang {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.0.write(effects).await
+    }
+}
