@@ -1,11 +1,14 @@
 //! The counters of a task, for metrics and progress.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
-use crate::{Latency, latency::Histogram};
+use crate::{Latency, latency::Histogram, slow::SlowCalls};
 
 /// The counters of one task. Cheap to clone; all clones read the same counters.
 ///
@@ -43,6 +46,10 @@ pub(crate) struct Cells {
     pub(crate) renewals: AtomicU64,
     pub(crate) assigned: AtomicI64,
     pub(crate) lag: AtomicI64,
+    /// Whether there are messages to fetch or to take, as of the last statistics.
+    pub(crate) is_behind: AtomicBool,
+    pub(crate) stalled_millis: AtomicU64,
+    pub(crate) slow: SlowCalls,
     pub(crate) commit_latency: Histogram,
     /// Shared with the producer, which records it.
     pub(crate) delivery_latency: Arc<Histogram>,
@@ -86,6 +93,15 @@ pub struct Counts {
     pub assigned: u64,
     /// Messages in those partitions beyond the last stored offset, as of the last second: a gauge.
     pub lag: u64,
+    /// Calls of the transform and the sink that have taken longer than
+    /// [`KafkaSettings::stall_timeout`](crate::KafkaSettings::stall_timeout) and have not returned:
+    /// a gauge.
+    pub slow_calls: u64,
+    /// For how long nothing was consumed and nothing settled although there was something to, as of
+    /// the last second: a gauge. From
+    /// [`KafkaSettings::stall_timeout`](crate::KafkaSettings::stall_timeout) on, the task is not
+    /// ready.
+    pub stalled: Duration,
     /// How long commits took, from the request to the brokers' answer.
     pub commit_latency: Latency,
     /// How long records took from the producer's queue to the brokers' acknowledgement, those of
@@ -94,8 +110,9 @@ pub struct Counts {
 }
 
 impl Counters {
-    pub(crate) fn new(delivery_latency: Arc<Histogram>) -> Self {
-        Self(Arc::new(Cells { delivery_latency, ..Cells::default() }))
+    pub(crate) fn new(delivery_latency: Arc<Histogram>, stall_timeout: Duration) -> Self {
+        let slow = SlowCalls::new(stall_timeout);
+        Self(Arc::new(Cells { delivery_latency, slow, ..Cells::default() }))
     }
 
     /// Returns the current values. Each is read by itself: they are not one consistent snapshot.
@@ -119,6 +136,8 @@ impl Counters {
             renewals: cells.renewals.load(Relaxed),
             assigned: cells.assigned.load(Relaxed).max(0).cast_unsigned(),
             lag: cells.lag.load(Relaxed).max(0).cast_unsigned(),
+            slow_calls: cells.slow.count() as u64,
+            stalled: Duration::from_millis(cells.stalled_millis.load(Relaxed)),
             commit_latency: cells.commit_latency.get(),
             delivery_latency: cells.delivery_latency.get(),
         }

@@ -57,7 +57,8 @@ impl<T: Transform> Decider<T> {
         let mut pause = FIRST_PAUSE;
         let mut since = None;
         loop {
-            let transform = self.transform.transform(incoming);
+            let what = || format!("transforming {incoming:?}");
+            let transform = self.counters.0.slow.watch(what, self.transform.transform(incoming));
             let verdict = match self.at_stop {
                 AtStop::Drop => self.ctx.ready_or_cancelled(transform).await?,
                 AtStop::Finish => transform.await,

@@ -170,6 +170,7 @@ mod task;
 mod at_least_once;
 mod exactly_once;
 
+mod progress;
 mod workers;
 
 mod decide;
@@ -184,6 +185,7 @@ mod producer;
 
 mod counters;
 mod latency;
+mod slow;
 
 mod message;
 mod settings;

@@ -64,6 +64,7 @@ pub struct KafkaSettings {
     pub(crate) message_timeout: Duration,
     pub(crate) stop_timeout: Duration,
     pub(crate) revoke_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
     additional: Vec<Additional>,
 }
 
@@ -118,6 +119,7 @@ impl KafkaSettings {
             message_timeout: Duration::from_secs(20),
             stop_timeout: Duration::from_secs(15),
             revoke_timeout: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(60),
             additional: Vec::new(),
         }
     }
@@ -251,6 +253,17 @@ impl KafkaSettings {
     /// Messages that are not settled by then are repeated by the next owner.
     pub fn revoke_timeout(mut self, timeout: Duration) -> Self {
         self.revoke_timeout = timeout.min(LONGEST);
+        self
+    }
+
+    /// Sets how long a call of the transform or of the sink may take before it is named in the log
+    /// and the status, and how long nothing may move while there is lag before the task is not
+    /// ready. Nothing is dropped or aborted. Default: 60 s.
+    ///
+    /// Something has moved if a message was consumed or settled. With transactions, the [commit
+    /// interval](Self::commit_interval) is added, since nothing is settled before.
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.stall_timeout = timeout.min(LONGEST);
         self
     }
 

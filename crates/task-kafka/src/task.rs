@@ -14,6 +14,7 @@ use crate::{
     failures::Failures,
     member::{Consumer, Membership, Room, Window, close},
     parts::Parts,
+    progress::ProgressWatch,
     stop::Stop,
     workers::CloneTransform,
 };
@@ -25,8 +26,10 @@ use crate::{
 /// # Readiness and status
 ///
 /// The task gates readiness: it is ready once the group has assigned partitions to it (or made it a
-/// standby), and not ready after its partitions were lost. Its status shows the number of
-/// partitions, the lag and the messages in flight, updated every second.
+/// standby), and not ready after its partitions were lost, nor while nothing has moved for
+/// [`KafkaSettings::stall_timeout`] although there is lag. Its status shows the number of
+/// partitions, the lag and the messages in flight, and a transform or a call of the sink that takes
+/// longer than that, updated every second.
 ///
 /// # Stopping
 ///
@@ -191,7 +194,7 @@ impl<T: Transform, S: Sink<T::Effect>> KafkaTask<T, S> {
         }
         let limits = Room { messages: settings.window, bytes: settings.window_bytes };
         let window = Arc::new(Window::new(settings.order, limits));
-        let counters = Counters::new(producer.delivery_latency());
+        let counters = Counters::new(producer.delivery_latency(), settings.stall_timeout);
         let membership = Membership::new(&settings, Arc::clone(&window), counters.clone());
         let consumer: StreamConsumer<_> = native
             .create_with_context(membership)
@@ -222,6 +225,11 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
         consumer.native().subscribe(&topics).context("failed to subscribe")?;
         ctx.set_status(format!("joining group `{}`", settings.group));
 
+        let limit = match settings.transactional_id {
+            None => settings.stall_timeout,
+            Some(_) => settings.stall_timeout + settings.commit_interval,
+        };
+        let progress = ProgressWatch::start(&consumer, counters.clone(), limit);
         let stop = &Stop::new(&ctx, &settings);
         let (ctx, settings) = (&ctx, &settings);
         let parts = Parts { ctx, settings, stop, consumer: &consumer, producer, window, counters };
@@ -231,6 +239,7 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
             Some(_) => exactly_once(parts, transform, clone, sink, &mut failures).await,
         }
 
+        drop(progress);
         // Whatever failed: a member that leaves costs the group no session timeout.
         ctx.set_status("leaving the group");
         if !close(consumer, stop.deadlines().close).await {

@@ -47,8 +47,14 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
     async fn settle(&mut self, batch: &mut [Entry<E>]) -> anyhow::Result<()> {
         let effects: Vec<E> =
             batch.iter_mut().filter_map(|entry| entry.sent.effect.take()).collect();
-        let write =
-            async { if effects.is_empty() { Ok(()) } else { self.sink.write(effects).await } };
+        let slow = &self.counters.0.slow;
+        let write = async {
+            if effects.is_empty() {
+                return Ok(());
+            }
+            let count = effects.len();
+            slow.watch(|| format!("writing {count} effects"), self.sink.write(effects)).await
+        };
         // Beside each other, since both wait for the network.
         let ((delivered, delivery), written) = join!(deliver(batch, &self.counters), write);
         if let Err(error) = written {

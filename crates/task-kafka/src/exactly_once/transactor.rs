@@ -245,7 +245,9 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         let effects: Vec<_> =
             batch.sent.iter_mut().filter_map(|it| it.sent.effect.take()).collect();
         if !effects.is_empty() {
-            let write = self.intake.beside(self.sink.write(effects));
+            let what = format!("writing {} effects", effects.len());
+            let write = cells.slow.watch(|| what, self.sink.write(effects));
+            let write = self.intake.beside(write);
             let written = write.await.map_err(TransactionError::Fatal)?;
             written.context("failed to write to the sink").map_err(TransactionError::Fatal)?;
         }

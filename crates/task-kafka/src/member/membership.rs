@@ -1,8 +1,10 @@
 //! The callbacks of the consumer: what happens when partitions are assigned and revoked.
 
 use std::{
+    fmt::Write as _,
+    mem,
     sync::{
-        Arc, OnceLock, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -48,6 +50,7 @@ pub(crate) struct Membership {
     is_stopping: AtomicBool,
     /// Whether the consumer is being closed.
     is_closing: AtomicBool,
+    readiness: Mutex<Readiness>,
     /// Whether all assigned partitions are paused, because the task cannot take messages. Changed on
     /// the thread that polls the consumer alone.
     is_paused: AtomicBool,
@@ -57,6 +60,13 @@ pub(crate) struct Membership {
     /// Whether offsets were stored since the last commit.
     has_stored: AtomicBool,
     pub(crate) errors: Throttle,
+}
+
+/// What the readiness of the task depends on.
+#[derive(Debug, Default)]
+struct Readiness {
+    is_assigned: bool,
+    is_stalled: bool,
 }
 
 impl Membership {
@@ -71,6 +81,7 @@ impl Membership {
             consumer: OnceLock::new(),
             is_stopping: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
+            readiness: Mutex::default(),
             is_paused: AtomicBool::new(false),
             is_transactional: settings.transactional_id.is_some(),
             revocations: watch::Sender::new(0),
@@ -157,10 +168,60 @@ impl Membership {
         self.is_paused.store(is_paused, Relaxed);
     }
 
-    fn set_ready(&self, ready: bool) {
-        if let Some(ctx) = self.ctx.get() {
-            ctx.set_ready(ready);
+    /// Notes whether nothing has moved for too long. From then on the task is not ready, until
+    /// something moves.
+    pub(crate) fn set_stalled(&self, is_stalled: bool) {
+        let was_stalled = mem::replace(&mut self.readiness().is_stalled, is_stalled);
+        if was_stalled == is_stalled {
+            return;
         }
+        let counts = self.counters.get();
+        let (lag, in_flight) = (counts.lag, counts.in_flight);
+        if is_stalled {
+            tracing::warn!(lag, in_flight, stalled = ?counts.stalled, "nothing moves: not ready");
+            self.show_status();
+        } else {
+            tracing::info!(lag, in_flight, "the task moves again");
+        }
+        self.update_ready();
+    }
+
+    fn set_assigned(&self, is_assigned: bool) {
+        self.readiness().is_assigned = is_assigned;
+        self.update_ready();
+    }
+
+    fn update_ready(&self) {
+        let Some(ctx) = self.ctx.get() else { return };
+        let readiness = self.readiness();
+        let is_ready = readiness.is_assigned && !readiness.is_stalled;
+        drop(readiness);
+        ctx.set_ready(is_ready);
+    }
+
+    fn readiness(&self) -> MutexGuard<'_, Readiness> {
+        self.readiness.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show_status(&self) {
+        let Some(ctx) = self.ctx.get() else { return };
+        if self.is_stopping.load(Relaxed) {
+            return;
+        }
+        let counts = self.counters.get();
+        let mut status = match counts.assigned {
+            0 => String::from("no partitions assigned"),
+            assigned => {
+                format!("{assigned} partitions, lag {}, {} in flight", counts.lag, counts.in_flight)
+            }
+        };
+        if self.readiness().is_stalled {
+            let _ = write!(status, ", nothing moved for {} s", counts.stalled.as_secs());
+        }
+        if let Some(slow) = self.counters.0.slow.oldest() {
+            let _ = write!(status, ", {slow}");
+        }
+        ctx.set_status(status);
     }
 
     /// Returns a function that counts down the time that a revocation may take: the revoke timeout,
@@ -228,7 +289,7 @@ impl ConsumerContext for Membership {
                 if consumer.assignment_lost() {
                     self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
                     tracing::warn!(count, "partitions were lost, other members read them already");
-                    self.set_ready(false);
+                    self.set_assigned(false);
                 } else {
                     tracing::info!(count, "partitions are revoked");
                     // An open transaction will be aborted, so the next owner repeats nothing.
@@ -261,7 +322,7 @@ impl ConsumerContext for Membership {
             if self.is_paused() {
                 warn_unless(consumer.pause(list), "failed to pause assigned partitions");
             }
-            self.set_ready(true);
+            self.set_assigned(true);
         }
     }
 }
@@ -276,20 +337,13 @@ impl ClientContext for Membership {
     }
 
     fn stats(&self, statistics: Statistics) {
-        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        let lag = partitions.filter(|it| it.fetch_state != "none").map(lag).sum();
-        self.counters.0.lag.store(lag, Relaxed);
-        let Some(ctx) = self.ctx.get() else { return };
-        if !self.is_stopping.load(Relaxed) {
-            let counts = self.counters.get();
-            ctx.set_status(match counts.assigned {
-                0 => String::from("no partitions assigned"),
-                assigned => {
-                    let in_flight = counts.in_flight;
-                    format!("{assigned} partitions, lag {lag}, {in_flight} in flight")
-                }
-            });
-        }
+        let partitions = || {
+            let all = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+            all.filter(|it| it.fetch_state != "none")
+        };
+        self.counters.0.lag.store(partitions().map(lag).sum(), Relaxed);
+        self.counters.0.is_behind.store(partitions().any(is_behind), Relaxed);
+        self.show_status();
     }
 }
 
@@ -304,6 +358,14 @@ fn warn_unless(done: KafkaResult<()>, what: &'static str) {
 fn lag(partition: &Partition) -> i64 {
     let done = partition.stored_offset.max(partition.committed_offset).max(partition.lo_offset);
     if partition.hi_offset < 0 || done < 0 { 0 } else { (partition.hi_offset - done).max(0) }
+}
+
+/// Returns whether there are messages to fetch, or fetched ones to take. By the position of the
+/// fetch and not by the stored offset, behind which there is nothing to read at the end of a topic
+/// that is written in transactions. Transactions that are open hold nothing that could be read.
+fn is_behind(partition: &Partition) -> bool {
+    let end = if partition.ls_offset < 0 { partition.hi_offset } else { partition.ls_offset };
+    partition.fetchq_cnt > 0 || partition.next_offset >= 0 && partition.next_offset < end
 }
 
 #[cfg(test)]
@@ -335,7 +397,11 @@ mod tests {
             .stop_timeout(Duration::MAX);
         let limits = Room { messages: 1, bytes: 1 };
         let window = Arc::new(Window::new(Order::Key, limits));
-        let membership = Membership::new(&settings, window, Counters::new(Arc::default()));
+        let membership = Membership::new(
+            &settings,
+            window,
+            Counters::new(Arc::default(), settings.stall_timeout),
+        );
         let scope = Arc::new(Granted(StageCell::default(), AtomicU64::new(2000)));
         membership.set_context(Context::new(scope.clone()));
         let mut remaining = membership.time_to_settle();

@@ -113,3 +113,51 @@ impl Sink<String> for Slowly {
         self.0.write(effects).await
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_stands_still_names_the_call_and_is_not_ready_until_it_moves() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 100).await;
+        let settings = settings(&broker).stall_timeout(Duration::from_secs(1));
+        let sink = TestSink::new(Mode::Hang);
+        let running = start(settings, AT_ONCE, Slowly(sink.clone()));
+        until("it is ready", || running.scope.is_ready()).await;
+        until("it is not ready", || !running.scope.is_ready()).await;
+        let counts = running.counters.get();
+        assert!(counts.slow_calls == 1 && counts.stalled >= Duration::from_secs(1), "{counts:?}");
+        until("the status says why", || {
+            let status = running.scope.status().unwrap_or_default();
+            status.contains(", nothing moved for ") && status.contains(", writing ")
+        })
+        .await;
+        *sink.mode.lock().unwrap() = Mode::Keep;
+        until("it is ready again", || running.scope.is_ready()).await;
+        until("all settled", || running.counters.get().settled == 100).await;
+        // At the end of the topic nothing moves, and there is nothing to move.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert!(running.scope.is_ready());
+        let counts = running.counters.get();
+        assert_eq!((counts.slow_calls, counts.stalled), (0, Duration::ZERO));
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transform_that_takes_long_is_named() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 1).await;
+        let settings = settings(&broker).stall_timeout(Duration::from_secs(1));
+        let running = start(settings, Stuck, TestSink::new(Mode::Keep));
+        until("the status names it", || {
+            let status = running.scope.status().unwrap_or_default();
+            status.contains(", transforming in[")
+        })
+        .await;
+        until("it is not ready", || !running.scope.is_ready()).await;
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+    })
+    .await;
+}
