@@ -16,7 +16,10 @@ pub(crate) const USAGE: &[(&str, &str)] = &[
         "bench --against FOLDER [--pairs=N] [--quick] [SCENARIO...]",
         "this checkout and the one in FOLDER, in turns",
     ),
-    ("bench kafka [--quick]", "`KafkaTask` beside the same loop written by hand"),
+    (
+        "bench kafka [parallel] [--quick]",
+        "`KafkaTask` beside the same loop written by hand; transforms of 10 ms at once",
+    ),
 ];
 
 /// The time that all scenarios may take on a slow machine.

@@ -26,9 +26,14 @@ impl Lap {
         Self { wall: Instant::now(), cpu: cpu() }
     }
 
-    /// Prints the times per message.
+    /// Prints the times per message of all messages.
     pub(crate) fn finish(self) {
-        let per_message = |time: Duration| time.as_nanos() as f64 / MESSAGES as f64;
+        self.finish_with(MESSAGES);
+    }
+
+    /// Prints the times per message of this many messages.
+    pub(crate) fn finish_with(self, messages: u64) {
+        let per_message = |time: Duration| time.as_nanos() as f64 / messages as f64;
         let wall = per_message(self.wall.elapsed());
         println!("{wall} {}", per_message(cpu().saturating_sub(self.cpu)));
     }

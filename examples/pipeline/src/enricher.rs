@@ -7,7 +7,7 @@ use taskkit::kafka::{Incoming, Output, Record, Transform, Verdict};
 use crate::{clock::now_ms, database::Row, order::enrich};
 
 /// Enriches orders. The key is the customer, so the orders of a customer stay in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Enricher {
     output_topic: Arc<str>,
 }

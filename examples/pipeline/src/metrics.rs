@@ -58,11 +58,20 @@ impl Collector for TotalsCollector {
                 counts.in_flight,
             ),
             ("lag_messages", "Messages after the last stored offset", counts.lag),
+            ("slow_calls", "Calls of the transform or the sink that take long", counts.slow_calls),
             ("partitions_assigned", "Partitions assigned to this instance", counts.assigned),
         ] {
             let value = i64::try_from(value).unwrap_or(i64::MAX);
             encode(&mut encoder, name, help, &ConstGauge::new(value))?;
         }
+        let stalled = ConstGauge::new(counts.stalled.as_secs_f64());
+        let (name, help) = ("stalled", "Time for which nothing has moved although there is lag");
+        stalled.encode(encoder.encode_descriptor(
+            name,
+            help,
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?)?;
         for (name, help, latency) in [
             (
                 "delivery",
@@ -111,6 +120,7 @@ mod tests {
         assert!(text.contains("\npipeline_rows_written_total 7\n"), "{text}");
         assert!(text.contains("\npipeline_messages_consumed_total 0\n"), "{text}");
         assert!(text.contains("# TYPE pipeline_lag_messages gauge\n"), "{text}");
+        assert!(text.contains("\npipeline_stalled_seconds 0.0\n"), "{text}");
         assert!(text.contains("\npipeline_commit_seconds_bucket{le=\"+Inf\"} 0\n"), "{text}");
     }
 }

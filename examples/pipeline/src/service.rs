@@ -120,6 +120,7 @@ async fn kafka_settings(
         .group(&*kafka.group)
         .topics([&*kafka.input_topic])
         .dead_letter_topic(&*kafka.dead_letter_topic)
+        .concurrency(kafka.concurrency.into())
         .window(kafka.window as usize)
         .commit_interval(kafka.commit_interval)
         .session_timeout(kafka.session_timeout)
@@ -184,7 +185,8 @@ fn run_consumer(
             let producer = Producer::new(&settings)?;
             *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(producer.clone());
             let rows = Rows::new(database.clone(), totals.clone());
-            let kafka = KafkaTask::new(settings.clone(), producer, Enricher::new(&output), rows)?;
+            let kafka =
+                KafkaTask::parallel(settings.clone(), producer, Enricher::new(&output), rows)?;
             totals.begin_run(kafka.counters());
             Ok(kafka.named("consumer"))
         }

@@ -63,6 +63,15 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) transactions: bool,
 
+    /// Orders that a member enriches at once
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=10_000),
+    )]
+    pub(crate) concurrency: u16,
+
     /// The database
     #[arg(long, value_enum, default_value_t = DatabaseKind::Sqlite)]
     pub(crate) database: DatabaseKind,

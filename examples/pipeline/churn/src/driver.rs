@@ -107,6 +107,7 @@ fn play_rounds(arguments: &Arguments, paths: &Paths, seed: u64, job: &Job) -> Re
     let settings = Settings {
         brokers: arguments.brokers(),
         transactions: arguments.transactions,
+        concurrency: arguments.concurrency,
         database: arguments.database,
         rate: arguments.rate,
         program: &paths.program,

@@ -42,6 +42,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) brokers: Brokers,
     /// Members produce in transactions.
     pub(crate) transactions: bool,
+    /// Orders that a member enriches at once.
+    pub(crate) concurrency: u16,
     pub(crate) database: DatabaseKind,
     /// Orders per second.
     pub(crate) rate: u32,
@@ -71,6 +73,7 @@ pub(crate) struct Stage {
     may_fail: bool,
     one_request: bool,
     transactions: bool,
+    concurrency: u16,
 }
 
 /// The result of a stage.
@@ -115,6 +118,7 @@ impl Stage {
             may_fail: settings.may_fail,
             one_request: false,
             transactions: settings.transactions,
+            concurrency: settings.concurrency,
         })
     }
 
@@ -156,6 +160,7 @@ impl Stage {
             format!("--output-topic={OUTPUT}"),
             format!("--dead-letter-topic={DEAD}"),
             format!("--window={WINDOW}"),
+            format!("--concurrency={}", self.concurrency),
             format!("--shutdown-budget={}s", BUDGET.as_secs()),
             String::from("--http-address=127.0.0.1:0"),
             String::from("--session-timeout=6s"),

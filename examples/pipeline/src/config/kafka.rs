@@ -56,6 +56,16 @@ pub struct KafkaConfig {
     )]
     pub window: u32,
 
+    /// Maximum number of orders that are enriched at once; those of one customer keep their order
+    #[arg(
+        long,
+        env = "PIPELINE_CONCURRENCY",
+        value_name = "ORDERS",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=10_000),
+    )]
+    pub concurrency: u16,
+
     /// How often offsets are committed; after a kill, messages since the last commit are read
     /// again. With transactions, how long one stays open
     #[arg(
