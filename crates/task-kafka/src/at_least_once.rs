@@ -155,8 +155,8 @@ enum Either<F, R> {
     Receive(R),
 }
 
-/// Waits until the workers have finished and the settler has settled everything, and returns whether
-/// it did by `deadline`.
+/// Waits until the workers have finished and the settler has settled everything, and returns
+/// whether it did by `deadline`.
 ///
 /// At the deadline it purges the producer, so that every outstanding report arrives at once. If the
 /// settler does not end even then, it waits for the sink, and is aborted.

@@ -64,7 +64,7 @@
 //!   messages that were not read, reading continues at the first one that is left; with
 //!   `auto.offset.reset=error` the task fails instead.
 //! - **Order is kept**: records with one key keep the order of the messages that they were made
-//!   from.
+//!   from; in parallel, if those have one key, too, and are in one partition.
 //! - **Messages may be repeated.** After a kill, a lost assignment, a commit that was refused
 //!   during a rebalance, or a stop while the brokers are away, the messages since the last commit
 //!   are read again. A [`Sink`] has to tolerate repetition. An orderly stop in a stable group
@@ -81,8 +81,42 @@
 //! | the brokers refuse a record, this member or this user; the transform or the sink fails | the task fails, and names the message if there is one; the messages before it are stored (with transactions: those since the last one are read again) |
 //! | a commit is refused during a rebalance | it is retried at the next interval, and at a stop until its deadline |
 //! | a commit does not return | the task fails after [`KafkaSettings::retry_timeout`], 10 s at the least; with transactions, a new producer takes over |
-//! | partitions are revoked | the callback waits for their messages in flight, for at most [`KafkaSettings::revoke_timeout`], and commits |
+//! | partitions are revoked | the callback waits for their messages in flight, for at most [`KafkaSettings::revoke_timeout`], and commits; what is not settled by then is left to the next owner |
+//! | a transform or the sink hangs, nothing moves | after [`KafkaSettings::stall_timeout`] it is named, and the task is not ready; see [below](#back-pressure) |
 //! | partitions are lost | the task is not ready until it has others; the messages in flight are read again |
+//!
+//! # In parallel
+//!
+//! With [`KafkaSettings::concurrency`] and [`KafkaTask::parallel`], many messages are transformed
+//! at once. [`Order::Key`], the default, has those of one key of a partition one after the other,
+//! each after the records of the one before were sent; [`Order::Partition`] those of a partition;
+//! [`Order::None`] gives the order up. Records and effects keep the same order.
+//!
+//! - **Offsets are stored up to the first message that is not done.** So nothing is lost, and after
+//!   a kill what was done behind that message is repeated.
+//! - **A retry holds its key.** Other messages go on, until as many as the
+//!   [window](KafkaSettings::window) were received after it. With transactions, the commit waits for
+//!   it, and what follows waits for the commit.
+//! - **Limits**: [`KafkaSettings::window`] in messages, [`KafkaSettings::window_bytes`] in bytes.
+//!   Messages wait for their key in copies of their own.
+//! - **A stop or a revocation** lets the transforms that run finish, and those before them in their
+//!   partitions, within its time. The others are dropped; they were not begun, and are read again.
+//!   A retry is not waited for: what was done behind it is read again, too, and the task fails,
+//!   naming how many messages that are. A transform whose partition is gone is dropped at its
+//!   await.
+//! - **Transactions** hold the messages that were transformed at once. Each ends when all its
+//!   messages are done. If a stop finds one of them in a retry, the transaction is aborted.
+//! - Keys are compared by a hash: two keys with the same one wait for each other.
+//!
+//! # Back-pressure
+//!
+//! While the window is full, or a transform or a sink takes long, the partitions are paused after
+//! half a second and the consumer is polled: rebalances go on, and `max.poll.interval.ms` does not
+//! pass. What librdkafka had prefetched is fetched again afterwards. A transform, or a call of the
+//! sink, that takes longer than [`KafkaSettings::stall_timeout`] is named in the log and the
+//! status. If nothing has moved for that long although there is something to read, the task is not
+//! ready until something moves ([`Counts::stalled`]). Only code that blocks its thread holds the
+//! polling up, at a concurrency of 1.
 //!
 //! # Stopping
 //!
@@ -134,17 +168,18 @@
 //! # Runtime and threads
 //!
 //! A rebalance is a callback that blocks until the messages in flight of the revoked partitions are
-//! settled, by Tokio's other workers. On a current-thread runtime a dedicated thread receives and
-//! transforms messages instead, at some cost in throughput. Calls that block on the brokers
-//! (commits, transactions, the close, a purge) have dedicated threads; neither the runtime nor the
-//! process waits for these.
+//! settled, by Tokio's other workers. On a current-thread runtime a dedicated thread receives (and,
+//! at a concurrency of 1, transforms) messages instead, at some cost in throughput. In parallel,
+//! each transform has a Tokio task. Calls that block on the brokers (commits, transactions, the
+//! close, a purge) have dedicated threads; neither the runtime nor the process waits for these.
 //!
 //! # Limits
 //!
 //! - In flight: at most [`KafkaSettings::window`] messages, 4096 by default, with their records and
-//!   effects. librdkafka prefetches up to 64 MB of messages (`queued.max.messages.kbytes`) and
-//!   queues up to 100,000 records; see [`Producer`].
-//! - One message is transformed at a time. Throughput scales with members, up to one per partition.
+//!   effects; in parallel, 64 MiB of keys and payloads, too ([`KafkaSettings::window_bytes`]).
+//!   librdkafka prefetches up to 64 MB of messages (`queued.max.messages.kbytes`) and queues up to
+//!   100,000 records; see [`Producer`].
+//! - One message is transformed at a time, unless the task is [parallel](#in-parallel).
 //! - A topic is subscribed by its name, not by a pattern.
 //! - Offsets are stored in the group; nothing is read from an arbitrary offset.
 //! - Errors of librdkafka are logged at most every 10 s for each client.

@@ -15,8 +15,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 ///
 /// - there are no brokers, no group or no topics, or a topic is a pattern;
 /// - the dead-letter topic is read, too;
-/// - the window, its bytes, the concurrency or the batch is zero, or the commit interval, the session timeout or the message
-///   timeout is below a millisecond;
+/// - the window, its bytes, the concurrency or the batch is zero, or the commit interval, the
+///   session timeout or the message timeout is below a millisecond;
 /// - an [additional setting](Self::setting) is reserved, or unknown to librdkafka.
 ///
 /// A time longer than a week counts as a week.

@@ -35,7 +35,8 @@ use crate::{
 ///
 /// A stop takes these steps, each with a deadline within [`KafkaSettings::stop_timeout`]:
 ///
-/// 1. Stop receiving, at once. A transform in progress is dropped, a retry is not waited for.
+/// 1. Stop receiving, at once. A transform in progress is dropped, or, [in
+///    parallel](crate#in-parallel), may finish during the next step. A retry is not waited for.
 /// 2. Drain: wait until the messages in flight are delivered, written and stored. With
 ///    transactions, commit the open one. Three fifths of the time.
 /// 3. Abandon the messages that are not settled by then: purge the producer, for all of its clones,

@@ -31,7 +31,7 @@ pub trait Transform: Send + 'static {
     ///
     /// Messages are transformed one after the other, those of one partition in their order. While
     /// the transform waits, nothing else is received; what takes long belongs in the sink, which
-    /// works beside the receive loop.
+    /// works beside the receive loop, or takes a task that is [parallel](crate#in-parallel).
     ///
     /// # Errors
     ///
@@ -41,7 +41,9 @@ pub trait Transform: Send + 'static {
     ///
     /// # Cancel safety
     ///
-    /// The future is dropped at its await when the task is stopped, and the message is read again.
+    /// The future is dropped at its await when the task is stopped ([in
+    /// parallel](crate#in-parallel), when the time to drain has passed), or when its partition went
+    /// to another member. The message is read again.
     fn transform(
         &mut self,
         message: &Incoming<'_>,
@@ -70,7 +72,8 @@ pub trait Transform: Send + 'static {
 pub trait Sink<E>: Send + 'static {
     /// Writes a batch. The offsets of its messages are stored, or committed, afterwards.
     ///
-    /// Effects of one partition come in its order. They may come again: after a failure, a kill, a
+    /// Effects of one partition come in its order; [in parallel](crate#in-parallel), those of one
+    /// key. They may come again: after a failure, a kill, a
     /// rebalance, or a stop without enough time. Writing an effect twice has to be harmless.
     ///
     /// A batch has at most [`KafkaSettings::batch`](crate::KafkaSettings::batch) effects, or those

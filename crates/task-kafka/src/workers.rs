@@ -36,8 +36,8 @@ pub(crate) struct Workers {
 pub(crate) type CloneTransform<T> = fn(&T) -> T;
 
 impl Workers {
-    /// Starts as many workers as the settings allow. They send what they have done to `queue`, which
-    /// is unbounded because the window bounds it, in the order of each lane.
+    /// Starts as many workers as the settings allow. They send what they have done to `queue`,
+    /// which is unbounded because the window bounds it, in the order of each lane.
     pub(crate) fn start<T: Transform>(
         parts: &Parts<'_>,
         transform: &T,
@@ -72,7 +72,7 @@ impl Workers {
         match self.running.join_next().await {
             Some(Ok(ended)) => ended,
             Some(Err(error)) => Ok(Err(anyhow!(error))),
-            // Every other one has failed before, and was told.
+            // There are none, or each has failed before.
             None => std::future::pending().await,
         }
     }

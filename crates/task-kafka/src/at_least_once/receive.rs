@@ -94,8 +94,8 @@ pub(super) async fn feed(
     Ok(())
 }
 
-/// Waits until another message may be in flight. Once the partitions are paused, waits until half of
-/// the window is free: each pause discards what was prefetched.
+/// Waits until another message may be in flight. Once the partitions are paused, waits until half
+/// of the window is free: each pause discards what was prefetched.
 async fn wait_for_room(
     ctx: &Context,
     intake: &mut Intake<'_>,

@@ -3,8 +3,8 @@
 //!
 //! It is a separate Tokio task beside the receive loop, because a rebalance blocks that loop until
 //! the settler has caught up. It takes messages in the order in which they were sent; the window
-//! says which offsets may be stored, so that every message of a partition up to its stored offset is
-//! done. After the first failure it stores nothing more.
+//! says which offsets may be stored, so that every message of a partition up to its stored offset
+//! is done. After the first failure it stores nothing more.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 

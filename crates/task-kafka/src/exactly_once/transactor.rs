@@ -60,11 +60,11 @@ enum Work<T: Transform> {
     /// By the one who receives them, one after the other.
     Here(Decider<T>),
     /// At once.
-    Workers(Crew<T>),
+    Workers(Pool<T>),
 }
 
 /// The workers, which live until a transaction is aborted.
-struct Crew<T: Transform> {
+struct Pool<T: Transform> {
     transform: T,
     clone: CloneTransform<T>,
     workers: Option<Workers>,
@@ -94,7 +94,7 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
             None => Work::Here(parts.decider(transform, AtStop::Drop)),
             Some(clone) => {
                 let (queue, done) = mpsc::unbounded_channel();
-                Work::Workers(Crew { transform, clone, workers: None, queue, done })
+                Work::Workers(Pool { transform, clone, workers: None, queue, done })
             }
         };
         let intake = Intake::new(parts.consumer);
@@ -106,11 +106,11 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         &mut self,
         batch: &mut Batch<T::Effect>,
     ) -> Result<(), TransactionError> {
-        if let Work::Workers(crew) = &mut self.work
-            && crew.workers.is_none()
+        if let Work::Workers(pool) = &mut self.work
+            && pool.workers.is_none()
         {
-            let Crew { transform, clone, queue, .. } = crew;
-            crew.workers = Some(Workers::start(&self.parts, transform, *clone, queue));
+            let Pool { transform, clone, queue, .. } = pool;
+            pool.workers = Some(Workers::start(&self.parts, transform, *clone, queue));
         }
         self.fill(batch).await?;
         self.finish(batch).await?;
@@ -193,7 +193,7 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
 
     /// Waits until the workers have transformed and sent every message of the transaction.
     async fn finish(&mut self, batch: &mut Batch<T::Effect>) -> Result<(), TransactionError> {
-        let Work::Workers(crew) = &mut self.work else { return Ok(()) };
+        let Work::Workers(pool) = &mut self.work else { return Ok(()) };
         let Parts { ctx, consumer, window, producer, .. } = &self.parts;
         let member = consumer.native().context();
         let finished = async {
@@ -201,11 +201,11 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
                 () = window.finished() => Ok(()),
                 () = async { ctx.cancelled().await; window.stop(); window.finished().await } => Ok(()),
                 () = member.revoked_after(batch.revocations) => Ok(()),
-                error = crew.failed(producer) => Err(error),
+                error = pool.failed(producer) => Err(error),
             }
         };
         self.intake.beside(finished).await.map_err(TransactionError::Fatal)??;
-        while let Ok(entry) = crew.done.try_recv() {
+        while let Ok(entry) = pool.done.try_recv() {
             batch.sent.push(entry);
         }
         Ok(())
@@ -214,13 +214,13 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
     /// Ends what the workers still do for a transaction that is not committed, and forgets its
     /// messages. New workers are started for the next one.
     pub(super) async fn gather(&mut self, batch: &mut Batch<T::Effect>) {
-        if let Work::Workers(crew) = &mut self.work {
-            if let Some(mut workers) = crew.workers.take() {
+        if let Work::Workers(pool) = &mut self.work {
+            if let Some(mut workers) = pool.workers.take() {
                 // Their failures came after the one that has ended the transaction. One that blocks
                 // its thread is left behind.
                 let _ = timeout(WORKERS_END_TIMEOUT, workers.abort(&mut Vec::new())).await;
             }
-            while let Ok(entry) = crew.done.try_recv() {
+            while let Ok(entry) = pool.done.try_recv() {
                 batch.sent.push(entry);
             }
         }
@@ -412,12 +412,12 @@ impl<T: Transform> Work<T> {
     async fn failed(&mut self, producer: &Producer) -> TransactionError {
         match self {
             Self::Here(_) => std::future::pending().await,
-            Self::Workers(crew) => crew.failed(producer).await,
+            Self::Workers(pool) => pool.failed(producer).await,
         }
     }
 }
 
-impl<T: Transform> Crew<T> {
+impl<T: Transform> Pool<T> {
     async fn failed(&mut self, producer: &Producer) -> TransactionError {
         let Some(workers) = &mut self.workers else { return std::future::pending().await };
         match workers.failed().await {

@@ -26,7 +26,7 @@ use crate::error::{cause, is_fatal};
 
 /// How long the receive loop waits without polling. A pause costs what librdkafka has prefetched,
 /// which it fetches again afterwards, so that a short wait is cheaper without one.
-const PATIENCE: Duration = Duration::from_millis(500);
+const UNPOLLED_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The stream of messages of a consumer.
 pub(crate) struct Intake<'a> {
@@ -84,7 +84,7 @@ impl<'a> Intake<'a> {
         select! {
             biased;
             output = &mut work => return Ok(output),
-            () = sleep(PATIENCE) => {}
+            () = sleep(UNPOLLED_TIMEOUT) => {}
         }
         loop {
             self.pause();

@@ -8,8 +8,8 @@
 //!    not settled is read again, whichever messages overtook it.
 //! 2. Messages of one lane, that is, of one key or partition, are started one after the other, in
 //!    their order, each after the one before is finished.
-//! 3. A message is admitted while there is room: fewer messages that are not stored, and fewer bytes
-//!    that are not settled, than the limits.
+//! 3. A message is admitted while there is room: fewer messages that are not stored, and fewer
+//!    bytes that are not settled, than the limits.
 //!
 //! A partition that is revoked takes its messages along: their tickets are stale from then on, and
 //! whatever becomes of them changes nothing but the lane that they hold.

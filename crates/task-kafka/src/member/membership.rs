@@ -51,8 +51,8 @@ pub(crate) struct Membership {
     /// Whether the consumer is being closed.
     is_closing: AtomicBool,
     readiness: Mutex<Readiness>,
-    /// Whether all assigned partitions are paused, because the task cannot take messages. Changed on
-    /// the thread that polls the consumer alone.
+    /// Whether all assigned partitions are paused, because the task cannot take messages. Changed
+    /// on the thread that polls the consumer alone.
     is_paused: AtomicBool,
     /// Whether offsets are committed with transactions, and never here.
     is_transactional: bool,
