@@ -8,6 +8,7 @@
 mod batch;
 mod transaction;
 mod transactor;
+mod work;
 
 use std::time::Duration;
 

@@ -2,7 +2,6 @@
 
 use std::{
     mem,
-    panic::resume_unwind,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -12,8 +11,7 @@ use rdkafka::{Message as _, Offset, TopicPartitionList, consumer::Consumer as _}
 use task_core::Cancelled;
 use tokio::{
     select,
-    sync::mpsc,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
@@ -21,14 +19,14 @@ use super::{
     transaction::{
         TransactionError, abort, assigned_of, begin, commit, init, read_committed, rewind,
     },
+    work::Work,
 };
 use crate::{
     Incoming, Producer, Sink, Transform,
-    decide::{AtStop, Decider},
     member::Intake,
     parts::Parts,
     producer::AbandonedProducer,
-    workers::{CloneTransform, Entry, Workers},
+    workers::{CloneTransform, Entry},
 };
 
 /// The longest that a commit may take. It takes milliseconds, and after the loss of a broker as
@@ -40,9 +38,6 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most producers that were abandoned and are still used by a call that does not return.
 const MAX_ABANDONED: usize = 8;
 
-/// How long workers may take to drop their transforms.
-const WORKERS_END_TIMEOUT: Duration = Duration::from_millis(200);
-
 /// The pause before a producer is made anew once more.
 const RENEWAL_PAUSE: Duration = Duration::from_millis(100);
 
@@ -53,23 +48,6 @@ pub(super) struct Transactor<'a, T: Transform, S> {
     work: Work<T>,
     sink: S,
     abandoned: Vec<AbandonedProducer>,
-}
-
-/// How messages are transformed and sent.
-enum Work<T: Transform> {
-    /// By the one who receives them, one after the other.
-    Here(Decider<T>),
-    /// At once.
-    Workers(Pool<T>),
-}
-
-/// The workers, which live until a transaction is aborted.
-struct Pool<T: Transform> {
-    transform: T,
-    clone: CloneTransform<T>,
-    workers: Option<Workers>,
-    queue: mpsc::UnboundedSender<Entry<T::Effect>>,
-    done: mpsc::UnboundedReceiver<Entry<T::Effect>>,
 }
 
 /// What a transaction that was not committed needs.
@@ -90,13 +68,7 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         clone: Option<CloneTransform<T>>,
         sink: S,
     ) -> Self {
-        let work = match clone {
-            None => Work::Here(parts.decider(transform, AtStop::Drop)),
-            Some(clone) => {
-                let (queue, done) = mpsc::unbounded_channel();
-                Work::Workers(Pool { transform, clone, workers: None, queue, done })
-            }
-        };
+        let work = Work::new(&parts, transform, clone);
         let intake = Intake::new(parts.consumer);
         Self { parts, intake, work, sink, abandoned: Vec::new() }
     }
@@ -106,12 +78,7 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         &mut self,
         batch: &mut Batch<T::Effect>,
     ) -> Result<(), TransactionError> {
-        if let Work::Workers(pool) = &mut self.work
-            && pool.workers.is_none()
-        {
-            let Pool { transform, clone, queue, .. } = pool;
-            pool.workers = Some(Workers::start(&self.parts, transform, *clone, queue));
-        }
+        self.work.start(&self.parts);
         self.fill(batch).await?;
         self.finish(batch).await?;
         if batch.offsets.is_empty() { Ok(()) } else { self.commit(batch).await }
@@ -205,25 +172,14 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
             }
         };
         self.intake.beside(finished).await.map_err(TransactionError::Fatal)??;
-        while let Ok(entry) = pool.done.try_recv() {
-            batch.sent.push(entry);
-        }
+        pool.take_done(batch);
         Ok(())
     }
 
     /// Ends what the workers still do for a transaction that is not committed, and forgets its
     /// messages. New workers are started for the next one.
     pub(super) async fn gather(&mut self, batch: &mut Batch<T::Effect>) {
-        if let Work::Workers(pool) = &mut self.work {
-            if let Some(mut workers) = pool.workers.take() {
-                // Their failures came after the one that has ended the transaction. One that blocks
-                // its thread is left behind.
-                let _ = timeout(WORKERS_END_TIMEOUT, workers.abort(&mut Vec::new())).await;
-            }
-            while let Ok(entry) = pool.done.try_recv() {
-                batch.sent.push(entry);
-            }
-        }
+        self.work.stop(batch).await;
         self.parts.window.clear();
     }
 
@@ -404,27 +360,6 @@ async fn passed(until: Option<Instant>) {
     match until {
         Some(until) => sleep_until(until).await,
         None => std::future::pending().await,
-    }
-}
-
-impl<T: Transform> Work<T> {
-    /// Waits until a worker fails. A panic of one is resumed.
-    async fn failed(&mut self, producer: &Producer) -> TransactionError {
-        match self {
-            Self::Here(_) => std::future::pending().await,
-            Self::Workers(pool) => pool.failed(producer).await,
-        }
-    }
-}
-
-impl<T: Transform> Pool<T> {
-    async fn failed(&mut self, producer: &Producer) -> TransactionError {
-        let Some(workers) = &mut self.workers else { return std::future::pending().await };
-        match workers.failed().await {
-            Ok(Ok(())) => TransactionError::Fatal(anyhow!("a worker ended")),
-            Ok(Err(error)) => TransactionError::of_send(producer, error),
-            Err(panic) => resume_unwind(panic),
-        }
     }
 }
 
