@@ -3,7 +3,10 @@
 
 use std::{
     future::Future,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -26,8 +29,10 @@ pub(crate) struct Window {
     progress: Notify,
     /// Wakes one worker.
     ready: Notify,
-    /// The number of revocations.
-    revocations: watch::Sender<u64>,
+    /// The number of revocations, which is read for each message.
+    revocations: AtomicU64,
+    /// Wakes those whose partition may have been revoked.
+    revoked: watch::Sender<()>,
     /// Whether nothing more is admitted.
     stopping: watch::Sender<bool>,
 }
@@ -39,7 +44,8 @@ impl Window {
             settled: Condvar::new(),
             progress: Notify::new(),
             ready: Notify::new(),
-            revocations: watch::Sender::new(0),
+            revocations: AtomicU64::new(0),
+            revoked: watch::Sender::new(()),
             stopping: watch::Sender::new(false),
         }
     }
@@ -65,7 +71,7 @@ impl Window {
 
     /// Returns how often partitions were revoked.
     pub(crate) fn revocations(&self) -> u64 {
-        *self.revocations.borrow()
+        self.revocations.load(Relaxed)
     }
 
     /// Returns whether a partition was revoked after there had been this many revocations.
@@ -75,18 +81,18 @@ impl Window {
 
     /// Waits until a partition was revoked after there had been this many revocations.
     pub(crate) async fn revoked_since(&self, partition: TopicPartition, revocations: u64) {
-        let mut count = self.revocations.subscribe();
+        let mut revoked = self.revoked.subscribe();
         while !self.is_revoked_since(partition, revocations) {
             // The sender is in `self`.
-            let _ = count.changed().await;
+            let _ = revoked.changed().await;
         }
     }
 
     /// Waits until a message that was started is revoked.
     pub(crate) async fn revoked(&self, ticket: Ticket) {
-        let mut count = self.revocations.subscribe();
+        let mut revoked = self.revoked.subscribe();
         while self.lock().is_current(ticket) {
-            let _ = count.changed().await;
+            let _ = revoked.changed().await;
         }
     }
 
@@ -187,19 +193,22 @@ impl Window {
     /// Forgets the messages of revoked partitions, and returns how many of them were settled, and
     /// are read again nevertheless. The transforms that work on one are dropped.
     pub(crate) fn revoke(&self, partitions: &[TopicPartition]) -> usize {
-        self.end(|ledger| {
+        let settled = self.end(|ledger| {
             let settled = ledger.revoke(partitions);
-            self.revocations.send_replace(ledger.revocations());
+            self.revocations.store(ledger.revocations(), Relaxed);
             settled
-        })
+        });
+        self.revoked.send_replace(());
+        settled
     }
 
     /// Forgets all messages.
     pub(crate) fn clear(&self) {
         self.end(|ledger| {
             ledger.clear();
-            self.revocations.send_replace(ledger.revocations());
+            self.revocations.store(ledger.revocations(), Relaxed);
         });
+        self.revoked.send_replace(());
     }
 
     /// Returns the offset after the last message of each partition, or `None` if a message was not
