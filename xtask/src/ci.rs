@@ -17,6 +17,7 @@ use crate::churn;
 use crate::command::Run;
 use crate::flagship::FLAGSHIP;
 use crate::model::{LOOM, SHUTTLE};
+use crate::rollout;
 use crate::section::{Ending, Section};
 use crate::systemd;
 use crate::tidy;
@@ -181,6 +182,15 @@ const PARTS: &[Part] = &[
             run: churn::quick,
         },
         reads: Reads::Code(|package| [FLAGSHIP, churn::PACKAGE].contains(&package.name.as_str())),
+    },
+    Part {
+        section: Section {
+            name: "rollout",
+            about: "The short selection of `cargo xtask rollout`: servers are stopped under load, and\n\
+                    with a drain no client may lose a request. A minute and a half.",
+            run: rollout::quick,
+        },
+        reads: Reads::Code(|package| package.name == rollout::PACKAGE),
     },
 ];
 

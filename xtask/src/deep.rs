@@ -24,6 +24,7 @@ mod versions;
 use std::time::Duration;
 
 use crate::model::{LOOM, SHUTTLE, TURMOIL};
+use crate::rollout;
 use crate::section::{Ending, Section};
 use crate::systemd;
 
@@ -163,6 +164,12 @@ pub(crate) const LANES: &[Section] = &[
         about: "A real Prometheus scrapes an example and the flagship from start to end, and its samples\n\
                 are checked. Needs prometheus (Debian), and what building the flagship needs.",
         run: http::prometheus::run,
+    },
+    Section {
+        name: "rollout",
+        about: "All of `cargo xtask rollout`: servers stopped and replaced under load, also behind\n\
+                HAProxy, beside plain axum, hyper and tonic. Installs Debian's haproxy as root.",
+        run: rollout::deep,
     },
     Section {
         name: "http-slow",

@@ -18,6 +18,7 @@ mod flagship;
 mod http;
 mod model;
 mod platform;
+mod rollout;
 mod running;
 mod section;
 mod systemd;

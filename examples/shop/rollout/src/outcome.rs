@@ -1,0 +1,137 @@
+//! What a request came to, and how often.
+
+use serde_json::{Value, json};
+
+/// What became of a request, or of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Answered with 2xx. For a stream: it ended with its proper end, or was open at the end.
+    Answered,
+    /// Written, and the connection was closed before a byte of the answer came.
+    Lost,
+    /// No connection, or the server replied that it did not begin with the request.
+    Refused,
+    /// Written, and the connection was reset before a byte of the answer came.
+    Reset,
+    /// Answered, but not with 2xx.
+    Status(u16),
+    /// A server that stops declined a new WebSocket with 503: the client goes elsewhere.
+    Declined,
+    /// The answer, or the stream, was begun and not ended.
+    Cut,
+    /// Not answered within the time limit of the client.
+    Late,
+}
+
+impl Outcome {
+    /// Whether the client has less than it was owed.
+    pub(crate) fn is_failure(self) -> bool {
+        !matches!(self, Self::Answered | Self::Declined)
+    }
+}
+
+/// How often each outcome was seen by the clients of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) answered: u64,
+    pub(crate) lost: u64,
+    pub(crate) refused: u64,
+    pub(crate) reset: u64,
+    pub(crate) not_2xx: u64,
+    pub(crate) declined: u64,
+    pub(crate) cut: u64,
+    pub(crate) late: u64,
+    /// The failures that the harness caused itself, because the machine was so busy that a pause,
+    /// or the delay of the balancer, lasted longer than the drain. Each is counted above, too.
+    pub(crate) overslept: u64,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::Answered => &mut self.answered,
+            Outcome::Lost => &mut self.lost,
+            Outcome::Refused => &mut self.refused,
+            Outcome::Reset => &mut self.reset,
+            Outcome::Status(_) => &mut self.not_2xx,
+            Outcome::Declined => &mut self.declined,
+            Outcome::Cut => &mut self.cut,
+            Outcome::Late => &mut self.late,
+        } += 1;
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (own, other) in self.all_mut().into_iter().zip(other.all()) {
+            *own += other;
+        }
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.all().into_iter().sum::<u64>() - self.overslept
+    }
+
+    /// Returns the number of requests that failed.
+    pub(crate) fn failures(&self) -> u64 {
+        let Self { lost, refused, reset, not_2xx, cut, late, .. } = self;
+        lost + refused + reset + not_2xx + cut + late
+    }
+
+    /// Returns the number of requests that failed although the promise covers them.
+    pub(crate) fn broken(&self) -> u64 {
+        self.failures().saturating_sub(self.overslept)
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "requests": self.requests(),
+            "answered": self.answered,
+            "lost": self.lost,
+            "refused": self.refused,
+            "reset": self.reset,
+            "not_2xx": self.not_2xx,
+            "declined": self.declined,
+            "cut": self.cut,
+            "late": self.late,
+            "overslept": self.overslept,
+        })
+    }
+
+    fn all(&self) -> [u64; 9] {
+        let Self { answered, lost, refused, reset, not_2xx, declined, cut, late, overslept } = self;
+        [answered, lost, refused, reset, not_2xx, declined, cut, late, overslept].map(|it| *it)
+    }
+
+    fn all_mut(&mut self) -> [&mut u64; 9] {
+        let Self { answered, lost, refused, reset, not_2xx, declined, cut, late, overslept } = self;
+        [answered, lost, refused, reset, not_2xx, declined, cut, late, overslept]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_is_counted_once_and_merged() {
+        let outcomes = [
+            Outcome::Answered,
+            Outcome::Lost,
+            Outcome::Refused,
+            Outcome::Reset,
+            Outcome::Status(502),
+            Outcome::Declined,
+            Outcome::Cut,
+            Outcome::Late,
+        ];
+        let mut counts = Counts::default();
+        outcomes.into_iter().for_each(|outcome| counts.add(outcome));
+        counts.overslept = 1;
+        assert_eq!(counts.requests(), 8);
+        let failures = outcomes.into_iter().filter(|outcome| outcome.is_failure()).count();
+        assert_eq!((counts.failures(), failures), (6, 6));
+        assert_eq!(counts.broken(), 5);
+        let mut twice = counts.clone();
+        twice.merge(&counts);
+        assert_eq!((twice.requests(), twice.failures()), (16, 12));
+    }
+}
