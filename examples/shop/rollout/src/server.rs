@@ -1,7 +1,9 @@
 //! The servers under test, each a process of this program.
 
-mod app;
+mod ours;
 mod plain;
+
+mod app;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -11,6 +13,8 @@ use clap::{Args, ValueEnum};
 /// What serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
+    /// `ServeTask`, with probes by `HttpTask`
+    Serve,
     /// `axum::serve` with its graceful shutdown
     Axum,
     /// An accept loop around hyper-util's `GracefulShutdown`
@@ -43,6 +47,7 @@ pub(crate) struct Settings {
 impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Serve => "serve",
             Self::Axum => "axum",
             Self::Hyper => "hyper",
         }
@@ -50,12 +55,15 @@ impl Kind {
 
     /// Whether it is of this workspace, and makes promises.
     pub(crate) fn is_ours(self) -> bool {
-        false
+        match self {
+            Self::Serve => true,
+            Self::Axum | Self::Hyper => false,
+        }
     }
 
     /// Whether `/readyz` is at an address of its own.
     pub(crate) fn has_probes_apart(self) -> bool {
-        false
+        self.is_ours()
     }
 }
 
@@ -68,6 +76,7 @@ impl Settings {
 /// Serves until SIGTERM.
 pub(crate) fn run(settings: &Settings) -> ExitCode {
     let ran = match settings.kind {
+        Kind::Serve => return ours::serve(settings),
         Kind::Axum => plain(plain::axum(settings)),
         Kind::Hyper => plain(plain::hyper(settings)),
     };

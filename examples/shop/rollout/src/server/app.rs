@@ -1,28 +1,35 @@
 //! The application that every server under test serves.
+//!
+//! Under `ServeTask` a request brings the context of the task, so that streams and WebSockets are
+//! ended before the server goes. The plain servers have nothing of the kind, and neither have their
+//! streams: most services do not build it by hand.
 
 use std::{
     convert::Infallible,
     fs::{File, OpenOptions},
+    future::pending,
     io::{self, Write as _},
     path::Path,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{self, Poll, ready},
     time::Duration,
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     body::{Body, Bytes},
     extract::{
         State,
-        ws::{Message, WebSocket, WebSocketUpgrade},
+        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
     },
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use futures_core::Stream;
+use task_serve::until_stop;
+use taskkit::Context;
 use tokio::time::{Interval, interval, sleep};
 
 /// The time that a slow request takes.
@@ -30,6 +37,9 @@ const SLOW: Duration = Duration::from_millis(20);
 /// The time between two events of a stream.
 const EVENTS: Duration = Duration::from_millis(20);
 const EVENT: Bytes = Bytes::from_static(b"data: tick\n\n");
+const LAST_EVENT: Bytes = Bytes::from_static(b"event: stopping\ndata:\n\n");
+/// The code of a Close by an endpoint that goes.
+const GOING_AWAY: u16 = 1001;
 
 /// The orders that were done, of all servers of a fleet: a file to which each id is appended by one
 /// write.
@@ -62,38 +72,73 @@ async fn order(State(record): State<Record>, body: String) -> StatusCode {
     }
 }
 
-async fn events() -> Response {
-    let body = Body::from_stream(Events(interval(EVENTS)));
+async fn events(task: Option<Extension<Context>>) -> Response {
+    let ticks = Ticks(interval(EVENTS));
+    let body = match task {
+        Some(Extension(ctx)) => Body::from_stream(Events(Some(until_stop(&ctx, ticks)))),
+        None => Body::from_stream(Events(Some(ticks))),
+    };
     ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
-async fn websocket(upgrade: WebSocketUpgrade) -> Response {
-    upgrade.on_upgrade(converse)
+async fn websocket(task: Option<Extension<Context>>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async move |socket| {
+        let stopped = async {
+            match task {
+                Some(Extension(ctx)) => ctx.cancelled().await,
+                None => pending().await,
+            }
+        };
+        converse(socket, stopped).await;
+    })
 }
 
-/// Sends a message now and then, until the client closes.
-async fn converse(mut socket: WebSocket) {
+/// Sends a message now and then, until the client closes, or the server stops and says so.
+async fn converse(mut socket: WebSocket, stopped: impl Future<Output = ()>) {
     let mut ticks = interval(EVENTS);
+    let mut stopped = pin!(stopped);
     loop {
         tokio::select! {
             message = socket.recv() => match message {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => {}
             },
+            () = &mut stopped => {
+                let close = CloseFrame { code: GOING_AWAY, reason: "stopping".into() };
+                // The client may be gone.
+                let _ = socket.send(Message::Close(Some(close))).await;
+                while let Some(Ok(_)) = socket.recv().await {}
+                return;
+            }
             _ = ticks.tick() => if socket.send(Message::text("tick")).await.is_err() { return },
         }
     }
 }
 
-/// Events without an end.
-#[derive(Debug)]
-struct Events(Interval);
+/// A stream without an end.
+struct Ticks(Interval);
 
-impl Stream for Events {
+impl Stream for Ticks {
+    type Item = ();
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<()>> {
+        self.0.poll_tick(cx).map(|_| Some(()))
+    }
+}
+
+/// An event for each item of a stream, and a last one at its end.
+struct Events<S>(Option<S>);
+
+impl<S: Stream<Item = ()> + Unpin> Stream for Events<S> {
     type Item = Result<Bytes, Infallible>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        ready!(self.0.poll_tick(cx));
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(ticks) = &mut self.0 else { return Poll::Ready(None) };
+        let tick = ready!(Pin::new(ticks).poll_next(cx));
+        if tick.is_none() {
+            self.0 = None;
+            return Poll::Ready(Some(Ok(LAST_EVENT)));
+        }
         Poll::Ready(Some(Ok(EVENT)))
     }
 }
