@@ -16,6 +16,9 @@ pub(crate) const PACKAGE: &str = "rollout";
 pub(crate) const USAGE: (&str, &str) =
     ("rollout [OPTION...]", "servers stopped and replaced under load; `rollout --help`");
 
+/// The one server under test that is a program of its own.
+const SHOP: &str = "shop";
+
 /// The time that all scenarios may take, with many more rounds than usual.
 const LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
 /// A minute and a half, and what a slow machine adds.
@@ -24,7 +27,7 @@ const QUICK_LIMIT: Duration = Duration::from_secs(5 * 60);
 const HAPROXY: (&str, &str) = ("/usr/sbin/haproxy", "haproxy");
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    build(workspace)?;
+    build(workspace, &[PACKAGE, SHOP])?;
     let needs_no_proxy =
         |argument: &String| ["--help", "-h", "--quick", "--list"].contains(&argument.as_str());
     if !arguments.iter().any(needs_no_proxy)
@@ -38,22 +41,24 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
 
 /// The short selection, as a section of CI.
 pub(crate) fn quick(workspace: &Workspace) -> Result<Ending> {
-    build(workspace)?;
+    build(workspace, &[PACKAGE])?;
     harness(workspace).arguments(["--quick"]).limit(QUICK_LIMIT).run()?;
     Ok(Ending::Passed)
 }
 
 /// Everything, as a lane of `deep`. It never leaves a proxy out.
 pub(crate) fn deep(workspace: &Workspace) -> Result<Ending> {
-    build(workspace)?;
+    build(workspace, &[PACKAGE, SHOP])?;
     install(workspace, &[HAPROXY])?;
     let json = workspace.target.join("rollout.json").to_string_lossy().into_owned();
     harness(workspace).arguments(["--require-proxies", "--json", &json]).limit(LIMIT).run()?;
     Ok(Ending::Passed)
 }
 
-fn build(workspace: &Workspace) -> Result<()> {
-    Run::cargo(workspace).arguments(["build", "--quiet", "--locked", "-p", PACKAGE]).run()
+/// Builds all in one command, so that Cargo unifies the features of their shared dependencies.
+fn build(workspace: &Workspace, packages: &[&str]) -> Result<()> {
+    let packages = packages.iter().flat_map(|package| ["-p", package]);
+    Run::cargo(workspace).arguments(["build", "--quiet", "--locked"]).arguments(packages).run()
 }
 
 fn harness(workspace: &Workspace) -> Run {

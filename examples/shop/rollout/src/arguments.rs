@@ -10,7 +10,8 @@ use crate::{scenarios::SCENARIOS, server};
 ///
 /// A server is sent SIGTERM while clients of several kinds use it, and a balancer that dials it for
 /// them learns of that late. Beside `ServeTask`, plain axum, hyper-util's `GracefulShutdown` and
-/// tonic are stopped in the same way, with and without a pause before it.
+/// tonic are stopped in the same way, without a drain and with one: a plain server then sleeps for
+/// that time before its graceful shutdown, and is not ready.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "cargo xtask rollout",
@@ -40,7 +41,7 @@ pub(crate) struct Arguments {
     )]
     pub(crate) scenarios: Vec<String>,
 
-    /// The servers under test
+    /// The servers under test [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_enum)]
     pub(crate) servers: Vec<server::Kind>,
 

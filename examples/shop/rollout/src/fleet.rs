@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -38,6 +39,19 @@ pub(crate) const OWN: Paths = Paths {
     events: "/events",
     websocket: "/websocket",
 };
+
+/// What the shop serves, of the same.
+const SHOP: Paths = Paths {
+    quick: "/",
+    slow: "/orders?limit=5",
+    orders: "/orders",
+    events: "/events",
+    websocket: "/track",
+};
+/// The program of the shop, beside this one.
+const SHOP_PROGRAM: &str = "shop";
+/// The most orders that the shop returns at once.
+const PAGE: usize = 1000;
 
 /// Servers of one kind with one record of the orders that they did.
 #[derive(Debug)]
@@ -76,9 +90,8 @@ impl Fleet {
     }
 
     pub(crate) fn paths(&self) -> Paths {
-        OWN
+        if self.kind == Kind::Shop { SHOP } else { OWN }
     }
-
     /// Returns a place for a server of this fleet.
     pub(crate) fn place(&self) -> Result<Place> {
         let address = free_address()?;
@@ -90,27 +103,51 @@ impl Fleet {
     pub(crate) async fn start(&mut self, place: Place) -> Result<Replica> {
         self.started += 1;
         let log = self.folder.join(format!("server-{}.log", self.started));
-        let arguments = [
+        let own = env::current_exe()?;
+        let process = match self.kind {
+            Kind::Shop => {
+                Process::start(&own.with_file_name(SHOP_PROGRAM), &self.shop(place), &log)?
+            }
+            _ => Process::start(&own, &self.server(place), &log)?,
+        };
+        let mut replica = Replica { process, place, log };
+        replica.ready().await.with_context(|| format!("see {}", replica.log.display()))?;
+        Ok(replica)
+    }
+
+    /// Returns how often the servers did each order; `replica` is one that runs.
+    pub(crate) async fn done(&self, replica: &Replica) -> Result<HashMap<String, u64>> {
+        if self.kind == Kind::Shop {
+            return sold(replica.place.address).await;
+        }
+        Ok(ledger::done(&fs::read_to_string(self.record())?))
+    }
+
+    /// The arguments of a server of this program.
+    fn server(&self, place: Place) -> Vec<String> {
+        vec![
             String::from("server"),
             format!("--kind={}", self.kind.name()),
             format!("--address={}", place.address),
             format!("--probes={}", place.probes),
             format!("--drain={}", self.drain.as_millis()),
             format!("--record={}", self.record().display()),
-        ];
-        let process = Process::start(&env::current_exe()?, &arguments, &log)?;
-        let mut replica = Replica { process, place, log };
-        replica.ready().await.with_context(|| format!("see {}", replica.log.display()))?;
-        Ok(replica)
+        ]
     }
 
-    /// Returns how often the servers did each order.
-    pub(crate) fn done(&self) -> Result<HashMap<String, u64>> {
-        let record = self.record();
-        if !record.exists() {
-            return Ok(HashMap::new());
-        }
-        Ok(ledger::done(&fs::read_to_string(record)?))
+    /// The arguments of a shop. All share one database.
+    fn shop(&self, place: Place) -> Vec<String> {
+        vec![
+            format!("--address={}", place.address),
+            format!("--probe-address={}", place.probes),
+            format!("--drain-delay={}ms", self.drain.as_millis()),
+            format!("--database-url=sqlite://{}?mode=rwc", self.folder.join("shop.db").display()),
+            // A full queue would be answered with 503, and is no loss.
+            String::from("--queue=10000"),
+            String::from("--packing-time=0s"),
+            // Orders under load are read from the database and not from the log.
+            String::from("--log=warn"),
+        ]
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -125,7 +162,7 @@ impl Fleet {
 impl Replica {
     async fn ready(&mut self) -> Result<()> {
         let begun = Instant::now();
-        while get(self.place.probes, "/readyz").await != Some(200) {
+        while get(self.place.probes, "/readyz").await.is_none_or(|(status, _)| status != 200) {
             self.process.is_running()?;
             if begun.elapsed() > START {
                 bail!("the server is not ready after {START:?}");
@@ -146,8 +183,29 @@ impl Replica {
     }
 }
 
-/// Returns the status of a `GET` on a new connection, if there is one in time.
-pub(crate) async fn get(address: SocketAddr, path: &str) -> Option<u16> {
+/// Returns how often a shop did each order, page by page.
+async fn sold(shop: SocketAddr) -> Result<HashMap<String, u64>> {
+    let mut sold = HashMap::new();
+    let mut after = String::new();
+    loop {
+        let path = format!("/orders?limit={PAGE}&after={after}");
+        let (status, body) = get(shop, &path).await.context("the shop does not answer")?;
+        ensure!(status == 200, "{path}: {status}");
+        let page: Value = serde_json::from_str(&body)?;
+        let orders = page["orders"].as_array().context("a page without orders")?;
+        for order in orders {
+            let id = order["id"].as_str().context("an order without an id")?;
+            id.clone_into(&mut after);
+            sold.insert(id.to_owned(), order["requests"].as_u64().unwrap_or_default());
+        }
+        if orders.len() < PAGE {
+            return Ok(sold);
+        }
+    }
+}
+
+/// Returns the status and the body of a `GET` on a new connection, if it is answered in time.
+async fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
         let request =
@@ -155,8 +213,9 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Option<u16> {
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.ok()?;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        answer.split(' ').nth(1)?.parse().ok()
+        let answer = String::from_utf8(answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     };
     timeout(PROBE, exchange).await.ok()?
 }

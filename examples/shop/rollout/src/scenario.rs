@@ -98,16 +98,6 @@ impl Promise {
             Self::Nothing => "none",
         }
     }
-
-    /// Returns what `ServeTask` promises for this drain: it has to outlast the longest pause of a
-    /// client and the delay of the balancer.
-    pub(crate) fn of(drain: Duration, pause: Duration, delay: Duration) -> Self {
-        match drain {
-            Duration::ZERO => Self::Losses,
-            drain if drain >= pause + delay => Self::NothingLost,
-            _ => Self::Nothing,
-        }
-    }
 }
 
 impl Found {

@@ -7,7 +7,7 @@ mod app;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 
 /// What serves.
@@ -19,6 +19,10 @@ pub(crate) enum Kind {
     Axum,
     /// An accept loop around hyper-util's `GracefulShutdown`
     Hyper,
+    /// tonic's server, with HTTP/1.1 allowed
+    Tonic,
+    /// The example `shop`: `ServeTask` with a database
+    Shop,
 }
 
 /// The settings of one server.
@@ -50,14 +54,16 @@ impl Kind {
             Self::Serve => "serve",
             Self::Axum => "axum",
             Self::Hyper => "hyper",
+            Self::Tonic => "tonic",
+            Self::Shop => "shop",
         }
     }
 
     /// Whether it is of this workspace, and makes promises.
     pub(crate) fn is_ours(self) -> bool {
         match self {
-            Self::Serve => true,
-            Self::Axum | Self::Hyper => false,
+            Self::Serve | Self::Shop => true,
+            Self::Axum | Self::Hyper | Self::Tonic => false,
         }
     }
 
@@ -79,6 +85,8 @@ pub(crate) fn run(settings: &Settings) -> ExitCode {
         Kind::Serve => return ours::serve(settings),
         Kind::Axum => plain(plain::axum(settings)),
         Kind::Hyper => plain(plain::hyper(settings)),
+        Kind::Tonic => plain(plain::tonic(settings)),
+        Kind::Shop => Err(anyhow!("the shop is a program of its own")),
     };
     match ran {
         Ok(()) => ExitCode::SUCCESS,

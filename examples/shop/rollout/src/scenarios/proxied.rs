@@ -59,7 +59,7 @@ pub(super) async fn play(stage: &Stage<'_>) -> Result<Found> {
     sleep(cell.pause).await;
     for load in loads {
         let seen = load.end().await?;
-        found.add(seen, &fleet.done()?);
+        found.add(seen, &fleet.done(&replicas[0]).await?);
     }
     Ok(found)
 }

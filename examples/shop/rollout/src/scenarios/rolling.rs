@@ -45,6 +45,6 @@ pub(super) async fn play(stage: &Stage<'_>) -> Result<Found> {
         }
     }
     let seen = load.end().await?;
-    found.add(seen, &fleet.done()?);
+    found.add(seen, &fleet.done(&replicas[0]).await?);
     Ok(found)
 }

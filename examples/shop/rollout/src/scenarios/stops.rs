@@ -43,7 +43,7 @@ pub(super) async fn play(stage: &Stage<'_>) -> Result<Found> {
         // A client that does not look finds out with its next request.
         sleep(cell.pause).await;
         let seen = load.end().await?;
-        found.add(seen, &fleet.done()?);
+        found.add(seen, &fleet.done(&steady).await?);
     }
     Ok(found)
 }

@@ -24,6 +24,8 @@ use tokio::{
     time::sleep,
 };
 
+use tonic::{service::Routes, transport::Server};
+
 use super::{Settings, app::app};
 
 /// The end of a plain server's work.
@@ -60,6 +62,14 @@ pub(super) async fn axum(settings: &Settings) -> Result<()> {
     let (app, stop) = prepare(settings)?;
     let listener = TcpListener::bind(settings.address).await?;
     axum::serve(listener, app).with_graceful_shutdown(stop.requested()).await?;
+    Ok(())
+}
+
+pub(super) async fn tonic(settings: &Settings) -> Result<()> {
+    let (app, stop) = prepare(settings)?;
+    let mut server = Server::builder().accept_http1(true);
+    let routes = server.add_routes(Routes::from(app));
+    routes.serve_with_shutdown(settings.address, stop.requested()).await?;
     Ok(())
 }
 
