@@ -50,9 +50,45 @@ const SERVICES: &[Service] = &[
     },
 ];
 
+/// The smallest API with metrics: the reference is the first.
+const APIS: &[Service] = &[
+    Service {
+        name: "axum + metrics-exporter-prometheus",
+        dependencies: "axum = { version = \"0.8\", default-features = false, features = [\"http1\", \"http2\", \"tokio\"] }\n\
+                       metrics-exporter-prometheus = { version = \"0.18\", default-features = false, features = [\"http-listener\"] }",
+        main: include_str!("../cost/api_axum.rs"),
+    },
+    Service {
+        name: "taskkit with serve and http",
+        dependencies: "axum = { version = \"0.8\", default-features = false, features = [\"http1\", \"http2\", \"tokio\"] }\n\
+                       taskkit = { path = \"PATH/taskkit\", features = [\"http\", \"serve\"] }",
+        main: include_str!("../cost/api_task.rs"),
+    },
+];
+
+/// Builds the smallest APIs and prints the table.
+pub(crate) fn apis() -> Result<()> {
+    let costs = APIS.iter().map(Service::cost).collect::<Result<Vec<_>>>()?;
+    let mut table = Table::new(
+        String::from("smallest API with metrics, clean build, default release profile"),
+        &["crates", "build, CPU s", "× axum", "stripped, KiB", "× axum"],
+    );
+    for (service, cost) in APIS.iter().zip(&costs) {
+        let row = vec![
+            cost.crates.len().to_string(),
+            format!("{:.1}", cost.seconds),
+            format!("{:.2}", cost.seconds / costs[0].seconds),
+            format!("{:.0}", cost.kibibytes),
+            format!("{:.2}", cost.kibibytes / costs[0].kibibytes),
+        ];
+        table.row(service.name, row);
+    }
+    table.print();
+    Ok(())
+}
+
 /// Builds each service and prints the table.
 pub(crate) fn run() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace")?;
     let mut table = Table::new(
         String::from("smallest service, clean build, default release profile"),
         &[
@@ -66,16 +102,7 @@ pub(crate) fn run() -> Result<()> {
             "× by hand",
         ],
     );
-    let mut costs: Vec<Cost> = Vec::new();
-    for service in SERVICES {
-        let folder = service.write(root)?;
-        let cost = Cost {
-            crates: crates(&folder)?,
-            seconds: build(&folder)?,
-            kibibytes: stripped(&folder)?,
-        };
-        costs.push(cost);
-    }
+    let costs = SERVICES.iter().map(Service::cost).collect::<Result<Vec<_>>>()?;
     for (service, cost) in SERVICES.iter().zip(&costs) {
         let (bare, by_hand) = (&costs[0], &costs[1]);
         let beyond = cost.crates.difference(&by_hand.crates).count();
@@ -103,7 +130,17 @@ struct Cost {
 }
 
 impl Service {
-    fn write(&self, root: &Path) -> Result<PathBuf> {
+    fn cost(&self) -> Result<Cost> {
+        let folder = self.write()?;
+        Ok(Cost {
+            crates: crates(&folder)?,
+            seconds: build(&folder)?,
+            kibibytes: stripped(&folder)?,
+        })
+    }
+
+    fn write(&self) -> Result<PathBuf> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no workspace")?;
         let folder = root.join("target/bench-cost").join(self.name.replace([' ', '+'], "-"));
         if folder.exists() {
             fs::remove_dir_all(&folder)?;

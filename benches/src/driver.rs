@@ -12,6 +12,7 @@ use crate::{
     outside, plot, restarts,
     scenario::{self, Flavor, Scenario},
     series::{Figures, Series},
+    serve,
     table::Table,
     targets, waiters,
 };
@@ -78,8 +79,10 @@ fn usage() -> String {
     for (word, about) in inside.chain(OUTSIDE.iter().copied()) {
         text += &format!("\n  {word:<10} {about}");
     }
-    text +=
-        &format!("\n\nAlone, as the first argument:\n\n  {:<10} {}", http::COMMAND, http::ABOUT);
+    text += "\n\nAlone, as the first argument:\n";
+    for (word, about) in [(http::COMMAND, http::ABOUT), (serve::COMMAND, serve::ABOUT)] {
+        text += &format!("\n  {word:<10} {about}");
+    }
     text
 }
 

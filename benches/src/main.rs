@@ -19,13 +19,16 @@ mod http;
 mod outside;
 mod plot;
 mod restarts;
+mod serve;
 mod table;
 mod targets;
 mod waiters;
 
 mod child;
 mod contestants;
+mod load;
 mod programs;
+mod server;
 
 mod contestant;
 mod gate;
@@ -44,7 +47,8 @@ fn main() -> ExitCode {
         Some((first, rest)) if first == child::COMMAND => child::run(rest),
         Some((first, rest)) if first == against::COMMAND => against::run(rest),
         Some((first, rest)) if first == http::COMMAND => http::run(rest),
-        Some((first, rest)) if first == http::SERVE => http::serve(rest),
+        Some((first, rest)) if first == serve::COMMAND => serve::run(rest),
+        Some((first, rest)) if first == server::COMMAND => serve::serve(rest),
         Some((first, rest)) if first == programs::COMMAND => return programs::run(rest),
         _ => driver::run(&arguments),
     };

@@ -20,6 +20,10 @@ pub(crate) const USAGE: &[(&str, &str)] = &[
         "bench kafka [parallel] [--quick]",
         "`KafkaTask` beside the same loop written by hand; transforms of 10 ms at once",
     ),
+    (
+        "bench serve [--quick | cost]",
+        "`ServeTask` beside `axum::serve`, the same router under both; or what building each takes",
+    ),
 ];
 
 /// The time that all scenarios may take on a slow machine.

@@ -102,7 +102,6 @@ fn help(name: Option<&str>) -> Result<()> {
     println!("       cargo xtask help [CHORE]");
     if name.is_none() {
         for (usage, about) in
-        for (usage, about) in
             [&[tidy::USAGE], bench::USAGE, &[churn::USAGE, rollout::USAGE, systemd::USAGE]].concat()
         {
             println!("       cargo xtask {usage}\n           {about}");

@@ -3,6 +3,7 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,21 +14,26 @@ use tokio::{
     task::JoinSet,
 };
 
-const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: bench\r\n\r\n";
-
 /// The result of a load.
 #[derive(Default)]
-pub(super) struct Load {
-    pub(super) latencies: Vec<Duration>,
-    pub(super) bytes: usize,
+pub(crate) struct Load {
+    pub(crate) latencies: Vec<Duration>,
+    pub(crate) bytes: usize,
 }
 
-/// Sends requests from `clients` clients for `time`, each on one keep-alive connection.
-pub(super) async fn load(address: SocketAddr, clients: usize, time: Duration) -> Result<Load> {
+/// Requests `path` from `clients` clients for `time`, each on one keep-alive connection.
+pub(crate) async fn load(
+    address: SocketAddr,
+    path: &str,
+    clients: usize,
+    time: Duration,
+) -> Result<Load> {
+    let request: Arc<[u8]> =
+        format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes().into();
     let until = Instant::now() + time;
     let mut requesting = JoinSet::new();
     for _ in 0..clients {
-        requesting.spawn(send_requests(address, until));
+        requesting.spawn(send_requests(address, Arc::clone(&request), until));
     }
     let mut all = Load::default();
     while let Some(load) = requesting.join_next().await {
@@ -38,14 +44,14 @@ pub(super) async fn load(address: SocketAddr, clients: usize, time: Duration) ->
     Ok(all)
 }
 
-async fn send_requests(address: SocketAddr, until: Instant) -> Result<Load> {
+async fn send_requests(address: SocketAddr, request: Arc<[u8]>, until: Instant) -> Result<Load> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let mut load = Load::default();
     let mut buffer = vec![0; 1 << 20];
     while Instant::now() < until {
         let sent = Instant::now();
-        stream.write_all(REQUEST).await?;
+        stream.write_all(&request).await?;
         load.bytes += response(&mut stream, &mut buffer).await?;
         load.latencies.push(sent.elapsed());
     }
