@@ -119,8 +119,8 @@ fn title(scenario: &Scenario, cell: &Cell) -> String {
 fn rounds(arguments: &Arguments, scenario: &Scenario, cell: &Cell) -> u32 {
     let default = match cell.promise {
         _ if arguments.quick => scenario.quick.max(1),
-        Promise::Nothing => scenario.measured,
-        Promise::NothingLost | Promise::Losses => scenario.rounds,
+        Promise::Nothing | Promise::Losses => scenario.measured,
+        Promise::NothingLost => scenario.rounds,
     };
     arguments.rounds.map_or(default, NonZeroU32::get)
 }

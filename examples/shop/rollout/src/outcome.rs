@@ -9,8 +9,11 @@ pub(crate) enum Outcome {
     Answered,
     /// Written, and the connection was closed before a byte of the answer came.
     Lost,
-    /// No connection, or the server replied that it did not begin with the request.
+    /// No connection.
     Refused,
+    /// The server replied that it did not begin with the request. HTTP/2 has that (RFC 9113, 6.8),
+    /// so that a client may send the request again elsewhere, as those of hyper and Go do.
+    Unprocessed,
     /// Written, and the connection was reset before a byte of the answer came.
     Reset,
     /// Answered, but not with 2xx.
@@ -36,6 +39,8 @@ pub(crate) struct Counts {
     pub(crate) answered: u64,
     pub(crate) lost: u64,
     pub(crate) refused: u64,
+    /// Not begun by several servers, one after the other.
+    pub(crate) unprocessed: u64,
     pub(crate) reset: u64,
     pub(crate) not_2xx: u64,
     pub(crate) declined: u64,
@@ -44,6 +49,9 @@ pub(crate) struct Counts {
     /// The failures that the harness caused itself, because the machine was so busy that a pause,
     /// or the delay of the balancer, lasted longer than the drain. Each is counted above, too.
     pub(crate) overslept: u64,
+    /// What was sent again because a server replied that it had not begun with it. The outcome of
+    /// the last time is counted above.
+    pub(crate) resent: u64,
 }
 
 impl Counts {
@@ -52,6 +60,7 @@ impl Counts {
             Outcome::Answered => &mut self.answered,
             Outcome::Lost => &mut self.lost,
             Outcome::Refused => &mut self.refused,
+            Outcome::Unprocessed => &mut self.unprocessed,
             Outcome::Reset => &mut self.reset,
             Outcome::Status(_) => &mut self.not_2xx,
             Outcome::Declined => &mut self.declined,
@@ -67,13 +76,13 @@ impl Counts {
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.all().into_iter().sum::<u64>() - self.overslept
+        self.all().into_iter().sum::<u64>() - self.overslept - self.resent
     }
 
     /// Returns the number of requests that failed.
     pub(crate) fn failures(&self) -> u64 {
-        let Self { lost, refused, reset, not_2xx, cut, late, .. } = self;
-        lost + refused + reset + not_2xx + cut + late
+        let Self { lost, refused, unprocessed, reset, not_2xx, cut, late, .. } = self;
+        lost + refused + unprocessed + reset + not_2xx + cut + late
     }
 
     /// Returns the number of requests that failed although the promise covers them.
@@ -87,6 +96,8 @@ impl Counts {
             "answered": self.answered,
             "lost": self.lost,
             "refused": self.refused,
+            "unprocessed": self.unprocessed,
+            "resent": self.resent,
             "reset": self.reset,
             "not_2xx": self.not_2xx,
             "declined": self.declined,
@@ -96,14 +107,37 @@ impl Counts {
         })
     }
 
-    fn all(&self) -> [u64; 9] {
-        let Self { answered, lost, refused, reset, not_2xx, declined, cut, late, overslept } = self;
-        [answered, lost, refused, reset, not_2xx, declined, cut, late, overslept].map(|it| *it)
+    fn all(&self) -> [u64; 11] {
+        self.clone().all_mut().map(|it| *it)
     }
 
-    fn all_mut(&mut self) -> [&mut u64; 9] {
-        let Self { answered, lost, refused, reset, not_2xx, declined, cut, late, overslept } = self;
-        [answered, lost, refused, reset, not_2xx, declined, cut, late, overslept]
+    fn all_mut(&mut self) -> [&mut u64; 11] {
+        let Self {
+            answered,
+            lost,
+            refused,
+            unprocessed,
+            reset,
+            not_2xx,
+            declined,
+            cut,
+            late,
+            overslept,
+            resent,
+        } = self;
+        [
+            answered,
+            lost,
+            refused,
+            unprocessed,
+            reset,
+            not_2xx,
+            declined,
+            cut,
+            late,
+            overslept,
+            resent,
+        ]
     }
 }
 
@@ -117,6 +151,7 @@ mod tests {
             Outcome::Answered,
             Outcome::Lost,
             Outcome::Refused,
+            Outcome::Unprocessed,
             Outcome::Reset,
             Outcome::Status(502),
             Outcome::Declined,
@@ -126,12 +161,13 @@ mod tests {
         let mut counts = Counts::default();
         outcomes.into_iter().for_each(|outcome| counts.add(outcome));
         counts.overslept = 1;
-        assert_eq!(counts.requests(), 8);
+        counts.resent = 1;
+        assert_eq!(counts.requests(), 9);
         let failures = outcomes.into_iter().filter(|outcome| outcome.is_failure()).count();
-        assert_eq!((counts.failures(), failures), (6, 6));
-        assert_eq!(counts.broken(), 5);
+        assert_eq!((counts.failures(), failures), (7, 7));
+        assert_eq!(counts.broken(), 6);
         let mut twice = counts.clone();
         twice.merge(&counts);
-        assert_eq!((twice.requests(), twice.failures()), (16, 12));
+        assert_eq!((twice.requests(), twice.failures()), (18, 14));
     }
 }

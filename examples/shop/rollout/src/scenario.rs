@@ -23,8 +23,8 @@ use crate::{
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// The default number of stops, or of rolling restarts: of a full run, of a cell of it that is
-    /// only measured, and of a quick run, where 0 skips the scenario.
+    /// The default number of stops, or of rolling restarts: of a full run, of a cell of it that
+    /// promises nothing, and of a quick run, where 0 skips the scenario.
     pub(crate) rounds: u32,
     pub(crate) measured: u32,
     pub(crate) quick: u32,

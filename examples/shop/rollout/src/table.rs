@@ -6,7 +6,7 @@ use crate::scenario::{Cell, Found, Promise};
 
 pub(crate) fn head() -> String {
     format!(
-        "{:<8} {:<6} {:>7} {:>7}  {:<9} {:>8} {:>5} {:>7} {:>5} {:>7} {:>5} {:>4} {:>8} {:>12}  {:<17} {}",
+        "{:<8} {:<6} {:>7} {:>7}  {:<9} {:>8} {:>5} {:>7} {:>5} {:>7} {:>5} {:>4} {:>8} {:>6} {:>12}  {:<17} {}",
         "scenario",
         "server",
         "drain",
@@ -20,6 +20,7 @@ pub(crate) fn head() -> String {
         "cut",
         "late",
         "declined",
+        "resent",
         "unknown/done",
         "stop: median, max",
         "promise"
@@ -44,7 +45,7 @@ pub(crate) fn lines(scenario: &str, cell: &Cell, found: &Found, broken: &[String
             false => ("", ""),
         };
         let line = format!(
-            "{scenario:<8} {:<6} {:>7} {:>7}  {:<9} {:>8} {:>5} {:>7} {:>5} {:>7} {:>5} {:>4} {:>8} {:>12}  \
+            "{scenario:<8} {:<6} {:>7} {:>7}  {:<9} {:>8} {:>5} {:>7} {:>5} {:>7} {:>5} {:>4} {:>8} {:>6} {:>12}  \
              {stops:<17} {promise}",
             cell.server.name(),
             millis(cell.drain),
@@ -52,12 +53,13 @@ pub(crate) fn lines(scenario: &str, cell: &Cell, found: &Found, broken: &[String
             kind.name(),
             counts.requests(),
             counts.lost,
-            counts.refused,
+            counts.refused + counts.unprocessed,
             counts.reset,
             counts.not_2xx,
             counts.cut,
             counts.late,
             counts.declined,
+            counts.resent,
             format!("{}/{}", posts.unknown, posts.unknown_done),
         );
         lines.push(line.trim_end().to_owned());

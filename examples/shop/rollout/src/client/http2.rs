@@ -22,26 +22,41 @@ struct Connection {
     used: Instant,
 }
 
-/// What a request came to, and the request itself.
+/// A request, and what it came to, unless the connection did not take it.
 type Sent = (Request, Option<Outcome>);
+
+/// How often a request is sent that each server replies not to have begun with.
+const TRIES: usize = 3;
 
 /// Sends two requests at a time, until the server says that it goes.
 pub(super) async fn requests(client: &mut Client) {
     let mut kept: Option<Connection> = None;
     while !client.is_over() {
         client.pause().await;
-        let requests = (client.request(), client.request());
-        let Some(connection) = ready(client, kept.take()).await else { continue };
-        let idle = connection.used.elapsed();
-        let (one, two) = tokio::join!(send(&connection, requests.0), send(&connection, requests.1));
-        kept = Some(Connection { used: Instant::now(), ..connection });
-        for (request, outcome) in [one, two] {
-            // A request that the connection did not take was not sent.
-            let Some(outcome) = outcome else { continue };
-            if outcome != Outcome::Answered {
-                kept = None;
+        let mut requests = [Some(client.request()), Some(client.request())];
+        for attempt in 1..=TRIES {
+            let Some(connection) = ready(client, kept.take()).await else { break };
+            let idle = connection.used.elapsed();
+            let [one, two] = requests.each_mut().map(Option::take);
+            let (one, two) = tokio::join!(send(&connection, one), send(&connection, two));
+            let mut is_usable = true;
+            for (place, sent) in requests.iter_mut().zip([one, two]) {
+                let Some((request, outcome)) = sent else { continue };
+                is_usable &= outcome == Some(Outcome::Answered);
+                match outcome {
+                    // The connection did not take it.
+                    None => *place = Some(request),
+                    Some(Outcome::Unprocessed) if attempt < TRIES => {
+                        client.seen.counts.resent += 1;
+                        *place = Some(request);
+                    }
+                    Some(outcome) => client.count_request(request, outcome, idle),
+                }
             }
-            client.count_request(request, outcome, idle);
+            kept = is_usable.then(|| Connection { used: Instant::now(), ..connection });
+            if requests.iter().all(Option::is_none) {
+                break;
+            }
         }
     }
 }
@@ -58,11 +73,15 @@ pub(super) async fn streams(client: &mut Client) {
             outcome = stream(&connection, &request) => outcome,
             () = over => Some(Outcome::Answered),
         };
-        let Some(outcome) = outcome else { continue };
-        if outcome == Outcome::Answered {
-            kept = Some(connection);
+        match outcome {
+            None => {}
+            // It is opened again elsewhere.
+            Some(Outcome::Unprocessed) => client.seen.counts.resent += 1,
+            Some(outcome) => {
+                kept = (outcome == Outcome::Answered).then_some(connection);
+                client.count(outcome, true);
+            }
         }
-        client.count(outcome, true);
     }
 }
 
@@ -96,10 +115,11 @@ async fn ready(client: &mut Client, kept: Option<Connection>) -> Option<Connecti
     None
 }
 
-/// Sends a request and reads its answer. The outcome is missing if it was not sent.
-async fn send(connection: &Connection, request: Request) -> Sent {
+/// Sends a request, if there is one, and reads its answer.
+async fn send(connection: &Connection, request: Option<Request>) -> Option<Sent> {
+    let request = request?;
     let outcome = timeout(LIMIT, exchange(connection, &request)).await;
-    (request, outcome.unwrap_or(Some(Outcome::Late)))
+    Some((request, outcome.unwrap_or(Some(Outcome::Late))))
 }
 
 /// As [`send`], without a time limit.
@@ -181,7 +201,7 @@ fn failure(error: &Error) -> Outcome {
     let is_reset = error.reason().is_some()
         || error.get_io().is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
     match (is_unprocessed, is_reset) {
-        (true, _) => Outcome::Refused,
+        (true, _) => Outcome::Unprocessed,
         (false, true) => Outcome::Reset,
         (false, false) => Outcome::Lost,
     }
@@ -193,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_was_not_begun_is_told_apart_from_a_reset_one() {
-        assert_eq!(failure(&Error::from(Reason::REFUSED_STREAM)), Outcome::Refused);
+        assert_eq!(failure(&Error::from(Reason::REFUSED_STREAM)), Outcome::Unprocessed);
         assert_eq!(failure(&Error::from(Reason::CANCEL)), Outcome::Reset);
     }
 }
