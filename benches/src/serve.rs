@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         for clients in CLIENTS {
             let mut rounds = Vec::new();
             for round in 0..pairs {
-                // The one that is first takes turns, too: what is measured second finds warm caches.
+                // Which is first takes turns, too: what is measured second finds warm caches.
                 let mut measured = [None, None];
                 for index in [round % 2, 1 - round % 2] {
                     let measuring = servers[index].measure(path, clients, time);

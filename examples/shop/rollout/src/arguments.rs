@@ -6,6 +6,13 @@ use clap::{Parser, Subcommand, builder::PossibleValuesParser};
 
 use crate::{scenarios::SCENARIOS, server};
 
+const PAUSES: [Duration; 2] = [Duration::from_millis(3), Duration::from_millis(200)];
+const DRAIN: Duration = Duration::from_millis(500);
+/// Twice the least time for which `ServeTask` keeps a connection after an answer, so that a client
+/// that is not asked to close loses a request.
+const QUICK_PAUSE: Duration = Duration::from_millis(1000);
+const QUICK_DRAIN: Duration = Duration::from_millis(1300);
+
 /// Stops and replaces servers under load, and counts what their clients lose.
 ///
 /// A server is sent SIGTERM while clients of several kinds use it, and a balancer that dials it for
@@ -53,13 +60,15 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) clients: u32,
 
-    /// The longest pauses of clients between two requests, in milliseconds
-    #[arg(long, value_name = "MILLISECONDS", value_delimiter = ',', default_values_t = [3, 200])]
-    pub(crate) pauses: Vec<u64>,
+    /// The longest pauses of clients between two requests, in milliseconds [default: 3 and 200; with
+    /// `--quick` 1000]
+    #[arg(long, value_name = "MILLISECONDS", value_delimiter = ',')]
+    pauses: Vec<u64>,
 
-    /// The drain, in milliseconds; each server is also stopped without one
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 500)]
-    pub(crate) drain: u64,
+    /// The drain, in milliseconds; each server is also stopped without one [default: 500; with
+    /// `--quick` 1300]
+    #[arg(long, value_name = "MILLISECONDS")]
+    drain: Option<u64>,
 
     /// The time after which the balancer learns of a stop, in milliseconds
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 30)]
@@ -95,6 +104,15 @@ impl Arguments {
     }
 
     pub(crate) fn drain(&self) -> Duration {
-        Duration::from_millis(self.drain)
+        let default = if self.quick { QUICK_DRAIN } else { DRAIN };
+        self.drain.map_or(default, Duration::from_millis)
+    }
+
+    pub(crate) fn pauses(&self) -> Vec<Duration> {
+        match self.pauses.as_slice() {
+            [] if self.quick => vec![QUICK_PAUSE],
+            [] => PAUSES.to_vec(),
+            pauses => pauses.iter().copied().map(Duration::from_millis).collect(),
+        }
     }
 }

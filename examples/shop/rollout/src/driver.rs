@@ -5,7 +5,7 @@ use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
     thread::available_parallelism,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -139,8 +139,7 @@ fn cells(arguments: &Arguments, scenario: &Scenario) -> Vec<Cell> {
         [] => all.collect(),
         named => named.to_vec(),
     };
-    let pauses: Vec<_> =
-        arguments.pauses.iter().map(|pause| Duration::from_millis(*pause)).collect();
+    let pauses = arguments.pauses();
     (scenario.cells)(&Choice {
         servers: &servers,
         pauses: &pauses,

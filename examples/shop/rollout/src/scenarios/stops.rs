@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The requests of each client before the stop: the first of them dials.
-const REQUESTS: u32 = 3;
+const REQUESTS: u32 = 2;
 /// The longest time from then to the stop, so that it comes at a random instant.
 const MOMENT: u64 = 100;
 
