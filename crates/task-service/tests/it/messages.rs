@@ -52,7 +52,7 @@ fn after_each_kind_of_end_the_file_says_with_which_code_why_and_who() {
     let file = folder.0.join("termination-log");
     let term = &[Signal::TERM][..];
     for (scenario, signals, code, first, then) in [
-        ("clean", term, 0, "cause: signal SIGTERM (task `signals`)", &["clean; cause: "][..]),
+        ("clean", term, 0, "cause: signal SIGTERM", &["clean; cause: "][..]),
         ("fails", &[], 1, "cause: task `bad` failed", &["1 failure: task `bad` failed: no broker"]),
         ("panics", &[], 1, "cause: task `bad` panicked", &["task `bad` panicked at "]),
         ("setup fails", &[], 3, "cause: the setup failed", &["the setup failed: no database"]),
@@ -62,7 +62,7 @@ fn after_each_kind_of_end_the_file_says_with_which_code_why_and_who() {
             "wedged worker",
             term,
             1,
-            "cause: signal SIGTERM (task `signals`)",
+            "cause: signal SIGTERM",
             &[
                 "1 failure: task `wedge` was abandoned in a poll",
                 "writing part 7",
@@ -73,14 +73,14 @@ fn after_each_kind_of_end_the_file_says_with_which_code_why_and_who() {
             "wedged thread",
             term,
             4,
-            "cause: signal SIGTERM (task `signals`)",
+            "cause: signal SIGTERM",
             &["hard exit with code 4", "wedge (holds a thread)", "stuck: task `wedge`"],
         ),
         (
             "slow",
             &[Signal::INT, Signal::INT],
             1,
-            "cause: signal SIGINT (task `signals`)",
+            "cause: signal SIGINT",
             &["1 failure: task `slow` was aborted", "stuck: task `slow`"],
         ),
     ] {
