@@ -22,7 +22,9 @@ fn main() -> ExitCode {
     let config = config::parse(env::args_os()).unwrap_or_else(|error| error.exit());
     match &config.command {
         Some(Command::Probe { path }) => return probe::run(config.watching.http_address, path),
-        Some(Command::Unit { program }) => return print(unit::unit(program, &config.ending).print()),
+        Some(Command::Unit { program }) => {
+            return print(unit::unit(program, &config.ending).print());
+        }
         None => {}
     }
     if let Err(error) = logging::init(config.watching.log_format, &config.watching.log) {
