@@ -78,6 +78,10 @@ impl Transform for Slow {
         let _busy = Busy::new(&self.seen, key.clone());
         self.seen.ids.lock().unwrap().insert(id);
         sleep(self.pause).await;
+        if self.failing == Some(id) {
+            // Until messages behind it are done.
+            sleep(Duration::from_millis(500)).await;
+        }
         anyhow::ensure!(self.failing != Some(id), "no more");
         if self.held == Some(id) && !self.seen.is_released.load(SeqCst) {
             return Ok(Verdict::Retry("not yet".into()));
@@ -234,7 +238,7 @@ async fn a_transform_that_fails_fails_the_task_and_nothing_behind_it_is_stored()
         let broker = broker().await;
         fill(&broker, 100).await;
         let mut slow = Slow::new(5);
-        slow.failing = Some(42);
+        slow.failing = Some(2);
         let sink = TestSink::new(Mode::Keep);
         // Some workers are idle: they would take the next message of the key at once.
         let running = start(settings(&broker).concurrency(20), &slow, &sink);
@@ -243,7 +247,7 @@ async fn a_transform_that_fails_fails_the_task_and_nothing_behind_it_is_stored()
         assert!(failures[0].starts_with("failed to transform in["), "{failures:?}");
         assert!(failures[0].ends_with(": no more"), "{failures:?}");
         // Of its key, nothing after it was transformed.
-        assert!(!slow.seen.ids.lock().unwrap().contains(&52));
+        assert!(!slow.seen.ids.lock().unwrap().contains(&12));
 
         slow.failing = None;
         let before = running.counters.get().settled;
