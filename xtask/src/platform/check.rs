@@ -45,6 +45,7 @@ pub(crate) fn check(
         let run = toolchain
             .cargo(workspace, "check", target.triple)
             .arguments(["--lib", "--keep-going", "--message-format", "json"])
+            .limit(crate::deep::LIMIT)
             .arguments(packages.iter().flat_map(|package| ["-p", &package.name]));
         match scope {
             Scope::Quick => run,
