@@ -1,5 +1,5 @@
-//! A service under systemd: readiness, a live status, a watchdog that proves that the runtime works,
-//! reloads, sockets that outlive a restart, credentials, and a unit whose numbers fit.
+//! A service under systemd: readiness, a live status, a watchdog that proves that the runtime
+//! works, reloads, sockets that outlive a restart, credentials, and a unit whose numbers fit.
 //!
 //! | to | use |
 //! |---|---|
@@ -10,8 +10,8 @@
 //! | read a secret | [`credential`] |
 //! | print the unit | [`Unit`] |
 //!
-//! Outside of systemd all of it does nothing, so that the same program runs on a desk, in a
-//! container and as a unit.
+//! Outside of systemd all of it does nothing, so that the same program runs in a terminal, in
+//! a container and as a unit.
 //!
 //! # Examples
 //!
@@ -106,8 +106,8 @@
 //!   of the unit has passed by then.
 //! - The status of a unit that is neither enabled nor failed is forgotten by systemd once it has
 //!   ended.
-//! - At most 64 messages wait while systemd reads none. A status gives way to a later one; beyond
-//!   that the oldest are dropped, with a warning in the log.
+//! - At most 64 messages wait while systemd reads none. A later status replaces one that waits;
+//!   beyond that the oldest are dropped, with a warning in the log.
 //! - The end of the service waits up to 200 ms for systemd to have read what was said last.
 //! - `NOTIFY_SOCKET` with an address of another kind than a path or an abstract name (`vsock:`, for
 //!   the first process of virtual machines) is an error.

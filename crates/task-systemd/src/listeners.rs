@@ -12,12 +12,14 @@ use tracing::warn;
 use crate::error::{ErrorKind, SystemdError};
 
 #[cfg(target_os = "linux")]
-mod passed;
+mod linux;
 #[cfg(not(target_os = "linux"))]
-#[path = "listeners/none.rs"]
-mod passed;
+mod other;
 
-use passed::Passed;
+#[cfg(target_os = "linux")]
+use linux::Passed;
+#[cfg(not(target_os = "linux"))]
+use other::Passed;
 
 /// The sockets that systemd passes to the service: those of its socket units, and those that it
 /// kept because an earlier process [stored](crate::Notifier::store) them.

@@ -89,7 +89,7 @@ impl NotifySocket {
     }
 }
 
-/// The time of the monotonic clock in microseconds, by which systemd tells a reload from an
+/// The time of the monotonic clock in microseconds, by which systemd knows a reload from an
 /// earlier one.
 pub(crate) fn monotonic_micros() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);

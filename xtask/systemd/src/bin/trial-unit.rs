@@ -140,7 +140,10 @@ async fn start(manager: &Manager, arguments: &Arguments) -> anyhow::Result<()> {
     listeners.finish()?;
     let cleanup = arguments.time("cleanup")?;
     if !cleanup.is_zero() {
-        manager.cleanup("database", async move || Ok(sleep(cleanup).await))?;
+        manager.cleanup("database", async move || {
+            sleep(cleanup).await;
+            Ok(())
+        })?;
     }
     if arguments.has("ready-from-child") {
         process::Command::new(env::current_exe()?).arg("report-ready").spawn()?;
@@ -214,10 +217,11 @@ fn reloading(notifier: Notifier, arguments: Arguments) -> anyhow::Result<SignalT
         async move {
             let load = async {
                 match arguments.text("reload") {
-                    Some("hangs") => Ok(ctx.cancelled().await),
+                    Some("hangs") => ctx.cancelled().await,
                     Some("fails") => bail!("line 3: no broker"),
-                    _ => Ok(sleep(Duration::from_secs(1)).await),
+                    _ => sleep(Duration::from_secs(1)).await,
                 }
+                Ok(())
             };
             let limit = arguments.time("reload-limit")?;
             let limit = if limit.is_zero() { Duration::from_secs(60) } else { limit };
