@@ -62,9 +62,10 @@ impl Channel {
         let mut state = self.lock();
         let State { protocol, outbox, reload_failure, group } = &mut *state;
         let Some(group) = group else { return None };
-        let step = protocol.look(now, seen(group, protocol.has_been_ready()), || {
-            details(group, &failures, reload_failure.as_deref(), stall)
-        });
+        let step =
+            protocol.look(now, seen(group, protocol.has_been_ready()), stall.is_some(), || {
+                details(group, &failures, reload_failure.as_deref(), stall)
+            });
         step.messages.into_iter().for_each(|message| outbox.push(message, None));
         let is_sent = self.flush(outbox);
         let retry = (!is_sent).then(|| now + RETRY);

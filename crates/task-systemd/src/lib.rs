@@ -88,7 +88,7 @@
 //! reason, while the manager's deadlines, and the hard exit of `task-service`, are the stricter
 //! ones. A shutdown without a limit has no such deadline, and the watchdog goes by the runtime.
 //!
-//! A beat is sent at half of `WatchdogSec`. If the group has no manager, or the system no thread
+//! Four beats are sent within `WatchdogSec`. If the group has no manager, or the system no thread
 //! for it, the task fails.
 //!
 //! # Reloads

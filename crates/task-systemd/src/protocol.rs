@@ -4,7 +4,8 @@
 //!
 //! - `READY=1` is said once for the group, and once at the end of each reload that was announced.
 //! - `STOPPING=1` is said once, and after it neither `READY=1` nor `RELOADING=1`.
-//! - At most one message within [`PAUSE`] has a status and nothing else.
+//! - At most one message within [`PAUSE`] has a status and nothing else, but for the first that says
+//!   that the runtime is blocked, and the last of all.
 
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,8 @@ pub(crate) struct Protocol {
     is_ready: bool,
     is_stopping: bool,
     has_ended: bool,
+    /// Whether the runtime was blocked when it was last looked at.
+    is_blocked: bool,
     /// How many reloads are in progress that were announced, as one.
     reloads: usize,
     /// The status that was said last, and from when on another may be.
@@ -86,11 +89,12 @@ impl Protocol {
         self.has_ended
     }
 
-    /// Looks at the group. `details` is called only if something may be said.
+    /// Looks at the group, and at whether its runtime is blocked. `details` is called only if something may be said.
     pub(crate) fn look(
         &mut self,
         now: Instant,
         seen: Seen,
+        is_blocked: bool,
         details: impl FnOnce() -> Details,
     ) -> Step {
         let mut step = Step::default();
@@ -101,7 +105,10 @@ impl Protocol {
         self.extend_start(now, seen, &mut step);
         let begins_stop = seen >= Seen::Stopping && !self.is_stopping;
         let begins_ready = seen == Seen::Ready && !self.is_ready && !self.is_stopping;
-        if !(begins_stop || begins_ready || self.has_ended)
+        // At once, since a watchdog may end the process within the second.
+        let begins_block = is_blocked && !self.is_blocked;
+        self.is_blocked = is_blocked;
+        if !(begins_stop || begins_ready || begins_block || self.has_ended)
             && let Some(from) = self.status_from.filter(|from| *from > now)
         {
             step.look_again(from);

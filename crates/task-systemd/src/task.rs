@@ -18,6 +18,9 @@ use crate::{
 
 /// The interval without a watchdog: for the call at the end alone.
 const SELDOM: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many beats there are in the time of the watchdog: that the runtime is blocked is found at the
+/// end of the second one without a sign of it, and said well before systemd ends the process.
+const BEATS: u32 = 4;
 /// How long the end waits for systemd, within what a `wait` allows for it.
 const LAST: Duration = Duration::from_millis(200);
 
@@ -34,7 +37,7 @@ const LAST: Duration = Duration::from_millis(200);
 /// | `STATUS=` | with each of the others, and whenever what it says has changed, at most once a second: readiness and what keeps it, and during a stop its cause, its time and what it waits for |
 /// | `STOPPING=1` | once, when the shutdown begins |
 /// | `EXTEND_TIMEOUT_USEC=` | if asked for: see [`extend_start`](Self::extend_start) and [`extend_stop`](Self::extend_stop) |
-/// | `WATCHDOG=1` | at half of the unit's `WatchdogSec`, from the start to the end of the last cleanup |
+/// | `WATCHDOG=1` | four times within the unit's `WatchdogSec`, from the start to the end of the last cleanup |
 ///
 /// # Examples
 ///
@@ -141,7 +144,7 @@ impl Task for SystemdTask {
         };
         let mut group = ctx.group();
         channel.attach(ctx.group(), extending);
-        let beats = watchdog.map(|time| time / 2);
+        let beats = watchdog.map(|time| time / BEATS);
         let is_fed = pulse(&ctx, &channel, beats.unwrap_or(SELDOM), watchdog.is_some());
         ensure!(is_fed || watchdog.is_none(), "nothing would feed the watchdog of systemd");
         let mut has_stop_pulse = false;

@@ -51,7 +51,7 @@ fn play(extending: Extending, events: &[Event]) -> Vec<(Duration, String)> {
                     status: format!("status {status}"),
                     remaining: Some(Duration::from_secs(5)),
                 };
-                let step = protocol.look(now, seen, details);
+                let step = protocol.look(now, seen, false, details);
                 assert!(
                     step.again.is_none_or(|again| again > now),
                     "it never asks to look at once"
@@ -188,4 +188,18 @@ fn reloads_that_overlap_are_one() {
         texts(Extending::default(), &events),
         ["READY=1\nSTATUS=status 0", "RELOADING=1\nMONOTONIC_USEC=7", "READY=1\nSTATUS=status 2",]
     );
+}
+
+#[test]
+fn that_the_runtime_is_blocked_is_said_at_once() {
+    let mut protocol = Protocol::new(Extending::default());
+    let now = Instant::now();
+    let mut look = |is_blocked, status: &str| {
+        let details = || Details { status: status.to_owned(), remaining: None };
+        protocol.look(now, Seen::Ready, is_blocked, details).messages.len()
+    };
+    assert_eq!(look(false, "ready"), 1);
+    assert_eq!(look(false, "ready, 2 tasks"), 0);
+    assert_eq!(look(true, "blocked for 1 s"), 1);
+    assert_eq!(look(true, "blocked for 2 s"), 0);
 }
