@@ -90,6 +90,18 @@ const PROMISES: &[Promise] = &[
         arguments: &[],
         keeps: Keeps::Without(HEAVY),
     },
+    Promise {
+        text: "task-serve serves what axum and tonic make, and compiles neither",
+        packages: &["task-serve"],
+        arguments: &["--all-features"],
+        keeps: Keeps::Without(&["axum", "tonic", "tower-http"]),
+    },
+    Promise {
+        text: "task-tonic compiles no server and no client",
+        packages: &["task-tonic"],
+        arguments: &[],
+        keeps: Keeps::Without(&["axum", "h2", "hyper", "task-serve"]),
+    },
 ];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
