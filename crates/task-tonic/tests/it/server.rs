@@ -199,8 +199,8 @@ impl Health for Counting {
 
 /// Calls again after an error of the transport, at most twice.
 ///
-/// When a GOAWAY arrives just as a call is made, tonic fails calls that it has not sent, which other
-/// clients of gRPC repeat by themselves. The test counts that none of them was executed.
+/// When a GOAWAY arrives just as a call is made, tonic fails calls that it has not sent, which
+/// other clients of gRPC repeat by themselves. The test counts that none of them was executed.
 async fn check(client: &mut HealthClient<Channel>) -> Result<(), Status> {
     let mut attempts = 0;
     loop {
