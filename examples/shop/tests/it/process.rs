@@ -124,7 +124,7 @@ fn command(folder: &Folder, arguments: &[&str]) -> Command {
 #[test]
 fn it_answers_while_it_drains_and_exits_with_0_after_sigterm() {
     let folder = Folder::new("sigterm");
-    let service = Service::start(&folder, &["--drain-delay=3s"]);
+    let service = Service::start(&folder, &["--drain-delay=5s"]);
     service.until("ready", |it| it.probe("/readyz") == 200);
     let mut client = Client::connect(service.api);
     assert_eq!(client.post("/orders", &order("a-1")).status, 201);
@@ -135,6 +135,9 @@ fn it_answers_while_it_drains_and_exits_with_0_after_sigterm() {
     service.terminate();
     service.until("not ready", |it| it.probe("/readyz") == 503);
     assert_eq!(service.probe("/livez"), 200);
+    // One second later, on a new connection, too.
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(Client::connect(service.api).get("/orders/a-1").status, 200);
     let last = client.post("/orders", &order("a-2"));
     assert_eq!(last.status, 201, "{last:?}");
     assert!(last.has("connection: close"), "{last:?}");
