@@ -53,7 +53,7 @@ mod timer;
 pub(crate) use self::{
     activity::ActivityCell,
     cleanup::Hook,
-    closing::Closing,
+    closing::{Closing, Flush},
     entry::Entry,
     gates::Gates,
     journal::Journal,
@@ -66,7 +66,7 @@ pub(crate) use self::{
     order::in_order,
     overdue::{EXIT_THREADS, HARD_EXIT_DELAY},
     record::{MAX_ENTRIES, Record},
-    settings::Settings,
+    settings::{SHORTEST_STOP, Settings},
     shared::Shared,
     span::{in_cleanup_span, in_span},
     state::{Garbage, State},

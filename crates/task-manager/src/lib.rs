@@ -198,7 +198,7 @@
 //! | [draining](Step::Draining) | the group is not ready any more; no task is stopped, and new ones are admitted; skipped if it never was ready | [`drain_delay`](ManagerBuilder::drain_delay), 0 s |
 //! | [stopping](Step::Stopping) | phase by phase: contexts are cancelled; at the phase's deadline its tasks are aborted, then abandoned | the rest |
 //! | [cleaning up](Step::CleaningUp) | hooks run one by one, the last registered first | [`cleanup_timeout`](ManagerBuilder::cleanup_timeout): 5 s are kept, or a quarter of a shorter total, nothing if there is none; and what the tasks leave |
-//! | [ended](Step::Ended) | the [`Report`] is made, and every `wait` returns | [`shutdown_timeout`](ManagerBuilder::shutdown_timeout), 25 s for all steps |
+//! | [ended](Step::Ended) | the [`Report`] is made, telemetry is flushed, and every `wait` returns | [`shutdown_timeout`](ManagerBuilder::shutdown_timeout), 25 s for all steps |
 //!
 //! No step takes longer than it needs: the drain ends as soon as no task below `Phase::SUPPORT` is
 //! alive, a phase as soon as its last task has ended, the shutdown as soon as the last cleanup has.
@@ -457,6 +457,9 @@
 //! reported, and the next one runs. A hook for which no time is left is not run, and reported as
 //! such. [`Manager::cleanup_beside`] makes sets of hooks that run at once, and with
 //! [`Manager::cleanup_with`] a hook can ask how long it has.
+//!
+//! [`Manager::telemetry`] flushes telemetry behind all cleanups, when the report is made and
+//! logged, on a plain thread and in time that is kept for it: by default 2 s of the 25 s.
 //!
 //! Register the cleanup of a resource right after the resource is made, and before the tasks that
 //! use it are run: then it is released after the tasks, and after whatever was built on top of it.

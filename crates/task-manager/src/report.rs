@@ -45,6 +45,7 @@ pub(crate) use self::{
     failure::NOT_REACHED,
     fold::{Fold, blocked, fold},
     label::Repeated,
+    length::Length,
     message::headline,
     not_ready::NotReady,
     refused::Reason,

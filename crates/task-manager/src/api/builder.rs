@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use task_core::Phase;
 
-use crate::group::{HARD_EXIT_DELAY, Settings, Shared};
+use crate::group::{HARD_EXIT_DELAY, SHORTEST_STOP, Settings, Shared};
 use crate::{Manager, Timeout};
 
-/// The shortest time that the budgets must leave for stopping tasks.
-const SHORTEST_STOP: Duration = Duration::from_millis(100);
 /// The longest time that can be set, so that sums of times and instants cannot overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
@@ -29,6 +27,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 /// | [`phase_timeout`](Self::phase_timeout) | none: what the phase has of the 25 s |
 /// | [`cleanup_timeout`](Self::cleanup_timeout) | 5 s of the 25 s are kept, and a quarter of a shorter time; no limit beyond that |
 /// | [`escalated_cleanup_timeout`](Self::escalated_cleanup_timeout) | 1 s, within `cleanup_timeout` |
+/// | [`telemetry_timeout`](Self::telemetry_timeout) | 2 s of the 25 s, if there is telemetry; of a shorter time at most a fifth |
 /// | [`start_timeout`](Self::start_timeout) | never |
 /// | [`only_failures_stop`](Self::only_failures_stop) | off: any end of a critical task stops the group |
 /// | [`unasked_end_fails`](Self::unasked_end_fails) | off: a critical task may end cleanly |
@@ -372,6 +371,39 @@ impl ManagerBuilder {
         self
     }
 
+    /// Sets how long [`telemetry`](Manager::telemetry) has after the report is made. Default: 2 s,
+    /// but of what the [`shutdown_timeout`](Self::shutdown_timeout) has beside the times that are
+    /// set, at most a fifth: of 8 s, 1.58 s.
+    ///
+    /// If telemetry is registered, this time is taken off the end of the shutdown timeout, so that
+    /// nothing before it can use it up; what is left is the budget that the report names. Telemetry
+    /// never has more. So a service whose collector does not answer ends that much later, and no
+    /// more. A [`hard_exit`](Self::hard_exit) comes 1 s after the shutdown timeout, as without
+    /// telemetry.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::Manager;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::builder().telemetry_timeout(Duration::from_secs(5)).build()?;
+    /// manager.telemetry("traces", |left| {
+    ///     assert!(left <= Duration::from_secs(5));
+    ///     Ok(())
+    /// })?;
+    /// let budget = manager.shutdown().await?.steps().budget;
+    /// assert_eq!(budget, Some(Duration::from_secs(20)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn telemetry_timeout(mut self, timeout: Duration) -> Self {
+        self.0.telemetry = Some(timeout);
+        self
+    }
+
     /// Sets the file in which a [`hard_exit`](Self::hard_exit) leaves why it ended the process.
     /// Default: none.
     ///
@@ -489,7 +521,7 @@ impl ManagerBuilder {
     /// # Ok::<(), task_manager::BuildError>(())
     /// ```
     pub fn build(self) -> Result<Manager, BuildError> {
-        let Settings { drain, cleanup, escalated_cleanup, .. } = self.0;
+        let Settings { drain, cleanup, escalated_cleanup, telemetry, .. } = self.0;
         let total = self.0.total();
         let drain = drain.unwrap_or_default();
         let or_never = "`Timeout::Never` or ";
@@ -500,6 +532,7 @@ impl ManagerBuilder {
             ("phase_timeout", of_phases, or_never),
             ("cleanup_timeout", cleanup, ""),
             ("escalated_cleanup_timeout", escalated_cleanup, ""),
+            ("telemetry_timeout", telemetry, ""),
             ("start_timeout", self.0.start, or_never),
         ] {
             if value.is_some_and(|value| value > LONGEST) {
@@ -507,9 +540,13 @@ impl ManagerBuilder {
             }
         }
         if let Some(total) = total.limit()
-            && total < drain + cleanup.unwrap_or_default() + SHORTEST_STOP
+            && total
+                < drain
+                    + cleanup.unwrap_or_default()
+                    + telemetry.unwrap_or_default()
+                    + SHORTEST_STOP
         {
-            return Err(BuildError(Problem::NoTimeToStop { total, drain, cleanup }));
+            return Err(BuildError(Problem::NoTimeToStop { total, drain, cleanup, telemetry }));
         }
         Ok(Manager { shared: Shared::new(self.0) })
     }
@@ -539,11 +576,17 @@ pub struct BuildError(Problem);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Problem {
     #[error(
-        "`shutdown_timeout` of {total:?} must exceed `drain_delay` of {drain:?}{} by at least \
+        "`shutdown_timeout` of {total:?} must exceed `drain_delay` of {drain:?}{}{} by at least \
          {SHORTEST_STOP:?}",
-        .cleanup.map_or_else(String::new, |set| format!(" plus `cleanup_timeout` of {set:?}"))
+        .cleanup.map_or_else(String::new, |set| format!(" plus `cleanup_timeout` of {set:?}")),
+        .telemetry.map_or_else(String::new, |set| format!(" plus `telemetry_timeout` of {set:?}"))
     )]
-    NoTimeToStop { total: Duration, drain: Duration, cleanup: Option<Duration> },
+    NoTimeToStop {
+        total: Duration,
+        drain: Duration,
+        cleanup: Option<Duration>,
+        telemetry: Option<Duration>,
+    },
     #[error("`{setter}` is over 100 years; use {instead}a shorter time")]
     TooLong { setter: &'static str, instead: &'static str },
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use task_core::{Context, Group, Task, Timeout};
 
@@ -410,6 +411,59 @@ impl Manager {
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         self.shared.add_hook(name.into(), true, hook, |hook, ctx| hook(ctx))
+    }
+
+    /// Registers telemetry that is flushed last: behind all cleanups, when the report is made and
+    /// logged, so that it has the last log lines and the last spans.
+    ///
+    /// `flush` is called with the time that it has left, and may block: it runs on a plain thread,
+    /// which also a blocked runtime does not hold up. It is for calls such as OpenTelemetry's
+    /// `shutdown_with_timeout`. Several flushes run at once.
+    ///
+    /// They have [`telemetry_timeout`](ManagerBuilder::telemetry_timeout), by default 2 s, which is
+    /// reserved within the shutdown timeout: nothing that comes before can use it up, and a
+    /// collector that does not answer delays the end by no more. Of that time, up to a quarter may
+    /// pass until the last log line is written, if the log is slow. `wait` returns when all flushes
+    /// have ended, or the time is over; what has not ended by then is left behind.
+    ///
+    /// A flush is in no report, since that is made before. One that fails, panics or is late is
+    /// named in one line on stderr. Spans that are open at that time are not flushed by it: end
+    /// them, and all work, before the end of the tasks and cleanups. A flush must not wait for its
+    /// own manager. A nested group flushes at its own end, within the time of its task.
+    ///
+    /// On a paused clock the flushes take real time.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], with the flush, if the shutdown has begun, or the system grants no thread for
+    /// it. Register it before anything else, so that it is flushed also if the setup fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use task_manager::Manager;
+    ///
+    /// # struct Provider;
+    /// # impl Provider { fn shutdown_with_timeout(&self, _: Duration) -> anyhow::Result<()> { Ok(()) } }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> anyhow::Result<()> {
+    /// let manager = Manager::new();
+    /// let provider = Provider; // an `SdkTracerProvider`
+    /// manager.telemetry("traces", move |left| provider.shutdown_with_timeout(left))?;
+    /// manager.shutdown().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn telemetry<F>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        flush: F,
+    ) -> Result<(), Refused<F>>
+    where
+        F: FnOnce(Duration) -> anyhow::Result<()> + Send + 'static,
+    {
+        self.shared.add_flush(name.into(), flush)
     }
 
     /// Requests the group to stop, and returns at once.

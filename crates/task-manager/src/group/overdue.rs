@@ -41,7 +41,8 @@ impl Turn<'_> {
         let end = end.filter(|_| self.group.settings.hard_exit.is_some());
         Times {
             next: machine.next_due(),
-            hard_exit: end.map(|end| end.saturating_add(HARD_EXIT_DELAY)),
+            hard_exit: end
+                .map(|end| end.saturating_add(machine.telemetry()).saturating_add(HARD_EXIT_DELAY)),
             is_over,
         }
     }

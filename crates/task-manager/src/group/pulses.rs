@@ -56,8 +56,9 @@ impl Shared {
     /// there is one, ends a runtime that is blocked.
     fn has_deadline_ahead(&self, now: Duration) -> bool {
         let state = self.lock();
+        let delay = state.machine.telemetry().saturating_add(HARD_EXIT_DELAY);
         let end = state.machine.plan().and_then(|plan| plan.end);
-        end.is_some_and(|end| now < end.saturating_add(HARD_EXIT_DELAY))
+        end.is_some_and(|end| now < end.saturating_add(delay))
     }
 }
 

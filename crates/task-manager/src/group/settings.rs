@@ -15,6 +15,11 @@ const TOTAL: Duration = Duration::from_secs(25);
 /// The most that cleanups get if nothing is set, and once the shutdown is escalated.
 const CLEANUP: Duration = Duration::from_secs(5);
 const ESCALATED_CLEANUP: Duration = Duration::from_secs(1);
+/// What is kept for telemetry if nothing is set, and of a short total at most a fifth of what can
+/// be spared.
+const TELEMETRY: Duration = Duration::from_secs(2);
+/// The shortest time that the budgets must leave for stopping tasks.
+pub(crate) const SHORTEST_STOP: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -26,6 +31,8 @@ pub(crate) struct Settings {
     /// `None` if it is not set: it then follows from the total.
     pub(crate) cleanup: Option<Duration>,
     pub(crate) escalated_cleanup: Option<Duration>,
+    /// `None` if it is not set: it then follows from the total.
+    pub(crate) telemetry: Option<Duration>,
     pub(crate) phases: Vec<(Phase, Duration)>,
     pub(crate) only_failures_stop: bool,
     pub(crate) unasked_end_fails: bool,
@@ -46,6 +53,7 @@ impl Default for Settings {
             drain: None,
             cleanup: None,
             escalated_cleanup: None,
+            telemetry: None,
             phases: Vec::new(),
             only_failures_stop: false,
             unasked_end_fails: false,
@@ -62,6 +70,15 @@ impl Default for Settings {
 impl Settings {
     pub(crate) fn total(&self) -> Timeout {
         self.total.unwrap_or(Timeout::After(TOTAL))
+    }
+
+    /// Returns how long telemetry has after the report.
+    pub(crate) fn telemetry(&self) -> Duration {
+        let drain = self.drain.unwrap_or_default();
+        let taken = drain + self.cleanup.unwrap_or_default() + SHORTEST_STOP;
+        let spare = self.total().limit().map(|total| total.saturating_sub(taken));
+        let default = spare.map_or(TELEMETRY, |spare| TELEMETRY.min(spare / 5));
+        self.telemetry.unwrap_or(default)
     }
 
     /// Returns the budgets, with those that are not set.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use slab::Slab;
 use task_core::{Blocker, Outcome, Phase, Step, TaskId, Totals};
 
-use super::{Entry, Event, Gates, Hook, Journal, Lines, Member, Record, Role, Tally};
+use super::{Entry, Event, Flush, Gates, Hook, Journal, Lines, Member, Record, Role, Tally};
 use crate::lifecycle::{Machine, Tick};
 use crate::report::{Activity, Failure, FailureKind, FailureOrigin, NOT_REACHED};
 use crate::threads::{PulseTimer, Times};
@@ -17,6 +17,7 @@ pub(crate) struct State {
     pub(crate) machine: Machine,
     pub(crate) tasks: Slab<Arc<Entry>>,
     pub(crate) hooks: Vec<Hook>,
+    pub(crate) flushes: Vec<Flush>,
     /// The cleanups that run, all at once.
     pub(crate) cleanups: Vec<Arc<Entry>>,
     /// Abandoned, and shown until the end.
@@ -53,6 +54,7 @@ impl State {
             machine,
             tasks: Slab::new(),
             hooks: Vec::new(),
+            flushes: Vec::new(),
             cleanups: Vec::new(),
             abandoned: BTreeMap::new(),
             record: Record::default(),

@@ -11,8 +11,8 @@
 //! [`nested_aborted`](Machine::nested_aborted), [`task_ended`](Machine::task_ended),
 //! [`trigger`](Machine::trigger),
 //! [`escalate`](Machine::escalate), [`add_cleanup`](Machine::add_cleanup),
-//! [`cleanup_ended`](Machine::cleanup_ended), [`wait_began`](Machine::wait_began),
-//! [`started`](Machine::started). What follows from it, or from the time that has passed,
+//! [`cleanup_ended`](Machine::cleanup_ended), [`add_telemetry`](Machine::add_telemetry),
+//! [`wait_began`](Machine::wait_began), [`started`](Machine::started). What follows from it, or from the time that has passed,
 //! [`advance`](Machine::advance) returns afterwards, one [`Action`] at a time until there is none.
 //!
 //! | step | a task is admitted | a trigger | an escalation | actions, in this order |
@@ -45,7 +45,7 @@
 
 use std::time::Duration;
 
-use task_core::{Escalation, Outcome, Phase, Step};
+use task_core::{Escalation, Outcome, Phase, Step, Timeout};
 
 use crate::lifecycle::plan::{Budgets, Limit, Plan, Present, Tick};
 
@@ -93,6 +93,8 @@ pub(crate) struct Machine {
     /// The tasks that are waited for one by one.
     limits: Limits,
     cleanups: Cleanups,
+    /// What is kept for telemetry after the end; zero if there is none.
+    telemetry: Duration,
     remind_at: Option<Tick>,
 }
 
@@ -114,6 +116,7 @@ impl Machine {
             wait: None,
             limits: Limits::default(),
             cleanups: Cleanups::default(),
+            telemetry: Duration::ZERO,
             remind_at: None,
         }
     }
@@ -200,6 +203,11 @@ impl Machine {
     /// Invariant 3: only the first one fixes the deadlines. Later ones change nothing, except that
     /// the outer group may have less time left than this one.
     pub(crate) fn trigger(&mut self, now: Tick, trigger: Trigger, limit: Option<Duration>) -> bool {
+        // The outer group's limit is for all of this one.
+        let limit = limit.map(|limit| {
+            self.telemetry = self.telemetry.min(limit / 5);
+            limit - self.telemetry
+        });
         if self.plan.is_some() {
             self.follow_outer(now, trigger, limit);
             return false;
@@ -287,6 +295,24 @@ impl Machine {
             self.cleanups.add(beside);
         }
         is_admitted
+    }
+
+    /// Keeps time for telemetry, which the total includes, unless the shutdown has begun. Returns
+    /// whether it did.
+    pub(crate) fn add_telemetry(&mut self, time: Duration) -> bool {
+        let may_add = self.plan.is_none();
+        if may_add && self.telemetry.is_zero() {
+            self.telemetry = time;
+            if let Timeout::After(total) = &mut self.budgets.total {
+                *total = total.saturating_sub(time);
+            }
+        }
+        may_add
+    }
+
+    /// Returns how long telemetry has after the end.
+    pub(crate) fn telemetry(&self) -> Duration {
+        self.telemetry
     }
 
     /// Records that one of the running cleanups has ended.

@@ -66,6 +66,42 @@ fn any_total_from_a_hundred_milliseconds_on_goes_with_the_defaults() {
     );
 }
 
+#[test]
+fn a_telemetry_timeout_that_leaves_no_time_to_stop_is_an_error() {
+    let builder = Manager::builder().shutdown_timeout(6 * SECOND).cleanup_timeout(SECOND);
+    let longest = 5 * SECOND - SECOND / 10;
+    drop(builder.clone().telemetry_timeout(longest).build().unwrap());
+    let error = builder.telemetry_timeout(longest + SECOND).build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`shutdown_timeout` of 6s must exceed `drain_delay` of 0ns plus `cleanup_timeout` of 1s plus \
+         `telemetry_timeout` of 5.9s by at least 100ms"
+    );
+    let error = Manager::builder().telemetry_timeout(Duration::MAX).build().unwrap_err();
+    assert!(error.to_string().contains("`telemetry_timeout` is over 100 years"), "{error}");
+}
+
+/// Docker and Cloud Run grant 10 s, Nomad and Fly 5 s.
+#[tokio::test]
+async fn of_a_short_total_telemetry_has_at_most_a_fifth_of_what_is_not_set() {
+    let millis = Duration::from_millis;
+    for (total, drain, expected) in [
+        (25 * SECOND, Duration::ZERO, 2 * SECOND),
+        (8 * SECOND, Duration::ZERO, millis(1_580)),
+        (4 * SECOND, Duration::ZERO, millis(780)),
+        (8 * SECOND, 5 * SECOND, millis(580)),
+        (SECOND / 10, Duration::ZERO, Duration::ZERO),
+    ] {
+        let manager =
+            Manager::builder().shutdown_timeout(total).drain_delay(drain).build().unwrap();
+        for name in ["traces", "metrics"] {
+            manager.telemetry(name, |_| Ok(())).unwrap();
+        }
+        let report = manager.shutdown().await.unwrap();
+        assert_eq!(report.steps().budget, Some(total - expected));
+    }
+}
+
 /// Invariant 10.
 #[tokio::test(start_paused = true)]
 async fn of_more_tasks_than_the_limit_the_last_are_listed_and_the_others_are_counted() {

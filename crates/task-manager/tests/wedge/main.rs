@@ -26,6 +26,7 @@ mod refused;
 mod sinks;
 mod slow_logs;
 mod support;
+mod telemetry;
 mod threads;
 mod triggers;
 mod user_code;
