@@ -148,7 +148,12 @@ fn a_flush_that_hangs_fails_or_panics_is_named_in_one_line_and_in_no_report() {
         workers(2).block_on(async {
             let manager =
                 Manager::builder().telemetry_timeout(FLUSH).name("orders").build().unwrap();
-            manager.telemetry("traces", |_| Ok(block())).unwrap();
+            manager
+                .telemetry("traces", |_| {
+                    block();
+                    Ok(())
+                })
+                .unwrap();
             manager.telemetry("metrics", |_| anyhow::bail!("refused\nby the collector")).unwrap();
             manager.telemetry("logs", |_| panic!("a bug")).unwrap();
             manager.telemetry("profiles", |_| Ok(())).unwrap();
@@ -296,7 +301,12 @@ fn a_service_without_a_limit_for_its_shutdown_limits_telemetry() {
                 .telemetry_timeout(FLUSH)
                 .build()
                 .unwrap();
-            manager.telemetry("traces", |_| Ok(block())).unwrap();
+            manager
+                .telemetry("traces", |_| {
+                    block();
+                    Ok(())
+                })
+                .unwrap();
             manager.run(worker("work").boxed()).unwrap();
             let began = Instant::now();
             let report = manager.shutdown().await.unwrap();
