@@ -50,7 +50,10 @@ fn main() -> anyhow::Result<ExitCode> {
         })?;
         manager.run(task_fn("consumer", consume))?;
         if is_wedged {
-            manager.run(task_fn("wedged", async |_| Ok(thread::sleep(Duration::from_secs(60)))))?;
+            manager.run(task_fn("wedged", async |_| {
+                thread::sleep(Duration::from_secs(60));
+                Ok(())
+            }))?;
         }
         Ok(())
     });
