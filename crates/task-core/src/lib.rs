@@ -195,9 +195,11 @@ mod wait_for_owned;
 // The read-only view of a group, and the parts of it that are also in the report.
 mod cleanup_info;
 mod cleanup_report;
+mod event_kind;
 mod exits;
 mod group;
 mod group_event;
+mod group_events;
 mod shutdown_info;
 mod signal_count;
 mod snapshot;
@@ -238,9 +240,11 @@ pub use wait_for_owned::WaitForOwned;
 
 pub use cleanup_info::{CleanupInfo, CleanupState};
 pub use cleanup_report::CleanupReport;
+pub use event_kind::EventKind;
 pub use exits::Exits;
 pub use group::Group;
 pub use group_event::GroupEvent;
+pub use group_events::{GroupEvents, WatchedEvent};
 pub use shutdown_info::ShutdownInfo;
 pub use signal_count::SignalCount;
 pub use snapshot::{Blocker, GroupSnapshot, Readiness, Step, Totals};

@@ -133,7 +133,7 @@ pub use crate::{
     bounded::{Aside, AsideJob, reserve_threads, run_aside, run_with_timeout, write_stderr},
     children::{ChildrenView, Living},
     fuse::FuseCell,
-    group::GroupView,
+    group::{EventsFrom, GroupView},
     level::{Level, Wakers},
     message::{ending_message, write_ending_message},
     panics::{catch, discard, install_hook, panic_text, probe},

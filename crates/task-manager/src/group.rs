@@ -56,7 +56,7 @@ pub(crate) use self::{
     closing::{Closing, Flush},
     entry::Entry,
     gates::Gates,
-    journal::Journal,
+    journal::{Journal, ready_text},
     lines::Lines,
     log::Event,
     managed::{Managed, UserFuture},

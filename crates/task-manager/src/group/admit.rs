@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use task_core::scope::{Stage, catch};
-use task_core::{Context, Panic, Phase, Step, Task, Timeout};
+use task_core::{Context, EventKind, Panic, Phase, Step, Task, Timeout};
 
 use super::{Entry, Event, Hook, Identity, Managed, Role, Shared, UserFuture, in_span};
 use crate::lifecycle::Kind;
@@ -104,6 +104,9 @@ impl Shared {
         if Event::logs_clean_tasks() {
             state.log(Event::Started(entry.subject()));
             state.lines.end_event();
+        }
+        if state.journal.is_watched() && role != Role::Setup {
+            state.watched(now, EventKind::TaskStarted { name: entry.name.clone(), id });
         }
         state.tasks.insert(Arc::clone(&entry));
         state.gates.admit(&entry);

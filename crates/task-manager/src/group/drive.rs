@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use task_core::scope::Stage;
-use task_core::{Outcome, Phase, Step};
+use task_core::{EventKind, Outcome, Phase, Step};
 
 use super::events::ended_by;
 use super::{Closing, Entry, Event, Hook, Identity, Names, Role, Turn};
@@ -174,6 +174,8 @@ impl Turn<'_> {
         for hook in self.next_hooks(count) {
             let kind = FailureKind::NotRun { reason: "no time was left for it" };
             self.state.record.cleanup(&hook.name, None, now, Duration::ZERO);
+            let left_out = EventKind::CleanupEnded { name: hook.name.clone(), outcome: None };
+            self.state.watched(now, left_out);
             self.state.fail(FailureOrigin::Cleanup, &hook.name, kind, now);
             self.discard(hook);
         }

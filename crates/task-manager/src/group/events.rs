@@ -3,10 +3,10 @@
 use std::mem;
 use std::sync::Arc;
 
-use task_core::scope::{Stage, guarded_name};
-use task_core::{Outcome, Panic, Step};
+use task_core::scope::Stage;
+use task_core::{EventKind, Outcome, Panic, Step};
 
-use super::{Entry, Event, Member, Role, Shared, Turn};
+use super::{Entry, Event, Member, Role, Shared, Turn, ready_text};
 use crate::lifecycle::{Kind, Trigger};
 use crate::report::{CauseKind, End, FailureKind, FailureOrigin};
 use crate::threads::CallerRuntime;
@@ -166,9 +166,15 @@ impl Shared {
         let is_listed = tasks.get(member.key).is_some_and(|listed| listed.id == member.id);
         if is_listed {
             turn.state.gates.changed(member);
+            let (name, is_ready) = (member.name.clone(), member.is_ready());
             if member.gates_readiness {
-                let ready = if member.is_ready() { "ready" } else { "not ready" };
-                turn.note(format!("task `{}` is {ready}", guarded_name(&member.name)), false);
+                let text = ready_text(&name, is_ready);
+                let kind = EventKind::TaskReady { name, id: member.id, is_ready };
+                turn.note(kind, text, false);
+            } else if turn.state.journal.is_watched() {
+                let now = turn.now();
+                let kind = EventKind::TaskReady { name, id: member.id, is_ready };
+                turn.state.watched(now, kind);
             }
             if Event::logs_clean_tasks() {
                 turn.log(Event::Ready(member.subject(), member.is_ready()));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use slab::Slab;
-use task_core::{Blocker, Outcome, Phase, Step, TaskId, Totals};
+use task_core::{Blocker, EventKind, Outcome, Phase, Step, TaskId, Totals};
 
 use super::{Entry, Event, Flush, Gates, Hook, Journal, Lines, Member, Record, Role, Tally};
 use crate::lifecycle::{Machine, Tick};
@@ -120,6 +120,37 @@ impl State {
     /// for each member, after its outcome was set. `now` is read only if it is needed: it is a good
     /// part of what a clean end costs.
     pub(crate) fn settle(&mut self, member: &Member, outcome: Outcome, now: impl FnOnce() -> Tick) {
+        if self.journal.is_watched() {
+            let now = now();
+            self.settle_watched(member, outcome, now);
+            return self.settle_member(member, outcome, || now);
+        }
+        self.settle_member(member, outcome, now);
+    }
+
+    /// Shows an end to the watchers.
+    fn settle_watched(&mut self, member: &Member, outcome: Outcome, now: Tick) {
+        let name = member.name.clone();
+        match member.role {
+            Role::Task(_) => {
+                self.watched(now, EventKind::TaskEnded { name, id: member.id, outcome });
+            }
+            Role::Cleanup => {
+                let outcome = member.was_polled().then_some(outcome);
+                self.watched(now, EventKind::CleanupEnded { name, outcome });
+            }
+            // No task; a failure of it is an event of its own.
+            Role::Setup => {}
+        }
+    }
+
+    /// Shows an event to the watchers, if there are any.
+    pub(crate) fn watched(&mut self, at: Tick, kind: EventKind) {
+        let oldest = self.journal.add_watched(at, kind);
+        self.garbage.extend(oldest);
+    }
+
+    fn settle_member(&mut self, member: &Member, outcome: Outcome, now: impl FnOnce() -> Tick) {
         match member.role {
             Role::Task(kind) => {
                 // The caller has a reference, so this is not the last one.
@@ -192,6 +223,8 @@ impl State {
     /// Records a failure, and logs it: no failure comes into the report in another way, except
     /// those of a nested group, which logs its own.
     pub(crate) fn keep(&mut self, failure: Failure, ran: Option<Duration>) {
+        let oldest = self.journal.add_failure(&failure);
+        self.garbage.extend(oldest);
         self.log(Event::Failed(failure.clone(), ran));
         let evicted = self.record.keep(failure.id, failure, None);
         self.garbage.extend(evicted.map(|failure| Box::new(failure) as Garbage));

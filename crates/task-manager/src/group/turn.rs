@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use task_core::scope::{Wakers, discard};
-use task_core::{Context, Outcome};
+use task_core::{Context, EventKind, Outcome};
 
 use super::{
     Closing, Entry, Event, Garbage, Hook, Managed, Member, OuterLink, Shared, State,
@@ -89,16 +89,17 @@ impl Turn<'_> {
 
     /// Queues a log line, and notes the event in the journal unless it is a frequent one.
     pub(crate) fn log(&mut self, event: Event) {
-        if let Some(text) = event.note() {
-            self.note(text, !matches!(event, Event::Aborting(_)));
+        if let Some((kind, text)) = event.note() {
+            self.note(kind, text, !matches!(event, Event::Aborting(_)));
         }
         self.state.log(event);
     }
 
     /// Notes an event in the journal, with whether it follows from failures.
-    pub(crate) fn note(&mut self, text: String, follows_failures: bool) {
+    pub(crate) fn note(&mut self, kind: EventKind, text: String, follows_failures: bool) {
         let now = self.now();
-        self.state.journal.add(now, text, follows_failures);
+        let oldest = self.state.journal.add(now, kind, text, follows_failures);
+        self.state.garbage.extend(oldest);
     }
 
     /// Updates whether the group was ever ready.
@@ -106,7 +107,7 @@ impl Turn<'_> {
         let had_started = self.state.gates.has_started;
         self.state.update_started();
         if self.state.gates.has_started && !had_started {
-            self.note(String::from("ready"), false);
+            self.note(EventKind::GroupReady, String::from("ready"), false);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use task_core::scope::{GroupView, Level};
+use task_core::scope::{EventsFrom, GroupView, Level};
 use task_core::{
     CleanupInfo, CleanupState, Group, GroupEvent, GroupSnapshot, Readiness, ShutdownInfo, Step,
     StopDeadline,
@@ -74,6 +74,10 @@ impl GroupView for Shared {
 
     fn events(&self) -> Vec<GroupEvent> {
         self.last_events()
+    }
+
+    fn events_from(&self, from: Option<u64>) -> EventsFrom {
+        self.watched_from(from)
     }
 
     fn version(&self) -> &Level {

@@ -43,3 +43,4 @@ mod user_code;
 mod view;
 mod waiting;
 mod wall_clock;
+mod watch;
