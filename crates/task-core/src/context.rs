@@ -31,6 +31,7 @@ use crate::{
 /// # Choosing how to wait
 ///
 /// | | when both are ready | when the stop comes in mid-await |
+/// |---|---|---|
 /// | [`or_cancelled`](Self::or_cancelled) | returns [`Cancelled`] | drops the future |
 /// | [`ready_or_cancelled`](Self::ready_or_cancelled) | returns the result | drops the future |
 /// | a plain `.await` | | goes on until there is a result |

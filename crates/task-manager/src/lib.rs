@@ -37,6 +37,7 @@
 //! # Words
 //!
 //! | word | meaning |
+//! |---|---|
 //! | task | a named unit of work with one `run`; see [`Task`] |
 //! | manager, group | the owner of tasks, and the tasks that it owns |
 //! | critical, ephemeral | tasks whose every end stops the group, and tasks whose clean end does not |
@@ -61,6 +62,7 @@
 //! There are two kinds. They differ in what a clean end means:
 //!
 //! | admitted by | kind | returns `Ok` | fails or panics |
+//! |---|---|---|---|
 //! | [`Manager::run`] | **critical** | stops the group | stops the group |
 //! | [`Manager::run_ephemeral`] | **ephemeral** | the group goes on | stops the group |
 //!
@@ -178,6 +180,7 @@
 //! [cause](Report::cause); later triggers are listed beside it.
 //!
 //! | trigger | drains |
+//! |---|---|
 //! | a critical task ended cleanly; [`Manager::stop`]; a task called [`Context::request_stop`] | yes |
 //! | a task failed or panicked; [`Manager::setup_failed`]; the start timeout passed | if an [`INGRESS`](Phase::INGRESS) task is alive |
 //! | the work is done; the parent token was cancelled; the manager was dropped | no |
@@ -191,6 +194,7 @@
 //! the current one.
 //!
 //! | step | what happens | budget |
+//! |---|---|---|
 //! | [draining](Step::Draining) | the group is not ready any more; no task is stopped, and new ones are admitted; skipped if it never was ready | [`drain_delay`](ManagerBuilder::drain_delay), 0 s |
 //! | [stopping](Step::Stopping) | phase by phase: contexts are cancelled; at the phase's deadline its tasks are aborted, then abandoned | the rest |
 //! | [cleaning up](Step::CleaningUp) | hooks run one by one, the last registered first | [`cleanup_timeout`](ManagerBuilder::cleanup_timeout): 5 s are kept, or a quarter of a shorter total, nothing if there is none; and what the tasks leave |
@@ -205,11 +209,15 @@
 //!
 //! A task that does not end is stopped by ever stronger means:
 //!
+//! 1. Its context is **cancelled**: [`Context::cancelled`] resolves. The task ends in its own time,
 //!    and may finish or undo what it is doing.
+//! 2. At its deadline, or its own [`stop_timeout`](Task::stop_timeout), it is **aborted**: its
 //!    future is dropped at the await where it stands. The outcome is [`Outcome::Aborted`], and a
 //!    failure.
+//! 3. If it has not been dropped within 250 ms, or less if the budget is short (because it never
 //!    awaits, its drop blocks, or a [`Hold`] is kept), it is **abandoned**: the shutdown goes on
 //!    without it, and the report names it.
+//! 4. With [`hard_exit`](ManagerBuilder::hard_exit), the **process ends** 1 s after the whole
 //!    budget if no code is left that could take the report.
 //!
 //! ## Escalation
@@ -218,6 +226,7 @@
 //! The higher one includes the lower one, and neither can be taken back:
 //!
 //! | level | drain | tasks that are stopping | tasks that are stopped later | cleanups |
+//! |---|---|---|---|---|
 //! | [`Escalation::EndDrain`] | ends | keep their deadlines | keep their deadlines | keep their budget |
 //! | [`Escalation::Abort`] | ends | are aborted | are aborted up to 250 ms after they were asked | share [`escalated_cleanup_timeout`](ManagerBuilder::escalated_cleanup_timeout), 1 s |
 //!
@@ -283,6 +292,7 @@
 //! *stop*, is shared like this:
 //!
 //! | phases that have tasks | their part |
+//! |---|---|
 //! | `SUPPORT` and above | 1 s each, all of them together at most a twentieth of *stop* |
 //! | [`SETUP`](Phase::SETUP) | at most a tenth of *stop* |
 //! | `WORK` | two thirds of the rest; all of the rest if no other phase has a part of it |
@@ -297,6 +307,7 @@
 //! all three named phases, counted from the trigger:
 //!
 //! | phase | aborted, abandoned at | the same if there is a cleanup |
+//! |---|---|---|
 //! | `INGRESS` | 7.75 s, 8 s | 6.08 s, 6.33 s |
 //! | `WORK` | 23.75 s, 24 s | 18.75 s, 19 s |
 //! | `SUPPORT` | 24.75 s, 25 s | 19.75 s, 20 s |
@@ -328,6 +339,7 @@
 //! aborts, log lines) it hands to an offload thread.
 //!
 //! | what is blocked | what still happens |
+//! |---|---|
 //! | one worker of several | everything: the task is named and abandoned, the other tasks end in order |
 //! | every worker, and `main` waits in `block_on` | the deadlines hold: `wait` returns on time and the report names the stuck tasks; `main` then has to [leave without a drop of the runtime](Manager#leaving-main) |
 //! | the code that waits (a current-thread runtime; a `wait` inside a task on a blocked worker) | nothing can be returned to it; [`hard_exit`](ManagerBuilder::hard_exit) ends the process 1 s after the budget, and writes the names of the tasks that are alive to stderr |
@@ -343,6 +355,7 @@
 //! goes on. It needs no worker of the runtime, except where the table says so:
 //!
 //! | trigger | the thread it acts on | if every worker is blocked, or the only thread of the runtime |
+//! |---|---|---|
 //! | [`stop`](Manager::stop), [`setup_failed`](Manager::setup_failed), the drop of the manager | the caller's | acts at once |
 //! | [`shutdown`](Manager::shutdown) | that of its first poll | acts at once in `block_on`; in a task that is not polled, not |
 //! | [`TaskHandle::stop`], for that one task | the caller's | acts at once |
@@ -541,8 +554,7 @@
 #![doc = concat!("```text\n", include_str!("report/golden/stuck.txt"), "```")]
 //!
 //! [`Report`](Report#format) says what each line means, and shows two more. All of it is available
-//! as values, too, as the fields of [one log event](#the-log), and with the feature `serde` as
-//! data.
+//! as values, too, as the fields of [one log event](#the-log), and with the feature `serde` as data.
 //!
 //! All failures are kept or counted, and none replaces another: the first is the
 //! [root](ShutdownError::root), and `source()` of the error leads to it.
@@ -561,6 +573,7 @@
 //! the outer one only what it abandoned itself.
 //!
 //! | message | level | fields |
+//! |---|---|---|
 //! | `task started` | debug | `task`, `id` |
 //! | `task readiness changed` | debug | `task`, `id`, `ready` |
 //! | `task asked to stop`: this task alone | debug | `task`, `id` |
@@ -684,6 +697,7 @@
 //! # Platforms
 //!
 //! | what | Linux, macOS | Windows |
+//! |---|---|---|
 //! | a machine that sleeps during a shutdown | the time does not count: [`Instant`](std::time::Instant) stands still | it counts, and a deadline that passed acts when the machine is awake |
 //! | a process that is suspended (`SIGSTOP`) | the time counts | there is no such signal |
 //! | a panic while another one unwinds | the process ends by `SIGABRT` | it ends with a code of the system |
@@ -695,6 +709,7 @@
 //! # Features
 //!
 //! | feature | what it adds |
+//! |---|---|
 //! | `token` | [`ManagerBuilder`]`::parent` and [`Context`]`::child_token`, with `tokio_util`'s `CancellationToken` |
 //! | `serde` | `Serialize` for [`Report`] |
 //!
