@@ -13,6 +13,7 @@
 //! each has ended when hyper has taken all of its answer.
 
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
@@ -21,7 +22,10 @@ use std::{
     time::Duration,
 };
 
-use task_core::{Hold, WaitFor, scope::Level};
+use task_core::{
+    Hold, WaitFor,
+    scope::{ChildrenView, Level},
+};
 use task_listen::Occupant;
 use tokio::{task::AbortHandle, time::Instant};
 
@@ -53,6 +57,16 @@ pub(crate) struct Link {
     shared: Arc<Shared>,
     /// Keeps the task from having ended while the connection lives.
     hold: Mutex<Option<Hold>>,
+    /// With which the manager names the connection, also once the task's future has ended.
+    _view: View,
+}
+
+struct View(Arc<dyn ChildrenView>);
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("View").field(&self.0.count()).finish()
+    }
 }
 
 /// What a connection is doing. The discriminants are those that [`Link::state`] reads back.
@@ -91,7 +105,7 @@ const CUT: u64 = 2;
 const SLOW_CLIENT: Duration = Duration::from_secs(1);
 
 impl Link {
-    pub(crate) fn new(shared: Arc<Shared>, hold: Hold) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, hold: Hold, view: Arc<dyn ChildrenView>) -> Self {
         let link = Self {
             state: AtomicU8::new(State::Fresh as u8),
             since: AtomicU64::new(shared.now()),
@@ -103,6 +117,7 @@ impl Link {
             close: Level::new(),
             shared,
             hold: Mutex::new(Some(hold)),
+            _view: View(view),
         };
         Stats::add(&link.stats().connections);
         Stats::add(&link.stats().accepted);

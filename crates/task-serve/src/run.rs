@@ -142,15 +142,16 @@ pub(crate) async fn run<S: HttpService>(
 impl Server {
     /// Accepts until the task is cancelled, takes the queue, and closes the listener.
     async fn accept<S: HttpService>(
-        &self,
+        self: &Arc<Self>,
         mut acceptor: Acceptor,
         service: S,
         connections: &Spawned,
     ) {
-        let link = || Link::new(Arc::clone(&self.shared), self.ctx.hold());
+        let view = Arc::clone(self) as Arc<dyn ChildrenView>;
+        let link = || Link::new(Arc::clone(&self.shared), self.ctx.hold(), Arc::clone(&view));
         // That of the last round, if the stop came while it waited for a slot.
         let mut waiting: Option<(Stream, Peer)> = None;
-        while let Ok((stream, peer)) = self.ctx.or_cancelled(acceptor.accept(self)).await {
+        while let Ok((stream, peer)) = self.ctx.or_cancelled(acceptor.accept(&**self)).await {
             // While this waits, further clients wait in the backlog of the listener, so that the
             // process holds one connection per listener beyond the limit.
             match self.ctx.or_cancelled(self.slots.admit(link)).await {

@@ -60,7 +60,10 @@ async fn a_connection_without_a_request_makes_room_and_one_with_a_request_does_n
     busy.send("GET /after/5 HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let mut idle = Client::connect(server.address).await;
     assert_eq!(idle.get("/").await.status, 200);
+    let begun = Instant::now();
     assert_eq!(ask(server.address, "/").await.status, 200);
+    // Long before the busy one has left.
+    assert!(begun.elapsed() < 2 * SECOND, "{:?}", begun.elapsed());
     idle.closed().await;
     assert_eq!(busy.response(true).await.text(), "late");
     assert!(server.stopped().await.is_clean());
