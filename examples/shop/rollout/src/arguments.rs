@@ -60,8 +60,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) clients: u32,
 
-    /// The longest pauses of clients between two requests, in milliseconds [default: 3 and 200; with
-    /// `--quick` 1000]
+    /// The longest pauses of clients between two requests, in milliseconds [default: 3 and 200;
+    /// with `--quick` 1000]
     #[arg(long, value_name = "MILLISECONDS", value_delimiter = ',')]
     pauses: Vec<u64>,
 
