@@ -185,3 +185,61 @@ impl Found {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Post;
+    use crate::outcome::Outcome;
+
+    /// What one client of a kind found that had these outcomes, and these orders.
+    fn found(outcomes: &[Outcome], posts: Vec<Post>, done: &[(&str, u64)]) -> Found {
+        let mut seen = Seen { posts, ..Seen::default() };
+        outcomes.iter().for_each(|outcome| seen.counts.add(*outcome));
+        let done = done.iter().map(|(id, times)| ((*id).to_owned(), *times)).collect();
+        let mut found = Found::default();
+        found.add(BTreeMap::from([(Kind::Blind, seen)]), &done);
+        found
+    }
+
+    #[test]
+    fn a_failure_breaks_the_promise_of_no_loss_and_keeps_that_of_losses() {
+        for outcome in [Outcome::Lost, Outcome::Refused, Outcome::Status(502), Outcome::Cut] {
+            let found = found(&[Outcome::Answered, outcome], vec![], &[]);
+            assert_eq!(found.broken(Promise::NothingLost), ["blind: 1 requests failed"]);
+            assert!(found.broken(Promise::Losses).is_empty());
+            assert!(found.broken(Promise::Nothing).is_empty());
+        }
+        let found = found(&[Outcome::Answered], vec![], &[]);
+        assert!(found.broken(Promise::NothingLost).is_empty());
+        assert_eq!(found.broken(Promise::Losses).len(), 1);
+    }
+
+    #[test]
+    fn a_failure_of_the_harness_breaks_no_promise() {
+        let mut found = found(&[Outcome::Lost], vec![], &[]);
+        found.kinds.values_mut().for_each(|(counts, _)| counts.overslept = 1);
+        assert!(found.broken(Promise::NothingLost).is_empty());
+    }
+
+    #[test]
+    fn an_order_answered_and_undone_or_done_twice_breaks_every_promise() {
+        let post = |id: &str| Post { id: id.to_owned(), is_answered: true };
+        let found = found(&[Outcome::Lost], vec![post("a"), post("b")], &[("b", 2)]);
+        for promise in [Promise::Losses, Promise::Nothing] {
+            let broken = ["blind: 1 orders answered and not done", "blind: 1 orders done twice"];
+            assert_eq!(found.broken(promise), broken);
+        }
+    }
+
+    #[test]
+    fn a_server_that_was_killed_or_failed_breaks_the_promise_of_no_loss() {
+        let mut found = found(&[Outcome::Answered], vec![], &[]);
+        for code in [None, Some(1), Some(0)] {
+            found.exits.push(Exit { code, took: Duration::ZERO });
+        }
+        let broken = found.broken(Promise::NothingLost);
+        assert_eq!(broken, ["2 servers were killed or failed"]);
+        assert_eq!(found.stops().2, 1);
+    }
+}
