@@ -329,7 +329,8 @@ async fn transactions_hold_what_was_transformed_at_once() {
         assert_eq!(rows as u64, counts.settled);
         assert_eq!(read_all(&broker, "out").await.concat().len(), rows);
         let at_once = slow.seen.most_at_once.load(SeqCst);
-        assert!((4..=10).contains(&at_once), "{at_once}");
+        // A transaction may hold messages of one partition alone, which has few of the ten keys.
+        assert!((2..=10).contains(&at_once), "{at_once}");
         assert_eq!(slow.seen.most_of_one_key.load(SeqCst), 1);
         assert_rows(&sink, rows);
     })
