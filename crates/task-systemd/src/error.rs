@@ -53,6 +53,7 @@ impl SystemdError {
 pub(crate) enum ErrorKind {
     #[error("{name} is `{value}`, which is {fault}")]
     Variable { name: &'static str, value: String, fault: &'static str },
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "Linux alone opens one"))]
     #[error("failed to open a socket for NOTIFY_SOCKET `{value}`")]
     Open { value: String, source: io::Error },
     #[error("socket `{name}` is not {wanted}")]

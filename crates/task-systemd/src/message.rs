@@ -25,6 +25,7 @@ impl Message {
         Self("RELOADING=1".into()).field("MONOTONIC_USEC", monotonic_micros)
     }
 
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "Linux alone hands it over"))]
     pub(crate) fn store(name: &str) -> Self {
         Self("FDSTORE=1".into()).field("FDNAME", name)
     }
