@@ -117,7 +117,7 @@
 //! | default action after the group ([`AfterEnd`]) | performed | performed | performed for an event that arrives later than a repeat could; one that arrives before has no effect, whatever its kind |
 //! | pid of the sender, with `sender` | yes | as far as the system records it | never |
 //! | last line before the exit of a ladder | written if standard error takes it | the same | left out |
-//! | tests | all, also on musl and arm64 | type checks | the console's events, under Wine |
+//! | tests | all, also on musl | type checks | the console's events, under Wine |
 //!
 //! Wine delivers Ctrl-C to the console. It has no call for the other events: the tests start their
 //! routine in the process, as Windows does. Log-off and shutdown are served like the close, and
