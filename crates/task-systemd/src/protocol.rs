@@ -4,8 +4,8 @@
 //!
 //! - `READY=1` is said once for the group, and once at the end of each reload that was announced.
 //! - `STOPPING=1` is said once, and after it neither `READY=1` nor `RELOADING=1`.
-//! - At most one message within [`PAUSE`] has a status and nothing else, but for the first that says
-//!   that the runtime is blocked, and the last of all.
+//! - At most one message within [`PAUSE`] has a status and nothing else, but for the first that
+//!   says that the runtime is blocked, and the last of all.
 
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,8 @@ impl Protocol {
         self.has_ended
     }
 
-    /// Looks at the group, and at whether its runtime is blocked. `details` is called only if something may be said.
+    /// Looks at the group, and at whether its runtime is blocked. `details` is called only if
+    /// something may be said.
     pub(crate) fn look(
         &mut self,
         now: Instant,

@@ -18,8 +18,8 @@ use crate::{
 
 /// The interval without a watchdog: for the call at the end alone.
 const SELDOM: Duration = Duration::from_secs(24 * 60 * 60);
-/// How many beats there are in the time of the watchdog: that the runtime is blocked is found at the
-/// end of the second one without a sign of it, and said well before systemd ends the process.
+/// How many beats there are in the time of the watchdog: that the runtime is blocked is found at
+/// the end of the second one without a sign of it, and said well before systemd ends the process.
 const BEATS: u32 = 4;
 /// How long the end waits for systemd, within what a `wait` allows for it.
 const LAST: Duration = Duration::from_millis(200);
