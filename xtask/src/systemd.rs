@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::command::{Run, run_each};
+use crate::flagship;
 use crate::platform::install;
 use crate::section::Ending;
 use crate::workspace::Workspace;
@@ -37,8 +38,21 @@ const NEEDS: &[(&str, &str)] = &[
 ];
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    build(workspace)?;
+    if plays_flagship(arguments) {
+        build_all(workspace)?
+    } else {
+        build(workspace)?
+    }
     trials(workspace).arguments(arguments).run()
+}
+
+/// Whether it is among the scenarios, which otherwise do not wait for librdkafka.
+fn plays_flagship(arguments: &[String]) -> bool {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] | ["--root", _] => true,
+        words => words.contains(&"flagship"),
+    }
 }
 
 /// The short selection, as a section of CI, where a systemd is there and namespaces are allowed.
@@ -62,7 +76,7 @@ pub(crate) fn quick(workspace: &Workspace) -> Result<Ending> {
 pub(crate) fn deep(workspace: &Workspace) -> Result<Ending> {
     install(workspace, NEEDS)?;
     possible(workspace)?;
-    build(workspace)?;
+    build_all(workspace)?;
     let newer = newer(workspace)?;
     let newer = newer.to_str().context("the path is not UTF-8")?;
     run_each([trials(workspace), trials(workspace).arguments(["--root", newer])])?;
@@ -71,6 +85,12 @@ pub(crate) fn deep(workspace: &Workspace) -> Result<Ending> {
 
 fn build(workspace: &Workspace) -> Result<()> {
     Run::cargo(workspace).arguments(["build", "--quiet", "--locked", "-p", PACKAGE]).run()
+}
+
+/// The flagship is the unit of one scenario, which is not in the quick form.
+fn build_all(workspace: &Workspace) -> Result<()> {
+    build(workspace)?;
+    flagship::build(workspace).run()
 }
 
 fn trials(workspace: &Workspace) -> Run {

@@ -76,6 +76,7 @@
 //! | a variable that is not understood fails the setup | `configuration` |
 //! | credentials are read | `credential` |
 //! | systemd finds no fault with the printed unit, and words arrive as they are | `verify`, `verify-reload` (253), `words` |
+//! | a whole service works as the unit that it prints | `flagship` |
 //! | a service that fails is started again, without end, unless its code is 78 | `restarts`, `configuration` |
 //!
 //! # The watchdog

@@ -13,6 +13,7 @@ pub(crate) const LIST: &[Scenario] = &[
         verify,
     ),
     Scenario::new("verify-reload", "nor with `Type=notify-reload`", verify_reload).since(253),
+    Scenario::new("flagship", "the pipeline works as the unit that it prints", flagship).long(),
     Scenario::new("words", "words with blanks, quotes, `%` and `$` arrive as they are", words),
 ];
 
@@ -40,6 +41,25 @@ fn verified(trial: &Trial<'_>, arguments: &[&str]) -> Result<String> {
     let ours: Vec<_> = text.lines().filter(|line| line.contains("printed")).collect();
     ensure!(output.status.success() && ours.is_empty(), "{text}");
     Ok(format!("{} files", files.len()))
+}
+
+/// The flagship is built before the scenarios that are not in the quick form.
+fn flagship(trial: &Trial<'_>) -> Result<String> {
+    let program = format!("{PROGRAMS}/pipeline");
+    let printed = trial.machine.run(&[&program, "unit", &program])?;
+    ensure!(printed.status.success(), "{printed:?}");
+    let file = format!("/etc/systemd/system/{}.service", trial.name());
+    fs::write(trial.machine.path(&file), printed.stdout)?;
+    trial.start()?;
+    let ready = trial.show("StatusText")?;
+    ensure!(ready.starts_with("ready, "), "{ready}");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    trial.expect(&[("ActiveState", "active"), ("NRestarts", "0"), ("WatchdogUSec", "10s")])?;
+    trial.stop()?;
+    trial.expect(&[("Result", "success"), ("ExecMainStatus", "0")])?;
+    let stopped = trial.show("StatusText")?;
+    ensure!(stopped.ends_with(", clean"), "{stopped}");
+    Ok(format!("{ready}; then {stopped}"))
 }
 
 fn words(trial: &Trial<'_>) -> Result<String> {
