@@ -1,7 +1,7 @@
 //! Telemetry: flushed last, after the report was logged, in time that nothing else can use up.
 
 use std::{
-    sync::{Arc, Mutex, atomic::Ordering, mpsc},
+    sync::{Arc, atomic::Ordering, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -198,23 +198,17 @@ fn a_log_sink_that_blocks_takes_at_most_a_quarter_of_the_time_of_telemetry() {
     child::run(|| {
         workers(2).block_on(async {
             let armed = BlockingSink::install();
-            let manager = short().build().unwrap();
-            let began = Arc::new(Mutex::new(None));
-            let flushed = Arc::clone(&began);
-            manager
-                .telemetry("traces", move |_| {
-                    *flushed.lock().unwrap() = Some(Instant::now());
-                    Ok(())
-                })
-                .unwrap();
+            let time = 4 * FLUSH;
+            let manager = Manager::builder().telemetry_timeout(time).build().unwrap();
+            let (sender, flushed) = mpsc::channel();
+            manager.telemetry("traces", move |left| Ok(sender.send(left)?)).unwrap();
             let ctx = context(&manager);
             armed.store(true, Ordering::SeqCst);
-            let asked = Instant::now();
             thread::spawn(move || ctx.request_stop("enough"));
             let _ = manager.wait().await;
-            // 180 ms of a second are kept: a fifth of what is not kept for other things.
-            let took = began.lock().unwrap().unwrap() - asked;
-            assert!(took < SECOND / 2, "{took:?}");
+            let left = flushed.try_recv().unwrap();
+            // Three quarters, less the margin of a flush, and something for a busy machine.
+            assert!(left > time / 2, "{left:?}");
         });
     })
     .passed();
