@@ -416,7 +416,8 @@ impl Context {
     /// its runtime. The call comes when that has run, so the last call of a runtime that works
     /// comes before it is blocked; or, if it has not run, at the end of the interval. When the
     /// group has ended, there is one more call at once, with [`Step::Ended`](crate::Step::Ended),
-    /// for which `wait` waits up to 250 ms.
+    /// for which `wait` waits up to 250 ms. Calls at the interval go on until `wait` returns, as
+    /// while telemetry is flushed, and then have that step as well.
     ///
     /// The calls come from a plain thread, one at a time, with every worker blocked as well, by the
     /// system's clock also where a test has paused Tokio's. `beat` may block: then calls are left

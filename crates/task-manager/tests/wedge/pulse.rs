@@ -76,7 +76,8 @@ fn a_pulse_beats_from_its_start_through_the_cleanups_to_the_end_and_not_after() 
             // Ten are due in a second; the machine may be busy.
             assert!(of(Step::Running) >= 4, "{at_end:?}");
             assert!(of(Step::CleaningUp) >= 4, "{at_end:?}");
-            assert_eq!(of(Step::Ended), 1, "{at_end:?}");
+            // One that was due meanwhile may have it, too.
+            assert!((1..=2).contains(&of(Step::Ended)), "{at_end:?}");
             let (last, beat) = at_end.last().unwrap();
             assert!(beat.step == Step::Ended && *last <= ended);
             assert!(at_end.iter().all(|(_, beat)| beat.is_alive()), "{at_end:?}");
