@@ -59,7 +59,13 @@ fn the_refusal_of_a_runtime_without_a_time_driver_is_all_that_is_said_of_it() {
     ended.passed();
 }
 
-/// Lets the process have hardly more memory than it has: no stack of a thread fits in any more.
+/// What a process that is to get no further thread starts with: stacks of 64 MiB, and one heap for
+/// all threads, since that of a new one would take as much.
+#[cfg(target_os = "linux")]
+const LARGE_STACKS: &[(&str, &str)] = &[("RUST_MIN_STACK", "67108864"), ("MALLOC_ARENA_MAX", "1")];
+
+/// Lets the process have 32 MiB more than it has: the heap may grow, and threads that have just
+/// started get what they need, but no [stack](LARGE_STACKS) fits in any more.
 #[cfg(target_os = "linux")]
 fn forbid_threads() {
     use rustix::process::{Resource, Rlimit, setrlimit};
@@ -67,9 +73,9 @@ fn forbid_threads() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
     let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
-    let limit = Some((size + 1024) * 1024);
+    let limit = Some((size + 32 * 1024) * 1024);
     setrlimit(Resource::As, Rlimit { current: limit, maximum: limit }).unwrap();
-    // The stacks of threads that have ended are kept for the next ones: these take them.
+    // The stacks of threads that have ended may be kept for the next ones: these take them.
     let grants = |_: &i32| {
         std::thread::Builder::new()
             .spawn(|| {
@@ -87,7 +93,7 @@ fn forbid_threads() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_hard_exit_needs_no_thread_of_the_system_and_names_the_live_tasks() {
-    let ended = child::run(|| {
+    let ended = child::run_in(LARGE_STACKS, || {
         current_thread().block_on(async {
             let manager = short().name("orders").hard_exit(70).build().unwrap();
             manager
