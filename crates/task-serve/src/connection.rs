@@ -121,30 +121,34 @@ async fn drive<S: HttpService>(
                 http.as_mut().graceful_shutdown();
                 continue;
             }
-            let now = Instant::now();
             let mut deadline = link.deadline();
-            if let Some(lingers_until) = stopped.and_then(|stopped| until(link, stopped)) {
-                if lingers_until <= now {
-                    link.count_unfinished();
+            // The clock is not read for each request: what is due has made the timer fire, or does
+            // so below.
+            if stopped.is_some() || timer.is_elapsed() {
+                let now = Instant::now();
+                if let Some(lingers_until) = stopped.and_then(|stopped| until(link, stopped)) {
+                    if lingers_until <= now {
+                        link.count_unfinished();
+                        return Poll::Ready(End::Dropped);
+                    }
+                    deadline = deadline.min(lingers_until);
+                }
+                if deadline <= now {
+                    if stopped.is_some() {
+                        // The stop says what it has not answered, whatever the reason.
+                        link.cut();
+                    }
                     return Poll::Ready(End::Dropped);
                 }
-                deadline = deadline.min(lingers_until);
-            }
-            if deadline <= now {
-                if stopped.is_some() {
-                    // The stop says what it has not answered, whatever the reason.
-                    link.cut();
+                if retire_at.is_some_and(|retire_at| retire_at <= now) {
+                    retire_at = None;
+                    link.retire();
+                    continue;
                 }
-                return Poll::Ready(End::Dropped);
-            }
-            if retire_at.is_some_and(|retire_at| retire_at <= now) {
-                retire_at = None;
-                link.retire();
-                continue;
-            }
-            if scan_at <= now {
-                scan_at = after(now, link.limits().write_timeout / 2);
-                link.abort_stalled();
+                if scan_at <= now {
+                    scan_at = after(now, link.limits().write_timeout / 2);
+                    link.abort_stalled();
+                }
             }
             let mut next = retire_at.map_or(deadline, |retire_at| retire_at.min(deadline));
             if link.is_http2() {

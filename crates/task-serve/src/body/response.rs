@@ -71,12 +71,19 @@ impl<B: Body> Body for ResponseBody<B> {
             return Poll::Ready(None);
         };
         let in_flight = flight.get();
-        in_flight.asked();
+        // Only streams of HTTP/2 are looked through for those that stall: over HTTP/1.1 the
+        // connection knows.
+        let has_window = matches!(flight, Flight::OfPieces(_));
+        if has_window {
+            in_flight.asked();
+        }
         let polled = body.as_mut().poll_frame(cx);
         match &polled {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(_))) => {
-                in_flight.yielded();
+                if has_window {
+                    in_flight.yielded();
+                }
                 if body.is_end_stream() {
                     in_flight.ended();
                 }
