@@ -288,6 +288,10 @@ impl State {
     }
 
     fn fail_nested(&mut self, entry: &Entry, failures: Vec<Failure>, omitted: u64) {
+        for failure in &failures {
+            let oldest = self.journal.add_failure(failure);
+            self.garbage.extend(oldest);
+        }
         let evicted = self.record.fail_nested(entry, failures, omitted);
         self.garbage.push(Box::new(evicted));
     }

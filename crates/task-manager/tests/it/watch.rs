@@ -62,6 +62,17 @@ async fn a_watcher_sees_starts_readiness_failures_ends_and_the_steps_in_their_or
     assert_eq!(events[9].kind, EventKind::Ended { is_clean: false });
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_watcher_of_an_outer_group_sees_the_failures_of_a_nested_one_as_the_report_has_them() {
+    let inner = Manager::builder().name("inner").build().unwrap();
+    inner.run(task_fn("job", async |_| anyhow::bail!("disk full"))).unwrap();
+    let outer = Manager::new();
+    let events = outer.group().watch();
+    outer.run(inner.into_task()).unwrap();
+    let error = outer.wait().await.unwrap_err();
+    assert_replays(&all(events).await, error.report().unwrap());
+}
+
 /// What tests wait for.
 #[tokio::test(start_paused = true)]
 async fn a_watcher_waits_for_what_happens_and_sees_nothing_from_before() {
