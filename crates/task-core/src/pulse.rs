@@ -73,8 +73,8 @@ impl Pulse {
         Self::default()
     }
 
-    /// Ends the pulse: no further call of the callback begins. One that runs goes on. The callback
-    /// is dropped within an interval, on another thread.
+    /// Ends the pulse: no further call of the callback begins, but one that runs, or is just about
+    /// to, goes on. The callback is dropped within an interval, on another thread.
     pub fn stop(&self) {
         self.0.store(true, Ordering::Release);
     }

@@ -30,7 +30,7 @@ impl Shared {
         interval: Duration,
         callback: PulseFn,
     ) -> Option<Pulse> {
-        if !HAS_OWN_THREADS || !self.may_pulse() {
+        if !HAS_OWN_THREADS {
             return None;
         }
         let owner = Owner {
@@ -41,15 +41,24 @@ impl Shared {
         };
         // For the last beat; see `closing.rs`.
         reserve_threads(CLOSING_THREADS).ok()?;
-        let pulse = PulseTimer::start(interval, &self.alarm, Box::new(owner), callback).ok()?;
-        self.lock().pulses.push(Arc::downgrade(&pulse));
-        Some(pulse.handle().clone())
+        let pulse = PulseTimer::new(interval, &self.alarm, Box::new(owner), callback).ok()?;
+        let is_added = self.add_pulse(&pulse);
+        is_added.then(|| {
+            pulse.start();
+            pulse.handle().clone()
+        })
     }
 
-    fn may_pulse(&self) -> bool {
+    /// Under one lock: of two pulses at once only one is the last, and none comes after the end has
+    /// taken those for their last beat.
+    fn add_pulse(&self, pulse: &Arc<PulseTimer>) -> bool {
         let mut state = self.lock();
         state.pulses.retain(|pulse| pulse.strong_count() > 0);
-        state.pulses.len() < MAX_PULSES && state.machine.step() < Step::Ended
+        let may_add = state.pulses.len() < MAX_PULSES && state.machine.step() < Step::Ended;
+        if may_add {
+            state.pulses.push(Arc::downgrade(pulse));
+        }
+        may_add
     }
 
     /// Returns whether the end of the shutdown has a limit that is ahead, so that a hard exit, if

@@ -74,8 +74,8 @@ struct Todo {
 }
 
 impl PulseTimer {
-    /// Starts a pulse.
-    pub(crate) fn start(
+    /// Makes a pulse, and the threads that call it.
+    pub(crate) fn new(
         interval: Duration,
         alarm: &Arc<Alarm>,
         owner: Box<dyn PulseOwner>,
@@ -109,8 +109,12 @@ impl PulseTimer {
             }
         });
         offload::start_for_pulses(living)?;
-        deadline_thread::add_timer(Arc::clone(&timer) as Arc<dyn Timer>);
         Ok(timer)
+    }
+
+    /// Starts the calls.
+    pub(crate) fn start(self: &Arc<Self>) {
+        deadline_thread::add_timer(Arc::clone(self) as Arc<dyn Timer>);
     }
 
     pub(crate) fn handle(&self) -> &Pulse {

@@ -309,6 +309,31 @@ fn a_pulse_that_is_stopped_drops_its_callback_and_makes_room_for_another() {
     .passed();
 }
 
+#[test]
+fn of_pulses_that_are_started_at_once_eight_are_granted() {
+    child::run(|| {
+        workers(2).block_on(async {
+            for _ in 0..20 {
+                let manager = Manager::new();
+                let ctx = crate::support::context(&manager);
+                let barrier = Arc::new(std::sync::Barrier::new(16));
+                let starts = (0..16).map(|_| {
+                    let (ctx, barrier) = (ctx.clone(), Arc::clone(&barrier));
+                    thread::spawn(move || {
+                        barrier.wait();
+                        ctx.pulse(INTERVAL, |_| {})
+                    })
+                });
+                let starts: Vec<_> = starts.collect();
+                let pulses = starts.into_iter().filter_map(|start| start.join().unwrap());
+                assert_eq!(pulses.count(), 8);
+                manager.shutdown().await.unwrap();
+            }
+        });
+    })
+    .passed();
+}
+
 /// A callback may keep the context, and with it the group.
 #[test]
 fn a_callback_that_keeps_its_context_is_dropped_with_a_manager_that_nobody_waits_for() {
