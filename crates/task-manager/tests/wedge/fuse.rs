@@ -2,7 +2,11 @@
 //! disarmed.
 
 use std::{
-    sync::mpsc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -101,11 +105,17 @@ fn a_fuse_that_is_dropped_or_disarmed_ends_nothing() {
 #[test]
 fn a_fuse_whose_instant_has_come_cannot_be_moved() {
     let at = FuseInstant::now() + Duration::from_millis(50);
-    let (fuse, cell) = Fuse::new(at, || {});
+    let changes = Arc::new(AtomicU32::new(0));
+    let changed = Arc::clone(&changes);
+    let (fuse, cell) = Fuse::new(at + SECOND, move || {
+        changed.fetch_add(1, Ordering::SeqCst);
+    });
     assert!(!cell.burn(), "too early");
     assert!(fuse.move_to(at));
+    assert_eq!(cell.at(), Some(at));
     thread::sleep(Duration::from_millis(100));
     assert!(!fuse.move_to(FuseInstant::now() + SECOND));
+    assert_eq!(changes.load(Ordering::SeqCst), 1, "the manager looks at a fuse that was moved");
     assert!(cell.burn());
     assert!(!cell.burn(), "once");
     assert!(!fuse.move_to(FuseInstant::now() + SECOND));
@@ -206,6 +216,27 @@ fn a_stderr_that_blocks_delays_a_fuse_by_at_most_200_ms() {
     });
     assert_eq!(ended.status.code(), Some(5), "{}", ended.stderr);
     assert!((SECOND..2 * SECOND).contains(&ended.took), "{:?}", ended.took);
+}
+
+/// The process is stopped beyond both instants, so that both are due when it goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_a_fuse_and_a_hard_exit_that_are_due_at_once_the_fuse_ends_the_process() {
+    let ended = child::run(|| {
+        workers(2).block_on(async {
+            let manager = exiting();
+            let _fuse = arm(&context(&manager), 3 * SECOND / 2);
+            manager.run(task_fn("stuck", async |_| std::future::pending().await)).unwrap();
+            block_workers(|task| manager.run(task).unwrap(), 2);
+            manager.stop();
+            let script = format!("kill -STOP {0}; sleep 3; kill -CONT {0}", std::process::id());
+            std::process::Command::new("sh").args(["-c", &script]).status().unwrap();
+            block();
+        });
+    });
+    assert_eq!(ended.status.code(), Some(5), "{}", ended.stderr);
+    assert!(ended.took > 3 * SECOND, "{:?}", ended.took);
+    assert_eq!(ended.stderr.matches("exit with code").count(), 1, "{}", ended.stderr);
 }
 
 /// FAILURES 45.
