@@ -589,6 +589,7 @@
 //! | `deadline passed, aborting`: tasks or cleanups | warn | `tasks`, `more` |
 //! | `abandoned task ended after all` | warn | `task`, `id`, `outcome`, `error` |
 //! | `setup failed after the end` | error | `error` |
+//! | `service ended without a stop request` | warn | with [`unasked_end_warns`](ManagerBuilder::unasked_end_warns): `cause` |
 //! | `shutdown ended` | info if clean, else error | what the report's text says: `cause`; `took`, `budget`, `up`; `drain_took`, `stop_took`, `cleanup_took`; `phases`, one by one as text; `started`, `completed`, `cancelled`, `failed`, `panicked`, `aborted` and `abandoned`, the numbers of tasks; `failures`, their number; and if there are any, `root`, the one that matters most, `others`, up to 20 of these folded as in the text, `blocked`, what blocked the runtime, `slow`, what was slow or unclean |
 //! | `log lines lost behind a sink that blocked` | warn | `lines` |
 //!

@@ -139,11 +139,3 @@ fn first_error(report: &Report) -> Option<&anyhow::Error> {
         _ => None,
     }
 }
-
-/// Returns whether the clean end of a critical task, without a stop request, began the shutdown.
-pub(crate) fn is_unasked_end(report: &Report) -> bool {
-    match &report.cause().kind {
-        CauseKind::TaskEnded { outcome, was_asked, .. } => !was_asked && outcome.is_clean(),
-        _ => false,
-    }
-}

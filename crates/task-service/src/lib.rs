@@ -105,15 +105,17 @@
 //!
 //! # Log
 //!
-//! [`tracing`] events under the target `task`, beside those of the manager. Messages and fields are
-//! stable; later versions may add some.
+//! [`tracing`] events under the target `task`, beside those of the manager, which has
+//! [`unasked_end_warns`](task_manager::ManagerBuilder::unasked_end_warns) set. Messages and fields
+//! are stable; later versions may add some. The two that say what was not written come after the
+//! end of the group: [telemetry](task_manager::Manager::telemetry) is flushed by then, and does not
+//! have them.
 //!
 //! | level | message | fields |
 //! |---|---|---|
 //! | `ERROR` | `service failed to start` | `error` |
 //! | `INFO` | `setup cancelled by the shutdown` | |
 //! | `WARN` | `setup failed during the shutdown` | `error` |
-//! | `WARN` | `service ended without a stop request`, cleanly | `cause` |
 //! | `WARN` | `metrics of the shutdown not written`, with [`Service::shutdown_metrics`] | `file`, `error` |
 //! | `WARN` | `message of the end not written`, with [`Service::termination_log`] | `file`, `error` |
 //! | `INFO` | `shutdown fits the platform`, with [`Service::platform`] | `platform`, `chosen_by`, `grace`, `grace_from`, `before_signal`, `shutdown_timeout`, `shutdown_timeout_from`, `drain_delay`, `drain_delay_from`, `hard_exit`, `signals`, `termination_log`; times in seconds |

@@ -15,10 +15,7 @@ use task_manager::{Manager, Report, ShutdownError};
 use tokio::runtime::Runtime;
 use tracing::dispatcher::{get_default, with_default};
 
-use crate::{
-    exit_codes::{OwnCodes, is_unasked_end},
-    report_to::ReportTo,
-};
+use crate::{exit_codes::OwnCodes, report_to::ReportTo};
 
 /// How long the service waits for its last output, and before that for the code of an error. A pipe
 /// that is full or a log sink that blocks does not keep the process beyond that.
@@ -27,8 +24,9 @@ const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the start waits for its line in the log.
 const START_LINE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How many threads the end of a service takes: one for the text, one for the log, one for the
-/// runtime, one for the metrics. What blocks one of them keeps no other from its work.
+/// How many threads the end of a service takes: one for the text, one for the setup's line in the
+/// log, one for the runtime, one for the metrics. What blocks one of them keeps no other from its
+/// work.
 const THREADS: usize = 4;
 
 /// What the end of a service writes, and how long it waits for the drop of the runtime.
@@ -122,7 +120,6 @@ pub(crate) fn end(
 ) {
     let began = Instant::now();
     let Ending { report_to, metrics_file, message_file, drop_timeout } = ending;
-    let for_log = result.clone();
     // In a folder that hangs, it must keep nothing else.
     let for_metrics = result.clone();
     let measured =
@@ -135,8 +132,7 @@ pub(crate) fn end(
         runtime.shutdown_timeout(drop_timeout);
         drop(manager);
     });
-    let logged = log(move || write_log(&for_log));
-    wait_until(began + OUTPUT_TIMEOUT, [written, logged_before, logged, measured, left]);
+    wait_until(began + OUTPUT_TIMEOUT, [written, logged_before, measured, left]);
     wait_until(began + drop_timeout, [dropped]);
 }
 
@@ -172,14 +168,6 @@ fn write_metrics(result: &Result<Report, ShutdownError>, path: &Path) {
     if let Err(error) = report.write_metrics(path) {
         let file = path.display();
         tracing::warn!(target: "task", %file, %error, "metrics of the shutdown not written");
-    }
-}
-
-fn write_log(result: &Result<Report, ShutdownError>) {
-    let Some(report) = report_of(result) else { return };
-    if report.is_clean() && is_unasked_end(report) {
-        let cause = report.cause().to_string();
-        tracing::warn!(target: "task", cause, "service ended without a stop request");
     }
 }
 

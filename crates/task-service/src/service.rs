@@ -390,7 +390,7 @@ impl Service {
         let signals = signals?;
         let runtime = self.runtime.start()?;
         let entered = runtime.enter();
-        let manager = self.manager.hard_exit(self.codes.hard_exit).build()?;
+        let manager = self.manager.hard_exit(self.codes.hard_exit).unasked_end_warns().build()?;
         let member = match manager.begin_setup(self.setup_stop_timeout) {
             Ok(member) => Some(member),
             // A parent token was cancelled before: there is nothing to set up.

@@ -31,6 +31,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 /// | [`start_timeout`](Self::start_timeout) | never |
 /// | [`only_failures_stop`](Self::only_failures_stop) | off: any end of a critical task stops the group |
 /// | [`unasked_end_fails`](Self::unasked_end_fails) | off: a critical task may end cleanly |
+/// | [`unasked_end_warns`](Self::unasked_end_warns) | off: nor is that a warning |
 /// | [`hard_exit`](Self::hard_exit) | off |
 /// | [`termination_log`](Self::termination_log) | none |
 /// | [`without_panic_hook`](Self::without_panic_hook) | off: panics are located |
@@ -296,6 +297,16 @@ impl ManagerBuilder {
     /// ```
     pub fn unasked_end_fails(mut self) -> Self {
         self.0.unasked_end_fails = true;
+        self
+    }
+
+    /// Logs a warning, `service ended without a stop request`, when such a clean end of a critical
+    /// task has begun a shutdown that is clean. Default: off.
+    ///
+    /// The line comes right before `shutdown ended`, so that [`telemetry`](Manager::telemetry) has
+    /// both. `Service` of `task-service` sets it.
+    pub fn unasked_end_warns(mut self) -> Self {
+        self.0.unasked_end_warns = true;
         self
     }
 

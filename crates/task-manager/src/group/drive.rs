@@ -236,6 +236,10 @@ impl Turn<'_> {
             let watch = self.state.parent_watch.take();
             self.state.garbage.extend(watch);
         }
+        let warns = self.group.settings.unasked_end_warns;
+        if warns && report.is_clean() && report.cause().kind.is_unasked_end() {
+            self.log(Event::UnaskedEnd(report.clone()));
+        }
         self.log(Event::Report(report.clone()));
         let _ = self.group.report.set(report);
         match Closing::take(&mut self.state) {

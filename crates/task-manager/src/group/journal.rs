@@ -179,6 +179,7 @@ impl Event {
             | Self::LateSetup(_)
             | Self::Dropped { .. }
             | Self::Waiting(..)
+            | Self::UnaskedEnd(_)
             | Self::Lost(_) => None,
         }
     }

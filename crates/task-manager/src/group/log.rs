@@ -53,6 +53,8 @@ pub(crate) enum Event {
     Aborting(Names),
     /// With the time until the end of the shutdown.
     Waiting(Names, Option<Duration>),
+    /// The clean end of a critical task, which nothing asked to, began a shutdown that was clean.
+    UnaskedEnd(Report),
     Report(Report),
     /// This many lines were lost behind a sink that blocked.
     Lost(u64),
@@ -129,6 +131,10 @@ impl Event {
             Self::Waiting(Names { names: tasks, more }, left) => {
                 let left = left.map_or(f64::INFINITY, seconds);
                 warn!(target: "task", parent: None, manager, tasks, more, left, "still waiting");
+            }
+            Self::UnaskedEnd(report) => {
+                let cause = report.cause().to_string();
+                warn!(target: "task", parent: None, manager, cause, "service ended without a stop request");
             }
             Self::Report(report) => write_report(manager, report),
             Self::Lost(lines) => {

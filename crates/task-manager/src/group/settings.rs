@@ -36,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) phases: Vec<(Phase, Duration)>,
     pub(crate) only_failures_stop: bool,
     pub(crate) unasked_end_fails: bool,
+    pub(crate) unasked_end_warns: bool,
     pub(crate) start: Option<Duration>,
     pub(crate) hard_exit: Option<u8>,
     /// Where a hard exit leaves its message.
@@ -57,6 +58,7 @@ impl Default for Settings {
             phases: Vec::new(),
             only_failures_stop: false,
             unasked_end_fails: false,
+            unasked_end_warns: false,
             start: None,
             hard_exit: None,
             termination_log: None,

@@ -87,6 +87,14 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
+    /// Returns whether it is the clean end of a critical task, which nothing asked to end.
+    pub(crate) fn is_unasked_end(&self) -> bool {
+        match self {
+            Self::TaskEnded { outcome, was_asked, .. } => !was_asked && outcome.is_clean(),
+            _ => false,
+        }
+    }
+
     /// Returns whether it is a failure, and so among those of the report, or counted there.
     pub(crate) fn is_failure(&self) -> bool {
         match self {

@@ -348,6 +348,30 @@ async fn aborts_abandonment_failed_cleanups_and_late_ends_are_warnings_or_errors
     assert_eq!(lines.read(), expected);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_clean_end_that_nothing_asked_for_is_a_warning_before_the_last_line_if_set() {
+    let (lines, _guard) = record_with(Recorder::default());
+    let warning = || Manager::builder().unasked_end_warns();
+    for builder in [warning(), Manager::builder(), warning().unasked_end_fails()] {
+        let manager = builder.build().unwrap();
+        manager.run(task_fn("main loop", async |_| Ok(()))).unwrap();
+        let _ = manager.wait().await;
+    }
+    let manager = warning().build().unwrap();
+    manager.run(worker("asked")).unwrap().stop();
+    manager.wait().await.unwrap();
+    let manager = warning().build().unwrap();
+    manager.run(task_fn("main loop", async |_| Ok(()))).unwrap();
+    manager.cleanup("close", async || Err(anyhow!("no such file"))).unwrap();
+    manager.wait().await.unwrap_err();
+    let lines = lines.read();
+    let warnings: Vec<_> = lines.iter().filter(|line| line.starts_with("WARN")).collect();
+    let expected = r#"WARN message=service ended without a stop request manager="manager" cause="task `main loop` completed""#;
+    assert_eq!(warnings, [expected], "{lines:#?}");
+    let mut lines = lines.iter().skip_while(|line| !line.starts_with("WARN")).skip(1);
+    assert!(lines.next().unwrap().starts_with("INFO message=shutdown ended"));
+}
+
 /// Every failure that a group can have, with the name that it has in the report. Two groups, since
 /// one that fails to start does not fail otherwise.
 async fn with_every_failure() -> Vec<Report> {

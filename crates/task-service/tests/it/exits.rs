@@ -51,7 +51,12 @@ fn a_setup_that_panics_counts_as_failed() {
 
 #[test]
 fn an_end_without_a_stop_request_is_0_unless_set_to_fail() {
-    assert_eq!(Child::start("ends unasked").end().code, Some(0));
+    let ended = Child::start("ends unasked").end();
+    assert_eq!(ended.code, Some(0));
+    // Before the last line of the group, for which telemetry waits.
+    let place = |text| ended.stdout.find(text).unwrap_or_else(|| panic!("{}", ended.stdout));
+    let warning = place(" WARN task: service ended without a stop request");
+    assert!(warning < place(" INFO task: shutdown ended"), "{}", ended.stdout);
     let ended = Child::start("ends unasked and that fails").end();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     let failure = "failure: task `main loop` ended though nothing asked it to";
