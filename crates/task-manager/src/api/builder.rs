@@ -425,9 +425,10 @@ impl ManagerBuilder {
     /// what it had is lost. One that cannot be written, or is no regular file, changes nothing: the
     /// exit is not delayed beyond the 200 ms that it has for its output.
     ///
-    /// So does a [fuse](task_core::Context::fuse) of a task of this manager, with its line. The
-    /// manager writes it at these exits alone. Who takes the report knows the exit code of
-    /// every other end: `Service` of `task-service` writes the file then.
+    /// So does a [fuse](task_core::Context::fuse) of a task of this manager, or of one that is
+    /// nested in it and has no file of its own, with its line. The manager writes it at these exits
+    /// alone. Who takes the report knows the exit code of every other end: `Service` of
+    /// `task-service` writes the file then.
     pub fn termination_log(mut self, path: impl Into<PathBuf>) -> Self {
         self.0.termination_log = Some(path.into().into());
         self

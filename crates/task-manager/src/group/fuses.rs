@@ -1,5 +1,6 @@
 //! The fuses of a group's tasks, which end the process.
 
+use std::path::Path;
 use std::process;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use task_core::scope::{
 };
 use task_core::{Fuse, FuseInstant};
 
-use super::{EXIT_THREADS, Entry, Shared, add_living_names};
+use super::{EXIT_THREADS, Entry, OuterLink, Settings, Shared, add_living_names};
 use crate::rt::HAS_OWN_THREADS;
 use crate::sync::lock;
 use crate::threads::FuseTimer;
@@ -29,32 +30,32 @@ impl Shared {
         code: u8,
         text: &str,
     ) -> Option<Fuse> {
-        if !HAS_OWN_THREADS || !self.may_exit() {
+        if !HAS_OWN_THREADS || self.outward(|settings| settings.hard_exit).is_none() {
             return None;
         }
-        let has_message = self.settings.termination_log.is_some();
-        reserve_threads(EXIT_THREADS + usize::from(has_message)).ok()?;
+        let file = self.outward(|settings| settings.termination_log.clone());
+        reserve_threads(EXIT_THREADS + usize::from(file.is_some())).ok()?;
         let (name, text) = (guarded_name(&entry.name), guarded_text(text));
         let line =
             format!("{}: task `{name}`: {text}: exit with code {code}", guarded_name(&self.name));
         let group = Arc::downgrade(self);
-        FuseTimer::start(at, move || burn(&group, &line, code)).ok()
+        FuseTimer::start(at, move || burn(&group, file.clone(), &line, code)).ok()
     }
 
-    /// Returns whether this manager, or one that it is nested in, has a hard exit.
-    fn may_exit(&self) -> bool {
-        let outer = || lock(&self.outer).as_ref().and_then(super::OuterLink::group);
-        self.settings.hard_exit.is_some() || outer().is_some_and(|outer| outer.may_exit())
+    /// Returns a setting of this manager, or else of the innermost that it is nested in and that
+    /// has it.
+    fn outward<T>(&self, setting: fn(&Settings) -> Option<T>) -> Option<T> {
+        let outer = || lock(&self.outer).as_ref().and_then(OuterLink::group);
+        setting(&self.settings).or_else(|| outer()?.outward(setting))
     }
 }
 
 /// Ends the process, with a line on stderr, unless that blocks; by an abort, should the exit
 /// handlers block as well.
-fn burn(group: &Weak<Shared>, line: &str, code: u8) {
+fn burn(group: &Weak<Shared>, file: Option<Arc<Path>>, line: &str, code: u8) {
     let (group, line) = (group.upgrade(), line.to_string());
     let output_end = Instant::now() + STDERR_TIMEOUT;
-    let path = group.as_ref().and_then(|group| group.settings.termination_log.clone());
-    let message = path.and_then(|path| {
+    let message = file.and_then(|path| {
         let text = format!("exit code {code}, cause: a fuse\n{line}");
         run_aside(move || drop(write_ending_message(&path, text))).ok()
     });

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use task_manager::{FuseInstant, Manager, ManagerBuilder, task_fn};
+use task_manager::{Context, FuseInstant, Manager, ManagerBuilder, task_fn};
 
 use crate::{
     child::{self, Ended},
@@ -148,6 +148,23 @@ fn an_error_that_blocks_while_it_is_written_leaves_the_rest_of_the_message() {
     assert!(text.ends_with("alive: consumer (holds a thread)\n"), "{text}");
 }
 
+/// Asserts that the fuse of a task of this manager has ended the process, and left its line.
+#[track_caller]
+fn assert_burnt(ended: &Ended, file: &Path, manager: &str) {
+    assert_eq!(ended.status.code(), Some(5), "{}", ended.stderr);
+    let line = format!("{manager}: task `purge`: the lease runs out: exit with code 5");
+    let message = format!("exit code 5, cause: a fuse\n{line}\n");
+    assert_eq!(fs::read_to_string(file).unwrap(), message);
+}
+
+async fn purge(ctx: Context) -> anyhow::Result<()> {
+    // Once a nested group is linked with its outer one.
+    tokio::task::yield_now().await;
+    let _fuse = ctx.fuse(FuseInstant::now() + SECOND / 2, 5, "the lease runs out").unwrap();
+    block();
+    Ok(())
+}
+
 #[test]
 fn a_fuse_leaves_its_line() {
     let folder = Folder::new("fuse");
@@ -155,23 +172,27 @@ fn a_fuse_leaves_its_line() {
     let ended = run_with(&file, || {
         current_thread().block_on(async {
             let manager = with_file().build().unwrap();
-            manager
-                .run(task_fn("purge", async |ctx| {
-                    let at = FuseInstant::now() + SECOND / 2;
-                    let _fuse = ctx.fuse(at, 5, "the lease runs out").unwrap();
-                    block();
-                    Ok(())
-                }))
-                .unwrap();
+            manager.run(task_fn("purge", purge)).unwrap();
             let _ = manager.wait().await;
         });
     });
-    assert_eq!(ended.status.code(), Some(5), "{}", ended.stderr);
-    assert_eq!(
-        fs::read_to_string(&file).unwrap(),
-        "exit code 5, cause: a fuse\n\
-         orders: task `purge`: the lease runs out: exit with code 5\n"
-    );
+    assert_burnt(&ended, &file, "orders");
+}
+
+#[test]
+fn a_fuse_of_a_nested_group_leaves_its_line_in_the_file_of_the_outer_one() {
+    let folder = Folder::new("nested");
+    let file = folder.0.join("termination-log");
+    let ended = run_with(&file, || {
+        current_thread().block_on(async {
+            let inner = Manager::builder().name("inner").build().unwrap();
+            inner.run(task_fn("purge", purge)).unwrap();
+            let outer = with_file().build().unwrap();
+            outer.run(inner.into_task()).unwrap();
+            let _ = outer.wait().await;
+        });
+    });
+    assert_burnt(&ended, &file, "inner");
 }
 
 /// FAILURES 75.
