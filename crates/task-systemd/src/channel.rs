@@ -37,6 +37,8 @@ struct State {
     reload_failure: Option<String>,
     /// The group, once the task runs.
     group: Option<Group>,
+    /// Whether systemd was asked to confirm what was said last.
+    has_last_barrier: bool,
 }
 
 impl Channel {
@@ -60,7 +62,7 @@ impl Channel {
         drop(group);
         let failures = failures.unwrap_or_default();
         let mut state = self.lock();
-        let State { protocol, outbox, reload_failure, group } = &mut *state;
+        let State { protocol, outbox, reload_failure, group, .. } = &mut *state;
         let Some(group) = group else { return None };
         let step =
             protocol.look(now, seen(group, protocol.has_been_ready()), stall.is_some(), || {
@@ -107,7 +109,7 @@ impl Channel {
         let mut state = self.lock();
         state.reload_failure = failure;
         if is_announced {
-            let State { protocol, outbox, reload_failure, group } = &mut *state;
+            let State { protocol, outbox, reload_failure, group, .. } = &mut *state;
             let status = group
                 .as_ref()
                 .map(|group| details(group, &[], reload_failure.as_deref(), None).status);
@@ -122,7 +124,21 @@ impl Channel {
     /// Waits until systemd has read all that was sent.
     pub(crate) fn barrier(&self, timeout: Duration) -> bool {
         let is_sent = self.flush(&mut self.lock().outbox);
-        is_sent && !timeout.is_zero() && self.socket.barrier(timeout).is_ok()
+        is_sent && !timeout.is_zero() && self.socket.barrier(timeout).unwrap_or(false)
+    }
+
+    /// As [`barrier`](Self::barrier), for what is said last: systemd is asked for it once.
+    pub(crate) fn last_barrier(&self, timeout: Duration) {
+        let mut state = self.lock();
+        if state.has_last_barrier || !self.flush(&mut state.outbox) {
+            return;
+        }
+        state.has_last_barrier = true;
+        drop(state);
+        if self.socket.barrier(timeout).is_err() {
+            // It could not be asked: the next beat tries again.
+            self.lock().has_last_barrier = false;
+        }
     }
 
     /// Logs what went wrong since the last call: one line for an outage, and one for messages that

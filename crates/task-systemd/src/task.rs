@@ -87,8 +87,8 @@ impl SystemdTask {
     /// group is ready or `limit` has passed since the task began. Default: the unit's
     /// `TimeoutStartSec` alone.
     ///
-    /// A group that starts slowly is thus not killed as long as its runtime turns, and one whose
-    /// runtime is blocked is, at the latest ten seconds after.
+    /// A group that starts slowly is thus not killed as long as its runtime turns. One whose runtime
+    /// is blocked is killed at the unit's time, or within ten seconds of the block if that is later.
     pub fn extend_start(mut self, limit: Duration) -> Self {
         self.extending.start = Some(limit);
         self
@@ -183,8 +183,9 @@ fn pulse(ctx: &Context, channel: &Arc<Channel>, interval: Duration, has_watchdog
         }
         channel.look(std::time::Instant::now(), beat.stale);
         if beat.step == Step::Ended {
-            // What is said last is lost if the process ends before systemd has read it.
-            channel.barrier(LAST);
+            // What is said last is lost if the process ends before systemd has read it. There are
+            // more beats while telemetry is flushed.
+            channel.last_barrier(LAST);
         }
     });
     pulse.is_some()

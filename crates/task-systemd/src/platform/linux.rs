@@ -15,7 +15,7 @@ use std::{
             net::{SocketAddr, UnixDatagram, UnixStream},
         },
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -77,15 +77,30 @@ impl NotifySocket {
         Ok(())
     }
 
-    /// Waits until systemd has read all earlier messages. Blocks for up to `timeout`, which is not
-    /// zero.
-    pub(crate) fn barrier(&self, timeout: Duration) -> io::Result<()> {
+    /// Waits until systemd has read all earlier messages. Blocks for up to `timeout`. Returns
+    /// whether it has by then.
+    ///
+    /// # Errors
+    ///
+    /// If systemd could not be asked, as for [`send`](Self::send): nothing was waited for.
+    pub(crate) fn barrier(&self, timeout: Duration) -> io::Result<bool> {
         // systemd closes the one end that it was sent when it gets to this message, and nothing is
         // written to it: the read ends then.
         let (mut ours, theirs) = UnixStream::pair()?;
-        ours.set_read_timeout(Some(timeout))?;
         self.send("BARRIER=1", Some(&theirs.into()))?;
-        ours.read(&mut [0]).map(drop)
+        let began = Instant::now();
+        loop {
+            let left = timeout.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            ours.set_read_timeout(Some(left))?;
+            match ours.read(&mut [0]) {
+                // A signal handler ran on this thread: a read with a timeout is never resumed.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return Ok(read.is_ok()),
+            }
+        }
     }
 }
 

@@ -20,7 +20,7 @@ impl NotifySocket {
         match self.0 {}
     }
 
-    pub(crate) fn barrier(&self, _timeout: Duration) -> io::Result<()> {
+    pub(crate) fn barrier(&self, _timeout: Duration) -> io::Result<bool> {
         match self.0 {}
     }
 }

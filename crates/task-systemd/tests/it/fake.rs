@@ -60,17 +60,30 @@ impl Fake {
 
     /// What has arrived, but for the beats and the barrier.
     pub(crate) fn received(&self) -> Vec<String> {
+        let mut messages = self.received_all();
+        messages.retain(|message| !["WATCHDOG=1", "BARRIER=1"].contains(&message.as_str()));
+        messages
+    }
+
+    /// What has arrived.
+    pub(crate) fn received_all(&self) -> Vec<String> {
         let mut messages = Vec::new();
         loop {
             let mut bytes = vec![0; 64 << 10];
             match self.socket.recv(&mut bytes) {
                 Ok(length) => messages.push(String::from_utf8(bytes[..length].to_vec()).unwrap()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return messages,
                 Err(error) => panic!("{error}"),
             }
         }
-        messages.retain(|message| !["WATCHDOG=1", "BARRIER=1"].contains(&message.as_str()));
-        messages
+    }
+
+    /// Fills its queue, so that systemd takes nothing until it has read.
+    pub(crate) fn fill(&self) {
+        let filler = UnixDatagram::unbound().unwrap();
+        filler.set_nonblocking(true).unwrap();
+        filler.connect_addr(&self.socket.local_addr().unwrap()).unwrap();
+        while filler.send(b"WATCHDOG=1").is_ok() {}
     }
 
     /// The first message for which it holds, within ten minutes of the clock, which may be paused.

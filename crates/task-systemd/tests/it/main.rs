@@ -13,3 +13,4 @@ mod outages;
 mod reload;
 mod store;
 mod unit;
+mod watchdog;

@@ -1,6 +1,6 @@
 //! A systemd that is slow, away or back: the service is neither failed nor blocked.
 
-use std::{fs, os::unix::net::UnixDatagram, time::Instant};
+use std::{fs, time::Instant};
 
 use task_manager::Manager;
 use task_systemd::{Environment, SystemdTask};
@@ -49,11 +49,7 @@ async fn a_socket_that_is_gone_fails_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_delays_the_messages_and_not_the_service() {
     let fake = Fake::at_path();
-    let filler = UnixDatagram::unbound().unwrap();
-    filler.set_nonblocking(true).unwrap();
-    filler.connect_addr(&fake.socket.local_addr().unwrap()).unwrap();
-    while filler.send(b"WATCHDOG=1").is_ok() {}
-
+    fake.fill();
     let began = Instant::now();
     let manager = Manager::new();
     manager.run(fake.task()).unwrap();

@@ -9,7 +9,12 @@ use std::{
     time::Duration,
 };
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::{
+    net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
+    process::{Signal, kill_process},
+    thread::gettid,
+};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::fake::{Fake, secs};
 
@@ -82,5 +87,27 @@ fn the_barrier_waits_until_the_messages_before_it_are_read() {
     thread::sleep(Duration::from_millis(50));
     assert!(!waiting.is_finished());
     drop(descriptors);
+    assert!(waiting.join().unwrap());
+}
+
+#[tokio::test]
+async fn a_signal_does_not_end_the_wait_of_the_barrier() {
+    let fake = Fake::abstract_name();
+    let notifier = fake.task().notifier();
+    // A handler, which the process keeps.
+    let _signals = signal(SignalKind::user_defined1()).unwrap();
+    let (sender, thread) = std::sync::mpsc::channel();
+    let waiting = thread::spawn(move || {
+        sender.send(gettid()).unwrap();
+        notifier.barrier(secs(60))
+    });
+    let thread = thread.recv().unwrap();
+    for _ in 0..20 {
+        thread::sleep(Duration::from_millis(10));
+        // Linux prefers the thread whose id this is.
+        kill_process(thread, Signal::USR1).unwrap();
+    }
+    assert!(!waiting.is_finished());
+    fake.received_all();
     assert!(waiting.join().unwrap());
 }
