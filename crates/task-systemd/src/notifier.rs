@@ -68,20 +68,22 @@ impl Notifier {
     ///
     /// # Cancel safety
     ///
-    /// That of `reload`. The end is also reported if the call is dropped.
+    /// That of `reload`. A call that is dropped before its end, or in which `reload` panics, is
+    /// reported as one that failed.
     pub async fn reload(
         &self,
         limit: Duration,
         reload: impl Future<Output = anyhow::Result<()>>,
     ) -> anyhow::Result<()> {
-        let reloading = self.reloading();
+        let mut reloading = self.reloading();
+        // Unless it comes to its end.
+        reloading.failure = Some("it was dropped unfinished".into());
         let result = match timeout(limit, reload).await {
             Ok(result) => result,
             Err(_) => Err(anyhow!("the reload did not end within {limit:?}")),
         };
-        if let Err(error) = &result {
-            reloading.fail(format_args!("{error:#}"));
-        }
+        let failure = result.as_ref().err();
+        reloading.failure = failure.map(|error| guarded_text(format_args!("{error:#}")));
         result
     }
 

@@ -73,14 +73,21 @@ async fn a_reload_that_hangs_ends_at_its_limit_and_has_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_that_is_dropped_has_ended() {
+async fn a_reload_that_is_dropped_or_panics_has_ended_and_has_failed() {
     let said = while_ready(async |notifier| {
         let reload = notifier.reload(LIMIT, std::future::pending());
         assert!(tokio::time::timeout(secs(3), reload).await.is_err());
+        let notifier = notifier.clone();
+        let panics = async move { notifier.reload(LIMIT, async { panic!("line 3") }).await };
+        assert!(tokio::spawn(panics).await.unwrap_err().is_panic());
     })
     .await;
+    let failed =
+        "READY=1\nSTATUS=ready, 2 tasks; the last reload failed: it was dropped unfinished";
     assert!(said[0].starts_with("RELOADING=1"));
-    assert!(said[1].starts_with("READY=1"));
+    assert_eq!(said[1], failed);
+    assert!(said[2].starts_with("RELOADING=1"));
+    assert_eq!(said[3], failed);
 }
 
 #[tokio::test(start_paused = true)]
