@@ -177,7 +177,8 @@ impl Unit {
     /// # Errors
     ///
     /// If a name is not one, the path of the program or of a credential is not absolute, a text has
-    /// a control character, a time is zero, or the watchdog's is below a second.
+    /// a control character, a description, an address or the path of a credential ends with a
+    /// backslash, a time is zero, or the watchdog's is below a second.
     pub fn files(&self) -> Result<Vec<(String, String)>, SystemdError> {
         self.check()?;
         let service = (format!("{}.service", self.name), self.service());
@@ -301,6 +302,14 @@ impl Unit {
         for text in texts.chain(values).chain(paths) {
             if text.chars().any(char::is_control) {
                 return Err(setting("text", text, "has a control character"));
+            }
+        }
+        // These stand at the end of their lines, and without quotes.
+        let addresses = self.sockets.iter().map(|(_, address)| address);
+        let paths = self.credentials.iter().map(|(_, path)| path);
+        for text in self.description.iter().chain(addresses).chain(paths) {
+            if text.ends_with('\\') {
+                return Err(setting("text", text, "ends with a backslash, which joins two lines"));
             }
         }
         for (_, address) in &self.sockets {
