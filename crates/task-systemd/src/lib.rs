@@ -54,7 +54,7 @@
 //! | while it starts, the status names what is not ready, and what that does | `ready` |
 //! | readiness is not taken back; the status shows what is not ready any more | `unready` |
 //! | a slow start is extended while the runtime works, up to its limit | `start-extended`, `start-limit` |
-//! | a start whose runtime is blocked is ended, at the latest ten seconds after the unit's time | `start-wedged` |
+//! | a start whose runtime is blocked is ended at the unit's time, or within ten seconds of the block if that is later | `start-wedged` |
 //! | without an extension, `TimeoutStartSec` and `TimeoutStopSec` hold | `start-late`, `stop-late` |
 //! | without `NOTIFY_SOCKET` (as with `Type=simple`) nothing is sent | `no-socket` |
 //! | with `NotifyAccess=main` no child process reports for the service | `child` |

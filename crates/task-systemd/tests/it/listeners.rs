@@ -32,7 +32,7 @@ fn sockets_are_taken_by_name_and_type() {
         assert_eq!(http.accept().unwrap().1, client.local_addr().unwrap());
         assert!(listeners.tcp("other").unwrap().is_none());
         listeners.finish().unwrap();
-        assert!(env::var_os("LISTEN_FDS").is_none());
+        assert!(env::var_os("LISTEN_FDS").is_none() && env::var_os("LISTEN_PID").is_none());
         assert_eq!(Listeners::from_systemd().names().count(), 0, "they are passed once");
         return;
     }
