@@ -103,7 +103,9 @@ impl Protocol {
             return step;
         }
         self.has_ended = seen == Seen::Ended;
-        self.extend_start(now, seen, &mut step);
+        if !is_blocked {
+            self.extend_start(now, seen, &mut step);
+        }
         let begins_stop = seen >= Seen::Stopping && !self.is_stopping;
         let begins_ready = seen == Seen::Ready && !self.is_ready && !self.is_stopping;
         // At once, since a watchdog may end the process within the second.

@@ -83,7 +83,7 @@ impl SystemdTask {
         })
     }
 
-    /// Asks systemd for more time to start, again and again while this task is polled, until the
+    /// Asks systemd for more time to start, again and again while the runtime works, until the
     /// group is ready or `limit` has passed since the task began. Default: the unit's
     /// `TimeoutStartSec` alone.
     ///

@@ -165,6 +165,20 @@ fn a_start_is_extended_each_second_up_to_its_limit() {
 }
 
 #[test]
+fn a_start_whose_runtime_is_blocked_is_not_extended() {
+    let start = Some(Duration::from_secs(60));
+    let mut protocol = Protocol::new(Extending { start, stop: false });
+    let began = Instant::now();
+    let mut extends = |seconds, is_blocked| {
+        let now = began + Duration::from_secs(seconds);
+        let step = protocol.look(now, Seen::Starting, is_blocked, Details::default);
+        step.messages.iter().any(|message| message.text().starts_with("EXTEND_TIMEOUT_USEC="))
+    };
+    let seen = [(0, false), (2, true), (4, true), (6, false)];
+    assert_eq!(seen.map(|(at, is_blocked)| extends(at, is_blocked)), [true, false, false, true]);
+}
+
+#[test]
 fn a_stop_is_extended_by_what_it_may_take_if_asked_for() {
     let looks = [Event::Look(SECOND, Seen::Ready, 0), Event::Look(SECOND, Seen::Stopping, 1)];
     let extending = Extending { start: None, stop: true };
