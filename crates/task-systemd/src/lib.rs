@@ -60,13 +60,14 @@
 //! | with `NotifyAccess=main` no child process reports for the service | `child` |
 //! | during a stop, the status has its cause, its time, and what it waits for | `stop`, `stop-cleanup` |
 //! | a stop is extended by what it may take | `stop-extended` |
+//! | a start and a stop that are extended outlast a `systemctl daemon-reload` | `daemon-reload` |
 //! | a service that stops by itself is stopping for systemd, too | `stop-itself` |
 //! | after the end, `systemctl status` shows the cause, and who failed and how | `clean`, `failed`, `wedged-stopping` |
 //! | what is said last is not lost with the process | `last-word` |
 //! | a service that works is left alone by its watchdog, through the last cleanup | `watchdog`, `watchdog-cleanup` |
 //! | one whose workers are blocked while it runs is killed within the watchdog's time, and the status says so | `wedged-running` |
 //! | one that is blocked while it stops ends at its own deadline, or by its hard exit, with its code | `wedged-stopping`, `hard-exit` |
-//! | `systemctl reload` waits for the end, also of one that failed, and the status has the error | `reload`, `reload-failed` (253) |
+//! | `systemctl reload` waits for the end, also of one that failed, and the status has the error | `reload` (253), `reload-failed` (253) |
 //! | a reload that hangs fails at its limit, and the service goes on | `reload-hangs` (253) |
 //! | a stop in the middle of a reload is a stop | `reload-stop` (253) |
 //! | with `Type=notify` and `ExecReload=kill -HUP $MAINPID`, the unit is shown as reloading | `reload-signal` |

@@ -3,6 +3,7 @@
 
 // A command-line program.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod scenarios;
 

@@ -73,13 +73,14 @@ fn main() -> ExitCode {
 
 /// As a child process: reports readiness for its parent, as a script with a helper would.
 fn report_ready() -> ExitCode {
-    let socket = env::var_os("NOTIFY_SOCKET").map(|path| {
+    let sent = env::var_os("NOTIFY_SOCKET").map(|path| {
         let socket = std::os::unix::net::UnixDatagram::unbound()?;
         socket.send_to(b"READY=1", path)
     });
     // systemd looks the sender up: a sender that has ended is never accepted.
     thread::sleep(Duration::from_millis(500));
-    if matches!(socket, Some(Ok(_))) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    eprintln!("child: {sent:?}");
+    if matches!(sent, Some(Ok(_))) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Prints a unit with every setting, for `systemd-analyze verify`.

@@ -54,8 +54,7 @@ fn closed(trial: &Trial<'_>) -> Result<String> {
     trial.start()?;
     trial.until("NFileDescriptorStore", |count| count == "1")?;
     trial.systemctl(&["restart", trial.name()])?;
-    // It was stored again, and is kept once.
-    std::thread::sleep(Duration::from_millis(300));
+    // Before it was ready it was stored again, and is kept once.
     trial.expect(&[("NFileDescriptorStore", "1")])?;
     trial.stop()?;
     trial.expect(&[("NFileDescriptorStore", "0")])?;

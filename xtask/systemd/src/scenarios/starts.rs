@@ -110,5 +110,7 @@ fn child(trial: &Trial<'_>) -> Result<String> {
     trial.install(&unit, &["TimeoutStartSec=3", "Restart=no"])?;
     ensure!(!trial.attempt(&["start", trial.name()])?.status.success());
     trial.expect(&[("Result", "timeout")])?;
+    let journal = trial.journal()?;
+    ensure!(journal.contains("child: Some(Ok(7))"), "{journal}");
     Ok("the READY=1 of a child is ignored".to_owned())
 }
