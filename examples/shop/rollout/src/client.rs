@@ -24,6 +24,7 @@ use crate::{
     outcome::{Counts, Outcome},
 };
 pub(crate) use websocket::{Storm, storm};
+use wire::Connection;
 
 /// The time that a client gives an answer, and a dial.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -126,11 +127,31 @@ impl Client {
             Kind::Looking => http1::run(&mut self, true).await,
             Kind::Blind => http1::run(&mut self, false).await,
             Kind::Http2 => http2::requests(&mut self).await,
-            Kind::Events => events::run(&mut self).await,
-            Kind::WebSocket => websocket::run(&mut self).await,
+            Kind::Events => self.streams(self.shared.paths.events, events::stream).await,
+            Kind::WebSocket => {
+                self.streams(self.shared.paths.websocket, websocket::conversation).await;
+            }
             Kind::Http2Events => http2::streams(&mut self).await,
         }
         self.seen
+    }
+
+    /// Opens one stream after another, each on a connection of its own and until its end.
+    async fn streams<S: Future<Output = Outcome>>(
+        &mut self,
+        path: &'static str,
+        stream: fn(Connection, &'static str) -> S,
+    ) {
+        while !self.is_over() {
+            self.pause().await;
+            let Some(dialled) = self.dial().await else { continue };
+            let over = self.over();
+            let outcome = tokio::select! {
+                outcome = stream(Connection::new(dialled), path) => outcome,
+                () = over => Outcome::Answered,
+            };
+            self.count(outcome, true);
+        }
     }
 
     fn is_over(&self) -> bool {

@@ -1,9 +1,9 @@
-//! A client of server-sent events over HTTP/1.1: it opens one stream after another.
+//! Server-sent events over HTTP/1.1.
 
 use tokio::time::timeout;
 
 use super::{
-    Client, LIMIT, Request,
+    LIMIT, Request,
     wire::{Connection, outcome},
 };
 use crate::outcome::Outcome;
@@ -16,22 +16,8 @@ const LAST_EVENT: &[u8] = b"event: stopping";
 /// More bytes than that event and the end of its stream have.
 const TAIL: usize = 200;
 
-pub(super) async fn run(client: &mut Client) {
-    while !client.is_over() {
-        client.pause().await;
-        let Some(dialled) = client.dial().await else { continue };
-        let mut connection = Connection::new(dialled);
-        let over = client.over();
-        let path = client.shared.paths.events;
-        let outcome = tokio::select! {
-            outcome = stream(&mut connection, path) => outcome,
-            () = over => Outcome::Answered,
-        };
-        client.count(outcome, true);
-    }
-}
-
-async fn stream(connection: &mut Connection, path: &'static str) -> Outcome {
+/// Opens a stream of events and reads it to its end.
+pub(super) async fn stream(mut connection: Connection, path: &'static str) -> Outcome {
     let request = Request { path, order: None };
     let begun = async {
         connection.write(request.text(connection.server).as_bytes()).await?;
@@ -50,7 +36,7 @@ async fn stream(connection: &mut Connection, path: &'static str) -> Outcome {
             return Outcome::Answered;
         }
         keep_tail(&mut connection.buffer, &[]);
-        if !matches!(connection.read().await, Ok(more) if more > 0) {
+        if !connection.has_more().await {
             return Outcome::Cut;
         }
     }

@@ -1,5 +1,4 @@
-//! A client of WebSockets, which opens one after another, and a storm of clients that dial again at
-//! once.
+//! WebSockets, and a storm of clients that dial again at once.
 
 use std::{
     net::SocketAddr,
@@ -9,7 +8,7 @@ use std::{
 
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Client, LIMIT, wire::Connection};
+use super::{LIMIT, wire::Connection};
 use crate::outcome::Outcome;
 
 /// The status of an upgrade that succeeded, and of one that a stopping server declined.
@@ -19,25 +18,10 @@ const DECLINED: u16 = 503;
 const CLOSE: u8 = 8;
 const CLOSE_REPLY: [u8; 8] = [0x80 | CLOSE, 0x80 | 2, 0, 0, 0, 0, 0x03, 0xe8];
 
-pub(super) async fn run(client: &mut Client) {
-    while !client.is_over() {
-        client.pause().await;
-        let Some(dialled) = client.dial().await else { continue };
-        let mut connection = Connection::new(dialled);
-        let over = client.over();
-        let path = client.shared.paths.websocket;
-        let outcome = tokio::select! {
-            outcome = conversation(&mut connection, path) => outcome,
-            () = over => Outcome::Answered,
-        };
-        client.count(outcome, true);
-    }
-}
-
 /// Opens a WebSocket and reads it to its end.
-async fn conversation(connection: &mut Connection, path: &str) -> Outcome {
-    match timeout(LIMIT, open(connection, path)).await {
-        Ok(Ok(())) => closed(connection).await,
+pub(super) async fn conversation(mut connection: Connection, path: &'static str) -> Outcome {
+    match timeout(LIMIT, open(&mut connection, path)).await {
+        Ok(Ok(())) => closed(&mut connection).await,
         Ok(Err(outcome)) => outcome,
         Err(_) => Outcome::Late,
     }
@@ -72,7 +56,7 @@ async fn closed(connection: &mut Connection) -> Outcome {
                 return Outcome::Answered;
             }
         }
-        if !matches!(connection.read().await, Ok(more) if more > 0) {
+        if !connection.has_more().await {
             return Outcome::Cut;
         }
     }

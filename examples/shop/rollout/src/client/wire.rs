@@ -60,11 +60,11 @@ impl Connection {
         let outcome = outcome(head.status);
         let Some(body) = head.body else {
             // Up to the end of the connection.
-            while matches!(self.read().await, Ok(more) if more > 0) {}
+            while self.has_more().await {}
             return (outcome, false);
         };
         while self.buffer.len() < head.length + body {
-            if !matches!(self.read().await, Ok(more) if more > 0) {
+            if !self.has_more().await {
                 return (Outcome::Cut, false);
             }
         }
@@ -97,7 +97,12 @@ impl Connection {
         }
     }
 
-    pub(super) async fn read(&mut self) -> io::Result<usize> {
+    /// Reads more into the buffer. Returns false at the end, proper or not.
+    pub(super) async fn has_more(&mut self) -> bool {
+        matches!(self.read().await, Ok(more) if more > 0)
+    }
+
+    async fn read(&mut self) -> io::Result<usize> {
         self.stream.read_buf(&mut self.buffer).await
     }
 }
