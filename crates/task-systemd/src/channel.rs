@@ -56,18 +56,24 @@ impl Channel {
     /// Looks at the group, and says what there is to say. Returns when to look again even if
     /// nothing changes. Logs nothing, for the thread that must not: see [`report`](Self::report).
     pub(crate) fn look(&self, now: Instant, stall: Option<Duration>) -> Option<Instant> {
-        // Not under the lock, since the text of an error is foreign code.
-        let group = self.lock().group.clone();
-        let failures = group.as_ref().filter(|group| group.step() == Step::Ended).map(failures);
-        drop(group);
-        let failures = failures.unwrap_or_default();
-        let mut state = self.lock();
-        let State { protocol, outbox, reload_failure, group, .. } = &mut *state;
-        let Some(group) = group else { return None };
-        let step =
-            protocol.look(now, seen(group, protocol.has_been_ready()), stall.is_some(), || {
-                details(group, &failures, reload_failure.as_deref(), stall)
-            });
+        let group = self.lock().group.clone()?;
+        let mut failures = None;
+        let (mut state, seen) = loop {
+            if group.step() == Step::Ended {
+                // Not under the lock, since the text of an error is foreign code.
+                failures = Some(self::failures(&group));
+            }
+            let state = self.lock();
+            let seen = seen(&group, state.protocol.has_been_ready());
+            // Otherwise it has ended in between.
+            if failures.is_some() || seen < Seen::Ended {
+                break (state, seen);
+            }
+        };
+        let State { protocol, outbox, reload_failure, .. } = &mut *state;
+        let step = protocol.look(now, seen, stall.is_some(), || {
+            details(&group, failures.as_deref(), reload_failure.as_deref(), stall)
+        });
         step.messages.into_iter().for_each(|message| outbox.push(message, None));
         let is_sent = self.flush(outbox);
         let retry = (!is_sent).then(|| now + RETRY);
@@ -75,7 +81,7 @@ impl Channel {
         // whose values have drops of their own.
         let ended = protocol.has_ended().then(|| state.group.take());
         drop(state);
-        drop(ended);
+        drop((ended, group));
         step.again.into_iter().chain(retry).min()
     }
 
@@ -112,7 +118,7 @@ impl Channel {
             let State { protocol, outbox, reload_failure, group, .. } = &mut *state;
             let status = group
                 .as_ref()
-                .map(|group| details(group, &[], reload_failure.as_deref(), None).status);
+                .map(|group| details(group, None, reload_failure.as_deref(), None).status);
             let message = protocol.end_reload(status.as_deref());
             message.into_iter().for_each(|message| outbox.push(message, None));
             self.flush(outbox);
@@ -180,7 +186,7 @@ fn failures(group: &Group) -> Vec<String> {
 
 fn details(
     group: &Group,
-    failures: &[String],
+    failures: Option<&[String]>,
     reload_failure: Option<&str>,
     stall: Option<Duration>,
 ) -> Details {
@@ -193,4 +199,60 @@ fn details(
         status = format!("{status}; the last reload failed: {failure}");
     }
     Details { status, remaining: snapshot.remaining }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{
+        io::ErrorKind,
+        os::{
+            linux::net::SocketAddrExt as _,
+            unix::net::{SocketAddr, UnixDatagram},
+        },
+        process,
+        sync::Arc,
+        thread,
+        time::Instant,
+    };
+
+    use anyhow::bail;
+    use task_core::task_fn;
+    use task_manager::Manager;
+
+    use super::Channel;
+    use crate::{platform::NotifySocket, protocol::Extending};
+
+    #[tokio::test]
+    async fn the_last_status_has_the_failures_also_of_a_group_that_ends_during_a_look() {
+        let name = format!("task-systemd-channel-{}", process::id());
+        let systemd = SocketAddr::from_abstract_name(&name).unwrap();
+        let systemd = UnixDatagram::bind_addr(&systemd).unwrap();
+        systemd.set_nonblocking(true).unwrap();
+        for _ in 0..500 {
+            let socket = NotifySocket::open(format!("@{name}").as_ref()).unwrap().unwrap();
+            let channel = Arc::new(Channel::new(socket));
+            let manager = Manager::new();
+            channel.attach(manager.group(), Extending::default());
+            manager.run(task_fn("worker", async |_ctx| bail!("the disk is full"))).unwrap();
+            let looking = thread::spawn(move || {
+                while channel.lock().group.is_some() {
+                    channel.look(Instant::now(), None);
+                }
+            });
+            assert!(manager.wait().await.is_err(), "a task failed");
+            looking.join().unwrap();
+            let mut last = String::new();
+            let mut bytes = [0; 4096];
+            loop {
+                match systemd.recv(&mut bytes) {
+                    Ok(length) => last = String::from_utf8_lossy(&bytes[..length]).into_owned(),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            assert!(last.contains("failed: task `worker` failed: the disk is full"), "{last}");
+        }
+    }
 }

@@ -8,8 +8,8 @@ use task_core::{Blocker, CleanupInfo, CleanupState, GroupSnapshot, Step, TaskInf
 const SHOWN: usize = 200;
 
 /// Describes the group in one line, as `systemctl status` shows it; one that has ended with its
-/// failures.
-pub(crate) fn describe(group: &GroupSnapshot, failures: &[String]) -> String {
+/// failures, if they are known.
+pub(crate) fn describe(group: &GroupSnapshot, failures: Option<&[String]>) -> String {
     match group.step {
         Step::Running if group.readiness.is_ready() => ready(group),
         Step::Running => waiting(group),
@@ -68,11 +68,12 @@ fn stopping(group: &GroupSnapshot) -> String {
 }
 
 /// Describes a shutdown that is over: its cause, its time, and what went wrong.
-fn stopped(group: &GroupSnapshot, failures: &[String]) -> String {
+fn stopped(group: &GroupSnapshot, failures: Option<&[String]>) -> String {
     let mut text = "stopped".to_owned() + &cause(group);
     if let Some(shutdown) = &group.shutdown {
         let _ = write!(text, " in {:.1} s", shutdown.took.as_secs_f64());
     }
+    let Some(failures) = failures else { return text };
     let [first, rest @ ..] = failures else { return text + ", clean" };
     let _ = write!(text, ", failed: {first}");
     and_more(&mut text, rest.len());
