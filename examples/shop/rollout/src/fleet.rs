@@ -92,6 +92,7 @@ impl Fleet {
     pub(crate) fn paths(&self) -> Paths {
         if self.kind == Kind::Shop { SHOP } else { OWN }
     }
+
     /// Returns a place for a server of this fleet.
     pub(crate) fn place(&self) -> Result<Place> {
         let address = free_address()?;

@@ -80,10 +80,9 @@ pub(crate) struct Storm {
     /// WebSockets that were opened before the first Close or cut.
     pub(crate) opened: AtomicU64,
     is_closing: AtomicBool,
-    /// Dials since then: accepted as WebSockets, declined with 503, and not answered so.
+    /// Dials since then: accepted as WebSockets, and declined with 503.
     pub(crate) accepted: AtomicU64,
     pub(crate) declined: AtomicU64,
-    pub(crate) refused: AtomicU64,
     /// WebSockets that ended without a Close.
     pub(crate) cut: AtomicU64,
 }
@@ -94,10 +93,7 @@ pub(crate) async fn storm(server: SocketAddr, path: &'static str, storm: &Storm)
         // From here on, so that one that was dialled before the first Close does not count.
         let is_closing = storm.is_closing.load(Relaxed);
         let dialled = timeout(LIMIT, TcpStream::connect(server)).await;
-        let Ok(Ok(stream)) = dialled else {
-            storm.refused.fetch_add(u64::from(is_closing), Relaxed);
-            return;
-        };
+        let Ok(Ok(stream)) = dialled else { return };
         let mut connection = Connection::new((stream, server));
         match timeout(LIMIT, open(&mut connection, path)).await {
             Ok(Ok(())) => {
@@ -112,10 +108,7 @@ pub(crate) async fn storm(server: SocketAddr, path: &'static str, storm: &Storm)
                 // A client that dials without any pause would only keep both busy.
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            _ => {
-                storm.refused.fetch_add(u64::from(is_closing), Relaxed);
-                return;
-            }
+            _ => return,
         }
     }
 }
