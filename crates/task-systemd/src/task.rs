@@ -87,8 +87,9 @@ impl SystemdTask {
     /// group is ready or `limit` has passed since the task began. Default: the unit's
     /// `TimeoutStartSec` alone.
     ///
-    /// A group that starts slowly is thus not killed as long as its runtime turns. One whose runtime
-    /// is blocked is killed at the unit's time, or within ten seconds of the block if that is later.
+    /// A group that starts slowly is thus not killed as long as its runtime turns. One whose
+    /// runtime is blocked is killed at the unit's time, or within ten seconds of the block if that
+    /// is later.
     pub fn extend_start(mut self, limit: Duration) -> Self {
         self.extending.start = Some(limit);
         self
