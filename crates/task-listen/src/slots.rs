@@ -31,7 +31,7 @@ pub trait Occupant: Send + Sync + 'static {
     /// Asks the connection to close at once, since another one waits for its slot.
     fn evict(&self);
 
-    /// The connection has ended, and its slot is free.
+    /// The connection has ended. Its slot is free, and [`Slots::emptied`] returns, only after this.
     fn left(&self) {}
 }
 
@@ -51,7 +51,7 @@ pub struct Slots<T> {
 struct Entry<T> {
     occupant: Arc<T>,
     /// It closes, and makes room for one more.
-    is_evicted: bool,
+    is_leaving: bool,
 }
 
 impl<T: Occupant> Slots<T> {
@@ -92,7 +92,7 @@ impl<T: Occupant> Slots<T> {
     fn enter(self: &Arc<Self>, occupant: T, permit: OwnedSemaphorePermit) -> Slot<T> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
         let occupant = Arc::new(occupant);
-        let entry = Entry { occupant: Arc::clone(&occupant), is_evicted: false };
+        let entry = Entry { occupant: Arc::clone(&occupant), is_leaving: false };
         self.lock().insert(id, entry);
         Slot(Arc::new(Held { occupant, id, slots: Arc::clone(self), _permit: permit }))
     }
@@ -116,21 +116,21 @@ impl<T: Occupant> Slots<T> {
     pub fn evict_one(&self) -> bool {
         let mut open = self.lock();
         let rank = |(id, entry): (&u64, &Entry<T>)| {
-            if entry.is_evicted {
+            if entry.is_leaving {
                 return None;
             }
             Some((entry.occupant.eviction_rank()?, *id))
         };
         let first = open.iter().filter_map(rank).min();
         let Some(entry) = first.and_then(|(_, id)| open.get_mut(&id)) else { return false };
-        entry.is_evicted = true;
+        entry.is_leaving = true;
         entry.occupant.evict();
         true
     }
 
-    /// Returns how many connections are open, without those that were evicted.
+    /// Returns how many connections are open, without those that were evicted or are leaving.
     pub fn len(&self) -> usize {
-        self.lock().values().filter(|entry| !entry.is_evicted).count()
+        self.lock().values().filter(|entry| !entry.is_leaving).count()
     }
 
     /// Returns whether no connection is open.
@@ -202,14 +202,60 @@ impl<T: Occupant> fmt::Debug for Slot<T> {
 
 impl<T: Occupant> Drop for Held<T> {
     fn drop(&mut self) {
+        // It stays in the table until it was heard, so that who sees an empty table has all that
+        // the connections had to say. Meanwhile it cannot be evicted.
+        if let Some(entry) = self.slots.lock().get_mut(&self.id) {
+            entry.is_leaving = true;
+        }
+        self.occupant.left();
         let mut open = self.slots.lock();
         let removed = open.remove(&self.id);
         let is_empty = open.is_empty();
         drop(open);
         drop(removed);
-        self.occupant.left();
         if is_empty {
             self.slots.emptied.notify_waiters();
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::{Arc, Mutex, Weak};
+
+    use super::{Occupant, Slots};
+
+    /// Sees the table as its connection leaves: whether it is empty, and whether one can be
+    /// evicted.
+    struct Leaving {
+        slots: Weak<Slots<Leaving>>,
+        seen: Arc<Mutex<Vec<(bool, bool)>>>,
+    }
+
+    impl Occupant for Leaving {
+        fn eviction_rank(&self) -> Option<(u8, u64)> {
+            Some((0, 0))
+        }
+
+        fn evict(&self) {}
+
+        fn left(&self) {
+            let slots = self.slots.upgrade().unwrap();
+            self.seen.lock().unwrap().push((slots.is_empty(), slots.evict_one()));
+        }
+    }
+
+    #[test]
+    fn a_table_is_empty_only_once_its_last_connection_was_heard() {
+        let slots = Slots::new(1);
+        let seen = Arc::default();
+        let leaving = || Leaving { slots: Arc::downgrade(&slots), seen: Arc::clone(&seen) };
+        let slot = slots.try_admit(leaving).unwrap();
+        assert!(slots.try_admit(leaving).is_none());
+        drop(slot);
+        assert_eq!(*seen.lock().unwrap(), [(false, false)]);
+        assert!(slots.is_empty());
+        assert!(slots.try_admit(leaving).is_some());
     }
 }

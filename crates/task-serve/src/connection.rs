@@ -95,8 +95,11 @@ async fn drive<S: HttpService>(
     let mut is_leaving = false;
     // `None` once the connection was asked to end because of its age.
     let mut retire_at = Some(after(Instant::now(), link.limits().some_connection_age()));
-    // When the streams of HTTP/2 are looked through for those that have stalled.
-    let mut scan_at = after(Instant::now(), link.limits().write_timeout / 2);
+    // When the streams of HTTP/2 are looked through for those that have stalled, and the connection
+    // is looked at. They have tasks of their own, and the one that leaves it without a request need
+    // not wake this one.
+    let mut scan_interval = link.limits().scan_interval();
+    let mut scan_at = after(Instant::now(), scan_interval);
     let mut timer = pin!(sleep_until(link.deadline()));
 
     poll_fn(|cx| {
@@ -105,8 +108,11 @@ async fn drive<S: HttpService>(
             return Poll::Ready(End::Dropped);
         }
         if stopped.is_none() && pin!(&mut cancelled).poll(cx).is_ready() {
-            stopped = Some(Instant::now());
+            let now = Instant::now();
+            stopped = Some(now);
             link.retire();
+            scan_interval = scan_interval.min(GOAWAY_TIMEOUT);
+            scan_at = scan_at.min(after(now, scan_interval));
         }
         loop {
             // An I/O or protocol error is the client's, and not logged.
@@ -146,7 +152,7 @@ async fn drive<S: HttpService>(
                     continue;
                 }
                 if scan_at <= now {
-                    scan_at = after(now, link.limits().write_timeout / 2);
+                    scan_at = after(now, scan_interval);
                     link.abort_stalled();
                 }
             }

@@ -56,6 +56,9 @@ pub struct Limits {
 /// What an `Instant` can be moved by on every system, and longer than any process lives.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// hyper reserves room for so many with each request. A map of headers has room for 24,576.
+const MAX_HEADERS: usize = 10_000;
+
 /// Returns a time limit as a duration.
 fn duration(timeout: impl Into<Timeout>) -> Duration {
     match timeout.into() {
@@ -120,10 +123,10 @@ impl Limits {
         Self { header_bytes: bytes.max(8 * 1024), ..self }
     }
 
-    /// Sets how many fields the header of an HTTP/1.1 request may have. One with more is refused
-    /// with 431. Default: 100.
+    /// Sets how many fields the header of an HTTP/1.1 request may have; at most 10,000. One with
+    /// more is refused with 431. Default: 100.
     pub fn headers(self, headers: usize) -> Self {
-        Self { headers, ..self }
+        Self { headers: headers.min(MAX_HEADERS), ..self }
     }
 
     /// Sets how long a connection may wait for its next request. Default: 90 s.
@@ -161,6 +164,12 @@ impl Limits {
     /// shutdown leaves to the task, less 250 ms, counts if it is less. Default: 60 s.
     pub fn stop_timeout(self, timeout: impl Into<Timeout>) -> Self {
         Self { stop_timeout: duration(timeout), ..self }
+    }
+
+    /// Returns how often the streams of HTTP/2 are looked through: often enough that none of the
+    /// two times passes by much, and not all the time where they are short.
+    pub(crate) fn scan_interval(&self) -> Duration {
+        (self.write_timeout / 2).min(self.idle_timeout).max(Duration::from_millis(10))
     }
 
     /// Returns the age at which one connection is closed: the limit, give or take 10 %.

@@ -300,8 +300,11 @@ impl Link {
     /// Returns when the connection is closed if its state does not change.
     pub(crate) fn deadline(&self) -> Instant {
         let limits = self.limits();
+        let state = self.state();
+        // After the state, which another thread may enter meanwhile: an idle connection would
+        // otherwise seem to be idle since the last time that it was.
         let since = self.since.load(Ordering::Relaxed);
-        let (since, timeout) = match self.state() {
+        let (since, timeout) = match state {
             State::Fresh | State::Handshake | State::Header => (since, limits.header_timeout),
             State::Idle => (since, limits.idle_timeout),
             State::Active | State::Sending => match self.blocked.load(Ordering::Relaxed) {
@@ -354,8 +357,9 @@ impl Occupant for Link {
     /// request is late; and those last that were just answered, whose clients may have written the
     /// next request already.
     fn eviction_rank(&self) -> Option<(u8, u64)> {
+        let state = self.state();
         let since = self.since.load(Ordering::Relaxed);
-        match self.state() {
+        match state {
             State::Idle if self.age() < self.limits().min_keep_alive => Some((2, since)),
             State::Idle => Some((0, since)),
             State::Fresh | State::Handshake | State::Header => {

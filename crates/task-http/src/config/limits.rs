@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// hyper reserves room for so many with each request. A map of headers has room for 24,576.
+const MAX_HEADERS: usize = 10_000;
+
 /// The limits of an [`HttpTask`](crate::HttpTask).
 ///
 /// Every resource that a client, a source or a check can take has a limit, and every limit is
-/// finite. The setters take any value: what is below the minimum of a limit is raised to it. A
-/// duration of more than a year counts as a year.
+/// finite. The setters take any value: what is below the minimum of a limit is raised to it, and
+/// what is above its maximum is lowered. A duration of more than a year counts as a year.
 ///
 /// # Connections and what they wait for
 ///
@@ -89,10 +92,10 @@ impl Limits {
         Self { header_bytes: bytes.max(8 * 1024), ..self }
     }
 
-    /// Sets how many fields the header of a request may have. One with more is refused with 431.
-    /// Default: 100.
+    /// Sets how many fields the header of a request may have; at most 10,000. One with more is
+    /// refused with 431. Default: 100.
     pub fn headers(self, headers: usize) -> Self {
-        Self { headers, ..self }
+        Self { headers: headers.min(MAX_HEADERS), ..self }
     }
 
     /// Sets how many bytes the body of a request to a [route](crate::HttpTaskBuilder::route) may

@@ -115,6 +115,14 @@ async fn a_header_that_is_too_large_or_has_too_many_fields_is_refused() {
 }
 
 #[tokio::test]
+async fn a_limit_of_the_header_without_end_is_one_that_serves() {
+    let limits = Limits::default().headers(usize::MAX).header_bytes(usize::MAX);
+    let service = Service::start(|http| http.limits(limits));
+    assert_eq!(Client::connect(service.address).await.get("/livez").await.status, 200);
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_malformed_request_gets_400_and_is_closed() {
     let service = Service::start(|http| http);
     for garbage in

@@ -13,6 +13,7 @@ mod authority;
 mod client;
 mod group;
 mod service;
+mod sweep;
 
 mod access;
 mod adapters;

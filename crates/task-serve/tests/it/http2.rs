@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, net::SocketAddr, pin::Pin, time::Duration};
 
-use axum::body::Body;
+use axum::{Router, body::Body};
 use http_body::Body as _;
 use hyper::{Request, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -106,6 +106,28 @@ async fn a_client_that_acknowledges_no_goaway_is_closed_and_named() {
     client.read_to_end(&mut rest).await.unwrap();
 }
 
+/// It resets its stream as well, and the handler ends after the stop.
+#[tokio::test(start_paused = true)]
+async fn such_a_client_is_closed_soon_after_a_handler_that_it_does_not_wait_for() {
+    let api = Router::new().route("/", axum::routing::get(async || sleep(5 * SECOND).await));
+    let server = start_with(|serve| serve.finish_handlers(), api, Duration::ZERO).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    client.set_nodelay(true).unwrap();
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    // GET / over http.
+    client.write_all(b"\0\0\x03\x01\x05\0\0\0\x01\x82\x86\x84").await.unwrap();
+    sleep(SECOND).await;
+    assert_eq!(server.stats.in_flight(), 1);
+    client.write_all(b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08").await.unwrap();
+    sleep(SECOND).await;
+    let begun = Instant::now();
+    let report = server.stopped().await;
+    assert!((3 * SECOND..7 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert!(report.is_clean(), "{report}");
+    let status = status(&report);
+    assert!(status.contains("1 HTTP/2 connection without an answer to the GOAWAY"), "{status}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_whose_client_takes_nothing_is_reset_and_the_others_go_on() {
     let limits = Limits::default().write_timeout(4 * SECOND);
@@ -169,5 +191,20 @@ async fn an_answer_that_waits_for_the_window_too_long_closes_the_connection() {
     assert!((4 * SECOND..8 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     assert_eq!(server.stats.in_flight(), 0);
     drop(answer);
+    assert!(server.stopped().await.is_clean());
+}
+
+/// The handler ends in a task of its own, and has nothing to say to the connection.
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_idle_from_the_end_of_a_handler_whose_stream_was_reset() {
+    let limits = Limits::default().idle_timeout(3 * SECOND).write_timeout(60 * SECOND);
+    let configure = |serve: task_serve::ServeTask| serve.limits(limits).finish_handlers();
+    let server = start_with(configure, api(), Duration::ZERO).await;
+    let (mut sender, connection) = connect(server.address, |_| ()).await;
+    let answer = sender.send_request(request(server.address, "/after/5"));
+    assert!(timeout(SECOND, answer).await.is_err());
+    let begun = Instant::now();
+    let _ = connection.await.unwrap();
+    assert!((6 * SECOND..9 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     assert!(server.stopped().await.is_clean());
 }

@@ -92,6 +92,38 @@ async fn a_client_that_sends_too_slowly_is_closed() {
     assert!((7 * SECOND..8 * SECOND).contains(&took), "{took:?}");
 }
 
+/// The timer was set to the later one before.
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_that_is_earlier_than_the_one_before_it_is_kept() {
+    let limits = Limits::default().header_timeout(7 * SECOND).idle_timeout(3 * SECOND);
+    let took = closed_after(limits, GET).await;
+    assert!((3 * SECOND..4 * SECOND).contains(&took), "{took:?}");
+    let limits = Limits::default().header_timeout(3 * SECOND).idle_timeout(7 * SECOND);
+    let took = closed_after(limits, &format!("{GET}{GET}")).await;
+    assert!((7 * SECOND..8 * SECOND).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_of_its_answer_is_closed() {
+    let limits = Limits::default().write_timeout(3 * SECOND);
+    let server = start_with(|serve| serve.limits(limits), api(), Duration::ZERO).await;
+    let mut client = Client::connect(server.address).await;
+    client.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    sleep(2 * SECOND).await;
+    assert_eq!(server.stats.connections(), 1);
+    sleep(2 * SECOND).await;
+    assert_eq!(server.stats.connections(), 0);
+    assert!(server.stopped().await.is_clean());
+}
+
+#[tokio::test]
+async fn a_limit_of_the_header_without_end_is_one_that_serves() {
+    let limits = Limits::default().headers(usize::MAX).header_bytes(usize::MAX);
+    let server = start_with(|serve| serve.limits(limits), api(), Duration::ZERO).await;
+    assert_eq!(ask(server.address, "/").await.status, 200);
+    assert!(server.stopped().await.is_clean());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_is_an_error_for_its_handler() {
     let limits = Limits::default().body_timeout(3 * SECOND);

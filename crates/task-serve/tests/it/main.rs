@@ -15,6 +15,8 @@ mod authority;
 #[path = "../../../task-http/tests/it/client.rs"]
 mod client;
 mod server;
+#[path = "../../../task-http/tests/it/sweep.rs"]
+mod sweep;
 
 mod answers;
 mod blocked;
