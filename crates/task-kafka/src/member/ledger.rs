@@ -46,6 +46,8 @@ pub(crate) struct Ledger<J> {
     /// The partitions that were revoked, with the number of their last revocation.
     revoked: Vec<(TopicPartition, u64)>,
     is_stopping: bool,
+    /// Whether a message was abandoned: what came after it would overtake it.
+    has_abandoned: bool,
 }
 
 /// An amount of messages, and of their bytes.
@@ -116,13 +118,17 @@ impl<J> Ledger<J> {
             revocations: 0,
             revoked: Vec::new(),
             is_stopping: false,
+            has_abandoned: false,
         }
     }
 
     /// Returns whether another message may be admitted. A message that is larger than what is left
-    /// of the bytes is admitted, so that none is too large for ever.
+    /// of the bytes is admitted, so that none is too large for ever. None is after one was
+    /// [abandoned](Self::abandon).
     pub(crate) fn has_room(&self) -> bool {
-        self.used.messages < self.limits.messages && self.used.bytes < self.limits.bytes
+        let is_free =
+            self.used.messages < self.limits.messages && self.used.bytes < self.limits.bytes;
+        is_free && !self.has_abandoned
     }
 
     /// Returns whether at most half of the room is used.
@@ -145,7 +151,8 @@ impl<J> Ledger<J> {
         self.revocations
     }
 
-    /// Admits a message, to be [started](Self::start). After a stop it is dropped.
+    /// Admits a message, to be [started](Self::start). It is dropped after a stop, and after a
+    /// message was [abandoned](Self::abandon).
     pub(crate) fn admit(
         &mut self,
         partition: TopicPartition,
@@ -154,7 +161,7 @@ impl<J> Ledger<J> {
         bytes: usize,
         job: J,
     ) {
-        if self.is_stopping {
+        if self.is_stopping || self.has_abandoned {
             return;
         }
         let lane = match self.order {
@@ -205,10 +212,12 @@ impl<J> Ledger<J> {
 
     /// Notes that a started message will not be finished, because of a stop or a failure. Nothing
     /// after it in its lane is started: that would break the order once it is read again. Nothing
-    /// may be admitted after it, unless all is [forgotten](Self::clear).
+    /// is admitted from then on, until all is [forgotten](Self::clear): neither may the offset of a
+    /// later message be stored, nor may one of its lane be started.
     pub(crate) fn abandon(&mut self, ticket: Ticket) {
         if self.set(ticket, State::Abandoned).is_some() {
             self.unfinished -= 1;
+            self.has_abandoned = true;
             let behind = ticket.lane.and_then(|lane| self.lanes.get_mut(&lane)).map(std::mem::take);
             for (behind, _) in behind.into_iter().flatten() {
                 if self.set(behind, State::Abandoned).is_some() {
@@ -313,10 +322,11 @@ impl<J> Ledger<J> {
         settled
     }
 
-    /// Forgets all messages.
+    /// Forgets all messages, also that one was abandoned.
     pub(crate) fn clear(&mut self) {
         let all: Vec<_> = self.partitions.iter().map(|partition| partition.id).collect();
         self.revoke(&all);
+        self.has_abandoned = false;
     }
 
     /// Returns whether no message of these partitions is in flight.

@@ -52,6 +52,7 @@ struct Life {
     offsets: [i64; 3],
     stored: [i64; 3],
     is_stopping: bool,
+    has_abandoned: bool,
 }
 
 impl Life {
@@ -61,7 +62,17 @@ impl Life {
         let limits = Room { messages: 1 + random.below(20), bytes: 1 + random.below(200) };
         let ledger = Ledger::new(order, limits);
         let (offsets, stored) = ([0; 3], [-1; 3]);
-        Self { random, order, limits, ledger, all: Vec::new(), offsets, stored, is_stopping: false }
+        Self {
+            random,
+            order,
+            limits,
+            ledger,
+            all: Vec::new(),
+            offsets,
+            stored,
+            is_stopping: false,
+            has_abandoned: false,
+        }
     }
 
     fn with(&self, was: Was) -> Vec<usize> {
@@ -85,7 +96,7 @@ impl Life {
 
     fn step(&mut self) {
         match self.random.below(40) {
-            0..14 if !self.is_stopping && self.ledger.has_room() => self.admit(),
+            0..14 if self.has_abandoned || self.ledger.has_room() => self.admit(),
             14..24 => self.start(),
             24..31 => self.finish(),
             31..38 => self.settle(),
@@ -108,6 +119,11 @@ impl Life {
         let (key, bytes) = (self.random.below(5), self.random.below(60));
         let key = u8::try_from(key).ok().filter(|&key| key > 0);
         let key_bytes = key.map(|key| [key]);
+        if self.is_stopping || self.has_abandoned {
+            // It is dropped.
+            let key = key_bytes.as_ref().map(|it| &it[..]);
+            return self.ledger.admit(partition, offset, key, bytes, usize::MAX);
+        }
         let used: usize = self.bytes();
         assert!(used < self.limits.bytes && self.held().count() < self.limits.messages);
         if self.random.below(10) == 0 {
@@ -160,9 +176,11 @@ impl Life {
         let Some(ticket) = self.all[id].ticket else { return };
         let is_stale = self.all[id].is_revoked;
         assert_eq!(self.ledger.is_current(ticket), !is_stale);
-        // A worker abandons what was revoked, or its message at a stop.
-        if is_stale || self.is_stopping && self.random.below(4) == 0 {
+        // A worker abandons what was revoked, its message at a stop, and the one that it fails at.
+        let one_in = if self.is_stopping { 4 } else { 100 };
+        if is_stale || self.random.below(one_in) == 0 {
             self.ledger.abandon(ticket);
+            self.has_abandoned |= !is_stale;
             self.all[id].was = Was::Abandoned;
             for other in (id + 1)..self.all.len() {
                 if self.all[other].was == Was::Admitted && !is_stale && self.is_one_lane(id, other)
@@ -338,6 +356,25 @@ fn random_lives_keep_the_offsets_the_order_and_the_limits() {
         stored > 30_000 && revoked > 5_000 && abandoned > 500,
         "{stored} {revoked} {abandoned}"
     );
+}
+
+/// Between the failure of a worker and the stop of the task, messages are received.
+#[test]
+fn nothing_is_admitted_behind_an_abandoned_message_until_all_is_forgotten() {
+    for order in [Order::Key, Order::Partition, Order::None] {
+        let mut ledger = Ledger::new(order, Room { messages: 5, bytes: 10 });
+        ledger.admit((0, 0), 7, Some(b"key"), 1, ());
+        let failed = ledger.start().expect("it is ready").0;
+        ledger.abandon(failed);
+        ledger.admit((0, 0), 8, Some(b"key"), 1, ());
+        assert!(ledger.start().is_none(), "{order:?}: it overtakes the one that is read again");
+        assert!(!ledger.has_room() && ledger.unfinished() == 0);
+
+        ledger.clear();
+        assert!(ledger.has_room());
+        ledger.admit((0, 0), 7, Some(b"key"), 1, ());
+        assert!(ledger.start().is_some());
+    }
 }
 
 #[test]
