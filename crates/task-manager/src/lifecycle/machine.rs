@@ -9,11 +9,12 @@
 //! Each event has a method, which records it: [`admit`](Machine::admit),
 //! [`task_asked`](Machine::task_asked), [`task_limited`](Machine::task_limited),
 //! [`nested_aborted`](Machine::nested_aborted), [`task_ended`](Machine::task_ended),
-//! [`trigger`](Machine::trigger),
-//! [`escalate`](Machine::escalate), [`add_cleanup`](Machine::add_cleanup),
+//! [`trigger`](Machine::trigger), [`escalate`](Machine::escalate),
+//! [`add_cleanup`](Machine::add_cleanup),
 //! [`cleanup_ended`](Machine::cleanup_ended), [`add_telemetry`](Machine::add_telemetry),
-//! [`wait_began`](Machine::wait_began), [`started`](Machine::started). What follows from it, or from the time that has passed,
-//! [`advance`](Machine::advance) returns afterwards, one [`Action`] at a time until there is none.
+//! [`wait_began`](Machine::wait_began), [`started`](Machine::started). What follows
+//! from it, or from the time that has passed, [`advance`](Machine::advance) returns afterwards, one
+//! [`Action`] at a time until there is none.
 //!
 //! | step | a task is admitted | a trigger | an escalation | actions, in this order |
 //! |---|---|---|---|---|
