@@ -76,6 +76,7 @@ async fn run<T: Transform, S: Sink<T::Effect>>(
                 }))
             }
         };
+        let is_rebalance = matches!(ended, Ok(Err(TransactionError::Rebalanced(_))));
         let (cause, repair) = match ended {
             Ok(Ok(())) if ctx.is_cancelled() => return Ok(()),
             Ok(Ok(())) => {
@@ -84,7 +85,9 @@ async fn run<T: Transform, S: Sink<T::Effect>>(
             }
             Ok(Err(error)) if batch.offsets.is_empty() => return Err(error.into()),
             Ok(Err(TransactionError::Fatal(error))) => (Ok(error), Repair::AbortAtEnd),
-            Ok(Err(TransactionError::Abortable(error))) => (Ok(error), Repair::Abort),
+            Ok(Err(TransactionError::Abortable(error) | TransactionError::Rebalanced(error))) => {
+                (Ok(error), Repair::Abort)
+            }
             Ok(Err(TransactionError::Unknown(error))) => (Ok(error), Repair::Renew),
             Err(panic) => (Err(panic), Repair::AbortAtEnd),
         };
@@ -112,6 +115,14 @@ async fn run<T: Transform, S: Sink<T::Effect>>(
                 messages = count,
                 "transaction was aborted and is repeated: {error:#}"
             ),
+            // As in a stop that meets no rebalance, nothing has failed: their owner reads them.
+            (Ok(error), Ok(false)) if is_rebalance && ctx.is_cancelled() => {
+                tracing::warn!(
+                    messages = count,
+                    "transaction was aborted at the stop, its messages will be read again: {error:#}"
+                );
+                return Ok(());
+            }
             (cause, repaired) => {
                 failures.add_ended(cause.map(Err));
                 failures.add(repaired.map(drop));

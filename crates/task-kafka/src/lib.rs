@@ -123,7 +123,8 @@
 //! A stop ends the receiving at once, drains the messages in flight, commits, and leaves the group,
 //! each step with a deadline within [`KafkaSettings::stop_timeout`] and the time that the manager
 //! grants. Messages that cannot be settled in time are abandoned and read again, and the task
-//! fails, naming how many they are. [`KafkaTask`] has the steps in detail.
+//! fails, naming how many they are. If the group changes meanwhile, what could not be committed is
+//! left to the next owner, which is no failure. [`KafkaTask`] has the steps in detail.
 //!
 //! # Transactions
 //!

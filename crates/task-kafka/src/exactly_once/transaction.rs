@@ -34,6 +34,9 @@ pub(super) enum TransactionError {
     Fatal(anyhow::Error),
     /// The transaction has to be aborted; the next one may succeed.
     Abortable(anyhow::Error),
+    /// The transaction has to be aborted since the group has changed: the owners of its partitions
+    /// read its messages again.
+    Rebalanced(anyhow::Error),
     /// The producer cannot be used any more. Only the brokers know whether the transaction
     /// was committed, once a new producer has ended it.
     Unknown(anyhow::Error),
@@ -59,6 +62,7 @@ impl TransactionError {
     fn of_step(producer: &Producer, error: NativeError, what: &'static str) -> Self {
         match fatal_code(producer, &error) {
             Some(code) => Self::of_fatal(code, cause(error).context(what)),
+            None if is_rebalance(&error) => Self::Rebalanced(cause(error).context(what)),
             None => Self::Abortable(cause(error).context(what)),
         }
     }
@@ -103,6 +107,7 @@ impl From<TransactionError> for anyhow::Error {
         match error {
             TransactionError::Fatal(error)
             | TransactionError::Abortable(error)
+            | TransactionError::Rebalanced(error)
             | TransactionError::Unknown(error) => error,
         }
     }
@@ -117,6 +122,15 @@ fn fatal_code(producer: &Producer, error: &NativeError) -> Option<RDKafkaErrorCo
         return producer.native().client().fatal_error().map(|(code, _)| code).or(code);
     }
     code.filter(|_| is_fatal)
+}
+
+/// Whether the brokers refuse the offsets because the group has changed since they were read.
+fn is_rebalance(error: &NativeError) -> bool {
+    use RDKafkaErrorCode::{IllegalGeneration, RebalanceInProgress, UnknownMemberId};
+    matches!(
+        error.rdkafka_error_code(),
+        Some(IllegalGeneration | RebalanceInProgress | UnknownMemberId)
+    )
 }
 
 /// Begins a transaction. Contacts no broker.

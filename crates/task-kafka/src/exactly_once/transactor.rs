@@ -226,7 +226,7 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         if self.revocations() == batch.revocations {
             return Ok(());
         }
-        Err(TransactionError::Abortable(anyhow!("partitions were revoked meanwhile")))
+        Err(TransactionError::Rebalanced(anyhow!("partitions were revoked meanwhile")))
     }
 
     /// Ends the transaction and makes ready for the next one, within the time of a stop. Returns

@@ -106,6 +106,26 @@ async fn a_transaction_that_fails_while_it_is_filled_is_aborted_and_repeated() {
     .await;
 }
 
+/// As with every other rebalance, the owners of the partitions read the messages again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_fail_because_the_group_changes_meanwhile() {
+    within_two_minutes(async {
+        let broker = rig::broker().await;
+        fill(&broker, 50).await;
+        let settings = settings(&broker).commit_interval(Duration::from_secs(3600));
+        let running = start(settings, AT_ONCE, TestSink::new(Mode::Keep));
+        until("all are in flight", &running, |it| it.counters.get().in_flight == 50).await;
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
+        broker.answer(RDKafkaApiKey::TxnOffsetCommit, &[refusal]);
+        let (counters, scope) = (running.counters.clone(), running.scope.clone());
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+        assert_eq!(scope.failures(), [""; 0]);
+        let counts = counters.get();
+        assert_eq!((counts.settled, counts.rewound, counts.commit_failures), (0, 50, 1));
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fenced_producer_fails_the_task() {
     within_two_minutes(async {
