@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::failed::Copied;
 use crate::workspace::Workspace;
 
 /// The default limit: longer than any step takes on a slow machine.
@@ -73,6 +74,12 @@ impl Run {
         self
     }
 
+    /// It runs tests: the error names those that failed.
+    pub(crate) fn tests(mut self) -> Self {
+        self.command.stdout(Stdio::piped());
+        self
+    }
+
     /// Runs it; it inherits stdout and stderr.
     ///
     /// # Errors
@@ -80,13 +87,17 @@ impl Run {
     /// It could not be started, ended with another code than 0, or was ended at the limit.
     pub(crate) fn run(mut self) -> Result<()> {
         println!("$ {}", self.shown);
-        let child =
+        let mut child =
             self.command.spawn().with_context(|| format!("cannot start `{}`", self.shown))?;
-        let status = wait(child, self.limit).with_context(|| format!("`{}`", self.shown))?;
-        if !status.success() {
-            bail!("`{}`: {status}", self.shown);
+        let copied = child.stdout.take().map(Copied::new);
+        let ended = wait(child, self.limit);
+        let failed = copied.map_or_else(Vec::new, Copied::names);
+        let failed = failed.iter().map(|name| format!("\n    {name}")).collect::<String>();
+        match ended {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => bail!("`{}`: {status}{failed}", self.shown),
+            Err(error) => Err(error.context(format!("`{}`{failed}", self.shown))),
         }
-        Ok(())
     }
 
     /// Runs it with its whole output in a file, which replaces one of that name, and returns how it

@@ -13,6 +13,7 @@ mod churn;
 mod ci;
 mod command;
 mod deep;
+mod failed;
 mod features;
 mod flagship;
 mod http;

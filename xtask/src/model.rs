@@ -59,6 +59,7 @@ impl Checker {
                 .environment("RUSTFLAGS", format!("--cfg {}", self.cfg))
                 .environment("CARGO_TARGET_DIR", &folder)
                 .limit(crate::deep::LIMIT)
+                .tests()
         };
         let runs: Vec<Run> =
             workspace.packages.iter().filter(|package| self.checks(package)).map(run).collect();

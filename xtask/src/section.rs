@@ -47,7 +47,7 @@ pub(crate) fn run_all(chore: &str, sections: &[&Section], workspace: &Workspace)
     }
     println!("\n==== {chore}: {} in {} ====", verdict_of(&failed), seconds(begun.elapsed()));
     for (name, took, verdict) in rows {
-        println!("{name:<12} {:>9}  {}", seconds(took), verdict.lines().next().unwrap_or_default());
+        println!("{name:<12} {:>9}  {verdict}", seconds(took));
     }
     if !failed.is_empty() {
         bail!("{chore} failed: {}", failed.join(", "));

@@ -16,7 +16,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Ending> {
     let package = workspace.package(FLAGSHIP)?;
     run_each([
         clippy(workspace, package, "--all-targets", &Selection::Default),
-        Run::cargo(workspace).arguments(["test", "--locked", "-p", FLAGSHIP]),
+        Run::cargo(workspace).arguments(["test", "--locked", "-p", FLAGSHIP]).tests(),
         flagship::build(workspace),
     ])?;
     scenario::run(workspace)?;

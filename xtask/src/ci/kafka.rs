@@ -28,7 +28,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<Ending> {
         Run::cargo(workspace)
             .arguments(["test", "--locked", "-p", PACKAGE, "--tests"])
             // Most of the time they wait for a consumer group to form.
-            .arguments(["--", "--test-threads", "6"]),
+            .arguments(["--", "--test-threads", "6"])
+            .tests(),
         Run::cargo(workspace)
             .arguments(["check", "--quiet", "--locked", "-p", PACKAGE, "--features", "tls"])
             // It is not run, so it need not be fast: a third of the time.
@@ -39,7 +40,9 @@ pub(super) fn run(workspace: &Workspace) -> Result<Ending> {
 
 pub(super) fn docs(workspace: &Workspace) -> Result<Ending> {
     run_each([
-        Run::cargo(workspace).arguments(["test", "--quiet", "--locked", "-p", PACKAGE, "--doc"]),
+        Run::cargo(workspace)
+            .arguments(["test", "--quiet", "--locked", "-p", PACKAGE, "--doc"])
+            .tests(),
         Run::cargo(workspace)
             .arguments(["doc", "--quiet", "--locked", "--no-deps", "-p", PACKAGE])
             .environment("RUSTDOCFLAGS", "-D warnings"),

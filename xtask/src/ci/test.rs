@@ -17,7 +17,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<Ending> {
     // Built first, so that the limit applies to the tests and not to the speed of the compiler.
     // This also builds the examples.
     let built = everything(workspace).arguments(["--quiet", "--no-run"]);
-    let all = everything(workspace).arguments(["--tests", "--no-fail-fast"]).limit(LIMIT);
+    let all = everything(workspace).arguments(["--tests", "--no-fail-fast"]).limit(LIMIT).tests();
     let selected = workspace.light().flat_map(|package| {
         let apart = selections(package).into_iter().filter(|it| *it != Selection::All);
         apart.map(|selection| test(workspace, package, &selection)).collect::<Vec<_>>()
@@ -27,7 +27,11 @@ pub(super) fn run(workspace: &Workspace) -> Result<Ending> {
 }
 
 pub(super) fn doctests(workspace: &Workspace) -> Result<Ending> {
-    everything(workspace).arguments(["--quiet", "--doc", "--no-fail-fast"]).limit(LIMIT).run()?;
+    everything(workspace)
+        .arguments(["--quiet", "--doc", "--no-fail-fast"])
+        .limit(LIMIT)
+        .tests()
+        .run()?;
     Ok(Ending::Passed)
 }
 
@@ -50,4 +54,5 @@ fn test(workspace: &Workspace, package: &Package, selection: &Selection) -> Run 
         .arguments(suite)
         .arguments(selection.arguments())
         .limit(LIMIT)
+        .tests()
 }
