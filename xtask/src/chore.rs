@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::section::Section;
 use crate::workspace::Workspace;
-use crate::{bench, churn, ci, deep, rollout, section, systemd, tidy};
+use crate::{bench, churn, ci, deep, kubernetes, rollout, section, systemd, tidy};
 
 /// A command of `cargo xtask`: its sections in order, all of them or those named.
 struct Chore {
@@ -41,6 +41,9 @@ pub(crate) fn dispatch(arguments: &[String]) -> Result<()> {
     }
     if name == churn::NAME {
         return churn::run(&Workspace::load()?, rest);
+    }
+    if name == kubernetes::NAME {
+        return kubernetes::run(&Workspace::load()?, rest);
     }
     if name == rollout::NAME {
         return rollout::run(&Workspace::load()?, rest);
@@ -101,8 +104,12 @@ fn help(name: Option<&str>) -> Result<()> {
     );
     println!("       cargo xtask help [CHORE]");
     if name.is_none() {
-        for (usage, about) in
-            [&[tidy::USAGE], bench::USAGE, &[churn::USAGE, rollout::USAGE, systemd::USAGE]].concat()
+        for (usage, about) in [
+            &[tidy::USAGE],
+            bench::USAGE,
+            &[churn::USAGE, kubernetes::USAGE, rollout::USAGE, systemd::USAGE],
+        ]
+        .concat()
         {
             println!("       cargo xtask {usage}\n           {about}");
         }

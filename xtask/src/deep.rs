@@ -23,6 +23,7 @@ mod versions;
 
 use std::time::Duration;
 
+use crate::kubernetes;
 use crate::model::{LOOM, SHUTTLE, TURMOIL};
 use crate::rollout;
 use crate::section::{Ending, Section};
@@ -136,6 +137,13 @@ pub(crate) const LANES: &[Section] = &[
         about: "All scenarios of `cargo xtask systemd`, on this machine's systemd and on that of Debian 13,\n\
                 which is fetched below target/ by debootstrap. As root, on Debian. Minutes.",
         run: systemd::deep,
+    },
+    Section {
+        name: "kubernetes",
+        about: "All scenarios of `cargo xtask kubernetes`: both flagships on a node in namespaces, whose\n\
+                programs are built of Go's modules below target/. As root, on Debian, with Go. Half\n\
+                an hour, and ten minutes once for the build.",
+        run: kubernetes::deep,
     },
     Section {
         name: "abort",

@@ -17,6 +17,7 @@ mod failed;
 mod features;
 mod flagship;
 mod http;
+mod kubernetes;
 mod model;
 mod platform;
 mod rollout;

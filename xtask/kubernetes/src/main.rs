@@ -1,0 +1,133 @@
+//! `kubernetes-trials`: starts a Kubernetes node in namespaces, and plays on it what the docs say
+//! about Kubernetes, with both flagships.
+
+// A command-line program.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod scenarios;
+
+mod stage;
+
+mod image;
+mod load;
+mod node;
+
+use std::{env, path::Path, process::ExitCode, time::Instant};
+
+use anyhow::{Result, bail};
+
+use node::{Life, Node};
+use scenarios::Scenario;
+use stage::Stage;
+
+/// The exit code if a promise was broken.
+const BROKEN: u8 = 1;
+/// The exit code if this program itself failed.
+const FAILED: u8 = 3;
+
+const USAGE: &str = "\
+usage: kubernetes-trials FOLDER COMMAND
+    FOLDER has the programs `node` and `pause`; the node's own folder is made in it. There is one
+    node at most for each: a new one ends the one before.
+commands:
+    up                          starts a node, and leaves it running
+    down                        ends it
+    test [--quick] [NAME...]    starts a node, plays the scenarios, and ends it
+    list                        prints the scenarios";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let ended = match words.as_slice() {
+        ["load", address] => load::run(address).map(|()| true),
+        [folder, "up"] => up(Path::new(folder)).map(|()| true),
+        [folder, "down"] => node::clean(Path::new(folder)).map(|()| true),
+        [folder, "test", words @ ..] => {
+            chosen(words).and_then(|scenarios| play(Path::new(folder), &scenarios))
+        }
+        [_, "list"] => {
+            for Scenario { name, shows, .. } in scenarios::ALL {
+                println!("{name:<10} {shows}");
+            }
+            Ok(true)
+        }
+        _ => {
+            println!("{USAGE}");
+            Ok(words.iter().any(|word| ["--help", "-h"].contains(word)))
+        }
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(BROKEN),
+        Err(error) => {
+            eprintln!("kubernetes-trials: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Starts a node with the images, and says how to talk to it.
+fn up(base: &Path) -> Result<()> {
+    let begun = Instant::now();
+    let node = Node::start(base, Life::Free)?;
+    let images = stage::import(&node)?;
+    let first = node.first();
+    println!("node0 is ready after {:.1} s; images: {images}", begun.elapsed().as_secs_f64());
+    println!("    alias kubectl='nsenter -t {first} --net --mount --pid \\");
+    println!("        /run/node/node kubectl --kubeconfig=/run/node/access.yaml'");
+    println!("logs: {}", node.folder().join("log").display());
+    println!("an image: nsenter -t {first} --net --mount --pid \\");
+    println!("    ctr --address=/run/node/containerd.sock -n k8s.io images import ARCHIVE");
+    println!("`cargo xtask kubernetes down` ends it");
+    node.leave();
+    Ok(())
+}
+
+fn chosen(words: &[&str]) -> Result<Vec<&'static Scenario>> {
+    let (options, names): (Vec<&str>, Vec<&str>) =
+        words.iter().partition(|word| word.starts_with("--"));
+    for option in &options {
+        if *option != "--quick" {
+            bail!("there is no option `{option}`\n{USAGE}");
+        }
+    }
+    for name in &names {
+        if !scenarios::ALL.iter().any(|scenario| scenario.name == *name) {
+            bail!("there is no scenario `{name}`\n{USAGE}");
+        }
+    }
+    let is_quick = !options.is_empty();
+    let is_chosen = |scenario: &&Scenario| {
+        if names.is_empty() {
+            scenario.is_quick || !is_quick
+        } else {
+            names.contains(&scenario.name)
+        }
+    };
+    Ok(scenarios::ALL.iter().filter(is_chosen).collect())
+}
+
+/// Plays the scenarios, and prints what was seen. Returns whether all promises were kept.
+fn play(base: &Path, scenarios: &[&Scenario]) -> Result<bool> {
+    let begun = Instant::now();
+    let node = Node::start(base, Life::Bound)?;
+    println!("node0 is ready after {:.1} s", begun.elapsed().as_secs_f64());
+    println!("images: {}", stage::import(&node)?);
+    let mut broken = 0;
+    for Scenario { name, run, .. } in scenarios {
+        let begun = Instant::now();
+        let seen = run(&Stage::new(&node, name));
+        let took = begun.elapsed().as_secs_f64();
+        match seen {
+            Ok(seen) => println!("ok      {name:<10} {took:>6.1} s  {seen}"),
+            Err(error) => {
+                println!("BROKEN  {name:<10} {took:>6.1} s  {error:#}");
+                broken += 1;
+            }
+        }
+    }
+    let took = begun.elapsed().as_secs_f64();
+    println!("{} scenarios, {broken} broken, {took:.1} s", scenarios.len());
+    Ok(broken == 0)
+}
