@@ -93,16 +93,17 @@ fn possible(workspace: &Workspace) -> Result<()> {
     make.arguments(["sh", "-c", bridge])
         .read()
         .context("namespaces with a bridge cannot be made")?;
-    let told = Run::program(workspace, "go").arguments(["env", "GOVERSION"]).read();
-    let (told, _) = told.with_context(|| format!("Go {}.{} is needed", GO.0, GO.1))?;
-    let version = version(told.trim()).with_context(|| format!("no version of Go: {told}"))?;
-    ensure!(version >= GO, "Go {}.{} is needed; here it is {told}", GO.0, GO.1);
+    let printed = Run::program(workspace, "go").arguments(["env", "GOVERSION"]).read();
+    let (printed, _) = printed.with_context(|| format!("Go {}.{} is needed", GO.0, GO.1))?;
+    let version =
+        version(printed.trim()).with_context(|| format!("no version of Go: {printed}"))?;
+    ensure!(version >= GO, "Go {}.{} is needed; here it is {printed}", GO.0, GO.1);
     Ok(())
 }
 
 /// The version in a text such as `go1.26.8`.
-fn version(told: &str) -> Option<(u32, u32)> {
-    let mut parts = told.strip_prefix("go")?.split('.');
+fn version(printed: &str) -> Option<(u32, u32)> {
+    let mut parts = printed.strip_prefix("go")?.split('.');
     let major = parts.next()?.parse().ok()?;
     let minor: String = parts.next()?.chars().take_while(char::is_ascii_digit).collect();
     Some((major, minor.parse().ok()?))
@@ -125,8 +126,6 @@ fn program(workspace: &Workspace) -> Result<()> {
         let file = base.join(name);
         let output = file.to_str().context("the path is not UTF-8")?;
         Run::program(workspace, "go")
-            // The pause is alone in its image, so it takes no library.
-            .environment("CGO_ENABLED", "0")
             .arguments(["build", "-trimpath", "-ldflags", "-s -w", "-o", output, package])
             .folder(&module)
             .limit(BUILD)

@@ -76,8 +76,8 @@ fn paths(listed: &str) -> Vec<PathBuf> {
 fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("cannot start {name}"))?;
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "{name}: {}: {told}", output.status);
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(output.status.success(), "{name}: {}: {printed}", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

@@ -21,16 +21,16 @@ const CLIENTS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(25);
 /// A request that waits longer has failed.
 const LIMIT: Duration = Duration::from_secs(3);
-/// How often an order is tried before the client gives up, with all that come behind it.
+/// How often an order is tried before the client fails, with all that come behind it.
 const TRIES: usize = 200;
-/// How many failures are told in full.
-const TOLD: usize = 5;
+/// How many failures are shown in full.
+const SHOWN: usize = 5;
 /// The orders of one page, the most that the shop gives.
 const PAGE: usize = 1_000;
 
 /// Places orders until standard input ends, each until it is acknowledged, then reads all that are
-/// recorded. Prints one object: `placed` orders, `failed` requests with the first of their `errors`,
-/// and the acknowledged orders that are `lost`.
+/// recorded. Prints one object: `placed` orders, `failed` requests with the first of their
+/// `errors`, and the acknowledged orders that are `lost`.
 pub(crate) fn run(address: &str) -> Result<()> {
     let address: SocketAddr = address.parse()?;
     let has_ended = AtomicBool::new(false);
@@ -48,7 +48,7 @@ pub(crate) fn run(address: &str) -> Result<()> {
                     while let Err(error) = place(address, &id) {
                         failed.fetch_add(1, SeqCst);
                         let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
-                        if errors.len() < TOLD {
+                        if errors.len() < SHOWN {
                             errors.push(format!("{error:#}"));
                         }
                         drop(errors);
@@ -134,11 +134,11 @@ fn ask(address: SocketAddr, head: &str, body: &str) -> Result<(u16, String)> {
     let (head, body) = answer.split_once("\r\n\r\n").context("the answer is cut short")?;
     let status = head.get(9..12).and_then(|status| status.parse().ok());
     let status = status.with_context(|| format!("no HTTP: {head}"))?;
-    let lengths = head.lines().filter_map(|line| {
+    let mut lengths = head.lines().filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
     });
-    let length = lengths.last().context("the answer names no length")?;
+    let length = lengths.next_back().context("the answer names no length")?;
     ensure!(body.len() == length, "the answer is cut short");
     Ok((status, body.to_owned()))
 }

@@ -80,7 +80,7 @@ fn up(base: &Path) -> Result<()> {
     println!("an image: nsenter -t {first} --net --mount --pid \\");
     println!("    ctr --address=/run/node/containerd.sock -n k8s.io images import ARCHIVE");
     println!("`cargo xtask kubernetes down` ends it");
-    node.leave();
+    node.keep();
     Ok(())
 }
 

@@ -135,7 +135,7 @@ impl Node {
                 return Ok(());
             }
             if begun.elapsed() > LIMIT {
-                bail!("the node is not ready after {} s: {}", LIMIT.as_secs(), told(&output));
+                bail!("the node is not ready after {} s: {}", LIMIT.as_secs(), output_of(&output));
             }
             sleep(TICK);
         }
@@ -161,7 +161,7 @@ impl Node {
     }
 
     /// Lets it run on.
-    pub(crate) fn leave(mut self) {
+    pub(crate) fn keep(mut self) {
         self.outer = None;
     }
 
@@ -192,7 +192,7 @@ impl Node {
     fn kubectl_with(&self, arguments: &[&str], input: Option<&str>) -> Result<String> {
         let output = self.attempt(arguments, input)?;
         if !output.status.success() {
-            bail!("kubectl {}: {}", arguments.join(" "), told(&output));
+            bail!("kubectl {}: {}", arguments.join(" "), output_of(&output));
         }
         Ok(text(&output.stdout))
     }
@@ -214,7 +214,7 @@ impl Node {
     pub(crate) fn import(&self, archive: &str) -> Result<()> {
         let ctr = ["ctr", "--address=/run/node/containerd.sock", "-n", "k8s.io", "images"];
         let output = self.command(&[&ctr[..], &["import", archive]].concat()).output()?;
-        ensure!(output.status.success(), "ctr images import: {}", told(&output));
+        ensure!(output.status.success(), "ctr images import: {}", output_of(&output));
         Ok(())
     }
 
@@ -271,7 +271,7 @@ fn janitor(base: &Path) -> Result<Child> {
     command.spawn().context("cannot start sh")
 }
 
-fn told(output: &Output) -> String {
+fn output_of(output: &Output) -> String {
     format!("{}: {}{}", output.status, text(&output.stdout), text(&output.stderr))
 }
 

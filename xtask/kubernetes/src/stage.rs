@@ -41,7 +41,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) name: String,
 }
 
-/// How a container ended, as the kubelet tells.
+/// How a container ended, as the kubelet shows it.
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) code: i64,
