@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -21,6 +21,8 @@ const CLIENTS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(25);
 /// A request that waits longer has failed.
 const LIMIT: Duration = Duration::from_secs(3);
+/// The time until an address has to answer for the first time.
+const FIRST: Duration = Duration::from_secs(60);
 /// How often an order is tried before the client fails, with all that come behind it.
 const TRIES: usize = 200;
 /// How many failures are shown in full.
@@ -33,6 +35,8 @@ const PAGE: usize = 1_000;
 /// `errors`, and the acknowledged orders that are `lost`.
 pub(crate) fn run(address: &str) -> Result<()> {
     let address: SocketAddr = address.parse()?;
+    await_first(address)?;
+    let begun = Instant::now();
     let has_ended = AtomicBool::new(false);
     let failed = AtomicU64::new(0);
     let errors = Mutex::new(Vec::new());
@@ -49,7 +53,8 @@ pub(crate) fn run(address: &str) -> Result<()> {
                         failed.fetch_add(1, SeqCst);
                         let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
                         if errors.len() < SHOWN {
-                            errors.push(format!("{error:#}"));
+                            let after = begun.elapsed().as_secs_f64();
+                            errors.push(format!("after {after:.3} s: {error:#}"));
                         }
                         drop(errors);
                         tries += 1;
@@ -84,6 +89,17 @@ pub(crate) fn run(address: &str) -> Result<()> {
         "lost": lost,
     });
     println!("{seen}");
+    Ok(())
+}
+
+/// Waits until the address answers: the node passes connections on some time after the pods behind
+/// it are ready.
+fn await_first(address: SocketAddr) -> Result<()> {
+    let begun = Instant::now();
+    while let Err(error) = ask(address, "GET /orders?limit=1 HTTP/1.1", "") {
+        ensure!(begun.elapsed() < FIRST, "{address} does not answer: {error:#}");
+        thread::sleep(PAUSE);
+    }
     Ok(())
 }
 
