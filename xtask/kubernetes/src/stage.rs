@@ -146,6 +146,23 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Sends a signal to the pipeline in a pod, whose log has to have a text by then.
+    pub(crate) fn signal(&self, pod: &str, name: &str, since: &str) -> Result<()> {
+        self.until(pod, |_| {
+            let logs = self.node.kubectl(&["logs", pod]).ok()?;
+            logs.contains(since).then_some(())
+        })?;
+        let object = self.node.get(&["pod", pod])?;
+        let uid = object["metadata"]["uid"].as_str().context("the pod has no id")?;
+        // Its image has no program for it.
+        let script = "for process in /proc/[0-9]*; do \
+                      grep -q \"$0\" $process/cgroup && [ $(cat $process/comm) = pipeline ] && \
+                      kill -s $1 ${process#/proc/} && exit 0; done; exit 1";
+        let status = self.node.command(&["sh", "-c", script, uid, name]).status()?;
+        ensure!(status.success(), "{pod} cannot be sent SIG{name}: {status}");
+        Ok(())
+    }
+
     /// Deletes a pod at once.
     pub(crate) fn kill(&self, pod: &str) -> Result<()> {
         let force = ["delete", "pod", pod, "--force", "--grace-period=0", "--wait=false"];

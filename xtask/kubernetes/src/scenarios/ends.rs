@@ -9,25 +9,72 @@ use anyhow::{Result, ensure};
 
 use crate::stage::{End, Pod, Stage};
 
-/// A kind of end: the name of the pod, the arguments, and what is expected: the code, the reason,
-/// and a part of the message.
-type Kind = (&'static str, &'static [&'static str], &'static str, i64, &'static str, &'static str);
+/// A kind of end, and what the kubelet shows then.
+struct Kind {
+    /// That of the pod.
+    name: &'static str,
+    arguments: &'static [&'static str],
+    memory: &'static str,
+    /// The signal that ends it, once its log has a text.
+    signal: Option<(&'static str, &'static str)>,
+    code: i64,
+    reason: &'static str,
+    /// A part of the message.
+    message: &'static str,
+}
+
+const KIND: Kind = Kind {
+    name: "",
+    arguments: &[],
+    memory: "512Mi",
+    signal: None,
+    code: 1,
+    reason: "Error",
+    message: "",
+};
+/// What the log has when the service runs.
+const RUNS: &str = "metrics and probes at";
 
 const KINDS: &[Kind] = &[
-    ("clean", &["--run-for=2s"], "512Mi", 0, "Completed", ""),
-    ("failed", &["--fault=error"], "512Mi", 1, "Error", "the fault that was asked for"),
-    ("panicked", &["--fault=panic"], "512Mi", 1, "Error", "the fault that was asked for"),
-    ("usage", &["--no-such-flag"], "512Mi", 2, "Error", ""),
-    ("setup", &["--database-url=sqlite:///nowhere/a.db"], "512Mi", 3, "Error", "database"),
-    (
-        "overrun",
-        &["--fault=wedge-at-stop", "--run-for=2s", "--shutdown-budget=2s"],
-        "512Mi",
-        4,
-        "Error",
-        "fault",
-    ),
-    ("memory", &[], "8Mi", 137, "OOMKilled", ""),
+    Kind { name: "clean", arguments: &["--run-for=2s"], code: 0, reason: "Completed", ..KIND },
+    Kind {
+        name: "stopped",
+        signal: Some(("TERM", RUNS)),
+        code: 0,
+        reason: "Completed",
+        message: "signal SIGTERM",
+        ..KIND
+    },
+    Kind {
+        name: "failed",
+        arguments: &["--fault=error"],
+        message: "the fault that was asked for",
+        ..KIND
+    },
+    Kind {
+        name: "panicked",
+        arguments: &["--fault=panic"],
+        message: "the fault that was asked for",
+        ..KIND
+    },
+    Kind { name: "usage", arguments: &["--no-such-flag"], code: 2, ..KIND },
+    Kind {
+        name: "setup",
+        arguments: &["--database-url=sqlite:///nowhere/a.db"],
+        code: 3,
+        message: "database",
+        ..KIND
+    },
+    Kind {
+        name: "overrun",
+        arguments: &["--fault=wedge-setup", "--shutdown-budget=2s"],
+        signal: Some(("TERM", RUNS)),
+        code: 4,
+        message: "setup",
+        ..KIND
+    },
+    Kind { name: "killed", signal: Some(("KILL", RUNS)), code: 137, ..KIND },
+    Kind { name: "memory", memory: "16Mi", code: 137, reason: "OOMKilled", ..KIND },
 ];
 
 pub(crate) fn wedge(stage: &Stage<'_>) -> Result<String> {
@@ -40,21 +87,24 @@ pub(crate) fn wedge(stage: &Stage<'_>) -> Result<String> {
         .until(&stage.name, |status| status["restartCount"].as_i64().filter(|count| *count > 0))?;
     let events = stage.node.get(&["events"])?.to_string();
     stage.kill(&stage.name)?;
-    ensure!(end.code == 4, "{end:?}");
-    ensure!(end.message.contains("`fault`"), "{end:?}");
+    ensure!(end.code == 1, "{end:?}");
+    ensure!(end.message.contains("`fault#"), "{end:?}");
     ensure!(events.contains("failed liveness probe, will be restarted"), "no event of the probe");
     Ok(format!("{restarts} restart; {}", shown(&end)))
 }
 
 pub(crate) fn codes(stage: &Stage<'_>) -> Result<String> {
-    for (name, arguments, memory, ..) in KINDS {
+    for Kind { name, arguments, memory, .. } in KINDS {
         stage.pipeline(&Pod { memory, ..Pod::once(name, arguments) })?;
     }
     let mut wrong = Vec::new();
-    for (name, _, _, code, reason, part) in KINDS {
+    for Kind { name, signal, code, reason, message, .. } in KINDS {
+        if let Some((signal, since)) = signal {
+            stage.signal(name, signal, since)?;
+        }
         let end = stage.ended(name)?;
         println!("        {name:<10} {}", shown(&end));
-        if end.code != *code || end.reason != *reason || !end.message.contains(part) {
+        if end.code != *code || end.reason != *reason || !end.message.contains(message) {
             wrong.push(format!("{name}: {end:?}"));
         }
         stage.kill(name)?;
@@ -63,7 +113,6 @@ pub(crate) fn codes(stage: &Stage<'_>) -> Result<String> {
     Ok(format!("{} kinds of ends", KINDS.len()))
 }
 
-/// The time of the grace, in which the pipeline would not be ready.
 pub(crate) fn grace(stage: &Stage<'_>) -> Result<String> {
     const GRACE: u32 = 4;
     let arguments = ["--fault=slow", "--shutdown-budget=20s"];
