@@ -19,8 +19,10 @@ struct Kind {
     signal: Option<(&'static str, &'static str)>,
     code: i64,
     reason: &'static str,
-    /// A part of the message.
+    /// The first line of the message; if it is empty, there is no message.
     message: &'static str,
+    /// The row of the docs.
+    end: &'static str,
 }
 
 const KIND: Kind = Kind {
@@ -31,50 +33,71 @@ const KIND: Kind = Kind {
     code: 1,
     reason: "Error",
     message: "",
+    end: "",
 };
 /// What the log has when the service runs.
 const RUNS: &str = "metrics and probes at";
 
 const KINDS: &[Kind] = &[
-    Kind { name: "clean", arguments: &["--run-for=2s"], code: 0, reason: "Completed", ..KIND },
+    Kind {
+        name: "clean",
+        end: "by itself",
+        arguments: &["--run-for=2s"],
+        code: 0,
+        reason: "Completed",
+        message: "exit code 0, cause: it has run for 2s (task `run-for`)",
+        ..KIND
+    },
     Kind {
         name: "stopped",
+        end: "`SIGTERM`",
         signal: Some(("TERM", RUNS)),
         code: 0,
         reason: "Completed",
-        message: "signal SIGTERM",
+        message: "exit code 0, cause: signal SIGTERM (task `signals`)",
         ..KIND
     },
     Kind {
         name: "failed",
+        end: "a task fails",
         arguments: &["--fault=error"],
-        message: "the fault that was asked for",
+        message: "exit code 1, cause: task `fault` failed",
         ..KIND
     },
     Kind {
         name: "panicked",
+        end: "a task panics",
         arguments: &["--fault=panic"],
-        message: "the fault that was asked for",
+        message: "exit code 1, cause: task `fault` panicked",
         ..KIND
     },
-    Kind { name: "usage", arguments: &["--no-such-flag"], code: 2, ..KIND },
+    Kind { name: "usage", end: "bad arguments", arguments: &["--no-such-flag"], code: 2, ..KIND },
     Kind {
         name: "setup",
+        end: "the setup fails",
         arguments: &["--database-url=sqlite:///nowhere/a.db"],
         code: 3,
-        message: "database",
+        message: "exit code 3, cause: the setup failed",
         ..KIND
     },
     Kind {
         name: "overrun",
+        end: "`SIGTERM` while the setup blocks the main thread",
         arguments: &["--fault=wedge-setup", "--shutdown-budget=2s"],
         signal: Some(("TERM", RUNS)),
         code: 4,
-        message: "setup",
+        message: "exit code 4, cause: signal SIGTERM (task `signals`)",
         ..KIND
     },
-    Kind { name: "killed", signal: Some(("KILL", RUNS)), code: 137, ..KIND },
-    Kind { name: "memory", memory: "16Mi", code: 137, reason: "OOMKilled", ..KIND },
+    Kind { name: "killed", end: "`SIGKILL`", signal: Some(("KILL", RUNS)), code: 137, ..KIND },
+    Kind {
+        name: "memory",
+        end: "the memory's limit",
+        memory: "16Mi",
+        code: 137,
+        reason: "OOMKilled",
+        ..KIND
+    },
 ];
 
 pub(crate) fn wedge(stage: &Stage<'_>) -> Result<String> {
@@ -98,13 +121,14 @@ pub(crate) fn codes(stage: &Stage<'_>) -> Result<String> {
         stage.pipeline(&Pod { memory, ..Pod::once(name, arguments) })?;
     }
     let mut wrong = Vec::new();
-    for Kind { name, signal, code, reason, message, .. } in KINDS {
+    for Kind { name, signal, code, reason, message, end: kind, .. } in KINDS {
         if let Some((signal, since)) = signal {
             stage.signal(name, signal, since)?;
         }
         let end = stage.ended(name)?;
-        println!("        {name:<10} {}", shown(&end));
-        if end.code != *code || end.reason != *reason || !end.message.contains(message) {
+        println!("        {kind}: {}", shown(&end));
+        let is_message = end.message.lines().next().unwrap_or_default() == *message;
+        if end.code != *code || end.reason != *reason || !is_message {
             wrong.push(format!("{name}: {end:?}"));
         }
         stage.kill(name)?;
@@ -131,4 +155,38 @@ pub(crate) fn grace(stage: &Stage<'_>) -> Result<String> {
 fn shown(end: &End) -> String {
     let End { code, reason, message, .. } = end;
     format!("code {code}, {reason}, {:?}", message.lines().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{KINDS, Kind};
+
+    const DOCS: &str = include_str!("../../../../crates/task-service/src/platform.rs");
+    const HEAD: &str = "    /// | end | code | reason | the message begins with |";
+
+    #[test]
+    fn the_table_of_the_docs_has_each_end_as_it_is_played() {
+        let rows = DOCS.lines().skip_while(|line| *line != HEAD).skip(2);
+        let rows = rows.take_while(|line| line.starts_with("    /// |"));
+        let documented: BTreeSet<_> = rows
+            .map(|row| {
+                let cells: Vec<_> = row.split('|').map(str::trim).skip(1).collect();
+                let code: i64 = cells[1].parse().unwrap();
+                let plain = |cell: &str| {
+                    let fence = if cell.starts_with("``") { "``" } else { "`" };
+                    cell.trim_start_matches(fence)
+                        .strip_suffix(fence)
+                        .unwrap_or_default()
+                        .to_owned()
+                };
+                (cells[0].to_owned(), code, plain(cells[2]), plain(cells[3]))
+            })
+            .collect();
+        let played = KINDS.iter().map(|Kind { end, code, reason, message, .. }| {
+            ((*end).to_owned(), *code, (*reason).to_owned(), (*message).to_owned())
+        });
+        assert_eq!(documented, played.collect());
+    }
 }
