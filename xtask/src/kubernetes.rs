@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 pub(crate) const NAME: &str = "kubernetes";
 pub(crate) const PACKAGE: &str = "kubernetes-trials";
 pub(crate) const USAGE: (&str, &str) = (
-    "kubernetes up | down | list | test [--quick] [SCENARIO...]",
+    "kubernetes up | down | list | test [OPTION...] [SCENARIO...]",
     "a Kubernetes node in namespaces, and both flagships on it; as root, on Debian",
 );
 
@@ -37,6 +37,7 @@ const NEEDS: &[(&str, &str)] = &[
     ("/usr/sbin/runc", "runc"),
     ("/usr/lib/cni/bridge", "containernetworking-plugins"),
     ("/usr/sbin/iptables", "iptables"),
+    ("/usr/sbin/nft", "nftables"),
     ("/usr/sbin/conntrack", "conntrack"),
     ("/usr/sbin/ip", "iproute2"),
     ("/usr/bin/openssl", "openssl"),

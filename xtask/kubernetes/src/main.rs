@@ -12,6 +12,7 @@ mod stage;
 mod image;
 mod load;
 mod node;
+mod traffic;
 
 use std::{env, path::Path, process::ExitCode, time::Instant};
 
@@ -31,20 +32,34 @@ usage: kubernetes-trials FOLDER COMMAND
     FOLDER has the programs `node` and `pause`; the node's own folder is made in it. There is one
     node at most for each: a new one ends the one before.
 commands:
-    up                          starts a node, and leaves it running
-    down                        ends it
-    test [--quick] [NAME...]    starts a node, plays the scenarios, and ends it
-    list                        prints the scenarios";
+    up [OPTION]              starts a node, and leaves it running
+    down                     ends it
+    test [OPTION] [NAME...]  starts a node, plays the scenarios, and ends it
+    list                     prints the scenarios
+options:
+    --proxy MODE             of kube-proxy: iptables or nftables; default: iptables
+    --quick                  without the scenarios that take long";
+
+/// What is asked for of a node.
+struct Arguments {
+    is_quick: bool,
+    proxy: String,
+    names: Vec<String>,
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match words.as_slice() {
         ["load", address] => load::run(address).map(|()| true),
-        [folder, "up"] => up(Path::new(folder)).map(|()| true),
+        ["connect", address] => traffic::connect(address).map(|()| true),
+        ["serve", address] => traffic::serve(address).map(|()| true),
+        [folder, "up", words @ ..] => {
+            read(words).and_then(|arguments| up(Path::new(folder), &arguments)).map(|()| true)
+        }
         [folder, "down"] => node::clean(Path::new(folder)).map(|()| true),
         [folder, "test", words @ ..] => {
-            chosen(words).and_then(|scenarios| play(Path::new(folder), &scenarios))
+            read(words).and_then(|arguments| play(Path::new(folder), &arguments))
         }
         [_, "list"] => {
             for Scenario { name, shows, .. } in scenarios::ALL {
@@ -68,9 +83,9 @@ fn main() -> ExitCode {
 }
 
 /// Starts a node with the images, and says how to talk to it.
-fn up(base: &Path) -> Result<()> {
+fn up(base: &Path, arguments: &Arguments) -> Result<()> {
     let begun = Instant::now();
-    let node = Node::start(base, Life::Free)?;
+    let node = Node::start(base, Life::Free, &arguments.proxy)?;
     let images = stage::import(&node)?;
     let first = node.first();
     println!("node0 is ready after {:.1} s; images: {images}", begun.elapsed().as_secs_f64());
@@ -84,38 +99,41 @@ fn up(base: &Path) -> Result<()> {
     Ok(())
 }
 
-fn chosen(words: &[&str]) -> Result<Vec<&'static Scenario>> {
-    let (options, names): (Vec<&str>, Vec<&str>) =
-        words.iter().partition(|word| word.starts_with("--"));
-    for option in &options {
-        if *option != "--quick" {
-            bail!("there is no option `{option}`\n{USAGE}");
+fn read(words: &[&str]) -> Result<Arguments> {
+    let mut arguments =
+        Arguments { is_quick: false, proxy: "iptables".to_owned(), names: Vec::new() };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "--quick" => arguments.is_quick = true,
+            "--proxy" => match words.next() {
+                Some(mode) if ["iptables", "nftables"].contains(mode) => {
+                    arguments.proxy = (*mode).to_owned();
+                }
+                _ => bail!("--proxy needs `iptables` or `nftables`"),
+            },
+            name if scenarios::ALL.iter().any(|scenario| scenario.name == name) => {
+                arguments.names.push(name.to_owned());
+            }
+            other => bail!("`{other}` is neither an option nor a scenario\n{USAGE}"),
         }
     }
-    for name in &names {
-        if !scenarios::ALL.iter().any(|scenario| scenario.name == *name) {
-            bail!("there is no scenario `{name}`\n{USAGE}");
-        }
-    }
-    let is_quick = !options.is_empty();
-    let is_chosen = |scenario: &&Scenario| {
-        if names.is_empty() {
-            scenario.is_quick || !is_quick
-        } else {
-            names.contains(&scenario.name)
-        }
-    };
-    Ok(scenarios::ALL.iter().filter(is_chosen).collect())
+    Ok(arguments)
 }
 
 /// Plays the scenarios, and prints what was seen. Returns whether all promises were kept.
-fn play(base: &Path, scenarios: &[&Scenario]) -> Result<bool> {
+fn play(base: &Path, arguments: &Arguments) -> Result<bool> {
+    let is_chosen = |scenario: &&Scenario| match arguments.names.as_slice() {
+        [] => scenario.is_quick || !arguments.is_quick,
+        names => names.iter().any(|name| name == scenario.name),
+    };
+    let scenarios: Vec<_> = scenarios::ALL.iter().filter(is_chosen).collect();
     let begun = Instant::now();
-    let node = Node::start(base, Life::Bound)?;
+    let node = Node::start(base, Life::Bound, &arguments.proxy)?;
     println!("node0 is ready after {:.1} s", begun.elapsed().as_secs_f64());
     println!("images: {}", stage::import(&node)?);
     let mut broken = 0;
-    for Scenario { name, run, .. } in scenarios {
+    for Scenario { name, run, .. } in &scenarios {
         let begun = Instant::now();
         let seen = run(&Stage::new(&node, name));
         let took = begun.elapsed().as_secs_f64();

@@ -71,16 +71,16 @@ pub(crate) struct Node {
 
 impl Node {
     /// Starts a node whose folder is below `base`, and ends one that is left there. Returns when it
-    /// is ready for pods.
+    /// is ready for pods, with its proxy in the mode of that name.
     ///
     /// # Errors
     ///
     /// If this machine lacks something for it, or it is not ready in time.
-    pub(crate) fn start(base: &Path, life: Life) -> Result<Self> {
+    pub(crate) fn start(base: &Path, life: Life, proxy: &str) -> Result<Self> {
         let folder = base.join("run");
         clean(base)?;
         for (name, text) in FILES {
-            let text = text.replace("CGROUP", &cgroup(base)).replace("MODE", "iptables");
+            let text = text.replace("CGROUP", &cgroup(base)).replace("MODE", proxy);
             let file = folder.join(name);
             fs::create_dir_all(file.parent().context("it is in a folder")?)?;
             fs::write(&file, text)?;

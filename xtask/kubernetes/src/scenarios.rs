@@ -2,6 +2,7 @@
 
 mod ends;
 mod shop;
+mod traffic;
 
 use anyhow::Result;
 
@@ -59,5 +60,11 @@ pub(crate) const ALL: &[Scenario] = &[
         shows: "twenty rollouts under load, scaled up and down in between, fail no request",
         is_quick: false,
         run: shop::rollouts,
+    },
+    Scenario {
+        name: "traffic",
+        shows: "a deleted pod gets new connections for less than the drain of the preset",
+        is_quick: false,
+        run: traffic::last_connections,
     },
 ];

@@ -14,7 +14,10 @@ use serde_json::Value;
 use crate::{image, node::Node};
 
 const SHOP: &str = include_str!("manifests/shop.yaml");
+const TRAFFIC: &str = include_str!("manifests/traffic.yaml");
 const PIPELINE: &str = include_str!("manifests/pipeline.yaml");
+/// This program, which is a server in some scenarios.
+const OURS: &str = "kubernetes-trials";
 /// What is waited for longest.
 const LIMIT: Duration = Duration::from_secs(180);
 const TICK: Duration = Duration::from_millis(100);
@@ -25,7 +28,8 @@ pub(crate) fn import(node: &Node) -> Result<String> {
     let programs = programs.parent().context("this program is in a folder")?;
     let base = node.folder().parent().context("the node's folder is in one")?;
     let mut names = Vec::new();
-    for (name, folder) in [("pause", base), ("shop", programs), ("pipeline", programs)] {
+    let ours = [("shop", programs), ("pipeline", programs), (OURS, programs)];
+    for (name, folder) in [("pause", base)].into_iter().chain(ours) {
         let archive = image::make(node.folder(), name, &folder.join(name))?;
         // Its folder is that of the node.
         node.import(&format!("/run/node/{name}.tar"))?;
@@ -57,8 +61,17 @@ impl<'a> Stage<'a> {
     /// Applies the shop, two replicas, and waits until both are ready. Returns the address of its
     /// service.
     pub(crate) fn shop(&self) -> Result<String> {
-        let manifest = SHOP.replace("NAME", &self.name);
-        self.node.apply(&manifest)?;
+        self.serve(&SHOP.replace("NAME", &self.name))
+    }
+
+    /// The same with servers that keep their listeners until they are killed.
+    pub(crate) fn servers(&self, replicas: usize) -> Result<String> {
+        let manifest = TRAFFIC.replace("NAME", &self.name);
+        self.serve(&manifest.replace("REPLICAS", &replicas.to_string()))
+    }
+
+    fn serve(&self, manifest: &str) -> Result<String> {
+        self.node.apply(manifest)?;
         self.rolled_out()?;
         let service = self.node.get(&["service", &self.name])?;
         let address = service["spec"]["clusterIP"].as_str().context("no address")?;
@@ -93,13 +106,13 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Starts clients of the shop at an address.
-    pub(crate) fn load(&self, address: &str) -> Result<Load> {
+    /// Starts clients at an address: `load`, which is that of the shop, or `connect`.
+    pub(crate) fn load(&self, clients: &str, address: &str) -> Result<Load> {
         let first = self.node.first().to_string();
         let program = env::current_exe()?;
         // In the network alone: the program is a file of the machine.
         let mut command = Command::new("nsenter");
-        command.args(["-t", &first, "--net"]).arg(program).args(["load", address]);
+        command.args(["-t", &first, "--net"]).arg(program).args([clients, address]);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         Ok(Load(child))
     }

@@ -71,7 +71,7 @@ pub(crate) fn force(stage: &Stage<'_>) -> Result<String> {
 
 /// Does something while clients place orders. None of them may be lost.
 fn under_load(stage: &Stage<'_>, act: impl FnOnce() -> Result<()>) -> Result<Seen> {
-    let load = stage.load(&stage.shop()?)?;
+    let load = stage.load("load", &stage.shop()?)?;
     sleep(CALM);
     act()?;
     sleep(CALM);
