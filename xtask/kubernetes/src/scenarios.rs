@@ -38,6 +38,12 @@ pub(crate) const ALL: &[Scenario] = &[
         run: shop::force,
     },
     Scenario {
+        name: "crash",
+        shows: "each replica in turn ends by SIGKILL, and loses no acknowledged order",
+        is_quick: false,
+        run: shop::crash,
+    },
+    Scenario {
         name: "wedge",
         shows: "a wedged runtime fails the liveness probe; the message names what is stuck",
         is_quick: true,

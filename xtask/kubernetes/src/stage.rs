@@ -159,8 +159,8 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Sends a signal to the pipeline in a pod, whose log has to have a text by then.
-    pub(crate) fn signal(&self, pod: &str, name: &str, since: &str) -> Result<()> {
+    /// Sends a signal to the process of a pod that runs a program, once its log has a text.
+    pub(crate) fn signal(&self, pod: &str, program: &str, name: &str, since: &str) -> Result<()> {
         self.until(pod, |_| {
             let logs = self.node.kubectl(&["logs", pod]).ok()?;
             logs.contains(since).then_some(())
@@ -169,9 +169,9 @@ impl<'a> Stage<'a> {
         let uid = object["metadata"]["uid"].as_str().context("the pod has no id")?;
         // Its image has no program for it.
         let script = "for process in /proc/[0-9]*; do \
-                      grep -q \"$0\" $process/cgroup && [ $(cat $process/comm) = pipeline ] && \
+                      grep -q \"$0\" $process/cgroup && [ $(cat $process/comm) = $2 ] && \
                       kill -s $1 ${process#/proc/} && exit 0; done; exit 1";
-        let status = self.node.command(&["sh", "-c", script, uid, name]).status()?;
+        let status = self.node.command(&["sh", "-c", script, uid, name, program]).status()?;
         ensure!(status.success(), "{pod} cannot be sent SIG{name}: {status}");
         Ok(())
     }

@@ -123,7 +123,7 @@ pub(crate) fn codes(stage: &Stage<'_>) -> Result<String> {
     let mut wrong = Vec::new();
     for Kind { name, signal, code, reason, message, end: kind, .. } in KINDS {
         if let Some((signal, since)) = signal {
-            stage.signal(name, signal, since)?;
+            stage.signal(name, "pipeline", signal, since)?;
         }
         let end = stage.ended(name)?;
         println!("        {kind}: {}", shown(&end));

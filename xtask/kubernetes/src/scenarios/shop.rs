@@ -69,6 +69,20 @@ pub(crate) fn force(stage: &Stage<'_>) -> Result<String> {
     Ok(format!("{} orders, {} requests failed and were repeated", seen.placed, seen.failed))
 }
 
+pub(crate) fn crash(stage: &Stage<'_>) -> Result<String> {
+    let seen = under_load(stage, || {
+        for pod in stage.pods()? {
+            stage.signal(&pod, "shop", "KILL", "orders at http")?;
+            stage.until(&pod, |status| {
+                let is_again = status["restartCount"].as_i64().is_some_and(|count| count > 0);
+                (is_again && status["ready"] == true).then_some(())
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(format!("{} orders, {} requests failed and were repeated", seen.placed, seen.failed))
+}
+
 /// Does something while clients place orders. None of them may be lost.
 fn under_load(stage: &Stage<'_>, act: impl FnOnce() -> Result<()>) -> Result<Seen> {
     let load = stage.load("load", &stage.shop()?)?;
