@@ -5,9 +5,13 @@
 # that started this; $3: the name of its control groups
 set -eu
 [ "$2" = bound ] && begin="setpriv --pdeathsig KILL" || begin=
-# The kubelet takes control groups that exist.
-for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do
-  [ ! -e "$tree/cgroup.procs" ] || mkdir -p "$tree/$3"
+# The kubelet takes control groups that exist: in the one tree of version 2, or in each of
+# version 1.
+trees=/sys/fs/cgroup
+[ -e "$trees/cgroup.controllers" ] || trees=$(echo /sys/fs/cgroup/*)
+for tree in $trees; do
+  [ -e "$tree/cgroup.procs" ] || continue
+  mkdir -p "$tree/$3"
   # A child takes over no processors by itself.
   [ ! -e "$tree/$3/cpuset.cpus" ] || {
     cat "$tree/cpuset.cpus" >"$tree/$3/cpuset.cpus"
