@@ -121,9 +121,9 @@ impl Platform {
     /// The service goes on working for 5 s after the signal, while the cluster takes the pod out of
     /// its endpoints, as by [`drain_delay`](task_manager::ManagerBuilder::drain_delay). With a
     /// [`pre_stop`](Self::pre_stop) it does not: the hook does the same. On a cluster of one node,
-    /// the last new connection came up to 1.0 s after the request to delete the pod (median 0.15 s,
-    /// 20 deletions, 2 and 10 endpoints, kube-proxy by iptables). More nodes, and a balancer in
-    /// front, may take longer.
+    /// the last new connection came at most 1.0 s after the request to delete the pod with
+    /// kube-proxy by iptables, 1.2 s with nftables (median 0.2 s; 20 deletions each, half with 2
+    /// endpoints, half with 10). More nodes, and a balancer in front, may take longer.
     ///
     /// Where `/dev/termination-log` is there at the start, it gets the
     /// [message](crate::Service::termination_log) that `kubectl describe pod` shows. The flagship
