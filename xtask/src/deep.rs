@@ -141,8 +141,8 @@ pub(crate) const LANES: &[Section] = &[
     Section {
         name: "kubernetes",
         about: "All scenarios of `cargo xtask kubernetes`: both flagships on a node in namespaces, whose\n\
-                programs are built of Go's modules below target/. As root, on Debian, with Go. Half\n\
-                an hour, and ten minutes once for the build.",
+                programs are built of Go's modules below target/. As root, on Debian, with Go. Ten\n\
+                minutes, and ten more once for the build.",
         run: kubernetes::deep,
     },
     Section {
