@@ -5,7 +5,12 @@
 
 #[cfg(feature = "tls")]
 use std::sync::Arc;
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    task::{Poll, Waker},
+    time::Duration,
+};
 
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -15,7 +20,10 @@ use task_core::Context;
 #[cfg(feature = "tls")]
 use task_listen::LoadedTls;
 use task_listen::{ObservedIo, Slot, Stream};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, sleep_until},
+};
 
 #[cfg(feature = "tls")]
 use crate::stats::Stats;
@@ -101,13 +109,25 @@ async fn drive<S: HttpService>(
     let mut scan_interval = link.limits().scan_interval();
     let mut scan_at = after(Instant::now(), scan_interval);
     let mut timer = pin!(sleep_until(link.deadline()));
+    // With which the two waits and the timer are to wake this task. They stay registered until they
+    // are over, so one that is registered with the same waker is not polled again: all connections
+    // share the lock of `cancelled`, and would take it for each request.
+    let mut registered: Option<Waker> = None;
 
     poll_fn(|cx| {
+        let is_registered = registered.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
+        if !is_registered {
+            registered = Some(cx.waker().clone());
+        }
+        let mut is_timer_registered = is_registered;
         // First, since another connection waits for the slot.
-        if pin!(&mut closes).poll(cx).is_ready() {
+        if (link.is_closing() || !is_registered) && pin!(&mut closes).poll(cx).is_ready() {
             return Poll::Ready(End::Dropped);
         }
-        if stopped.is_none() && pin!(&mut cancelled).poll(cx).is_ready() {
+        if stopped.is_none()
+            && (ctx.is_cancelled() || !is_registered)
+            && pin!(&mut cancelled).poll(cx).is_ready()
+        {
             let now = Instant::now();
             stopped = Some(now);
             link.retire();
@@ -164,11 +184,13 @@ async fn drive<S: HttpService>(
             // deadline is checked again; most timers never fire.
             if next < timer.deadline() || timer.is_elapsed() {
                 timer.as_mut().reset(next);
+                is_timer_registered = false;
             }
-            // Tokio's cooperative budget makes an elapsed timer return `Pending` when the
-            // connection has used the budget up. `is_elapsed` is asked so that this does not
-            // postpone the deadline.
-            if timer.as_mut().poll(cx).is_pending() && !timer.is_elapsed() {
+            // Without Tokio's cooperative budget: where the connection has used it up, the timer
+            // would return `Pending` and neither be registered nor tell that it has elapsed.
+            if (is_timer_registered && !timer.is_elapsed())
+                || pin!(unconstrained(timer.as_mut())).poll(cx).is_pending()
+            {
                 return Poll::Pending;
             }
         }

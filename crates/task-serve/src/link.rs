@@ -163,6 +163,11 @@ impl Link {
         self.close.reached(EVICTED)
     }
 
+    /// Returns whether the connection is to be dropped at once.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.close.get() >= EVICTED
+    }
+
     fn is_cut(&self) -> bool {
         self.close.get() >= CUT
     }
