@@ -1,10 +1,12 @@
 //! A request in flight: from its complete header to the end of its answer.
 
 use std::{
+    mem,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -13,7 +15,7 @@ use task_listen::Slot;
 
 use tokio::task::AbortHandle;
 
-use crate::{cut::request_name, link::Link, stats::Stats};
+use crate::{cut::request_name, link::Link, shared::Queued, stats::Stats};
 
 /// What is kept of a request, to name it.
 #[derive(Debug)]
@@ -81,6 +83,8 @@ impl Exchange {
 pub(crate) struct InFlight {
     exchange: Arc<Exchange>,
     link: Slot<Link>,
+    /// It has the right to call a handler.
+    is_admitted: bool,
     has_ended: AtomicBool,
 }
 
@@ -102,7 +106,7 @@ impl InFlight {
         let stats = link.stats();
         Stats::add(&stats.requests);
         Stats::add(&stats.in_flight);
-        Self { exchange, link: link.clone(), has_ended: AtomicBool::new(false) }
+        Self { exchange, link: link.clone(), is_admitted: false, has_ended: AtomicBool::new(false) }
     }
 
     pub(crate) fn link(&self) -> &Slot<Link> {
@@ -116,6 +120,28 @@ impl InFlight {
     /// Returns its name with another word in place of the method.
     pub(crate) fn named(&self, kind: &str) -> String {
         self.exchange.named(kind)
+    }
+
+    /// Waits for the right to call a handler, with what it keeps between two calls. Returns `false`
+    /// if the request is refused.
+    pub(crate) fn poll_admitted(
+        &mut self,
+        cx: &mut Context<'_>,
+        queued: &mut Option<Queued>,
+    ) -> Poll<bool> {
+        if !self.is_admitted {
+            let shared = self.link.shared();
+            self.is_admitted = (queued.is_none() && shared.try_admit())
+                || ready!(queued.get_or_insert_with(|| shared.clone().queue()).as_mut().poll(cx));
+        }
+        Poll::Ready(self.is_admitted)
+    }
+
+    /// Gives the right to call a handler back.
+    pub(crate) fn leave_service(&mut self) {
+        if mem::take(&mut self.is_admitted) {
+            self.link.shared().leave();
+        }
     }
 
     /// Records what the answer is.
@@ -145,6 +171,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        self.leave_service();
         Stats::subtract(&self.link.stats().in_flight);
         self.link.exchange_over(&self.exchange, *self.has_ended.get_mut());
     }

@@ -93,6 +93,7 @@ mod run;
 
 mod connection;
 
+mod answering;
 mod service;
 
 mod body;

@@ -1,32 +1,26 @@
-//! The way from a request to the service, and back to its answer.
+//! The services that are served, and how hyper sees them.
 
 use std::{
     convert::Infallible,
     error::Error,
-    fmt,
-    future::{pending, poll_fn},
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONNECTION, RETRY_AFTER, UPGRADE},
-};
+use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use task_core::{Context, scope::guarded_text};
-use task_listen::{Slot, catch_panic};
+use pin_project_lite::pin_project;
+use task_listen::Slot;
 use tokio::sync::oneshot;
 use tower_service::Service;
 
 use crate::{
+    answering::Answering,
     body::{RequestBody, ResponseBody},
     exchange::InFlight,
-    link::{Link, State},
-    spawned::Spawned,
-    stats::Stats,
+    link::Link,
 };
 
 /// A service that a [`ServeTask`](crate::ServeTask) can serve: any [`tower_service::Service`] that
@@ -37,12 +31,19 @@ pub trait HttpService: Clone + Send + 'static {
     /// The body of an answer.
     type Body: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static;
 
+    #[doc(hidden)]
+    type Error: Into<Box<dyn Error + Send + Sync>>;
+
+    #[doc(hidden)]
+    type Future: Future<Output = Result<Response<Self::Body>, Self::Error>> + Send + 'static;
+
+    /// Waits until the service can be called.
+    #[doc(hidden)]
+    fn poll_callable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>>;
+
     /// Answers one request.
     #[doc(hidden)]
-    fn answer(
-        self,
-        request: Request<RequestBody>,
-    ) -> impl Future<Output = Result<Response<Self::Body>, Box<dyn Error + Send + Sync>>> + Send;
+    fn answer(&mut self, request: Request<RequestBody>) -> Self::Future;
 }
 
 impl<S, B> HttpService for S
@@ -53,13 +54,15 @@ where
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     type Body = B;
+    type Error = S::Error;
+    type Future = S::Future;
 
-    async fn answer(
-        mut self,
-        request: Request<RequestBody>,
-    ) -> Result<Response<B>, Box<dyn Error + Send + Sync>> {
-        poll_fn(|cx| self.poll_ready(cx)).await.map_err(Into::into)?;
-        self.call(request).await.map_err(Into::into)
+    fn poll_callable(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.poll_ready(cx)
+    }
+
+    fn answer(&mut self, request: Request<RequestBody>) -> S::Future {
+        self.call(request)
     }
 }
 
@@ -70,7 +73,6 @@ pub struct ClientAddress(pub Option<SocketAddr>);
 /// The service as hyper sees it, for one connection.
 pub(crate) struct Requests<S> {
     pub(crate) service: S,
-    pub(crate) ctx: Context,
     pub(crate) client: ClientAddress,
     pub(crate) link: Slot<Link>,
 }
@@ -78,168 +80,47 @@ pub(crate) struct Requests<S> {
 impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Requests<S> {
     type Response = Response<ResponseBody<S::Body>>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Answer<S>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let in_flight = InFlight::begin(&self.link, &request);
-        let (service, ctx, client) = (self.service.clone(), self.ctx.clone(), self.client);
-        let handlers = self.link.shared().handlers.clone();
-        let responding = respond(service, ctx, client, request, in_flight);
-        match handlers {
-            None => Box::pin(async move { Ok(responding.await) }),
-            Some(handlers) => Box::pin(detached(&handlers, responding)),
-        }
+        let answering = Answering::new(self.service.clone(), self.client, request, in_flight);
+        let Some(handlers) = &self.link.shared().handlers else {
+            return Answer::Here { answering };
+        };
+        let (sender, receiver) = oneshot::channel();
+        handlers.spawn(async move {
+            let _ = sender.send(answering.await);
+        });
+        Answer::Detached { receiver: Some(receiver) }
     }
 }
 
-/// Runs a handler in a task of the server, which goes on if this future is dropped.
-fn detached<B, F>(
-    handlers: &Spawned,
-    responding: F,
-) -> impl Future<Output = Result<Response<B>, Infallible>> + Send + use<B, F>
-where
-    B: Send + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-{
-    let (sender, receiver) = oneshot::channel();
-    handlers.spawn(async move {
-        let _ = sender.send(responding.await);
-    });
-    async move {
-        match receiver.await {
-            Ok(response) => Ok(response),
-            // The server is being dropped, and this connection next.
-            Err(_) => pending().await,
-        }
+pin_project! {
+    /// The answer to a request.
+    #[project = AnswerView]
+    pub(crate) enum Answer<S: HttpService> {
+        /// By a handler that is dropped with its connection.
+        Here { #[pin] answering: Answering<S> },
+        /// By one in a task of the server, which goes on if this future is dropped.
+        Detached { receiver: Option<oneshot::Receiver<Response<ResponseBody<S::Body>>>> },
     }
 }
 
-/// Answers one request, and sends its client away if the connection is to end.
-async fn respond<S: HttpService>(
-    service: S,
-    ctx: Context,
-    client: ClientAddress,
-    request: Request<Incoming>,
-    in_flight: InFlight,
-) -> Response<ResponseBody<S::Body>> {
-    let link = in_flight.link().clone();
-    let mut response = answer(service, &ctx, client, request, in_flight).await;
-    if ctx.is_draining() || link.retires() {
-        send_away(&mut response, &link);
-    }
-    response
-}
+impl<S: HttpService> Future for Answer<S> {
+    type Output = Result<Response<ResponseBody<S::Body>>, Infallible>;
 
-/// Answers one request. A panic of the service is answered by 500, and so is an error.
-async fn answer<S: HttpService>(
-    service: S,
-    ctx: &Context,
-    client: ClientAddress,
-    request: Request<Incoming>,
-    in_flight: InFlight,
-) -> Response<ResponseBody<S::Body>> {
-    let upgrade = Upgrade::wanted_by(&request);
-    // Refused before an upgraded connection can learn of the stop: its client would connect again,
-    // and hold the server that it was asked to leave.
-    if upgrade.as_ref().is_some_and(Upgrade::is_certain) && ctx.is_cancelled() {
-        return refuse(in_flight);
-    }
-    let timeout = in_flight.link().limits().body_timeout;
-    let mut request = request.map(|body| RequestBody::new(body, timeout));
-    request.extensions_mut().insert(ctx.clone());
-    request.extensions_mut().insert(client);
-    let shared = Arc::clone(in_flight.link().shared());
-    let Some(permit) = shared.admit().await else { return refuse(in_flight) };
-    let response = match catch_panic(|| service.answer(request)).await {
-        Ok(Ok(response)) => {
-            let switches = match &upgrade {
-                // Over HTTP/2 it is one of many streams that would leave HTTP.
-                _ if in_flight.link().is_http2() => false,
-                Some(upgrade) if upgrade.is_connect() => response.status().is_success(),
-                Some(_) | None => response.status() == StatusCode::SWITCHING_PROTOCOLS,
-            };
-            match upgrade {
-                Some(_) if switches && ctx.is_cancelled() => return refuse(in_flight),
-                Some(upgrade) if switches => {
-                    let name = in_flight.named(&upgrade.to_string());
-                    in_flight.link().upgraded(name);
-                }
-                Some(_) | None => {}
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            AnswerView::Here { answering } => answering.poll(cx).map(Ok),
+            AnswerView::Detached { receiver } => {
+                // `None` once it is over, and after the last line.
+                let Some(answered) = receiver else { return Poll::Pending };
+                let answered = ready!(Pin::new(answered).poll(cx));
+                *receiver = None;
+                // Without an answer, the server is being dropped, and this connection next.
+                answered.map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
             }
-            in_flight.answered(response.headers());
-            response.map(|body| ResponseBody::new(body, in_flight))
-        }
-        Ok(Err(error)) => {
-            let error = guarded_text(format_args!("{:#}", anyhow::Error::from_boxed(error)));
-            tracing::error!(request = in_flight.name(), error, "a service failed");
-            empty(StatusCode::INTERNAL_SERVER_ERROR, in_flight)
-        }
-        Err(_panic) => {
-            Stats::add(&in_flight.link().stats().panics);
-            tracing::error!(request = in_flight.name(), "a service panicked");
-            empty(StatusCode::INTERNAL_SERVER_ERROR, in_flight)
-        }
-    };
-    drop(permit);
-    response
-}
-
-/// Asks the client to connect anew for its next request, to another instance if this one stops.
-fn send_away<B>(response: &mut Response<B>, link: &Link) {
-    if link.state() == State::Upgraded {
-        return;
-    }
-    if link.is_http2() {
-        // The connection sends a GOAWAY in place of the header field, which HTTP/2 forbids.
-        link.retire();
-    } else {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-}
-
-/// Answers with a status and nothing else.
-fn empty<B: Body>(status: StatusCode, in_flight: InFlight) -> Response<ResponseBody<B>> {
-    let mut response = Response::new(ResponseBody::empty(in_flight));
-    *response.status_mut() = status;
-    response
-}
-
-/// Refuses a request that another instance, or this one a moment later, can answer.
-fn refuse<B: Body>(in_flight: InFlight) -> Response<ResponseBody<B>> {
-    Stats::add(&in_flight.link().stats().refused);
-    let mut response = empty(StatusCode::SERVICE_UNAVAILABLE, in_flight);
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
-}
-
-/// The protocol that a client wants to go on with.
-struct Upgrade(HeaderValue);
-
-impl Upgrade {
-    fn wanted_by<B>(request: &Request<B>) -> Option<Self> {
-        if request.method() == Method::CONNECT {
-            return Some(Self(HeaderValue::from_static("CONNECT")));
-        }
-        request.headers().get(UPGRADE).cloned().map(Self)
-    }
-
-    /// Returns whether the request has no other meaning. Some clients offer `h2c` with every one.
-    fn is_certain(&self) -> bool {
-        self.is_connect() || self.0.as_bytes().eq_ignore_ascii_case(b"websocket")
-    }
-
-    fn is_connect(&self) -> bool {
-        self.0 == "CONNECT"
-    }
-}
-
-/// `WebSocket`, or the name in the header field.
-impl fmt::Display for Upgrade {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.to_str() {
-            Ok(name) if name.eq_ignore_ascii_case("websocket") => f.write_str("WebSocket"),
-            Ok(name) => f.write_str(&guarded_text(format_args!("{name:.16}"))),
-            Err(_) => f.write_str("upgrade"),
         }
     }
 }

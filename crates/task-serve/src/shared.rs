@@ -1,6 +1,7 @@
 //! What all connections of one server share, apart from the service.
 
 use std::{
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -19,6 +20,8 @@ use crate::{cut::Cut, limits::Limits, spawned::Spawned, stats::Stats};
 /// What all connections of one server share, apart from the service.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// That of the task.
+    pub(crate) ctx: Context,
     pub(crate) limits: Limits,
     pub(crate) stats: Arc<Stats>,
     /// The handlers, if they finish although their clients are gone.
@@ -41,27 +44,38 @@ impl Shared {
             limits,
             stats,
             handlers: finishes_handlers.then(|| Spawned::new(ctx.clone())),
+            ctx: ctx.clone(),
             cut: Mutex::default(),
             waiting: AtomicUsize::new(0),
             epoch: Instant::now(),
         }
     }
 
-    /// Waits for the right to call a handler; `None` if there is no place to wait, or the wait was
-    /// too long.
-    pub(crate) async fn admit(&self) -> Option<SemaphorePermit<'_>> {
-        if let Ok(permit) = self.free.try_acquire() {
-            return Some(permit);
-        }
-        let place = Place(&self.waiting);
-        // Counted before it is compared, so that two requests cannot both take the last place.
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.queue {
-            return None;
-        }
-        let permit = timeout(self.limits.queue_timeout, self.free.acquire()).await;
-        drop(place);
-        // The semaphore is never closed.
-        permit.ok()?.ok()
+    /// Takes the right to call a handler, which [`leave`](Self::leave) gives back, if one is free.
+    pub(crate) fn try_admit(&self) -> bool {
+        self.free.try_acquire().map(SemaphorePermit::forget).is_ok()
+    }
+
+    /// Waits for the right to call a handler. Returns `false` if there is no place to wait, or the
+    /// wait was too long.
+    pub(crate) fn queue(self: Arc<Self>) -> Queued {
+        Box::pin(async move {
+            let place = Place(&self.waiting);
+            // Counted before it is compared, so that two requests cannot both take the last place.
+            if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.queue {
+                return false;
+            }
+            let permit = timeout(self.limits.queue_timeout, self.free.acquire()).await;
+            drop(place);
+            // The semaphore is never closed.
+            let permit = permit.ok().and_then(Result::ok);
+            permit.map(SemaphorePermit::forget).is_some()
+        })
+    }
+
+    /// Gives the right to call a handler back.
+    pub(crate) fn leave(&self) {
+        self.free.add_permits(1);
     }
 
     /// Returns the time since the epoch, in microseconds.
@@ -78,6 +92,9 @@ impl Shared {
         self.cut.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// A request that waits for the right to call a handler.
+pub(crate) type Queued = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// A place in the queue. The drop leaves it.
 struct Place<'a>(&'a AtomicUsize);
