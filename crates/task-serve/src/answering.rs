@@ -17,7 +17,7 @@ use http::{
     header::{CONNECTION, RETRY_AFTER, UPGRADE},
 };
 use http_body::Body;
-use hyper::body::Incoming;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 use pin_project_lite::pin_project;
 use task_core::scope::guarded_text;
 
@@ -150,6 +150,7 @@ fn respond<B: Body, E: Into<Box<dyn Error + Send + Sync>>>(
     let ctx = &link.shared().ctx;
     let mut response = match answered {
         Ok(Some(Ok(response))) => {
+            in_flight.answered(&response);
             let switches = match &upgrade {
                 // Over HTTP/2 it is one of many streams that would leave HTTP.
                 _ if link.is_http2() => false,
@@ -177,7 +178,6 @@ fn respond<B: Body, E: Into<Box<dyn Error + Send + Sync>>>(
             empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
     };
-    in_flight.answered(response.headers());
     if ctx.is_draining() || link.retires() {
         send_away(&mut response, link);
     }
@@ -219,7 +219,10 @@ fn refusal<B>(link: &Link) -> Response<Option<B>> {
 struct Upgrade(HeaderValue);
 
 impl Upgrade {
+    /// hyper has put its end of an upgrade into the request where one is possible. To look for that
+    /// costs less than to look through the header.
     fn wanted_by<B>(request: &Request<B>) -> Option<Self> {
+        request.extensions().get::<OnUpgrade>()?;
         if request.method() == Method::CONNECT {
             return Some(Self(HeaderValue::from_static("CONNECT")));
         }

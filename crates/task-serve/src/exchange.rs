@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Method, Request, Response, Version, header::CONTENT_TYPE, uri::PathAndQuery,
+};
+use http_body::Body;
 use task_listen::Slot;
 
 use tokio::task::AbortHandle;
@@ -21,8 +24,9 @@ use crate::{cut::request_name, link::Link, shared::Queued, stats::Stats};
 #[derive(Debug)]
 pub(crate) struct Exchange {
     method: Method,
-    uri: Uri,
-    /// When its header was complete, in microseconds since the epoch of the server.
+    /// With the query, which is not shown: to cut it off would cost more.
+    path: Option<PathAndQuery>,
+    /// When it began, in microseconds since the epoch of the server.
     pub(crate) begun: u64,
     /// The answer is a stream of events.
     is_event_stream: AtomicBool,
@@ -42,7 +46,7 @@ impl Exchange {
     }
 
     fn named(&self, kind: &str) -> String {
-        request_name(kind, self.uri.path())
+        request_name(kind, self.path.as_ref().map_or("", PathAndQuery::path))
     }
 
     /// Returns how long ago it began.
@@ -92,8 +96,8 @@ impl InFlight {
     pub(crate) fn begin(link: &Slot<Link>, request: &Request<impl Sized>) -> Self {
         let exchange = Arc::new(Exchange {
             method: request.method().clone(),
-            uri: request.uri().clone(),
-            begun: link.now(),
+            path: request.uri().path_and_query().cloned(),
+            begun: link.request_begun(),
             is_event_stream: AtomicBool::new(false),
             untaken: AtomicU64::new(0),
             stream: OnceLock::new(),
@@ -144,11 +148,14 @@ impl InFlight {
         }
     }
 
-    /// Records what the answer is.
-    pub(crate) fn answered(&self, headers: &HeaderMap<HeaderValue>) {
+    /// Records what the answer is. One whose length is known is no stream of events, and its header
+    /// is not looked through.
+    pub(crate) fn answered(&self, response: &Response<impl Body>) {
         let is_event_stream =
             |value: &HeaderValue| value.as_bytes().starts_with(b"text/event-stream");
-        if headers.get(CONTENT_TYPE).is_some_and(is_event_stream) {
+        if response.body().size_hint().exact().is_none()
+            && response.headers().get(CONTENT_TYPE).is_some_and(is_event_stream)
+        {
             self.exchange.is_event_stream.store(true, Ordering::Relaxed);
         }
     }
