@@ -28,12 +28,12 @@ pub(crate) async fn load(
     clients: usize,
     time: Duration,
 ) -> Result<Load> {
-    let request: Arc<[u8]> =
-        format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes().into();
+    let request = request(path);
     let until = Instant::now() + time;
     let mut requesting = JoinSet::new();
     for _ in 0..clients {
-        requesting.spawn(send_requests(address, Arc::clone(&request), until));
+        let goes_on = move |_| Instant::now() < until;
+        requesting.spawn(send_requests(address, Arc::clone(&request), goes_on));
     }
     let mut all = Load::default();
     while let Some(load) = requesting.join_next().await {
@@ -44,12 +44,26 @@ pub(crate) async fn load(
     Ok(all)
 }
 
-async fn send_requests(address: SocketAddr, request: Arc<[u8]>, until: Instant) -> Result<Load> {
+/// Requests `path` so many times on one keep-alive connection.
+pub(crate) async fn load_count(address: SocketAddr, path: &str, count: usize) -> Result<Load> {
+    send_requests(address, request(path), |sent| sent < count).await
+}
+
+fn request(path: &str) -> Arc<[u8]> {
+    format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes().into()
+}
+
+/// Sends requests as long as `goes_on` says so, which is given the number of those sent.
+async fn send_requests(
+    address: SocketAddr,
+    request: Arc<[u8]>,
+    goes_on: impl Fn(usize) -> bool + Send,
+) -> Result<Load> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let mut load = Load::default();
     let mut buffer = vec![0; 1 << 20];
-    while Instant::now() < until {
+    while goes_on(load.latencies.len()) {
         let sent = Instant::now();
         stream.write_all(&request).await?;
         load.bytes += response(&mut stream, &mut buffer).await?;

@@ -1,6 +1,7 @@
 //! What `ServeTask` costs beside `axum::serve`: requests per second, latency and CPU time of the
 //! same router under both, in turns.
 
+mod instructions;
 mod servers;
 
 use std::time::Duration;
@@ -32,7 +33,8 @@ const MOST_P99: f64 = 1.05;
 /// Runs the server that the argument names: one of this benchmark, or of the scrapes.
 pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     match arguments {
-        [name] if servers::NAMES.contains(&name.as_str()) => servers::serve(name),
+        [name] if servers::NAMES.contains(&name.as_str()) => servers::serve(name, 2),
+        [name, workers] => servers::serve(name, workers.parse()?),
         _ => http::serve(arguments),
     }
 }
@@ -72,7 +74,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             print(path.0, clients, &rounds);
         }
     }
-    Ok(())
+    drop(servers);
+    runtime.block_on(instructions::print())
 }
 
 fn print(path: &str, clients: usize, rounds: &[(Measured, Measured)]) {

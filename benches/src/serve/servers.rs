@@ -1,5 +1,4 @@
-//! The two servers: each prints its address and serves one router until it is killed, on two
-//! workers.
+//! The two servers: each prints its address and serves one router until it is killed.
 
 use anyhow::{Context as _, Result};
 use axum::{
@@ -20,9 +19,9 @@ pub(super) const JSON: &str = "/json";
 /// The length of the answer of [`JSON`].
 const LENGTH: usize = 1024;
 
-pub(super) fn serve(name: &str) -> Result<()> {
+pub(super) fn serve(name: &str, workers: usize) -> Result<()> {
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
     runtime.block_on(async { if name == NAMES[0] { with_axum().await } else { with_task().await } })
 }
 
