@@ -107,9 +107,7 @@ impl InFlight {
             link.is_of_http2();
         }
         link.exchange_begun(&exchange);
-        let stats = link.stats();
-        Stats::add(&stats.requests);
-        Stats::add(&stats.in_flight);
+        Stats::add(&link.stats().requests);
         Self { exchange, link: link.clone(), is_admitted: false, has_ended: AtomicBool::new(false) }
     }
 
@@ -179,7 +177,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.leave_service();
-        Stats::subtract(&self.link.stats().in_flight);
+        Stats::add(&self.link.stats().ended);
         self.link.exchange_over(&self.exchange, *self.has_ended.get_mut());
     }
 }

@@ -26,10 +26,18 @@ pub(crate) struct Shared {
     pub(crate) stats: Arc<Stats>,
     /// The handlers, if they finish although their clients are gone.
     pub(crate) handlers: Option<Spawned>,
+    admission: Admission,
     cut: Mutex<Cut>,
+    epoch: Instant,
+}
+
+/// How many handlers may run, and how many requests wait. Each request writes it, from any thread,
+/// so it has cache lines of its own: the fields beside it are read by all.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Admission {
     free: Semaphore,
     waiting: AtomicUsize,
-    epoch: Instant,
 }
 
 impl Shared {
@@ -40,32 +48,35 @@ impl Shared {
         finishes_handlers: bool,
     ) -> Self {
         Self {
-            free: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
+            admission: Admission {
+                free: Semaphore::new(limits.requests.min(Semaphore::MAX_PERMITS)),
+                waiting: AtomicUsize::new(0),
+            },
             limits,
             stats,
             handlers: finishes_handlers.then(|| Spawned::new(ctx.clone())),
             ctx: ctx.clone(),
             cut: Mutex::default(),
-            waiting: AtomicUsize::new(0),
             epoch: Instant::now(),
         }
     }
 
     /// Takes the right to call a handler, which [`leave`](Self::leave) gives back, if one is free.
     pub(crate) fn try_admit(&self) -> bool {
-        self.free.try_acquire().map(SemaphorePermit::forget).is_ok()
+        self.admission.free.try_acquire().map(SemaphorePermit::forget).is_ok()
     }
 
     /// Waits for the right to call a handler. Returns `false` if there is no place to wait, or the
     /// wait was too long.
     pub(crate) fn queue(self: Arc<Self>) -> Queued {
         Box::pin(async move {
-            let place = Place(&self.waiting);
+            let Admission { free, waiting } = &self.admission;
+            let place = Place(waiting);
             // Counted before it is compared, so that two requests cannot both take the last place.
-            if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.queue {
+            if waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.queue {
                 return false;
             }
-            let permit = timeout(self.limits.queue_timeout, self.free.acquire()).await;
+            let permit = timeout(self.limits.queue_timeout, free.acquire()).await;
             drop(place);
             // The semaphore is never closed.
             let permit = permit.ok().and_then(Result::ok);
@@ -75,7 +86,7 @@ impl Shared {
 
     /// Gives the right to call a handler back.
     pub(crate) fn leave(&self) {
-        self.free.add_permits(1);
+        self.admission.free.add_permits(1);
     }
 
     /// Returns the time since the epoch, in microseconds.

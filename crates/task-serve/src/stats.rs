@@ -22,7 +22,8 @@ pub(crate) struct Stats {
     pub(crate) accepted: AtomicU64,
     pub(crate) evicted: AtomicU64,
     pub(crate) requests: AtomicU64,
-    pub(crate) in_flight: AtomicU64,
+    /// Of the requests, those that have ended.
+    pub(crate) ended: AtomicU64,
     pub(crate) upgraded: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) cut: AtomicU64,
@@ -61,7 +62,9 @@ impl ServeStats {
     /// Returns how many requests are in flight: from their complete header to the end of the
     /// answer.
     pub fn in_flight(&self) -> u64 {
-        self.0.in_flight.load(Relaxed)
+        // Read first, so that a request that ends meanwhile is not subtracted before it was added.
+        let ended = self.0.ended.load(Relaxed);
+        self.0.requests.load(Relaxed).saturating_sub(ended)
     }
 
     /// Returns how many requests have begun.
