@@ -31,4 +31,5 @@ mod everywhere;
 mod http2;
 mod limits;
 mod metrics;
+mod services;
 mod upgrades;

@@ -9,7 +9,7 @@ use axum::{
 };
 use task_core::Context;
 use task_manager::{Manager, ManagerHandle, Report};
-use task_serve::{ClientAddress, ServeStats, ServeTask};
+use task_serve::{ClientAddress, HttpService, ServeStats, ServeTask};
 use tokio::{task::JoinHandle, time::sleep};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -56,7 +56,7 @@ pub(crate) fn api() -> Router {
 /// Serves on a free port, and stops within a minute, after a drain.
 pub(crate) async fn start_with(
     configure: impl FnOnce(ServeTask) -> ServeTask,
-    api: Router,
+    api: impl HttpService,
     drain: Duration,
 ) -> Server {
     let builder = Manager::builder().shutdown_timeout(60 * SECOND + drain).drain_delay(drain);
