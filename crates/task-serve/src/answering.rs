@@ -1,7 +1,7 @@
 //! One request on its way to the service, and back as an answer.
 //!
-//! This is a future by hand and no `async` function: those keep what they are given beside what
-//! they await, and a request was copied six times, which was a tenth of what a short one costs.
+//! This is a future by hand: an `async` function keeps what it is given beside what it awaits, so
+//! nested ones copy the request again and again, at a twelfth of the instructions of a short one.
 
 use std::{
     error::Error,
@@ -133,7 +133,7 @@ impl<S: HttpService> Future for Answering<S> {
                 Err(panic)
             }
         };
-        in_flight.leave_service();
+        in_flight.give_back();
         let Some(in_flight) = this.in_flight.take() else { return Poll::Pending };
         Poll::Ready(respond(answered, this.upgrade.take(), in_flight))
     }

@@ -187,7 +187,7 @@ async fn drive<S: HttpService>(
                 is_timer_registered = false;
             }
             // Without Tokio's cooperative budget: where the connection has used it up, the timer
-            // would return `Pending` and neither be registered nor tell that it has elapsed.
+            // would return `Pending` although it has elapsed, and without being registered.
             if (is_timer_registered && !timer.is_elapsed())
                 || pin!(unconstrained(timer.as_mut())).poll(cx).is_pending()
             {

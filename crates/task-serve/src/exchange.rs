@@ -140,9 +140,9 @@ impl InFlight {
     }
 
     /// Gives the right to call a handler back.
-    pub(crate) fn leave_service(&mut self) {
+    pub(crate) fn give_back(&mut self) {
         if mem::take(&mut self.is_admitted) {
-            self.link.shared().leave();
+            self.link.shared().give_back();
         }
     }
 
@@ -176,7 +176,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.leave_service();
+        self.give_back();
         Stats::add(&self.link.stats().ended);
         self.link.exchange_over(&self.exchange, *self.has_ended.get_mut());
     }

@@ -61,7 +61,7 @@ impl Shared {
         }
     }
 
-    /// Takes the right to call a handler, which [`leave`](Self::leave) gives back, if one is free.
+    /// Takes the right to call a handler, if one is free; [`give_back`](Self::give_back) returns it.
     pub(crate) fn try_admit(&self) -> bool {
         self.admission.free.try_acquire().map(SemaphorePermit::forget).is_ok()
     }
@@ -85,7 +85,7 @@ impl Shared {
     }
 
     /// Gives the right to call a handler back.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn give_back(&self) {
         self.admission.free.add_permits(1);
     }
 
