@@ -45,6 +45,9 @@ pub(crate) fn dispatch(arguments: &[String]) -> Result<()> {
     if name == kubernetes::NAME {
         return kubernetes::run(&Workspace::load()?, rest);
     }
+    if name == churn::KAFKA {
+        return churn::kafka(&Workspace::load()?, rest);
+    }
     if name == rollout::NAME {
         return rollout::run(&Workspace::load()?, rest);
     }
@@ -107,7 +110,8 @@ fn help(name: Option<&str>) -> Result<()> {
         for (usage, about) in [
             &[tidy::USAGE],
             bench::USAGE,
-            &[churn::USAGE, kubernetes::USAGE, rollout::USAGE, systemd::USAGE],
+            &[churn::USAGE, churn::KAFKA_USAGE, kubernetes::USAGE, rollout::USAGE],
+            &[systemd::USAGE],
         ]
         .concat()
         {

@@ -21,7 +21,7 @@ use crate::rollout;
 use crate::section::{Ending, Section};
 use crate::systemd;
 use crate::tidy;
-use crate::workspace::Workspace;
+use crate::workspace::{Package, Workspace};
 use change::{Change, Reads};
 
 pub(crate) const NAME: &str = "ci";
@@ -181,7 +181,16 @@ const PARTS: &[Part] = &[
                     loses its brokers and its database, and no message may be lost. Two minutes.",
             run: churn::quick,
         },
-        reads: Reads::Code(|package| [FLAGSHIP, churn::PACKAGE].contains(&package.name.as_str())),
+        reads: Reads::Code(is_churned),
+    },
+    Part {
+        section: Section {
+            name: "apache",
+            about: "The same selection on Apache Kafka, one node, in a minute and a half. Skipped without\n\
+                    Java 17 and Maven (Debian: openjdk-17-jre-headless, maven).",
+            run: churn::quick_on_apache,
+        },
+        reads: Reads::Code(is_churned),
     },
     Part {
         section: Section {
@@ -193,6 +202,11 @@ const PARTS: &[Part] = &[
         reads: Reads::Code(|package| package.name == rollout::PACKAGE),
     },
 ];
+
+/// Whether churn runs this package.
+fn is_churned(package: &Package) -> bool {
+    [FLAGSHIP, churn::PACKAGE].contains(&package.name.as_str())
+}
 
 /// All sections, in order.
 pub(crate) fn sections() -> Vec<&'static Section> {
@@ -293,11 +307,11 @@ mod tests {
     fn the_flagship_affects_what_runs_it() {
         assert_eq!(
             names(&["examples/pipeline/src/main.rs"]),
-            [&ALWAYS[..], &["flagship", "churn"]].concat()
+            [&ALWAYS[..], &["flagship", "churn", "apache"]].concat()
         );
         assert_eq!(
             names(&["examples/pipeline/churn/src/main.rs"]),
-            [&ALWAYS[..], &["churn"]].concat()
+            [&ALWAYS[..], &["churn", "apache"]].concat()
         );
     }
 

@@ -23,6 +23,7 @@ mod versions;
 
 use std::time::Duration;
 
+use crate::churn;
 use crate::kubernetes;
 use crate::model::{LOOM, SHUTTLE, TURMOIL};
 use crate::rollout;
@@ -172,6 +173,12 @@ pub(crate) const LANES: &[Section] = &[
         about: "A real Prometheus scrapes an example and the flagship from start to end, and its samples\n\
                 are checked. Needs prometheus (Debian), and what building the flagship needs.",
         run: http::prometheus::run,
+    },
+    Section {
+        name: "churn",
+        about: "All of `cargo xtask churn` on Apache Kafka, one node and, in transactions, three: 100 rounds\n\
+                of each scenario (CHURN_ROUNDS). A day. Needs Java 17 and Maven, installed as root.",
+        run: churn::deep,
     },
     Section {
         name: "rollout",

@@ -17,7 +17,7 @@ pub(crate) struct Section {
 pub(crate) enum Ending {
     Passed,
     /// It cannot run on this machine, for this reason. Lanes of `deep` skip, and of the sections of
-    /// CI `platforms` and `systemd` alone.
+    /// CI `apache`, `platforms` and `systemd` alone.
     Skipped(String),
 }
 

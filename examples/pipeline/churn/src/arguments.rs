@@ -123,7 +123,8 @@ impl Arguments {
     }
 }
 
-fn nodes(text: &str) -> Result<u8, String> {
+/// Parses the number of nodes.
+pub(crate) fn nodes(text: &str) -> Result<u8, String> {
     match text {
         "1" => Ok(1),
         "3" => Ok(3),

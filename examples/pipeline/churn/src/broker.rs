@@ -10,7 +10,7 @@ use std::{path::Path, time::Duration};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use apache::Apache;
+pub(crate) use apache::{Apache, end_below};
 use embedded::Embedded;
 use separate::Separate;
 

@@ -162,12 +162,24 @@ fn jobs(arguments: &Arguments) -> Vec<Job> {
 }
 
 fn paths(arguments: &Arguments) -> Result<Paths> {
-    let own = env::current_exe()?;
-    let beside = own.parent().context("this program has no folder")?;
+    let beside = beside()?;
     let program = arguments.program.clone().unwrap_or_else(|| beside.join("pipeline"));
     ensure!(program.is_file(), "no service at {}: `cargo build -p pipeline`", program.display());
-    let target = beside.parent().unwrap_or(Path::new("."));
-    let folder = arguments.folder.clone().unwrap_or_else(|| target.join("churn"));
+    let folder = match &arguments.folder {
+        Some(folder) => folder.clone(),
+        None => target()?.join("churn"),
+    };
     let tools = folder.join("tools");
     Ok(Paths { program, folder, tools })
+}
+
+/// Returns Cargo's target folder.
+pub(crate) fn target() -> Result<PathBuf> {
+    Ok(beside()?.parent().unwrap_or(Path::new(".")).to_owned())
+}
+
+/// Returns the folder of this program.
+fn beside() -> Result<PathBuf> {
+    let own = env::current_exe()?;
+    Ok(own.parent().context("this program has no folder")?.to_owned())
 }

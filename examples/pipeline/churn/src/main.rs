@@ -4,6 +4,8 @@
 //! it stops or kills members, brokers and the database. Then it compares order ids: an independent
 //! consumer reads every topic from the start, and the rows of the database are compared with them.
 //! Logs are not part of the judgement.
+//!
+//! With `kafka` as its first argument it starts and ends Apache Kafka for other programs.
 
 // A command-line program.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -11,6 +13,8 @@
 
 mod driver;
 mod table;
+
+mod standing;
 
 mod arguments;
 
@@ -34,7 +38,7 @@ mod database;
 mod message;
 mod program;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 /// The exit code if a promise was broken.
 const BROKEN: u8 = 1;
@@ -42,7 +46,14 @@ const BROKEN: u8 = 1;
 const FAILED: u8 = 3;
 
 fn main() -> ExitCode {
-    match driver::run(&arguments::Arguments::of_process()) {
+    let kept = if env::args().nth(1).is_some_and(|first| first == standing::NAME) {
+        driver::target()
+            .and_then(|target| standing::run(&target.join("churn"), env::args().skip(1)))
+            .map(|()| true)
+    } else {
+        driver::run(&arguments::Arguments::of_process())
+    };
+    match kept {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(BROKEN),
         Err(error) => {

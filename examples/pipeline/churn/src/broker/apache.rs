@@ -1,34 +1,32 @@
 //! Apache Kafka in processes of its own: one node or three, each broker and controller at once,
 //! from the jars of Maven.
 
+mod jars;
+mod node;
+
 use std::{
-    fs::{self, File},
+    fs, mem,
     net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::{Path, PathBuf, absolute},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rdkafka::{
     ClientConfig,
     consumer::{BaseConsumer, Consumer as _},
 };
-use rustix::process::{Pid, Signal, kill_process};
 
 use super::topics;
 use crate::program;
+use jars::{install, java};
+use node::{INTERNAL_PARTITIONS, Node, Purpose, settings};
 
-const VERSION: &str = "4.4.0";
-/// The main classes of a node, and of the tool that formats its folder.
-const NODE: &str = "kafka.Kafka";
+pub(crate) use node::end_below;
+
+/// The tool that formats a node's folder.
 const STORAGE: &str = "kafka.tools.StorageTool";
-/// For a start within seconds, and for three nodes on a small machine.
-const JAVA: [&str; 5] =
-    ["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
-/// The partitions of the topics that Kafka keeps for itself.
-const INTERNAL_PARTITIONS: i32 = 3;
 const METADATA_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Apache {
@@ -37,15 +35,29 @@ pub(crate) struct Apache {
     pub(super) address: String,
 }
 
-struct Node {
-    folder: PathBuf,
-    child: Option<Child>,
-    is_frozen: bool,
-}
-
 impl Apache {
+    /// Starts the nodes of a stage, and creates its topics.
     pub(super) fn start(count: u8, tools: &Path, folder: &Path) -> Result<Self> {
+        let this = Self::launch(Purpose::Stage, count, tools, folder)?;
+        topics::create(&this.address, count)?;
+        Ok(this)
+    }
+
+    /// Starts nodes that outlive this process, waits for all of them, and returns their addresses.
+    /// [`end_below`] ends them.
+    pub(crate) fn stand(count: u8, tools: &Path, folder: &Path) -> Result<String> {
+        let mut this = Self::launch(Purpose::Standing, count, tools, folder)?;
+        topics::wait(&this.address, count)?;
+        let nodes = this.nodes.get_mut().unwrap_or_else(PoisonError::into_inner);
+        mem::take(nodes).into_iter().for_each(Node::keep);
+        Ok(this.address)
+    }
+
+    /// Formats and starts the nodes, in place of what earlier ones have left in `folder`.
+    fn launch(purpose: Purpose, count: u8, tools: &Path, folder: &Path) -> Result<Self> {
+        let folder = absolute(folder)?;
         let jars = install(tools)?;
+        end_below(&folder)?;
         // Held until all ports are known, so that they differ.
         let listeners = (0..2 * count)
             .map(|_| TcpListener::bind("127.0.0.1:0"))
@@ -65,24 +77,24 @@ impl Apache {
         let mut nodes = Vec::new();
         for (number, (broker, controller)) in (1..).zip(brokers.iter().zip(controllers)) {
             let folder = folder.join(format!("node-{number}"));
-            fs::create_dir_all(&folder)?;
-            let settings = settings(number, count, broker, controller, controllers, &folder);
-            fs::write(folder.join("server.properties"), settings)?;
+            if folder.exists() {
+                fs::remove_dir_all(&folder)?;
+            }
+            let settings =
+                settings(purpose, number, count, broker, controller, controllers, &folder);
+            let node = Node::new(folder, purpose, &settings)?;
             program::run(
                 java(&jars, STORAGE)
                     .args(["format", "--cluster-id", &cluster, "--config"])
-                    .arg(folder.join("server.properties"))
+                    .arg(node.settings())
                     .args(["--initial-controllers", &voters.join(",")]),
             )?;
-            nodes.push(Node { folder, child: None, is_frozen: false });
+            nodes.push(node);
         }
         for node in &mut nodes {
             node.start(&jars)?;
         }
-        let address = brokers.join(",");
-        let this = Self { jars, nodes: Mutex::new(nodes), address };
-        topics::create(&this.address, count)?;
-        Ok(this)
+        Ok(Self { jars, nodes: Mutex::new(nodes), address: brokers.join(",") })
     }
 
     /// Suspends all nodes.
@@ -139,159 +151,14 @@ impl std::fmt::Debug for Apache {
     }
 }
 
-impl Node {
-    /// Starts the node unless it runs.
-    fn start(&mut self, jars: &Path) -> Result<()> {
-        if self.child.is_none() {
-            let log = File::options().create(true).append(true).open(self.folder.join("log"))?;
-            let child = java(jars, NODE)
-                .arg(self.folder.join("server.properties"))
-                .stdin(Stdio::null())
-                .stdout(log.try_clone()?)
-                .stderr(log)
-                .spawn()
-                .context("cannot start `java`")?;
-            self.child = Some(child);
-        }
-        Ok(())
-    }
-
-    fn freeze(&mut self, frozen: bool) -> Result<()> {
-        if let Some(child) = &self.child
-            && self.is_frozen != frozen
-        {
-            kill_process(Pid::from_child(child), if frozen { Signal::STOP } else { Signal::CONT })?;
-            self.is_frozen = frozen;
-        }
-        Ok(())
-    }
-
-    fn kill(&mut self) -> Result<()> {
-        if let Some(mut child) = self.child.take() {
-            child.kill()?;
-            child.wait()?;
-            self.is_frozen = false;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // Fails only if the child has already ended.
-        let _ = self.kill();
-    }
-}
-
-/// Returns the command that runs a class of the jars.
-fn java(jars: &Path, class: &str) -> Command {
-    let mut command = Command::new("java");
-    command.args(JAVA).arg("-cp").arg(jars.join("*")).arg(class);
-    command
-}
-
 /// Returns a random id of Kafka's kind.
 fn id(jars: &Path) -> Result<String> {
     Ok(program::run(java(jars, STORAGE).arg("random-uuid"))?.trim().to_owned())
 }
 
-fn settings(
-    number: u8,
-    count: u8,
-    broker: &str,
-    controller: &str,
-    controllers: &[String],
-    folder: &Path,
-) -> String {
-    let listeners = format!("PLAINTEXT://{broker},CONTROLLER://{controller}");
-    let (replicas, in_sync) = (count, count / 2 + 1);
-    format!(
-        "process.roles=broker,controller\n\
-         node.id={number}\n\
-         listeners={listeners}\n\
-         advertised.listeners={listeners}\n\
-         controller.listener.names=CONTROLLER\n\
-         inter.broker.listener.name=PLAINTEXT\n\
-         listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
-         controller.quorum.bootstrap.servers={}\n\
-         log.dirs={}\n\
-         offsets.topic.replication.factor={replicas}\n\
-         offsets.topic.num.partitions={INTERNAL_PARTITIONS}\n\
-         transaction.state.log.replication.factor={replicas}\n\
-         transaction.state.log.min.isr={in_sync}\n\
-         transaction.state.log.num.partitions={INTERNAL_PARTITIONS}\n\
-         group.initial.rebalance.delay.ms=0\n\
-         num.network.threads=2\n\
-         num.io.threads=2\n\
-         log.segment.bytes=16777216\n\
-         auto.create.topics.enable=false\n",
-        controllers.join(","),
-        folder.join("data").display(),
-    )
-}
-
 /// Java's hash of a string, which decides on its coordinator.
 fn java_hash(text: &str) -> i32 {
     text.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()))
-}
-
-/// Installs the jars below `tools`, once, even if several stages start at the same time.
-fn install(tools: &Path) -> Result<PathBuf> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = tools.join(format!("kafka-{VERSION}"));
-    let jars = folder.join("jars");
-    let is_complete = folder.join("complete");
-    if !is_complete.exists() {
-        println!("installing Apache Kafka {VERSION} below {}", tools.display());
-        provide("java", "openjdk-17-jre-headless")?;
-        provide("mvn", "maven")?;
-        fs::create_dir_all(&folder)?;
-        let pom = folder.join("pom.xml");
-        fs::write(&pom, project())?;
-        program::run(
-            Command::new("mvn")
-                .args(["--quiet", "--batch-mode", "--file"])
-                .arg(&pom)
-                .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
-                .arg(format!("-DoutputDirectory={}", jars.display())),
-        )
-        .context("no broker: its jars come from Maven")?;
-        fs::write(is_complete, "")?;
-    }
-    Ok(jars)
-}
-
-/// Installs a program by its Debian package, if it is missing and this is allowed.
-fn provide(name: &str, package: &str) -> Result<()> {
-    if program::run(Command::new(name).arg("-version")).is_ok() {
-        return Ok(());
-    }
-    if !rustix::process::getuid().is_root() {
-        bail!("`{name}` is missing: install {package}");
-    }
-    println!("installing {package}");
-    let install = ["install", "--quiet", "--yes", "--no-install-recommends", package];
-    program::run(Command::new("apt-get").args(["update", "--quiet"]))
-        .and_then(|_| program::run(Command::new("apt-get").args(install)))
-        .with_context(|| format!("`{name}` is missing: install {package}"))?;
-    Ok(())
-}
-
-fn project() -> String {
-    let dependency = |group: &str, artifact: &str, version: &str| {
-        format!(
-            "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
-             <version>{version}</version></dependency>"
-        )
-    };
-    format!(
-        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
-         <groupId>churn</groupId><artifactId>broker</artifactId><version>1</version>\
-         <packaging>pom</packaging><dependencies>{}{}</dependencies></project>\n",
-        dependency("org.apache.kafka", "kafka_2.13", VERSION),
-        dependency("org.slf4j", "slf4j-simple", "1.7.36"),
-    )
 }
 
 #[cfg(test)]

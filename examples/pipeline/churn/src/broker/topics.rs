@@ -1,4 +1,4 @@
-//! Creates the topics on brokers in processes of their own.
+//! The start of brokers in processes of their own: waiting for them, and the topics.
 
 use std::{
     thread::sleep,
@@ -10,11 +10,28 @@ use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer as _},
 };
 
 use super::{DEAD, INPUT, OUTPUT, PARTITIONS};
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Waits until all `brokers` know of each other.
+pub(super) fn wait(address: &str, brokers: u8) -> Result<()> {
+    let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", address).create()?;
+    let start = Instant::now();
+    loop {
+        let metadata = client.fetch_metadata(None, Duration::from_secs(5));
+        match metadata.map(|metadata| metadata.brokers().len()) {
+            Ok(known) if known == usize::from(brokers) => return Ok(()),
+            other if start.elapsed() > START_TIMEOUT => {
+                bail!("not {brokers} brokers at {address}: {other:?}")
+            }
+            _ => sleep(Duration::from_millis(100)),
+        }
+    }
+}
 
 /// Creates the topics as soon as all `brokers` are there to hold a replica.
 pub(super) fn create(address: &str, brokers: u8) -> Result<()> {
