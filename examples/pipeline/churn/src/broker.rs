@@ -18,7 +18,7 @@ use separate::Separate;
 pub(crate) const INPUT: &str = "orders";
 pub(crate) const OUTPUT: &str = "orders-enriched";
 pub(crate) const DEAD: &str = "orders-dead";
-/// Divisible by one, two, three and four members.
+/// The partitions of each, at the start. Divisible by one, two, three and four members.
 pub(crate) const PARTITIONS: i32 = 12;
 
 /// The kinds of brokers.
@@ -95,15 +95,24 @@ impl Broker {
         }
     }
 
-    /// Kills one node of Apache Kafka: the one that coordinates the group of the members, the one
-    /// that coordinates a transactional id, or any.
-    pub(crate) fn kill_one(&self, which: Victim<'_>) -> Result<()> {
-        let Self::Apache(apache) = self else { bail!("only Apache Kafka has nodes to kill") };
-        apache.kill_one(match which {
+    /// Kills or suspends one node of Apache Kafka: the one that coordinates the group of the
+    /// members, the one that coordinates a transactional id, or any.
+    pub(crate) fn fail_one(&self, which: Victim<'_>, failure: Failure) -> Result<()> {
+        let apache = self.apache()?;
+        let index = match which {
             Victim::Group(name) => apache.coordinator("__consumer_offsets", name)?,
             Victim::Transaction(id) => apache.coordinator("__transaction_state", id)?,
             Victim::Any(index) => index,
-        })
+        };
+        match failure {
+            Failure::Kill => apache.kill_one(index),
+            Failure::Freeze => apache.freeze_one(index),
+        }
+    }
+
+    /// Gives the input topic more partitions, `count` in all; Apache Kafka only.
+    pub(crate) fn grow(&self, count: i32) -> Result<()> {
+        topics::grow(&self.apache()?.address, INPUT, count)
     }
 
     /// Delays every response by `round_trip`; embedded brokers only.
@@ -118,6 +127,13 @@ impl Broker {
         Ok(())
     }
 
+    fn apache(&self) -> Result<&Apache> {
+        match self {
+            Self::Apache(apache) => Ok(apache),
+            Self::Embedded(_) | Self::Separate(_) => bail!("only Apache Kafka can do that"),
+        }
+    }
+
     fn embedded(&self) -> Result<&Embedded> {
         match self {
             Self::Embedded(embedded) => Ok(embedded),
@@ -126,7 +142,15 @@ impl Broker {
     }
 }
 
-/// The node to kill.
+/// What is done to a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Failure {
+    Kill,
+    /// It is suspended: its connections stay open, and nobody answers.
+    Freeze,
+}
+
+/// The node that fails.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Victim<'a> {
     /// The coordinator of a group.

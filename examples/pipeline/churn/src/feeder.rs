@@ -45,6 +45,8 @@ impl Feeder {
             .set("queue.buffering.max.messages", "1000000")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "5")
+            // It feeds new partitions soon.
+            .set("topic.metadata.refresh.interval.ms", "2000")
             .create_with_context(Reports)
             .context("failed to create the feeder's producer")?;
         let ending = Arc::new(AtomicBool::new(false));

@@ -12,10 +12,11 @@ use rdkafka::{
     error::KafkaError,
 };
 
-use crate::{broker::PARTITIONS, message};
+use crate::message;
 
 /// How long reading one topic may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One record of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub(crate) struct Seen {
 pub(crate) struct Reader {
     consumer: BaseConsumer,
     topic: &'static str,
+    partitions: i32,
     ends: HashSet<i32>,
     pub(crate) seen: Vec<Seen>,
 }
@@ -47,12 +49,16 @@ impl Reader {
             .set("auto.offset.reset", "earliest")
             .create()
             .context("failed to create the reader")?;
+        let metadata = consumer.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
+        let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        ensure!(count > 0, "there is no topic `{topic}`");
+        let count = i32::try_from(count)?;
         let mut partitions = TopicPartitionList::new();
-        for partition in 0..PARTITIONS {
+        for partition in 0..count {
             partitions.add_partition_offset(topic, partition, Offset::Beginning)?;
         }
         consumer.assign(&partitions)?;
-        Ok(Self { consumer, topic, ends: HashSet::new(), seen: Vec::new() })
+        Ok(Self { consumer, topic, partitions: count, ends: HashSet::new(), seen: Vec::new() })
     }
 
     /// Reads a topic from its start to its end. With `aborted`, its first records may be aborted
@@ -60,7 +66,7 @@ impl Reader {
     pub(crate) fn read_all(address: &str, topic: &'static str, aborted: bool) -> Result<Vec<Seen>> {
         let mut reader = Self::new(address, topic)?;
         reader.catch_up(Duration::from_millis(500))?;
-        for partition in 0..PARTITIONS {
+        for partition in 0..reader.partitions {
             let first = reader.seen.iter().find(|seen| seen.partition == partition);
             ensure!(
                 aborted || first.is_none_or(|first| first.offset == 0),
@@ -74,7 +80,7 @@ impl Reader {
     pub(crate) fn catch_up(&mut self, silence: Duration) -> Result<()> {
         let start = Instant::now();
         let mut last = Instant::now();
-        while self.ends.len() < PARTITIONS as usize || last.elapsed() < silence {
+        while self.ends.len() < self.partitions as usize || last.elapsed() < silence {
             ensure!(start.elapsed() < TIMEOUT, "`{}` could not be read in {TIMEOUT:?}", self.topic);
             match self.consumer.poll(Duration::from_millis(50)) {
                 Some(Ok(record)) => {

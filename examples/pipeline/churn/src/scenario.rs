@@ -40,7 +40,9 @@ pub(crate) enum Needs {
     Members,
     /// Embedded brokers, which can be slow and reject records.
     Embedded,
-    /// Three nodes of Apache Kafka, one of which can be killed.
+    /// Apache Kafka, whose topics can change.
+    Apache,
+    /// Three nodes of Apache Kafka, one of which can fail.
     Nodes,
 }
 
@@ -52,6 +54,7 @@ impl Needs {
             Self::Anything => true,
             Self::Members => kind != BrokerKind::Separate,
             Self::Embedded => kind == BrokerKind::Embedded,
+            Self::Apache => kind == BrokerKind::Apache,
             Self::Nodes => kind == BrokerKind::Apache && nodes >= 3,
         }
     }
@@ -61,6 +64,7 @@ impl Needs {
             Self::Anything => "nothing",
             Self::Members => "the embedded brokers or Apache Kafka",
             Self::Embedded => "the embedded brokers",
+            Self::Apache => "`--broker apache`",
             Self::Nodes => "`--broker apache --nodes 3`",
         }
     }

@@ -7,7 +7,7 @@ mod members;
 mod wedges;
 
 use crate::scenario::{
-    Needs::{Anything, Embedded, Members, Nodes},
+    Needs::{Anything, Apache, Embedded, Members, Nodes},
     Promise::{Bounded, Exact, NothingLost},
     Scenario,
 };
@@ -108,10 +108,29 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "kills",
         about: "two members; SIGKILL for a node, mostly a coordinator, which is back within seconds",
         promise: NothingLost,
-        rounds: 20,
+        // Two of three are of a coordinator: twenty.
+        rounds: 30,
         quick: 0,
         needs: Nodes,
         play: brokers::kills,
+    },
+    Scenario {
+        name: "freezes",
+        about: "two members; a node, mostly a coordinator, suspended for some seconds, and resumed",
+        promise: NothingLost,
+        rounds: 20,
+        quick: 0,
+        needs: Nodes,
+        play: brokers::freezes,
+    },
+    Scenario {
+        name: "growth",
+        about: "two members; the input topic gets more partitions; SIGTERM or SIGKILL meanwhile",
+        promise: NothingLost,
+        rounds: 5,
+        quick: 0,
+        needs: Apache,
+        play: brokers::growth,
     },
     Scenario {
         name: "long-away",

@@ -71,7 +71,10 @@ pub(crate) struct Stage {
     exits: Vec<Exit>,
     faults: Vec<String>,
     may_fail: bool,
-    one_request: bool,
+    /// Further settings of the members' clients.
+    client_settings: Vec<&'static str>,
+    /// The partitions of the input topic.
+    partitions: i32,
     transactions: bool,
     concurrency: u16,
 }
@@ -116,7 +119,8 @@ impl Stage {
             exits: Vec::new(),
             faults: Vec::new(),
             may_fail: settings.may_fail,
-            one_request: false,
+            client_settings: Vec::new(),
+            partitions: PARTITIONS,
             transactions: settings.transactions,
             concurrency: settings.concurrency,
         })
@@ -128,7 +132,24 @@ impl Stage {
     /// request of an idempotent producer and accept the next one, which real brokers do not.
     /// librdkafka then counts both as acknowledged, and the first one is lost.
     pub(crate) fn one_request_at_a_time(&mut self) {
-        self.one_request = true;
+        self.set("max.in.flight.requests.per.connection=1");
+    }
+
+    /// Makes later members look for new partitions every second, in place of every five minutes.
+    pub(crate) fn refresh_metadata_often(&mut self) {
+        self.set("topic.metadata.refresh.interval.ms=1000");
+    }
+
+    fn set(&mut self, setting: &'static str) {
+        if !self.client_settings.contains(&setting) {
+            self.client_settings.push(setting);
+        }
+    }
+
+    /// Gives the input topic more partitions.
+    pub(crate) fn grow(&mut self, by: i32) -> Result<()> {
+        self.partitions += by;
+        self.broker.grow(self.partitions)
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -174,10 +195,8 @@ impl Stage {
         if self.transactions {
             arguments.push(format!("--transactional-id={}", Self::transactional_id(slot)));
         }
-        if self.one_request {
-            let setting = "--kafka-setting=max.in.flight.requests.per.connection=1";
-            arguments.push(String::from(setting));
-        }
+        let setting = |setting| format!("--kafka-setting={setting}");
+        arguments.extend(self.client_settings.iter().map(setting));
         let file = self.folder.join(format!("member-{:03}.log", self.started));
         self.members.push(Member::start(&self.program, &arguments, file, log, slot)?);
         Ok(())
@@ -241,8 +260,8 @@ impl Stage {
             );
             sleep(Duration::from_millis(150));
             let shared: f64 = self.members.iter_mut().map(Member::partitions).sum();
-            let is_stable =
-                shared == f64::from(PARTITIONS) && self.members.iter_mut().all(Member::is_ready);
+            let is_stable = shared == f64::from(self.partitions)
+                && self.members.iter_mut().all(Member::is_ready);
             stable = if is_stable { stable + 1 } else { 0 };
         }
         Ok(())

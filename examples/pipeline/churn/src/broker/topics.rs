@@ -8,10 +8,11 @@ use std::{
 use anyhow::{Result, bail};
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
 };
+use tokio::runtime::Runtime;
 
 use super::{DEAD, INPUT, OUTPUT, PARTITIONS};
 
@@ -35,12 +36,9 @@ pub(super) fn wait(address: &str, brokers: u8) -> Result<()> {
 
 /// Creates the topics as soon as all `brokers` are there to hold a replica.
 pub(super) fn create(address: &str, brokers: u8) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", address);
+    let runtime = runtime()?;
     let _inside = runtime.enter();
-    let admin: AdminClient<DefaultClientContext> = config.create()?;
-    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(5)));
+    let (admin, options) = admin(address)?;
     let in_sync = (brokers / 2 + 1).to_string();
     let start = Instant::now();
     for name in [INPUT, OUTPUT, DEAD] {
@@ -58,4 +56,26 @@ pub(super) fn create(address: &str, brokers: u8) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Gives a topic more partitions, `count` in all.
+pub(super) fn grow(address: &str, topic: &str, count: i32) -> Result<()> {
+    let runtime = runtime()?;
+    let _inside = runtime.enter();
+    let (admin, options) = admin(address)?;
+    let wanted = NewPartitions::new(topic, usize::try_from(count)?);
+    match runtime.block_on(admin.create_partitions([&wanted], &options))?.pop() {
+        Some(Ok(_)) => Ok(()),
+        other => bail!("`{topic}` has no {count} partitions: {other:?}"),
+    }
+}
+
+fn runtime() -> Result<Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_time().build()?)
+}
+
+/// Returns a client, to be created and used inside of the runtime.
+fn admin(address: &str) -> Result<(AdminClient<DefaultClientContext>, AdminOptions)> {
+    let admin = ClientConfig::new().set("bootstrap.servers", address).create()?;
+    Ok((admin, AdminOptions::new().operation_timeout(Some(Duration::from_secs(5)))))
 }

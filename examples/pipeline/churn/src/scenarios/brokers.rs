@@ -1,11 +1,11 @@
 //! Brokers that are unavailable or slow, or that reject records.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use anyhow::Result;
 
 use crate::{
-    broker::{Broker, Victim},
+    broker::{Broker, Failure, Victim},
     stage::{GROUP, Stage},
 };
 
@@ -28,8 +28,18 @@ pub(super) fn away(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// The members have to settle orders again while the node is back for 15 s.
+/// The node is back within the time of a broker's session, or after it.
 pub(super) fn kills(stage: &mut Stage) -> Result<()> {
+    fail_a_node(stage, Failure::Kill, 1000..6000)
+}
+
+/// A broker's session is 9 s: the node still leads its partitions when it is resumed, or no longer.
+pub(super) fn freezes(stage: &mut Stage) -> Result<()> {
+    fail_a_node(stage, Failure::Freeze, 1000..15_000)
+}
+
+/// The members have to settle orders again while the node is back for [`RECOVERY`].
+fn fail_a_node(stage: &mut Stage, failure: Failure, millis: Range<u64>) -> Result<()> {
     stage.bring_up(2)?;
     stage.pause(50..3000);
     let slot = stage.random.usize(0..2);
@@ -39,10 +49,27 @@ pub(super) fn kills(stage: &mut Stage) -> Result<()> {
         1 => Victim::Transaction(&transactional_id),
         _ => Victim::Any(stage.random.usize(0..3)),
     };
-    stage.broker.kill_one(victim)?;
-    stage.pause(1000..6000);
+    stage.broker.fail_one(victim, failure)?;
+    stage.pause(millis);
     stage.broker.bring_back()?;
     stage.settles_within(RECOVERY)
+}
+
+/// A key may move to another partition, so its order is only counted.
+pub(super) fn growth(stage: &mut Stage) -> Result<()> {
+    stage.refresh_metadata_often();
+    stage.bring_up(2)?;
+    stage.pause(50..1500);
+    stage.grow(2)?;
+    stage.pause(50..4000);
+    let index = stage.any();
+    if stage.random.bool() {
+        stage.end(index, &[0, 1])?;
+    } else {
+        stage.kill(index)?;
+    }
+    // They share the new partitions, too.
+    stage.bring_up(2)
 }
 
 /// Longer than the message timeout of 20 s: the consumers fail, and are run again.
