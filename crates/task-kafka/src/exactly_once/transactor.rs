@@ -318,6 +318,7 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
             offset(&committed, topic, partition) >= offset(&kept, topic, partition)
         });
         self.rewind(if was_committed { next } else { first }).await.map_err(Unknown)?;
+        tracing::info!(was_committed, "a new producer found the fate of a transaction");
         Ok(was_committed)
     }
 

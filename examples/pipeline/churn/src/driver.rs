@@ -114,8 +114,13 @@ fn play_rounds(arguments: &Arguments, paths: &Paths, seed: u64, job: &Job) -> Re
         tools: &paths.tools,
         may_fail: scenario.promise == Promise::NothingLost,
     };
-    let mut sum =
-        Outcome { tally: Tally::default(), bound: 0, exits: Vec::new(), faults: Vec::new() };
+    let mut sum = Outcome {
+        tally: Tally::default(),
+        bound: 0,
+        unknown: 0,
+        exits: Vec::new(),
+        faults: Vec::new(),
+    };
     let mut left = *rounds;
     let mut number = 0;
     while left > 0 {
@@ -129,6 +134,7 @@ fn play_rounds(arguments: &Arguments, paths: &Paths, seed: u64, job: &Job) -> Re
         let outcome = stage.close()?;
         sum.tally.add(outcome.tally);
         sum.bound += outcome.bound;
+        sum.unknown += outcome.unknown;
         sum.exits.extend(outcome.exits);
         sum.faults.extend(outcome.faults);
         left -= left.min(ROUNDS_PER_STAGE);

@@ -13,6 +13,18 @@ pub(crate) struct Evidence<'a> {
     pub(crate) output: &'a [Seen],
     pub(crate) dead: &'a [Seen],
     pub(crate) rows: &'a HashSet<Option<u32>>,
+    /// The output topics again, as other readers saw them.
+    pub(crate) others: &'a [Others<'a>],
+}
+
+/// One output topic, as the reader of committed records saw it at the end, and as others did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Others<'a> {
+    pub(crate) last: &'a [Seen],
+    /// Committed records, read during the failures.
+    pub(crate) concurrent: &'a [Seen],
+    /// All records, read at the end.
+    pub(crate) uncommitted: &'a [Seen],
 }
 
 /// The counts of a judgement.
@@ -31,6 +43,13 @@ pub(crate) struct Tally {
     pub(crate) unfed: u64,
     /// Records and rows that are not of the feeder, or in the wrong topic.
     pub(crate) unexpected: u64,
+    /// Records that not all readers saw at the same place: the concurrent and the last one of
+    /// committed records differ (one has seen what was aborted, skipped a record, or found another
+    /// one at its offset), or the reader of all records misses one.
+    pub(crate) disputed: u64,
+    /// Records that only the reader of all records saw. Each is no promise broken: it shows that a
+    /// failure has met an open transaction.
+    pub(crate) aborted: u64,
 }
 
 impl Tally {
@@ -42,11 +61,13 @@ impl Tally {
         self.misordered += other.misordered;
         self.unfed += other.unfed;
         self.unexpected += other.unexpected;
+        self.disputed += other.disputed;
+        self.aborted += other.aborted;
     }
 }
 
 pub(crate) fn judge(evidence: &Evidence<'_>) -> Tally {
-    let Evidence { fed, input, output, dead, rows } = *evidence;
+    let Evidence { fed, input, output, dead, rows, others } = *evidence;
     let mut tally = Tally { fed: fed.into(), ..Tally::default() };
     // The position of an order in the input decides its position among the orders of its key.
     let mut places = HashMap::new();
@@ -93,12 +114,23 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Tally {
     let rowless = |number: &&u32| good(number) && !rows.contains(&Some(**number));
     tally.rows_lost = places.keys().filter(rowless).count() as u64;
     let unexpected = |row: &&Option<u32>| row.is_none_or(|number| number >= fed || !good(&number));
+    for Others { last, concurrent, uncommitted } in others {
+        let [last, concurrent, all] = [last, concurrent, uncommitted].map(|seen| records(seen));
+        tally.disputed += last.symmetric_difference(&concurrent).count() as u64;
+        tally.disputed += last.difference(&all).count() as u64;
+        tally.aborted += all.difference(&last).count() as u64;
+    }
     tally.unexpected += rows.iter().filter(unexpected).count() as u64;
     tally
 }
 
 fn place(seen: &Seen) -> (i32, i64) {
     (seen.partition, seen.offset)
+}
+
+/// Returns what was read where.
+fn records(seen: &[Seen]) -> HashSet<((i32, i64), Option<u32>)> {
+    seen.iter().map(|seen| (place(seen), seen.number)).collect()
 }
 
 /// Returns the maximum number of duplicates that the loss of a member at these instants explains:
@@ -144,7 +176,35 @@ mod tests {
             output: &topic(output),
             dead: &topic(dead),
             rows: &rows,
+            others: &[],
         })
+    }
+
+    /// What readers disagree about, if the last one saw these.
+    fn dispute(last: &[u32], concurrent: &[u32], uncommitted: &[u32]) -> (u64, u64) {
+        let [last, concurrent, uncommitted] = [last, concurrent, uncommitted].map(topic);
+        let others = [Others { last: &last, concurrent: &concurrent, uncommitted: &uncommitted }];
+        let rows = HashSet::new();
+        let evidence =
+            Evidence { fed: 0, input: &[], output: &[], dead: &[], rows: &rows, others: &others };
+        let tally = judge(&evidence);
+        (tally.disputed, tally.aborted)
+    }
+
+    #[test]
+    fn readers_have_to_see_the_same_records_at_the_same_places() {
+        assert_eq!(dispute(&[0, 1, 2], &[0, 1, 2], &[0, 1, 2]), (0, 0));
+        // The concurrent reader saw more, less, or another record.
+        assert_eq!(dispute(&[0, 1], &[0, 1, 2], &[0, 1, 2]), (1, 1));
+        assert_eq!(dispute(&[0, 1, 2], &[0, 1], &[0, 1, 2]), (1, 0));
+        assert_eq!(dispute(&[0, 1, 2], &[0, 7, 2], &[0, 1, 2]), (2, 0));
+        // Committed, and nowhere in the topic.
+        assert_eq!(dispute(&[0, 1, 2], &[0, 1, 2], &[0, 1]), (1, 0));
+    }
+
+    #[test]
+    fn what_only_the_reader_of_all_records_saw_was_aborted() {
+        assert_eq!(dispute(&[0], &[0], &[0, 1, 2]), (0, 2));
     }
 
     const GOOD: [u32; 7] = [0, 1, 2, 3, 4, 5, 6];
@@ -181,7 +241,8 @@ mod tests {
     #[test]
     fn an_order_that_never_reached_the_input_is_not_lost() {
         let (topic, rows) = (topic(&[0, 1, 2]), (0..3).map(Some).collect());
-        let evidence = Evidence { fed: 5, input: &topic, output: &topic, dead: &[], rows: &rows };
+        let evidence =
+            Evidence { fed: 5, input: &topic, output: &topic, dead: &[], rows: &rows, others: &[] };
         assert_eq!(judge(&evidence), Tally { fed: 5, unfed: 2, ..Tally::default() });
     }
 

@@ -30,6 +30,8 @@ mod member;
 mod probe;
 
 mod feeder;
+mod watcher;
+
 mod reader;
 
 mod broker;

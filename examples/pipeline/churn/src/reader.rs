@@ -30,6 +30,15 @@ pub(crate) struct Seen {
     pub(crate) timestamp_ms: i64,
 }
 
+/// What a reader sees of transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    /// Committed records.
+    Committed,
+    /// Aborted records and those of open transactions, too.
+    Uncommitted,
+}
+
 /// Reads one topic continuously.
 pub(crate) struct Reader {
     consumer: BaseConsumer,
@@ -40,13 +49,18 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(address: &str, topic: &'static str) -> Result<Self> {
+    pub(crate) fn new(address: &str, topic: &'static str, isolation: Isolation) -> Result<Self> {
+        let isolation = match isolation {
+            Isolation::Committed => "read_committed",
+            Isolation::Uncommitted => "read_uncommitted",
+        };
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", address)
             .set("group.id", "churn-reader")
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "earliest")
+            .set("isolation.level", isolation)
             .create()
             .context("failed to create the reader")?;
         let metadata = consumer.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
@@ -61,15 +75,23 @@ impl Reader {
         Ok(Self { consumer, topic, partitions: count, ends: HashSet::new(), seen: Vec::new() })
     }
 
-    /// Reads a topic from its start to its end. With `aborted`, its first records may be aborted
-    /// ones, which are skipped.
-    pub(crate) fn read_all(address: &str, topic: &'static str, aborted: bool) -> Result<Vec<Seen>> {
-        let mut reader = Self::new(address, topic)?;
+    /// Reads a topic from its start to its end.
+    ///
+    /// # Errors
+    ///
+    /// The brokers have dropped its first records. With [`Isolation::Committed`], those may be
+    /// aborted ones, so this is not checked.
+    pub(crate) fn read_all(
+        address: &str,
+        topic: &'static str,
+        isolation: Isolation,
+    ) -> Result<Vec<Seen>> {
+        let mut reader = Self::new(address, topic, isolation)?;
         reader.catch_up(Duration::from_millis(500))?;
         for partition in 0..reader.partitions {
             let first = reader.seen.iter().find(|seen| seen.partition == partition);
             ensure!(
-                aborted || first.is_none_or(|first| first.offset == 0),
+                isolation == Isolation::Committed || first.is_none_or(|first| first.offset == 0),
                 "the broker has dropped records of `{topic}`: feed fewer"
             );
         }
@@ -82,27 +104,35 @@ impl Reader {
         let mut last = Instant::now();
         while self.ends.len() < self.partitions as usize || last.elapsed() < silence {
             ensure!(start.elapsed() < TIMEOUT, "`{}` could not be read in {TIMEOUT:?}", self.topic);
-            match self.consumer.poll(Duration::from_millis(50)) {
-                Some(Ok(record)) => {
-                    let number = record.payload().and_then(number);
-                    let key = String::from_utf8_lossy(record.key().unwrap_or_default());
-                    self.seen.push(Seen {
-                        number,
-                        key: key.into_owned(),
-                        partition: record.partition(),
-                        offset: record.offset(),
-                        timestamp_ms: record.timestamp().to_millis().unwrap_or_default(),
-                    });
-                    last = Instant::now();
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    self.ends.insert(partition);
-                }
-                // librdkafka recovers by itself from brokers that were unavailable.
-                Some(Err(_)) | None => {}
+            if self.read(Duration::from_millis(50)) {
+                last = Instant::now();
             }
         }
         Ok(())
+    }
+
+    /// Reads at most one record, and waits for it at most this long. Returns whether there was one.
+    pub(crate) fn read(&mut self, wait: Duration) -> bool {
+        match self.consumer.poll(wait) {
+            Some(Ok(record)) => {
+                let number = record.payload().and_then(number);
+                let key = String::from_utf8_lossy(record.key().unwrap_or_default());
+                self.seen.push(Seen {
+                    number,
+                    key: key.into_owned(),
+                    partition: record.partition(),
+                    offset: record.offset(),
+                    timestamp_ms: record.timestamp().to_millis().unwrap_or_default(),
+                });
+                return true;
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                self.ends.insert(partition);
+            }
+            // librdkafka recovers by itself from brokers that were unavailable.
+            Some(Err(_)) | None => {}
+        }
+        false
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     feeder::Feeder,
     judge::Tally,
     member::{Log, Member},
+    watcher::Watcher,
 };
 
 /// The shutdown budget of a member, and the time after it until the hard exit.
@@ -62,6 +63,7 @@ pub(crate) struct Stage {
     pub(crate) database: Database,
     members: Vec<Member>,
     feeder: Option<Feeder>,
+    watchers: [Watcher; 2],
     program: PathBuf,
     folder: PathBuf,
     started: u32,
@@ -85,6 +87,8 @@ pub(crate) struct Outcome {
     pub(crate) tally: Tally,
     /// The maximum number of duplicates that killed or cut-off members explain.
     pub(crate) bound: u64,
+    /// Commits and aborts of unknown fate, each of which a new producer resolved.
+    pub(crate) unknown: usize,
     pub(crate) exits: Vec<Exit>,
     pub(crate) faults: Vec<String>,
 }
@@ -105,6 +109,8 @@ impl Stage {
         fs::create_dir_all(&folder)?;
         let database = Database::start(settings.database, &folder)?;
         let broker = Broker::start(settings.brokers, settings.tools, &folder)?;
+        let watch = |topic| Watcher::start(broker.address(), topic);
+        let watchers = [watch(OUTPUT)?, watch(DEAD)?];
         let feeder = Feeder::start(broker.address(), settings.rate, random.fork())?;
         Ok(Self {
             random,
@@ -112,6 +118,7 @@ impl Stage {
             database,
             members: Vec::new(),
             feeder: Some(feeder),
+            watchers,
             program: settings.program.to_owned(),
             folder,
             started: 0,

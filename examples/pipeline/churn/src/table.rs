@@ -31,6 +31,7 @@ impl Line {
         must_be_none(tally.rows_lost, "rows lost");
         must_be_none(tally.unfed, "that churn could not deliver to the input topic");
         must_be_none(tally.unexpected, "not fed, or in the wrong topic");
+        must_be_none(tally.disputed, "that not all readers saw at one place");
         match self.scenario.promise {
             Promise::Exact => {
                 must_be_none(tally.duplicates, "duplicates");
@@ -52,7 +53,7 @@ impl Line {
 /// The head of the table.
 pub(crate) fn head() -> String {
     format!(
-        "{:<12} {:>6} {:>7} {:>5} {:>10} {:>7} {:>8}  {:<16} {:>8} {:>8} {:>6}  {}",
+        "{:<12} {:>6} {:>7} {:>5} {:>10} {:>7} {:>8} {:>7} {:>7}  {:<16} {:>8} {:>8} {:>6}  {}",
         "scenario",
         "rounds",
         "fed",
@@ -60,6 +61,8 @@ pub(crate) fn head() -> String {
         "duplicates",
         "bound",
         "disorder",
+        "aborted",
+        "unknown",
         "exit codes",
         "median",
         "max",
@@ -70,7 +73,7 @@ pub(crate) fn head() -> String {
 
 pub(crate) fn line(line: &Line) -> String {
     let Line { scenario, rounds, outcome, took } = line;
-    let Tally { fed, lost, rows_lost, duplicates, misordered, .. } = outcome.tally;
+    let Tally { fed, lost, rows_lost, duplicates, misordered, aborted, .. } = outcome.tally;
     let lost = lost.max(rows_lost);
     let bound = match scenario.promise {
         Promise::Exact => String::from("0"),
@@ -83,9 +86,10 @@ pub(crate) fn line(line: &Line) -> String {
     };
     let verdict = if line.broken().is_empty() { "kept" } else { "BROKEN" };
     format!(
-        "{:<12} {rounds:>6} {fed:>7} {lost:>5} {duplicates:>10} {bound:>7} {misordered:>8}  {:<16} {median:>8} \
-         {most:>8} {:>6}  {verdict}",
+        "{:<12} {rounds:>6} {fed:>7} {lost:>5} {duplicates:>10} {bound:>7} {misordered:>8} \
+         {aborted:>7} {:>7}  {:<16} {median:>8} {most:>8} {:>6}  {verdict}",
         scenario.name,
+        outcome.unknown,
         codes(&outcome.exits),
         format!("{} s", took.as_secs()),
     )
@@ -103,7 +107,7 @@ mod tests {
     fn broken(name: &str, tally: Tally, bound: u64, faults: &[&str]) -> Vec<String> {
         let scenario = SCENARIOS.iter().find(|it| it.name == name).unwrap();
         let faults = faults.iter().map(|fault| (*fault).to_owned()).collect();
-        let outcome = Outcome { tally, bound, exits: vec![], faults };
+        let outcome = Outcome { tally, bound, unknown: 0, exits: vec![], faults };
         Line { scenario, rounds: 1, outcome, took: Duration::ZERO }.broken()
     }
 
@@ -114,6 +118,9 @@ mod tests {
             assert_eq!(broken(scenario.name, lost, 0, &[]), ["1 lost"]);
             let lost = Tally { rows_lost: 2, ..Tally::default() };
             assert_eq!(broken(scenario.name, lost, 0, &[]), ["2 rows lost"]);
+            let disputed = Tally { disputed: 3, ..Tally::default() };
+            let found = broken(scenario.name, disputed, 0, &[]);
+            assert_eq!(found, ["3 that not all readers saw at one place"]);
             assert_eq!(broken(scenario.name, Tally::default(), 0, &["late"]), ["late"]);
         }
     }

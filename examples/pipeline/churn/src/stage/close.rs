@@ -3,6 +3,8 @@
 
 use std::{
     collections::HashSet,
+    fs,
+    path::Path,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -12,8 +14,11 @@ use anyhow::{Context as _, Result, bail};
 use super::{Outcome, Stage, WINDOW};
 use crate::{
     broker::{DEAD, INPUT, OUTPUT},
-    judge::{Evidence, bound, judge},
-    reader::Reader,
+    judge::{Evidence, Others, bound, judge},
+    reader::{
+        Isolation::{Committed, Uncommitted},
+        Reader,
+    },
 };
 
 /// The commit interval of the pipeline, and half a second for the commit itself.
@@ -23,6 +28,9 @@ const SILENCE: Duration = Duration::from_secs(45);
 /// The same with transactions: what comes after the open one of a killed member is not readable
 /// until the brokers abort that.
 const TRANSACTION_SILENCE: Duration = Duration::from_secs(100);
+
+/// What `task-kafka` logs when it has found out the fate of a transaction.
+const RESOLVED: &str = "a new producer found the fate of a transaction";
 
 impl Stage {
     /// Waits until the members have finished the orders, stops them, and judges the results.
@@ -35,19 +43,34 @@ impl Stage {
         while !self.members.is_empty() {
             self.end(0, &[0])?;
         }
+        let is_exact = self.is_exact();
         let address = self.broker.address();
-        let input = Reader::read_all(address, INPUT, false)?;
-        let output = Reader::read_all(address, OUTPUT, self.transactions)?;
-        let dead = Reader::read_all(address, DEAD, self.transactions)?;
+        let read = |topic, isolation| Reader::read_all(address, topic, isolation);
+        let input = read(INPUT, Uncommitted)?;
+        let (output, dead) = (read(OUTPUT, Committed)?, read(DEAD, Committed)?);
+        let (all_output, all_dead) = (read(OUTPUT, Uncommitted)?, read(DEAD, Uncommitted)?);
+        let [watched_output, watched_dead] = self.watchers;
+        let (watched_output, watched_dead) =
+            (watched_output.end(&output)?, watched_dead.end(&dead)?);
+        let others = [(&output, &watched_output, &all_output), (&dead, &watched_dead, &all_dead)]
+            .map(|(last, concurrent, uncommitted)| Others { last, concurrent, uncommitted });
         let rows = self.database.rows()?;
-        let evidence = Evidence { fed, input: &input, output: &output, dead: &dead, rows: &rows };
+        let evidence = Evidence {
+            fed,
+            input: &input,
+            output: &output,
+            dead: &dead,
+            rows: &rows,
+            others: &others,
+        };
         Ok(Outcome {
             tally: judge(&evidence),
-            bound: if self.is_exact() {
+            bound: if is_exact {
                 0
             } else {
                 bound(&self.losses_ms, COMMIT_MS, WINDOW, &[&output, &dead])
             },
+            unknown: unknown(&self.folder)?,
             exits: self.exits,
             faults: self.faults,
         })
@@ -56,8 +79,8 @@ impl Stage {
     /// Waits until every order has left a record, or no new record arrives for long.
     fn drain(&mut self, fed: u32) -> Result<()> {
         let mut readers = [
-            Reader::new(self.broker.address(), OUTPUT)?,
-            Reader::new(self.broker.address(), DEAD)?,
+            Reader::new(self.broker.address(), OUTPUT, Committed)?,
+            Reader::new(self.broker.address(), DEAD, Committed)?,
         ];
         let mut last = (0, Instant::now());
         loop {
@@ -83,4 +106,18 @@ impl Stage {
             sleep(Duration::from_millis(200));
         }
     }
+}
+
+/// Counts the resolved commits and aborts in the members' logs. The number is shown, and
+/// not part of the judgement.
+fn unknown(folder: &Path) -> Result<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|it| it == "log") && path.is_file() {
+            let log = fs::read(&path)?;
+            count += String::from_utf8_lossy(&log).matches(RESOLVED).count();
+        }
+    }
+    Ok(count)
 }
