@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -63,15 +64,12 @@ impl Reader {
             .set("isolation.level", isolation)
             .create()
             .context("failed to create the reader")?;
-        let metadata = consumer.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
-        let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
-        ensure!(count > 0, "there is no topic `{topic}`");
-        let count = i32::try_from(count)?;
-        let mut partitions = TopicPartitionList::new();
+        let count = partitions(&consumer, topic)?;
+        let mut assigned = TopicPartitionList::new();
         for partition in 0..count {
-            partitions.add_partition_offset(topic, partition, Offset::Beginning)?;
+            assigned.add_partition_offset(topic, partition, Offset::Beginning)?;
         }
-        consumer.assign(&partitions)?;
+        consumer.assign(&assigned)?;
         Ok(Self { consumer, topic, partitions: count, ends: HashSet::new(), seen: Vec::new() })
     }
 
@@ -133,6 +131,21 @@ impl Reader {
             Some(Err(_)) | None => {}
         }
         false
+    }
+}
+
+/// Returns the number of partitions, once the brokers know the topic: just after it was created
+/// some may not.
+fn partitions(consumer: &BaseConsumer, topic: &str) -> Result<i32> {
+    let start = Instant::now();
+    loop {
+        let metadata = consumer.fetch_metadata(Some(topic), METADATA_TIMEOUT)?;
+        let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        if count > 0 {
+            return Ok(i32::try_from(count)?);
+        }
+        ensure!(start.elapsed() < METADATA_TIMEOUT, "there is no topic `{topic}`");
+        sleep(Duration::from_millis(100));
     }
 }
 
