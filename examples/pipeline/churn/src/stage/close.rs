@@ -17,7 +17,7 @@ use crate::{
     judge::{Evidence, Others, bound, judge},
     reader::{
         Isolation::{Committed, Uncommitted},
-        Reader,
+        Reader, ensure_kept,
     },
 };
 
@@ -49,6 +49,11 @@ impl Stage {
         let input = read(INPUT, Uncommitted)?;
         let (output, dead) = (read(OUTPUT, Committed)?, read(DEAD, Committed)?);
         let (all_output, all_dead) = (read(OUTPUT, Uncommitted)?, read(DEAD, Uncommitted)?);
+        ensure_kept(INPUT, &input)?;
+        if !self.transactions {
+            ensure_kept(OUTPUT, &output)?;
+            ensure_kept(DEAD, &dead)?;
+        }
         let [watched_output, watched_dead] = self.watchers;
         let (watched_output, watched_dead) =
             (watched_output.end(&output)?, watched_dead.end(&dead)?);
