@@ -181,6 +181,9 @@
 //!   librdkafka prefetches up to 64 MB of messages (`queued.max.messages.kbytes`) and queues up to
 //!   100,000 records; see [`Producer`].
 //! - One message is transformed at a time, unless the task is [parallel](#in-parallel).
+//! - Tested with the classic group protocol alone, librdkafka's default. With
+//!   `group.protocol=consumer`, librdkafka 2.12, which is built in, may stand still for minutes
+//!   (node-rdkafka#1146; fixed in 2.15).
 //! - A topic is subscribed by its name, not by a pattern.
 //! - Offsets are stored in the group; nothing is read from an arbitrary offset.
 //! - Errors of librdkafka are logged at most every 10 s for each client.
