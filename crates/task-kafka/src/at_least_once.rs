@@ -65,7 +65,9 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     let mut workers = workers.unwrap_or_else(|| Workers::none(&parts));
     let receiver = if clone.is_some() {
         drop(queue);
-        Either::Feed(feed(parts.ctx.clone(), Arc::clone(parts.consumer), Arc::clone(&parts.window)))
+        let (ctx, consumer) = (parts.ctx.clone(), Arc::clone(parts.consumer));
+        let window = Arc::clone(&parts.window);
+        Either::Feed(feed(ctx, consumer, window, parts.settings.retry_timeout))
     } else {
         let receiver = Receiver {
             ctx: parts.ctx.clone(),
@@ -91,6 +93,7 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
             Arc::clone(consumer),
             settings.commit_interval,
             settings.retry_timeout.max(LEAST_COMMIT_TIMEOUT),
+            settings.retry_timeout,
         ));
         let (received, settled_early, is_stuck) = {
             let mut receive = pin!(may_block(catch_panic(ctx.clone(), receiving)));

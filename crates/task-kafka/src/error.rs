@@ -1,6 +1,8 @@
 //! Errors: why a client could not be created, and how librdkafka's errors are passed on.
 
-use rdkafka::error::{KafkaError as NativeError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError as NativeError;
+
+use crate::faults::Fault;
 
 /// Why a [`Producer`](crate::Producer) or a [`KafkaTask`](crate::KafkaTask) could not be created.
 ///
@@ -60,28 +62,11 @@ pub(crate) fn cause(error: NativeError) -> anyhow::Error {
     }
 }
 
-/// Returns whether an error of the consumer is permanent. With `auto.offset.reset=error`, a
-/// partition without an offset to begin at is one: librdkafka does not read it any more.
-///
-/// The others are handled by librdkafka: brokers that are away, a topic that does not exist yet, a
-/// member that was too slow and joins again.
-pub(crate) fn is_fatal(error: &NativeError) -> bool {
-    use RDKafkaErrorCode::{
-        Authentication, AutoOffsetReset, Fatal, FencedInstanceId, GroupAuthorizationFailed,
-        SaslAuthenticationFailed, TopicAuthorizationFailed, UnsupportedSASLMechanism,
-    };
-    let fatal_code = matches!(
-        error.rdkafka_error_code(),
-        Some(
-            Authentication
-                | AutoOffsetReset
-                | Fatal
-                | FencedInstanceId
-                | GroupAuthorizationFailed
-                | SaslAuthenticationFailed
-                | TopicAuthorizationFailed
-                | UnsupportedSASLMechanism
-        )
-    );
-    fatal_code || matches!(error, NativeError::MessageConsumptionFatal(_))
+/// Sorts an error of the consumer, or of a commit.
+pub(crate) fn fault(error: &NativeError) -> Fault {
+    match error {
+        NativeError::MessageConsumptionFatal(_) => Fault::Permanent,
+        NativeError::PartitionEOF(_) => Fault::Passes,
+        error => error.rdkafka_error_code().map_or(Fault::PassesWithin, Fault::of),
+    }
 }

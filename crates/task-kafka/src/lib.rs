@@ -79,7 +79,9 @@
 //! | a record is too large for the producer (`message.max.bytes`) | as a bad message; its records before that one are delivered nevertheless |
 //! | brokers are away, leaders move, the producer's queue is full | librdkafka retries, and the task receives no more than its window; after [`KafkaSettings::message_timeout`] it fails |
 //! | the brokers refuse a record, this member or this user; the transform or the sink fails | the task fails, and names the message if there is one; the messages before it are stored (with transactions: those since the last one are read again) |
-//! | a commit is refused during a rebalance | it is retried at the next interval, and at a stop until its deadline |
+//! | a commit is refused during a rebalance, or for another reason that passes | it is retried at the next interval, and at a stop until its deadline |
+//! | the consumer or a commit is refused for good: no permission, a codec that is not built in | the task fails, with the reason of the brokers |
+//! | it is refused for a reason that may pass or stay, such as a group that is full or has another protocol, or that is unknown | after [`KafkaSettings::retry_timeout`] without progress, as above |
 //! | a commit does not return | the task fails after [`KafkaSettings::retry_timeout`], 10 s at the least; with transactions, a new producer takes over |
 //! | partitions are revoked | the callback waits for their messages in flight, for at most [`KafkaSettings::revoke_timeout`], and commits; what is not settled by then is left to the next owner |
 //! | a transform or the sink hangs, nothing moves | after [`KafkaSettings::stall_timeout`] it is named, and the task is not ready; see [below](#back-pressure) |
@@ -231,6 +233,7 @@ mod settings;
 mod transform;
 
 mod error;
+mod faults;
 mod log;
 mod panics;
 mod thread;

@@ -35,7 +35,12 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// Admits one error of a client every 10 s, and counts those that were suppressed.
 #[derive(Debug, Default)]
-pub(crate) struct Throttle(Mutex<(Option<Instant>, u64)>);
+pub(crate) struct Throttle {
+    /// When the last one was logged, and how many were suppressed since.
+    logged: Mutex<(Option<Instant>, u64)>,
+    /// What librdkafka said about the last one, logged or not.
+    last: Mutex<Option<(RDKafkaErrorCode, String)>>,
+}
 
 impl Throttle {
     /// Logs an error as a warning, unless it is suppressed. A fatal error never is.
@@ -46,10 +51,25 @@ impl Throttle {
         }
     }
 
+    /// Logs an error of a client as a warning, as [`warn`](Self::warn) does, and keeps its reason,
+    /// which the error itself does not have.
+    pub(crate) fn warn_and_keep(&self, what: &'static str, error: &NativeError, reason: &str) {
+        let last = error.rdkafka_error_code().map(|code| (code, reason.to_owned()));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        self.warn(what, error, reason);
+    }
+
+    /// Returns what librdkafka said about the last error, if that had this code.
+    pub(crate) fn last_reason(&self, code: Option<RDKafkaErrorCode>) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last_code, reason) = last.as_ref()?;
+        (Some(*last_code) == code).then(|| reason.clone())
+    }
+
     /// Returns how many errors were suppressed since the last one, or `None` if this one is to be
     /// suppressed too.
     fn admit(&self, now: Instant, always: bool) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, unlogged) = &mut *state;
         if !always && last.is_some_and(|last| now.duration_since(last) < PAUSE) {
             *unlogged += 1;

@@ -4,7 +4,10 @@
 //! A stop interrupts every await but the one that [`Dispatcher`] documents; the caller bounds that
 //! one by dropping the loop.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use rdkafka::{Message as _, consumer::Consumer as _};
 use task_core::Context;
@@ -35,7 +38,7 @@ impl<T: Transform> Receiver<T> {
     pub(super) async fn run(mut self) -> anyhow::Result<()> {
         let consumer = Arc::clone(&self.consumer);
         let membership = consumer.native().context();
-        let mut intake = Intake::new(&consumer);
+        let mut intake = Intake::new(&consumer, self.decider.retry_timeout);
         let mut has_room = true;
         loop {
             // With a backlog the awaits below are always ready, so only this check ends the loop.
@@ -79,9 +82,10 @@ pub(super) async fn feed(
     ctx: Context,
     consumer: Arc<Consumer>,
     window: Arc<Window>,
+    retry_timeout: Duration,
 ) -> anyhow::Result<()> {
     let membership = consumer.native().context();
-    let mut intake = Intake::new(&consumer);
+    let mut intake = Intake::new(&consumer, retry_timeout);
     let mut has_room = true;
     while !ctx.is_cancelled() {
         if !has_room {

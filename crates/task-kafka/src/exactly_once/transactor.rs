@@ -69,7 +69,7 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         sink: S,
     ) -> Self {
         let work = Work::new(&parts, transform, clone);
-        let intake = Intake::new(parts.consumer);
+        let intake = Intake::new(parts.consumer, parts.settings.retry_timeout);
         Self { parts, intake, work, sink, abandoned: Vec::new() }
     }
 

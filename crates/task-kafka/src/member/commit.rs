@@ -22,7 +22,11 @@ use rdkafka::{
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
 
 use super::Consumer;
-use crate::{error::cause, thread::on_thread};
+use crate::{
+    error::{cause, fault},
+    faults::{Budget, Fault},
+    thread::on_thread,
+};
 
 /// How long a rebalance callback retries a commit. The consumer is not polled meanwhile, so a
 /// rebalance that needs this member to join again cannot end before.
@@ -39,15 +43,18 @@ enum Committed {
     Nothing,
 }
 
-/// Commits the stored offsets at this interval, until it is dropped, or a commit has not returned
-/// within `limit`. librdkafka has no limit of its own for it.
+/// Commits the stored offsets at this interval, until it is dropped, or a commit is refused for good
+/// or for `retry_timeout`, or has not returned within `limit`. librdkafka has no limit of its own
+/// for it.
 pub(crate) async fn keep_committing(
     consumer: Arc<Consumer>,
     interval: Duration,
     limit: Duration,
+    retry_timeout: Duration,
 ) -> anyhow::Error {
     let mut clock = interval_at(Instant::now() + interval, interval);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut budget = Budget::new(retry_timeout);
     loop {
         clock.tick().await;
         if !consumer.native().context().take_stored() {
@@ -58,8 +65,21 @@ pub(crate) async fn keep_committing(
             move || commit_once(&consumer)
         });
         let error = match timeout(limit, committed).await {
-            Ok(Ok(Ok(_))) => continue,
-            Ok(Ok(Err(error))) => error.into(),
+            Ok(Ok(Ok(_))) => {
+                budget.moved();
+                continue;
+            }
+            Ok(Ok(Err(error))) => {
+                let is_permanent = match fault(&error) {
+                    Fault::Passes => false,
+                    Fault::PassesWithin => budget.is_spent_by(StdInstant::now()),
+                    Fault::Permanent => true,
+                };
+                if is_permanent {
+                    return cause(error).context(REFUSED).context("failed to commit");
+                }
+                error.into()
+            }
             Ok(Err(error)) => error,
             Err(_) => return anyhow!("a commit did not return within {limit:?}"),
         };
@@ -94,8 +114,8 @@ pub(crate) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyho
                     _ => Ok(()),
                 };
             }
-            Err(error) if is_retriable(&error) && Instant::now() < deadline => {
-                tracing::info!(%error, "commit was refused during a rebalance and will be retried");
+            Err(error) if fault(&error) != Fault::Permanent && Instant::now() < deadline => {
+                tracing::info!(%error, "the last commit was refused and will be retried");
                 refused = Some((error, commits()));
                 // Messages that arrive meanwhile are dropped: their offsets are not stored.
                 let pause = deadline.min(Instant::now() + Duration::from_millis(200));

@@ -9,7 +9,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -17,12 +17,19 @@ use futures_core::Stream as _;
 use rdkafka::{
     Message as _,
     consumer::{Consumer as _, MessageStream},
+    error::KafkaError as NativeError,
     message::BorrowedMessage,
 };
-use tokio::{select, time::sleep};
+use tokio::{
+    select,
+    time::{sleep, sleep_until},
+};
 
 use super::{Consumer, Membership};
-use crate::error::{cause, is_fatal};
+use crate::{
+    error::{cause, fault},
+    faults::{Budget, Fault},
+};
 
 /// How long the receive loop waits without polling. A pause costs what librdkafka has prefetched,
 /// which it fetches again afterwards, so that a short wait is cheaper without one.
@@ -35,19 +42,25 @@ pub(crate) struct Intake<'a> {
     /// Messages that came while the partitions were to be paused, with the number of revocations
     /// before them. There are none unless a pause fails.
     held: VecDeque<(BorrowedMessage<'a>, u64)>,
+    budget: Budget,
+    /// The last error that is not known to pass.
+    lasting: Option<NativeError>,
 }
 
 impl<'a> Intake<'a> {
-    pub(crate) fn new(consumer: &'a Consumer) -> Self {
+    /// `limit` is for how long errors of the consumer may last that are not known to pass.
+    pub(crate) fn new(consumer: &'a Consumer, limit: Duration) -> Self {
         // One stream for all messages: `recv` would create one for each.
-        Self { consumer, stream: consumer.native().stream(), held: VecDeque::new() }
+        let stream = consumer.native().stream();
+        Self { consumer, stream, held: VecDeque::new(), budget: Budget::new(limit), lasting: None }
     }
 
     /// Returns the next message, after it has resumed the partitions if they are paused.
     ///
     /// # Errors
     ///
-    /// Returns a permanent error of the consumer. Others are logged.
+    /// Returns a permanent error of the consumer, and one that does not pass within its time.
+    /// Others are logged.
     ///
     /// # Cancel safety
     ///
@@ -106,18 +119,64 @@ impl<'a> Intake<'a> {
 
     async fn receive(&mut self) -> anyhow::Result<BorrowedMessage<'a>> {
         loop {
-            let next = poll_fn(|cx| Pin::new(&mut self.stream).poll_next(cx)).await;
+            let next = poll_fn(|cx| Pin::new(&mut self.stream).poll_next(cx));
+            let next = match self.budget.spent_at() {
+                None => next.await,
+                Some(spent_at) => select! {
+                    biased;
+                    next = next => next,
+                    () = sleep_until(spent_at.into()) => {
+                        self.check_assigned()?;
+                        continue;
+                    }
+                },
+            };
             match next.context("the stream of messages ended")? {
-                Ok(message) => return Ok(message),
-                Err(error) if is_fatal(&error) => {
-                    return Err(cause(error).context("failed to receive"));
+                Ok(message) => {
+                    self.budget.moved();
+                    return Ok(message);
                 }
-                Err(error) => {
-                    let member = self.consumer.native().context();
-                    member.errors.warn("kafka consumer", &error, "receiving continues");
-                }
+                Err(error) => self.handle(error)?,
             }
         }
+    }
+
+    /// Logs an error, or returns it if it is permanent, or has lasted too long.
+    fn handle(&mut self, error: NativeError) -> anyhow::Result<()> {
+        match fault(&error) {
+            Fault::Passes => {}
+            Fault::PassesWithin if !self.budget.is_spent_by(Instant::now()) => {
+                self.lasting = Some(error.clone());
+            }
+            Fault::PassesWithin | Fault::Permanent => return Err(self.failure(error)),
+        }
+        let member = self.consumer.native().context();
+        member.errors.warn("kafka consumer", &error, "receiving continues");
+        Ok(())
+    }
+
+    /// Called when the budget is spent and no other error has come: librdkafka reports one that
+    /// stays, such as a group that is full, only once.
+    fn check_assigned(&mut self) -> anyhow::Result<()> {
+        let is_assigned = self.consumer.native().context().is_assigned();
+        self.budget.moved();
+        match self.lasting.take() {
+            Some(error) if !is_assigned => Err(self.failure(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns an error with what librdkafka has said about it.
+    fn failure(&self, error: NativeError) -> anyhow::Error {
+        let code = error.rdkafka_error_code();
+        let reason = self.consumer.native().context().errors.last_reason(code);
+        let error = match (self.consumer.native().client().fatal_error(), reason) {
+            // `Fatal` alone says nothing.
+            (Some((code, reason)), _) => anyhow::Error::from(code).context(reason),
+            (None, Some(reason)) => cause(error).context(reason),
+            (None, None) => cause(error),
+        };
+        error.context("failed to receive")
     }
 
     /// Pauses all assigned partitions. From now on those that are assigned are paused, too.

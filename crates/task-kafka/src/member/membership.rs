@@ -186,6 +186,11 @@ impl Membership {
         self.update_ready();
     }
 
+    /// Returns whether the group has given this member its partitions, or made it a standby.
+    pub(super) fn is_assigned(&self) -> bool {
+        self.readiness().is_assigned
+    }
+
     fn set_assigned(&self, is_assigned: bool) {
         self.readiness().is_assigned = is_assigned;
         self.update_ready();
@@ -333,7 +338,7 @@ impl ClientContext for Membership {
     }
 
     fn error(&self, error: NativeError, reason: &str) {
-        self.errors.warn("kafka consumer", &error, reason);
+        self.errors.warn_and_keep("kafka consumer", &error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {

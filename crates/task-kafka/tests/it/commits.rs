@@ -6,8 +6,8 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use task_kafka::{KafkaTask, NoSink, Producer};
 
 use crate::rig::{
-    Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, broker, fill, settings, until,
-    within_two_minutes,
+    Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, broker, failures_and, fill,
+    settings, until, within_two_minutes,
 };
 
 const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
@@ -97,6 +97,67 @@ async fn a_last_commit_that_is_refused_permanently_fails_the_task() {
             );
             assert!(took < Duration::from_secs(15), "took {took:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_is_refused_for_good_fails_the_task_at_once() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 10).await;
+        let settings = settings(&broker).commit_interval(Duration::from_millis(50));
+        let producer = Producer::new(&settings).unwrap();
+        broker.answer(
+            RDKafkaApiKey::OffsetCommit,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED],
+        );
+        let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
+        until("it has failed", || running.handle.is_finished()).await;
+        let failures = match running.handle.await.unwrap() {
+            Ok(()) => running.scope.failures(),
+            Err(error) => failures_and(&running.scope, error),
+        };
+        assert!(failures[0].contains("Group authorization failed"), "{failures:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_commit_is_retried_while_its_coordinator_loads() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 10).await;
+        let settings = settings(&broker).commit_interval(HOUR);
+        let producer = Producer::new(&settings).unwrap();
+        let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
+        until("all settled", || running.counters.get().settled == 10).await;
+        let loading = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+        // More often than librdkafka asks again by itself.
+        broker.answer(RDKafkaApiKey::OffsetCommit, &[loading; 12]);
+        let counters = running.counters.clone();
+        running.stop(Duration::from_secs(60)).await.0.unwrap();
+        assert!(counters.get().commit_failures > 0, "librdkafka has retried it alone");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_stays_full_fails_the_task_after_its_retry_timeout() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        let settings = settings(&broker).retry_timeout(Duration::from_secs(1));
+        let producer = Producer::new(&settings).unwrap();
+        let full = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED;
+        broker.answer(RDKafkaApiKey::JoinGroup, &[full; 1000]);
+        let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
+        until("it has failed", || running.handle.is_finished()).await;
+        let failures = match running.handle.await.unwrap() {
+            Ok(()) => running.scope.failures(),
+            Err(error) => failures_and(&running.scope, error),
+        };
+        assert!(failures[0].starts_with("failed to receive: "), "{failures:?}");
+        assert!(failures[0].contains("JoinGroup failed"), "the reason is lost: {failures:?}");
     })
     .await;
 }
