@@ -17,7 +17,7 @@ use tokio::{
     select,
     sync::mpsc,
     task::{JoinError, JoinHandle},
-    time::{Instant, timeout, timeout_at},
+    time::timeout,
 };
 
 use self::{
@@ -28,9 +28,10 @@ use crate::{
     Producer, Sink, Transform,
     decide::AtStop,
     failures::{Ended, Failures},
-    member::{commit, keep_committing},
+    member::{NOT_IN_TIME, commit, keep_committing},
     panics::catch_panic,
     parts::Parts,
+    stop::Stop,
     thread::may_block,
     workers::{CloneTransform, Workers},
 };
@@ -107,18 +108,21 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
             // The receive loop is dropped here, and with it the sender of the queue: the settler
             // ends when the workers have dropped theirs, too, and the queue is empty.
         };
-        let deadline = stop.deadlines().drain;
+        // The group stops from here on, which limits the deadlines.
         failures.add_ended(received.unwrap_or_else(|error| Ok(Err(error))));
         window.stop();
         consumer.native().context().begin_stop();
         ctx.set_status(format!("draining {} messages", counters.get().in_flight));
         match settled_early {
-            Some(settled) => (settled, true),
+            Some(settled) => {
+                failures.add_settled(settled);
+                (Ok(Ok(Ok(()))), true)
+            }
             None => {
                 let mut failed = Vec::new();
                 let settled = {
                     let mut drained =
-                        pin!(drain(&mut workers, &mut settler, &producer, deadline, &mut failed));
+                        pin!(drain(&mut workers, &mut settler, &producer, stop, &mut failed));
                     select! {
                         drained = &mut drained => drained,
                         error = &mut committing, if !is_stuck => {
@@ -148,7 +152,8 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
     }
 
     ctx.set_status("committing");
-    let committed = commit(consumer, stop.deadlines().commit).await;
+    let committed = stop.until(|it| it.commit, commit(consumer, stop.deadlines().commit)).await;
+    let committed = committed.unwrap_or_else(|| Err(anyhow!(NOT_IN_TIME)));
     failures.add(committed.context("failed to commit: the last messages will be read again"));
 }
 
@@ -159,7 +164,7 @@ enum Either<F, R> {
 }
 
 /// Waits until the workers have finished and the settler has settled everything, and returns
-/// whether it did by `deadline`.
+/// whether it did in its time to drain.
 ///
 /// At the deadline it purges the producer, so that every outstanding report arrives at once. If the
 /// settler does not end even then, it waits for the sink, and is aborted.
@@ -167,13 +172,13 @@ async fn drain(
     workers: &mut Workers,
     settler: &mut AbortOnDrop,
     producer: &Producer,
-    deadline: Instant,
+    stop: &Stop<'_>,
     failed: &mut Vec<Ended>,
 ) -> (Result<Ended, JoinError>, bool) {
-    let _ = timeout_at(deadline, workers.finish(failed)).await;
+    let _ = stop.until(|it| it.drain, workers.finish(failed)).await;
     // One that blocks its thread is left behind, and the settler with it.
     let _ = timeout(SETTLER_END_TIMEOUT, workers.abort(failed)).await;
-    if let Ok(settled) = timeout_at(deadline, &mut settler.0).await {
+    if let Some(settled) = stop.until(|it| it.drain, &mut settler.0).await {
         return (settled, true);
     }
     producer.purge();

@@ -84,12 +84,16 @@ async fn run<T: Transform, S: Sink<T::Effect>>(
                 continue;
             }
             Ok(Err(error)) if batch.offsets.is_empty() => return Err(error.into()),
-            Ok(Err(TransactionError::Fatal(error))) => (Ok(error), Repair::AbortAtEnd),
-            Ok(Err(TransactionError::Abortable(error) | TransactionError::Rebalanced(error))) => {
-                (Ok(error), Repair::Abort)
+            Ok(Err(TransactionError::Fatal(error))) => {
+                // The group stops from here on, which limits the abort.
+                failures.add(Err(error));
+                (None, Repair::AbortAtEnd)
             }
-            Ok(Err(TransactionError::Unknown(error))) => (Ok(error), Repair::Renew),
-            Err(panic) => (Err(panic), Repair::AbortAtEnd),
+            Ok(Err(TransactionError::Abortable(error) | TransactionError::Rebalanced(error))) => {
+                (Some(Ok(error)), Repair::Abort)
+            }
+            Ok(Err(TransactionError::Unknown(error))) => (Some(Ok(error)), Repair::Renew),
+            Err(panic) => (Some(Err(panic)), Repair::AbortAtEnd),
         };
         transactor.gather(&mut batch).await;
         let count = batch.sent.len();
@@ -100,7 +104,7 @@ async fn run<T: Transform, S: Sink<T::Effect>>(
         transactor.count_repaired(&batch, matches!(repaired, Ok(true)));
         let is_last = repair == Repair::AbortAtEnd || ctx.is_cancelled() || Instant::now() > until;
         match (cause, repaired) {
-            (Ok(error), Ok(true)) => {
+            (Some(Ok(error)), Ok(true)) => {
                 tracing::warn!(
                     messages = count,
                     "transaction was committed though its commit failed: {error:#}"
@@ -111,12 +115,12 @@ async fn run<T: Transform, S: Sink<T::Effect>>(
                 (failing_since, pause) = (None, FIRST_PAUSE);
                 continue;
             }
-            (Ok(error), Ok(false)) if !is_last => tracing::warn!(
+            (Some(Ok(error)), Ok(false)) if !is_last => tracing::warn!(
                 messages = count,
                 "transaction was aborted and is repeated: {error:#}"
             ),
             // As in a stop that meets no rebalance, nothing has failed: their owner reads them.
-            (Ok(error), Ok(false)) if is_rebalance && ctx.is_cancelled() => {
+            (Some(Ok(error)), Ok(false)) if is_rebalance && ctx.is_cancelled() => {
                 tracing::warn!(
                     messages = count,
                     "transaction was aborted at the stop, its messages will be read again: {error:#}"
@@ -124,7 +128,7 @@ async fn run<T: Transform, S: Sink<T::Effect>>(
                 return Ok(());
             }
             (cause, repaired) => {
-                failures.add_ended(cause.map(Err));
+                failures.add_ended(cause.map_or(Ok(Ok(())), |cause| cause.map(Err)));
                 failures.add(repaired.map(drop));
                 ensure!(count == 0, "{count} messages were abandoned and will be read again");
                 return Ok(());

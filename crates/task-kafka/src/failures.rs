@@ -13,9 +13,10 @@ pub(crate) type Ended = Result<anyhow::Result<()>, Panic>;
 
 /// Collects failures in their order.
 ///
-/// The task can return only the last one. Each earlier one is recorded in the report when the next
-/// is added, so that the report lists the first one first. A panic is resumed at the end, after all
-/// steps of the stop.
+/// The first one fails the task at once, if its scope can do that: the group stops while the task
+/// still settles and commits. Of the others the task can return only the last one. Each earlier one
+/// is recorded in the report when the next is added, so that the report lists the first one first.
+/// A panic is resumed at the end, after all steps of the stop.
 pub(crate) struct Failures<'a> {
     ctx: &'a Context,
     last: Option<anyhow::Error>,
@@ -33,7 +34,11 @@ impl<'a> Failures<'a> {
             Ok(()) => {}
             Err(error) if self.ctx.is_cancelled() && Cancelled::is_outermost_in(&error) => {}
             Err(error) => {
-                if let Some(earlier) = self.last.replace(error) {
+                let is_first = !self.ctx.is_cancelled() && self.last.is_none();
+                let failed = if is_first { self.ctx.fail(error) } else { Err(error) };
+                if let Err(error) = failed
+                    && let Some(earlier) = self.last.replace(error)
+                {
                     self.ctx.record_failure(earlier);
                 }
             }

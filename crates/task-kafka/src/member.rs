@@ -13,8 +13,8 @@ mod membership;
 mod window;
 
 pub(crate) use self::{
-    commit::{commit, keep_committing},
-    consumer::{Consumer, close},
+    commit::{NOT_IN_TIME, commit, keep_committing},
+    consumer::{Consumer, LEAST_CLOSE_TIMEOUT, close},
     intake::Intake,
     ledger::{Room, Settled, Ticket, TopicPartition},
     membership::Membership,

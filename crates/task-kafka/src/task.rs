@@ -12,7 +12,7 @@ use crate::{
     error::Kind,
     exactly_once::exactly_once,
     failures::Failures,
-    member::{Consumer, Membership, Room, Window, close},
+    member::{Consumer, LEAST_CLOSE_TIMEOUT, Membership, Room, Window, close},
     parts::Parts,
     progress::ProgressWatch,
     stop::Stop,
@@ -44,6 +44,10 @@ use crate::{
 /// 4. Commit the stored offsets, or abort the transaction that was not committed. One fifth of the
 ///    time.
 /// 5. Leave the group and close the consumer. The rest of the time.
+///
+/// A task that fails by itself takes these steps, too. Its group learns of the failure at once and
+/// stops meanwhile, unless a restart policy handles it. If the manager grants less time later, the
+/// deadlines become earlier.
 ///
 /// The task fails if messages were abandoned, naming their number, if the last commit failed, or if
 /// the consumer was not closed in time. If the manager aborts the task, the messages in flight are
@@ -243,7 +247,8 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
         drop(progress);
         // Whatever failed: a member that leaves costs the group no session timeout.
         ctx.set_status("leaving the group");
-        if !close(consumer, stop.deadlines().close).await {
+        let closing = close(consumer, stop.deadlines().close);
+        if stop.until(|it| it.close + LEAST_CLOSE_TIMEOUT, closing).await != Some(true) {
             let why = "the consumer did not close in time: the group waits for its session timeout";
             failures.add(Err(anyhow!(why)));
         }

@@ -1,6 +1,7 @@
 //! The work of one transaction: fill, commit, and repair what was not committed.
 
 use std::{
+    future::pending,
     mem,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -243,7 +244,7 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
             if repair != Repair::AbortAtEnd {
                 ctx.cancelled().await;
             }
-            sleep_until(stop.deadlines().commit).await;
+            stop.until(|it| it.commit, pending::<()>()).await;
         };
         let repaired = async {
             if repair != Repair::Renew {
@@ -360,7 +361,7 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
 async fn passed(until: Option<Instant>) {
     match until {
         Some(until) => sleep_until(until).await,
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }
 

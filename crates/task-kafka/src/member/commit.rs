@@ -32,6 +32,8 @@ use crate::{
 /// rebalance that needs this member to join again cannot end before.
 const CALLBACK_RETRY_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Why a commit has no outcome.
+pub(crate) const NOT_IN_TIME: &str = "the brokers did not answer in time";
 /// The context of a commit's error.
 const REFUSED: &str = "the brokers refused";
 
@@ -99,9 +101,8 @@ pub(crate) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyho
             let consumer = Arc::clone(consumer);
             move || commit_once(&consumer)
         });
-        let committed: KafkaResult<Committed> = timeout_at(deadline, committed)
-            .await
-            .context("the brokers did not answer in time")??;
+        let committed: KafkaResult<Committed> =
+            timeout_at(deadline, committed).await.context(NOT_IN_TIME)??;
         match committed {
             Ok(Committed::Offsets) => return Ok(()),
             Ok(Committed::Nothing) => {
@@ -155,7 +156,7 @@ pub(super) fn commit_blocking(consumer: Arc<Consumer>, timeout: Duration) -> any
         let _ = done.send(committed);
     };
     drop(on_thread("kafka-commit", commit));
-    let committed = outcome.recv_timeout(timeout).context("the brokers did not answer in time")?;
+    let committed = outcome.recv_timeout(timeout).context(NOT_IN_TIME)?;
     committed.map(drop).map_err(cause).context(REFUSED)
 }
 

@@ -11,7 +11,7 @@ use crate::thread::on_thread;
 
 /// The least time that a close is waited for, so that one that takes a millisecond counts even
 /// without time left.
-const LEAST_CLOSE_TIMEOUT: Duration = Duration::from_millis(20);
+pub(crate) const LEAST_CLOSE_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// A consumer. Dropping the last `Arc` closes it on a dedicated thread.
 pub(crate) struct Consumer(Option<StreamConsumer<Membership>>);

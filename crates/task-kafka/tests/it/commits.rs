@@ -6,8 +6,8 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use task_kafka::{KafkaTask, NoSink, Producer};
 
 use crate::rig::{
-    Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, broker, failures_and, fill,
-    settings, until, within_two_minutes,
+    Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, broker, fill, settings, until,
+    within_two_minutes,
 };
 
 const AT_ONCE: Copy = Copy { pause: Duration::ZERO };
@@ -114,10 +114,7 @@ async fn a_commit_that_is_refused_for_good_fails_the_task_at_once() {
         );
         let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
         until("it has failed", || running.handle.is_finished()).await;
-        let failures = match running.handle.await.unwrap() {
-            Ok(()) => running.scope.failures(),
-            Err(error) => failures_and(&running.scope, error),
-        };
+        let failures = running.failures().await;
         assert!(failures[0].contains("Group authorization failed"), "{failures:?}");
     })
     .await;
@@ -152,10 +149,7 @@ async fn a_group_that_stays_full_fails_the_task_after_its_retry_timeout() {
         broker.answer(RDKafkaApiKey::JoinGroup, &[full; 1000]);
         let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
         until("it has failed", || running.handle.is_finished()).await;
-        let failures = match running.handle.await.unwrap() {
-            Ok(()) => running.scope.failures(),
-            Err(error) => failures_and(&running.scope, error),
-        };
+        let failures = running.failures().await;
         assert!(failures[0].starts_with("failed to receive: "), "{failures:?}");
         assert!(failures[0].contains("JoinGroup failed"), "the reason is lost: {failures:?}");
     })
@@ -194,8 +188,8 @@ async fn a_missing_offset_fails_the_task_if_the_settings_ask_for_it() {
         let settings = settings(&broker).consumer_setting("auto.offset.reset", "error");
         let producer = Producer::new(&settings).unwrap();
         let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
-        let error = format!("{:#}", running.handle.await.unwrap().unwrap_err());
-        assert!(error.starts_with("failed to receive: "), "{error}");
+        let failures = running.failures().await;
+        assert!(failures[0].starts_with("failed to receive: "), "{failures:?}");
     })
     .await;
 }

@@ -131,8 +131,8 @@ async fn a_refused_message_without_a_dead_letter_topic_fails_the_task() {
         let producer = Producer::new(&settings).unwrap();
         producer.send(&Record::to("in").payload("bad")).unwrap().await.unwrap();
         let task = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap();
-        let error = Running::start(task).handle.await.unwrap().unwrap_err();
-        assert!(error.to_string().contains("no dead-letter topic: it is bad"), "{error:#}");
+        let failures = Running::start(task).failures().await;
+        assert!(failures[0].contains("no dead-letter topic: it is bad"), "{failures:?}");
     })
     .await;
 }

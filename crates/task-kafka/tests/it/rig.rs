@@ -134,6 +134,14 @@ impl Running {
         Self { scope, counters, handle }
     }
 
+    /// Waits until the task has failed, and returns its failures in order.
+    pub async fn failures(self) -> Vec<String> {
+        match self.handle.await.unwrap() {
+            Ok(()) => self.scope.failures(),
+            Err(last) => failures_and(&self.scope, last),
+        }
+    }
+
     /// Cancels the task, which then has `grace` to end, and returns its result and how long it
     /// took.
     pub async fn stop(self, grace: Duration) -> (anyhow::Result<()>, Duration) {

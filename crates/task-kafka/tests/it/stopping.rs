@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use task_kafka::{KafkaTask, Producer};
+use task_kafka::{Incoming, KafkaTask, Output, Producer, Record, Transform, Verdict};
 
 use crate::rig::{
     Copy, Mode, Running, TestSink, broker, failures_and, fill, settings, until, within_two_minutes,
@@ -80,6 +80,50 @@ async fn a_sink_that_fails_fails_the_task_and_its_messages_are_read_again() {
                 assert_eq!(sink.rows.lock().unwrap().len(), 100);
                 running.stop(Duration::from_secs(20)).await.0.unwrap();
             }
+        }
+    })
+    .await;
+}
+
+/// Fails at the message `bad`, and forwards the others.
+struct FailsAtBad;
+
+impl Transform for FailsAtBad {
+    type Effect = String;
+
+    async fn transform(&mut self, message: &Incoming<'_>) -> anyhow::Result<Verdict<String>> {
+        anyhow::ensure!(message.payload() != Some(b"bad"), "it cannot be transformed");
+        Ok(Verdict::Forward(Output { records: Vec::new(), effect: Some(String::from("row")) }))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_fails_stops_its_group_at_once_and_ends_in_the_time_of_that_stop() {
+    within_two_minutes(async {
+        for transactional_id in [None, Some("failing")] {
+            let broker = broker().await;
+            let mut settings = settings(&broker);
+            if let Some(id) = transactional_id {
+                settings = settings.transactional_id(id);
+            }
+            let filler = Producer::new(&crate::rig::settings(&broker)).unwrap();
+            for payload in ["good", "bad"] {
+                let record = Record::to("in").partition(0).payload(payload);
+                filler.send(&record).unwrap().await.unwrap();
+            }
+            let producer = Producer::new(&settings).unwrap();
+            let task =
+                KafkaTask::new(settings, producer, FailsAtBad, TestSink::new(Mode::Hang)).unwrap();
+            let running = Running::start(task);
+            let scope = running.scope.clone();
+            // The sink hangs with the effect of the first message, so that the end takes long.
+            until("the group was told", || !scope.failures().is_empty()).await;
+            assert!(scope.context().is_cancelled(), "the group does not stop");
+            let start = Instant::now();
+            running.scope.cancel_within(Duration::from_secs(3));
+            let failures = running.failures().await;
+            assert!(failures[0].ends_with("it cannot be transformed"), "{failures:?}");
+            assert!(start.elapsed() < Duration::from_secs(6), "took {:?}", start.elapsed());
         }
     })
     .await;

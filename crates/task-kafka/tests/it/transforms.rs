@@ -167,10 +167,11 @@ async fn a_failed_transform_fails_the_task_after_earlier_messages_are_settled() 
             forward(vec![copy(message)])
         });
         let running = Running::start(KafkaTask::new(settings, producer, failing, NoSink).unwrap());
-        let error = format!("{:#}", running.handle.await.unwrap().unwrap_err());
+        let counters = running.counters.clone();
+        let error = running.failures().await.swap_remove(0);
         assert!(error.starts_with("failed to transform in["), "{error}");
         assert!(error.ends_with(": no more"), "{error}");
-        let counts = running.counters.get();
+        let counts = counters.get();
         assert_eq!((counts.settled, counts.in_flight), (30, 0));
         assert_eq!(read_all(&broker, "out").await.concat().len(), 30);
     })
