@@ -1,6 +1,6 @@
 //! Sends the records of a decided message.
 
-use std::{sync::Arc, time::Duration};
+use std::{slice, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use task_core::Context;
@@ -56,10 +56,16 @@ impl Dispatcher {
             anyhow::bail!("{incoming:?} was refused, and there is no dead-letter topic: {reason}");
         };
         tracing::debug!(?incoming, reason, "message is dead-lettered");
-        let letter = incoming.to_dead_letter(topic, &reason);
-        self.send_all(&[letter], &mut deliveries)
-            .await?
-            .context("failed to produce to the dead-letter topic")?;
+        let mut letter = incoming.to_dead_letter(topic, &reason);
+        loop {
+            match self.send_all(slice::from_ref(&letter), &mut deliveries).await? {
+                Ok(()) => break,
+                Err(error) if error.is_too_large() && letter.halve() => {}
+                Err(error) => {
+                    return Err(error).context("failed to produce to the dead-letter topic");
+                }
+            }
+        }
         Ok(Sent { deliveries, effect: None, is_dead_letter: true })
     }
 

@@ -1,9 +1,14 @@
 //! Received messages, verdicts on them, and the records to produce.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use rdkafka::{
-    message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders, OwnedMessage},
+    message::{BorrowedMessage, Header, Headers, Message as _, OwnedHeaders, OwnedMessage},
     producer::BaseRecord,
     util::IntoOpaque,
 };
@@ -96,29 +101,68 @@ impl<'a> Incoming<'a> {
     }
 
     /// Returns the headers in their order. Names may repeat.
+    ///
+    /// A header whose name is not UTF-8 is left out, and a dead letter says so.
     pub fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        let count = of!(self, it => it.headers().map_or(0, |headers| headers.count()));
-        (0..count).filter_map(|index| {
-            let header = of!(self, it => it.headers()?.try_get(index))?;
+        (0..self.header_count()).filter_map(|index| {
+            let header = of!(self, it => header_at(it.headers()?, index))?;
             Some((header.key, header.value))
         })
     }
 
+    fn header_count(&self) -> usize {
+        of!(self, it => it.headers().map_or(0, |headers| headers.count()))
+    }
+
     /// Creates the record for the dead-letter topic: the message as it was, with its origin and the
-    /// reason in headers.
+    /// reason in headers. They replace those that an earlier dead letter had, from which the message
+    /// may have been replayed.
     pub(crate) fn to_dead_letter(&self, topic: &Arc<str>, reason: &str) -> Record {
         let mut record = Record::to(Arc::clone(topic));
         record.key = self.key().map(<[u8]>::to_vec);
         record.payload = self.payload().map(<[u8]>::to_vec);
+        record.timestamp_ms = self.timestamp_ms();
+        let mut read = 0;
         for (name, value) in self.headers() {
-            record.headers.push((name.to_owned().into(), value.map(<[u8]>::to_vec)));
+            read += 1;
+            if !LETTER_HEADERS.contains(&name) {
+                record.headers.push((name.to_owned().into(), value.map(<[u8]>::to_vec)));
+            }
+        }
+        let left_out = self.header_count() - read;
+        if left_out > 0 {
+            record = record.header("dead-letter-headers-left-out", left_out.to_string());
         }
         record
-            .header("dead-letter-reason", reason)
+            .header("dead-letter-reason", cut(reason))
             .header("dead-letter-topic", self.topic())
             .header("dead-letter-partition", self.partition().to_string())
             .header("dead-letter-offset", self.offset().to_string())
     }
+}
+
+/// The headers of a dead letter.
+const LETTER_HEADERS: [&str; 6] = [
+    "dead-letter-reason",
+    "dead-letter-topic",
+    "dead-letter-partition",
+    "dead-letter-offset",
+    "dead-letter-payload-bytes",
+    "dead-letter-headers-left-out",
+];
+
+/// The most bytes of the reason in a dead letter.
+const MAX_REASON: usize = 4096;
+
+fn cut(reason: &str) -> &str {
+    let end = (0..=MAX_REASON.min(reason.len())).rev().find(|&end| reason.is_char_boundary(end));
+    &reason[..end.unwrap_or(0)]
+}
+
+/// Returns a header, or `None` if its name is not UTF-8: rdkafka panics then, and would do so again
+/// after each restart.
+fn header_at<H: Headers>(headers: &H, index: usize) -> Option<Header<'_, &[u8]>> {
+    catch_unwind(AssertUnwindSafe(|| headers.try_get(index))).unwrap_or(None)
 }
 
 impl fmt::Debug for Incoming<'_> {
@@ -135,9 +179,12 @@ pub enum Verdict<E> {
     Forward(Output<E>),
     /// Sends the message unchanged to the dead-letter topic, for this reason: the message is bad.
     ///
-    /// The record has the message's key, payload and headers, and the headers `dead-letter-reason`,
-    /// `dead-letter-topic`, `dead-letter-partition` and `dead-letter-offset`. Without a
-    /// [dead-letter topic](crate::KafkaSettings::dead_letter_topic) the task fails.
+    /// The record has the message's key, payload, timestamp and headers, and the headers
+    /// `dead-letter-reason` (4 KiB of it at most), `dead-letter-topic`, `dead-letter-partition` and
+    /// `dead-letter-offset`, which replace earlier ones. If it is too large for the producer, its
+    /// payload is halved until it fits, and `dead-letter-payload-bytes` has the size that the
+    /// payload had. If even the rest is too large, the task fails. `dead-letter-headers-left-out`
+    /// has the number of headers whose names are not UTF-8. Without a [dead-letter topic](crate::KafkaSettings::dead_letter_topic) the task fails.
     DeadLetter(String),
     /// Calls the transform again after a pause, for this reason: something else is at fault, such
     /// as a service that does not answer.
@@ -243,6 +290,27 @@ impl Record {
         self
     }
 
+    /// Adds a header without a value, which is not the same as an empty one. Default: none.
+    pub fn null_header(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.push((name.into(), None));
+        self
+    }
+
+    /// Halves the payload. The first call notes in a header how long it was. Returns whether there
+    /// was anything to cut.
+    pub(crate) fn halve(&mut self) -> bool {
+        let Some(payload) = self.payload.as_mut().filter(|payload| !payload.is_empty()) else {
+            return false;
+        };
+        let bytes = payload.len();
+        payload.truncate(bytes / 2);
+        const NAME: &str = "dead-letter-payload-bytes";
+        if !self.headers.iter().any(|(name, _)| name == NAME) {
+            self.headers.push((NAME.into(), Some(bytes.to_string().into_bytes())));
+        }
+        true
+    }
+
     /// Returns the key.
     pub fn as_key(&self) -> Option<&[u8]> {
         self.key.as_deref()
@@ -267,5 +335,48 @@ impl Record {
             }));
         }
         record
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Headers, the first of which has a name that rdkafka panics at.
+    struct Unreadable;
+
+    impl Headers for Unreadable {
+        fn count(&self) -> usize {
+            2
+        }
+
+        fn try_get(&self, index: usize) -> Option<Header<'_, &[u8]>> {
+            assert_ne!(index, 0, "not UTF-8");
+            Some(Header { key: "readable", value: None })
+        }
+    }
+
+    #[test]
+    fn a_header_whose_name_is_not_utf_8_is_left_out() {
+        let names = [0, 1].map(|index| header_at(&Unreadable, index).map(|header| header.key));
+        assert_eq!(names, [None, Some("readable")]);
+    }
+
+    #[test]
+    fn a_reason_is_cut_between_characters() {
+        assert_eq!(cut("short"), "short");
+        let long = format!("x{}", "ä".repeat(MAX_REASON));
+        assert_eq!(cut(&long).len(), MAX_REASON - 1);
+    }
+
+    #[test]
+    fn a_payload_is_halved_until_nothing_is_left_and_its_size_is_noted_once() {
+        let mut record = Record::to("dead").payload("12345");
+        for left in ["12", "1", ""] {
+            assert!(record.halve());
+            assert_eq!(record.as_payload(), Some(left.as_bytes()));
+        }
+        assert!(!record.halve());
+        assert_eq!(record.headers, [("dead-letter-payload-bytes".into(), Some(b"5".to_vec()))]);
     }
 }

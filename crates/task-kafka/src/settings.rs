@@ -213,9 +213,9 @@ impl KafkaSettings {
     /// before it is dead-lettered. Default: 30 s.
     ///
     /// Nothing else is received meanwhile, unless messages are transformed [in
-    /// parallel](crate#in-parallel). It also limits how long the consumer may have errors that are not
-    /// known to pass, such as a group that is full; and with transactions, how long aborted ones are
-    /// repeated in a row.
+    /// parallel](crate#in-parallel). It also limits how long the consumer may have errors that are
+    /// not known to pass, such as a group that is full; and with transactions, how long aborted ones
+    /// are repeated in a row.
     pub fn retry_timeout(mut self, timeout: Duration) -> Self {
         self.retry_timeout = timeout.min(LONGEST);
         self

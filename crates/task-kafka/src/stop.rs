@@ -41,8 +41,8 @@ impl<'a> Stop<'a> {
     }
 
     /// Returns the deadlines. The end starts at the first call. Each later call makes them earlier,
-    /// if the manager has granted less time meanwhile: in a stop of a task that was ending by itself,
-    /// say.
+    /// if the manager has granted less time meanwhile: in a stop of a task that was ending by
+    /// itself, say.
     pub(crate) fn deadlines(&self) -> Deadlines {
         let now = Deadlines::start(self.ctx, self.settings);
         let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);

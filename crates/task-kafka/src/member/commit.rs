@@ -45,9 +45,9 @@ enum Committed {
     Nothing,
 }
 
-/// Commits the stored offsets at this interval, until it is dropped, or a commit is refused for good
-/// or for `retry_timeout`, or has not returned within `limit`. librdkafka has no limit of its own
-/// for it.
+/// Commits the stored offsets at this interval, until it is dropped, or a commit is refused for
+/// good or for `retry_timeout`, or has not returned within `limit`. librdkafka has no limit of its
+/// own for it.
 pub(crate) async fn keep_committing(
     consumer: Arc<Consumer>,
     interval: Duration,

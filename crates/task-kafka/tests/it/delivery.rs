@@ -54,7 +54,15 @@ async fn a_dead_letter_has_its_origin_and_the_reason_in_headers() {
         let broker = broker().await;
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
-        let record = Record::to("in").key("k").partition(2).payload("bad").header("trace", "7");
+        // As it is replayed from the dead-letter topic.
+        let record = Record::to("in")
+            .key("k")
+            .partition(2)
+            .payload("bad")
+            .timestamp_ms(1_700_000_000_000)
+            .header("trace", "7")
+            .null_header("nothing")
+            .header("dead-letter-reason", "it was bad before");
         producer.send(&record).unwrap().await.unwrap();
         let task = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap();
         let running = Running::start(task);
@@ -69,20 +77,46 @@ async fn a_dead_letter_has_its_origin_and_the_reason_in_headers() {
         reader.subscribe(&["dead"]).unwrap();
         let letter = reader.recv().await.unwrap();
         assert_eq!((letter.key(), letter.payload()), (Some(&b"k"[..]), Some(&b"bad"[..])));
+        assert_eq!(letter.timestamp().to_millis(), Some(1_700_000_000_000));
         let headers: Vec<String> = letter
             .headers()
             .unwrap()
             .iter()
-            .map(|it| format!("{}={}", it.key, String::from_utf8_lossy(it.value.unwrap())))
+            .map(|it| {
+                format!("{}={}", it.key, String::from_utf8_lossy(it.value.unwrap_or(b"null")))
+            })
             .collect();
         let expected = [
             "trace=7",
+            "nothing=null",
             "dead-letter-reason=it is bad",
             "dead-letter-topic=in",
             "dead-letter-partition=2",
             "dead-letter-offset=0",
         ];
         assert_eq!(headers, expected);
+        running.stop(Duration::from_secs(20)).await.0.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_that_is_too_large_is_cut_to_fit() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        let filler = Producer::new(&settings(&broker)).unwrap();
+        let payload = format!("bad{}", "x".repeat(20_000));
+        filler.send(&Record::to("in").payload(payload)).unwrap().await.unwrap();
+        let settings = settings(&broker).producer_setting("message.max.bytes", "6000");
+        let producer = Producer::new(&settings).unwrap();
+        let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
+        until("it has ended or settled", || {
+            running.handle.is_finished() || running.counters.get().settled == 1
+        })
+        .await;
+        assert_eq!(running.counters.get().dead_lettered, 1);
+        let letters = read_all(&broker, "dead").await.concat();
+        assert_eq!(letters.iter().map(String::len).collect::<Vec<_>>(), [20_003 / 4]);
         running.stop(Duration::from_secs(20)).await.0.unwrap();
     })
     .await;

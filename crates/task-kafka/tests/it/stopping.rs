@@ -117,7 +117,7 @@ async fn a_task_that_fails_stops_its_group_at_once_and_ends_in_the_time_of_that_
             let running = Running::start(task);
             let scope = running.scope.clone();
             // The sink hangs with the effect of the first message, so that the end takes long.
-            until("the group was told", || !scope.failures().is_empty()).await;
+            until("the failure is recorded", || !scope.failures().is_empty()).await;
             assert!(scope.context().is_cancelled(), "the group does not stop");
             let start = Instant::now();
             running.scope.cancel_within(Duration::from_secs(3));
