@@ -91,7 +91,8 @@ pub struct Counts {
     pub renewals: u64,
     /// Partitions that this member reads: a gauge.
     pub assigned: u64,
-    /// Messages in those partitions beyond the last stored offset, as of the last second: a gauge.
+    /// Messages in those partitions beyond the last stored offset, or, with transactions, beyond
+    /// the last one received, as of the last second: a gauge.
     pub lag: u64,
     /// Calls of the transform and the sink that have taken longer than
     /// [`KafkaSettings::stall_timeout`](crate::KafkaSettings::stall_timeout) and have not returned:

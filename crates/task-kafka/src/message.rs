@@ -115,8 +115,8 @@ impl<'a> Incoming<'a> {
     }
 
     /// Creates the record for the dead-letter topic: the message as it was, with its origin and the
-    /// reason in headers. They replace those that an earlier dead letter had, from which the message
-    /// may have been replayed.
+    /// reason in headers. They replace those that an earlier dead letter had, from which the
+    /// message may have been replayed.
     pub(crate) fn to_dead_letter(&self, topic: &Arc<str>, reason: &str) -> Record {
         let mut record = Record::to(Arc::clone(topic));
         record.key = self.key().map(<[u8]>::to_vec);
@@ -184,7 +184,8 @@ pub enum Verdict<E> {
     /// `dead-letter-offset`, which replace earlier ones. If it is too large for the producer, its
     /// payload is halved until it fits, and `dead-letter-payload-bytes` has the size that the
     /// payload had. If even the rest is too large, the task fails. `dead-letter-headers-left-out`
-    /// has the number of headers whose names are not UTF-8. Without a [dead-letter topic](crate::KafkaSettings::dead_letter_topic) the task fails.
+    /// has the number of headers whose names are not UTF-8. Without a
+    /// [dead-letter topic](crate::KafkaSettings::dead_letter_topic) the task fails.
     DeadLetter(String),
     /// Calls the transform again after a pause, for this reason: something else is at fault, such
     /// as a service that does not answer.

@@ -104,7 +104,7 @@ impl KafkaSettings {
     pub fn new(brokers: impl Into<String>) -> Self {
         Self {
             brokers: brokers.into(),
-            group: String::from("default"),
+            group: String::new(),
             topics: Vec::new(),
             transactional_id: None,
             dead_letter_topic: None,
@@ -124,7 +124,7 @@ impl KafkaSettings {
         }
     }
 
-    /// Sets the consumer group. Default: `default`.
+    /// Sets the consumer group. Default: none, and a task needs one.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = group.into();
         self
@@ -214,8 +214,8 @@ impl KafkaSettings {
     ///
     /// Nothing else is received meanwhile, unless messages are transformed [in
     /// parallel](crate#in-parallel). It also limits how long the consumer may have errors that are
-    /// not known to pass, such as a group that is full; and with transactions, how long aborted ones
-    /// are repeated in a row.
+    /// not known to pass, such as a group that is full; and with transactions, how long aborted
+    /// ones are repeated in a row.
     pub fn retry_timeout(mut self, timeout: Duration) -> Self {
         self.retry_timeout = timeout.min(LONGEST);
         self

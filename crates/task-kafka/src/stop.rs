@@ -118,7 +118,7 @@ mod tests {
         let stop = Stop::new(&ctx, &settings);
         let start = Instant::now();
         assert_eq!(stop.deadlines().close, start + Duration::from_secs(15));
-        let close = stop.until(|it| it.close, std::future::pending::<()>());
+        let close = stop.until(|it| it.close, pending::<()>());
         let later = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             scope.cancel_within(Duration::from_secs(3));

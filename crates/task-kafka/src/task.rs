@@ -161,7 +161,10 @@ impl<T: Transform, S: Sink<T::Effect>> KafkaTask<T, S> {
     /// # }
     ///
     /// # fn build() -> anyhow::Result<()> {
-    /// let settings = KafkaSettings::new("kafka:9092").topics(["orders"]).concurrency(100);
+    /// let settings = KafkaSettings::new("kafka:9092")
+    ///     .group("lookup")
+    ///     .topics(["orders"])
+    ///     .concurrency(100);
     /// let producer = Producer::new(&settings)?;
     /// let task = KafkaTask::parallel(settings, producer, Lookup {}, NoSink)?;
     /// # drop(task);

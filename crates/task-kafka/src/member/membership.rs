@@ -346,6 +346,7 @@ impl ClientContext for Membership {
             let all = statistics.topics.values().flat_map(|topic| topic.partitions.values());
             all.filter(|it| it.fetch_state != "none")
         };
+        let lag = |partition| lag(partition, self.is_transactional);
         self.counters.0.lag.store(partitions().map(lag).sum(), Relaxed);
         self.counters.0.is_behind.store(partitions().any(is_behind), Relaxed);
         self.show_status();
@@ -358,11 +359,18 @@ fn warn_unless(done: KafkaResult<()>, what: &'static str) {
     }
 }
 
-/// Returns the number of messages that this group has not settled. To librdkafka, a negative offset
-/// is unknown.
-fn lag(partition: &Partition) -> i64 {
-    let done = partition.stored_offset.max(partition.committed_offset).max(partition.lo_offset);
-    if partition.hi_offset < 0 || done < 0 { 0 } else { (partition.hi_offset - done).max(0) }
+/// Returns the number of messages that this group has not settled, or, in transactions, not
+/// received: their offsets are committed by the producer, which the consumer does not learn. To
+/// librdkafka, a negative offset is unknown.
+fn lag(partition: &Partition, is_transactional: bool) -> i64 {
+    let settled = if is_transactional { partition.app_offset } else { partition.stored_offset };
+    let done = settled.max(partition.committed_offset).max(partition.lo_offset);
+    // At the end of a topic that is written in transactions is a marker, which nobody settles.
+    let is_at_end = !is_behind(partition) && partition.next_offset >= 0;
+    if partition.hi_offset < 0 || done < 0 || is_at_end && done >= partition.app_offset {
+        return 0;
+    }
+    (partition.hi_offset - done).max(0)
 }
 
 /// Returns whether there are messages to fetch, or fetched ones to take. By the position of the
@@ -393,6 +401,26 @@ mod tests {
         fn remaining(&self) -> Option<Duration> {
             Some(Duration::from_secs(self.1.load(Relaxed)))
         }
+    }
+
+    #[test]
+    fn a_marker_at_the_end_is_no_lag() {
+        // Messages 0 to 9, and a marker at 10.
+        let partition = |app_offset, stored_offset| Partition {
+            app_offset,
+            stored_offset,
+            committed_offset: -1001,
+            lo_offset: 0,
+            hi_offset: 11,
+            ls_offset: 11,
+            next_offset: 11,
+            ..Partition::default()
+        };
+        assert_eq!(lag(&partition(10, 10), false), 0);
+        assert_eq!(lag(&partition(10, 7), false), 4, "three are in flight");
+        assert_eq!(lag(&partition(10, -1001), true), 0, "in transactions nothing is stored");
+        let fetched = Partition { fetchq_cnt: 5, ..partition(5, -1001) };
+        assert_eq!(lag(&fetched, true), 6);
     }
 
     #[test]

@@ -152,6 +152,7 @@ mod tests {
     #[test]
     fn no_time_exceeds_the_32_bits_of_librdkafka() {
         let settings = KafkaSettings::new("localhost:9092")
+            .group("test")
             .topics(["in"])
             .transactional_id("test-0")
             .commit_interval(Duration::MAX)
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn the_last_group_protocol_that_applies_to_the_consumer_counts() {
         const NAME: &str = "group.protocol";
-        let settings = || KafkaSettings::new("localhost:9092").topics(["in"]);
+        let settings = || KafkaSettings::new("localhost:9092").group("test").topics(["in"]);
         for (settings, is_classic) in [
             (settings().consumer_setting(NAME, "consumer").setting(NAME, "classic"), true),
             (settings().setting(NAME, "classic").consumer_setting(NAME, "Consumer"), false),

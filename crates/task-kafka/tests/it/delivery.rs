@@ -161,7 +161,7 @@ async fn a_stop_in_mid_stream_loses_nothing_and_repeats_nothing() {
 async fn a_refused_message_without_a_dead_letter_topic_fails_the_task() {
     within_two_minutes(async {
         let broker = broker().await;
-        let settings = KafkaSettings::new(broker.bootstrap_servers()).topics(["in"]);
+        let settings = KafkaSettings::new(broker.bootstrap_servers()).group("test").topics(["in"]);
         let producer = Producer::new(&settings).unwrap();
         producer.send(&Record::to("in").payload("bad")).unwrap().await.unwrap();
         let task = KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap();

@@ -21,6 +21,7 @@ async fn invalid_settings_are_rejected_and_named() {
     for (settings, named) in [
         (KafkaSettings::new(" "), "no broker"),
         (valid().group(""), "the group has no name"),
+        (KafkaSettings::new("127.0.0.1:1").topics(["in"]), "the group has no name"),
         (valid().topics([""; 0]), "no topic"),
         (valid().topics(["in", "^o.*"]), "`^o.*`"),
         (valid().topics(["in", "dead"]), "`dead`, which is read"),

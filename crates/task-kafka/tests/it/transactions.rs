@@ -343,7 +343,7 @@ async fn a_stop_ends_in_time_while_the_records_of_a_message_fill_the_queue() {
 
 #[tokio::test]
 async fn a_producer_with_another_transactional_id_is_rejected() {
-    let settings = KafkaSettings::new("127.0.0.1:1").topics(["in"]);
+    let settings = KafkaSettings::new("127.0.0.1:1").group("test").topics(["in"]);
     let producer = Producer::new(&settings).unwrap();
     let settings = settings.transactional_id("test-0");
     let error = KafkaTask::new(settings.clone(), producer, AT_ONCE, TestSink::new(Mode::Keep));
