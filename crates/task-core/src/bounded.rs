@@ -4,15 +4,15 @@ use std::{
     fmt,
     io::{self, Write as _, stderr},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        mpsc::{Receiver, Sender, channel},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
 
-use crate::panics::discard;
+use crate::{
+    channel::{Receiver, Sender, channel},
+    panics::discard,
+};
 
 /// Code that [`run_aside`] runs on another thread.
 pub type AsideJob = Box<dyn FnOnce() + Send>;
@@ -73,8 +73,13 @@ pub fn reserve_threads(count: usize) -> io::Result<()> {
 /// }
 /// ```
 pub fn run_aside(job: impl FnOnce() + Send + 'static) -> Result<Aside, AsideJob> {
+    run_boxed(Box::new(job))
+}
+
+/// What does not depend on the job's type, compiled once.
+fn run_boxed(job: AsideJob) -> Result<Aside, AsideJob> {
     let (done, is_done) = channel();
-    let work = Work(Box::new(job), done);
+    let work = Work(job, done);
     let idle = Standby::lock().idle.pop();
     let Some(thread) = idle.or_else(|| start().ok()) else { return Err(work.0) };
     thread.send(work).map_err(|unsent| unsent.0.0)?;
@@ -96,7 +101,11 @@ pub fn run_aside(job: impl FnOnce() + Send + 'static) -> Result<Aside, AsideJob>
 /// # assert!(is_written);
 /// ```
 pub fn run_with_timeout(timeout: Duration, job: impl FnOnce() + Send + 'static) -> bool {
-    match run_aside(job) {
+    run_boxed_with_timeout(timeout, Box::new(job))
+}
+
+fn run_boxed_with_timeout(timeout: Duration, job: AsideJob) -> bool {
+    match run_boxed(job) {
         Ok(job) => job.wait(timeout),
         Err(job) => {
             discard(job);
@@ -148,7 +157,7 @@ fn start() -> io::Result<Sender<Work>> {
     let (sender, queue) = channel::<Work>();
     let own = sender.clone();
     thread::Builder::new().name("task-standby".into()).spawn(move || {
-        for Work(job, done) in queue {
+        while let Ok(Work(job, done)) = queue.recv() {
             // Caught here: a payload whose drop panics in the thread's own result aborts the
             // process.
             let result = catch_unwind(AssertUnwindSafe(job));

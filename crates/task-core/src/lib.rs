@@ -217,6 +217,7 @@ mod timeout;
 
 // Waiting, and the handling of code that may panic or block.
 mod bounded;
+mod channel;
 mod level;
 mod message;
 mod panics;

@@ -11,6 +11,7 @@
 //! | wait for a number that grows | [`Level`] |
 //! | call code that may panic or block | [`catch`], [`discard`], [`panic_text`], [`run_aside`], [`run_with_timeout`], [`write_stderr`] |
 //! | have the threads for that when they are needed | [`reserve_threads`] |
+//! | hand messages to a thread | [`channel`] |
 //! | see whether a runtime is blocked | [`RuntimeProbe`] |
 //! | leave a message in a file when the process ends | [`ending_message`], [`write_ending_message`] |
 //! | write foreign text into a line, and lengths of time | [`guarded_text`], [`guarded_name`], [`seconds`] |
@@ -131,6 +132,7 @@ use std::{
 use crate::{Context, Escalation, Fuse, FuseInstant, Group, Panic, Phase, Pulse};
 pub use crate::{
     bounded::{Aside, AsideJob, reserve_threads, run_aside, run_with_timeout, write_stderr},
+    channel::{Receiver, Sender, channel},
     children::{ChildrenView, Living},
     fuse::FuseCell,
     group::{EventsFrom, GroupView},

@@ -4,12 +4,12 @@
 use std::{
     io, mem,
     path::{Path, PathBuf},
-    sync::mpsc::channel,
     time::{Duration, Instant},
 };
 
 use task_core::scope::{
-    Aside, catch, guarded_text, reserve_threads, run_aside, write_ending_message, write_stderr,
+    Aside, catch, channel, guarded_text, reserve_threads, run_aside, write_ending_message,
+    write_stderr,
 };
 use task_manager::{Manager, Report, ShutdownError};
 use tokio::runtime::Runtime;

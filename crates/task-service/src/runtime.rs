@@ -1,9 +1,9 @@
 //! The runtime of a service, and its options.
 
-use std::{sync::mpsc::sync_channel, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use task_core::scope::run_aside;
+use task_core::scope::{channel, run_aside};
 use task_manager::Panic;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -32,7 +32,7 @@ pub(crate) enum Threads {
 impl RuntimeOptions {
     /// Makes the runtime, on another thread, since that may block.
     pub(crate) fn start(self) -> anyhow::Result<Runtime> {
-        let (sender, started) = sync_channel(1);
+        let (sender, started) = channel();
         let build = run_aside(move || drop(sender.send(self.build())));
         if build.is_err() {
             return Err(anyhow!("the system grants no thread to start the runtime on"));

@@ -7,6 +7,7 @@ mod any_error;
 mod backoff;
 mod blocking;
 mod bounded;
+mod channel;
 mod context;
 #[cfg(feature = "time")]
 mod finish;

@@ -5,14 +5,14 @@
 //! and takes a limited time.
 
 use std::borrow::Cow;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use task_core::scope::{
-    Wakers, discard, guarded_name, guarded_text, reserve_threads, run_aside, run_with_timeout,
-    write_stderr,
+    Receiver, Wakers, channel, discard, guarded_name, guarded_text, reserve_threads, run_aside,
+    run_with_timeout, write_stderr,
 };
 use task_core::{Panic, Step};
 
@@ -136,7 +136,7 @@ impl Flush {
     /// Runs it on another thread.
     fn start(self, until: Instant) -> Running {
         let Self { name, run } = self;
-        let (sender, result): (Sender<_>, _) = channel();
+        let (sender, result) = channel();
         let job = run_aside(move || {
             let left = left_until(until);
             let problem = match Panic::catch(|| run(left - MARGIN.min(left / 10))) {

@@ -10,11 +10,10 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use task_core::scope::{PulseFn, RuntimeProbe, discard};
+use task_core::scope::{PulseFn, Receiver, RuntimeProbe, Sender, channel, discard};
 use task_core::{Beat, Panic, Pulse};
 
 use super::deadline_thread::Timer;

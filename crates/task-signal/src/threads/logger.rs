@@ -1,16 +1,11 @@
 //! The logger: log lines, the callback and the dump, all of which may block.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        mpsc::{Receiver, Sender, channel},
-    },
-    thread,
-    time::Duration,
-};
+use std::{io, sync::Arc, thread, time::Duration};
 
-use task_core::{Context, Hold};
+use task_core::{
+    Context, Hold,
+    scope::{Receiver, Sender, channel},
+};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -118,7 +113,7 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, queue: &Receiver<Entry>) {
-        for entry in queue {
+        while let Ok(entry) = queue.recv() {
             match entry {
                 Entry::Inherited(inherited, _pending) => {
                     let _ = catch("the log", || log::inherited(self.log_level, &inherited));

@@ -1,15 +1,10 @@
 //! A thread for what may block and must not block the reader.
 
-use std::{
-    io, mem,
-    sync::mpsc::{Receiver, Sender, channel},
-    thread,
-    time::Duration,
-};
+use std::{io, mem, thread, time::Duration};
 
 use task_core::{
     CleanupInfo, CleanupState, Context, GroupSnapshot,
-    scope::{guarded_name, write_stderr},
+    scope::{Receiver, Sender, channel, guarded_name, write_stderr},
 };
 
 use crate::{
@@ -38,8 +33,12 @@ impl Offload {
         let (jobs, queue) = channel::<Job>();
         let (done, ended) = channel();
         thread::Builder::new().name("signal-offload".to_owned()).spawn(move || {
-            let mut results = queue.iter().map(|job| job());
-            results.try_for_each(|result| done.send(result))
+            while let Ok(job) = queue.recv() {
+                job();
+                if done.send(()).is_err() {
+                    break;
+                }
+            }
         })?;
         Ok(Self(Some((jobs, ended))))
     }
@@ -79,7 +78,7 @@ impl Offload {
             // To drop it unrun could block as well.
             let _ = self.run(Box::new(ask)).map_err(mem::forget);
         }
-        if let Ok(names) = names.try_recv() {
+        if let Ok(names) = names.recv_timeout(Duration::ZERO) {
             line += &format!("; alive: {names}");
         }
         let job = Box::new({

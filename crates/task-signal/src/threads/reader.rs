@@ -2,12 +2,15 @@
 
 use std::{
     io, mem,
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
-use task_core::Context;
+use task_core::{
+    Context,
+    scope::{Sender, channel},
+};
 
 use super::{Ladder, Offload, Recipient, logger::Logger, offload::Job};
 use crate::{
@@ -114,8 +117,8 @@ impl Reader {
         self,
         logger: Logger,
         offload: Offload,
-    ) -> io::Result<(Arc<Shared>, mpsc::Sender<Source>)> {
-        let (sender, sources) = mpsc::channel();
+    ) -> io::Result<(Arc<Shared>, Sender<Source>)> {
+        let (sender, sources) = channel();
         let (target, offload) = (Mutex::new(Target::Early(Vec::new())), Mutex::new(offload));
         let shared = Arc::new(Shared { target, logger, offload });
         let thread = thread::Builder::new().name("signal-reader".to_owned());

@@ -3,13 +3,10 @@
 //! A mask is inherited by every thread and over `exec`. A signal that all threads block stays
 //! pending, and nothing says so. One thread that does not block it is enough for it to arrive.
 
-use std::{
-    io,
-    sync::mpsc::{Sender, channel},
-    thread,
-};
+use std::{io, thread};
 
 use nix::sys::signal::{SigSet, Signal as Standard};
+use task_core::scope::{Sender, channel};
 
 use crate::values::Signal;
 
