@@ -5,7 +5,7 @@ mod end_watch;
 mod guard;
 mod lease;
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use task_core::Context;
 
@@ -15,17 +15,17 @@ pub(crate) use self::lease::Lease;
 use crate::{
     log::Inherited,
     platform::{Claim, Inbox},
-    values::{AfterEnd, ErrorKind, IgnoredSignals, LogLevel, Signal},
+    values::{AfterEnd, ErrorKind, IgnoredSignals, LogLevel, Signal, SignalSet},
 };
 
 /// The settings that both builders have.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) name: Cow<'static, str>,
-    pub(crate) signals: BTreeSet<Signal>,
+    pub(crate) signals: SignalSet,
     pub(crate) ignored: IgnoredSignals,
     /// Those that are captured whatever the process inherited.
-    pub(crate) required: BTreeSet<Signal>,
+    pub(crate) required: SignalSet,
     pub(crate) after_end: AfterEnd,
     pub(crate) log_level: LogLevel,
     /// For how long a signal that follows one of its kind is a repeat.
@@ -38,18 +38,18 @@ impl Settings {
         if self.signals.is_empty() {
             return Err(ErrorKind::NoSignals);
         }
-        self.signals.iter().try_for_each(|signal| signal.check())
+        self.signals.signals().try_for_each(|signal| signal.check())
     }
 
     /// Checks the signals and captures them. Those that wait for a task are in the inbox.
     pub(crate) fn capture(self) -> Result<(Capture, Inbox), ErrorKind> {
         self.check()?;
         let Self { name, signals, ignored, required, after_end, log_level, repeat_window } = self;
-        let stays_ignored = |signal| ignored == IgnoredSignals::Keep && !required.contains(&signal);
+        let stays_ignored = |signal| ignored == IgnoredSignals::Keep && !required.contains(signal);
         let (claim, mut inbox) =
             Claim::take(&signals, stays_ignored, after_end).map_err(ErrorKind::Refused)?;
         let captured = claim.signals.clone();
-        let ignored = signals.into_iter().filter(|signal| !captured.contains(signal)).collect();
+        let ignored = signals.signals().filter(|signal| !captured.contains(signal)).collect();
         let inherited = Inherited { ignored, unblocked: claim.unblocked() };
         let lease = Lease::new(claim, inbox.closer(), repeat_window);
         inbox.begin_with(custody::begin(&captured));
@@ -98,8 +98,8 @@ impl Drop for Capture {
         if !self.has_group {
             custody::end(&self.lease);
             // Only now do they act by default, and those that arrive from now on by themselves.
-            let arrived = unread.as_mut().map(Inbox::take).into_iter().flatten();
-            arrived.for_each(|signal| custody::keep(&self.lease, signal, None));
+            let arrived = unread.as_mut().map(Inbox::take).unwrap_or_default();
+            arrived.signals().for_each(|signal| custody::keep(&self.lease, signal, None));
         }
         if let Some(inbox) = unread {
             self.lease.park(inbox);

@@ -9,6 +9,7 @@ mod opaque;
 mod reaction;
 mod received;
 mod signal;
+mod signal_map;
 
 pub use after_end::AfterEnd;
 pub(crate) use error::ErrorKind;
@@ -20,3 +21,4 @@ pub(crate) use opaque::Opaque;
 pub use reaction::Reaction;
 pub use received::Received;
 pub use signal::Signal;
+pub(crate) use signal_map::{SignalMap, SignalSet};

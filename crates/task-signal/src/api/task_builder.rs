@@ -1,11 +1,6 @@
 //! The settings of a [`SignalTask`].
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use super::SignalTask;
 use crate::{
@@ -13,7 +8,7 @@ use crate::{
     threads::{Callback, Ladder, Logger, Offload, Reader, Source},
     values::{
         AfterEnd, ErrorKind, IgnoredSignals, LogLevel, Opaque, Reaction, Received, Signal,
-        SignalError,
+        SignalError, SignalMap, SignalSet,
     },
 };
 
@@ -47,19 +42,19 @@ const ESCALATING: [Reaction; 3] = [Reaction::Stop, Reaction::Abort, Reaction::Ex
 #[must_use = "call `build` to capture the signals"]
 pub struct SignalTaskBuilder {
     settings: Settings,
-    ladders: BTreeMap<Signal, Vec<Reaction>>,
+    ladders: SignalMap<Vec<Reaction>>,
     dump_on: Option<Signal>,
     callback: Option<Callback>,
 }
 
 impl SignalTaskBuilder {
     pub(super) fn new() -> Self {
-        let signals = BTreeSet::from([Signal::INT, Signal::TERM, Signal::QUIT]);
+        let signals = SignalSet::from_iter([Signal::INT, Signal::TERM, Signal::QUIT]);
         let repeat_window = Duration::from_millis(250);
         let name = "signals".into();
         Self {
             settings: Settings { name, signals, repeat_window, ..Settings::default() },
-            ladders: BTreeMap::new(),
+            ladders: SignalMap::new(),
             dump_on: None,
             callback: None,
         }
@@ -199,7 +194,7 @@ impl SignalTaskBuilder {
 
     /// Returns what the signals of this kind lead to.
     fn steps(&self, signal: Signal) -> Vec<Reaction> {
-        match self.ladders.get(&signal) {
+        match self.ladders.get(signal) {
             Some(steps) => steps.clone(),
             None if signal == Signal::INT => ESCALATING.to_vec(),
             None => vec![Reaction::Stop],
@@ -210,14 +205,14 @@ impl SignalTaskBuilder {
     /// ladder for each signal.
     fn make_ladders(&self) -> Result<Vec<Ladder>, ErrorKind> {
         let signals = &self.settings.signals;
-        if let Some(signal) = self.ladders.keys().find(|signal| !signals.contains(signal)) {
-            return Err(ErrorKind::LadderWithoutSignal(*signal));
+        if let Some(signal) = self.ladders.signals().find(|signal| !signals.contains(*signal)) {
+            return Err(ErrorKind::LadderWithoutSignal(signal));
         }
-        if let Some(signal) = self.dump_on.filter(|signal| signals.contains(signal)) {
+        if let Some(signal) = self.dump_on.filter(|signal| signals.contains(*signal)) {
             return Err(ErrorKind::DumpInSet(signal));
         }
-        for &signal in &self.settings.required {
-            if !signals.contains(&signal) {
+        for signal in self.settings.required.signals() {
+            if !signals.contains(signal) {
                 return Err(ErrorKind::RequiredIsMissing(signal));
             }
             let first = self.steps(signal).first().copied().unwrap_or(Reaction::Log);
@@ -226,7 +221,7 @@ impl SignalTaskBuilder {
             }
         }
         let stopping =
-            signals.iter().map(|&signal| Ladder::new(signal, self.steps(signal), Reaction::Log));
+            signals.signals().map(|signal| Ladder::new(signal, self.steps(signal), Reaction::Log));
         let dumping = self.dump_on.map(|signal| Ladder::new(signal, Vec::new(), Reaction::Dump));
         Ok(stopping.chain(dumping).collect())
     }

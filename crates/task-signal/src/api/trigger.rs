@@ -1,6 +1,6 @@
 //! The task that runs actions at each signal.
 
-use std::{borrow::Cow, collections::BTreeMap, mem};
+use std::{borrow::Cow, mem};
 
 use anyhow::Context as _;
 use task_core::{Cancelled, Context, Phase, Task, scope::guarded_text};
@@ -11,7 +11,7 @@ use crate::{
     capture::Capture,
     log,
     platform::Listener,
-    values::{OnActionError, Signal, SignalError},
+    values::{OnActionError, Signal, SignalError, SignalMap},
 };
 
 /// Runs actions at each signal, by default at `SIGHUP`: to reload the configuration, reopen log
@@ -124,17 +124,17 @@ impl Task for SignalTrigger {
         log::inherited(capture.log_level, &mem::take(&mut capture.inherited));
         let listener = Listener::new(&capture.signals);
         let mut listener = listener.context("failed to listen to signals")?;
-        let (log_level, mut runs, mut counts) = (capture.log_level, 0, BTreeMap::new());
+        let (log_level, mut runs, mut counts) = (capture.log_level, 0, SignalMap::new());
         // It stays in the capture, which keeps it for the time after this task.
         let inbox = capture.unread.as_mut().context("the trigger has run before")?;
         loop {
             let arrived = inbox.take();
             if ctx.is_draining() {
-                arrived.iter().for_each(|signal| log::not_triggered(log_level, *signal));
+                arrived.signals().for_each(|signal| log::not_triggered(log_level, signal));
             } else if !arrived.is_empty() {
                 runs += 1;
-                for signal in arrived {
-                    let count = counts.entry(signal).or_default();
+                for signal in arrived.signals() {
+                    let count = counts.get_or_insert(signal, 0);
                     *count += 1;
                     ctx.record_signal(signal.name(), *count);
                     log::triggered(log_level, signal, runs);

@@ -1,13 +1,16 @@
 //! The settings of a [`SignalTrigger`].
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::borrow::Cow;
 
 use task_core::Context;
 
 use super::{SignalTrigger, action::Action};
 use crate::{
     capture::Settings,
-    values::{AfterEnd, ErrorKind, IgnoredSignals, LogLevel, OnActionError, Signal, SignalError},
+    values::{
+        AfterEnd, ErrorKind, IgnoredSignals, LogLevel, OnActionError, Signal, SignalError,
+        SignalSet,
+    },
 };
 
 /// Builds a [`SignalTrigger`]; made by [`SignalTrigger::builder`].
@@ -43,7 +46,7 @@ pub struct SignalTriggerBuilder {
 
 impl SignalTriggerBuilder {
     pub(super) fn new() -> Self {
-        let (name, signals) = ("trigger".into(), BTreeSet::from([Signal::HUP]));
+        let (name, signals) = ("trigger".into(), SignalSet::from_iter([Signal::HUP]));
         let settings = Settings { name, signals, ..Settings::default() };
         Self { settings, actions: Vec::new(), on_action_error: OnActionError::default() }
     }

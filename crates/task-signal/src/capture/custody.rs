@@ -3,7 +3,6 @@
 //! Its lock is taken before that of a lease, and that before the record of claims.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     mem,
     sync::{Arc, Mutex},
     time::Instant,
@@ -13,7 +12,7 @@ use super::Lease;
 use crate::{
     panics::lock,
     platform::{act_by_default, send_again},
-    values::Signal,
+    values::{Signal, SignalMap, SignalSet},
 };
 
 /// A signal that a group did not get, with its sender.
@@ -25,11 +24,11 @@ pub(crate) fn begin(signals: &[Signal]) -> Vec<Waiting> {
     let mut custody = lock(&CUSTODY);
     let Custody { serving, seen, retired, waiting, .. } = &mut *custody;
     for signal in signals {
-        *serving.entry(*signal).or_default() += 1;
-        seen.remove(signal);
+        *serving.get_or_insert(*signal, 0) += 1;
+        seen.remove(*signal);
     }
     retired.retain(|lease| lease.hand_over(signals, waiting));
-    signals.iter().filter_map(|signal| waiting.remove_entry(signal)).collect()
+    signals.iter().filter_map(|signal| Some((*signal, waiting.remove(*signal)?))).collect()
 }
 
 /// Ends a lease, now that its group has ended or will not have the task. Without a guard its
@@ -39,12 +38,12 @@ pub(crate) fn end(lease: &Arc<Lease>) {
     let Custody { guards, serving, retired, served_at, .. } = &mut *custody;
     let Some(signals) = lease.serves() else { return };
     for signal in signals {
-        if let Some(count) = serving.get_mut(&signal) {
+        if let Some(count) = serving.get_mut(signal) {
             *count -= 1;
         }
     }
     // What another task serves is left to that one.
-    let is_ours = |signal| serving.get(&signal).is_none_or(|count| *count == 0);
+    let is_ours = |signal| serving.get(signal).is_none_or(|count| *count == 0);
     if *guards > 0 && lease.retire(is_ours) {
         retired.push(Arc::clone(lease));
     } else {
@@ -65,11 +64,11 @@ pub(crate) fn keep(lease: &Lease, signal: Signal, sender: Option<u32>) {
     let mut custody = lock(&CUSTODY);
     let late = lease.judge(signal);
     if late == Late::Waits {
-        custody.waiting.entry(signal).or_insert(sender);
+        custody.waiting.get_or_insert(signal, sender);
     }
     // If the other task has not, then either it did not get the signal, or that is in its inbox,
     // where two of a kind are one.
-    let is_seen = !custody.seen.insert(signal);
+    let is_seen = !custody.seen.add(signal);
     drop(custody);
     match late {
         Late::WasTakenOver if !is_seen => send_again(signal),
@@ -85,7 +84,7 @@ pub(crate) fn count(signal: Signal, now: Instant) {
 
 /// Returns when a signal counted for a group last.
 pub(crate) fn counted_at(signal: Signal) -> Option<Instant> {
-    lock(&CUSTODY).served_at.get(&signal).copied()
+    lock(&CUSTODY).served_at.get(signal).copied()
 }
 
 /// What becomes of a signal that is read after its lease has ended.
@@ -116,16 +115,16 @@ pub(super) fn remove_guard() {
     retired.drain(..).for_each(|lease| lease.release(served_at));
     let waiting = mem::take(waiting);
     drop(custody);
-    waiting.into_keys().for_each(act_by_default);
+    waiting.signals().for_each(act_by_default);
 }
 
 static CUSTODY: Mutex<Custody> = Mutex::new(Custody {
     guards: 0,
-    serving: BTreeMap::new(),
-    seen: BTreeSet::new(),
+    serving: SignalMap::new(),
+    seen: SignalSet::new(),
     retired: Vec::new(),
-    waiting: BTreeMap::new(),
-    served_at: BTreeMap::new(),
+    waiting: SignalMap::new(),
+    served_at: SignalMap::new(),
 });
 
 /// Each map has at most one entry per signal. A lease is retired with signals that nobody else
@@ -133,11 +132,11 @@ static CUSTODY: Mutex<Custody> = Mutex::new(Custody {
 struct Custody {
     guards: usize,
     /// How many tasks serve a signal: their groups have not ended.
-    serving: BTreeMap<Signal, usize>,
+    serving: SignalMap<usize>,
     /// Signals that a task has read, or was sent again, since the last task captured them.
-    seen: BTreeSet<Signal>,
+    seen: SignalSet,
     retired: Vec<Arc<Lease>>,
     /// Signals that arrived after their group, with their senders.
-    waiting: BTreeMap<Signal, Option<u32>>,
-    served_at: BTreeMap<Signal, Instant>,
+    waiting: SignalMap<Option<u32>>,
+    served_at: SignalMap<Instant>,
 }

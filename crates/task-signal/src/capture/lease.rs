@@ -1,7 +1,6 @@
 //! How long the signals of one task stay captured, and what is left of them afterwards.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -11,7 +10,7 @@ use super::custody::Late;
 use crate::{
     panics::lock,
     platform::{Claim, Closer, Inbox},
-    values::Signal,
+    values::{Signal, SignalMap},
 };
 
 /// The longest time for which a repeat is recognized once its signal would have been released.
@@ -115,15 +114,15 @@ impl Lease {
     pub(super) fn hand_over(
         &self,
         signals: &[Signal],
-        waiting: &mut BTreeMap<Signal, Option<u32>>,
+        waiting: &mut SignalMap<Option<u32>>,
     ) -> bool {
         let mut state = lock(&self.state);
         let State::Retired(Held { claim, closer: _, unread }) = &mut *state else { return false };
         drop(claim.split_off(|signal| signals.contains(&signal)));
         if let Some(inbox) = unread {
-            for signal in inbox.take() {
+            for signal in inbox.take().signals() {
                 if signals.contains(&signal) {
-                    waiting.entry(signal).or_insert(None);
+                    waiting.get_or_insert(signal, None);
                 } else {
                     inbox.put_back(signal);
                 }
@@ -137,13 +136,13 @@ impl Lease {
     }
 
     /// Gives the signals back, at once those of which no repeat is expected.
-    pub(super) fn release(&self, served_at: &BTreeMap<Signal, Instant>) {
+    pub(super) fn release(&self, served_at: &SignalMap<Instant>) {
         let mut state = lock(&self.state);
         match std::mem::replace(&mut *state, RELEASED) {
             State::Serving(held) | State::Retired(held) => {
                 let Held { mut claim, closer, unread: _ } = held;
                 let (now, window) = (Instant::now(), self.repeat_window.min(MOST_LINGERING));
-                let ends = |signal: &Signal| served_at.get(signal)?.checked_add(window);
+                let ends = |signal: &Signal| served_at.get(*signal)?.checked_add(window);
                 let until = claim.signals.iter().filter_map(ends).max();
                 let until = until.filter(|until| *until > now);
                 let is_recent = |signal| ends(&signal).is_some_and(|until| until > now);

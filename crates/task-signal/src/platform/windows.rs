@@ -4,7 +4,6 @@
 //! default action returns without further work. Inherited "ignore" settings are not read.
 
 use std::{
-    collections::BTreeSet,
     future::poll_fn,
     io, mem,
     pin::pin,
@@ -17,7 +16,7 @@ use std::{
 use task_core::scope::Level;
 use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
 
-use crate::values::{AfterEnd, Opaque, Signal};
+use crate::values::{AfterEnd, Opaque, Signal, SignalSet};
 
 /// Ends the process at once.
 pub(crate) fn exit_now(code: i32) -> ! {
@@ -52,11 +51,11 @@ pub(crate) struct Claim {
 impl Claim {
     /// Claims and captures `wanted`.
     pub(crate) fn take(
-        wanted: &BTreeSet<Signal>,
+        wanted: &SignalSet,
         _stays_ignored: impl Fn(Signal) -> bool,
         _after_end: AfterEnd,
     ) -> io::Result<(Self, Inbox)> {
-        Ok((Self { signals: wanted.iter().copied().collect() }, Inbox::open(wanted)?))
+        Ok((Self { signals: wanted.signals().collect() }, Inbox::open(wanted)?))
     }
 
     /// Returns nothing: Windows blocks no events.
@@ -95,14 +94,14 @@ pub(crate) struct Listener(());
 
 impl Inbox {
     /// Captures events from now on.
-    fn open(signals: &BTreeSet<Signal>) -> io::Result<Self> {
+    fn open(signals: &SignalSet) -> io::Result<Self> {
         let mut sources: Vec<(Signal, Source)> = Vec::new();
-        if signals.contains(&Signal::INT) {
+        if signals.contains(Signal::INT) {
             let (mut interrupt, mut pause) = (ctrl_c()?, ctrl_break()?);
             sources.push((Signal::INT, Opaque(Box::new(move |cx| interrupt.poll_recv(cx)))));
             sources.push((Signal::INT, Opaque(Box::new(move |cx| pause.poll_recv(cx)))));
         }
-        if signals.contains(&Signal::TERM) {
+        if signals.contains(Signal::TERM) {
             let (mut close, mut logoff, mut shutdown) =
                 (ctrl_close()?, ctrl_logoff()?, ctrl_shutdown()?);
             sources.push((Signal::TERM, Opaque(Box::new(move |cx| close.poll_recv(cx)))));
@@ -146,11 +145,11 @@ impl Inbox {
     }
 
     /// Returns the events that arrived since the last call, each once, without blocking.
-    pub(crate) fn take(&mut self) -> BTreeSet<Signal> {
+    pub(crate) fn take(&mut self) -> SignalSet {
         let early = mem::take(&mut self.early).into_iter();
-        let mut arrived = early.map(|(signal, _)| signal).collect::<BTreeSet<_>>();
+        let mut arrived = early.map(|(signal, _)| signal).collect::<SignalSet>();
         while let Poll::Ready(signal) = self.poll(&mut Context::from_waker(Waker::noop())) {
-            arrived.insert(signal);
+            arrived.add(signal);
         }
         arrived
     }

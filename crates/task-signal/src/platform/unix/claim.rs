@@ -11,7 +11,6 @@
 //! before they are removed. A claim that nobody reads any more takes repeats only.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     io,
     sync::{
         Arc, Mutex,
@@ -26,7 +25,7 @@ use super::{
 };
 use crate::{
     panics::lock,
-    values::{AfterEnd, Signal},
+    values::{AfterEnd, Signal, SignalMap, SignalSet},
 };
 
 /// Signals that are kept from their default action while this value lives.
@@ -40,15 +39,15 @@ pub(crate) struct Claim {
 impl Claim {
     /// Claims `wanted`, without those that are ignored and are to stay so, and captures them.
     pub(crate) fn take(
-        wanted: &BTreeSet<Signal>,
+        wanted: &SignalSet,
         stays_ignored: impl Fn(Signal) -> bool,
         after_end: AfterEnd,
     ) -> io::Result<(Self, Inbox)> {
         let mut records = lock(&RECORDS);
-        let mut signals = Vec::with_capacity(wanted.len());
-        for &signal in wanted {
+        let mut signals = Vec::new();
+        for signal in wanted.signals() {
             // Our own handlers hide it later, so what the process inherited is read only once.
-            let known = records.get(&signal).map(|record| record.before);
+            let known = records.get(signal).map(|record| record.before);
             let before = known.unwrap_or_else(|| disposition(signal));
             if before == Disposition::Ignored && stays_ignored(signal) {
                 continue;
@@ -66,7 +65,7 @@ impl Claim {
         let unblocked = Unblocked::start(&signals)?;
         let inbox = Inbox::open(&signals)?;
         for signal in &signals {
-            if let Some(record) = records.get_mut(signal) {
+            if let Some(record) = records.get_mut(*signal) {
                 record.claims += 1;
                 record.is_unclaimed.store(false, Ordering::SeqCst);
             }
@@ -92,7 +91,7 @@ impl Drop for Claim {
     fn drop(&mut self) {
         let mut records = lock(&RECORDS);
         for signal in &self.signals {
-            let Some(record) = records.get_mut(signal) else { continue };
+            let Some(record) = records.get_mut(*signal) else { continue };
             record.claims -= 1;
             if record.claims == 0 && self.after_end == AfterEnd::DefaultAction {
                 record.is_unclaimed.store(true, Ordering::SeqCst);
@@ -104,7 +103,7 @@ impl Drop for Claim {
 /// Performs the default action of a signal that was captured and has no task to go to, unless
 /// another task has claimed it.
 pub(crate) fn act_by_default(signal: Signal) {
-    let acts_by_default = lock(&RECORDS).get(&signal).is_some_and(|record| {
+    let acts_by_default = lock(&RECORDS).get(signal).is_some_and(|record| {
         record.before == Disposition::Default && record.is_unclaimed.load(Ordering::SeqCst)
     });
     if acts_by_default {
@@ -112,7 +111,7 @@ pub(crate) fn act_by_default(signal: Signal) {
     }
 }
 
-static RECORDS: Mutex<BTreeMap<Signal, Record>> = Mutex::new(BTreeMap::new());
+static RECORDS: Mutex<SignalMap<Record>> = Mutex::new(SignalMap::new());
 
 /// What is kept of a signal from its first claim on.
 struct Record {

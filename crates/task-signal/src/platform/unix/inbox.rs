@@ -1,6 +1,6 @@
 //! Signals that arrived, for a thread that blocks until one does or for an async task.
 
-use std::{collections::BTreeSet, future::poll_fn, io, mem, pin::Pin};
+use std::{future::poll_fn, io, mem, pin::Pin};
 
 use futures_core::Stream as _;
 #[cfg(not(feature = "sender"))]
@@ -9,7 +9,7 @@ use signal_hook::iterator::exfiltrator::SignalOnly as Kept;
 use signal_hook::iterator::exfiltrator::{WithOrigin as Kept, origin::Origin};
 use signal_hook::iterator::{SignalsInfo, backend::Handle};
 
-use crate::values::Signal;
+use crate::values::{Signal, SignalSet};
 
 /// Captured signals that were not read yet.
 ///
@@ -67,7 +67,7 @@ impl Inbox {
     }
 
     /// Returns the signals that arrived since the last call, each once, without blocking.
-    pub(crate) fn take(&mut self) -> BTreeSet<Signal> {
+    pub(crate) fn take(&mut self) -> SignalSet {
         let early = mem::take(&mut self.early).into_iter();
         early.chain(self.signals.pending().map(read)).map(|(signal, _)| signal).collect()
     }
