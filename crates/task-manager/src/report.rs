@@ -25,6 +25,7 @@ mod phase;
 mod refused;
 #[cfg(feature = "serde")]
 mod serialize;
+mod sort;
 mod steps;
 mod timeline;
 
@@ -49,6 +50,7 @@ pub(crate) use self::{
     message::headline,
     not_ready::NotReady,
     refused::Reason,
+    sort::sort_by_key,
 };
 
 /// A complete report of a shutdown: its cause, every failure, and how each task and cleanup ended.

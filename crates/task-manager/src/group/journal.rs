@@ -14,7 +14,7 @@ use task_core::{EventKind, GroupEvent, Step};
 
 use super::{Event, Garbage, Shared};
 use crate::lifecycle::Tick;
-use crate::report::{Failure, Repeated};
+use crate::report::{Failure, Repeated, sort_by_key};
 
 /// How many events are kept.
 const MAX_EVENTS: usize = 64;
@@ -213,8 +213,7 @@ impl Shared {
         );
         // Each may be the last reference to its error.
         discard(failures);
-        // Stable: what is alike stays in its order.
-        events.sort_by_key(|(rank, event)| (event.at, *rank));
+        sort_by_key(&mut events, |(rank, event)| event.at.as_nanos() << 2 | *rank);
         events.into_iter().map(|(_, event)| event).collect()
     }
 

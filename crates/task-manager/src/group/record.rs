@@ -9,7 +9,7 @@ use task_core::{CleanupReport, Outcome, Phase, TaskId, TaskReport, Totals};
 use super::Member;
 use crate::lifecycle::Tick;
 use crate::report::{
-    Cause, CauseKind, Contents, Failure, PhaseReport, Repeated, Report, StepTimes,
+    Cause, CauseKind, Contents, Failure, PhaseReport, Repeated, Report, StepTimes, sort_by_key,
 };
 
 /// How many first failures of a task, and how many of the last ones, are kept whole.
@@ -248,7 +248,7 @@ impl Record {
     /// paths told apart.
     pub(crate) fn failures(&self, repeated: &Repeated) -> Vec<Failure> {
         let mut failures: Vec<&Kept> = self.first.iter().chain(&self.last).collect();
-        failures.sort_by_key(|kept| kept.number);
+        sort_by_key(&mut failures, |kept| kept.number.into());
         let failures = failures.into_iter().map(|kept| {
             let mut failure = kept.failure.clone();
             if let Some((id, length)) = kept.group

@@ -10,7 +10,7 @@ use task_core::{
 
 use super::{MAX_ENTRIES, Role, Shared, State};
 use crate::lifecycle::{Limit, Tick};
-use crate::report::Report;
+use crate::report::{Report, sort_by_key};
 use crate::sync::lock;
 
 /// Returns the view of a manager's group.
@@ -53,7 +53,7 @@ impl GroupView for Shared {
         });
         let abandoned = state.abandoned.values().filter(|entry| entry.role != Role::Cleanup);
         snapshot.tasks = living.chain(abandoned.map(|entry| entry.info(now))).collect();
-        snapshot.tasks.sort_by_key(|task| task.id);
+        sort_by_key(&mut snapshot.tasks, |task| task.id.number().into());
         snapshot.totals = state.totals;
         snapshot.exits = state.tally.exits();
         snapshot.signals = state.tally.signals();

@@ -1,7 +1,7 @@
 //! Failures in the order in which the texts have them, those of which the same is said as one.
 
 use super::failure::NOT_REACHED;
-use super::{Activity, DeadlineKind, Failure, FailureKind, FailureOrigin, Repeated};
+use super::{Activity, DeadlineKind, Failure, FailureKind, FailureOrigin, Repeated, sort_by_key};
 
 /// How many names of a fold are shown.
 const MOST_NAMES: usize = 3;
@@ -73,8 +73,8 @@ pub(crate) fn fold(failures: &[Failure]) -> Vec<Fold<'_>> {
             None => folds.push(Fold { failures: vec![failure], origin, predicate, error, rank }),
         }
     }
-    // Stable: in the order in which they happened otherwise.
-    folds.sort_by_key(|fold| fold.rank);
+    // In the order in which they happened otherwise.
+    sort_by_key(&mut folds, |fold| fold.rank as u128);
     folds
 }
 

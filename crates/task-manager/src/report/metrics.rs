@@ -10,6 +10,7 @@ use std::{fs, io, process};
 use task_core::Outcome;
 
 use super::Report;
+use super::sort_by_key;
 
 /// How many tasks, and how many cleanups, have a series of their own: those that took longest.
 const MAX_SERIES: usize = 50;
@@ -161,14 +162,14 @@ impl Families {
                 series.entry((label(name, MAX_LABEL), outcome)).or_default();
             *longest = took.max(*longest);
         }
-        let mut shown: Vec<_> = series.into_iter().collect();
-        shown.sort_by_key(|(_, took)| std::cmp::Reverse(*took));
+        let mut shown: Vec<_> = series.into_iter().enumerate().collect();
+        sort_by_key(&mut shown, |(_, (_, took))| !took.as_nanos());
         shown.truncate(MAX_SERIES);
-        shown.sort();
+        sort_by_key(&mut shown, |(place, _)| *place as u128);
         if !shown.is_empty() {
             self.family(family, help);
         }
-        for ((name, outcome), took) in shown {
+        for (_, ((name, outcome), took)) in shown {
             self.sample(family, &[(label_name, &name), ("outcome", outcome)], seconds(took));
         }
     }

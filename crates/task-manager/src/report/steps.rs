@@ -6,7 +6,7 @@ use task_core::{CleanupReport, Outcome, TaskReport};
 
 use super::length::Length;
 use super::phase::Name;
-use super::{Contents, PhaseReport, StepTimes};
+use super::{Contents, PhaseReport, StepTimes, sort_by_key};
 
 /// How many phases are shown.
 const MOST_PHASES: usize = 10;
@@ -33,7 +33,7 @@ impl Contents {
             lines.push(StepLine { label, took: drain, budget: drain_budget, who: String::new() });
         }
         let mut shortest: Vec<_> = self.phases.iter().map(took).collect();
-        shortest.sort_unstable();
+        sort_by_key(&mut shortest, Duration::as_nanos);
         let beyond = self.phases.len().saturating_sub(MOST_PHASES);
         let least = shortest.get(beyond).copied().unwrap_or_default();
         let shown = self.phases.iter().filter(|phase| took(phase) >= least).take(MOST_PHASES);

@@ -1,7 +1,6 @@
 //! The timeline: a bar for each task that was slow or did not end cleanly, and for each cleanup;
 //! and one line for the other tasks.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use task_core::{CleanupReport, Outcome, TaskReport};
 use super::Contents;
 use super::display::{MOST_LINES, write_omitted};
 use super::length::Length;
+use super::sort_by_key;
 
 /// How many characters a bar has.
 const BAR: usize = 24;
@@ -73,10 +73,10 @@ impl Contents {
             }
         }
         // Where there is no room for all, the quickest are left to the others.
-        folded.sort_by_key(|(row, _)| Reverse(row.took));
+        sort_by_key(&mut folded, |(row, _)| !row.took.as_nanos());
         let beyond = folded.split_off(folded.len().min(MOST_LINES));
         other_tasks.extend(beyond.into_iter().flat_map(|(_, tasks)| tasks));
-        folded.sort_by_key(|(row, _)| row.place);
+        sort_by_key(&mut folded, |(row, _)| row.place as u128);
         let mut cleanups = Vec::<Row>::new();
         for (place, cleanup) in self.cleanups.iter().enumerate() {
             let row = self.cleanup_row(place, cleanup);
@@ -111,7 +111,9 @@ impl Contents {
         if count == 0 {
             return Ok(());
         }
-        others.sort_by_key(|task| Reverse(task.stop_took));
+        // One that was not asked to stop comes last.
+        let stop_took = |task: &&TaskReport| task.stop_took.map_or(0, |took| took.as_nanos() + 1);
+        sort_by_key(&mut others, |task| !stop_took(task));
         let nouns = if count == 1 { "task" } else { "tasks" };
         write!(f, "\n  {count} other {nouns}")?;
         if let Some(longest) = others.first().and_then(|task| task.stop_took) {

@@ -83,9 +83,12 @@ impl Layout {
     pub(super) fn earlier_of(self, other: &Self) -> Self {
         let both = [&self, other];
         let planned = both.iter().flat_map(|layout| &layout.planned);
-        let mut phases: Vec<Phase> = planned.map(|planned| planned.phase).collect();
-        phases.sort_unstable();
-        phases.dedup();
+        let mut phases = Vec::new();
+        for Planned { phase, .. } in planned {
+            if let Err(place) = phases.binary_search(phase) {
+                phases.insert(place, *phase);
+            }
+        }
         let planned = phases.into_iter().map(|phase| {
             let deadlines = both.iter().filter_map(|layout| layout.deadline(phase));
             let reserved = both.iter().filter_map(|layout| layout.next_reserved(phase));
