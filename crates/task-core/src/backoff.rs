@@ -1,6 +1,6 @@
 //! How long to wait after failures.
 
-use std::time::Duration;
+use std::{error::Error, fmt, time::Duration};
 
 /// How long to wait after failures: exponential, capped, half of it random.
 ///
@@ -42,13 +42,13 @@ impl Backoff {
     /// Fails if `first` is zero or longer than `longest`, or if `longest` is more than 100 years.
     pub fn new(first: Duration, longest: Duration) -> Result<Self, BackoffError> {
         if first.is_zero() {
-            return Err(Kind::Zero.into());
+            return Err(BackoffError(Kind::Zero));
         }
         if longest > Self::LIMIT {
-            return Err(Kind::TooLong(longest).into());
+            return Err(BackoffError(Kind::TooLong(longest)));
         }
         if first > longest {
-            return Err(Kind::Inverted { first, longest }.into());
+            return Err(BackoffError(Kind::Inverted { first, longest }));
         }
         Ok(Self { first, longest })
     }
@@ -87,16 +87,28 @@ impl Default for Backoff {
 }
 
 /// An invalid [`Backoff`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(transparent)]
-pub struct BackoffError(#[from] Kind);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackoffError(Kind);
 
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    #[error("first back-off is zero")]
     Zero,
-    #[error("longest back-off of {0:?} is longer than 100 years")]
     TooLong(Duration),
-    #[error("first back-off of {first:?} is longer than the longest, {longest:?}")]
     Inverted { first: Duration, longest: Duration },
 }
+
+impl fmt::Display for BackoffError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Zero => f.write_str("first back-off is zero"),
+            Kind::TooLong(longest) => {
+                write!(f, "longest back-off of {longest:?} is longer than 100 years")
+            }
+            Kind::Inverted { first, longest } => {
+                write!(f, "first back-off of {first:?} is longer than the longest, {longest:?}")
+            }
+        }
+    }
+}
+
+impl Error for BackoffError {}

@@ -1,5 +1,7 @@
 //! The error of a task that ended because it was asked to.
 
+use std::{error::Error, fmt};
+
 use crate::panics::catch;
 
 /// The error of a wait that ended because the task was asked to stop.
@@ -23,9 +25,16 @@ use crate::panics::catch;
 /// assert_eq!(ctx.or_cancelled(pending::<()>()).await, Err(Cancelled));
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("cancelled")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cancelled;
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cancelled")
+    }
+}
+
+impl Error for Cancelled {}
 
 impl Cancelled {
     /// Returns whether `error` *is* `Cancelled`, under any number of

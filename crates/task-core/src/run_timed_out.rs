@@ -1,13 +1,12 @@
 //! The error of a run that took too long.
 
-use std::time::Duration;
+use std::{error::Error, fmt, time::Duration};
 
 /// The error of a run that took longer than it may, of a task that does its work in runs: a
 /// periodic one, or one that is restarted.
 ///
 /// A task that ends because of such a run returns it; `anyhow::Error::downcast_ref` finds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("run took longer than {limit:?}")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RunTimedOut {
     limit: Duration,
 }
@@ -23,3 +22,11 @@ impl RunTimedOut {
         self.limit
     }
 }
+
+impl fmt::Display for RunTimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run took longer than {:?}", self.limit)
+    }
+}
+
+impl Error for RunTimedOut {}

@@ -23,45 +23,21 @@ enum Keeps {
     Without(&'static [&'static str]),
 }
 
-const CORE: &[&str] =
-    &["anyhow", "proc-macro2", "quote", "syn", "thiserror", "thiserror-impl", "unicode-ident"];
+const CORE: &[&str] = &["anyhow"];
 
 /// `CORE`, and what tokio-util depends on for its cancellation token.
-const CORE_WITH_TOKEN: &[&str] = &[
-    "anyhow",
-    "bytes",
-    "futures-core",
-    "futures-sink",
-    "pin-project-lite",
-    "proc-macro2",
-    "quote",
-    "syn",
-    "thiserror",
-    "thiserror-impl",
-    "tokio",
-    "tokio-util",
-    "unicode-ident",
-];
+const CORE_WITH_TOKEN: &[&str] =
+    &["anyhow", "bytes", "futures-core", "futures-sink", "pin-project-lite", "tokio", "tokio-util"];
 
 /// `CORE`, and Tokio for its timer.
-const CORE_WITH_TIME: &[&str] = &[
-    "anyhow",
-    "pin-project-lite",
-    "proc-macro2",
-    "quote",
-    "syn",
-    "thiserror",
-    "thiserror-impl",
-    "tokio",
-    "unicode-ident",
-];
+const CORE_WITH_TIME: &[&str] = &["anyhow", "pin-project-lite", "tokio"];
 
 const HEAVY: &[&str] =
     &["hyper", "http", "prometheus", "rdkafka", "serde", "sqlx", "clap", "reqwest"];
 
 const PROMISES: &[Promise] = &[
     Promise {
-        text: "task-core needs its error types and nothing else",
+        text: "task-core needs the error type of a task and nothing else",
         packages: &["task-core"],
         arguments: &["--no-default-features"],
         keeps: Keeps::Only(CORE),
@@ -89,6 +65,12 @@ const PROMISES: &[Promise] = &[
         packages: &["task-service"],
         arguments: &[],
         keeps: Keeps::Without(HEAVY),
+    },
+    Promise {
+        text: "a service compiles no procedural macro of ours",
+        packages: &["task-service"],
+        arguments: &[],
+        keeps: Keeps::Without(&["proc-macro2", "quote", "syn", "thiserror"]),
     },
     Promise {
         text: "task-serve serves what axum and tonic make, and compiles neither",

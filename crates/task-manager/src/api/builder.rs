@@ -1,6 +1,8 @@
 //! How a manager is configured.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -581,26 +583,21 @@ pub struct SetTimes {
 /// Why [`build`](ManagerBuilder::build) made no manager of the settings.
 ///
 /// `Display` names the setters, and the values that do not fit together.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildError(Problem);
 
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Problem {
-    #[error(
-        "`shutdown_timeout` of {total:?} must exceed `drain_delay` of {drain:?}{}{} by at least \
-         {SHORTEST_STOP:?}",
-        .cleanup.map_or_else(String::new, |set| format!(" plus `cleanup_timeout` of {set:?}")),
-        .telemetry.map_or_else(String::new, |set| format!(" plus `telemetry_timeout` of {set:?}"))
-    )]
     NoTimeToStop {
         total: Duration,
         drain: Duration,
         cleanup: Option<Duration>,
         telemetry: Option<Duration>,
     },
-    #[error("`{setter}` is over 100 years; use {instead}a shorter time")]
-    TooLong { setter: &'static str, instead: &'static str },
+    TooLong {
+        setter: &'static str,
+        instead: &'static str,
+    },
 }
 
 impl BuildError {
@@ -615,3 +612,28 @@ impl BuildError {
         matches!(self.0, Problem::TooLong { .. })
     }
 }
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Problem::NoTimeToStop { total, drain, cleanup, telemetry } => {
+                write!(
+                    f,
+                    "`shutdown_timeout` of {total:?} must exceed `drain_delay` of {drain:?}"
+                )?;
+                if let Some(cleanup) = cleanup {
+                    write!(f, " plus `cleanup_timeout` of {cleanup:?}")?;
+                }
+                if let Some(telemetry) = telemetry {
+                    write!(f, " plus `telemetry_timeout` of {telemetry:?}")?;
+                }
+                write!(f, " by at least {SHORTEST_STOP:?}")
+            }
+            Problem::TooLong { setter, instead } => {
+                write!(f, "`{setter}` is over 100 years; use {instead}a shorter time")
+            }
+        }
+    }
+}
+
+impl Error for BuildError {}

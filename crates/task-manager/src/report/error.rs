@@ -43,15 +43,11 @@ use super::{Failure, Reason, Report};
 #[derive(Clone)]
 pub struct ShutdownError(pub(crate) ShutdownErrorKind);
 
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 pub(crate) enum ShutdownErrorKind {
-    #[error("{}", headline(.0))]
     Failed(Report),
-    #[error("cannot wait for manager `{}` from inside of it: it would wait for itself", guarded_name(.manager))]
     Inside { manager: String },
-    #[error("manager `{}` cannot run: {reason}", guarded_name(.manager))]
     Unbound { manager: String, reason: Reason },
-    #[error("the manager no longer exists")]
     Gone,
 }
 
@@ -126,7 +122,20 @@ fn headline(report: &Report) -> String {
 
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match &self.0 {
+            ShutdownErrorKind::Failed(report) => f.write_str(&headline(report)),
+            ShutdownErrorKind::Inside { manager } => {
+                let manager = guarded_name(manager);
+                write!(
+                    f,
+                    "cannot wait for manager `{manager}` from inside of it: it would wait for itself"
+                )
+            }
+            ShutdownErrorKind::Unbound { manager, reason } => {
+                write!(f, "manager `{}` cannot run: {reason}", guarded_name(manager))
+            }
+            ShutdownErrorKind::Gone => f.write_str("the manager no longer exists"),
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Why a group does not become ready.
 
+use std::error::Error;
+use std::fmt;
+
 use task_core::scope::guarded_name;
 use task_core::{Outcome, Step};
 
@@ -24,19 +27,32 @@ use task_core::{Outcome, Step};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(transparent)]
+#[derive(Clone, Debug)]
 pub struct NotReadyError(pub(crate) NotReady);
 
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 pub(crate) enum NotReady {
-    #[error("task `{}`, which readiness waits for, {}", guarded_name(.0), .1)]
     TaskEnded(String, Outcome),
-    #[error("task `{}` {} and is not ready", guarded_name(.0), .1)]
     Ended(String, Outcome),
-    #[error("the group is shutting down ({0})")]
     ShuttingDown(Step),
 }
+
+impl fmt::Display for NotReadyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            NotReady::TaskEnded(name, outcome) => {
+                let name = guarded_name(name);
+                write!(f, "task `{name}`, which readiness waits for, {outcome}")
+            }
+            NotReady::Ended(name, outcome) => {
+                write!(f, "task `{}` {outcome} and is not ready", guarded_name(name))
+            }
+            NotReady::ShuttingDown(step) => write!(f, "the group is shutting down ({step})"),
+        }
+    }
+}
+
+impl Error for NotReadyError {}
 
 impl NotReadyError {
     /// Returns the name of the task that ended and thereby ruled readiness out; `None` if the group

@@ -55,26 +55,20 @@ pub struct Refused<T> {
 /// }
 /// # assert!(!came_too_late(&anyhow::anyhow!("disk full")));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedReason(Reason);
 
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// Its phase has been stopped, or the cleanups have begun.
-    #[error("the manager is stopping")]
     Stopping,
     /// The report is made, or the manager is gone.
-    #[error("the manager has ended")]
     Ended,
     /// There is no runtime to run on.
-    #[error("there is no tokio runtime with its time driver enabled")]
     NoRuntime,
     /// A thread that keeps the deadlines, or that the hard exit needs, could not be started.
-    #[error("the threads for the deadlines could not be started")]
     NoThread,
     /// Asking it for its properties panicked.
-    #[error("it panicked when asked for its properties: {}", guarded_text(.0))]
     Panicked(String),
 }
 
@@ -120,6 +114,29 @@ impl RefusedReason {
     /// Returns whether asking the task for its name, phase, gate or stop timeout panicked.
     pub fn is_panicked(&self) -> bool {
         matches!(self.0, Reason::Panicked(_))
+    }
+}
+
+impl fmt::Display for RefusedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for RefusedReason {}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stopping => "the manager is stopping",
+            Self::Ended => "the manager has ended",
+            Self::NoRuntime => "there is no tokio runtime with its time driver enabled",
+            Self::NoThread => "the threads for the deadlines could not be started",
+            Self::Panicked(text) => {
+                let text = guarded_text(text);
+                return write!(f, "it panicked when asked for its properties: {text}");
+            }
+        })
     }
 }
 

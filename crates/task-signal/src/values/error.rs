@@ -1,6 +1,6 @@
 //! The error of the constructors.
 
-use std::io;
+use std::{error::Error, fmt, io};
 
 use crate::values::Signal;
 
@@ -23,9 +23,8 @@ use crate::values::Signal;
 /// # }
 /// assert_eq!(error.signal(), Some(Signal::new(9)));
 /// ```
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct SignalError(#[from] ErrorKind);
+#[derive(Debug)]
+pub struct SignalError(ErrorKind);
 
 impl SignalError {
     /// Returns whether there was nothing to do: no signals, or a trigger with no actions.
@@ -80,28 +79,65 @@ impl SignalError {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
+impl From<ErrorKind> for SignalError {
+    fn from(kind: ErrorKind) -> Self {
+        Self(kind)
+    }
+}
+
+impl fmt::Display for SignalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            ErrorKind::NoSignals => f.write_str("no signals to capture"),
+            ErrorKind::NoActions => f.write_str("no actions to run"),
+            ErrorKind::Unknown(signal) => write!(f, "{signal} does not exist on this platform"),
+            ErrorKind::Forbidden(signal) => write!(f, "{signal} must not be captured"),
+            ErrorKind::LadderWithoutSignal(signal) => {
+                write!(f, "a ladder is set for {signal}, which is not among the signals")
+            }
+            ErrorKind::DumpInSet(signal) => {
+                write!(f, "{signal} is among the signals and cannot dump the task table as well")
+            }
+            ErrorKind::RequiredIsMissing(signal) => {
+                write!(f, "{signal} is to stop the group, and is not among the signals")
+            }
+            ErrorKind::DoesNotStop(signal, first) => {
+                write!(f, "{signal} is to stop the group, and its first reaction is `{first}`")
+            }
+            ErrorKind::Refused(_) => f.write_str("failed to capture signals"),
+            ErrorKind::NoThread(_) => f.write_str("failed to start a thread that serves signals"),
+        }
+    }
+}
+
+impl Error for SignalError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            ErrorKind::Refused(error) | ErrorKind::NoThread(error) => Some(error),
+            ErrorKind::NoSignals
+            | ErrorKind::NoActions
+            | ErrorKind::Unknown(_)
+            | ErrorKind::Forbidden(_)
+            | ErrorKind::LadderWithoutSignal(_)
+            | ErrorKind::DumpInSet(_)
+            | ErrorKind::RequiredIsMissing(_)
+            | ErrorKind::DoesNotStop(..) => None,
+        }
+    }
+}
+
+#[derive(Debug)]
 // Windows has no signals to forbid.
 #[cfg_attr(windows, allow(dead_code))]
 pub(crate) enum ErrorKind {
-    #[error("no signals to capture")]
     NoSignals,
-    #[error("no actions to run")]
     NoActions,
-    #[error("{0} does not exist on this platform")]
     Unknown(Signal),
-    #[error("{0} must not be captured")]
     Forbidden(Signal),
-    #[error("a ladder is set for {0}, which is not among the signals")]
     LadderWithoutSignal(Signal),
-    #[error("{0} is among the signals and cannot dump the task table as well")]
     DumpInSet(Signal),
-    #[error("{0} is to stop the group, and is not among the signals")]
     RequiredIsMissing(Signal),
-    #[error("{0} is to stop the group, and its first reaction is `{1}`")]
     DoesNotStop(Signal, &'static str),
-    #[error("failed to capture signals")]
-    Refused(#[source] io::Error),
-    #[error("failed to start a thread that serves signals")]
-    NoThread(#[source] io::Error),
+    Refused(io::Error),
+    NoThread(io::Error),
 }
