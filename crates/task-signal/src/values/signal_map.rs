@@ -113,7 +113,7 @@ mod tests {
         map.insert(high, 'b');
         assert_eq!(*map.get_or_insert(high, 'c'), 'b');
         assert_eq!(*map.get_or_insert(low, 'd'), 'd');
-        *map.get_mut(low).unwrap() = 'e';
+        map.get_mut(low).into_iter().for_each(|value| *value = 'e');
         assert_eq!((map.get(low), map.get(high)), (Some(&'e'), Some(&'b')));
         assert_eq!((map.remove(high), map.remove(high), map.get(high)), (Some('b'), None, None));
         assert!(!map.is_empty() && map.signals().eq([low]));
