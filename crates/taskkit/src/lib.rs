@@ -97,6 +97,8 @@ pub use task_core as core;
 pub use task_http as http;
 #[cfg(feature = "kafka")]
 pub use task_kafka as kafka;
+#[cfg(feature = "leader")]
+pub use task_leader as leader;
 #[cfg(feature = "listen")]
 pub use task_listen as listen;
 #[cfg(feature = "manager")]
@@ -125,6 +127,8 @@ pub use task_core::{
 pub use task_http::HttpTask;
 #[cfg(feature = "kafka")]
 pub use task_kafka::KafkaTask;
+#[cfg(feature = "leader")]
+pub use task_leader::leading;
 #[cfg(feature = "manager")]
 pub use task_manager::{Manager, Report, ShutdownError, start_after};
 #[cfg(feature = "cron")]

@@ -1,0 +1,114 @@
+//! The end of the process, in real time: a child process per scenario, whose runtime is blocked.
+#![cfg(all(feature = "file", unix))]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{self, Command},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use task_core::{Context, Task};
+use task_leader::{FileLock, Leading, Term, Times, leading};
+use task_manager::Manager;
+use task_testkit::TestScope;
+
+const CHILD: &str = "TASK_LEADER_CHILD";
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A lease of 3 s, of which the process has 2.5 s.
+fn times() -> Times {
+    Times::new(ms(3000), ms(1500), ms(200)).unwrap()
+}
+
+fn micros() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
+}
+
+/// A leader that writes the time over and over, and lets nothing else run on its worker.
+fn blocker(folder: &Path) -> Leading<FileLock> {
+    let lock = FileLock::new(folder.join("purge.lead")).unwrap();
+    let (worked, began) = (folder.join("worked"), folder.join("began"));
+    let function = move |_: Term, _: Context| {
+        let (worked, began) = (worked.clone(), began.clone());
+        async move {
+            fs::write(began, micros().to_string()).unwrap();
+            loop {
+                fs::write(&worked, micros().to_string()).unwrap();
+                thread::sleep(ms(2));
+            }
+        }
+    };
+    leading("purge", lock, function).times(times())
+}
+
+#[test]
+fn with_every_worker_blocked_the_process_ends_before_another_replica_leads() {
+    if let Ok(folder) = env::var(CHILD) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        return runtime.block_on(async {
+            let manager = Manager::builder().name("orders").hard_exit(70).build().unwrap();
+            manager.run(blocker(Path::new(&folder))).unwrap();
+            let _ = manager.wait().await;
+        });
+    }
+    let folder = Folder(env::temp_dir().join(format!("task-leader-exit-{}", process::id())));
+    fs::create_dir_all(&folder.0).unwrap();
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "with_every_worker_blocked_the_process_ends_before_another_replica_leads",
+        ])
+        .arg("--nocapture")
+        .env(CHILD, &folder.0)
+        .stderr(process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let waited = Instant::now();
+    while !folder.0.join("began").exists() {
+        assert!(waited.elapsed() < ms(60_000), "the child leads");
+        thread::sleep(ms(5));
+    }
+    let lock = FileLock::new(folder.0.join("purge.lead")).unwrap();
+    let successor = leading("purge", lock, async |_, _| Ok(())).times(times());
+    let led_at = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(1)
+        .build()
+        .unwrap()
+        .block_on(async {
+            let scope = TestScope::new("purge");
+            successor.run(scope.context()).await.unwrap();
+            micros()
+        });
+    let number =
+        |name: &str| -> u128 { fs::read_to_string(folder.0.join(name)).unwrap().parse().unwrap() };
+    let (began, worked) = (number("began"), number("worked"));
+    println!(
+        "measured: worked for {} ms, {} ms until the next",
+        (worked - began) / 1000,
+        (led_at - worked) / 1000
+    );
+    assert!(worked < led_at, "nothing was done when another replica led");
+    let status = child.wait().unwrap();
+    let mut stderr = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut stderr).unwrap();
+    assert_eq!(status.code(), Some(5), "{stderr}");
+    assert!(
+        stderr.contains("of lock `purge` is over before its work is: exit with code 5"),
+        "{stderr}"
+    );
+}
+
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,10 @@
+//! The contract of task-leader, on a paused clock.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+#[cfg(all(feature = "file", unix))]
+mod file;
+mod hand_over;
+mod losses;
+mod rig;
+mod stopping;
+mod values;
