@@ -1,8 +1,8 @@
 //! One of two replicas runs a task: the other takes over when the first is stopped, in a higher
 //! term.
 //!
-//! Both are groups of this process, for the sake of the example; in a service each is a process, and
-//! they share a lock that all of them reach.
+//! Both are groups of this process, for the sake of the example; in a service each is a process,
+//! and they share a lock that all of them reach.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use std::{env, time::Duration};
