@@ -59,12 +59,12 @@ async fn main() -> anyhow::Result<()> {
     let holder = lead_two.holder().unwrap_or_default();
     println!("two follows {}", holder.split('-').next().unwrap_or_default());
 
-    one.stop("to be replaced");
+    one.stop();
     one.wait().await?;
     let second = leads(&lead_two).await?;
     println!("two leads, in a higher term: {}", second > first);
 
-    two.stop("the example is over");
+    two.stop();
     two.wait().await?;
     for extension in ["", ".lock"] {
         let _ = std::fs::remove_file(format!("{}{extension}", path.display()));
