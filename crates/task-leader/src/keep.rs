@@ -147,7 +147,7 @@ impl Reporter {
         let shared = &self.shared;
         let (found, has_answered) = shared.with(|machine, _| {
             let leads = machine.lead().map(|(term, _)| (machine.identity().to_owned(), term, true));
-            let follows = || machine.holder().map(|(name, term, _)| (name.to_owned(), term, false));
+            let follows = || machine.holder().map(|(name, term)| (name.to_owned(), term, false));
             (leads.or_else(follows), machine.has_answered)
         });
         if has_answered && !self.is_ready {

@@ -99,8 +99,6 @@ struct Seen {
     version: Version,
     /// When this version was first seen.
     since: At,
-    /// Its holder was seen to renew it.
-    is_alive: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -383,12 +381,11 @@ impl Machine {
         matches!(&self.state, State::Leading(lead) if lead.is_lost)
     }
 
-    /// Returns the other replica that holds the lease, with its term, and whether it was seen to
-    /// renew it.
-    pub(crate) fn holder(&self) -> Option<(&str, u64, bool)> {
+    /// Returns the other replica that holds the lease, with its term.
+    pub(crate) fn holder(&self) -> Option<(&str, u64)> {
         let seen = self.seen.as_ref()?;
         let holder = seen.record.holder.as_deref()?;
-        Some((holder, seen.record.term, seen.is_alive))
+        Some((holder, seen.record.term))
     }
 
     /// Returns the highest term that is known.
@@ -435,8 +432,7 @@ impl Machine {
         match &mut self.seen {
             Some(seen) if seen.version == version => {}
             seen => {
-                let is_alive = seen.as_ref().is_some_and(|seen| seen.record.term == record.term);
-                *seen = Some(Seen { record, version, since: now, is_alive });
+                *seen = Some(Seen { record, version, since: now });
             }
         }
         if is_own {
@@ -483,8 +479,7 @@ impl Machine {
 
     /// A leader has read that the lease is not its own.
     fn taken(&mut self, now: At, found: Option<(Record, Version)>) {
-        self.seen =
-            found.map(|(record, version)| Seen { record, version, since: now, is_alive: false });
+        self.seen = found.map(|(record, version)| Seen { record, version, since: now });
         let State::Leading(lead) = &mut self.state else { return };
         lead.is_lost = true;
         if lead.is_over {

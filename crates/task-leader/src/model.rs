@@ -299,6 +299,7 @@ impl World {
         if node.alive.is_none()
             && let Some((term, end)) = node.machine.lead()
         {
+            assert!(!node.is_stopping, "no term begins after the stop");
             node.alive = Some((term, end.saturating_sub(Times::EXIT_TIME)));
             node.ends_at = None;
         }
@@ -386,4 +387,24 @@ fn the_model_finds_each_mistake() {
         });
         assert!(found.is_some(), "{mistake:?} is not found");
     }
+}
+
+/// A renewal that is under way at the deadline comes too late: the task was asked to end.
+#[test]
+fn an_answer_after_the_deadline_does_not_make_the_term_valid_for_longer() {
+    let secs = Duration::from_secs;
+    let mut machine = Machine::new("one".into(), Times::default(), 7);
+    machine.read(At::ZERO, Some(None));
+    let carry_out = |machine: &mut Machine, sent, now, term| {
+        let Step::Write(purpose, record, old) = machine.step(sent) else { panic!("nothing to do") };
+        let version = Version::of(&record);
+        let written = Written::Ok { version, term };
+        machine.wrote(purpose, record, old, sent, now, Some(written));
+    };
+    carry_out(&mut machine, At::ZERO, At::ZERO, 1);
+    assert_eq!(machine.lead(), Some((1, secs(15))));
+    carry_out(&mut machine, secs(9), secs(10), 1);
+    assert_eq!(machine.lead(), Some((1, secs(15))));
+    assert!(machine.is_lost());
+    assert_eq!(machine.step(secs(10)), Step::Wait(None));
 }

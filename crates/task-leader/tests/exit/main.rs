@@ -59,7 +59,7 @@ fn with_every_worker_blocked_the_process_ends_before_another_replica_leads() {
     }
     let folder = Folder(env::temp_dir().join(format!("task-leader-exit-{}", process::id())));
     fs::create_dir_all(&folder.0).unwrap();
-    let mut child = Command::new(env::current_exe().unwrap())
+    let child = Command::new(env::current_exe().unwrap())
         .args([
             "--exact",
             "with_every_worker_blocked_the_process_ends_before_another_replica_leads",
@@ -69,6 +69,7 @@ fn with_every_worker_blocked_the_process_ends_before_another_replica_leads() {
         .stderr(process::Stdio::piped())
         .spawn()
         .unwrap();
+    let mut child = Killed(child);
     let waited = Instant::now();
     while !folder.0.join("began").exists() {
         assert!(waited.elapsed() < ms(60_000), "the child leads");
@@ -95,9 +96,9 @@ fn with_every_worker_blocked_the_process_ends_before_another_replica_leads() {
         (led_at - worked) / 1000
     );
     assert!(worked < led_at, "nothing was done when another replica led");
-    let status = child.wait().unwrap();
+    let status = child.0.wait().unwrap();
     let mut stderr = String::new();
-    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut stderr).unwrap();
+    std::io::Read::read_to_string(&mut child.0.stderr.take().unwrap(), &mut stderr).unwrap();
     assert_eq!(status.code(), Some(5), "{stderr}");
     assert!(
         stderr.contains("of lock `purge` is over before its work is: exit with code 5"),
@@ -110,5 +111,15 @@ struct Folder(PathBuf);
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A child that does not outlive the test, also if that fails.
+struct Killed(process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
