@@ -87,6 +87,7 @@ fn with_every_worker_blocked_the_process_ends_before_another_replica_leads() {
             successor.run(scope.context()).await.unwrap();
             micros()
         });
+    thread::sleep(ms(200)); // so that a leader that goes on is seen
     let number =
         |name: &str| -> u128 { fs::read_to_string(folder.0.join(name)).unwrap().parse().unwrap() };
     let (began, worked) = (number("began"), number("worked"));
