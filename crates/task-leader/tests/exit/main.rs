@@ -91,12 +91,12 @@ fn with_every_worker_blocked_the_process_ends_before_another_replica_leads() {
     let number =
         |name: &str| -> u128 { fs::read_to_string(folder.0.join(name)).unwrap().parse().unwrap() };
     let (began, worked) = (number("began"), number("worked"));
+    assert!(worked < led_at, "nothing was done when another replica led");
     println!(
         "measured: worked for {} ms, {} ms until the next",
         (worked - began) / 1000,
         (led_at - worked) / 1000
     );
-    assert!(worked < led_at, "nothing was done when another replica led");
     let status = child.0.wait().unwrap();
     let mut stderr = String::new();
     std::io::Read::read_to_string(&mut child.0.stderr.take().unwrap(), &mut stderr).unwrap();
