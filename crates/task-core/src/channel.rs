@@ -116,7 +116,8 @@ impl<T> Drop for Sender<T> {
         state.senders -= 1;
         if state.senders == 0 {
             drop(state);
-            self.0.arrived.notify_one();
+            // Several threads may wait by one receiver.
+            self.0.arrived.notify_all();
         }
     }
 }

@@ -4,10 +4,11 @@
 use std::{
     sync::{
         Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
         mpsc::{RecvError, RecvTimeoutError, SendError},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use task_core::scope::{Sender, channel};
@@ -88,4 +89,30 @@ fn a_message_that_is_dropped_with_the_receiver_may_use_the_channel() {
     assert!(sender.send(Late(slot, Arc::clone(&refused))).is_ok());
     drop(receiver);
     assert!(*refused.lock().unwrap());
+}
+
+#[test]
+fn the_drop_of_the_last_sender_ends_every_wait() {
+    let (sender, receiver) = channel::<u8>();
+    let (waiting, returned) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                waiting.fetch_add(1, Ordering::SeqCst);
+                assert_eq!(receiver.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected));
+                returned.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        while waiting.load(Ordering::SeqCst) < 2 {
+            thread::yield_now();
+        }
+        // What is left of the way into the wait.
+        thread::sleep(Duration::from_millis(50));
+        let dropped = Instant::now();
+        drop(sender);
+        while returned.load(Ordering::SeqCst) < 2 {
+            assert!(dropped.elapsed() < LONG / 2, "a wait goes on");
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
 }
