@@ -157,11 +157,15 @@ pub(super) fn check_cleanups(schedule: &Schedule, records: &Records, report: &Re
             continue;
         };
         // In the last instants there is time neither to end nor for an abort to take effect.
-        if report.steps().ended - cleanup.began_at <= 2 * TICK && outcome == Outcome::Abandoned {
+        if report.steps().ended - cleanup.began_at <= 4 * TICK && outcome == Outcome::Abandoned {
             continue;
         }
         match known.hook {
-            Hook::Succeeds(_) => assert!(matches!(outcome, Outcome::Completed | Outcome::Aborted), "{}: {report}", known.name),
+            Hook::Succeeds(_) => assert!(
+                matches!(outcome, Outcome::Completed | Outcome::Aborted),
+                "{}: {report}",
+                known.name
+            ),
             Hook::Registers => assert_eq!(outcome, Outcome::Completed),
             Hook::Fails => assert_eq!(outcome, Outcome::Failed),
             Hook::Panics => assert_eq!(outcome, Outcome::Panicked),
