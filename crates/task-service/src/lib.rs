@@ -140,6 +140,9 @@
 //! For Kubernetes, Cloud Run, Nomad, Fly.io, ECS, systemd and Docker there are presets: see
 //! [`Platform`]. A container is killed after 5 to 30 s there, and the defaults take 26 s.
 //!
+//! With feature `kubernetes`, `Service::manifest` prints the manifest of a Deployment whose numbers
+//! fit those of the service.
+//!
 //! | what starts the service | how it stops it | what to set |
 //! |---|---|---|
 //! | systemd, a container on Linux | `SIGTERM`, and after its timeout `SIGKILL` | a [shutdown timeout](task_manager::ManagerBuilder::shutdown_timeout) below theirs |
@@ -179,7 +182,12 @@ mod exit_codes;
 mod platform;
 mod report_to;
 
+#[cfg(feature = "kubernetes")]
+mod manifest;
+
 pub use exit_codes::ExitCodes;
+#[cfg(feature = "kubernetes")]
+pub use manifest::{Manifest, ManifestError};
 pub use platform::{Platform, PlatformError};
 pub use report_to::ReportTo;
 pub use service::{Service, main};

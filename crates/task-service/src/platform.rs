@@ -6,11 +6,15 @@ use task_signal::Signal;
 
 pub use self::error::PlatformError;
 pub(crate) use self::{chosen::Choice, fit::Fit};
+#[cfg(feature = "kubernetes")]
+pub(crate) use self::{detect::GRACE, pod::PodStop};
 
 mod chosen;
 mod detect;
 mod error;
 mod fit;
+#[cfg(feature = "kubernetes")]
+mod pod;
 
 /// Where a service runs, and so how long its shutdown may take: set by
 /// [`Service::platform`](crate::Service::platform).
@@ -110,6 +114,7 @@ enum MessageFile {
     At(PathBuf),
 }
 
+const PROGRAM: &str = "the program";
 const TERM: &[Signal] = &[Signal::TERM];
 const INT_OR_TERM: &[Signal] = &[Signal::INT, Signal::TERM];
 /// How long the endpoints of a pod may take to be without it. `preStop` hooks are of that length.
@@ -200,7 +205,7 @@ impl Platform {
     fn new(name: &'static str, signals: &'static [Signal], grace: u64) -> Self {
         Self {
             name: Cow::Borrowed(name),
-            chosen_by: "the program",
+            chosen_by: PROGRAM,
             signals,
             grace: Grace::Default(Duration::from_secs(grace)),
             before_signal: Duration::ZERO,
@@ -228,6 +233,12 @@ impl Platform {
     /// Returns the platform's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns whether the program named it, and not the environment.
+    #[cfg(feature = "kubernetes")]
+    fn is_chosen_by_program(&self) -> bool {
+        self.chosen_by == PROGRAM
     }
 
     /// Returns the file for the message of the end, if there is one.

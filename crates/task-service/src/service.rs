@@ -8,6 +8,8 @@ use task_manager::{Manager, ManagerBuilder, Panic, Report, Setup, ShutdownError}
 use task_signal::{CaptureGuard, SignalError, SignalTask, SignalTaskBuilder};
 use tokio::runtime::Runtime;
 
+#[cfg(feature = "kubernetes")]
+use crate::{Manifest, ManifestError};
 use crate::{
     exit_codes::{ExitCodes, OwnCodes},
     output::{self, Ending},
@@ -328,6 +330,27 @@ impl Service {
     pub fn drop_timeout(mut self, timeout: Duration) -> Self {
         self.drop_timeout = timeout;
         self
+    }
+
+    /// Returns the manifest of this service for Kubernetes: the name of its Deployment, its image,
+    /// and the absolute path of the program in that. The times are those that are set here.
+    ///
+    /// Nothing is checked before it is printed. What [`Platform::detect`] recognised where this is
+    /// called does not matter: the manifest is for a pod.
+    #[cfg(feature = "kubernetes")]
+    pub fn manifest(
+        &self,
+        name: impl Into<String>,
+        image: impl Into<String>,
+        program: impl Into<String>,
+    ) -> Manifest {
+        let message_file = match &self.message_file {
+            Some(path) => path.display().to_string(),
+            None => "/dev/termination-log".to_owned(),
+        };
+        let stop = self.platform.pod_stop(self.manager.times(), self.drop_timeout);
+        let stop = stop.map_err(ManifestError::from);
+        Manifest::new(name.into(), image.into(), program.into(), message_file, stop)
     }
 
     /// Runs the service to its end, and returns the exit code for `main` to return.

@@ -49,6 +49,7 @@
 //! | close the database at the end | [`Manager::cleanup`] |
 //! | shutdown timeout, drain delay | [`manager::ManagerBuilder`] |
 //! | Kubernetes, Cloud Run, Nomad, Fly.io, ECS, Docker: their signals and times | [`service::Platform`] |
+//! | a manifest whose numbers fit, with feature `kubernetes` | `Service::manifest` |
 //! | `kubectl describe` that says why | [`Service::termination_log`] |
 //! | blocking code, a thread, a future that is not `Send` | [`blocking_task`] |
 //! | an error type of the service, `Box<dyn Error>`, `eyre`; E0277 | [`any_error`] |
@@ -75,7 +76,7 @@
 //! | `token` | `tokio_util`'s `CancellationToken` from a context and for a manager | |
 //! | `suspend` | `core::FuseInstant` counts the time in which a Linux machine sleeps | |
 //! | `sender` | the pid of a signal's sender, in the log and the report | C |
-//! | `full` | `children`, `cron`, `http`, `periodic`, `restart`, `sender`, `serde`, `serve`, `service`, `systemd`, `token` | C |
+//! | `full` | `children`, `cron`, `http`, `kubernetes`, `periodic`, `restart`, `sender`, `serde`, `serve`, `service`, `systemd`, `token` | C |
 //! | `tls` | encryption for `HttpTask` and `ServeTask`, where their features are on | C |
 //! | `tonic` | gRPC's health service, answered from the group's readiness | |
 //! | `tower` | services of `tower` below the paths of `HttpTask` | |

@@ -5,7 +5,7 @@ use std::{env, ffi::OsString, path::PathBuf, process, time::Duration};
 use super::{Grace, MessageFile, Platform};
 
 /// The variable for the grace, in whole seconds.
-pub(super) const GRACE: &str = "TASK_GRACE_SECONDS";
+pub(crate) const GRACE: &str = "TASK_GRACE_SECONDS";
 /// The variable for the file of the message.
 const TERMINATION_LOG: &str = "TASK_TERMINATION_LOG";
 

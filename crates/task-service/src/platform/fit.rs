@@ -23,17 +23,21 @@ pub(crate) struct Fit {
     pub(crate) drain: Duration,
 }
 
+/// What is left for the end after the shutdown timeout: either the hard exit, `HARD_EXIT_DELAY` later
+/// and with its output, or, from the report on, the code of the error, which may take as long, and
+/// beside each other the last output and the drop of the runtime.
+pub(super) fn reserve(drop_timeout: Duration) -> Duration {
+    ManagerBuilder::HARD_EXIT_DELAY.saturating_add(LAST_OUTPUT.max(drop_timeout))
+}
+
 impl Platform {
     /// Fits the times that are set, and sets those that are not.
     ///
-    /// After the shutdown timeout comes either the hard exit, `HARD_EXIT_DELAY` later and with its
-    /// output, or, from the report on, the code of the error, which may take as long, and beside
-    /// each other the last output and the drop of the runtime.
+    /// After the shutdown timeout comes the [`reserve`].
     pub(super) fn fit(&self, set: SetTimes, drop_timeout: Duration) -> Result<Fit, PlatformError> {
         let fit = || {
             let (grace, before_signal) = (self.read_grace()?, self.before_signal);
-            let reserve =
-                ManagerBuilder::HARD_EXIT_DELAY.saturating_add(LAST_OUTPUT.max(drop_timeout));
+            let reserve = reserve(drop_timeout);
             let most = grace.checked_sub(before_signal.saturating_add(reserve));
             let Some(most) = most.filter(|most| *most >= SHORTEST_STOP) else {
                 return Err(Problem::NoTime { grace, before_signal, reserve });

@@ -9,6 +9,8 @@ mod a_watchdog;
 mod child;
 mod exits;
 mod leftovers;
+#[cfg(feature = "kubernetes")]
+mod manifests;
 mod messages;
 mod platforms;
 mod scenario;

@@ -1,0 +1,57 @@
+//! Why there is no manifest.
+
+use std::{error::Error, fmt};
+
+use crate::platform::PlatformError;
+
+/// Why there is no [`Manifest`](super::Manifest) of these settings.
+///
+/// `Display` names the setting. Where the service does not fit its platform, the source is the
+/// [`PlatformError`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestError(Problem);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// The service would not start.
+    Platform(PlatformError),
+    /// A value that Kubernetes would not take.
+    Setting { what: &'static str, value: String, fault: &'static str },
+}
+
+impl ManifestError {
+    /// Returns whether the times of the service do not fit its platform.
+    pub fn is_platform(&self) -> bool {
+        matches!(self.0, Problem::Platform(_))
+    }
+}
+
+impl From<Problem> for ManifestError {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<PlatformError> for ManifestError {
+    fn from(error: PlatformError) -> Self {
+        Self(Problem::Platform(error))
+    }
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Problem::Platform(_) => f.write_str("the service does not fit its platform"),
+            Problem::Setting { what, value, fault } => write!(f, "{what} `{value}` {fault}"),
+        }
+    }
+}
+
+impl Error for ManifestError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Problem::Platform(error) => Some(error),
+            Problem::Setting { .. } => None,
+        }
+    }
+}
