@@ -178,12 +178,12 @@ mod output;
 mod runtime;
 mod setup;
 
+#[cfg(feature = "kubernetes")]
+mod manifest;
+
 mod exit_codes;
 mod platform;
 mod report_to;
-
-#[cfg(feature = "kubernetes")]
-mod manifest;
 
 pub use exit_codes::ExitCodes;
 #[cfg(feature = "kubernetes")]

@@ -37,6 +37,7 @@ const MOST: u64 = i32::MAX.unsigned_abs() as u64;
 /// | `livenessProbe` | `/livez`, every 10 s; after the third failure, of 1 s each, the kubelet stops the container and runs it again |
 /// | `terminationMessagePath` | the file of [`Service::termination_log`](crate::Service::termination_log), or `/dev/termination-log`; without a message the kubelet shows the end of the log of a container that failed |
 /// | `maxUnavailable: 0`, `maxSurge: 1` | a rollout starts a new pod, and waits until it is ready, before it stops an old one |
+/// | `enableServiceLinks: false` | the Services of the namespace set no variables, such as `ORDERS_PORT`, that a service may take for its settings |
 /// | the PodDisruptionBudget | an eviction, as of `kubectl drain`, takes one pod at a time, and one that is not ready at any time |
 ///
 /// # Examples
@@ -191,6 +192,7 @@ impl Manifest {
         line(8, &format_args!("app.kubernetes.io/name: {name}"));
         line(4, &"spec:");
         line(6, &format_args!("terminationGracePeriodSeconds: {grace}"));
+        line(6, &"enableServiceLinks: false");
         line(6, &"containers:");
         line(8, &format_args!("- name: {name}"));
         line(10, &format_args!("image: {}", quoted(&self.image)));
@@ -284,9 +286,7 @@ impl Manifest {
                 return Err(setting(what, path, "is not absolute"));
             }
         }
-        let secrets = self.secrets.iter();
-        for secret in secrets {
-            // Dots are for the names of most objects, but not of a Service.
+        for secret in &self.secrets {
             if secret.len() > 253 || !secret.split('.').all(|part| is_label(part, 253)) {
                 return Err(setting("name of a Secret", secret, NO_NAME));
             }

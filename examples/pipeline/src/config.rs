@@ -87,4 +87,14 @@ pub enum Command {
         #[arg(default_value = "/usr/local/bin/pipeline")]
         program: String,
     },
+    /// Prints the manifest for Kubernetes, with the numbers of these settings; brokers and database
+    /// are for the Secret `pipeline`, as PIPELINE_BROKERS and PIPELINE_DATABASE_URL
+    Manifest {
+        /// The image
+        #[arg(default_value = "pipeline:latest")]
+        image: String,
+        /// The path of the program in the image
+        #[arg(default_value = "/pipeline")]
+        program: String,
+    },
 }

@@ -14,6 +14,7 @@ pub mod progress;
 pub mod purge;
 pub mod rows;
 
+pub mod manifest;
 pub mod unit;
 
 pub mod config;

@@ -8,12 +8,12 @@ use std::{
 };
 
 use pipeline::{
-    config::{self, Command, EndingConfig},
-    logging, service,
+    config::{self, Command},
+    logging, manifest, service,
     totals::Totals,
     unit,
 };
-use taskkit::{Service, http::probe, systemd::SystemdError};
+use taskkit::http::probe;
 
 /// The exit code of bad arguments, the same as clap's.
 const USAGE: u8 = 2;
@@ -23,7 +23,11 @@ fn main() -> ExitCode {
     match &config.command {
         Some(Command::Probe { path }) => return probe::run(config.watching.http_address, path),
         Some(Command::Unit { program }) => {
-            return print(unit::unit(program, &config.ending).print());
+            return print(unit::unit(program, &config.ending).print().map_err(Into::into));
+        }
+        Some(Command::Manifest { image, program }) => {
+            let manifest = manifest::manifest(&config, image, program);
+            return print(manifest.print().map_err(Into::into));
         }
         None => {}
     }
@@ -32,33 +36,15 @@ fn main() -> ExitCode {
         return ExitCode::from(USAGE);
     }
     let totals = Arc::new(Totals::default());
-    let code = configured(&config.ending)
+    let code = manifest::configured(&config.ending)
         .run(async |manager| service::start(manager, &config, &totals).await);
     // The only line on standard output, for programs that check the totals.
     let _ = writeln!(io::stdout(), "totals: {totals}");
     code
 }
 
-/// Returns the service with the settings of its end.
-fn configured(ending: &EndingConfig) -> Service {
-    let mut service = Service::new().manager(|manager| manager.name("pipeline"));
-    if let Some(name) = ending.platform {
-        service = service.platform(name.platform());
-    }
-    if let Some(budget) = ending.shutdown_budget {
-        service = service.manager(|manager| manager.shutdown_timeout(budget));
-    }
-    if let Some(delay) = ending.drain_delay {
-        service = service.manager(|manager| manager.drain_delay(delay));
-    }
-    match &ending.termination_log {
-        Some(path) => service.termination_log(path),
-        None => service,
-    }
-}
-
 /// Prints a text, or why there is none.
-fn print(text: Result<String, SystemdError>) -> ExitCode {
+fn print(text: anyhow::Result<String>) -> ExitCode {
     match text.map(|text| write!(io::stdout(), "{text}")) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(_)) => ExitCode::FAILURE,

@@ -9,7 +9,7 @@ use crate::config::EndingConfig;
 /// The default of the service's manager.
 const SHUTDOWN_BUDGET: Duration = Duration::from_secs(25);
 /// The first join of a consumer group takes seconds, and migrations their time.
-const START_TIMEOUT: Duration = Duration::from_secs(120);
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(120);
 const WATCHDOG: Duration = Duration::from_secs(10);
 
 /// Returns the unit of a service with these settings of its stop.

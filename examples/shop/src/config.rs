@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use humantime::parse_duration;
 use tracing_subscriber::{EnvFilter, filter::ParseError};
 
@@ -25,6 +25,10 @@ use tracing_subscriber::{EnvFilter, filter::ParseError};
                   by signal n."
 )]
 pub struct Config {
+    /// What to do instead of running the service.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// The address of the API; port 0 selects a free port
     #[arg(long, env = "SHOP_ADDRESS", default_value = "127.0.0.1:8080")]
     pub address: SocketAddr,
@@ -99,6 +103,21 @@ pub struct Config {
         value_parser = filter,
     )]
     pub log: String,
+}
+
+/// What to do instead of running the service.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Prints the manifest for Kubernetes, with the numbers of these settings and a drain delay of
+    /// at least 5s; the database is for the Secret `shop`, as SHOP_DATABASE_URL
+    Manifest {
+        /// The image
+        #[arg(default_value = "shop:latest")]
+        image: String,
+        /// The path of the program in the image
+        #[arg(default_value = "/shop")]
+        program: String,
+    },
 }
 
 fn filter(text: &str) -> Result<String, ParseError> {

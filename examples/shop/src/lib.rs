@@ -6,6 +6,8 @@
 
 pub mod service;
 
+pub mod manifest;
+
 pub mod api;
 pub mod packer;
 

@@ -23,9 +23,9 @@ pub(crate) struct Fit {
     pub(crate) drain: Duration,
 }
 
-/// What is left for the end after the shutdown timeout: either the hard exit, `HARD_EXIT_DELAY` later
-/// and with its output, or, from the report on, the code of the error, which may take as long, and
-/// beside each other the last output and the drop of the runtime.
+/// What is kept for the end after the shutdown timeout: either the hard exit, `HARD_EXIT_DELAY`
+/// later and with its output, or, from the report on, the code of the error, which may take as
+/// long, and beside each other the last output and the drop of the runtime.
 pub(super) fn reserve(drop_timeout: Duration) -> Duration {
     ManagerBuilder::HARD_EXIT_DELAY.saturating_add(LAST_OUTPUT.max(drop_timeout))
 }

@@ -254,3 +254,24 @@ fn help_documents_flags_with_defaults_and_variables() {
     }
     assert!(!help.contains("--fault"), "it is for tests");
 }
+
+#[test]
+fn the_manifest_in_the_folder_is_the_one_that_is_printed() {
+    let print = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+        command.args(arguments).output().unwrap()
+    };
+    let output = print(&["manifest"]);
+    assert!(output.status.success());
+    let folder = include_str!("../../kubernetes.yaml");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), folder, "see `pipeline manifest`");
+    let output = print(&["--shutdown-budget=1m30s", "manifest"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["terminationGracePeriodSeconds: 92\n", "\"--shutdown-budget=1m 30s\"\n"] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+    let output = print(&["--platform=kubernetes", "--shutdown-budget=29s", "manifest"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("at most 28s does"), "{error}");
+}

@@ -224,3 +224,24 @@ fn bad_arguments_are_reported_with_exit_code_2() {
         assert!(log.contains(message), "{argument}: {log}");
     }
 }
+
+#[test]
+fn the_manifest_in_the_folder_is_the_one_that_is_printed() {
+    let print = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+        let output = command.args(arguments).arg("manifest").output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let folder = include_str!("../../kubernetes.yaml");
+    assert_eq!(print(&[]), folder, "see `shop manifest`");
+    let text = print(&["--shutdown-budget=40s", "--drain-delay=8s", "--address=127.0.0.1:80"]);
+    for part in [
+        "terminationGracePeriodSeconds: 42\n",
+        "\"--drain-delay=8s\"\n",
+        "\"--shutdown-budget=40s\"\n",
+        "      port: 80\n",
+    ] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+}
