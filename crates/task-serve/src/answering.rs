@@ -52,8 +52,8 @@ pin_project! {
     }
 }
 
-/// What the service returns; `None` if the request is refused.
-type Answered<S> = Option<Result<Response<<S as HttpService>::Body>, <S as HttpService>::Error>>;
+/// What the service returns, an error as its text; `None` if the request is refused.
+type Answered<B> = Option<Result<Response<B>, String>>;
 
 impl<S: HttpService> Answering<S> {
     pub(crate) fn new(
@@ -75,12 +75,14 @@ impl<S: HttpService> Answering<S> {
 
 impl<S: HttpService> Stage<S> {
     /// Polls towards what the service returns, and drops the service's future once it has.
+    ///
+    /// The caller catches panics, so all that this asks of the service's types, it asks here.
     fn poll(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         in_flight: &mut InFlight,
         is_upgrade: bool,
-    ) -> Poll<Answered<S>> {
+    ) -> Poll<Answered<S::Body>> {
         loop {
             let next = match self.as_mut().project() {
                 StageView::Waiting { call, queued } => {
@@ -95,7 +97,7 @@ impl<S: HttpService> Stage<S> {
                     if let Some((service, _)) = call
                         && let Err(error) = ready!(service.poll_callable(cx))
                     {
-                        return Poll::Ready(Some(Err(error)));
+                        return Poll::Ready(Some(Err(text(error))));
                     }
                     match call.take() {
                         Some((mut service, request)) => {
@@ -107,7 +109,8 @@ impl<S: HttpService> Stage<S> {
                 StageView::Called { future } => {
                     let returned = ready!(future.poll(cx));
                     self.set(Stage::Over);
-                    return Poll::Ready(Some(returned));
+                    let answered = returned.inspect(|response| in_flight.answered(response));
+                    return Poll::Ready(Some(answered.map_err(text)));
                 }
                 StageView::Over => return Poll::Ready(None),
             };
@@ -141,8 +144,8 @@ impl<S: HttpService> Future for Answering<S> {
 
 /// Makes the answer of what the service has returned. A panic of the service is answered by 500,
 /// and so is an error.
-fn respond<B: Body, E: Into<Box<dyn Error + Send + Sync>>>(
-    answered: thread::Result<Option<Result<Response<B>, E>>>,
+fn respond<B: Body>(
+    answered: thread::Result<Answered<B>>,
     upgrade: Option<Upgrade>,
     in_flight: InFlight,
 ) -> Response<ResponseBody<B>> {
@@ -150,7 +153,6 @@ fn respond<B: Body, E: Into<Box<dyn Error + Send + Sync>>>(
     let ctx = &link.shared().ctx;
     let mut response = match answered {
         Ok(Some(Ok(response))) => {
-            in_flight.answered(&response);
             let switches = match &upgrade {
                 // Over HTTP/2 it is one of many streams that would leave HTTP.
                 _ if link.is_http2() => false,
@@ -167,7 +169,6 @@ fn respond<B: Body, E: Into<Box<dyn Error + Send + Sync>>>(
             }
         }
         Ok(Some(Err(error))) => {
-            let error = guarded_text(format_args!("{:#}", anyhow::Error::from_boxed(error.into())));
             tracing::error!(request = in_flight.name(), error, "a service failed");
             empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
@@ -185,6 +186,11 @@ fn respond<B: Body, E: Into<Box<dyn Error + Send + Sync>>>(
         Some(body) => ResponseBody::new(body, in_flight),
         None => ResponseBody::empty(in_flight),
     })
+}
+
+/// Returns the text of an error with its sources.
+fn text(error: impl Into<Box<dyn Error + Send + Sync>>) -> String {
+    guarded_text(format_args!("{:#}", anyhow::Error::from_boxed(error.into())))
 }
 
 /// Asks the client to connect anew for its next request, to another instance if this one stops.

@@ -146,9 +146,12 @@ impl InFlight {
         }
     }
 
-    /// Records what the answer is. One whose length is known is no stream of events, and its header
-    /// is not looked through.
+    /// Records what the answer is, and whether it is complete without a poll of its body. One whose
+    /// length is known is no stream of events, and its header is not looked through.
     pub(crate) fn answered(&self, response: &Response<impl Body>) {
+        if response.body().is_end_stream() {
+            self.ended();
+        }
         let is_event_stream =
             |value: &HeaderValue| value.as_bytes().starts_with(b"text/event-stream");
         if response.body().size_hint().exact().is_none()

@@ -1,7 +1,6 @@
 //! The services that are served, and how hyper sees them.
 
 use std::{
-    convert::Infallible,
     error::Error,
     net::SocketAddr,
     pin::Pin,
@@ -13,7 +12,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use task_listen::Slot;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::RecvError};
 use tower_service::Service;
 
 use crate::{
@@ -79,7 +78,7 @@ pub(crate) struct Requests<S> {
 
 impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Requests<S> {
     type Response = Response<ResponseBody<S::Body>>;
-    type Error = Infallible;
+    type Error = RecvError;
     type Future = Answer<S>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
@@ -108,18 +107,20 @@ pin_project! {
 }
 
 impl<S: HttpService> Future for Answer<S> {
-    type Output = Result<Response<ResponseBody<S::Body>>, Infallible>;
+    type Output = Result<Response<ResponseBody<S::Body>>, RecvError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             AnswerView::Here { answering } => answering.poll(cx).map(Ok),
             AnswerView::Detached { receiver } => {
-                // `None` once it is over, and after the last line.
+                // `None` once it is over.
                 let Some(answered) = receiver else { return Poll::Pending };
                 let answered = ready!(Pin::new(answered).poll(cx));
                 *receiver = None;
-                // Without an answer, the server is being dropped, and this connection next.
-                answered.map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+                // Without an answer, the task of the handler was aborted by the end of the server, or
+                // panicked where nothing catches it. The error ends the connection, or the stream of
+                // HTTP/2, as a panic in the connection would.
+                Poll::Ready(answered)
             }
         }
     }

@@ -41,9 +41,6 @@ impl Flight {
 
 impl<B: Body> ResponseBody<B> {
     pub(crate) fn new(body: B, in_flight: InFlight) -> Self {
-        if body.is_end_stream() {
-            in_flight.ended();
-        }
         let in_flight = match in_flight.link().is_http2() {
             true => Flight::OfPieces(Arc::new(in_flight)),
             false => Flight::OfBody(in_flight),
