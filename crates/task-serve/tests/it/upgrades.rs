@@ -10,11 +10,17 @@ use std::{
 };
 
 use axum::{
-    Extension, Router, extract::Request, http::StatusCode, response::Response, routing::get,
+    Extension, Router,
+    extract::Request,
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    response::Response,
+    routing::get,
 };
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use task_core::Context;
+use task_serve::Limits;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -102,6 +108,32 @@ async fn a_good_bye_is_waited_for() {
     let report = stopped.await.unwrap();
     assert!(report.is_clean(), "{report}");
     client.closed().await;
+}
+
+/// The handler could not know that its answer will be replaced.
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_after_the_stop_is_refused_before_its_handler_is_called() {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let count = async |request: Request, next: Next| {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        next.run(request).await
+    };
+    let api = upgrading(polite).route_layer(from_fn(count));
+    let limits = Limits::default().min_keep_alive(10 * SECOND);
+    let server = start_with(|serve| serve.limits(limits), api, Duration::ZERO).await;
+    let mut first = upgraded(&server).await;
+    let mut second = Client::connect(server.address).await;
+    assert_eq!(second.get("/").await.status, 404);
+    let calls = CALLS.load(Ordering::Relaxed);
+    let stopped = tokio::spawn(server.stopped());
+    assert_eq!(first.read(3).await, b"bye");
+    second.send(REQUEST).await;
+    let answer = second.response(true).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    assert_eq!((calls, CALLS.load(Ordering::Relaxed)), (1, 1));
+    first.send("bye").await;
+    let report = stopped.await.unwrap();
+    assert!(report.is_clean(), "{report}");
 }
 
 /// Clients that connect again at once, as they do when a server closes theirs.
