@@ -46,6 +46,23 @@ async fn a_handler_that_does_not_answer_is_cut_and_a_failure() {
     is_cut("GET /stuck?secret HTTP/1.1\r\nHost: x\r\n\r\n", api(), "GET /stuck").await;
 }
 
+/// hyper does not look at the stream of a connection that has a further request in its buffer, so
+/// no read can tell it of the cut.
+#[tokio::test(start_paused = true)]
+async fn a_connection_with_a_further_request_is_cut_at_once() {
+    let limits = Limits::default().stop_timeout(5 * SECOND);
+    let server = start_with(|serve| serve.limits(limits), api(), Duration::ZERO).await;
+    let mut client = Client::connect(server.address).await;
+    client.send("GET /stuck HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    sleep(SECOND).await;
+    let begun = Instant::now();
+    let report = server.stopped().await;
+    // Less than the time after which the server would leave it to the drop of all that it has.
+    assert!(begun.elapsed() < 5 * SECOND + Duration::from_millis(100), "{:?}", begun.elapsed());
+    let status = status(&report);
+    assert!(status.starts_with("1 connection cut: 1 GET /stuck ("), "{status}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn half_a_body_is_cut_and_a_failure() {
     let text = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc";
