@@ -180,7 +180,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.give_back();
-        Stats::add(&self.link.stats().ended);
+        self.link.stats().request_ended();
         self.link.exchange_over(&self.exchange, *self.has_ended.get_mut());
     }
 }

@@ -4,7 +4,10 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
 
@@ -23,7 +26,7 @@ pub(crate) struct Stats {
     pub(crate) evicted: AtomicU64,
     pub(crate) requests: AtomicU64,
     /// Of the requests, those that have ended.
-    pub(crate) ended: AtomicU64,
+    ended: AtomicU64,
     pub(crate) upgraded: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) cut: AtomicU64,
@@ -44,6 +47,11 @@ impl Stats {
         counter.fetch_add(1, Relaxed);
     }
 
+    /// Counts the end of a request that was counted before. Who sees the end sees the request, too.
+    pub(crate) fn request_ended(&self) {
+        self.ended.fetch_add(1, Release);
+    }
+
     pub(crate) fn subtract(counter: &AtomicU64) {
         counter.fetch_sub(1, Relaxed);
     }
@@ -61,10 +69,13 @@ impl ServeStats {
 
     /// Returns how many requests are in flight: from their complete header to the end of the
     /// answer.
+    ///
+    /// The count is that of one instant. Only where requests end again and again while it is taken,
+    /// it can have some of those in it, and be higher than it ever was; it is never too low.
     pub fn in_flight(&self) -> u64 {
-        // Read first, so that a request that ends meanwhile is not subtracted before it was added.
-        let ended = self.0.ended.load(Relaxed);
-        self.0.requests.load(Relaxed).saturating_sub(ended)
+        let Stats { ended, requests, .. } = &*self.0;
+        // Each load stays before the next one.
+        difference(|| ended.load(Acquire), || requests.load(Acquire))
     }
 
     /// Returns how many requests have begun.
@@ -133,9 +144,49 @@ impl ServeStats {
     }
 }
 
+/// Returns how many have begun and not ended, from two counters that only grow.
+///
+/// The ends are read first, so that one that ends meanwhile is not subtracted before it was added.
+/// If none has ended until the other counter was read, the difference was true at that instant.
+fn difference(mut ended: impl FnMut() -> u64, mut begun: impl FnMut() -> u64) -> u64 {
+    const TRIES: usize = 4;
+    let mut before = ended();
+    for _ in 1..TRIES {
+        let difference = begun().saturating_sub(before);
+        let after = ended();
+        if after == before {
+            return difference;
+        }
+        before = after;
+    }
+    begun().saturating_sub(before)
+}
+
 /// The counters as metrics, in the text format of Prometheus.
 impl fmt::Display for ServeStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_metrics(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_during_the_count_is_not_in_it() {
+        let (mut ended, mut begun) = ([3, 5, 5].into_iter(), [10, 11].into_iter());
+        let counted = difference(|| ended.next().unwrap_or(0), || begun.next().unwrap_or(0));
+        assert_eq!((counted, ended.next(), begun.next()), (6, None, None));
+    }
+
+    #[test]
+    fn a_count_has_an_end_although_requests_end_all_the_while() {
+        // Each read of the one finds one more of both: one is in flight.
+        let ended = std::cell::Cell::new(0);
+        let next = || ended.replace(ended.get() + 1);
+        let difference = difference(next, || ended.get() + 1);
+        // One has ended between the two last reads.
+        assert_eq!((difference, ended.get()), (2, 4));
     }
 }
