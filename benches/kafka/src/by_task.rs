@@ -55,6 +55,6 @@ impl Transform for Upper {
             Some(key) => record.key(key),
             None => record,
         };
-        Ok(Verdict::Forward(Output { records: vec![record], effect: None }))
+        Ok(Verdict::Forward(Output::new().record(record)))
     }
 }

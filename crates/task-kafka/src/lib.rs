@@ -31,7 +31,7 @@
 //!             return Ok(Verdict::DeadLetter("the order is not UTF-8".into()));
 //!         };
 //!         let record = Record::to("orders-enriched").payload(format!("{order}, enriched"));
-//!         Ok(Verdict::Forward(Output { records: vec![record], effect: Some(order.to_owned()) }))
+//!         Ok(Verdict::Forward(Output::new().record(record).effect(order.to_owned())))
 //!     }
 //! }
 //!

@@ -173,6 +173,7 @@ impl fmt::Debug for Incoming<'_> {
 
 /// The decision of a transform about one message. `E` is the effect for the sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict<E> {
     /// Produces these records and hands this effect to the sink. Both may be empty: then the
     /// message is only consumed.
@@ -210,15 +211,52 @@ pub enum Verdict<E> {
 ///
 /// // One record, and a row for the database.
 /// let record = Record::to("prices").key("EUR").payload("1.07");
-/// let verdict = Verdict::Forward(Output { records: vec![record], effect: Some(("EUR", 1.07)) });
-/// # let _ = verdict;
+/// let output = Output::new().record(record).effect(("EUR", 1.07));
+/// assert_eq!((output.records.len(), output.effect), (1, Some(("EUR", 1.07))));
+/// # let _ = Verdict::Forward(Output::new().effect(0));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Output<E> {
     /// The records to produce, in this order.
     pub records: Vec<Record>,
     /// The effect to hand to the sink.
     pub effect: Option<E>,
+}
+
+impl<E> Output<E> {
+    /// Creates an empty output: the message is only consumed.
+    pub fn new() -> Self {
+        Self { records: Vec::new(), effect: None }
+    }
+
+    /// Adds a record to produce, after those that were added before.
+    pub fn record(mut self, record: Record) -> Self {
+        if self.records.is_empty() {
+            // Most messages become one record, and room for more would be wasted.
+            self.records.reserve_exact(1);
+        }
+        self.records.push(record);
+        self
+    }
+
+    /// Adds records to produce, in their order, after those that were added before.
+    pub fn records(mut self, records: impl IntoIterator<Item = Record>) -> Self {
+        self.records.extend(records);
+        self
+    }
+
+    /// Sets the effect to hand to the sink. Default: none.
+    pub fn effect(mut self, effect: E) -> Self {
+        self.effect = Some(effect);
+        self
+    }
+}
+
+impl<E> Default for Output<E> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// A record to produce.
@@ -361,6 +399,18 @@ mod tests {
     fn a_header_whose_name_is_not_utf_8_is_left_out() {
         let names = [0, 1].map(|index| header_at(&Unreadable, index).map(|header| header.key));
         assert_eq!(names, [None, Some("readable")]);
+    }
+
+    #[test]
+    fn an_output_keeps_the_order_of_its_records() {
+        let topics = |output: Output<u8>| -> Vec<String> {
+            output.records.iter().map(|record| record.topic.to_string()).collect()
+        };
+        let output = Output::new().record(Record::to("a")).effect(1);
+        let output = output.records(["b", "c"].map(Record::to)).record(Record::to("d"));
+        assert_eq!(output.effect, Some(1));
+        assert_eq!(topics(output), ["a", "b", "c", "d"]);
+        assert_eq!(Output::<u8>::default(), Output { records: Vec::new(), effect: None });
     }
 
     #[test]

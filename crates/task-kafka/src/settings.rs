@@ -71,6 +71,7 @@ pub struct KafkaSettings {
 /// Which messages are transformed one after the other, in their order, although others are
 /// transformed at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Order {
     /// Those of one partition with one key. Messages without a key have no order.
     #[default]

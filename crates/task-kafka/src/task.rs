@@ -77,7 +77,7 @@ use crate::{
 ///
 ///     async fn transform(&mut self, message: &Incoming<'_>) -> anyhow::Result<Verdict<()>> {
 ///         let record = Record::to("copies").payload(message.payload().unwrap_or_default());
-///         Ok(Verdict::Forward(Output { records: vec![record], effect: None }))
+///         Ok(Verdict::Forward(Output::new().record(record)))
 ///     }
 /// }
 ///
@@ -156,7 +156,7 @@ impl<T: Transform, S: Sink<T::Effect>> KafkaTask<T, S> {
     /// # impl Transform for Lookup {
     /// #     type Effect = ();
     /// #     async fn transform(&mut self, _: &Incoming<'_>) -> anyhow::Result<Verdict<()>> {
-    /// #         Ok(Verdict::Forward(Output { records: Vec::new(), effect: None }))
+    /// #         Ok(Verdict::Forward(Output::new()))
     /// #     }
     /// # }
     ///

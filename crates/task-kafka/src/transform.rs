@@ -19,7 +19,7 @@ use crate::{Incoming, Verdict};
 ///             return Ok(Verdict::DeadLetter("no payload".into()));
 ///         };
 ///         let record = Record::to("shouts").payload(payload.to_ascii_uppercase());
-///         Ok(Verdict::Forward(Output { records: vec![record], effect: None }))
+///         Ok(Verdict::Forward(Output::new().record(record)))
 ///     }
 /// }
 /// ```

@@ -38,7 +38,7 @@ impl Enricher {
             placed_ms: enriched.order.placed_ms,
             stored_ms: now_ms,
         };
-        Ok(Verdict::Forward(Output { records: vec![record], effect: Some(row) }))
+        Ok(Verdict::Forward(Output::new().record(record).effect(row)))
     }
 }
 
@@ -60,7 +60,7 @@ mod tests {
     fn a_valid_order_becomes_a_record_keyed_by_customer_and_a_row() {
         let payload = br#"{"id":"o-1","customer":"c-7","country":"DE","currency":"EUR",
             "items":[{"sku":"tea","quantity":2,"unit_cents":1250}],"placed_ms":1}"#;
-        let Verdict::Forward(Output { records, effect }) =
+        let Verdict::Forward(Output { records, effect, .. }) =
             Enricher::new("out").decide(Some(payload)).unwrap()
         else {
             panic!("the order was rejected");

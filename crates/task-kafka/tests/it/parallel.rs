@@ -87,7 +87,7 @@ impl Transform for Slow {
             return Ok(Verdict::Retry("not yet".into()));
         }
         let record = Record::to("out").key(key).payload(payload.clone());
-        Ok(Verdict::Forward(Output { records: vec![record], effect: Some(payload) }))
+        Ok(Verdict::Forward(Output::new().record(record).effect(payload)))
     }
 }
 

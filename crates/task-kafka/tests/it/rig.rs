@@ -180,7 +180,7 @@ impl Transform for Copy {
         if let Some(key) = message.key() {
             record = record.key(key);
         }
-        Ok(Verdict::Forward(Output { records: vec![record], effect: Some(payload) }))
+        Ok(Verdict::Forward(Output::new().record(record).effect(payload)))
     }
 }
 

@@ -93,7 +93,7 @@ impl Transform for FailsAtBad {
 
     async fn transform(&mut self, message: &Incoming<'_>) -> anyhow::Result<Verdict<String>> {
         anyhow::ensure!(message.payload() != Some(b"bad"), "it cannot be transformed");
-        Ok(Verdict::Forward(Output { records: Vec::new(), effect: Some(String::from("row")) }))
+        Ok(Verdict::Forward(Output::new().effect(String::from("row"))))
     }
 }
 

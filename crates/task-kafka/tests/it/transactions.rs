@@ -310,8 +310,8 @@ impl Transform for Burst {
         for _ in 0..2 {
             self.0.acquire().await?.forget();
         }
-        let records = (0..10).map(|id| Record::to("out").payload(id.to_string())).collect();
-        Ok(Verdict::Forward(Output { records, effect: None }))
+        let records = (0..10).map(|id| Record::to("out").payload(id.to_string()));
+        Ok(Verdict::Forward(Output::new().records(records)))
     }
 }
 

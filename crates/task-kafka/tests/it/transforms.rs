@@ -37,7 +37,7 @@ fn copy(message: &Incoming<'_>) -> Record {
 }
 
 fn forward(records: Vec<Record>) -> anyhow::Result<Verdict<()>> {
-    Ok(Verdict::Forward(Output { records, effect: None }))
+    Ok(Verdict::Forward(Output::new().records(records)))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
