@@ -247,4 +247,4 @@ pub use message::{Incoming, Output, Record, Verdict};
 pub use producer::{Delivery, Producer, SendError};
 pub use settings::{KafkaSettings, Order};
 pub use task::KafkaTask;
-pub use transform::{NoSink, Sink, Transform};
+pub use transform::{NoSink, Sink, Transform, TransformFn, transform_fn};

@@ -8,7 +8,9 @@ use std::{
 };
 
 use rdkafka::{
-    message::{BorrowedMessage, Header, Headers, Message as _, OwnedHeaders, OwnedMessage},
+    message::{
+        BorrowedMessage, Header, Headers, Message as _, OwnedHeaders, OwnedMessage, Timestamp,
+    },
     producer::BaseRecord,
     util::IntoOpaque,
 };
@@ -18,34 +20,40 @@ use rdkafka::{
 ///
 /// `Debug` prints `topic[partition]@offset`.
 ///
+/// A test of a transform makes one from a [`Record`], as if that had been received.
+///
 /// # Examples
 ///
 /// ```
-/// use task_kafka::Incoming;
+/// use task_kafka::{Incoming, Record};
 ///
 /// fn trace_id(message: &Incoming<'_>) -> Option<String> {
 ///     let (_, value) = message.headers().find(|(name, _)| *name == "trace-id")?;
 ///     String::from_utf8(value?.to_vec()).ok()
 /// }
+///
+/// let message = Incoming::from(Record::to("orders").header("trace-id", "4bf92f35"));
+/// assert_eq!(trace_id(&message).as_deref(), Some("4bf92f35"));
 /// ```
 pub struct Incoming<'a> {
     message: Received<'a>,
     attempt: u32,
 }
 
-/// A message in librdkafka's buffer, or a copy of it that a worker has.
-#[derive(Clone, Copy)]
+/// A message in librdkafka's buffer, a copy of it that a worker has, or one that a test has made.
 enum Received<'a> {
     Borrowed(&'a BorrowedMessage<'a>),
     Owned(&'a OwnedMessage),
+    Made(Box<OwnedMessage>),
 }
 
 /// Calls a method of a message, wherever it is.
 macro_rules! of {
     ($incoming:expr, $message:ident => $call:expr) => {
-        match $incoming.message {
+        match &$incoming.message {
             Received::Borrowed($message) => $call,
             Received::Owned($message) => $call,
+            Received::Made($message) => $call,
         }
     };
 }
@@ -61,6 +69,20 @@ impl<'a> Incoming<'a> {
 
     pub(crate) fn count_attempt(&mut self) {
         self.attempt = self.attempt.saturating_add(1);
+    }
+
+    /// Sets the offset of a message that a test has made. Default: 0.
+    pub fn at_offset(mut self, offset: i64) -> Self {
+        if let Received::Made(message) = self.message {
+            self.message = Received::Made(Box::new(message.set_offset(offset)));
+        }
+        self
+    }
+
+    /// Sets the [`attempt`](Self::attempt) of a message that a test has made. Default: 1.
+    pub fn at_attempt(mut self, attempt: u32) -> Self {
+        self.attempt = attempt;
+        self
     }
 
     /// Returns the ordinal of this attempt, starting at 1. It is higher than 1 only after a
@@ -163,6 +185,19 @@ fn cut(reason: &str) -> &str {
 /// after each restart.
 fn header_at<H: Headers>(headers: &H, index: usize) -> Option<Header<'_, &[u8]>> {
     catch_unwind(AssertUnwindSafe(|| headers.try_get(index))).unwrap_or(None)
+}
+
+/// Makes a message for a test of a transform: the record as it would be received, in partition 0
+/// unless it has one, and without a timestamp unless it has one.
+impl From<Record> for Incoming<'_> {
+    fn from(record: Record) -> Self {
+        let headers = record.native_headers();
+        let Record { topic, key, payload, partition, timestamp_ms, .. } = record;
+        let timestamp = timestamp_ms.map_or(Timestamp::NotAvailable, Timestamp::CreateTime);
+        let (topic, partition) = (topic.to_string(), partition.unwrap_or(0));
+        let message = OwnedMessage::new(payload, key, topic, timestamp, partition, 0, headers);
+        Self { message: Received::Made(Box::new(message)), attempt: 1 }
+    }
 }
 
 impl fmt::Debug for Incoming<'_> {
@@ -367,13 +402,18 @@ impl Record {
         record.payload = self.payload.as_deref();
         record.partition = self.partition;
         record.timestamp = self.timestamp_ms;
-        if !self.headers.is_empty() {
-            let headers = OwnedHeaders::new_with_capacity(self.headers.len());
-            record.headers = Some(self.headers.iter().fold(headers, |headers, (key, value)| {
-                headers.insert(Header { key, value: value.as_deref() })
-            }));
-        }
+        record.headers = self.native_headers();
         record
+    }
+
+    fn native_headers(&self) -> Option<OwnedHeaders> {
+        if self.headers.is_empty() {
+            return None;
+        }
+        let headers = OwnedHeaders::new_with_capacity(self.headers.len());
+        Some(self.headers.iter().fold(headers, |headers, (key, value)| {
+            headers.insert(Header { key, value: value.as_deref() })
+        }))
     }
 }
 
@@ -411,6 +451,24 @@ mod tests {
         assert_eq!(output.effect, Some(1));
         assert_eq!(topics(output), ["a", "b", "c", "d"]);
         assert_eq!(Output::<u8>::default(), Output { records: Vec::new(), effect: None });
+    }
+
+    #[test]
+    fn a_test_makes_a_message_from_a_record() {
+        let record = Record::to("in").key("k").payload("p").header("h", "v").null_header("n");
+        let message = Incoming::from(record.clone());
+        assert_eq!(format!("{message:?}"), "in[0]@0");
+        assert_eq!((message.attempt(), message.timestamp_ms()), (1, None));
+        assert_eq!((message.key(), message.payload()), (Some(&b"k"[..]), Some(&b"p"[..])));
+        let headers: Vec<_> = message.headers().collect();
+        assert_eq!(headers, [("h", Some(&b"v"[..])), ("n", None)]);
+
+        let message = Incoming::from(record.partition(3).timestamp_ms(7));
+        let message = message.at_offset(5).at_attempt(2);
+        assert_eq!(format!("{message:?}"), "in[3]@5");
+        assert_eq!((message.attempt(), message.timestamp_ms()), (2, Some(7)));
+        assert_eq!(message.payload(), Some(&b"p"[..]));
+        assert!(Incoming::from(Record::to("in")).payload().is_none(), "a tombstone");
     }
 
     #[test]

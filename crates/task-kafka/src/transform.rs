@@ -1,5 +1,7 @@
 //! The user's part: a transform, and a sink for its effects.
 
+use std::fmt;
+
 use crate::{Incoming, Verdict};
 
 /// Turns one message into any number of records, and an effect for the [`Sink`].
@@ -22,6 +24,16 @@ use crate::{Incoming, Verdict};
 ///         Ok(Verdict::Forward(Output::new().record(record)))
 ///     }
 /// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> anyhow::Result<()> {
+/// // A test needs no broker.
+/// let message = Incoming::from(Record::to("words").payload("hello"));
+/// let verdict = Upper.transform(&message).await?;
+/// let shout = Record::to("shouts").payload("HELLO");
+/// assert_eq!(verdict, Verdict::Forward(Output::new().record(shout)));
+/// # Ok(())
+/// # }
 /// ```
 pub trait Transform: Send + 'static {
     /// The effect of one message, which the sink receives. `()` if there is none.
@@ -48,6 +60,64 @@ pub trait Transform: Send + 'static {
         &mut self,
         message: &Incoming<'_>,
     ) -> impl Future<Output = anyhow::Result<Verdict<Self::Effect>>> + Send;
+}
+
+/// Makes a transform of a closure.
+///
+/// The closure reads the message, and returns a future that decides about it. The future cannot
+/// borrow from the message: the closure copies what the future needs. A decision that waits for
+/// nothing is a [`ready`](std::future::ready) future. The transform is `Clone` if the closure is.
+///
+/// # Examples
+///
+/// ```
+/// use task_kafka::{Output, Record, Verdict, transform_fn};
+///
+/// let upper = transform_fn(|message| {
+///     let payload = message.payload().map(<[u8]>::to_ascii_uppercase);
+///     async move {
+///         let Some(payload) = payload else {
+///             return Ok(Verdict::DeadLetter("no payload".into()));
+///         };
+///         let record = Record::to("shouts").payload(payload);
+///         Ok(Verdict::Forward(Output::<()>::new().record(record)))
+///     }
+/// });
+/// # drop(upper);
+/// ```
+pub fn transform_fn<F, Fut, E>(function: F) -> TransformFn<F>
+where
+    F: FnMut(&Incoming<'_>) -> Fut + Send + 'static,
+    Fut: Future<Output = anyhow::Result<Verdict<E>>> + Send,
+    E: Send + 'static,
+{
+    TransformFn(function)
+}
+
+/// A closure as a transform, made by [`transform_fn`].
+#[derive(Clone, Copy)]
+pub struct TransformFn<F>(F);
+
+impl<F, Fut, E> Transform for TransformFn<F>
+where
+    F: FnMut(&Incoming<'_>) -> Fut + Send + 'static,
+    Fut: Future<Output = anyhow::Result<Verdict<E>>> + Send,
+    E: Send + 'static,
+{
+    type Effect = E;
+
+    fn transform(
+        &mut self,
+        message: &Incoming<'_>,
+    ) -> impl Future<Output = anyhow::Result<Verdict<E>>> + Send {
+        (self.0)(message)
+    }
+}
+
+impl<F> fmt::Debug for TransformFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransformFn").finish_non_exhaustive()
+    }
 }
 
 /// Writes the effects of messages, in batches.

@@ -1,6 +1,7 @@
 //! The verdicts of a transform, and its failures.
 
 use std::{
+    future::ready,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::SeqCst},
@@ -8,23 +9,19 @@ use std::{
     time::Duration,
 };
 
-use task_kafka::{Incoming, KafkaTask, NoSink, Output, Producer, Record, Transform, Verdict};
+use task_kafka::{
+    Incoming, KafkaTask, NoSink, Output, Producer, Record, Transform, Verdict, transform_fn,
+};
 
 use crate::rig::{
     Running, assert_exactly, broker, fill, read_all, settings, until, within_two_minutes,
 };
 
-/// A transform that calls a closure.
-struct Decide<F>(F);
-
-impl<F: FnMut(&Incoming<'_>) -> anyhow::Result<Verdict<()>> + Send + 'static> Transform
-    for Decide<F>
-{
-    type Effect = ();
-
-    async fn transform(&mut self, message: &Incoming<'_>) -> anyhow::Result<Verdict<()>> {
-        (self.0)(message)
-    }
+/// Makes a transform of a closure that waits for nothing.
+fn decide(
+    mut closure: impl FnMut(&Incoming<'_>) -> anyhow::Result<Verdict<()>> + Send + 'static,
+) -> impl Transform<Effect = ()> {
+    transform_fn(move |message| ready(closure(message)))
 }
 
 fn id(message: &Incoming<'_>) -> usize {
@@ -47,7 +44,7 @@ async fn a_message_becomes_any_number_of_records_in_the_chosen_partitions() {
         fill(&broker, 90).await;
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
-        let fan = Decide(|message: &Incoming<'_>| {
+        let fan = decide(|message: &Incoming<'_>| {
             let count = id(message) % 3;
             forward((0..count).map(|_| copy(message).partition(count as i32)).collect())
         });
@@ -69,7 +66,7 @@ async fn a_message_is_retried_before_the_next_so_that_the_order_is_kept() {
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
         let most = Arc::new(AtomicU32::new(0));
-        let stubborn = Decide({
+        let stubborn = decide({
             let most = Arc::clone(&most);
             move |message: &Incoming<'_>| {
                 most.fetch_max(message.attempt(), SeqCst);
@@ -96,7 +93,7 @@ async fn a_message_is_dead_lettered_after_the_retry_timeout() {
         fill(&broker, 3).await;
         let settings = settings(&broker).retry_timeout(Duration::from_millis(250));
         let producer = Producer::new(&settings).unwrap();
-        let in_vain = Decide(|message: &Incoming<'_>| match id(message) {
+        let in_vain = decide(|message: &Incoming<'_>| match id(message) {
             1 => Ok(Verdict::Retry("no answer".into())),
             _ => forward(vec![copy(message)]),
         });
@@ -116,7 +113,7 @@ async fn a_message_with_a_record_that_is_too_large_is_dead_lettered() {
         fill(&broker, 3).await;
         let settings = settings(&broker).producer_setting("message.max.bytes", "2000");
         let producer = Producer::new(&settings).unwrap();
-        let growing = Decide(|message: &Incoming<'_>| match id(message) {
+        let growing = decide(|message: &Incoming<'_>| match id(message) {
             1 => forward(vec![copy(message), copy(message).payload([b'x'; 3000]), copy(message)]),
             _ => forward(vec![copy(message)]),
         });
@@ -142,7 +139,7 @@ async fn a_stop_does_not_wait_for_a_retry() {
         fill(&broker, 1).await;
         let settings = settings(&broker).retry_timeout(Duration::from_secs(100));
         let producer = Producer::new(&settings).unwrap();
-        let never = Decide(|_: &Incoming<'_>| Ok(Verdict::Retry("never".into())));
+        let never = decide(|_: &Incoming<'_>| Ok(Verdict::Retry("never".into())));
         let running = Running::start(KafkaTask::new(settings, producer, never, NoSink).unwrap());
         // By then the pauses take seconds.
         until("it waits", || running.counters.get().retried == 5).await;
@@ -161,7 +158,7 @@ async fn a_failed_transform_fails_the_task_after_earlier_messages_are_settled() 
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
         let mut count = 0;
-        let failing = Decide(move |message: &Incoming<'_>| {
+        let failing = decide(move |message: &Incoming<'_>| {
             count += 1;
             anyhow::ensure!(count <= 30, "no more");
             forward(vec![copy(message)])
@@ -186,7 +183,7 @@ async fn a_panic_in_the_transform_is_resumed_after_earlier_messages_are_settled(
         let settings = settings(&broker);
         let producer = Producer::new(&settings).unwrap();
         let mut count = 0;
-        let failing = Decide(move |message: &Incoming<'_>| {
+        let failing = decide(move |message: &Incoming<'_>| {
             count += 1;
             assert!(count <= 30, "no more");
             forward(vec![copy(message)])
