@@ -64,7 +64,8 @@
 //!   messages that were not read, reading continues at the first one that is left; with
 //!   `auto.offset.reset=error` the task fails instead.
 //! - **Order is kept**: records with one key keep the order of the messages that they were made
-//!   from; in parallel, if those have one key, too, and are in one partition.
+//!   from; in parallel, if those have one key, too, and are in one partition. Behind a record that
+//!   the brokers refuse, none is delivered.
 //! - **Messages may be repeated.** After a kill, a lost assignment, a commit that was refused
 //!   during a rebalance, or a stop while the brokers are away, the messages since the last commit
 //!   are read again. A [`Sink`] has to tolerate repetition. An orderly stop in a stable group

@@ -69,6 +69,9 @@ impl KafkaSettings {
         let mut config = ClientConfig::new();
         // The same partition for the same key as the Java client's.
         config.set("partitioner", "murmur2_random").set("linger.ms", "5");
+        // Without it, librdkafka goes on with the records behind one that was refused: with one
+        // key, they would overtake it when its message is read again. A transaction is aborted.
+        config.set("enable.gapless.guarantee", self.transactional_id.is_none().to_string());
         self.add_common(&mut config, Clients::Producer)?;
         // To librdkafka, zero means no limit.
         not_zero("the message timeout", self.message_timeout.as_millis())?;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use rdkafka::Message as _;
+use rdkafka::{
+    Message as _,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
 use task_kafka::{KafkaSettings, KafkaTask, NoSink, Producer, Record};
 
 use crate::rig::{
@@ -38,6 +41,31 @@ async fn every_message_is_produced_and_written_or_dead_lettered() {
         assert_exactly(&broker, "out", 500).await;
         assert_eq!(read_all(&broker, "dead").await.concat().len(), 20);
         producer.close(Duration::from_secs(5)).await.unwrap();
+        broker.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_record_overtakes_one_that_was_refused() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        // Each request has one record, so that the refused one has others behind it.
+        let settings = settings(&broker)
+            .producer_setting("batch.num.messages", "1")
+            .producer_setting("max.in.flight.requests.per.connection", "1");
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        let producer = Producer::new(&settings).unwrap();
+        broker.answer(RDKafkaApiKey::Produce, &[refusal]);
+        let send = |id: u8| producer.send(&Record::to("out").partition(0).payload([id]));
+        let deliveries: Vec<_> = (0..5).map(|id| send(id).unwrap()).collect();
+        for (id, delivery) in deliveries.into_iter().enumerate() {
+            let error = format!("{:#}", delivery.await.expect_err("it was delivered"));
+            if id == 0 {
+                assert!(error.ends_with("Topic authorization failed)"), "{error}");
+            }
+        }
+        assert_eq!(read_all(&broker, "out").await.concat(), [""; 0]);
         broker.stop().await;
     })
     .await;
