@@ -65,7 +65,7 @@
 //!   `auto.offset.reset=error` the task fails instead.
 //! - **Order is kept**: records with one key keep the order of the messages that they were made
 //!   from; in parallel, if those have one key, too, and are in one partition. Behind a record that
-//!   the brokers refuse, none is delivered.
+//!   the brokers refuse, none of its partition is delivered.
 //! - **Messages may be repeated.** After a kill, a lost assignment, a commit that was refused
 //!   during a rebalance, or a stop while the brokers are away, the messages since the last commit
 //!   are read again. A [`Sink`] has to tolerate repetition. An orderly stop in a stable group

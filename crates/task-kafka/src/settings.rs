@@ -27,10 +27,11 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// directly: those of commits and offset storage, idempotence, delivery reports, and whatever has a
 /// setter here. The others may be set. Defaults that differ from librdkafka's:
 /// `auto.offset.reset=earliest`, `partition.assignment.strategy=cooperative-sticky`, and
-/// `partitioner=murmur2_random`, which chooses the same partition for a key as the Java client; and
-/// without transactions `enable.gapless.guarantee=true`: once the brokers have refused a record, the
-/// producer delivers no later one, so that none overtakes it when its message is read again. Such a
-/// producer is of no use any more. One that is used without a task may rather go on
+/// `partitioner=murmur2_random`, which chooses the same partition for a key as the Java client.
+///
+/// Without transactions, another is `enable.gapless.guarantee=true`: once the brokers have refused
+/// a record, the producer delivers no later one of its partition, so that none overtakes it when
+/// its message is read again. Such a producer is of no use any more. One that is used without a task may rather go on
 /// (`enable.gapless.guarantee=false`).
 ///
 /// # Examples
