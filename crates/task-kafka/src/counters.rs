@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -46,6 +46,7 @@ pub(crate) struct Cells {
     pub(crate) renewals: AtomicU64,
     pub(crate) assigned: AtomicI64,
     pub(crate) lag: AtomicI64,
+    pub(crate) lags: Mutex<Vec<PartitionLag>>,
     /// Whether there are messages to fetch or to take, as of the last statistics.
     pub(crate) is_behind: AtomicBool,
     pub(crate) stalled_millis: AtomicU64,
@@ -53,6 +54,18 @@ pub(crate) struct Cells {
     pub(crate) commit_latency: Histogram,
     /// Shared with the producer, which records it.
     pub(crate) delivery_latency: Arc<Histogram>,
+}
+
+/// The lag of one partition that this member reads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct PartitionLag {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// Messages beyond the last stored offset, or, with transactions, beyond the last one received.
+    pub lag: u64,
 }
 
 /// The values of [`Counters`] at one moment.
@@ -114,6 +127,19 @@ impl Counters {
     pub(crate) fn new(delivery_latency: Arc<Histogram>, stall_timeout: Duration) -> Self {
         let slow = SlowCalls::new(stall_timeout);
         Self(Arc::new(Cells { delivery_latency, slow, ..Cells::default() }))
+    }
+
+    /// Returns the lag of each partition that this member reads, ordered by topic and partition, as
+    /// of the last second. [`Counts::lag`] is their sum.
+    pub fn lags(&self) -> Vec<PartitionLag> {
+        self.0.lags.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_lags(&self, mut lags: Vec<PartitionLag>) {
+        lags.sort_unstable();
+        let sum = lags.iter().map(|it| it.lag).sum::<u64>();
+        self.0.lag.store(i64::try_from(sum).unwrap_or(i64::MAX), Relaxed);
+        *self.0.lags.lock().unwrap_or_else(PoisonError::into_inner) = lags;
     }
 
     /// Returns the current values. Each is read by itself: they are not one consistent snapshot.

@@ -241,7 +241,7 @@ mod log;
 mod panics;
 mod thread;
 
-pub use counters::{Counters, Counts};
+pub use counters::{Counters, Counts, PartitionLag};
 pub use error::KafkaError;
 pub use latency::Latency;
 pub use message::{Incoming, Output, Record, Verdict};

@@ -31,8 +31,8 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 ///
 /// Without transactions, another is `enable.gapless.guarantee=true`: once the brokers have refused
 /// a record, the producer delivers no later one of its partition, so that none overtakes it when
-/// its message is read again. Such a producer is of no use any more. One that is used without a task may rather go on
-/// (`enable.gapless.guarantee=false`).
+/// its message is read again. Such a producer is of no use any more. One that is used without a
+/// task may rather go on (`enable.gapless.guarantee=false`).
 ///
 /// # Examples
 ///

@@ -27,7 +27,7 @@ use tokio::{
 
 use super::{Consumer, TopicPartition, Window, commit::commit_blocking, window::countdown};
 use crate::{
-    Counters, KafkaSettings,
+    Counters, KafkaSettings, PartitionLag,
     counters::Cells,
     log::{Throttle, log},
 };
@@ -342,13 +342,21 @@ impl ClientContext for Membership {
     }
 
     fn stats(&self, statistics: Statistics) {
-        let partitions = || {
-            let all = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-            all.filter(|it| it.fetch_state != "none")
-        };
-        let lag = |partition| lag(partition, self.is_transactional);
-        self.counters.0.lag.store(partitions().map(lag).sum(), Relaxed);
-        self.counters.0.is_behind.store(partitions().any(is_behind), Relaxed);
+        let mut lags = Vec::new();
+        let mut any_behind = false;
+        for (topic, statistics) in &statistics.topics {
+            let read = statistics.partitions.values().filter(|it| it.fetch_state != "none");
+            for partition in read {
+                any_behind |= is_behind(partition);
+                lags.push(PartitionLag {
+                    topic: topic.clone(),
+                    partition: partition.partition,
+                    lag: lag(partition, self.is_transactional).cast_unsigned(),
+                });
+            }
+        }
+        self.counters.set_lags(lags);
+        self.counters.0.is_behind.store(any_behind, Relaxed);
         self.show_status();
     }
 }
@@ -385,6 +393,7 @@ fn is_behind(partition: &Partition) -> bool {
 mod tests {
     use std::sync::atomic::AtomicU64;
 
+    use rdkafka::statistics::Topic;
     use task_core::scope::{Scope, Stage, StageCell};
 
     use super::*;
@@ -423,18 +432,41 @@ mod tests {
         assert_eq!(lag(&fetched, true), 6);
     }
 
+    fn membership(settings: &KafkaSettings) -> Membership {
+        let window = Arc::new(Window::new(Order::Key, Room { messages: 1, bytes: 1 }));
+        let counters = Counters::new(Arc::default(), settings.stall_timeout);
+        Membership::new(settings, window, counters)
+    }
+
+    #[test]
+    fn the_lag_is_known_for_each_partition_that_is_read() {
+        let partition = |partition, hi_offset, fetch_state: &str| {
+            let fetch_state = fetch_state.to_owned();
+            let [committed_offset, ls_offset] = [-1001, hi_offset];
+            let known =
+                Partition { partition, hi_offset, ls_offset, fetch_state, ..Default::default() };
+            (partition, Partition { stored_offset: 10, app_offset: 10, committed_offset, ..known })
+        };
+        let partitions =
+            [partition(1, 25, "active"), partition(0, 12, "active"), partition(2, 99, "none")];
+        let topic = Topic { partitions: partitions.into(), ..Topic::default() };
+        let topics = [(String::from("in"), topic)].into();
+        let membership = membership(&KafkaSettings::new("localhost:9092"));
+        membership.stats(Statistics { topics, ..Statistics::default() });
+        let lags = membership.counters.lags();
+        let lags: Vec<_> = lags.iter().map(|it| (&*it.topic, it.partition, it.lag)).collect();
+        assert_eq!(lags, [("in", 0, 2), ("in", 1, 15)]);
+        assert_eq!(membership.counters.get().lag, 17);
+        membership.stats(Statistics::default());
+        assert_eq!((membership.counters.lags(), membership.counters.get().lag), (vec![], 0));
+    }
+
     #[test]
     fn a_revocation_leaves_half_of_the_time_of_a_stop() {
         let settings = KafkaSettings::new("localhost:9092")
             .revoke_timeout(Duration::MAX)
             .stop_timeout(Duration::MAX);
-        let limits = Room { messages: 1, bytes: 1 };
-        let window = Arc::new(Window::new(Order::Key, limits));
-        let membership = Membership::new(
-            &settings,
-            window,
-            Counters::new(Arc::default(), settings.stall_timeout),
-        );
+        let membership = membership(&settings);
         let scope = Arc::new(Granted(StageCell::default(), AtomicU64::new(2000)));
         membership.set_context(Context::new(scope.clone()));
         let mut remaining = membership.time_to_settle();
