@@ -110,6 +110,11 @@ impl Broker {
         }
     }
 
+    /// Waits until the cluster is whole after [`bring_back`](Self::bring_back); Apache Kafka only.
+    pub(crate) fn wait_whole(&self) -> Result<()> {
+        self.apache()?.wait_whole()
+    }
+
     /// Gives the input topic more partitions, `count` in all; Apache Kafka only.
     pub(crate) fn grow(&self, count: i32) -> Result<()> {
         topics::grow(&self.apache()?.address, INPUT, count)

@@ -125,6 +125,12 @@ impl Apache {
         Ok(())
     }
 
+    /// Waits until all nodes are back and hold all their replicas in sync.
+    pub(super) fn wait_whole(&self) -> Result<()> {
+        let count = u8::try_from(self.nodes().len())?;
+        topics::wait_whole(&self.address, count)
+    }
+
     /// Returns the index of the node that coordinates a group or, with `__transaction_state`, a
     /// transactional id: the leader of the partition that the name hashes to.
     pub(super) fn coordinator(&self, topic: &str, name: &str) -> Result<usize> {

@@ -34,6 +34,35 @@ pub(super) fn wait(address: &str, brokers: u8) -> Result<()> {
     }
 }
 
+/// Waits until the cluster is whole: it knows all `brokers`, and each partition has a leader and all
+/// its replicas in sync. Until then the death of another node can take a partition away.
+pub(super) fn wait_whole(address: &str, brokers: u8) -> Result<()> {
+    let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", address).create()?;
+    let start = Instant::now();
+    loop {
+        let metadata = client.fetch_metadata(None, Duration::from_secs(5));
+        let is_whole = metadata.as_ref().is_ok_and(|metadata| {
+            let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+            metadata.brokers().len() == usize::from(brokers)
+                && partitions
+                    .into_iter()
+                    .all(|it| is_partition_whole(it.leader(), it.replicas().len(), it.isr().len()))
+        });
+        if is_whole {
+            return Ok(());
+        }
+        if start.elapsed() > START_TIMEOUT {
+            bail!("the cluster at {address} is not whole after {START_TIMEOUT:?}");
+        }
+        sleep(Duration::from_millis(100));
+    }
+}
+
+/// A partition without a leader has a negative one.
+fn is_partition_whole(leader: i32, replicas: usize, in_sync: usize) -> bool {
+    leader >= 0 && in_sync >= replicas
+}
+
 /// Creates the topics as soon as all `brokers` are there to hold a replica.
 pub(super) fn create(address: &str, brokers: u8) -> Result<()> {
     let runtime = runtime()?;
@@ -78,4 +107,16 @@ fn runtime() -> Result<Runtime> {
 fn admin(address: &str) -> Result<(AdminClient<DefaultClientContext>, AdminOptions)> {
     let admin = ClientConfig::new().set("bootstrap.servers", address).create()?;
     Ok((admin, AdminOptions::new().operation_timeout(Some(Duration::from_secs(5)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_partition_whole;
+
+    #[test]
+    fn a_partition_is_whole_with_a_leader_and_all_its_replicas_in_sync() {
+        assert!(is_partition_whole(2, 3, 3));
+        assert!(!is_partition_whole(2, 3, 2));
+        assert!(!is_partition_whole(-1, 3, 3));
+    }
 }
