@@ -1,4 +1,5 @@
-//! A request in flight: from its complete header to the end of its answer.
+//! A request in flight: from its complete header to the end of its answer. Its age may count from
+//! the first byte of its header ([`Exchange::begun`]).
 
 use std::{
     mem,
@@ -26,7 +27,9 @@ pub(crate) struct Exchange {
     method: Method,
     /// With the query, which is not shown: to cut it off would cost more.
     path: Option<PathAndQuery>,
-    /// When it began, in microseconds since the epoch of the server.
+    /// From when its age counts, in microseconds since the epoch of the server: when its header
+    /// was complete, or, where that is known, when the first byte of the header came
+    /// ([`Link::request_begun`]).
     pub(crate) begun: u64,
     /// The answer is a stream of events.
     is_event_stream: AtomicBool,
@@ -49,7 +52,7 @@ impl Exchange {
         request_name(kind, self.path.as_ref().map_or("", PathAndQuery::path))
     }
 
-    /// Returns how long ago it began.
+    /// Returns its age.
     pub(crate) fn age(&self, now: u64) -> Duration {
         Duration::from_micros(now.saturating_sub(self.begun))
     }

@@ -30,7 +30,9 @@
 //!
 //! What was cut is a warning in the log, the last status of the task, and, if there was a request
 //! or an upgraded connection among it, a failure in the report: `3 connections cut: 2 SSE /events
-//! (40 s), 1 POST /import (12 s)`. The query of a request is never shown.
+//! (40 s), 1 POST /import (12 s)`. The query of a request is never shown. A request is in flight
+//! from its complete header on. Its age counts from then, too, or from the first byte of the
+//! header, for a request that comes over HTTP/1.1 after the answer to the one before it.
 //!
 //! So a stop loses nothing if the drain ([`drain_delay`] of the manager) is longer than a client
 //! rests between two requests, and than a load balancer takes to see that the service is not ready.

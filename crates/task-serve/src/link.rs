@@ -143,8 +143,10 @@ impl Link {
         self.shared.now()
     }
 
-    /// Returns when a request began whose header is complete now: with the first byte of its header
-    /// where that is known, which saves a look at the clock.
+    /// Returns from when the age of a request counts whose header is complete now: from the first
+    /// byte of the header where that is known, which saves a look at the clock, or from now. It is
+    /// not known for the first request of a connection, for one that was pipelined, and over
+    /// HTTP/2.
     pub(crate) fn request_begun(&self) -> u64 {
         let since = self.since.load(Ordering::Relaxed);
         // The time for the header of the first request runs since the connection was accepted.

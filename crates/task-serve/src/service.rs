@@ -117,9 +117,9 @@ impl<S: HttpService> Future for Answer<S> {
                 let Some(answered) = receiver else { return Poll::Pending };
                 let answered = ready!(Pin::new(answered).poll(cx));
                 *receiver = None;
-                // Without an answer, the task of the handler was aborted by the end of the server, or
-                // panicked where nothing catches it. The error ends the connection, or the stream of
-                // HTTP/2, as a panic in the connection would.
+                // Without an answer, the task of the handler was aborted by the end of the server,
+                // or panicked where nothing catches it. The error ends the connection, or the
+                // stream of HTTP/2, as a panic in the connection would.
                 Poll::Ready(answered)
             }
         }

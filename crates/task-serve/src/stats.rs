@@ -78,7 +78,7 @@ impl ServeStats {
         difference(|| ended.load(Acquire), || requests.load(Acquire))
     }
 
-    /// Returns how many requests have begun.
+    /// Returns how many requests have come, each counted once its header was complete.
     pub fn requests(&self) -> u64 {
         self.0.requests.load(Relaxed)
     }
@@ -116,7 +116,7 @@ impl ServeStats {
             family(name, "gauge", help, &[("", value)])?;
         }
         let counters = [
-            ("requests_total", "Requests that have begun.", &stats.requests),
+            ("requests_total", "Requests whose header was complete.", &stats.requests),
             ("connections_accepted_total", "Accepted connections.", &stats.accepted),
             ("connections_evicted_total", "Connections closed to make room.", &stats.evicted),
             (

@@ -47,7 +47,7 @@ async fn a_handler_that_does_not_answer_is_cut_and_a_failure() {
 }
 
 /// hyper does not look at the stream of a connection that has a further request in its buffer, so
-/// no read can tell it of the cut.
+/// no read fails because of the cut.
 #[tokio::test(start_paused = true)]
 async fn a_connection_with_a_further_request_is_cut_at_once() {
     let limits = Limits::default().stop_timeout(5 * SECOND);
