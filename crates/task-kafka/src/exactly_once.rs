@@ -99,6 +99,8 @@ async fn run<T: Transform, S: Sink<T::Effect>>(
         let count = batch.sent.len();
         let since = *failing_since.get_or_insert_with(Instant::now);
         let until = since + settings.retry_timeout;
+        // Nothing is polled from here to the rewind, so that no further ones are revoked.
+        batch.forget_revoked(member);
         let (first, next) = (batch.first_offsets(member)?, batch.next_offsets(member)?);
         let repaired = transactor.repair(repair, &first, &next, until).await;
         transactor.count_repaired(&batch, matches!(repaired, Ok(true)));

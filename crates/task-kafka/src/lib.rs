@@ -135,7 +135,8 @@
 //! transaction begins at its first message and ends after [`KafkaSettings::commit_interval`] or
 //! when the window is full. If it fails, or partitions were revoked meanwhile, it is aborted and
 //! its messages are read again, for at most [`KafkaSettings::retry_timeout`] in a row. A producer
-//! that was fenced by another one with its id fails the task.
+//! that was fenced by another one with its id fails the task. Partitions that were revoked are
+//! not rewound, even if they are assigned again: they are read from the group's last commit on.
 //!
 //! **No call into librdkafka holds the task.** A commit has 10 s, or
 //! [`KafkaSettings::message_timeout`] if that is shorter. After the loss of a broker the call may
@@ -169,7 +170,10 @@
 //! but the restarts and ten of the SIGKILLs of a member, another reader of committed records ran
 //! meanwhile: it saw the same as one afterwards, and nothing that was aborted. In the kills of
 //! nodes, 20 commits or aborts were of unknown fate, and each was found out. In four of these 30
-//! rounds it took more than 25 s after the node's return until messages were settled again.
+//! rounds, in which a second node could be killed while the first was not yet in sync, it took more
+//! than 25 s after the node's return until messages were settled again. In twelve further kills,
+//! 65,875 messages, each in a cluster that was whole, none was lost or there twice, and in one of
+//! them it took more than 15 s from the cluster being whole again.
 //!
 //! # Runtime and threads
 //!

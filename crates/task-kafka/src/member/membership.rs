@@ -1,6 +1,7 @@
 //! The callbacks of the consumer: what happens when partitions are assigned and revoked.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     mem,
     sync::{
@@ -57,6 +58,8 @@ pub(crate) struct Membership {
     /// Whether offsets are committed with transactions, and never here.
     is_transactional: bool,
     revocations: watch::Sender<u64>,
+    /// The number of the last revocation of each partition that was revoked.
+    revoked: Mutex<BTreeMap<TopicPartition, u64>>,
     /// Whether offsets were stored since the last commit.
     has_stored: AtomicBool,
     pub(crate) errors: Throttle,
@@ -85,6 +88,7 @@ impl Membership {
             is_paused: AtomicBool::new(false),
             is_transactional: settings.transactional_id.is_some(),
             revocations: watch::Sender::new(0),
+            revoked: Mutex::default(),
             has_stored: AtomicBool::new(false),
             errors: Throttle::default(),
         }
@@ -141,6 +145,22 @@ impl Membership {
     /// must not be committed after it.
     pub(crate) fn revocations(&self) -> u64 {
         *self.revocations.borrow()
+    }
+
+    /// Returns whether a partition was revoked after there had been this many revocations. It may
+    /// be assigned again: then it is read from the last commit on, perhaps that of another member.
+    pub(crate) fn is_revoked_since(&self, partition: TopicPartition, revocations: u64) -> bool {
+        let revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        revoked.get(&partition).is_some_and(|last| *last > revocations)
+    }
+
+    /// Counts a revocation of these partitions.
+    pub(crate) fn count_revocation(&self, partitions: &[TopicPartition]) {
+        let number = self.revocations() + 1;
+        let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        revoked.extend(partitions.iter().map(|partition| (*partition, number)));
+        drop(revoked);
+        self.revocations.send_replace(number);
     }
 
     /// Waits until partitions were revoked more often than `count` times.
@@ -285,12 +305,12 @@ impl ConsumerContext for Membership {
                     return;
                 }
                 self.counters.0.rebalances.fetch_add(1, Relaxed);
-                self.revocations.send_modify(|revocations| *revocations += 1);
                 let partitions: Vec<_> = list
                     .elements()
                     .iter()
                     .map(|element| self.partition(element.topic(), element.partition()))
                     .collect();
+                self.count_revocation(&partitions);
                 if consumer.assignment_lost() {
                     self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
                     tracing::warn!(count, "partitions were lost, other members read them already");

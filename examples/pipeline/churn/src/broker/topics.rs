@@ -34,8 +34,8 @@ pub(super) fn wait(address: &str, brokers: u8) -> Result<()> {
     }
 }
 
-/// Waits until the cluster is whole: it knows all `brokers`, and each partition has a leader and all
-/// its replicas in sync. Until then the death of another node can take a partition away.
+/// Waits until the cluster is whole: it knows all `brokers`, and each partition has a leader and
+/// all its replicas in sync. Until then the death of another node can take a partition away.
 pub(super) fn wait_whole(address: &str, brokers: u8) -> Result<()> {
     let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", address).create()?;
     let start = Instant::now();
