@@ -130,18 +130,25 @@ impl Fault {
 
 /// How long errors that [pass within a time](Fault::PassesWithin) have lasted.
 ///
-/// They last from the first one on, until something moves, or no other one comes for as long as the
-/// limit.
+/// They last from the first one on, until something moves, or no other one comes for longer than the
+/// gap.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: Duration,
+    gap: Duration,
     /// When the first one came, and the last one.
     lasting: Option<(Instant, Instant)>,
 }
 
 impl Budget {
+    /// For errors of which each attempt has one, or moves something, however rare attempts are.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, lasting: None }
+        Self { limit, gap: Duration::MAX, lasting: None }
+    }
+
+    /// For errors that may pass without anything that moves: none for the limit has passed.
+    pub(crate) fn with_gap(limit: Duration) -> Self {
+        Self { limit, gap: limit, lasting: None }
     }
 
     /// Notes that something has moved: no error lasts.
@@ -152,7 +159,7 @@ impl Budget {
     /// Notes an error, and returns whether the limit has passed since the first one.
     pub(crate) fn is_spent_by(&mut self, now: Instant) -> bool {
         let first = match self.lasting {
-            Some((first, last)) if now.saturating_duration_since(last) <= self.limit => first,
+            Some((first, last)) if now.saturating_duration_since(last) <= self.gap => first,
             _ => now,
         };
         self.lasting = Some((first, now));
@@ -188,7 +195,7 @@ mod tests {
     fn errors_that_last_for_the_limit_spend_the_budget() {
         let start = Instant::now();
         let at = |second| start + Duration::from_secs(second);
-        let mut budget = Budget::new(Duration::from_secs(30));
+        let mut budget = Budget::with_gap(Duration::from_secs(30));
         assert_eq!(budget.spent_at(), None);
         assert!(!budget.is_spent_by(at(0)));
         assert!(!budget.is_spent_by(at(29)));
@@ -199,5 +206,9 @@ mod tests {
         assert!(!budget.is_spent_by(at(31)), "the first since something moved");
         assert!(!budget.is_spent_by(at(100)), "the one before has passed");
         assert!(budget.is_spent_by(at(130)));
+
+        let mut budget = Budget::new(Duration::from_secs(30));
+        assert!(!budget.is_spent_by(at(0)));
+        assert!(budget.is_spent_by(at(100)), "no attempt between has moved anything");
     }
 }

@@ -52,7 +52,8 @@ impl<'a> Intake<'a> {
     pub(crate) fn new(consumer: &'a Consumer, limit: Duration) -> Self {
         // One stream for all messages: `recv` would create one for each.
         let stream = consumer.native().stream();
-        Self { consumer, stream, held: VecDeque::new(), budget: Budget::new(limit), lasting: None }
+        let budget = Budget::with_gap(limit);
+        Self { consumer, stream, held: VecDeque::new(), budget, lasting: None }
     }
 
     /// Returns the next message, after it has resumed the partitions if they are paused.

@@ -157,6 +157,26 @@ async fn a_group_that_stays_full_fails_the_task_after_its_retry_timeout() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_are_refused_at_each_interval_fail_the_task() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 10).await;
+        // The interval is longer than errors may last.
+        let settings = settings(&broker)
+            .commit_interval(Duration::from_secs(1))
+            .retry_timeout(Duration::from_millis(300));
+        let producer = Producer::new(&settings).unwrap();
+        let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN;
+        broker.answer(RDKafkaApiKey::OffsetCommit, &[unknown; 1000]);
+        let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
+        until("it has failed", || running.handle.is_finished()).await;
+        let failures = running.failures().await;
+        assert!(failures[0].starts_with("failed to commit: "), "{failures:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_partitions_are_reported_and_assigned_again() {
     within_two_minutes(async {
         let broker = broker().await;
