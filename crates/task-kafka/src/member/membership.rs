@@ -393,8 +393,9 @@ fn warn_unless(done: KafkaResult<()>, what: &'static str) {
 fn lag(partition: &Partition, is_transactional: bool) -> i64 {
     let settled = if is_transactional { partition.app_offset } else { partition.stored_offset };
     let done = settled.max(partition.committed_offset).max(partition.lo_offset);
-    // At the end of a topic that is written in transactions is a marker, which nobody settles.
-    let is_at_end = !is_behind(partition) && partition.next_offset >= 0;
+    // At the end of a topic that is written in transactions is a marker, which nobody settles. What
+    // an open transaction holds back is not read yet.
+    let is_at_end = partition.fetchq_cnt <= 0 && partition.next_offset >= partition.hi_offset;
     if partition.hi_offset < 0 || done < 0 || is_at_end && done >= partition.app_offset {
         return 0;
     }
@@ -479,6 +480,23 @@ mod tests {
         assert_eq!(membership.counters.get().lag, 17);
         membership.stats(Statistics::default());
         assert_eq!((membership.counters.lags(), membership.counters.get().lag), (vec![], 0));
+    }
+
+    #[test]
+    fn what_an_open_transaction_holds_back_is_lag() {
+        // Messages 0 to 4 are settled, and a transaction that is open holds 5 to 99.
+        let partition = Partition {
+            app_offset: 5,
+            stored_offset: 5,
+            committed_offset: 5,
+            lo_offset: 0,
+            hi_offset: 100,
+            ls_offset: 5,
+            next_offset: 5,
+            ..Partition::default()
+        };
+        assert!(!is_behind(&partition), "there is nothing to fetch");
+        assert_eq!([false, true].map(|transactional| lag(&partition, transactional)), [95; 2]);
     }
 
     #[test]
