@@ -130,12 +130,14 @@ impl Fault {
 
 /// How long errors that [pass within a time](Fault::PassesWithin) have lasted.
 ///
-/// They last from the first one on, until something moves, or no other one comes for longer than the
-/// gap.
+/// They last from the first one on, until something moves, or no other one comes for longer than
+/// the gap.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: Duration,
     gap: Duration,
+    /// Whether the caller has looked at what lasts since the last error.
+    is_checked: bool,
     /// When the first one came, and the last one.
     lasting: Option<(Instant, Instant)>,
 }
@@ -143,12 +145,12 @@ pub(crate) struct Budget {
 impl Budget {
     /// For errors of which each attempt has one, or moves something, however rare attempts are.
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, gap: Duration::MAX, lasting: None }
+        Self { limit, gap: Duration::MAX, is_checked: false, lasting: None }
     }
 
     /// For errors that may pass without anything that moves: none for the limit has passed.
     pub(crate) fn with_gap(limit: Duration) -> Self {
-        Self { limit, gap: limit, lasting: None }
+        Self { limit, gap: limit, is_checked: false, lasting: None }
     }
 
     /// Notes that something has moved: no error lasts.
@@ -163,12 +165,20 @@ impl Budget {
             _ => now,
         };
         self.lasting = Some((first, now));
+        self.is_checked = false;
         now.saturating_duration_since(first) >= self.limit
     }
 
-    /// Returns when the limit will have passed since the first error that lasts.
+    /// Returns when the limit will have passed since the first error that lasts, unless that was
+    /// [checked](Self::checked).
     pub(crate) fn spent_at(&self) -> Option<Instant> {
-        self.lasting.map(|(first, _)| first + self.limit)
+        self.lasting.filter(|_| !self.is_checked).map(|(first, _)| first + self.limit)
+    }
+
+    /// Notes that the caller has looked at what lasts, and goes on. The time of the first error
+    /// stays: the next one spends the budget, unless it comes after the gap.
+    pub(crate) fn checked(&mut self) {
+        self.is_checked = true;
     }
 }
 
@@ -206,6 +216,16 @@ mod tests {
         assert!(!budget.is_spent_by(at(31)), "the first since something moved");
         assert!(!budget.is_spent_by(at(100)), "the one before has passed");
         assert!(budget.is_spent_by(at(130)));
+
+        let mut budget = Budget::with_gap(Duration::from_secs(30));
+        assert!(!budget.is_spent_by(at(0)));
+        assert!(!budget.is_spent_by(at(20)));
+        budget.checked();
+        assert_eq!(budget.spent_at(), None, "one check is enough");
+        assert!(budget.is_spent_by(at(40)), "the errors go on");
+        budget.checked();
+        assert!(!budget.is_spent_by(at(71)), "they have passed");
+        assert_eq!(budget.spent_at(), Some(at(101)));
 
         let mut budget = Budget::new(Duration::from_secs(30));
         assert!(!budget.is_spent_by(at(0)));

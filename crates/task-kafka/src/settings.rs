@@ -219,9 +219,11 @@ impl KafkaSettings {
     /// before it is dead-lettered. Default: 30 s.
     ///
     /// Nothing else is received meanwhile, unless messages are transformed [in
-    /// parallel](crate#in-parallel). It also limits how long the consumer may have errors that are
-    /// not known to pass, such as a group that is full; and with transactions, how long aborted
-    /// ones are repeated in a row.
+    /// parallel](crate#in-parallel). It also limits how long the consumer, and commits, may have
+    /// errors that are not known to pass, such as a group that is full; and with transactions, how
+    /// long aborted ones are repeated in a row. A member without partitions counts such an error
+    /// until its next assignment: a join that is accepted after it, but takes longer than this,
+    /// fails the task.
     pub fn retry_timeout(mut self, timeout: Duration) -> Self {
         self.retry_timeout = timeout.min(LONGEST);
         self

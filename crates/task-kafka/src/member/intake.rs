@@ -43,8 +43,9 @@ pub(crate) struct Intake<'a> {
     /// before them. There are none unless a pause fails.
     held: VecDeque<(BorrowedMessage<'a>, u64)>,
     budget: Budget,
-    /// The last error that is not known to pass.
-    lasting: Option<NativeError>,
+    /// The last error that is not known to pass, with the number of assignments before it; until
+    /// something moves, or it was [checked](Self::check_lasting).
+    lasting: Option<(NativeError, u64)>,
 }
 
 impl<'a> Intake<'a> {
@@ -127,7 +128,7 @@ impl<'a> Intake<'a> {
                     biased;
                     next = next => next,
                     () = sleep_until(spent_at.into()) => {
-                        self.check_assigned()?;
+                        self.check_lasting()?;
                         continue;
                     }
                 },
@@ -135,6 +136,7 @@ impl<'a> Intake<'a> {
             match next.context("the stream of messages ended")? {
                 Ok(message) => {
                     self.budget.moved();
+                    self.lasting = None;
                     return Ok(message);
                 }
                 Err(error) => self.handle(error)?,
@@ -147,7 +149,8 @@ impl<'a> Intake<'a> {
         match fault(&error) {
             Fault::Passes => {}
             Fault::PassesWithin if !self.budget.is_spent_by(Instant::now()) => {
-                self.lasting = Some(error.clone());
+                let assignments = self.consumer.native().context().assignments();
+                self.lasting = Some((error.clone(), assignments));
             }
             Fault::PassesWithin | Fault::Permanent => return Err(self.failure(error)),
         }
@@ -156,13 +159,21 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    /// Called when the budget is spent and no other error has come: librdkafka reports one that
-    /// stays, such as a group that is full, only once.
-    fn check_assigned(&mut self) -> anyhow::Result<()> {
-        let is_assigned = self.consumer.native().context().is_assigned();
-        self.budget.moved();
+    /// Called when the budget is spent and no other error has come.
+    ///
+    /// An error of the group that stays, such as one that is full, may come less often than the
+    /// gap, or only once: it fails a member that has got no assignment since, and has no partitions
+    /// left. A member with partitions goes on. The budget stays spent: the next error fails it, if
+    /// it does not come later than the gap.
+    fn check_lasting(&mut self) -> anyhow::Result<()> {
+        self.budget.checked();
+        let member = self.consumer.native().context();
         match self.lasting.take() {
-            Some(error) if !is_assigned => Err(self.failure(error)),
+            Some((error, assignments))
+                if member.assignments() == assignments && !member.has_partitions() =>
+            {
+                Err(self.failure(error))
+            }
             _ => Ok(()),
         }
     }

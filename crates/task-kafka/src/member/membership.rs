@@ -6,7 +6,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -52,6 +52,8 @@ pub(crate) struct Membership {
     /// Whether the consumer is being closed.
     is_closing: AtomicBool,
     readiness: Mutex<Readiness>,
+    /// How often the group has given this member partitions, or made it a standby.
+    assignments: AtomicU64,
     /// Whether all assigned partitions are paused, because the task cannot take messages. Changed
     /// on the thread that polls the consumer alone.
     is_paused: AtomicBool,
@@ -85,6 +87,7 @@ impl Membership {
             is_stopping: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
             readiness: Mutex::default(),
+            assignments: AtomicU64::new(0),
             is_paused: AtomicBool::new(false),
             is_transactional: settings.transactional_id.is_some(),
             revocations: watch::Sender::new(0),
@@ -206,9 +209,14 @@ impl Membership {
         self.update_ready();
     }
 
-    /// Returns whether the group has given this member its partitions, or made it a standby.
-    pub(super) fn is_assigned(&self) -> bool {
-        self.readiness().is_assigned
+    /// Returns how often the group has given this member partitions, or made it a standby.
+    pub(super) fn assignments(&self) -> u64 {
+        self.assignments.load(Relaxed)
+    }
+
+    /// Returns whether partitions are assigned to this member.
+    pub(super) fn has_partitions(&self) -> bool {
+        self.counters.0.assigned.load(Relaxed) > 0
     }
 
     fn set_assigned(&self, is_assigned: bool) {
@@ -347,6 +355,7 @@ impl ConsumerContext for Membership {
             if self.is_paused() {
                 warn_unless(consumer.pause(list), "failed to pause assigned partitions");
             }
+            self.assignments.fetch_add(1, Relaxed);
             self.set_assigned(true);
         }
     }

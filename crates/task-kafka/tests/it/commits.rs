@@ -157,6 +157,23 @@ async fn a_group_that_stays_full_fails_the_task_after_its_retry_timeout() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fetches_that_go_on_failing_fail_a_member_that_has_partitions() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        let settings = settings(&broker).retry_timeout(Duration::from_secs(2));
+        let producer = Producer::new(&settings).unwrap();
+        let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
+        until("assigned", || running.counters.get().assigned == 4).await;
+        let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN;
+        broker.answer(RDKafkaApiKey::Fetch, &[unknown; 1000]);
+        until("it has failed", || running.handle.is_finished()).await;
+        let failures = running.failures().await;
+        assert!(failures[0].starts_with("failed to receive: "), "{failures:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_that_are_refused_at_each_interval_fail_the_task() {
     within_two_minutes(async {
         let broker = broker().await;
@@ -172,6 +189,30 @@ async fn commits_that_are_refused_at_each_interval_fail_the_task() {
         until("it has failed", || running.handle.is_finished()).await;
         let failures = running.failures().await;
         assert!(failures[0].starts_with("failed to commit: "), "{failures:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_may_not_join_again_after_a_revocation_fails() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        // With this strategy, all partitions are revoked before the member joins again.
+        let settings = settings(&broker)
+            .retry_timeout(Duration::from_secs(1))
+            .consumer_setting("partition.assignment.strategy", "range")
+            .consumer_setting("heartbeat.interval.ms", "200");
+        let producer = Producer::new(&settings).unwrap();
+        let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, NoSink).unwrap());
+        until("assigned", || running.counters.get().assigned == 4).await;
+        let full = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED;
+        broker.answer(RDKafkaApiKey::JoinGroup, &[full; 1000]);
+        let rebalance = RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
+        broker.answer(RDKafkaApiKey::Heartbeat, &[rebalance]);
+        until("it has failed", || running.handle.is_finished()).await;
+        assert_eq!(running.counters.get().unclean_revocations, 0, "they were lost");
+        let failures = running.failures().await;
+        assert!(failures[0].contains("JoinGroup failed"), "{failures:?}");
     })
     .await;
 }
