@@ -124,7 +124,9 @@ impl<'a> Incoming<'a> {
 
     /// Returns the headers in their order. Names may repeat.
     ///
-    /// A header whose name is not UTF-8 is left out, and a dead letter says so.
+    /// A header whose name is not UTF-8 is left out, and a dead letter says so. rdkafka panics at
+    /// such a name, which is caught here: the panic hook runs, and so prints a line, each time that
+    /// the header is read. In a program that is built with `panic = "abort"`, it ends the process.
     pub fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         (0..self.header_count()).filter_map(|index| {
             let header = of!(self, it => header_at(it.headers()?, index))?;
@@ -139,11 +141,13 @@ impl<'a> Incoming<'a> {
     /// Creates the record for the dead-letter topic: the message as it was, with its origin and the
     /// reason in headers. They replace those that an earlier dead letter had, from which the
     /// message may have been replayed.
+    ///
+    /// Its timestamp becomes a header: brokers may refuse a record with an old one, or soon delete
+    /// it.
     pub(crate) fn to_dead_letter(&self, topic: &Arc<str>, reason: &str) -> Record {
         let mut record = Record::to(Arc::clone(topic));
         record.key = self.key().map(<[u8]>::to_vec);
         record.payload = self.payload().map(<[u8]>::to_vec);
-        record.timestamp_ms = self.timestamp_ms();
         let mut read = 0;
         for (name, value) in self.headers() {
             read += 1;
@@ -155,6 +159,9 @@ impl<'a> Incoming<'a> {
         if left_out > 0 {
             record = record.header("dead-letter-headers-left-out", left_out.to_string());
         }
+        if let Some(timestamp) = self.timestamp_ms() {
+            record = record.header("dead-letter-timestamp", timestamp.to_string());
+        }
         record
             .header("dead-letter-reason", cut(reason))
             .header("dead-letter-topic", self.topic())
@@ -164,7 +171,8 @@ impl<'a> Incoming<'a> {
 }
 
 /// The headers of a dead letter.
-const LETTER_HEADERS: [&str; 6] = [
+const LETTER_HEADERS: [&str; 7] = [
+    "dead-letter-timestamp",
     "dead-letter-reason",
     "dead-letter-topic",
     "dead-letter-partition",
@@ -213,15 +221,19 @@ pub enum Verdict<E> {
     /// Produces these records and hands this effect to the sink. Both may be empty: then the
     /// message is only consumed.
     Forward(Output<E>),
-    /// Sends the message unchanged to the dead-letter topic, for this reason: the message is bad.
+    /// Sends the message to the dead-letter topic, for this reason: the message is bad.
     ///
-    /// The record has the message's key, payload, timestamp and headers, and the headers
-    /// `dead-letter-reason` (4 KiB of it at most), `dead-letter-topic`, `dead-letter-partition` and
-    /// `dead-letter-offset`, which replace earlier ones. If it is too large for the producer, its
-    /// payload is halved until it fits, and `dead-letter-payload-bytes` has the size that the
-    /// payload had. If even the rest is too large, the task fails. `dead-letter-headers-left-out`
-    /// has the number of headers whose names are not UTF-8. Without a
-    /// [dead-letter topic](crate::KafkaSettings::dead_letter_topic) the task fails.
+    /// The record has the message's key, payload and headers, and the headers `dead-letter-reason`
+    /// (4 KiB of it at most), `dead-letter-topic`, `dead-letter-partition`, `dead-letter-offset`,
+    /// and `dead-letter-timestamp` in milliseconds since 1970, if the message has one. These
+    /// replace all headers of an earlier dead letter. The record's own timestamp is the time at
+    /// which it is sent: brokers may refuse an old one, or soon delete the record for it.
+    ///
+    /// If it is too large for the producer, its payload is halved until it fits, and
+    /// `dead-letter-payload-bytes` has the size that the payload had. If even the rest is too
+    /// large, the task fails. `dead-letter-headers-left-out` has the number of headers whose names
+    /// are not UTF-8. Without a [dead-letter topic](crate::KafkaSettings::dead_letter_topic) the
+    /// task fails.
     DeadLetter(String),
     /// Calls the transform again after a pause, for this reason: something else is at fault, such
     /// as a service that does not answer.
