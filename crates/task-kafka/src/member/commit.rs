@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use rdkafka::{
     consumer::{CommitMode, Consumer as _},
-    error::{KafkaError as NativeError, KafkaResult, RDKafkaErrorCode},
+    error::{KafkaResult, RDKafkaErrorCode},
 };
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
 
@@ -127,15 +127,6 @@ pub(crate) async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> anyho
     }
 }
 
-/// Returns whether the brokers refused a commit because of a rebalance.
-fn is_retriable(error: &NativeError) -> bool {
-    use RDKafkaErrorCode::{IllegalGeneration, RebalanceInProgress, UnknownMemberId};
-    matches!(
-        error.rdkafka_error_code(),
-        Some(RebalanceInProgress | IllegalGeneration | UnknownMemberId)
-    )
-}
-
 /// Commits the stored offsets in a rebalance callback: blocks the calling thread, at most for
 /// `timeout`.
 pub(super) fn commit_blocking(consumer: Arc<Consumer>, timeout: Duration) -> anyhow::Result<()> {
@@ -144,7 +135,7 @@ pub(super) fn commit_blocking(consumer: Arc<Consumer>, timeout: Duration) -> any
     let commit = move || {
         let committed = loop {
             match commit_once(&consumer) {
-                Err(error) if is_retriable(&error) && StdInstant::now() < deadline => {
+                Err(error) if fault(&error) == Fault::Passes && StdInstant::now() < deadline => {
                     thread::sleep(Duration::from_millis(50));
                 }
                 other => break other,
