@@ -69,7 +69,7 @@ impl ClientContext for DeliveryReports {
         if self.is_dropped.load(Ordering::SeqCst) {
             return tracing::debug!(%error, reason, "kafka producer, while it is dropped");
         }
-        self.errors.warn_and_keep("kafka producer", &error, reason);
+        self.errors.warn("kafka producer", &error, reason);
     }
 
     fn stats(&self, _statistics: Statistics) {}
