@@ -157,7 +157,12 @@ fn schedule() -> impl Strategy<Value = Schedule> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    // The time is in milliseconds: a failure is shown before the watchdog takes it for a hang.
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        max_shrink_time: 60_000,
+        ..ProptestConfig::default()
+    })]
 
     /// Invariants 1, 2, 3, 4, 5, 7, 8 and 11.
     #[test]
