@@ -17,7 +17,7 @@ pub(crate) enum Kind {
         "lease of {lease:?} is not from 1s more than the deadline of {deadline:?} to a day long"
     )]
     Lease { lease: Duration, deadline: Duration },
-    #[cfg(feature = "file")]
+    #[cfg(all(feature = "file", unix))]
     #[error("path `{0}` of a lock has no file name")]
     Path(String),
 }
