@@ -61,17 +61,20 @@ impl LeadHandle {
         self.0.with(|machine, _| machine.identity().to_owned())
     }
 
-    /// Waits until what this handle shows may have changed since the call: another leader, another
+    /// Waits until what this handle shows may have changed since this call: another leader, another
     /// term, the end of the task. Returns at once if the task has ended.
+    ///
+    /// To miss nothing, call it, look, and then await the future.
     ///
     /// # Cancel safety
     ///
-    /// This method is cancel safe. What changes between two calls is seen by looking, after the
-    /// second one was made.
-    pub async fn changed(&self) {
+    /// The future is cancel safe. Dropping it loses no change that a look would not show.
+    pub fn changed(&self) -> impl Future<Output = ()> + Send + '_ {
         let next = self.0.changes.get() + 1;
-        if !self.0.is_over() {
-            self.0.changes.reached(next).await;
+        async move {
+            if !self.0.is_over() {
+                self.0.changes.reached(next).await;
+            }
         }
     }
 

@@ -235,6 +235,8 @@ fn look(shared: &Shared, run: &Run) -> Option<At> {
     };
     if run.drop_at().is_none_or(|at| drop_at < at) {
         run.cancel(drop_at);
+        // From here on the handle says that this replica does not lead.
+        shared.changes.bump();
         if why == Some(Why::Taken) {
             run.move_fuse(shared.fuse_instant(end.min(now + Times::MARGIN)));
         }

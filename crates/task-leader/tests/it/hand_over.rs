@@ -1,6 +1,6 @@
 //! Who leads next, and when.
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::rig::{Marks, Replica, ms, secs, worker};
 use task_leader::MemoryLock;
@@ -98,4 +98,26 @@ async fn a_step_down_drops_an_inner_task_that_does_not_end() {
     sleep(secs(10)).await;
     assert_eq!(marks.when("one is gone 1") - asked, secs(4));
     assert_eq!(marks.texts(), ["one begins 1", "one is gone 1", "one begins 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_between_the_call_and_the_await_is_not_missed() {
+    let replica = Replica::run(worker("a", &MemoryLock::new(), &Marks::new(), ms(0)));
+    let changed = replica.handle.changed();
+    assert!(!replica.handle.is_leader());
+    sleep(secs(1)).await;
+    assert!(replica.handle.is_leader());
+    timeout(secs(60), changed).await.expect("it leads since the call");
+    timeout(secs(60), replica.handle.changed()).await.expect_err("nothing changes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_lead_is_a_change_before_the_inner_task_has_ended() {
+    let lock = MemoryLock::new();
+    let replica = Replica::run(worker("a", &lock, &Marks::new(), secs(2)));
+    sleep(secs(1)).await;
+    let changed = replica.handle.changed();
+    assert!(replica.handle.step_down("a test"));
+    timeout(ms(100), changed).await.expect("it was asked to end");
+    assert!(!replica.handle.is_leader());
 }
