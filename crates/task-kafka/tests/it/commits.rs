@@ -1,6 +1,6 @@
 //! Commits and membership, and their counters.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use task_kafka::{KafkaTask, NoSink, Producer};
@@ -166,7 +166,11 @@ async fn fetches_that_go_on_failing_fail_a_member_that_has_partitions() {
         until("assigned", || running.counters.get().assigned == 4).await;
         let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN;
         broker.answer(RDKafkaApiKey::Fetch, &[unknown; 1000]);
+        let begun = Instant::now();
         until("it has failed", || running.handle.is_finished()).await;
+        // Long after the 2 s, and well before the half minute that it took when each look at the
+        // assignment began the time anew.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
         let failures = running.failures().await;
         assert!(failures[0].starts_with("failed to receive: "), "{failures:?}");
     })
