@@ -1,6 +1,8 @@
 //! The contract of task-restart, on a paused clock.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+#[path = "../../../task-core/tests/it/a_watchdog.rs"]
+mod a_watchdog;
 mod blocking;
 mod everywhere;
 mod failures;

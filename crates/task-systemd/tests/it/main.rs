@@ -4,6 +4,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../../task-core/tests/it/a_watchdog.rs"]
+mod a_watchdog;
 mod fake;
 
 mod child;

@@ -3,6 +3,8 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[path = "../../../../crates/task-core/tests/it/a_watchdog.rs"]
+mod a_watchdog;
 mod client;
 mod database;
 mod everywhere;

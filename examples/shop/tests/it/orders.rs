@@ -1,6 +1,9 @@
 //! Placing, reading and listing orders, and the packer.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection, query};
@@ -75,7 +78,9 @@ fn a_full_queue_refuses_orders_and_does_not_record_them() {
     // One is being packed and one waits, once the packer has taken the first.
     assert_eq!(client.post("/orders", &order("a-0")).status, 201);
     let mut accepted = 1;
+    let begun = Instant::now();
     let refused = loop {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{accepted} accepted in 20 s");
         let answer = client.post("/orders", &order(&format!("a-{accepted}")));
         if answer.status != 201 && accepted == 2 {
             break answer;

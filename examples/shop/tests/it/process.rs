@@ -175,6 +175,7 @@ fn the_readme_s_commands_work() {
     }
     let folder = Folder::new("readme");
     let service = Service::start(&folder, &["--packing-time=0s", "--drain-delay=0s"]);
+    service.until("ready", |it| it.probe("/readyz") == 200);
     let readme = include_str!("../../README.md");
     let commands: Vec<_> = readme.lines().filter(|line| line.starts_with("curl ")).collect();
     assert!(commands.len() >= 5, "{commands:?}");

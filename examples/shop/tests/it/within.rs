@@ -21,6 +21,8 @@ pub struct Shop {
 }
 
 impl Shop {
+    /// Returns once the service is ready: the packer has seen what earlier runs left, so that an
+    /// order of the test reaches it by the queue alone.
     pub fn start(file: &TestFile, arguments: &[&str]) -> Self {
         let config = config(file, arguments);
         let (started, start) = mpsc::channel();
@@ -33,6 +35,7 @@ impl Shop {
             runtime.block_on(async move {
                 let manager = Manager::new();
                 let address = service::start(&manager, &config).await.unwrap();
+                manager.ready().await.unwrap();
                 started.send((address, manager.handle())).unwrap();
                 manager.wait().await.unwrap()
             })
