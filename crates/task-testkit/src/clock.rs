@@ -29,8 +29,11 @@ use crate::{
 const REAL_TIME: Duration = Duration::from_secs(1);
 /// How long [`until`] waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
-/// How often [`until`] asks.
+/// How often [`until`] asks at first.
 const STEP: Duration = Duration::from_millis(1);
+/// The part of its wait so far that [`until`] sleeps, later on: one that fails takes some 50,000
+/// steps, not 600,000, which take a minute of real time on some systems.
+const STEPS: u32 = 10_000;
 
 /// Runs a test on a paused clock, and returns what it returns: on a runtime of its own with one
 /// thread, in which time passes only while everything waits, and then at once.
@@ -166,7 +169,8 @@ impl Future for RealSleep {
     }
 }
 
-/// Waits until `holds` returns true. It is asked now and after each millisecond of Tokio's clock.
+/// Waits until `holds` returns true. It is asked now and after each millisecond of Tokio's clock;
+/// once the wait is longer than 10 s, after each ten-thousandth of it, rounded up to a millisecond.
 /// `what` completes "not ..." in the message of a failure.
 ///
 /// # Panics
@@ -202,7 +206,7 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < LONGEST_WAIT, "not {what} within {}", seconds(LONGEST_WAIT));
-        sleep(STEP).await;
+        sleep(STEP.max(start.elapsed() / STEPS)).await;
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use task_core::{Phase, Task};
 use task_serve::{Limits, ServeTask};
-use tokio::net::UnixStream;
 
 use crate::{
     client::{Client, get},
@@ -45,19 +44,24 @@ async fn a_panic_of_a_handler_is_answered_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
-async fn a_unix_socket_and_an_inherited_listener_are_served() {
-    let path = std::env::temp_dir().join(format!("task-serve-{}.sock", std::process::id()));
+async fn an_inherited_listener_is_served_beside_its_own() {
     let inherited = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = inherited.local_addr().unwrap();
-    let configure = |serve: ServeTask| {
-        let unix = task_serve::ListenOptions::default().bind_unix(&path).unwrap();
-        serve.listener(unix).listener(inherited.try_into().unwrap())
-    };
+    let configure = |serve: ServeTask| serve.listener(inherited.try_into().unwrap());
     let server = start_with(configure, api(), Duration::ZERO).await;
     for address in [server.address, address] {
         assert_eq!(get(address, "/").await.status, 200);
     }
-    let mut client = Client::new(UnixStream::connect(&path).await.unwrap());
+    assert!(server.stopped().await.is_clean());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_is_served() {
+    let path = std::env::temp_dir().join(format!("task-serve-{}.sock", std::process::id()));
+    let unix = task_serve::ListenOptions::default().bind_unix(&path).unwrap();
+    let server = start_with(|serve| serve.listener(unix), api(), Duration::ZERO).await;
+    let mut client = Client::new(tokio::net::UnixStream::connect(&path).await.unwrap());
     assert_eq!(client.get("/client").await.text(), "None");
     assert!(server.stopped().await.is_clean());
     assert!(!path.exists());

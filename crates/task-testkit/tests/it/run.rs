@@ -287,6 +287,10 @@ fn until_asks_at_each_millisecond_and_has_an_end() {
         let start = Instant::now();
         until("late", || start.elapsed() >= ms(1234)).await;
         assert_eq!(start.elapsed(), ms(1234));
+        // From 10 s on, each step is at most a ten-thousandth and a millisecond longer.
+        let start = Instant::now();
+        until("later", || start.elapsed() >= secs(100)).await;
+        assert!(start.elapsed() < ms(100_012), "{:?}", start.elapsed());
     });
     let text = message(|| paused(until("the impossible", || false)));
     assert_eq!(text, "not the impossible within 600 s");
