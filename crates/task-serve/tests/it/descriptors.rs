@@ -10,18 +10,24 @@ use std::{
 };
 
 use axum::{Router, routing::get};
+use tokio::sync::watch;
 
 use crate::server::{SECOND, start_with};
 
-/// Serves until its standard input ends, and prints each change of its readiness.
+/// Serves until its standard input ends, and prints each change of its readiness. It answers at
+/// `/late` once it has read a line.
 #[test]
 #[ignore = "the child process of the test below"]
 #[allow(clippy::print_stdout, reason = "the parent reads it")]
 fn child_with_few_descriptors() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        // It answers only after all descriptors are in use, so that none of them can be evicted.
-        let late = async || tokio::time::sleep(3 * SECOND).await;
+        // Not after a time, in which the clients of a busy machine may not all have come.
+        let (answer, answers) = watch::channel(false);
+        let late = async move || {
+            let mut answers = answers.clone();
+            assert!(answers.wait_for(|answers| *answers).await.is_ok());
+        };
         let api = Router::new().route("/late", get(late)).route("/", get(async || "hello"));
         let server = start_with(|serve| serve, api, Duration::ZERO).await;
         println!("\nserving {}", server.address);
@@ -37,8 +43,14 @@ fn child_with_few_descriptors() {
                 group.changed().await;
             }
         });
-        let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
-        ended.await.unwrap().unwrap();
+        let read = move || {
+            for line in std::io::stdin().lines() {
+                line.unwrap();
+                answer.send_replace(true);
+            }
+            answer
+        };
+        let _answer = tokio::task::spawn_blocking(read).await.unwrap();
         watching.abort();
         assert!(server.stopped().await.is_clean());
     });
@@ -69,6 +81,7 @@ fn without_free_descriptors_the_server_is_not_ready_does_not_spin_and_recovers()
     thread::sleep(SECOND);
     let (spent, passed) = (cpu_ticks(&child) - before, begun.elapsed());
     assert!(spent as f64 / 100.0 < passed.as_secs_f64() / 4.0, "{spent} ticks in {passed:?}");
+    child.stdin.as_mut().unwrap().write_all(b"answer\n").unwrap();
     for client in clients {
         let answer = std::io::read_to_string(client).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
