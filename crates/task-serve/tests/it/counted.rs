@@ -57,7 +57,9 @@ async fn what_was_answered_was_done_once_and_nothing_is_done_twice() {
         let server = start_with(|serve| serve.limits(limits), api, drain).await;
         let clients: Vec<_> =
             (0..10).map(|client| tokio::spawn(posts(server.address, client))).collect();
-        sleep(Duration::from_millis(100)).await;
+        while done.lock().unwrap().len() < 500 {
+            sleep(Duration::from_millis(1)).await;
+        }
         let report = server.stopped().await;
         assert!(report.is_clean(), "{report}");
         let (mut answered, mut unknown) = (HashSet::new(), HashSet::new());

@@ -165,7 +165,10 @@ async fn clients_that_connect_again_do_not_get_into_a_server_that_stops() {
             }
         }));
     }
-    sleep(Duration::from_millis(100)).await;
+    // Each has its other connection by then.
+    while server.stats.connections() < 200 {
+        sleep(Duration::from_millis(5)).await;
+    }
     let begun = Instant::now();
     let report = server.stopped().await;
     for client in clients {
