@@ -4,6 +4,7 @@
 
 use std::{
     env, fs,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
     process::{self, Command},
     thread,
@@ -30,7 +31,8 @@ fn micros() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
 }
 
-/// A leader that writes the time over and over, and lets nothing else run on its worker.
+/// A leader that writes the time over and over, and lets nothing else run on its worker. Each time
+/// is a line, written at once: the process ends at any instant.
 fn blocker(folder: &Path) -> Leading<FileLock> {
     let lock = FileLock::new(folder.join("purge.lead")).unwrap();
     let (worked, began) = (folder.join("worked"), folder.join("began"));
@@ -38,8 +40,9 @@ fn blocker(folder: &Path) -> Leading<FileLock> {
         let (worked, began) = (worked.clone(), began.clone());
         async move {
             fs::write(began, micros().to_string()).unwrap();
+            let mut worked = fs::File::create(worked).unwrap();
             loop {
-                fs::write(&worked, micros().to_string()).unwrap();
+                worked.write_all(format!("{}\n", micros()).as_bytes()).unwrap();
                 thread::sleep(ms(2));
             }
         }
@@ -88,8 +91,10 @@ fn with_every_worker_blocked_the_process_ends_before_another_replica_leads() {
             micros()
         });
     thread::sleep(ms(200)); // so that a leader that goes on is seen
-    let number =
-        |name: &str| -> u128 { fs::read_to_string(folder.0.join(name)).unwrap().parse().unwrap() };
+    let number = |name: &str| -> u128 {
+        let text = fs::read_to_string(folder.0.join(name)).unwrap();
+        text.lines().last().unwrap().parse().unwrap()
+    };
     let (began, worked) = (number("began"), number("worked"));
     assert!(worked < led_at, "nothing was done when another replica led");
     println!(
@@ -99,7 +104,7 @@ fn with_every_worker_blocked_the_process_ends_before_another_replica_leads() {
     );
     let status = child.0.wait().unwrap();
     let mut stderr = String::new();
-    std::io::Read::read_to_string(&mut child.0.stderr.take().unwrap(), &mut stderr).unwrap();
+    child.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!(status.code(), Some(5), "{stderr}");
     assert!(
         stderr.contains("of lock `purge` is over before its work is: exit with code 5"),
