@@ -6,6 +6,7 @@ use std::{
     io::{self, BufRead, BufReader, Read},
     os::unix::process::CommandExt as _,
     process::{self, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -45,9 +46,12 @@ impl Child {
         Self::spawn(&mut command).unwrap()
     }
 
-    /// Starts a scenario as a user that has no other process; `None` if that is not allowed.
+    /// Starts a scenario as a user that has no other process, not that of another test either;
+    /// `None` if that is not allowed.
     pub(crate) fn start_as_nobody_else(scenario: &str) -> Option<Self> {
-        let uid = 40_000 + process::id() % 20_000;
+        static USERS: AtomicU32 = AtomicU32::new(0);
+        let user = process::id().wrapping_mul(32) + USERS.fetch_add(1, Ordering::Relaxed);
+        let uid = 40_000 + user % 20_000;
         Self::spawn(program(scenario).uid(uid)).ok()
     }
 
