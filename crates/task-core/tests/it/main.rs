@@ -9,6 +9,7 @@ mod blocking;
 mod bounded;
 mod channel;
 mod context;
+mod disturbed;
 #[cfg(feature = "time")]
 mod finish;
 mod group;
@@ -21,4 +22,5 @@ mod properties;
 mod pulse;
 mod scope;
 mod text;
+mod undisturbed;
 mod values;

@@ -29,6 +29,9 @@ mod support;
 mod telemetry;
 mod threads;
 mod triggers;
+#[allow(dead_code, reason = "shared with suites whose tests are run again as a whole")]
+#[path = "../../../task-core/tests/it/undisturbed.rs"]
+mod undisturbed;
 mod user_code;
 mod wakers;
 mod words;

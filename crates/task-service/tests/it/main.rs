@@ -17,3 +17,5 @@ mod scenario;
 mod signals;
 mod starts;
 mod stuck;
+#[path = "../../../task-core/tests/it/undisturbed.rs"]
+mod undisturbed;

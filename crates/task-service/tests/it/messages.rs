@@ -9,7 +9,10 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::child::{Child, Ended};
+use crate::{
+    child::{Child, Ended},
+    undisturbed::in_real_time,
+};
 
 /// A folder that is removed with what is in it.
 struct Folder(PathBuf);
@@ -48,55 +51,69 @@ fn ended(scenario: &str, file: &Path, signals: &[Signal]) -> Ended {
 
 #[test]
 fn after_each_kind_of_end_the_file_says_with_which_code_why_and_who() {
-    let folder = Folder::new("ends");
-    let file = folder.0.join("termination-log");
-    let term = &[Signal::TERM][..];
-    for (scenario, signals, code, first, then) in [
-        ("clean", term, 0, "cause: signal SIGTERM", &["clean; cause: "][..]),
-        ("fails", &[], 1, "cause: task `bad` failed", &["1 failure: task `bad` failed: no broker"]),
-        ("panics", &[], 1, "cause: task `bad` panicked", &["task `bad` panicked at "]),
-        ("setup fails", &[], 3, "cause: the setup failed", &["the setup failed: no database"]),
-        ("start fails", &[], 3, "cause: the service failed to start", &["`shutdown_timeout` of "]),
-        ("own code", &[], 65, "cause: task `bad` failed", &["no broker"]),
-        (
-            "wedged worker",
-            term,
-            1,
-            "cause: signal SIGTERM",
-            &[
-                "1 failure: task `wedge` was abandoned in a poll",
-                "writing part 7",
-                "stuck: task `wedge`",
-            ],
-        ),
-        (
-            "wedged thread",
-            term,
-            4,
-            "cause: signal SIGTERM",
-            &["hard exit with code 4", "wedge (holds a thread)", "stuck: task `wedge`"],
-        ),
-        (
-            "slow",
-            &[Signal::INT, Signal::INT],
-            1,
-            "cause: signal SIGINT",
-            &["1 failure: task `slow` was aborted", "stuck: task `slow`"],
-        ),
-    ] {
-        fs::write(&file, "of the life before\n".repeat(100)).unwrap();
-        let ended = ended(scenario, &file, signals);
-        assert_eq!(ended.code, Some(code), "{scenario}: {}", ended.stderr);
-        let text = fs::read_to_string(&file).unwrap();
-        println!("{scenario}:\n{text}");
-        assert!(!text.contains("of the life before"), "{text}");
-        let line = text.lines().next().unwrap();
-        assert!(line.starts_with(&format!("exit code {code}, {first}")), "{scenario}: {text}");
-        for part in then {
-            assert!(text.contains(part), "{scenario}, {part}: {text}");
+    in_real_time(|| {
+        let folder = Folder::new("ends");
+        let file = folder.0.join("termination-log");
+        let term = &[Signal::TERM][..];
+        for (scenario, signals, code, first, then) in [
+            ("clean", term, 0, "cause: signal SIGTERM", &["clean; cause: "][..]),
+            (
+                "fails",
+                &[],
+                1,
+                "cause: task `bad` failed",
+                &["1 failure: task `bad` failed: no broker"],
+            ),
+            ("panics", &[], 1, "cause: task `bad` panicked", &["task `bad` panicked at "]),
+            ("setup fails", &[], 3, "cause: the setup failed", &["the setup failed: no database"]),
+            (
+                "start fails",
+                &[],
+                3,
+                "cause: the service failed to start",
+                &["`shutdown_timeout` of "],
+            ),
+            ("own code", &[], 65, "cause: task `bad` failed", &["no broker"]),
+            (
+                "wedged worker",
+                term,
+                1,
+                "cause: signal SIGTERM",
+                &[
+                    "1 failure: task `wedge` was abandoned in a poll",
+                    "writing part 7",
+                    "stuck: task `wedge`",
+                ],
+            ),
+            (
+                "wedged thread",
+                term,
+                4,
+                "cause: signal SIGTERM",
+                &["hard exit with code 4", "wedge (holds a thread)", "stuck: task `wedge`"],
+            ),
+            (
+                "slow",
+                &[Signal::INT, Signal::INT],
+                1,
+                "cause: signal SIGINT",
+                &["1 failure: task `slow` was aborted", "stuck: task `slow`"],
+            ),
+        ] {
+            fs::write(&file, "of the life before\n".repeat(100)).unwrap();
+            let ended = ended(scenario, &file, signals);
+            assert_eq!(ended.code, Some(code), "{scenario}: {}", ended.stderr);
+            let text = fs::read_to_string(&file).unwrap();
+            println!("{scenario}:\n{text}");
+            assert!(!text.contains("of the life before"), "{text}");
+            let line = text.lines().next().unwrap();
+            assert!(line.starts_with(&format!("exit code {code}, {first}")), "{scenario}: {text}");
+            for part in then {
+                assert!(text.contains(part), "{scenario}, {part}: {text}");
+            }
+            assert!(!ended.stdout.contains("message of the end not written"), "{}", ended.stdout);
         }
-        assert!(!ended.stdout.contains("message of the end not written"), "{}", ended.stdout);
-    }
+    });
 }
 
 #[test]

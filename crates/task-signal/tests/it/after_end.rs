@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::child::Child;
+use crate::{child::Child, undisturbed::in_real_time};
 
 /// Waits for 0.3 ms in the first round, and up to 4 ms in later ones: shells and wrappers forward a
 /// Ctrl-C to a process that the terminal has sent it to as well.
@@ -27,50 +27,56 @@ const DELIBERATE: Duration = Duration::from_millis(300);
 
 #[test]
 fn a_repeat_just_after_the_end_neither_kills_nor_costs_the_report() {
-    for scenario in ["quick", "quick with a guard"] {
-        for round in 0..ROUNDS {
-            let mut child = Child::start(scenario);
-            let signal = [Signal::INT, Signal::TERM][usize::from(round % 2 == 0)];
-            child.kill(signal);
-            dither(round);
-            let _ = child.try_kill(signal);
-            child.ends_with(0);
-            child.wait_for("code 0 after signal");
+    in_real_time(|| {
+        for scenario in ["quick", "quick with a guard"] {
+            for round in 0..ROUNDS {
+                let mut child = Child::start(scenario);
+                let signal = [Signal::INT, Signal::TERM][usize::from(round % 2 == 0)];
+                child.kill(signal);
+                dither(round);
+                let _ = child.try_kill(signal);
+                child.ends_with(0);
+                child.wait_for("code 0 after signal");
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn a_repeat_of_a_long_window_is_held_back_for_a_second_after_the_end() {
-    let mut child = Child::start("ending with a long window");
-    child.kill_and_see(Signal::TERM, "request_stop");
-    child.go();
-    child.wait_for("cleaning up");
-    let counted = Instant::now();
-    child.go();
-    child.wait_for("ended");
-    // Held back as long as it is within a second of the first.
-    while child.try_kill(Signal::TERM).is_ok() && !child.is_over() {
-        assert!(counted.elapsed() < Duration::from_secs(20), "it never ended");
-        thread::sleep(Duration::from_millis(10));
-    }
-    child.ends_by(Signal::TERM);
-    assert!(counted.elapsed() > Duration::from_millis(500), "{:?}", counted.elapsed());
+    in_real_time(|| {
+        let mut child = Child::start("ending with a long window");
+        child.kill_and_see(Signal::TERM, "request_stop");
+        child.go();
+        child.wait_for("cleaning up");
+        let counted = Instant::now();
+        child.go();
+        child.wait_for("ended");
+        // Held back as long as it is within a second of the first.
+        while child.try_kill(Signal::TERM).is_ok() && !child.is_over() {
+            assert!(counted.elapsed() < Duration::from_secs(20), "it never ended");
+            thread::sleep(Duration::from_millis(10));
+        }
+        child.ends_by(Signal::TERM);
+        assert!(counted.elapsed() > Duration::from_millis(500), "{:?}", counted.elapsed());
+    });
 }
 
 #[test]
 fn a_deliberate_signal_waits_for_the_guard_and_acts_by_default_then() {
-    for second in [Signal::INT, Signal::TERM] {
-        let mut child = Child::start("guarded");
-        child.kill(Signal::TERM);
-        child.wait_for("ended");
-        thread::sleep(DELIBERATE);
-        child.kill(second);
-        thread::sleep(DELIBERATE);
-        child.go();
-        child.wait_for("code 0 after signal SIGTERM");
-        child.ends_by(second);
-    }
+    in_real_time(|| {
+        for second in [Signal::INT, Signal::TERM] {
+            let mut child = Child::start("guarded");
+            child.kill(Signal::TERM);
+            child.wait_for("ended");
+            thread::sleep(DELIBERATE);
+            child.kill(second);
+            thread::sleep(DELIBERATE);
+            child.go();
+            child.wait_for("code 0 after signal SIGTERM");
+            child.ends_by(second);
+        }
+    });
 }
 
 #[test]
@@ -99,13 +105,15 @@ fn what_waited_for_the_guard_does_nothing_if_so_set() {
 
 #[test]
 fn the_last_step_of_a_ladder_is_taken_while_a_guard_holds_the_signals() {
-    let mut child = Child::start("guarded without a window");
-    child.kill(Signal::INT);
-    child.wait_for("ended");
-    child.kill(Signal::INT);
-    thread::sleep(DELIBERATE);
-    child.kill(Signal::INT);
-    child.ends_with(130);
+    in_real_time(|| {
+        let mut child = Child::start("guarded without a window");
+        child.kill(Signal::INT);
+        child.wait_for("ended");
+        child.kill(Signal::INT);
+        thread::sleep(DELIBERATE);
+        child.kill(Signal::INT);
+        child.ends_with(130);
+    });
 }
 
 #[test]
@@ -121,19 +129,21 @@ fn a_signal_for_a_task_that_never_ran_waits_for_the_next_one() {
 
 #[test]
 fn two_hang_ups_in_quick_succession_start_a_service_anew_once_and_do_not_kill_it() {
-    let mut child = Child::start("starting anew");
-    for round in 0..8 {
-        child.kill(Signal::HUP);
-        dither(2 * round);
-        child.kill(Signal::HUP);
-        child.wait_for("ready");
-        // The next pair is none of repeats.
-        thread::sleep(DELIBERATE);
-    }
-    assert_eq!(child.count("ready"), 1 + 8);
-    child.kill(Signal::TERM);
-    child.wait_for("code 0 after signal SIGTERM");
-    child.ends_with(0);
+    in_real_time(|| {
+        let mut child = Child::start("starting anew");
+        for round in 0..8 {
+            child.kill(Signal::HUP);
+            dither(2 * round);
+            child.kill(Signal::HUP);
+            child.wait_for("ready");
+            // The next pair is none of repeats.
+            thread::sleep(DELIBERATE);
+        }
+        assert_eq!(child.count("ready"), 1 + 8);
+        child.kill(Signal::TERM);
+        child.wait_for("code 0 after signal SIGTERM");
+        child.ends_with(0);
+    });
 }
 
 /// Whichever group it comes to, and also if it comes to none.
@@ -156,36 +166,40 @@ fn a_termination_while_a_service_starts_anew_is_not_lost() {
 
 #[test]
 fn a_repeat_of_what_counted_for_one_group_does_not_count_for_the_next() {
-    let mut child = Child::start("starting anew with a long window");
-    child.kill_and_see(Signal::HUP, "ready");
-    child.kill(Signal::HUP);
-    thread::sleep(DELIBERATE);
-    child.kill(Signal::TERM);
-    child.wait_for("code 0 after signal SIGTERM");
-    child.ends_with(0);
-    assert_eq!(child.count("ready"), 2);
+    in_real_time(|| {
+        let mut child = Child::start("starting anew with a long window");
+        child.kill_and_see(Signal::HUP, "ready");
+        child.kill(Signal::HUP);
+        thread::sleep(DELIBERATE);
+        child.kill(Signal::TERM);
+        child.wait_for("code 0 after signal SIGTERM");
+        child.ends_with(0);
+        assert_eq!(child.count("ready"), 2);
+    });
 }
 
 #[test]
 fn a_signal_between_two_groups_goes_to_the_next_task() {
-    let mut child = Child::start("between two groups");
-    child.kill_and_see(Signal::TERM, "between");
-    child.kill(Signal::USR1);
-    child.kill(Signal::TERM);
-    child.kill(Signal::TERM);
-    thread::sleep(DELIBERATE);
-    child.go();
-    child.wait_for("code 0 after signal SIGTERM");
-    child.wait_for("code 0 after signal SIGTERM");
-    child.wait_for("between");
-    // As during the shutdown, it has no effect if there is no other trigger. A thread of the child
-    // may handle it some time after it was sent.
-    child.kill(Signal::USR1);
-    thread::sleep(DELIBERATE);
-    child.go();
-    child.wait_for("released");
-    child.kill(Signal::USR1);
-    child.ends_by(Signal::USR1);
+    in_real_time(|| {
+        let mut child = Child::start("between two groups");
+        child.kill_and_see(Signal::TERM, "between");
+        child.kill(Signal::USR1);
+        child.kill(Signal::TERM);
+        child.kill(Signal::TERM);
+        thread::sleep(DELIBERATE);
+        child.go();
+        child.wait_for("code 0 after signal SIGTERM");
+        child.wait_for("code 0 after signal SIGTERM");
+        child.wait_for("between");
+        // As during the shutdown, it has no effect if there is no other trigger. A thread of the
+        // child may handle it some time after it was sent.
+        child.kill(Signal::USR1);
+        thread::sleep(DELIBERATE);
+        child.go();
+        child.wait_for("released");
+        child.kill(Signal::USR1);
+        child.ends_by(Signal::USR1);
+    });
 }
 
 #[test]

@@ -24,4 +24,6 @@ mod managed;
 mod neighbours;
 mod stuck;
 mod trigger;
+#[path = "../../../task-core/tests/it/undisturbed.rs"]
+mod undisturbed;
 mod validation;

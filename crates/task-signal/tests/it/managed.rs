@@ -11,7 +11,10 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::child::{Child, from_us};
+use crate::{
+    child::{Child, from_us},
+    undisturbed::in_real_time,
+};
 
 #[test]
 fn a_termination_is_the_cause_in_the_report_and_no_failure() {
@@ -83,35 +86,41 @@ fn the_third_interrupt_exits_in_the_midst_of_a_cleanup() {
 
 #[test]
 fn with_every_worker_blocked_a_termination_ends_within_the_budget_and_names_the_stuck() {
-    let mut child = Child::start("managed with every worker blocked");
-    let began = Instant::now();
-    child.kill(Signal::TERM);
-    let report = child.wait_for("code 1 after");
-    assert!(report.contains("signal SIGTERM"), "{report}");
-    child.wait_for("in the report: task `stuck one`");
-    child.wait_for("in the report: task `stuck two`");
-    child.ends_with(0);
-    assert!(began.elapsed() < Duration::from_millis(1_500 + 1_500), "{:?}", began.elapsed());
+    in_real_time(|| {
+        let mut child = Child::start("managed with every worker blocked");
+        let began = Instant::now();
+        child.kill(Signal::TERM);
+        let report = child.wait_for("code 1 after");
+        assert!(report.contains("signal SIGTERM"), "{report}");
+        child.wait_for("in the report: task `stuck one`");
+        child.wait_for("in the report: task `stuck two`");
+        child.ends_with(0);
+        assert!(began.elapsed() < Duration::from_millis(1_500 + 1_500), "{:?}", began.elapsed());
+    });
 }
 
 #[test]
 fn with_every_worker_blocked_three_interrupts_end_the_process_at_once_and_name_the_stuck() {
-    let mut child = Child::start("managed with every worker blocked");
-    child.kill_and_see(Signal::INT, "count=1");
-    child.kill_and_see(Signal::INT, "count=2");
-    child.kill(Signal::INT);
-    let line = child.wait_for("exit with code 130, without cleanup");
-    assert!(line.contains("; alive: "), "{line}");
-    assert!(line.contains("stuck one") && line.contains("stuck two"), "{line}");
-    child.ends_with(130);
+    in_real_time(|| {
+        let mut child = Child::start("managed with every worker blocked");
+        child.kill_and_see(Signal::INT, "count=1");
+        child.kill_and_see(Signal::INT, "count=2");
+        child.kill(Signal::INT);
+        let line = child.wait_for("exit with code 130, without cleanup");
+        assert!(line.contains("; alive: "), "{line}");
+        assert!(line.contains("stuck one") && line.contains("stuck two"), "{line}");
+        child.ends_with(130);
+    });
 }
 
 #[test]
 fn a_callback_that_never_returns_is_named_in_the_report() {
-    let mut child = Child::start("managed with a stuck callback");
-    child.kill(Signal::TERM);
-    child.wait_for("in the report: task `signals`");
-    child.wait_for("first cleanup");
+    in_real_time(|| {
+        let mut child = Child::start("managed with a stuck callback");
+        child.kill(Signal::TERM);
+        child.wait_for("in the report: task `signals`");
+        child.wait_for("first cleanup");
+    });
 }
 
 #[test]
