@@ -15,7 +15,7 @@ use tracing::{
     span,
 };
 
-use crate::{client::get, service::watchdog};
+use crate::client::get;
 
 thread_local! {
     static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
@@ -60,7 +60,6 @@ async fn advice(
     endpoints: &[Endpoint],
     phase: Phase,
 ) -> Vec<String> {
-    watchdog();
     WARNINGS.take();
     let _log = tracing::subscriber::set_default(Log);
     let listener = ListenOptions::default().bind(address).unwrap();

@@ -5,11 +5,7 @@ use std::net::{Ipv6Addr, TcpListener};
 use task_core::{Phase, Task};
 use task_http::{BoundAddress, HttpTask, ListenOptions, Listener};
 
-use crate::{
-    client::get,
-    group::TestGroup,
-    service::{Service, watchdog},
-};
+use crate::{client::get, group::TestGroup, service::Service};
 
 /// Requirement 1.
 #[test]
@@ -42,10 +38,14 @@ fn port_zero_becomes_a_real_port_without_a_runtime() {
 /// Requirement 16.
 #[test]
 fn a_task_that_is_dropped_before_its_run_frees_its_address() {
-    let http = HttpTask::bind("127.0.0.1:0").unwrap();
-    let address = http.local_addr().unwrap();
-    drop(http);
-    let _again = HttpTask::bind(address).unwrap();
+    // Several, since another test may take the port in between.
+    let frees = |_| {
+        let http = HttpTask::bind("127.0.0.1:0").unwrap();
+        let address = http.local_addr().unwrap();
+        drop(http);
+        HttpTask::bind(address).is_ok()
+    };
+    assert!((0..10).any(frees));
 }
 
 #[test]
@@ -57,8 +57,8 @@ fn a_task_without_a_listener_is_an_error() {
 
 #[test]
 fn a_fault_in_the_settings_binds_no_address() {
-    let address = HttpTask::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let _owner = TcpListener::bind(address).unwrap();
+    let owner = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = owner.local_addr().unwrap();
     let error = HttpTask::builder().metrics_prefix("9").bind(address).unwrap_err();
     assert!(!error.is_address_in_use(), "{error}");
 }
@@ -71,7 +71,6 @@ fn the_task_is_a_support_task_named_http() {
 
 #[tokio::test]
 async fn a_client_that_connects_before_the_run_is_served_once_the_task_runs() {
-    watchdog();
     let http = HttpTask::bind("127.0.0.1:0").unwrap();
     let mut early = crate::client::Client::connect(http.local_addr().unwrap()).await;
     early.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -82,7 +81,6 @@ async fn a_client_that_connects_before_the_run_is_served_once_the_task_runs() {
 
 #[tokio::test]
 async fn several_addresses_are_served() {
-    watchdog();
     let http = HttpTask::builder()
         .listener(ListenOptions::default().bind("127.0.0.1:0").unwrap())
         .bind("127.0.0.1:0")
@@ -99,7 +97,6 @@ async fn several_addresses_are_served() {
 
 #[tokio::test]
 async fn a_blocking_listener_of_the_standard_library_is_taken_over() {
-    watchdog();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let http = HttpTask::builder().listener(Listener::try_from(listener).unwrap()).build().unwrap();
     let service = Service::run(http, TestGroup::new());

@@ -9,16 +9,12 @@ use task_http::{HttpTask, Limits};
 use task_manager::{FailureKind, Manager, Report};
 use tokio::time::sleep;
 
-use crate::{
-    client::{Client, get},
-    service::watchdog,
-};
+use crate::client::{Client, get};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Serves a route and a check that do not respond, in this phase.
 fn serve(manager: &Manager, phase: Phase) -> SocketAddr {
-    watchdog();
     let stuck = |_: Request<Bytes>| pending::<anyhow::Result<Response<&str>>>();
     let http = HttpTask::builder()
         .limits(Limits::default().check_timeout(100 * SECOND).response_timeout(100 * SECOND))
@@ -98,7 +94,6 @@ async fn a_stop_that_cuts_nothing_says_nothing() {
 async fn what_a_client_sends_is_bounded_and_escaped_and_the_rest_is_counted() {
     let long = format!("/{}", "x".repeat(3_000));
     let manager = Manager::builder().shutdown_timeout(60 * SECOND).build().unwrap();
-    watchdog();
     let http = HttpTask::builder()
         .limits(Limits::default().response_timeout(100 * SECOND).check_timeout(100 * SECOND))
         .check("stuck", pending)
@@ -127,7 +122,6 @@ async fn what_a_client_sends_is_bounded_and_escaped_and_the_rest_is_counted() {
 #[tokio::test(start_paused = true)]
 async fn a_response_that_a_client_does_not_read_is_cut() {
     let manager = Manager::builder().shutdown_timeout(60 * SECOND).build().unwrap();
-    watchdog();
     let http = HttpTask::builder()
         .route("/big", async |_| Ok(Response::new("x".repeat(64 << 20))))
         .bind("127.0.0.1:0")

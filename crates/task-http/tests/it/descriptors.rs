@@ -11,7 +11,7 @@ use std::{
 
 use task_http::Limits;
 
-use crate::service::{Service, watchdog};
+use crate::service::Service;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -20,7 +20,6 @@ const SECOND: Duration = Duration::from_secs(1);
 #[ignore = "the child process of the test below"]
 #[allow(clippy::print_stdout, reason = "the parent reads the address")]
 fn child_with_few_descriptors() {
-    watchdog();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let service = Service::start(|http| http.limits(Limits::default().connections(10_000)));
@@ -34,7 +33,6 @@ fn child_with_few_descriptors() {
 /// Requirement 9.
 #[test]
 fn without_free_descriptors_the_server_neither_spins_nor_ends_and_recovers() {
-    watchdog();
     let mut child = Command::new("sh")
         .args(["-c", "ulimit -n 40 && exec \"$0\" --ignored --exact --nocapture \"$1\""])
         .arg(env::current_exe().unwrap())

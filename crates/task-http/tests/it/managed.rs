@@ -15,13 +15,12 @@ use tokio::{
 
 use crate::{
     client::{Client, get},
-    service::{value, watchdog},
+    service::value,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn bind(http: HttpTaskBuilder) -> (HttpTask, SocketAddr) {
-    watchdog();
     let http = http.bind("127.0.0.1:0").unwrap();
     let address = http.local_addr().unwrap();
     (http, address)

@@ -12,7 +12,7 @@ use task_http::{
     Access, HttpTask, ListenOptions,
     probe::{self, ProbeError},
 };
-use tokio::task::spawn_blocking;
+use tokio::{net::TcpSocket, task::spawn_blocking};
 
 use crate::{group::TestGroup, service::Service};
 
@@ -91,7 +91,10 @@ async fn a_unix_socket_is_probed_by_its_path() {
 
 #[test]
 fn a_refused_connection_and_a_malformed_path_are_errors() {
-    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // It is kept, and does not listen.
+    let bound = TcpSocket::new_v4().unwrap();
+    bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let unused = bound.local_addr().unwrap();
     let error = probe::check(unused, "/readyz", LONG).unwrap_err();
     assert_eq!(error.to_string(), format!("failed to connect to {unused}"));
     assert!(std::error::Error::source(&error).is_some());

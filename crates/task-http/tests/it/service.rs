@@ -1,11 +1,6 @@
 //! A running server for a test.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Once},
-    thread,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use task_core::Task;
 use task_http::{HttpTask, HttpTaskBuilder};
@@ -26,7 +21,6 @@ pub(crate) struct Service {
 impl Service {
     /// Starts a server on a free port of loopback.
     pub(crate) fn start(configure: impl FnOnce(HttpTaskBuilder) -> HttpTaskBuilder) -> Self {
-        watchdog();
         let http = configure(HttpTask::builder()).bind("127.0.0.1:0").unwrap();
         Self::run(http, TestGroup::new())
     }
@@ -48,18 +42,6 @@ impl Service {
         timeout(Duration::from_secs(10), self.ended).await.unwrap().unwrap().unwrap();
         assert!(!self.group.has_panicked());
     }
-}
-
-/// Aborts the process if the tests hang. It is a plain thread, since a test may block its runtime.
-pub(crate) fn watchdog() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        thread::spawn(|| {
-            thread::sleep(Duration::from_secs(120));
-            eprintln!("the tests hang");
-            std::process::abort();
-        });
-    });
 }
 
 /// Returns the value of a series in a scrape, by its exact text up to the blank.

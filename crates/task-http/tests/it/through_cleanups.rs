@@ -17,13 +17,12 @@ use tokio::{
 use crate::{
     client::{Client, get},
     group::TestGroup,
-    service::{Service, value, watchdog},
+    service::{Service, value},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn bind(http: HttpTaskBuilder) -> (HttpTask, HttpStop, SocketAddr) {
-    watchdog();
     let http = http.bind("127.0.0.1:0").unwrap();
     let address = http.local_addr().unwrap();
     let (http, stop) = http.through_cleanups();

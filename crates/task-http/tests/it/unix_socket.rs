@@ -16,11 +16,7 @@ use std::{
 use socket2::{Domain, SockAddr, Socket, Type};
 use task_http::{BoundAddress, HttpTask, ListenOptions};
 
-use crate::{
-    client::Client,
-    group::TestGroup,
-    service::{Service, watchdog},
-};
+use crate::{client::Client, group::TestGroup, service::Service};
 
 /// A path that no other test uses. The drop removes the file.
 struct TempPath(PathBuf);
@@ -42,7 +38,6 @@ impl Drop for TempPath {
 /// Requirement 12.
 #[tokio::test]
 async fn the_server_removes_its_socket_file_when_it_stops() {
-    watchdog();
     let path = TempPath::new();
     let http = HttpTask::bind_unix(&path.0).unwrap();
     assert_eq!(http.local_addr(), None);
