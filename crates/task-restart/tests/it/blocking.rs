@@ -62,7 +62,7 @@ async fn a_thread_that_does_not_end_ends_the_task_rather_than_run_beside_the_nex
     let task = restarting(factory).unwrap().run_timeout(ms(5)).run_stop_timeout(ms(10));
     let error = rig.run(task.boxed()).await.unwrap_err();
     let held = error.downcast_ref::<RunStillHeld>().unwrap();
-    assert_eq!((held.run(), held.waited(), rig.starts().len()), (1, ms(10), 1));
+    assert_eq!((held.run(), held.waited()), (1, ms(10)));
     let text = "run 1 still holds a thread 10ms after it ended: run took longer than 5ms";
     assert_eq!(error.to_string(), text);
     assert!(rig.scope.holds() > 0, "the outer task has not ended before the thread has");
@@ -70,6 +70,8 @@ async fn a_thread_that_does_not_end_ends_the_task_rather_than_run_beside_the_nex
     while rig.scope.holds() > 0 {
         sleep(ms(1)).await;
     }
+    // The thread may begin after its run has ended.
+    assert_eq!(rig.starts().len(), 1);
 }
 
 #[tokio::test]

@@ -1,14 +1,14 @@
 //! Under a manager: report, view, shutdown.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::bail;
 use task_manager::{Blocker, Context, Manager, Outcome, Task, blocking_task, task_fn};
 use task_restart::{FailureLimit, restarting};
-use tokio::time::sleep;
+use tokio::{sync::Notify, time::sleep};
 
 use crate::rig::{ms, secs};
 
@@ -288,21 +288,26 @@ async fn two_tasks_that_fail_in_turns_are_never_both_counted_from_runs_that_are_
 /// Invariant 7.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_blocks_its_thread_in_the_stop_is_named_and_the_deadline_holds() {
-    let builder = Manager::builder().shutdown_timeout(ms(400)).cleanup_timeout(ms(100));
+    let builder = Manager::builder().shutdown_timeout(secs(2)).cleanup_timeout(ms(100));
     let manager = builder.build().unwrap();
-    let factory = || {
-        Ok(task_fn("consumer", async |ctx: Context| {
+    let (_release, released) = std::sync::mpsc::channel::<()>();
+    let (released, begun) = (Arc::new(Mutex::new(released)), Arc::new(Notify::new()));
+    let has_begun = begun.clone();
+    let factory = move || {
+        let (released, begun) = (released.clone(), begun.clone());
+        Ok(task_fn("consumer", async move |ctx: Context| {
+            begun.notify_one();
             ctx.cancelled().await;
             ctx.set_status("flushing");
-            std::thread::sleep(secs(3));
+            let _ = released.lock().unwrap().recv_timeout(secs(60));
             Ok(())
         }))
     };
     manager.run(restarting(factory).unwrap()).unwrap();
-    sleep(ms(50)).await;
+    has_begun.notified().await;
     let began = std::time::Instant::now();
     let text = manager.shutdown().await.unwrap_err().report().unwrap().to_string();
-    assert!(began.elapsed() < secs(2), "{text}");
+    assert!(began.elapsed() < secs(30), "{text}");
     let failure = text.lines().find(|line| line.contains("failure: task `consumer`")).unwrap();
     assert!(failure.contains("was abandoned") && failure.contains("; flushing)"), "{text}");
 }

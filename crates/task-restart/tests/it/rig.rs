@@ -2,11 +2,7 @@
 
 use std::{
     borrow::Cow,
-    sync::{
-        Arc, Mutex,
-        mpsc::{self, RecvTimeoutError, Sender},
-    },
-    thread,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -34,17 +30,11 @@ pub(crate) struct Rig {
     pub(crate) scope: Arc<TestScope>,
     born: Instant,
     starts: Arc<Mutex<Vec<u64>>>,
-    _watchdog: Arc<Watchdog>,
 }
 
 impl Rig {
     pub(crate) fn new() -> Self {
-        Self {
-            scope: Arc::default(),
-            born: Instant::now(),
-            starts: Arc::default(),
-            _watchdog: Arc::new(Watchdog::new()),
-        }
+        Self { scope: Arc::default(), born: Instant::now(), starts: Arc::default() }
     }
 
     pub(crate) fn ctx(&self) -> Context {
@@ -188,22 +178,5 @@ impl Scope for TestScope {
 
     fn record_wait(&self, wait: Option<Duration>) {
         self.push(format!("wait {wait:?}"));
-    }
-}
-
-/// Ends the process if a test takes too long in real time, which a paused clock cannot detect.
-struct Watchdog(#[allow(dead_code, reason = "its drop ends the watchdog's wait")] Sender<()>);
-
-impl Watchdog {
-    fn new() -> Self {
-        let (alive, ended) = mpsc::channel::<()>();
-        let name = thread::current().name().unwrap_or("a test").to_owned();
-        thread::spawn(move || {
-            if ended.recv_timeout(secs(60)) == Err(RecvTimeoutError::Timeout) {
-                eprintln!("{name} has run for a minute");
-                std::process::exit(101);
-            }
-        });
-        Self(alive)
     }
 }
