@@ -90,11 +90,20 @@ async fn the_run_after_a_timeout_waits_for_the_thread() {
         let rig = rig.clone();
         async move { rig.run(task.run_timeout(ms(5)).backoff(quick())).await }
     });
-    // Time for many periods, timeouts and back-offs.
-    sleep(ms(200)).await;
+    let waits = || {
+        let text = "1 run, 1 failed; waits for the thread of a run: ";
+        rig.statuses().last().is_some_and(|status| status.starts_with(text))
+    };
+    let waiting = async {
+        while !waits() {
+            sleep(ms(1)).await;
+        }
+        // Time for many periods, timeouts and back-offs.
+        sleep(ms(200)).await;
+    };
+    timeout(LONG / 2, waiting).await.unwrap();
+    assert!(waits(), "{:?}", rig.statuses());
     assert_eq!(alive.runs(), 1);
-    let status = rig.last_status();
-    assert!(status.starts_with("1 run, 1 failed; waits for the thread of a run: "), "{status}");
     open.send(()).unwrap();
     alive.until_runs(2).await;
     assert_eq!(alive.most.load(Ordering::SeqCst), 1);
