@@ -3,7 +3,7 @@
 use std::{pin::pin, thread, time::Duration};
 
 use anyhow::anyhow;
-use task_manager::{Context, Escalation, Manager, ShutdownError, Task, task_fn};
+use task_manager::{Context, Escalation, Manager, ShutdownError, Step, Task, task_fn};
 
 use crate::{
     nesting::named,
@@ -47,11 +47,16 @@ fn failures_of_a_nested_group_survive_the_runtime_of_its_task() {
         inner.run(unresponsive("unresponsive")).unwrap();
         inner.run(task_fn("bad", async |_| Err(anyhow!("no broker")))).unwrap();
     }
+    let group = inner.group();
     {
         let _entered = other.enter();
         outer.run(inner.into_task()).unwrap();
     }
-    thread::sleep(SECOND / 10);
+    while group.step() == Step::Running {
+        thread::sleep(SECOND / 1_000);
+    }
+    // The one worker runs this after the task of the nested group.
+    other.block_on(other.spawn(async {})).unwrap();
     other.shutdown_background();
     let failures = failures(&own.block_on(outer.wait()).unwrap_err());
     assert!(failures.contains(&"task `inner/bad` failed: no broker".into()), "{failures:?}");
