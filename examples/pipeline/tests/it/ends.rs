@@ -123,6 +123,8 @@ fn a_main_thread_that_is_blocked() {
 #[test]
 fn a_second_signal() {
     let cause = "signal SIGINT";
-    let line = &["pipeline stopped in ", "task `fault` was aborted", "the shutdown was escalated"];
+    // On a busy machine the consumer has not ended either by then.
+    let line =
+        &["pipeline stopped in ", "`fault`", " was aborted at ", "the shutdown was escalated"];
     check("second", Some("slow"), &["INT", "INT"], &Expected { code: 1, cause, line });
 }

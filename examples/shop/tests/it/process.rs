@@ -182,7 +182,7 @@ fn the_readme_s_commands_work() {
     for command in commands {
         let is_endless = command.contains(" -N ");
         let shell = command
-            .replace("curl ", "curl --silent --show-error --fail --max-time 5 ")
+            .replace("curl ", "curl --silent --show-error --fail --max-time 20 ")
             .replace("127.0.0.1:8080", &service.api.to_string())
             .replace("127.0.0.1:9090", &service.probes.to_string());
         if is_endless {
