@@ -36,6 +36,7 @@ pub(crate) struct Cells {
     pub(crate) consumed: AtomicU64,
     pub(crate) produced: AtomicU64,
     pub(crate) dead_lettered: AtomicU64,
+    pub(crate) skipped: AtomicU64,
     pub(crate) retried: AtomicU64,
     pub(crate) settled: AtomicU64,
     pub(crate) rewound: AtomicU64,
@@ -74,11 +75,13 @@ pub struct PartitionLag {
 pub struct Counts {
     /// Messages that were received and transformed, and whose records were sent.
     pub consumed: u64,
-    /// Records of the transform that the brokers acknowledged, without those of dead-lettered
-    /// messages, which were sent before one that is too large.
+    /// Records of the transform that the brokers acknowledged.
     pub produced: u64,
     /// Messages that the brokers acknowledged in the dead-letter topic.
     pub dead_lettered: u64,
+    /// Messages that were refused, and could not be dead-lettered: they are lost. See
+    /// [`OnPoison::Skip`](crate::OnPoison::Skip).
+    pub skipped: u64,
     /// Retries of the transform.
     pub retried: u64,
     /// Messages that are done: delivered, written, and their offsets stored, or committed with
@@ -152,6 +155,7 @@ impl Counters {
             consumed,
             produced: cells.produced.load(Relaxed),
             dead_lettered: cells.dead_lettered.load(Relaxed),
+            skipped: cells.skipped.load(Relaxed),
             retried: cells.retried.load(Relaxed),
             settled,
             rewound,

@@ -75,9 +75,10 @@
 //!
 //! | failure | handling |
 //! |---|---|
-//! | the message is bad | [`Verdict::DeadLetter`]: it goes to the dead-letter topic, with its origin and the reason in headers; without such a topic the task fails |
+//! | the message is bad | [`Verdict::DeadLetter`]: it goes to the dead-letter topic, with its origin and the reason in headers |
+//! | a bad message cannot be dead-lettered: no such topic, or its headers are too large | the task fails, or the message is skipped and counted: [`KafkaSettings::on_poison`] |
 //! | a temporary condition | [`Verdict::Retry`]: the transform is called again after a pause, for at most [`KafkaSettings::retry_timeout`]; then as above |
-//! | a record is too large for the producer (`message.max.bytes`) | as a bad message; its records before that one are delivered nevertheless |
+//! | a record is too large for the producer (`message.max.bytes`) | as a bad message; none of its records is sent |
 //! | brokers are away, leaders move, the producer's queue is full | librdkafka retries, and the task receives no more than its window; after [`KafkaSettings::message_timeout`] it fails |
 //! | the brokers refuse a record, this member or this user; the transform or the sink fails | the task fails, and names the message if there is one; the messages before it are stored (with transactions: those since the last one are read again) |
 //! | a commit is refused during a rebalance, or for another reason that passes | it is retried at the next interval, and at a stop until its deadline |
@@ -250,6 +251,6 @@ pub use error::KafkaError;
 pub use latency::Latency;
 pub use message::{Incoming, Output, Record, Verdict};
 pub use producer::{Delivery, Producer, SendError};
-pub use settings::{KafkaSettings, Order};
+pub use settings::{KafkaSettings, OnPoison, Order};
 pub use task::KafkaTask;
 pub use transform::{NoSink, Sink, Transform, TransformFn, transform_fn};

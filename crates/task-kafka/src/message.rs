@@ -230,10 +230,11 @@ pub enum Verdict<E> {
     /// which it is sent: brokers may refuse an old one, or soon delete the record for it.
     ///
     /// If it is too large for the producer, its payload is halved until it fits, and
-    /// `dead-letter-payload-bytes` has the size that the payload had. If even the rest is too
-    /// large, the task fails. `dead-letter-headers-left-out` has the number of headers whose names
-    /// are not UTF-8. Without a [dead-letter topic](crate::KafkaSettings::dead_letter_topic) the
-    /// task fails.
+    /// `dead-letter-payload-bytes` has the size that the payload had.
+    /// `dead-letter-headers-left-out` has the number of headers whose names are not UTF-8. If even
+    /// the rest is too large, or there is no [dead-letter
+    /// topic](crate::KafkaSettings::dead_letter_topic), the task fails, or skips the message: see
+    /// [`KafkaSettings::on_poison`](crate::KafkaSettings::on_poison).
     DeadLetter(String),
     /// Calls the transform again after a pause, for this reason: something else is at fault, such
     /// as a service that does not answer.
@@ -397,6 +398,19 @@ impl Record {
         true
     }
 
+    /// Returns the most bytes that the record may take in a request, by which librdkafka decides
+    /// whether it is too large.
+    pub(crate) fn wire_bytes(&self) -> usize {
+        /// The lengths, deltas and attributes of a record, each as long as it may be.
+        const FRAME: usize = 36;
+        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|(name, value)| {
+            let (name, value) = (name.len(), length(value));
+            name + varint_bytes(name) + value + varint_bytes(value)
+        });
+        FRAME + length(&self.key) + length(&self.payload) + headers.sum::<usize>()
+    }
+
     /// Returns the key.
     pub fn as_key(&self) -> Option<&[u8]> {
         self.key.as_deref()
@@ -427,6 +441,12 @@ impl Record {
             headers.insert(Header { key, value: value.as_deref() })
         }))
     }
+}
+
+/// Returns the bytes of a length in Kafka's encoding: seven bits in each, and one for the sign.
+fn varint_bytes(length: usize) -> usize {
+    let bits = usize::BITS - length.leading_zeros() + 1;
+    bits.div_ceil(7) as usize
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ impl Parts<'_> {
             ctx: self.ctx.clone(),
             producer: self.producer.clone(),
             dead_letter_topic: self.settings.dead_letter_topic.clone(),
+            on_poison: self.settings.on_poison,
         }
     }
 }

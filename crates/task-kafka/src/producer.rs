@@ -58,6 +58,8 @@ use crate::{
 pub struct Producer {
     native: Arc<Native>,
     transactional_id: Option<Arc<str>>,
+    /// The most bytes of a record, as [`Record::wire_bytes`] counts them.
+    max_record_bytes: usize,
 }
 
 /// A producer that calls may still use which do not return.
@@ -87,10 +89,15 @@ impl Producer {
         settings: &KafkaSettings,
         reports: DeliveryReports,
     ) -> Result<Self, KafkaError> {
-        let native = settings.producer()?.create_with_context(reports);
-        let native = native.map_err(|source| Kind::Client { role: "producer", source })?;
+        let failed = |source| Kind::Client { role: "producer", source };
+        let config = settings.producer()?;
+        let limit = config.create_native_config().and_then(|it| it.get("message.max.bytes"));
+        // librdkafka accepts numbers alone.
+        let max_record_bytes = limit.map_err(failed)?.parse().unwrap_or(usize::MAX);
+        let native = config.create_with_context(reports).map_err(failed)?;
         let transactional_id = settings.transactional_id.as_deref().map(Arc::from);
-        Ok(Self { native: Arc::new(Native(Some(native))), transactional_id })
+        let native = Arc::new(Native(Some(native)));
+        Ok(Self { native, transactional_id, max_record_bytes })
     }
 
     /// Queues a record and returns at once.
@@ -169,6 +176,11 @@ impl Producer {
         self.native.0.as_ref().expect("taken only when dropped")
     }
 
+    /// Returns the most bytes that a record may have. A larger one is refused at once.
+    pub(crate) fn max_record_bytes(&self) -> usize {
+        self.max_record_bytes
+    }
+
     pub(crate) fn transactional_id(&self) -> Option<&str> {
         self.transactional_id.as_deref()
     }
@@ -244,5 +256,37 @@ impl SendError {
     /// Returns whether the record is too large, which is permanent.
     pub fn is_too_large(&self) -> bool {
         self.0.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn librdkafka_refuses_the_records_that_are_counted_as_too_large_and_no_others() {
+        let settings =
+            KafkaSettings::new("127.0.0.1:1").producer_setting("message.max.bytes", "0x1000");
+        let producer = Producer::new(&settings).unwrap();
+        let limit = producer.max_record_bytes();
+        assert_eq!(limit, 0x1000);
+        let headers = |record: Record, bytes: &[usize]| {
+            bytes.iter().fold(record, |it, &bytes| it.header("name", vec![b'x'; bytes]))
+        };
+        for record in [
+            Record::to("out"),
+            Record::to("out").key([b'k'; 700]),
+            headers(Record::to("out").null_header("nothing"), &[0, 1, 63, 64, 128]),
+            headers(Record::to("out").key("k").header("n".repeat(64), ""), &[300; 7]),
+        ] {
+            let left = limit - record.clone().payload("").wire_bytes();
+            let fits = record.clone().payload(vec![b'p'; left]);
+            assert_eq!(fits.wire_bytes(), limit);
+            drop(producer.send(&fits).unwrap());
+            let error = producer.send(&record.payload(vec![b'p'; left + 1])).unwrap_err();
+            assert!(error.is_too_large(), "{error}");
+        }
     }
 }

@@ -58,6 +58,7 @@ pub struct KafkaSettings {
     pub(crate) topics: Vec<String>,
     pub(crate) transactional_id: Option<String>,
     pub(crate) dead_letter_topic: Option<Arc<str>>,
+    pub(crate) on_poison: OnPoison,
     pub(crate) window: usize,
     pub(crate) window_bytes: usize,
     pub(crate) concurrency: usize,
@@ -87,6 +88,19 @@ pub enum Order {
     None,
 }
 
+/// What becomes of a message that was refused and cannot be dead-lettered: there is no dead-letter
+/// topic, or its headers and its key alone are too large for the producer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnPoison {
+    /// The task fails, and names the message. It is read again, and fails the next run, too.
+    #[default]
+    Fail,
+    /// The message is lost: it is named in the log, with the reason, as an error, and counted in
+    /// [`Counts::skipped`](crate::Counts::skipped), which the status shows.
+    Skip,
+}
+
 /// A setting of librdkafka that has no setter.
 #[derive(Clone)]
 struct Additional {
@@ -114,6 +128,7 @@ impl KafkaSettings {
             topics: Vec::new(),
             transactional_id: None,
             dead_letter_topic: None,
+            on_poison: OnPoison::Fail,
             window: 4096,
             window_bytes: 64 * 1024 * 1024,
             concurrency: 1,
@@ -142,10 +157,21 @@ impl KafkaSettings {
         self
     }
 
-    /// Sets the topic for messages that the transform refuses. Default: none, and the first refused
-    /// message fails the task.
+    /// Sets the topic for messages that the transform refuses. Default: none, and a refused message
+    /// is one that [cannot be dead-lettered](Self::on_poison).
+    ///
+    /// A dead letter is cut to what the producer takes (`message.max.bytes`, by default 1 MB). One
+    /// that the brokers refuse fails the task: set that limit to the topic's `max.message.bytes` if
+    /// the topic takes less.
     pub fn dead_letter_topic(mut self, topic: impl Into<Arc<str>>) -> Self {
         self.dead_letter_topic = Some(topic.into());
+        self
+    }
+
+    /// Sets what becomes of a message that was refused and cannot be dead-lettered. Default:
+    /// [`OnPoison::Fail`].
+    pub fn on_poison(mut self, policy: OnPoison) -> Self {
+        self.on_poison = policy;
         self
     }
 

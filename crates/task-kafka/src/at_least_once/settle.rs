@@ -15,6 +15,7 @@ use tokio::{join, sync::mpsc};
 
 use crate::{
     Counters, Sink,
+    dispatch::Handling,
     member::{Consumer, Settled, Ticket, Window},
     workers::Entry,
 };
@@ -118,11 +119,11 @@ async fn deliver<E>(batch: &mut [Entry<E>], counters: &Counters) -> (usize, anyh
             }
             records += 1;
         }
-        if entry.sent.is_dead_letter {
-            counters.0.dead_lettered.fetch_add(1, Relaxed);
-        } else {
-            counters.0.produced.fetch_add(records, Relaxed);
-        }
+        match entry.sent.handling {
+            Handling::Forwarded => counters.0.produced.fetch_add(records, Relaxed),
+            Handling::DeadLettered => counters.0.dead_lettered.fetch_add(1, Relaxed),
+            Handling::Skipped => counters.0.skipped.fetch_add(1, Relaxed),
+        };
     }
     (batch.len(), Ok(()))
 }

@@ -17,9 +17,10 @@ pub(super) struct Batch<E> {
     pub(super) received: usize,
     /// The offsets of each partition.
     pub(super) offsets: BTreeMap<TopicPartition, Offsets>,
-    /// Records, and dead letters, whose delivery was reported.
+    /// Records, and dead letters, whose delivery was reported, and messages that have neither.
     pub(super) produced: u64,
     pub(super) dead_lettered: u64,
+    pub(super) skipped: u64,
     /// Whether its commit was asked for, so that only the brokers know its fate.
     pub(super) is_committing: bool,
     /// The number of revocations when the transaction began.
@@ -40,6 +41,7 @@ impl<E> Batch<E> {
         Self {
             produced: 0,
             dead_lettered: 0,
+            skipped: 0,
             sent: Vec::new(),
             received: 0,
             offsets: BTreeMap::new(),

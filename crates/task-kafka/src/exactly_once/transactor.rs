@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     Incoming, Producer, Sink, Transform,
+    dispatch::Handling,
     member::Intake,
     parts::Parts,
     producer::AbandonedProducer,
@@ -349,6 +350,7 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
         cells.commits.fetch_add(1, Relaxed);
         cells.produced.fetch_add(batch.produced, Relaxed);
         cells.dead_lettered.fetch_add(batch.dead_lettered, Relaxed);
+        cells.skipped.fetch_add(batch.skipped, Relaxed);
         cells.settled.fetch_add(batch.sent.len() as u64, Relaxed);
     }
 
@@ -372,10 +374,10 @@ async fn deliver<E>(batch: &mut Batch<E>) -> Result<(), TransactionError> {
         for delivery in sent.deliveries.drain(..) {
             delivery.await.map_err(TransactionError::Abortable)?;
         }
-        if sent.is_dead_letter {
-            batch.dead_lettered += 1;
-        } else {
-            batch.produced += records;
+        match sent.handling {
+            Handling::Forwarded => batch.produced += records,
+            Handling::DeadLettered => batch.dead_lettered += 1,
+            Handling::Skipped => batch.skipped += 1,
         }
     }
     Ok(())

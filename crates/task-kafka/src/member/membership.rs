@@ -254,6 +254,9 @@ impl Membership {
         if let Some(slow) = self.counters.0.slow.oldest() {
             let _ = write!(status, ", {slow}");
         }
+        if counts.skipped > 0 {
+            let _ = write!(status, ", {} skipped", counts.skipped);
+        }
         ctx.set_status(status);
     }
 

@@ -10,7 +10,8 @@ use std::{
 };
 
 use task_kafka::{
-    Incoming, KafkaTask, NoSink, Output, Producer, Record, Transform, Verdict, transform_fn,
+    Incoming, KafkaSettings, KafkaTask, NoSink, OnPoison, Output, Producer, Record, Transform,
+    Verdict, transform_fn,
 };
 
 use crate::rig::{
@@ -126,8 +127,76 @@ async fn a_message_with_a_record_that_is_too_large_is_dead_lettered() {
         assert_eq!((counts.produced, counts.dead_lettered), (2, 1));
         running.stop(Duration::from_secs(20)).await.0.unwrap();
         assert_eq!(read_all(&broker, "dead").await.concat(), ["1"]);
-        // What was sent before the record is not recalled, and what comes after it is not sent.
-        assert_exactly(&broker, "out", 3).await;
+        // Neither what comes before the record that is too large, nor what comes after it.
+        let mut produced = read_all(&broker, "out").await.concat();
+        produced.sort();
+        assert_eq!(produced, ["0", "2"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_cannot_be_dead_lettered_is_skipped_if_the_settings_say_so() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        let filler = Producer::new(&settings(&broker)).unwrap();
+        // Its headers alone are too large for the producer of the task.
+        let bad = Record::to("in").key("k").payload("bad").header("h", [b'x'; 3000]);
+        filler.send(&bad).unwrap().await.unwrap();
+        fill(&broker, 3).await;
+        for (group, dead_letter_topic, transactional) in
+            [("letters", true, false), ("none", false, false), ("transactions", true, true)]
+        {
+            let mut settings = KafkaSettings::new(broker.bootstrap_servers())
+                .group(group)
+                .topics(["in"])
+                .on_poison(OnPoison::Skip)
+                .producer_setting("message.max.bytes", "2000");
+            if dead_letter_topic {
+                settings = settings.dead_letter_topic("dead");
+            }
+            if transactional {
+                settings = settings.transactional_id(group);
+            }
+            let producer = Producer::new(&settings).unwrap();
+            let copying = decide(|message: &Incoming<'_>| match message.payload() {
+                Some(b"bad") => Ok(Verdict::DeadLetter("it is bad".into())),
+                _ => forward(vec![copy(message)]),
+            });
+            let task = KafkaTask::new(settings, producer, copying, NoSink).unwrap();
+            let running = Running::start(task);
+            until("it ends or all are settled", || {
+                running.handle.is_finished() || running.counters.get().settled == 4
+            })
+            .await;
+            let counts = running.counters.get();
+            let counts = (counts.settled, counts.produced, counts.dead_lettered, counts.skipped);
+            assert_eq!(counts, (4, 3, 0, 1), "{group}");
+            until("the status says so", || {
+                running.scope.status().is_some_and(|it| it.ends_with(", 1 skipped"))
+            })
+            .await;
+            running.stop(Duration::from_secs(20)).await.0.unwrap();
+        }
+        assert!(read_all(&broker, "dead").await.concat().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_cannot_be_dead_lettered_fails_the_task() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        let filler = Producer::new(&settings(&broker)).unwrap();
+        let bad = Record::to("in").payload("0").header("h", [b'x'; 3000]);
+        filler.send(&bad).unwrap().await.unwrap();
+        let settings = settings(&broker).producer_setting("message.max.bytes", "2000");
+        let producer = Producer::new(&settings).unwrap();
+        let refusing = decide(|_: &Incoming<'_>| Ok(Verdict::DeadLetter("it is bad".into())));
+        let task = KafkaTask::new(settings, producer, refusing, NoSink).unwrap();
+        let failures = Running::start(task).failures().await;
+        let why = "too large for the dead-letter topic: it is bad";
+        assert!(failures[0].starts_with("in[") && failures[0].ends_with(why), "{failures:?}");
     })
     .await;
 }
