@@ -59,6 +59,7 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
         batch: parts.settings.batch,
         window: Arc::clone(&parts.window),
         counters: parts.counters.clone(),
+        dispatcher: parts.dispatcher(),
         queue: entries,
     };
     let mut settler = AbortOnDrop(tokio::spawn(catch_panic(parts.ctx.clone(), settle.run())));
@@ -77,6 +78,7 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
             dispatcher: parts.dispatcher(),
             window: Arc::clone(&parts.window),
             counters: parts.counters.clone(),
+            keeps: parts.keeps,
             queue,
         };
         Either::Receive(receiver)
@@ -87,7 +89,7 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
             Either::Receive(receiver) => receiver.run().await,
         }
     };
-    let Parts { ctx, settings, stop, consumer, producer, window, counters } = parts;
+    let Parts { ctx, settings, stop, consumer, producer, window, counters, .. } = parts;
 
     let (settled, in_time) = {
         let mut committing = pin!(keep_committing(

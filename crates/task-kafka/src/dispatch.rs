@@ -2,14 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+use rdkafka::message::{BorrowedMessage, Message as _, OwnedMessage};
 use task_core::Context;
 use tokio::time::sleep;
 
 use crate::{
-    Delivery, Incoming, OnPoison, Output, Producer, Record, SendError,
+    Delivery, Incoming, OnPoison, Output, Producer, Record, RefusedEffects, SendError,
     decide::{Decision, Refusal},
+    member::Ticket,
 };
+
+const NOT_LETTERED: &str = "failed to produce to the dead-letter topic";
 
 /// The producer's side of the receive loop.
 ///
@@ -39,6 +43,29 @@ pub(crate) enum Handling {
     Skipped,
 }
 
+/// A message that was transformed, and whose records were sent.
+pub(crate) struct Entry<E> {
+    pub(crate) ticket: Ticket,
+    pub(crate) sent: Sent<E>,
+    /// A copy of the message, if it has an effect that the sink may refuse.
+    pub(crate) kept: Option<Box<OwnedMessage>>,
+}
+
+/// Copies a message that has an effect, if messages are kept until their effects are written.
+pub(crate) fn keep<E>(
+    keeps: bool,
+    message: &BorrowedMessage<'_>,
+    sent: &Sent<E>,
+) -> Option<Box<OwnedMessage>> {
+    (keeps && sent.effect.is_some()).then(|| Box::new(message.detach()))
+}
+
+/// Returns the bytes that a kept message counts.
+pub(crate) fn kept_bytes(kept: Option<&OwnedMessage>) -> usize {
+    let bytes = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
+    kept.map_or(0, |it| bytes(it.payload()) + bytes(it.key()))
+}
+
 impl Dispatcher {
     /// Sends the records of a message, or the message itself to the dead-letter topic.
     ///
@@ -62,8 +89,45 @@ impl Dispatcher {
             return Ok(Sent { deliveries: vec![], effect: None, handling: Handling::Skipped });
         };
         let sent = self.ctx.ready_or_cancelled(self.send(&letter)).await?;
-        let deliveries = vec![sent.context("failed to produce to the dead-letter topic")?];
+        let deliveries = vec![sent.context(NOT_LETTERED)?];
         Ok(Sent { deliveries, effect: None, handling: Handling::DeadLettered })
+    }
+
+    /// Sends the dead letters of those messages of a batch whose effects the sink has refused.
+    /// Returns their indices in the batch, in order, each with its
+    /// dead letter, if there is one. A failure is the last element.
+    ///
+    /// A stop interrupts no await: the caller bounds them.
+    pub(crate) async fn refuse<E>(
+        &self,
+        batch: &mut [Entry<E>],
+        refused: RefusedEffects,
+    ) -> Vec<(usize, anyhow::Result<Option<Delivery>>)> {
+        // Exclusive, since effects need not be `Sync`.
+        let messages = batch.iter_mut().enumerate();
+        let mut kept = messages.filter_map(|(at, entry)| Some((at, entry.kept.as_deref()?)));
+        let (mut letters, mut next) = (Vec::new(), 0);
+        for (index, reason) in refused {
+            // Each that is kept has had an effect, and so they have the order of the effects.
+            let Some((at, message)) = kept.nth(index - next) else {
+                let why = "which `Sink::may_refuse` excludes, or it was not given";
+                letters.push((0, Err(anyhow!("the sink has refused effect {index}, {why}"))));
+                break;
+            };
+            next = index + 1;
+            let reason = format!("the sink has refused its effect: {reason}");
+            let sent = match self.letter(&Incoming::owned(message), &reason) {
+                Ok(Some(letter)) => self.send(&letter).await.context(NOT_LETTERED).map(Some),
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            };
+            let has_failed = sent.is_err();
+            letters.push((at, sent));
+            if has_failed {
+                break;
+            }
+        }
+        letters
     }
 
     /// Returns why the records of a message cannot be produced, if one is too large.

@@ -76,6 +76,7 @@
 //! | failure | handling |
 //! |---|---|
 //! | the message is bad | [`Verdict::DeadLetter`]: it goes to the dead-letter topic, with its origin and the reason in headers |
+//! | the sink refuses one effect of a batch ([`RefusedEffects`]) | as a bad message, whose records were produced; the other effects count as written |
 //! | a bad message cannot be dead-lettered: no such topic, or its headers are too large | the task fails, or the message is skipped and counted: [`KafkaSettings::on_poison`] |
 //! | a temporary condition | [`Verdict::Retry`]: the transform is called again after a pause, for at most [`KafkaSettings::retry_timeout`]; then as above |
 //! | a record is too large for the producer (`message.max.bytes`) | as a bad message; none of its records is sent |
@@ -253,4 +254,4 @@ pub use message::{Incoming, Output, Record, Verdict};
 pub use producer::{Delivery, Producer, SendError};
 pub use settings::{KafkaSettings, OnPoison, Order};
 pub use task::KafkaTask;
-pub use transform::{NoSink, Sink, Transform, TransformFn, transform_fn};
+pub use transform::{NoSink, RefusedEffects, Sink, Transform, TransformFn, transform_fn};

@@ -21,6 +21,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) producer: Producer,
     pub(crate) window: Arc<Window>,
     pub(crate) counters: Counters,
+    /// Whether messages are kept until their effects are written, since the sink may refuse these.
+    pub(crate) keeps: bool,
 }
 
 impl Parts<'_> {

@@ -203,7 +203,8 @@ impl KafkaSettings {
     /// When they are reached, the task receives no more, so that one message may go beyond.
     /// Default: 64 MiB.
     ///
-    /// Without effect at a [concurrency](Self::concurrency) of 1, which copies no message.
+    /// Without effect at a [concurrency](Self::concurrency) of 1, which copies no message unless the
+    /// sink [may refuse](crate::Sink::may_refuse) its effect.
     pub fn window_bytes(mut self, bytes: usize) -> Self {
         self.window_bytes = bytes;
         self

@@ -240,7 +240,16 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
         let progress = ProgressWatch::start(&consumer, counters.clone(), limit);
         let stop = &Stop::new(&ctx, &settings);
         let (ctx, settings) = (&ctx, &settings);
-        let parts = Parts { ctx, settings, stop, consumer: &consumer, producer, window, counters };
+        let parts = Parts {
+            ctx,
+            settings,
+            stop,
+            consumer: &consumer,
+            producer,
+            window,
+            counters,
+            keeps: sink.may_refuse(),
+        };
         let mut failures = Failures::new(ctx);
         match settings.transactional_id {
             None => at_least_once(parts, transform, clone, sink, &mut failures).await,

@@ -1,6 +1,9 @@
 //! The user's part: a transform, and a sink for its effects.
 
-use std::fmt;
+use std::{
+    collections::{BTreeMap, btree_map},
+    fmt,
+};
 
 use crate::{Incoming, Verdict};
 
@@ -151,13 +154,91 @@ pub trait Sink<E>: Send + 'static {
     ///
     /// # Errors
     ///
-    /// An error fails the task; retry temporary failures within this method.
+    /// An error fails the task; retry temporary failures within this method. [`RefusedEffects`]
+    /// refuse some effects alone, if [`may_refuse`](Self::may_refuse) returns true.
     ///
     /// # Cancel safety
     ///
     /// The future is dropped at its await when the task is stopped and its time to drain has
     /// passed, or when the task is aborted. The batch is read again.
     fn write(&mut self, effects: Vec<E>) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Returns whether [`write`](Self::write) may return [`RefusedEffects`]. Asked once, when the
+    /// task starts. Default: false.
+    ///
+    /// If so, a copy of each message that has an effect is kept until that is written, within
+    /// [`KafkaSettings::window_bytes`](crate::KafkaSettings::window_bytes).
+    fn may_refuse(&self) -> bool {
+        false
+    }
+}
+
+/// An error of a sink that refuses some effects of a batch, such as a row that violates a
+/// constraint. It says that all others were written.
+///
+/// The messages of the refused effects go to the dead-letter topic, as after
+/// [`Verdict::DeadLetter`], although their records were produced. [`Sink::may_refuse`] has to
+/// return true; otherwise it fails the task, as any other error does.
+///
+/// # Examples
+///
+/// ```
+/// use task_kafka::{RefusedEffects, Sink};
+///
+/// struct Table(Vec<u32>);
+///
+/// impl Sink<i64> for Table {
+///     async fn write(&mut self, effects: Vec<i64>) -> anyhow::Result<()> {
+///         let mut refused = RefusedEffects::new();
+///         for (index, effect) in effects.into_iter().enumerate() {
+///             match u32::try_from(effect) {
+///                 Ok(row) => self.0.push(row),
+///                 Err(error) => refused.push(index, error.to_string()),
+///             }
+///         }
+///         refused.into_result()
+///     }
+///
+///     fn may_refuse(&self) -> bool {
+///         true
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error("the sink has refused effects: {0:?}")]
+pub struct RefusedEffects(BTreeMap<usize, String>);
+
+impl RefusedEffects {
+    /// Creates an error that refuses no effect yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Refuses the effect with this index in the batch, for this reason. Of two reasons for one
+    /// effect, the later one counts.
+    pub fn push(&mut self, index: usize, reason: impl Into<String>) {
+        self.0.insert(index, reason.into());
+    }
+
+    /// Returns whether no effect is refused.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the error, or `Ok` if no effect is refused.
+    pub fn into_result(self) -> anyhow::Result<()> {
+        if self.is_empty() { Ok(()) } else { Err(self.into()) }
+    }
+}
+
+/// The refused effects by their indices, in order, with the reasons.
+impl IntoIterator for RefusedEffects {
+    type Item = (usize, String);
+    type IntoIter = btree_map::IntoIter<usize, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
 }
 
 /// The sink of a transform without effects. It discards them.

@@ -13,18 +13,12 @@ use tokio::{select, sync::mpsc, task::JoinSet};
 use crate::{
     Counters, Incoming, Transform,
     decide::{AtStop, Decider},
-    dispatch::{Dispatcher, Sent},
+    dispatch::{Dispatcher, Entry, Sent},
     failures::Ended,
     member::{Ticket, Window},
     panics::catch_panic,
     parts::Parts,
 };
-
-/// A message that was transformed, and whose records were sent.
-pub(crate) struct Entry<E> {
-    pub(crate) ticket: Ticket,
-    pub(crate) sent: Sent<E>,
-}
 
 /// The running workers. Dropping them drops their transforms at their awaits.
 pub(crate) struct Workers {
@@ -51,6 +45,7 @@ impl Workers {
                 dispatcher: parts.dispatcher(),
                 window: Arc::clone(&parts.window),
                 counters: parts.counters.clone(),
+                keeps: parts.keeps,
                 queue: queue.clone(),
             };
             running.spawn(catch_panic(parts.ctx.clone(), worker.run()));
@@ -107,6 +102,7 @@ struct Worker<T: Transform> {
     dispatcher: Dispatcher,
     window: Arc<Window>,
     counters: Counters,
+    keeps: bool,
     queue: mpsc::UnboundedSender<Entry<T::Effect>>,
 }
 
@@ -127,7 +123,8 @@ impl<T: Transform> Worker<T> {
                     self.counters.0.consumed.fetch_add(1, Relaxed);
                     // Before the next message of its lane may be started: effects keep the order.
                     // Fails only if the task ends.
-                    let _ = self.queue.send(Entry { ticket, sent });
+                    let kept = (self.keeps && sent.effect.is_some()).then(|| Box::new(message));
+                    let _ = self.queue.send(Entry { ticket, sent, kept });
                     started.finish();
                 }
                 // In a pause before a retry, at a stop.

@@ -16,9 +16,8 @@ use tokio::{select, sync::mpsc};
 use crate::{
     Counters, Incoming, Transform,
     decide::Decider,
-    dispatch::Dispatcher,
+    dispatch::{Dispatcher, Entry, keep, kept_bytes},
     member::{Consumer, Intake, Window},
-    workers::Entry,
 };
 
 /// Receives messages one by one, until the task is cancelled or something fails.
@@ -29,6 +28,7 @@ pub(super) struct Receiver<T: Transform> {
     pub(super) dispatcher: Dispatcher,
     pub(super) window: Arc<Window>,
     pub(super) counters: Counters,
+    pub(super) keeps: bool,
     /// Unbounded, because the window bounds it.
     pub(super) queue: mpsc::UnboundedSender<Entry<T::Effect>>,
 }
@@ -67,12 +67,14 @@ impl<T: Transform> Receiver<T> {
             // A message whose partition was revoked meanwhile is left to the next owner.
             let Some(sent) = sent.await? else { continue };
             let sent = sent?;
+            let kept = keep(self.keeps, &message, &sent);
+            let bytes = kept_bytes(kept.as_deref());
             let (ticket, room) =
-                self.window.admit_finished(partition, message.offset(), revocations);
+                self.window.admit_finished(partition, message.offset(), bytes, revocations);
             has_room = room;
             self.counters.0.consumed.fetch_add(1, Relaxed);
             // Fails only if the settler has ended, which the caller observes and ends this loop.
-            let _ = self.queue.send(Entry { ticket, sent });
+            let _ = self.queue.send(Entry { ticket, sent, kept });
         }
     }
 }

@@ -14,10 +14,9 @@ use task_core::Context;
 use tokio::{join, sync::mpsc};
 
 use crate::{
-    Counters, Sink,
-    dispatch::Handling,
+    Counters, RefusedEffects, Sink,
+    dispatch::{Dispatcher, Entry, Handling},
     member::{Consumer, Settled, Ticket, Window},
-    workers::Entry,
 };
 
 /// Settles messages in batches.
@@ -29,6 +28,7 @@ pub(super) struct Settler<E, S> {
     pub(super) batch: usize,
     pub(super) window: Arc<Window>,
     pub(super) counters: Counters,
+    pub(super) dispatcher: Dispatcher,
     pub(super) queue: mpsc::UnboundedReceiver<Entry<E>>,
 }
 
@@ -58,20 +58,55 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
         };
         // Beside each other, since both wait for the network.
         let ((delivered, delivery), written) = join!(deliver(batch, &self.counters), write);
-        if let Err(error) = written {
-            // Neither error may hide the other.
-            if let Err(delivery) = delivery {
-                self.ctx.record_failure(delivery);
+        let refused = match written.map_err(anyhow::Error::downcast::<RefusedEffects>) {
+            Ok(()) => RefusedEffects::new(),
+            Err(Ok(refused)) => refused,
+            Err(Err(error)) => {
+                // Neither error may hide the other.
+                if let Err(delivery) = delivery {
+                    self.ctx.record_failure(delivery);
+                }
+                return Err(error.context("failed to write to the sink"));
             }
-            return Err(error.context("failed to write to the sink"));
-        }
-        self.store(batch[..delivered].iter().map(|entry| entry.ticket));
-        delivery.with_context(|| {
+        };
+        let delivery = delivery.with_context(|| {
             let Ticket { partition, offset, .. } = batch[delivered].ticket;
             let number = partition.1;
             let topic = self.consumer.native().context().topic(partition).unwrap_or("?");
             format!("failed to produce the records of {topic}[{number}]@{offset}")
-        })
+        });
+        let (settled, refusal) = self.refuse(batch, refused).await;
+        self.store(batch[..delivered.min(settled)].iter().map(|entry| entry.ticket));
+        match (delivery, refusal) {
+            (Err(delivery), Err(refusal)) => {
+                self.ctx.record_failure(delivery);
+                Err(refusal)
+            }
+            (delivery, refusal) => delivery.and(refusal),
+        }
+    }
+
+    /// Dead-letters the messages whose effects the sink has refused. Returns how many messages of
+    /// the batch, counted from the first one, are done, and the failure of the one after them.
+    async fn refuse(
+        &mut self,
+        batch: &mut [Entry<E>],
+        refused: RefusedEffects,
+    ) -> (usize, anyhow::Result<()>) {
+        if refused.is_empty() {
+            return (batch.len(), Ok(()));
+        }
+        for (at, letter) in self.dispatcher.refuse(batch, refused).await {
+            match letter {
+                Ok(None) => _ = self.counters.0.skipped.fetch_add(1, Relaxed),
+                Ok(Some(delivery)) => match delivery.await {
+                    Ok(()) => _ = self.counters.0.dead_lettered.fetch_add(1, Relaxed),
+                    Err(error) => return (at, Err(error)),
+                },
+                Err(error) => return (at, Err(error)),
+            }
+        }
+        (batch.len(), Ok(()))
     }
 
     /// Stores the offsets of messages that are done, and releases the messages.

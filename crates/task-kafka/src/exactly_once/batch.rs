@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::{
+    dispatch::Entry,
     member::{Membership, TopicPartition},
-    workers::Entry,
 };
 
 /// The messages of one transaction.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use rdkafka::{Message as _, Offset, TopicPartitionList, consumer::Consumer as _};
 use task_core::Cancelled;
 use tokio::{
@@ -23,12 +23,12 @@ use super::{
     work::Work,
 };
 use crate::{
-    Incoming, Producer, Sink, Transform,
-    dispatch::Handling,
+    Incoming, Producer, RefusedEffects, Sink, Transform,
+    dispatch::{Entry, Handling, keep, kept_bytes},
     member::Intake,
     parts::Parts,
     producer::AbandonedProducer,
-    workers::{CloneTransform, Entry},
+    workers::CloneTransform,
 };
 
 /// The longest that a commit may take. It takes milliseconds, and after the loss of a broker as
@@ -150,8 +150,12 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
                 }
                 Some(Err(error)) => return Err(error),
             };
-            let (ticket, _) = window.admit_finished(partition, offset, window.revocations());
-            batch.sent.push(Entry { ticket, sent });
+            let kept = keep(self.parts.keeps, &message, &sent);
+            let bytes = kept_bytes(kept.as_deref());
+            let ticket;
+            (ticket, has_room) =
+                window.admit_finished(partition, offset, bytes, window.revocations());
+            batch.sent.push(Entry { ticket, sent, kept });
             self.parts.counters.0.consumed.fetch_add(1, Relaxed);
             if self.revocations() != batch.revocations {
                 break;
@@ -207,7 +211,17 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
             let write = cells.slow.watch(|| what, self.sink.write(effects));
             let write = self.intake.beside(write);
             let written = write.await.map_err(TransactionError::Fatal)?;
-            written.context("failed to write to the sink").map_err(TransactionError::Fatal)?;
+            match written.map_err(anyhow::Error::downcast) {
+                Ok(()) => {}
+                Err(Ok(refused)) => {
+                    let refusing = refuse(&self.parts, batch, refused);
+                    self.intake.beside(refusing).await.map_err(TransactionError::Fatal)??;
+                }
+                Err(Err(error)) => {
+                    let error = error.context("failed to write to the sink");
+                    return Err(TransactionError::Fatal(error));
+                }
+            }
         }
         self.check_revocations(batch)?;
         let start = Instant::now();
@@ -365,6 +379,24 @@ async fn passed(until: Option<Instant>) {
         Some(until) => sleep_until(until).await,
         None => pending().await,
     }
+}
+
+/// Dead-letters the messages whose effects the sink has refused, within the transaction.
+async fn refuse<E>(
+    parts: &Parts<'_>,
+    batch: &mut Batch<E>,
+    refused: RefusedEffects,
+) -> Result<(), TransactionError> {
+    for (_, letter) in parts.dispatcher().refuse(&mut batch.sent, refused).await {
+        match letter.map_err(|error| TransactionError::of_send(&parts.producer, error))? {
+            None => batch.skipped += 1,
+            Some(delivery) => {
+                delivery.await.map_err(TransactionError::Abortable)?;
+                batch.dead_lettered += 1;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Awaits the delivery reports of a transaction, and counts what was delivered.

@@ -9,8 +9,9 @@ use super::{batch::Batch, transaction::TransactionError};
 use crate::{
     Producer, Transform,
     decide::{AtStop, Decider},
+    dispatch::Entry,
     parts::Parts,
-    workers::{CloneTransform, Entry, Workers},
+    workers::{CloneTransform, Workers},
 };
 
 /// How long workers may take to drop their transforms.

@@ -186,12 +186,13 @@ impl<J> Ledger<J> {
         &mut self,
         partition: TopicPartition,
         offset: i64,
+        bytes: usize,
         revocations: u64,
     ) -> Ticket {
         if self.is_revoked_since(partition, revocations) {
             return Ticket { partition, offset, sequence: 0, revocations, lane: None };
         }
-        self.push(partition, Entry { offset, bytes: 0, state: State::Finished }, None)
+        self.push(partition, Entry { offset, bytes, state: State::Finished }, None)
     }
 
     /// Returns the next message to transform, if one may be started.

@@ -115,16 +115,17 @@ impl Window {
         has_room
     }
 
-    /// Admits a message that was transformed and sent already. Returns whether there is room for
-    /// another one.
+    /// Admits a message that was transformed and sent already, of which this many bytes are kept.
+    /// Returns whether there is room for another one.
     pub(crate) fn admit_finished(
         &self,
         partition: TopicPartition,
         offset: i64,
+        bytes: usize,
         revocations: u64,
     ) -> (Ticket, bool) {
         let mut ledger = self.lock();
-        let ticket = ledger.admit_finished(partition, offset, revocations);
+        let ticket = ledger.admit_finished(partition, offset, bytes, revocations);
         (ticket, ledger.has_room())
     }
 
@@ -289,7 +290,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_window_has_room_again_when_a_message_is_settled() {
         let window = window(1);
-        let (ticket, has_room) = window.admit_finished((0, 3), 7, 0);
+        let (ticket, has_room) = window.admit_finished((0, 3), 7, 0, 0);
         assert!(!has_room);
         let waiting = tokio::time::timeout(Duration::from_millis(1), window.room());
         assert!(waiting.await.is_err());
@@ -303,7 +304,7 @@ mod tests {
     #[tokio::test]
     async fn wait_settled_waits_for_the_given_partitions_alone() {
         let window = Arc::new(window(8));
-        let (ticket, _) = window.admit_finished((0, 1), 7, 0);
+        let (ticket, _) = window.admit_finished((0, 1), 7, 0, 0);
         assert!(window.wait_settled(&[(0, 0), (1, 1)], || Duration::ZERO));
         assert!(!window.wait_settled(&[(0, 1)], || Duration::ZERO));
         let waiter = std::thread::spawn({
@@ -318,10 +319,10 @@ mod tests {
     async fn a_message_that_was_received_before_a_revocation_is_not_stored_after_it() {
         let window = window(8);
         let before = window.revocations();
-        let (early, _) = window.admit_finished((0, 1), 7, before);
+        let (early, _) = window.admit_finished((0, 1), 7, 0, before);
         assert_eq!(window.revoke(&[(0, 1)]), 0);
         window.revoked_since((0, 1), before).await;
-        let (late, _) = window.admit_finished((0, 1), 8, before);
+        let (late, _) = window.admit_finished((0, 1), 8, 0, before);
         let store = |_: &Settled| panic!("stored");
         assert_eq!(window.settle([early, late].into_iter(), store), (0, 2));
     }

@@ -10,6 +10,7 @@ mod delivery;
 mod parallel;
 mod polling;
 mod rebalance;
+mod refusals;
 mod rig;
 mod settings;
 mod stopping;

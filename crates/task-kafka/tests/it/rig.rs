@@ -6,14 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
 };
 use task_core::Task;
 use task_kafka::{
-    Counters, Incoming, KafkaSettings, KafkaTask, Output, Producer, Record, Sink, Transform,
-    Verdict,
+    Counters, Incoming, KafkaSettings, KafkaTask, Output, Producer, Record, RefusedEffects, Sink,
+    Transform, Verdict,
 };
 use task_testkit::TestScope;
 use tokio::task::JoinHandle;
@@ -161,6 +162,7 @@ pub fn failures_and(scope: &TestScope, last: anyhow::Error) -> Vec<String> {
 
 /// Copies `in` to `out`, taking `pause` for each message; payloads that begin with `bad` are
 /// refused.
+#[derive(Clone)]
 pub struct Copy {
     pub pause: Duration,
 }
@@ -191,6 +193,8 @@ pub enum Mode {
     Fail,
     Hang,
     Panic,
+    /// Refuses what ends with a 7.
+    Refuse,
 }
 
 /// Keeps the effects, or does what its mode says.
@@ -214,7 +218,21 @@ impl Sink<String> for TestSink {
             Mode::Fail => anyhow::bail!("disk full"),
             Mode::Hang => std::future::pending().await,
             Mode::Panic => panic!("sink gone"),
+            Mode::Refuse => {
+                let mut refused = RefusedEffects::new();
+                for (index, effect) in effects.into_iter().enumerate() {
+                    match effect.ends_with('7') {
+                        true => refused.push(index, "a 7"),
+                        false => self.rows.lock().unwrap().push(effect),
+                    }
+                }
+                return refused.into_result().context("in a transaction");
+            }
         }
         Ok(())
+    }
+
+    fn may_refuse(&self) -> bool {
+        *self.mode.lock().unwrap() == Mode::Refuse
     }
 }

@@ -129,7 +129,7 @@ impl Life {
         if self.random.below(10) == 0 {
             // Transformed by the one who received it.
             let revocations = self.ledger.revocations();
-            let ticket = Some(self.ledger.admit_finished(partition, offset, revocations));
+            let ticket = Some(self.ledger.admit_finished(partition, offset, 0, revocations));
             let (is_revoked, is_stored) = (false, false);
             let was = Was::Finished;
             let key = None;
