@@ -187,7 +187,7 @@ mod report_to;
 
 pub use exit_codes::ExitCodes;
 #[cfg(feature = "kubernetes")]
-pub use manifest::{Manifest, ManifestError};
+pub use manifest::{Manifest, ManifestError, ManifestFinding};
 pub use platform::{Platform, PlatformError};
 pub use report_to::ReportTo;
 pub use service::{Service, main};

@@ -7,9 +7,17 @@ use std::{
 
 use task_core::scope::guarded_name;
 
-pub use self::error::ManifestError;
-use self::error::Problem;
+pub use self::{error::ManifestError, finding::ManifestFinding};
+use self::{error::Problem, finding::Findings, place::Place};
 use crate::platform::{GRACE, PodStop};
+
+mod check;
+
+mod objects;
+
+mod finding;
+mod place;
+mod yaml;
 
 mod error;
 
@@ -77,7 +85,8 @@ pub struct Manifest {
     start_timeout: Duration,
     probe_port: u16,
     ports: Vec<(String, u16)>,
-    message_file: String,
+    /// Where the service writes why it ended, if that is set.
+    message_file: Option<String>,
     stop: Result<PodStop, ManifestError>,
 }
 
@@ -86,7 +95,7 @@ impl Manifest {
         name: String,
         image: String,
         program: String,
-        message_file: String,
+        message_file: Option<String>,
         stop: Result<PodStop, ManifestError>,
     ) -> Self {
         Self {
@@ -155,7 +164,7 @@ impl Manifest {
     /// zero, or a time is longer than the 68 years that Kubernetes takes.
     pub fn print(&self) -> Result<String, ManifestError> {
         let stop = self.stop.as_ref().map_err(Clone::clone)?;
-        self.check()?;
+        self.check_settings()?;
         let mut text = self.deployment(stop)?;
         if !self.ports.is_empty() {
             text += &self.service();
@@ -164,6 +173,85 @@ impl Manifest {
             text += &self.disruption_budget();
         }
         Ok(text)
+    }
+
+    /// Checks a manifest of another hand against the settings of this service, and returns what is
+    /// wrong with it, in the order of the text; nothing, if it fits.
+    ///
+    /// The text may have several documents, of which some may be lists. The container of the
+    /// service is the one with the name of this manifest, in all workloads that have it; or the one
+    /// whose `command` begins with its program; or the only one. What it is measured by are the
+    /// times of the service, the [start timeout](Self::start_timeout), the [ports](Self::port),
+    /// each of which has to be set here, and the [port of the probes](Self::probe_port), with the
+    /// paths that `HttpTask` of `task-http` has by default. What Kubernetes refuses itself is not
+    /// looked for. An *error* loses requests or work, or keeps the service from starting, stopping
+    /// or being restarted as it should; an *advice* is for what may be meant.
+    ///
+    /// | rule | error | advice |
+    /// |---|---|---|
+    /// | `grace` | `terminationGracePeriodSeconds` is less than the `preStop` hook, the shutdown timeout and 2 s (or more with a longer [`drop_timeout`](crate::Service::drop_timeout)) | |
+    /// | `grace-variable` | `TASK_GRACE_SECONDS` promises the service more than it has, or it does not start with it | it uses less than it has |
+    /// | `probe-grace` | the same, of a probe with a grace of its own | |
+    /// | `pre-stop` | | the length of the hook is not known: it is neither `sleep` nor runs that |
+    /// | `drain` | without a drain delay and a hook, connections that still come fail | both are below 2 s |
+    /// | `drain-twice` | | a drain delay and a hook |
+    /// | `message-path` | the service writes why it ended elsewhere than Kubernetes reads | |
+    /// | `message-policy` | | it writes nothing, and Kubernetes does not show its log |
+    /// | `shell` | a shell runs the program as its child, and gets the signal instead | |
+    /// | `stop-signal` | the signal is none of `SIGTERM`, `SIGINT` and `SIGQUIT` | |
+    /// | `loopback` | a port is served at a loopback address, where no probe and no client comes | |
+    /// | `probe-path` | a probe asks what does not answer its question | the startup probe passes too early |
+    /// | `probe-port` | a probe asks a port that is not there | it asks the API |
+    /// | `probe-kind` | | a probe by `tcpSocket` passes while the service is blocked |
+    /// | `probe-host` | a probe asks another host | |
+    /// | `readiness` | no readiness probe | no readiness probe, where nothing connects |
+    /// | `liveness` | | no liveness probe |
+    /// | `start` | the startup probe, or without one the liveness probe, ends a start that is in time | |
+    /// | `liveness-stop` | the liveness probe cuts short a stop that the service began itself: once probes have no answer, cleanups take up to 5 s, or [what is set](task_manager::ManagerBuilder::cleanup_timeout) | |
+    /// | `recreate` | | a rollout stops all pods first |
+    /// | `unavailable` | a rollout may stop all pods before a new one is ready | |
+    /// | `host-port` | | a rollout needs a node whose port is free |
+    /// | `progress` | | a rollout counts as failed while the service may still start |
+    /// | `replicas` | | one pod, and clients |
+    /// | `disruption` | | several pods, and no PodDisruptionBudget |
+    /// | `disruption-never` | a budget forbids every eviction | |
+    /// | `disruption-all` | | a budget allows to evict all |
+    /// | `selector` | a Service or a budget selects no pod of the manifest, by labels or namespace | |
+    /// | `service-port` | a Service leads to a port that is not there | |
+    /// | `not-ready` | a Service leads to pods that are not ready | |
+    /// | `probes-public` | | a Service that is reached from outside leads to the probes |
+    /// | `container` | no container is that of the service | |
+    ///
+    /// # Errors
+    ///
+    /// If the settings of the service do not fit its platform; if the text is not YAML, or has more
+    /// than 100,000 values with its aliases, or more than 100 levels.
+    ///
+    /// # Limits
+    ///
+    /// Templates have to be rendered before. The entry point of the image, the values of variables
+    /// from Secrets and ConfigMaps, and the time that other containers of the pod take are not
+    /// seen.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use task_service::Service;
+    ///
+    /// # fn main() -> Result<(), task_service::ManifestError> {
+    /// let manifest = Service::new().manifest("orders", "orders:1", "/orders");
+    /// let text = manifest.print()?;
+    /// assert_eq!(manifest.check(&text)?, []);
+    ///
+    /// let text = text.replace("terminationGracePeriodSeconds: 27", "terminationGracePeriodSeconds: 20");
+    /// let findings = manifest.check(&text)?;
+    /// assert_eq!(findings[0].rule(), "grace");
+    /// assert!(findings[0].is_error());
+    /// # Ok(()) }
+    /// ```
+    pub fn check(&self, text: &str) -> Result<Vec<ManifestFinding>, ManifestError> {
+        let stop = self.stop.as_ref().map_err(Clone::clone)?;
+        check::check(self, stop, text)
     }
 
     fn deployment(&self, stop: &PodStop) -> Result<String, ManifestError> {
@@ -241,7 +329,7 @@ impl Manifest {
             line(14, &"sleep:");
             line(16, &format_args!("seconds: {}", seconds("length of the hook", stop.hook)?));
         }
-        line(10, &format_args!("terminationMessagePath: {}", quoted(&self.message_file)));
+        line(10, &format_args!("terminationMessagePath: {}", quoted(self.message_path())));
         line(10, &"terminationMessagePolicy: FallbackToLogsOnError");
         Ok(text)
     }
@@ -271,7 +359,7 @@ impl Manifest {
         )
     }
 
-    fn check(&self) -> Result<(), ManifestError> {
+    fn check_settings(&self) -> Result<(), ManifestError> {
         if !is_label(&self.name, 63) || !self.name.starts_with(|first: char| first.is_alphabetic())
         {
             return Err(setting("name", &self.name, NO_NAME));
@@ -280,7 +368,7 @@ impl Manifest {
             return Err(setting("image", &self.image, "is not one word"));
         }
         for (what, path) in
-            [("path of the program", &self.command[0]), ("termination log", &self.message_file)]
+            [("path of the program", &*self.command[0]), ("termination log", self.message_path())]
         {
             if !path.starts_with('/') {
                 return Err(setting(what, path, "is not absolute"));
@@ -294,7 +382,8 @@ impl Manifest {
         self.check_environment()?;
         self.check_ports()?;
         let values = self.environment.iter().map(|(_, value)| value);
-        for text in self.command.iter().chain(values).chain([&self.image, &self.message_file]) {
+        let others = [&*self.image, self.message_path()];
+        for text in self.command.iter().chain(values).map(String::as_str).chain(others) {
             if text.chars().any(char::is_control) {
                 return Err(setting("text", text, "has a control character"));
             }
@@ -306,6 +395,11 @@ impl Manifest {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Where Kubernetes finds why the service ended.
+    fn message_path(&self) -> &str {
+        self.message_file.as_deref().unwrap_or("/dev/termination-log")
     }
 
     fn check_environment(&self) -> Result<(), ManifestError> {

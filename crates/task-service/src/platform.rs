@@ -7,7 +7,10 @@ use task_signal::Signal;
 pub use self::error::PlatformError;
 pub(crate) use self::{chosen::Choice, fit::Fit};
 #[cfg(feature = "kubernetes")]
-pub(crate) use self::{detect::GRACE, pod::PodStop};
+pub(crate) use self::{
+    detect::{GRACE, TERMINATION_LOG},
+    pod::PodStop,
+};
 
 mod chosen;
 mod detect;

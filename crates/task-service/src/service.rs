@@ -344,10 +344,7 @@ impl Service {
         image: impl Into<String>,
         program: impl Into<String>,
     ) -> Manifest {
-        let message_file = match &self.message_file {
-            Some(path) => path.display().to_string(),
-            None => "/dev/termination-log".to_owned(),
-        };
+        let message_file = self.message_file.as_ref().map(|path| path.display().to_string());
         let stop = self.platform.pod_stop(self.manager.times(), self.drop_timeout);
         let stop = stop.map_err(ManifestError::from);
         Manifest::new(name.into(), image.into(), program.into(), message_file, stop)

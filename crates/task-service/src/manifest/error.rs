@@ -4,10 +4,11 @@ use std::{error::Error, fmt};
 
 use crate::platform::PlatformError;
 
-/// Why there is no [`Manifest`](super::Manifest) of these settings.
+/// Why there is no [`Manifest`](super::Manifest) of these settings, or why one of another hand could
+/// not be checked.
 ///
-/// `Display` names the setting. Where the service does not fit its platform, the source is the
-/// [`PlatformError`].
+/// `Display` names the setting, or the line. Where the service does not fit its platform, the
+/// source is the [`PlatformError`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestError(Problem);
 
@@ -17,12 +18,20 @@ pub(super) enum Problem {
     Platform(PlatformError),
     /// A value that Kubernetes would not take.
     Setting { what: &'static str, value: String, fault: &'static str },
+    /// A text to be checked is no YAML.
+    NoYaml { line: usize, why: String },
 }
 
 impl ManifestError {
     /// Returns whether the times of the service do not fit its platform.
     pub fn is_platform(&self) -> bool {
         matches!(self.0, Problem::Platform(_))
+    }
+
+    /// Returns whether a text that was to be [checked](super::Manifest::check) is not YAML, or is
+    /// too large.
+    pub fn is_no_yaml(&self) -> bool {
+        matches!(self.0, Problem::NoYaml { .. })
     }
 }
 
@@ -43,6 +52,7 @@ impl fmt::Display for ManifestError {
         match &self.0 {
             Problem::Platform(_) => f.write_str("the service does not fit its platform"),
             Problem::Setting { what, value, fault } => write!(f, "{what} `{value}` {fault}"),
+            Problem::NoYaml { line, why } => write!(f, "line {line} is no YAML: {why}"),
         }
     }
 }
@@ -51,7 +61,7 @@ impl Error for ManifestError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
             Problem::Platform(error) => Some(error),
-            Problem::Setting { .. } => None,
+            Problem::Setting { .. } | Problem::NoYaml { .. } => None,
         }
     }
 }

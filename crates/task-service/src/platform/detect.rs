@@ -7,7 +7,7 @@ use super::{Grace, MessageFile, Platform};
 /// The variable for the grace, in whole seconds.
 pub(crate) const GRACE: &str = "TASK_GRACE_SECONDS";
 /// The variable for the file of the message.
-const TERMINATION_LOG: &str = "TASK_TERMINATION_LOG";
+pub(crate) const TERMINATION_LOG: &str = "TASK_TERMINATION_LOG";
 
 impl Platform {
     /// Recognises the platform by the environment of the process, or returns `None`. Nothing else

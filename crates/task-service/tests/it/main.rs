@@ -6,8 +6,12 @@
 
 #[path = "../../../task-core/tests/it/a_watchdog.rs"]
 mod a_watchdog;
+#[cfg(feature = "kubernetes")]
+mod checks;
 mod child;
 mod exits;
+#[cfg(feature = "kubernetes")]
+mod goldens;
 mod leftovers;
 #[cfg(feature = "kubernetes")]
 mod manifests;
