@@ -164,5 +164,10 @@ fn the_end_of_a_hundred_levels_whose_runtime_is_gone_fits_a_small_stack() {
     };
     std::thread::Builder::new().stack_size(512 * 1024).spawn(release).unwrap().join().unwrap();
     assert_eq!(journal.read(), ["released"]);
-    assert_eq!(manager.group().step(), Step::Ended);
+    // Another thread may be at it: that of the deadlines, or the one that dropped the runtime.
+    let begun = std::time::Instant::now();
+    while manager.group().step() != Step::Ended {
+        assert!(begun.elapsed() < 30 * SECOND, "{:?}", manager.group().step());
+        std::thread::sleep(SECOND / 1_000);
+    }
 }
