@@ -96,5 +96,9 @@ pub enum Command {
         /// The path of the program in the image
         #[arg(default_value = "/pipeline")]
         program: String,
+        /// Check this file instead, or `-` for standard input: one line for each finding, and exit
+        /// code 1 if one is an error
+        #[arg(long, value_name = "FILE")]
+        check: Option<PathBuf>,
     },
 }

@@ -23,11 +23,15 @@ fn main() -> ExitCode {
     match &config.command {
         Some(Command::Probe { path }) => return probe::run(config.watching.http_address, path),
         Some(Command::Unit { program }) => {
-            return print(unit::unit(program, &config.ending).print().map_err(Into::into));
+            let unit = unit::unit(program, &config.ending);
+            return print(unit.print().map(|text| (text, false)).map_err(Into::into));
         }
-        Some(Command::Manifest { image, program }) => {
+        Some(Command::Manifest { image, program, check }) => {
             let manifest = manifest::manifest(&config, image, program);
-            return print(manifest.print().map_err(Into::into));
+            return match check {
+                Some(file) => print(manifest::check(&manifest, file)),
+                None => print(manifest.print().map(|text| (text, false)).map_err(Into::into)),
+            };
         }
         None => {}
     }
@@ -43,11 +47,11 @@ fn main() -> ExitCode {
     code
 }
 
-/// Prints a text, or why there is none.
-fn print(text: anyhow::Result<String>) -> ExitCode {
-    match text.map(|text| write!(io::stdout(), "{text}")) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(_)) => ExitCode::FAILURE,
+/// Prints a text, or why there is none. The exit code is that of a failure if it says so.
+fn print(text: anyhow::Result<(String, bool)>) -> ExitCode {
+    match text.map(|(text, fails)| (write!(io::stdout(), "{text}"), fails)) {
+        Ok((Ok(()), false)) => ExitCode::SUCCESS,
+        Ok((Ok(()), true) | (Err(_), _)) => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::from(USAGE)

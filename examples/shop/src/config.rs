@@ -1,6 +1,6 @@
 //! The settings, by flag or environment variable.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
 use humantime::parse_duration;
@@ -117,6 +117,10 @@ pub enum Command {
         /// The path of the program in the image
         #[arg(default_value = "/shop")]
         program: String,
+        /// Check this file instead, or `-` for standard input: one line for each finding, and exit
+        /// code 1 if one is an error
+        #[arg(long, value_name = "FILE")]
+        check: Option<PathBuf>,
     },
 }
 

@@ -10,7 +10,6 @@ use shop::{
     config::{Command, Config},
     manifest, service,
 };
-use taskkit::service::ManifestError;
 use tracing_subscriber::fmt;
 
 /// The exit code of bad arguments, the same as clap's.
@@ -18,8 +17,12 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let config = Config::parse();
-    if let Some(Command::Manifest { image, program }) = &config.command {
-        return print(manifest::manifest(&config, image, program).print());
+    if let Some(Command::Manifest { image, program, check }) = &config.command {
+        let manifest = manifest::manifest(&config, image, program);
+        return match check {
+            Some(file) => print(manifest::check(&manifest, file)),
+            None => print(manifest.print().map(|text| (text, false)).map_err(Into::into)),
+        };
     }
     fmt()
         .with_env_filter(&config.log)
@@ -31,13 +34,13 @@ fn main() -> ExitCode {
         .run(async |manager| service::start(manager, &config).await.map(drop))
 }
 
-/// Prints a text, or why there is none.
-fn print(text: Result<String, ManifestError>) -> ExitCode {
-    match text.map(|text| write!(io::stdout(), "{text}")) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(_)) => ExitCode::FAILURE,
+/// Prints a text, or why there is none. The exit code is that of a failure if it says so.
+fn print(text: anyhow::Result<(String, bool)>) -> ExitCode {
+    match text.map(|(text, fails)| (write!(io::stdout(), "{text}"), fails)) {
+        Ok((Ok(()), false)) => ExitCode::SUCCESS,
+        Ok((Ok(()), true) | (Err(_), _)) => ExitCode::FAILURE,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {:#}", anyhow::Error::new(error));
+            let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::from(USAGE)
         }
     }

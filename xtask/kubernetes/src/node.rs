@@ -183,6 +183,11 @@ impl Node {
         self.kubectl_with(&["apply", "-f", "-"], Some(manifest)).map(drop)
     }
 
+    /// Asks the API server whether it takes a manifest, which changes nothing.
+    pub(crate) fn ask(&self, manifest: &str) -> Result<()> {
+        self.kubectl_with(&["apply", "--dry-run=server", "-f", "-"], Some(manifest)).map(drop)
+    }
+
     /// Returns an object, or a list of them, as kubectl prints it.
     pub(crate) fn get(&self, arguments: &[&str]) -> Result<Value> {
         let json = self.kubectl(&[&["get", "-o", "json"], arguments].concat())?;

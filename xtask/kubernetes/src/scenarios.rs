@@ -1,6 +1,7 @@
 //! All scenarios: a sentence each, and how it is shown.
 
 mod ends;
+mod manifests;
 mod shop;
 mod traffic;
 
@@ -24,6 +25,12 @@ pub(crate) const ALL: &[Scenario] = &[
         shows: "two replicas of the shop are ready, by its probes, and stop cleanly",
         is_quick: true,
         run: shop::apply,
+    },
+    Scenario {
+        name: "manifests",
+        shows: "Kubernetes takes each manifest of the checker's tests, good or bad",
+        is_quick: true,
+        run: manifests::accepted,
     },
     Scenario {
         name: "rollout",

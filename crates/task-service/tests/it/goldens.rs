@@ -1,9 +1,9 @@
 //! Manifests, good and bad ones, below `tests/manifests`.
 //!
-//! A file `NAME.yaml` is one as it is. A file `NAME.edit` changes `orders.yaml`: `-` and a line
-//! that goes, `+` and a line that comes, a space and a line that stays. Each of those that are there
-//! is looked for below the one before. Comments at the top name the service that the manifest is for,
-//! and what is to be found, which is nothing in a good one.
+//! A file `NAME.yaml` is one as it is. A file `NAME.edit` changes `orders.yaml`: a line after `-`
+//! goes, one after `+` comes, one after a space stays. A line that is there is looked for below the
+//! one before. Comments at the top name the service that the manifest is for, and what is to be
+//! found, which is nothing in a good one.
 
 use std::{fs, io, path::Path};
 

@@ -246,3 +246,20 @@ fn the_manifest_in_the_folder_is_the_one_that_is_printed() {
         assert!(text.contains(part), "no {part} in {text}");
     }
 }
+
+#[test]
+fn a_manifest_is_checked_against_the_settings() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/kubernetes.yaml");
+    let check = |arguments: &[&str], file: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+        let output = command.args(arguments).args(["manifest", "--check", file]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(check(&[], folder), (Some(0), String::new()));
+    let (code, findings) = check(&["--shutdown-budget=40s"], folder);
+    assert_eq!(code, Some(1));
+    let lines: Vec<_> = findings.lines().collect();
+    assert!(lines.len() == 1 && lines[0].starts_with(folder), "{findings}");
+    assert!(lines[0].ends_with("[grace]"), "{findings}");
+    assert_eq!(check(&[], "no-such-file.yaml").0, Some(2));
+}
