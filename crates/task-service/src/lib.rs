@@ -141,7 +141,7 @@
 //! [`Platform`]. A container is killed after 5 to 30 s there, and the defaults take 26 s.
 //!
 //! With feature `kubernetes`, `Service::manifest` prints the manifest of a Deployment whose numbers
-//! fit those of the service.
+//! fit those of the service, and `Manifest::check` finds what is wrong with one of another hand.
 //!
 //! | what starts the service | how it stops it | what to set |
 //! |---|---|---|

@@ -49,7 +49,7 @@
 //! | close the database at the end | [`Manager::cleanup`] |
 //! | shutdown timeout, drain delay | [`manager::ManagerBuilder`] |
 //! | Kubernetes, Cloud Run, Nomad, Fly.io, ECS, Docker: their signals and times | [`service::Platform`] |
-//! | a manifest whose numbers fit, with feature `kubernetes` | `Service::manifest` |
+//! | a manifest whose numbers fit, or what is wrong with one, with feature `kubernetes` | `Service::manifest` |
 //! | `kubectl describe` that says why | [`Service::termination_log`] |
 //! | blocking code, a thread, a future that is not `Send` | [`blocking_task`] |
 //! | an error type of the service, `Box<dyn Error>`, `eyre`; E0277 | [`any_error`] |
