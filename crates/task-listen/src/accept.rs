@@ -1,6 +1,6 @@
 //! The accept loop: connections in turn, and a back-off where the system has none to give.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{fmt, future::poll_fn, io, mem, net::SocketAddr, pin::pin, task::Poll, time::Duration};
 
 // A network in virtual time, for `tests/turmoil.rs` of `task-http`.
 #[cfg(not(task_turmoil))]
@@ -38,7 +38,7 @@ pub trait AcceptEvents {
     /// soon.
     fn failed(&self, error: &io::Error) -> bool;
 
-    /// An accept succeeded after some that failed.
+    /// An accept succeeded after some that failed, or found no client and did not fail.
     fn recovered(&self) {}
 }
 
@@ -109,13 +109,8 @@ impl Acceptor {
                 sleep_until(resume).await;
                 self.resume = None;
             }
-            match self.socket.accept().await {
-                Ok(accepted) => {
-                    if std::mem::replace(&mut self.backoff, MIN_BACKOFF) > MIN_BACKOFF {
-                        events.recovered();
-                    }
-                    return accepted;
-                }
+            match self.accept_once(events).await {
+                Ok(accepted) => return accepted,
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
                     let has_room = events.failed(&error);
@@ -123,6 +118,23 @@ impl Acceptor {
                 }
             }
         }
+    }
+
+    /// Waits for a connection or an error.
+    async fn accept_once(&mut self, events: &impl AcceptEvents) -> io::Result<(Stream, Peer)> {
+        let mut accepting = pin!(self.socket.accept());
+        poll_fn(|cx| {
+            let polled = accepting.as_mut().poll(cx);
+            // Also where no client has come: to an owner that is not ready because of the errors
+            // none may come any more, and so no accept would succeed.
+            if !matches!(polled, Poll::Ready(Err(_)))
+                && mem::replace(&mut self.backoff, MIN_BACKOFF) > MIN_BACKOFF
+            {
+                events.recovered();
+            }
+            polled
+        })
+        .await
     }
 
     /// Closes the listener, after it took the connections that wait in its queue: closing would

@@ -14,6 +14,9 @@ use tokio::sync::watch;
 
 use crate::server::{SECOND, start_with};
 
+/// How many connections find a descriptor.
+const FREE: usize = 20;
+
 /// Serves until its standard input ends, and prints each change of its readiness. It answers at
 /// `/late` once it has read a line.
 #[test]
@@ -30,6 +33,10 @@ fn child_with_few_descriptors() {
         };
         let api = Router::new().route("/late", get(late)).route("/", get(async || "hello"));
         let server = start_with(|serve| serve, api, Duration::ZERO).await;
+        // As many are free as the parent knows of.
+        let null = || fs::File::open("/dev/null");
+        let mut taken: Vec<_> = std::iter::from_fn(|| null().ok()).collect();
+        taken.truncate(taken.len() - FREE);
         println!("\nserving {}", server.address);
         let mut group = server.handle.group().unwrap();
         let watching = tokio::spawn(async move {
@@ -58,6 +65,16 @@ fn child_with_few_descriptors() {
 
 #[test]
 fn without_free_descriptors_the_server_is_not_ready_does_not_spin_and_recovers() {
+    recovers_from(3 * FREE);
+}
+
+/// No client comes to a group that is not ready.
+#[test]
+fn the_server_is_ready_again_when_descriptors_are_free_and_no_client_waits() {
+    recovers_from(FREE);
+}
+
+fn recovers_from(clients: usize) {
     let mut child = Command::new("sh")
         .args(["-c", "ulimit -n 40 && exec \"$0\" --ignored --exact --nocapture \"$1\""])
         .arg(env::current_exe().unwrap())
@@ -74,7 +91,7 @@ fn without_free_descriptors_the_server_is_not_ready_does_not_spin_and_recovers()
         lines.find_map(rest).expect("the child prints it")
     };
     let address: SocketAddr = next("serving ").parse().unwrap();
-    let clients: Vec<_> = (0..60).map(|_| ask(address, "/late")).collect();
+    let clients: Vec<_> = (0..clients).map(|_| ask(address, "/late")).collect();
     assert_eq!(next("ready "), "false");
     let (before, begun) = (cpu_ticks(&child), Instant::now());
     // In real time, since the CPU time of an idle process is measured.
