@@ -13,7 +13,7 @@ use std::{
 };
 
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
+    Extensions, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONNECTION, RETRY_AFTER, UPGRADE},
 };
 use http_body::Body;
@@ -25,7 +25,7 @@ use crate::{
     body::{RequestBody, ResponseBody},
     exchange::InFlight,
     link::{Link, State},
-    service::{ClientAddress, HttpService},
+    service::HttpService,
     shared::Queued,
     stats::Stats,
 };
@@ -58,16 +58,16 @@ type Answered<B> = Option<Result<Response<B>, String>>;
 impl<S: HttpService> Answering<S> {
     pub(crate) fn new(
         service: S,
-        client: ClientAddress,
-        request: Request<Incoming>,
+        extensions: &Extensions,
+        mut request: Request<Incoming>,
         in_flight: InFlight,
     ) -> Self {
         let upgrade = Upgrade::wanted_by(&request);
         let shared = in_flight.link().shared();
         let timeout = shared.limits.body_timeout;
-        let mut request = request.map(|body| RequestBody::new(body, timeout));
-        request.extensions_mut().insert(shared.ctx.clone());
-        request.extensions_mut().insert(client);
+        // hyper has set none, but for an upgrade: the copy becomes the table of the request.
+        request.extensions_mut().extend(extensions.clone());
+        let request = request.map(|body| RequestBody::new(body, timeout));
         let stage = Stage::Waiting { call: Some((service, request)), queued: None };
         Self { stage, upgrade, in_flight: Some(in_flight) }
     }

@@ -94,7 +94,7 @@ async fn drive<S: HttpService>(
 ) -> End {
     let Setup { service, ctx, client, .. } = setup;
     let builder = builder(link, streams);
-    let requests = Requests { service, client, link: link.clone() };
+    let requests = Requests::new(service, client, link.clone());
     let io = TokioIo::new(ObservedIo::new(stream, Observer(link.clone())));
     let mut http = pin!(builder.serve_connection_with_upgrades(io, requests));
 

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
@@ -71,9 +71,20 @@ pub struct ClientAddress(pub Option<SocketAddr>);
 
 /// The service as hyper sees it, for one connection.
 pub(crate) struct Requests<S> {
-    pub(crate) service: S,
-    pub(crate) client: ClientAddress,
-    pub(crate) link: Slot<Link>,
+    service: S,
+    link: Slot<Link>,
+    /// What each request gets. A copy of the table takes fewer allocations and no probing, where
+    /// to fill one took a twentieth of the instructions of a short request.
+    extensions: Extensions,
+}
+
+impl<S> Requests<S> {
+    pub(crate) fn new(service: S, client: ClientAddress, link: Slot<Link>) -> Self {
+        let mut extensions = Extensions::new();
+        extensions.insert(link.shared().ctx.clone());
+        extensions.insert(client);
+        Self { service, link, extensions }
+    }
 }
 
 impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Requests<S> {
@@ -83,7 +94,7 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Requests<S> 
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let in_flight = InFlight::begin(&self.link, &request);
-        let answering = Answering::new(self.service.clone(), self.client, request, in_flight);
+        let answering = Answering::new(self.service.clone(), &self.extensions, request, in_flight);
         let Some(handlers) = &self.link.shared().handlers else {
             return Answer::Here { answering };
         };
