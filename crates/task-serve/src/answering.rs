@@ -151,21 +151,28 @@ fn respond<B: Body>(
 ) -> Response<ResponseBody<B>> {
     let link = in_flight.link();
     let ctx = &link.shared().ctx;
-    let mut response = match answered {
-        Ok(Some(Ok(response))) => {
+    let is_leaving = || ctx.is_draining() || link.retires();
+    let mut own = match answered {
+        Ok(Some(Ok(mut response))) => {
             let switches = match &upgrade {
                 // Over HTTP/2 it is one of many streams that would leave HTTP.
-                _ if link.is_http2() => false,
+                Some(_) if link.is_http2() => false,
                 Some(upgrade) if upgrade.is_connect() => response.status().is_success(),
-                Some(_) | None => response.status() == StatusCode::SWITCHING_PROTOCOLS,
+                Some(_) => response.status() == StatusCode::SWITCHING_PROTOCOLS,
+                None => false,
             };
             match upgrade {
                 Some(_) if switches && ctx.is_cancelled() => refusal(link),
-                Some(upgrade) if switches => {
-                    link.upgraded(in_flight.named(&upgrade.to_string()));
-                    response.map(Some)
+                upgrade => {
+                    if switches && let Some(upgrade) = upgrade {
+                        link.upgraded(in_flight.named(&upgrade.to_string()));
+                    }
+                    if is_leaving() {
+                        send_away(&mut response, link);
+                    }
+                    // Here, and not with the answers of our own: that would copy it once more.
+                    return response.map(|body| ResponseBody::new(body, in_flight));
                 }
-                Some(_) | None => response.map(Some),
             }
         }
         Ok(Some(Err(error))) => {
@@ -179,13 +186,10 @@ fn respond<B: Body>(
             empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
     };
-    if ctx.is_draining() || link.retires() {
-        send_away(&mut response, link);
+    if is_leaving() {
+        send_away(&mut own, link);
     }
-    response.map(|body| match body {
-        Some(body) => ResponseBody::new(body, in_flight),
-        None => ResponseBody::empty(in_flight),
-    })
+    own.map(|()| ResponseBody::empty(in_flight))
 }
 
 /// Returns the text of an error with its sources.
@@ -207,14 +211,14 @@ fn send_away<B>(response: &mut Response<B>, link: &Link) {
 }
 
 /// Answers with a status and nothing else.
-fn empty<B>(status: StatusCode) -> Response<Option<B>> {
-    let mut response = Response::new(None);
+fn empty(status: StatusCode) -> Response<()> {
+    let mut response = Response::new(());
     *response.status_mut() = status;
     response
 }
 
 /// Refuses a request that another instance, or this one a moment later, can answer.
-fn refusal<B>(link: &Link) -> Response<Option<B>> {
+fn refusal(link: &Link) -> Response<()> {
     Stats::add(&link.stats().refused);
     let mut response = empty(StatusCode::SERVICE_UNAVAILABLE);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
