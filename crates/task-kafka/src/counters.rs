@@ -48,7 +48,7 @@ pub(crate) struct Cells {
     pub(crate) assigned: AtomicI64,
     pub(crate) lag: AtomicI64,
     pub(crate) lags: Mutex<Vec<PartitionLag>>,
-    /// Whether there are messages to fetch or to take, as of the last statistics.
+    /// Whether there are messages to fetch or to take, as of the last second.
     pub(crate) is_behind: AtomicBool,
     pub(crate) stalled_millis: AtomicU64,
     pub(crate) slow: SlowCalls,
@@ -138,7 +138,9 @@ impl Counters {
         self.0.lags.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set_lags(&self, mut lags: Vec<PartitionLag>) {
+    /// Sets the lag of each partition, and whether there is something to fetch or to take.
+    pub(crate) fn set_lags(&self, mut lags: Vec<PartitionLag>, is_behind: bool) {
+        self.0.is_behind.store(is_behind, Relaxed);
         lags.sort_unstable();
         let sum = lags.iter().map(|it| it.lag).sum::<u64>();
         self.0.lag.store(i64::try_from(sum).unwrap_or(i64::MAX), Relaxed);

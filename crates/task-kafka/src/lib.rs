@@ -184,6 +184,9 @@
 //! at a concurrency of 1, transforms) messages instead, at some cost in throughput. In parallel,
 //! each transform has a Tokio task. Calls that block on the brokers (commits, transactions, the
 //! close, a purge) have dedicated threads; neither the runtime nor the process waits for these.
+//! Another one asks the brokers every second for the ends of the assigned partitions, so that the
+//! lag is right while the consumer stands still; the close of the consumer may wait for an answer,
+//! for at most one and a half seconds.
 //!
 //! # Limits
 //!

@@ -8,6 +8,7 @@
 mod commit;
 mod consumer;
 mod intake;
+mod lag;
 mod ledger;
 mod membership;
 mod window;
@@ -16,6 +17,7 @@ pub(crate) use self::{
     commit::{NOT_IN_TIME, commit, keep_committing},
     consumer::{Consumer, LEAST_CLOSE_TIMEOUT, close},
     intake::Intake,
+    lag::LagThread,
     ledger::{Room, Settled, Ticket, TopicPartition},
     membership::Membership,
     window::Window,

@@ -12,7 +12,7 @@ use crate::{
     error::Kind,
     exactly_once::exactly_once,
     failures::Failures,
-    member::{Consumer, LEAST_CLOSE_TIMEOUT, Membership, Room, Window, close},
+    member::{Consumer, LEAST_CLOSE_TIMEOUT, LagThread, Membership, Room, Window, close},
     parts::Parts,
     progress::ProgressWatch,
     stop::Stop,
@@ -238,6 +238,7 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
             Some(_) => settings.stall_timeout + settings.commit_interval,
         };
         let progress = ProgressWatch::start(&consumer, counters.clone(), limit);
+        let lag = LagThread::start(&consumer);
         let stop = &Stop::new(&ctx, &settings);
         let (ctx, settings) = (&ctx, &settings);
         let parts = Parts {
@@ -256,7 +257,7 @@ impl<T: Transform, S: Sink<T::Effect>> Task for KafkaTask<T, S> {
             Some(_) => exactly_once(parts, transform, clone, sink, &mut failures).await,
         }
 
-        drop(progress);
+        drop((progress, lag));
         // Whatever failed: a member that leaves costs the group no session timeout.
         ctx.set_status("leaving the group");
         let closing = close(consumer, stop.deadlines().close);

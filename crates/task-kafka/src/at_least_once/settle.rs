@@ -113,6 +113,7 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
     fn store(&self, done: impl Iterator<Item = Ticket>) {
         let consumer = self.consumer.native();
         let store = |&Settled { partition, last_offset: offset, .. }: &Settled| {
+            consumer.context().note_stored(partition, offset);
             let topic = consumer.context().topic(partition).unwrap_or_default();
             let partition = partition.1;
             if let Err(error) = consumer.store_offset(topic, partition, offset) {

@@ -13,11 +13,10 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use rdkafka::{
-    ClientContext, Statistics,
+    ClientContext, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance},
     error::{KafkaError as NativeError, KafkaResult},
-    statistics::Partition,
 };
 use task_core::Context;
 use tokio::{
@@ -26,9 +25,11 @@ use tokio::{
     task::block_in_place,
 };
 
-use super::{Consumer, TopicPartition, Window, commit::commit_blocking, window::countdown};
+use super::{
+    Consumer, TopicPartition, Window, commit::commit_blocking, lag::Lags, window::countdown,
+};
 use crate::{
-    Counters, KafkaSettings, PartitionLag,
+    Counters, KafkaSettings,
     counters::Cells,
     log::{Throttle, log},
 };
@@ -43,6 +44,7 @@ pub(crate) struct Membership {
     stop_timeout: Duration,
     window: Arc<Window>,
     counters: Counters,
+    lags: Lags,
     /// Set when the task runs.
     ctx: OnceLock<Context>,
     /// Weak, because the consumer owns this value.
@@ -82,6 +84,7 @@ impl Membership {
             stop_timeout: settings.stop_timeout,
             window,
             counters,
+            lags: Lags::new(settings.transactional_id.is_some()),
             ctx: OnceLock::new(),
             consumer: OnceLock::new(),
             is_stopping: AtomicBool::new(false),
@@ -113,6 +116,11 @@ impl Membership {
         self.is_stopping.store(true, Relaxed);
     }
 
+    /// Returns whether the task ends: its lag and its status are nobody's business any more.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Relaxed) || self.ctx.get().is_some_and(Context::is_cancelled)
+    }
+
     /// Notes that the consumer is being closed. From then on a revocation waits for nothing: the
     /// messages in flight were settled, or abandoned.
     pub(super) fn begin_close(&self) {
@@ -127,6 +135,11 @@ impl Membership {
         // Only subscribed topics are received, so the index is always found.
         let index = self.topics.iter().position(|known| known == topic);
         (index.unwrap_or(usize::MAX), number)
+    }
+
+    fn partitions(&self, list: &TopicPartitionList) -> Vec<TopicPartition> {
+        let elements = list.elements();
+        elements.iter().map(|it| self.partition(it.topic(), it.partition())).collect()
     }
 
     /// Returns the name of a partition's topic.
@@ -174,6 +187,22 @@ impl Membership {
 
     pub(crate) fn counters(&self) -> &Cells {
         &self.counters.0
+    }
+
+    /// Returns what is known about the lag.
+    pub(super) fn lags(&self) -> &Lags {
+        &self.lags
+    }
+
+    /// Notes the last offset of a partition that was stored.
+    pub(crate) fn note_stored(&self, partition: TopicPartition, offset: i64) {
+        self.lags.stored(partition, offset + 1);
+    }
+
+    /// Shows the lag in the counters and the status.
+    pub(super) fn show_lag(&self) {
+        self.lags.publish(self, &self.counters);
+        self.show_status();
     }
 
     /// Returns the window.
@@ -316,11 +345,8 @@ impl ConsumerContext for Membership {
                     return;
                 }
                 self.counters.0.rebalances.fetch_add(1, Relaxed);
-                let partitions: Vec<_> = list
-                    .elements()
-                    .iter()
-                    .map(|element| self.partition(element.topic(), element.partition()))
-                    .collect();
+                let partitions = self.partitions(list);
+                self.lags.revoked(&partitions);
                 self.count_revocation(&partitions);
                 if consumer.assignment_lost() {
                     self.counters.0.unclean_revocations.fetch_add(1, Relaxed);
@@ -344,6 +370,7 @@ impl ConsumerContext for Membership {
             }
             Rebalance::Assign(partitions) => {
                 let count = partitions.count();
+                self.lags.assigned(&self.partitions(partitions));
                 self.counters.0.rebalances.fetch_add(1, Relaxed);
                 self.counters.0.assigned.fetch_add(count as i64, Relaxed);
                 tracing::info!(count, "partitions are assigned");
@@ -374,22 +401,8 @@ impl ClientContext for Membership {
     }
 
     fn stats(&self, statistics: Statistics) {
-        let mut lags = Vec::new();
-        let mut any_behind = false;
-        for (topic, statistics) in &statistics.topics {
-            let read = statistics.partitions.values().filter(|it| it.fetch_state != "none");
-            for partition in read {
-                any_behind |= is_behind(partition);
-                lags.push(PartitionLag {
-                    topic: topic.clone(),
-                    partition: partition.partition,
-                    lag: lag(partition, self.is_transactional).cast_unsigned(),
-                });
-            }
-        }
-        self.counters.set_lags(lags);
-        self.counters.0.is_behind.store(any_behind, Relaxed);
-        self.show_status();
+        self.lags.statistics(self, statistics);
+        self.show_lag();
     }
 }
 
@@ -399,34 +412,11 @@ fn warn_unless(done: KafkaResult<()>, what: &'static str) {
     }
 }
 
-/// Returns the number of messages that this group has not settled, or, in transactions, not
-/// received: their offsets are committed by the producer, which the consumer does not learn. To
-/// librdkafka, a negative offset is unknown.
-fn lag(partition: &Partition, is_transactional: bool) -> i64 {
-    let settled = if is_transactional { partition.app_offset } else { partition.stored_offset };
-    let done = settled.max(partition.committed_offset).max(partition.lo_offset);
-    // At the end of a topic that is written in transactions is a marker, which nobody settles. What
-    // an open transaction holds back is not read yet.
-    let is_at_end = partition.fetchq_cnt <= 0 && partition.next_offset >= partition.hi_offset;
-    if partition.hi_offset < 0 || done < 0 || is_at_end && done >= partition.app_offset {
-        return 0;
-    }
-    (partition.hi_offset - done).max(0)
-}
-
-/// Returns whether there are messages to fetch, or fetched ones to take. By the position of the
-/// fetch and not by the stored offset, behind which there is nothing to read at the end of a topic
-/// that is written in transactions. Transactions that are open hold nothing that could be read.
-fn is_behind(partition: &Partition) -> bool {
-    let end = if partition.ls_offset < 0 { partition.hi_offset } else { partition.ls_offset };
-    partition.fetchq_cnt > 0 || partition.next_offset >= 0 && partition.next_offset < end
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicU64;
 
-    use rdkafka::statistics::Topic;
+    use rdkafka::statistics::{Partition, Topic};
     use task_core::scope::{Scope, Stage, StageCell};
 
     use super::*;
@@ -445,26 +435,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_marker_at_the_end_is_no_lag() {
-        // Messages 0 to 9, and a marker at 10.
-        let partition = |app_offset, stored_offset| Partition {
-            app_offset,
-            stored_offset,
-            committed_offset: -1001,
-            lo_offset: 0,
-            hi_offset: 11,
-            ls_offset: 11,
-            next_offset: 11,
-            ..Partition::default()
-        };
-        assert_eq!(lag(&partition(10, 10), false), 0);
-        assert_eq!(lag(&partition(10, 7), false), 4, "three are in flight");
-        assert_eq!(lag(&partition(10, -1001), true), 0, "in transactions nothing is stored");
-        let fetched = Partition { fetchq_cnt: 5, ..partition(5, -1001) };
-        assert_eq!(lag(&fetched, true), 6);
-    }
-
     fn membership(settings: &KafkaSettings) -> Membership {
         let window = Arc::new(Window::new(Order::Key, Room { messages: 1, bytes: 1 }));
         let counters = Counters::new(Arc::default(), settings.stall_timeout);
@@ -473,42 +443,24 @@ mod tests {
 
     #[test]
     fn the_lag_is_known_for_each_partition_that_is_read() {
-        let partition = |partition, hi_offset, fetch_state: &str| {
-            let fetch_state = fetch_state.to_owned();
+        let partition = |partition, hi_offset| {
             let [committed_offset, ls_offset] = [-1001, hi_offset];
-            let known =
-                Partition { partition, hi_offset, ls_offset, fetch_state, ..Default::default() };
+            let known = Partition { partition, hi_offset, ls_offset, ..Default::default() };
             (partition, Partition { stored_offset: 10, app_offset: 10, committed_offset, ..known })
         };
-        let partitions =
-            [partition(1, 25, "active"), partition(0, 12, "active"), partition(2, 99, "none")];
+        let partitions = [partition(1, 25), partition(0, 12), partition(2, 99)];
         let topic = Topic { partitions: partitions.into(), ..Topic::default() };
         let topics = [(String::from("in"), topic)].into();
-        let membership = membership(&KafkaSettings::new("localhost:9092"));
+        let membership = membership(&KafkaSettings::new("localhost:9092").topics(["in"]));
+        membership.lags.assigned(&[(0, 0), (0, 1)]);
         membership.stats(Statistics { topics, ..Statistics::default() });
         let lags = membership.counters.lags();
         let lags: Vec<_> = lags.iter().map(|it| (&*it.topic, it.partition, it.lag)).collect();
         assert_eq!(lags, [("in", 0, 2), ("in", 1, 15)]);
         assert_eq!(membership.counters.get().lag, 17);
+        membership.lags.revoked(&[(0, 0), (0, 1)]);
         membership.stats(Statistics::default());
         assert_eq!((membership.counters.lags(), membership.counters.get().lag), (vec![], 0));
-    }
-
-    #[test]
-    fn what_an_open_transaction_holds_back_is_lag() {
-        // Messages 0 to 4 are settled, and a transaction that is open holds 5 to 99.
-        let partition = Partition {
-            app_offset: 5,
-            stored_offset: 5,
-            committed_offset: 5,
-            lo_offset: 0,
-            hi_offset: 100,
-            ls_offset: 5,
-            next_offset: 5,
-            ..Partition::default()
-        };
-        assert!(!is_behind(&partition), "there is nothing to fetch");
-        assert_eq!([false, true].map(|transactional| lag(&partition, transactional)), [95; 2]);
     }
 
     #[test]

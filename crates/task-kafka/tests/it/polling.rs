@@ -1,8 +1,15 @@
 //! The group goes on while the task cannot take messages.
 
-use std::{future::pending, time::Duration};
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use task_kafka::{Incoming, KafkaTask, Producer, Sink, Transform, Verdict};
+use task_kafka::{Incoming, KafkaTask, Output, Producer, Sink, Transform, Verdict};
 
 use crate::rig::{
     Copy, Mode, Running, TestSink, assert_exactly, assert_none_lost, broker, fill, settings, until,
@@ -161,6 +168,54 @@ async fn a_transform_that_takes_long_is_named() {
         .await;
         until("it is not ready", || !running.scope.is_ready()).await;
         running.stop(Duration::from_secs(20)).await.0.unwrap();
+    })
+    .await;
+}
+
+/// Blocks its thread at the first message, until it is let go.
+struct Blocking(Arc<AtomicBool>);
+
+impl Transform for Blocking {
+    type Effect = String;
+
+    async fn transform(&mut self, _: &Incoming<'_>) -> anyhow::Result<Verdict<String>> {
+        while self.0.load(Relaxed) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(Verdict::Forward(Output::new()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn the_lag_is_right_while_the_consumer_stands_still() {
+    within_two_minutes(async {
+        let broker = broker().await;
+        fill(&broker, 100).await;
+        let sink = TestSink::new(Mode::Hang);
+        let is_blocked = Arc::new(AtomicBool::new(true));
+        let paused = start(settings(&broker).window(20), AT_ONCE, Slowly(sink.clone()));
+        let blocking = Blocking(Arc::clone(&is_blocked));
+        let blocked = start(settings(&broker).group("other"), blocking, TestSink::new(Mode::Keep));
+        for count in [100, 200] {
+            for running in [&paused, &blocked] {
+                until("the lag is that of the topic", || {
+                    let lags = running.counters.lags();
+                    let sum = lags.iter().map(|it| it.lag).sum::<u64>();
+                    let status = running.scope.status().unwrap_or_default();
+                    (sum, running.counters.get().lag) == (count, count)
+                        && status.contains(&format!("4 partitions, lag {count}, "))
+                })
+                .await;
+            }
+            fill(&broker, 100).await;
+        }
+        is_blocked.store(false, Relaxed);
+        *sink.mode.lock().unwrap() = Mode::Keep;
+        for running in [paused, blocked] {
+            until("there is no lag", || running.counters.get().lag == 0).await;
+            assert_eq!(running.counters.get().settled, 300);
+            running.stop(Duration::from_secs(20)).await.0.unwrap();
+        }
     })
     .await;
 }
