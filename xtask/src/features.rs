@@ -88,6 +88,7 @@ mod tests {
             targets: vec![],
             public_api: vec![],
             compiles_c: false,
+            newer_rust: vec![],
         }
     }
 

@@ -35,6 +35,9 @@ pub(crate) struct Package {
     /// `compiles-c` of `[package.metadata.task]`: building it takes a C++ compiler and minutes, so
     /// a separate section builds it, once.
     pub(crate) compiles_c: bool,
+    /// `newer-rust` of `[package.metadata.task]`: features whose dependencies need a newer Rust
+    /// than the package.
+    pub(crate) newer_rust: Vec<String>,
 }
 
 /// A target that Cargo builds of a package.
@@ -143,6 +146,7 @@ impl Package {
                 .collect::<Option<_>>()?,
             public_api: strings(&package["metadata"]["task"]["public-api"]).unwrap_or_default(),
             compiles_c: package["metadata"]["task"]["compiles-c"].as_bool().unwrap_or_default(),
+            newer_rust: strings(&package["metadata"]["task"]["newer-rust"]).unwrap_or_default(),
         })
     }
 

@@ -20,6 +20,15 @@ pub(crate) enum Kind {
     #[cfg(all(feature = "file", unix))]
     #[error("path `{0}` of a lock has no file name")]
     Path(String),
+    #[cfg(feature = "postgres")]
+    #[error("name {0:?} of a lock is empty or has a NUL")]
+    LockName(String),
+    #[cfg(feature = "postgres")]
+    #[error(
+        "table {0:?} is not `name` or `schema.name`, of at most 63 lower-case letters, digits and \
+         underscores each"
+    )]
+    Table(String),
 }
 
 /// The error of an attempt to reach a [`Register`](crate::Register).

@@ -29,6 +29,7 @@ pub(crate) async fn keep(mut register: impl Register, shared: Arc<Shared>, ctx: 
     let mut reporter =
         Reporter { ctx, shared: Arc::clone(&shared), down: None, shown: None, is_ready: false };
     let attempt = shared.with(|machine, _| machine.times().attempt());
+    register.set_limit(attempt);
     // Whether a change was heard of since the last read. More of them say nothing new.
     let mut has_heard = false;
     loop {

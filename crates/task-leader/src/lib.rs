@@ -54,6 +54,7 @@
 //! |---|---|---|
 //! | [`MemoryLock`] | | one process, for tests; with faults |
 #![cfg_attr(all(feature = "file", unix), doc = "| [`FileLock`] | `file` | one machine, Unix |")]
+#![cfg_attr(feature = "postgres", doc = "| [`RowLock`] | `postgres` | replicas with a database |")]
 //!
 //! # Limitations
 //!
@@ -103,6 +104,8 @@ pub use leading::{Leading, leading, leading_task};
 pub use on_loss::OnLoss;
 #[cfg(all(feature = "file", unix))]
 pub use register::FileLock;
+#[cfg(feature = "postgres")]
+pub use register::RowLock;
 pub use register::{MemoryFault, MemoryLock, Record, Register, Version, Written};
 pub use term::Term;
 pub use times::Times;

@@ -7,10 +7,14 @@ use crate::RegisterError;
 #[cfg(all(feature = "file", unix))]
 mod file;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 
 #[cfg(all(feature = "file", unix))]
 pub use self::file::FileLock;
 pub use self::memory::{MemoryFault, MemoryLock};
+#[cfg(feature = "postgres")]
+pub use self::postgres::RowLock;
 
 /// What stands in the register: who leads, in which term.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +95,13 @@ pub trait Register: Send + 'static {
         new: &Record,
         old: Option<&Version>,
     ) -> impl Future<Output = Result<Written, RegisterError>> + Send;
+
+    /// Sets how long a call may take before it is dropped. Called before the first one; a backend
+    /// can pass it on to a server, so that that does not go on with what nobody waits for. Default:
+    /// nothing.
+    fn set_limit(&mut self, limit: Duration) {
+        let _ = limit;
+    }
 
     /// Waits until the register may have changed since the last read. Followers read it once per
     /// retry in any case, so it only makes them faster. Default: never.

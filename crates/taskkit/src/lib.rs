@@ -13,6 +13,7 @@
 //! | `signal` | `signal` | `task-signal` | `SignalTask`, `SignalTrigger` |
 //! | `periodic` | `periodic` | `task-periodic` | `LoopTask`, `PollTask`; `CronTask` with `cron` |
 //! | `restart` | `restart` | `task-restart` | `restarting` |
+//! | `leader` | `leader` | `task-leader` | `leading` |
 //! | `http` | `http` | `task-http` | `HttpTask` |
 //! | `serve` | `serve` | `task-serve` | `ServeTask` |
 //! | `kafka` | `kafka` | `task-kafka` | `KafkaTask` |
@@ -57,6 +58,7 @@
 //! | systemd: readiness, watchdog, reload, sockets, a unit | [`systemd`] |
 //! | `#[tokio::main]`, a runtime that is there already | [`Manager::wait`] |
 //! | a command that ends by itself | [`Manager::run_ephemeral`]: the service ends when all work is done |
+//! | one of N replicas, leader election, a lease, a fence | [`leading`], [`leader`] |
 //! | a group in a group | [`Manager::into_task`] |
 //! | unit tests, the paused clock | [`core`], section *Testing a task* |
 //!
@@ -76,11 +78,12 @@
 //! | `token` | `tokio_util`'s `CancellationToken` from a context and for a manager | |
 //! | `suspend` | `core::FuseInstant` counts the time in which a Linux machine sleeps | |
 //! | `sender` | the pid of a signal's sender, in the log and the report | C |
-//! | `full` | `children`, `cron`, `http`, `kubernetes`, `periodic`, `restart`, `sender`, `serde`, `serve`, `service`, `systemd`, `token` | C |
+//! | `full` | `children`, `cron`, `http`, `kubernetes`, `leader`, `periodic`, `restart`, `sender`, `serde`, `serve`, `service`, `systemd`, `token` | C |
 //! | `tls` | encryption for `HttpTask` and `ServeTask`, where their features are on | C |
 //! | `tonic` | gRPC's health service, answered from the group's readiness | |
 //! | `tower` | services of `tower` below the paths of `HttpTask` | |
 //! | `prometheus-client`, `prometheus`, `metrics-exporter-prometheus` | these registries as sources of `HttpTask` | |
+//! | `postgres` | `leader::RowLock`, with `leader`; needs Rust 1.94 | |
 //! | `kafka` | `KafkaTask`, on librdkafka | C and C++ |
 
 #[cfg(any(doc, doctest))]
