@@ -93,14 +93,16 @@ impl Dispatcher {
         Ok(Sent { deliveries, effect: None, handling: Handling::DeadLettered })
     }
 
-    /// Sends the dead letters of those messages of a batch whose effects the sink has refused.
-    /// Returns their indices in the batch, in order, each with its
-    /// dead letter, if there is one. A failure is the last element.
+    /// Sends the dead letters of those messages of a batch whose effects the sink has refused, up to
+    /// the first message that is read again since its own records were not produced. Returns their
+    /// indices in the batch, in order, each with its dead letter, if there is one. A failure is the
+    /// last element.
     ///
     /// A stop interrupts no await: the caller bounds them.
     pub(crate) async fn refuse<E>(
         &self,
         batch: &mut [Entry<E>],
+        produced: usize,
         refused: RefusedEffects,
     ) -> Vec<(usize, anyhow::Result<Option<Delivery>>)> {
         // Exclusive, since effects need not be `Sync`.
@@ -111,9 +113,13 @@ impl Dispatcher {
             // Each that is kept has had an effect, and so they have the order of the effects.
             let Some((at, message)) = kept.nth(index - next) else {
                 let why = "which `Sink::may_refuse` excludes, or it was not given";
-                letters.push((0, Err(anyhow!("the sink has refused effect {index}, {why}"))));
+                let text = format!("the sink has refused effect {index} ({reason}), {why}");
+                letters.push((0, Err(anyhow!(text))));
                 break;
             };
+            if at >= produced {
+                break;
+            }
             next = index + 1;
             let reason = format!("the sink has refused its effect: {reason}");
             let sent = match self.letter(&Incoming::owned(message), &reason) {

@@ -174,11 +174,11 @@ pub trait Sink<E>: Send + 'static {
 }
 
 /// An error of a sink that refuses some effects of a batch, such as a row that violates a
-/// constraint. It says that all others were written.
+/// constraint. It says that all others were written; one that refuses none says that all were.
 ///
 /// The messages of the refused effects go to the dead-letter topic, as after
 /// [`Verdict::DeadLetter`], although their records were produced. [`Sink::may_refuse`] has to
-/// return true; otherwise it fails the task, as any other error does.
+/// return true; otherwise the task fails, with the first of the reasons.
 ///
 /// # Examples
 ///

@@ -75,7 +75,7 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
             let topic = self.consumer.native().context().topic(partition).unwrap_or("?");
             format!("failed to produce the records of {topic}[{number}]@{offset}")
         });
-        let (settled, refusal) = self.refuse(batch, refused).await;
+        let (settled, refusal) = self.refuse(batch, delivered, refused).await;
         self.store(batch[..delivered.min(settled)].iter().map(|entry| entry.ticket));
         match (delivery, refusal) {
             (Err(delivery), Err(refusal)) => {
@@ -86,17 +86,19 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
         }
     }
 
-    /// Dead-letters the messages whose effects the sink has refused. Returns how many messages of
+    /// Dead-letters the messages whose effects the sink has refused, of the first `produced` ones:
+    /// the others are read again. Returns how many messages of
     /// the batch, counted from the first one, are done, and the failure of the one after them.
     async fn refuse(
         &mut self,
         batch: &mut [Entry<E>],
+        produced: usize,
         refused: RefusedEffects,
     ) -> (usize, anyhow::Result<()>) {
         if refused.is_empty() {
             return (batch.len(), Ok(()));
         }
-        for (at, letter) in self.dispatcher.refuse(batch, refused).await {
+        for (at, letter) in self.dispatcher.refuse(batch, produced, refused).await {
             match letter {
                 Ok(None) => _ = self.counters.0.skipped.fetch_add(1, Relaxed),
                 Ok(Some(delivery)) => match delivery.await {

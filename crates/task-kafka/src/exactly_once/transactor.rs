@@ -387,7 +387,8 @@ async fn refuse<E>(
     batch: &mut Batch<E>,
     refused: RefusedEffects,
 ) -> Result<(), TransactionError> {
-    for (_, letter) in parts.dispatcher().refuse(&mut batch.sent, refused).await {
+    let all = batch.sent.len();
+    for (_, letter) in parts.dispatcher().refuse(&mut batch.sent, all, refused).await {
         match letter.map_err(|error| TransactionError::of_send(&parts.producer, error))? {
             None => batch.skipped += 1,
             Some(delivery) => {
