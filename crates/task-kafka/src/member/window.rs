@@ -302,6 +302,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_bytes_of_what_is_kept_fill_the_window_until_it_is_settled() {
+        let window = Window::new(Order::Key, Room { messages: 8, bytes: 10 });
+        let (first, has_room) = window.admit_finished((0, 3), 7, 6, 0);
+        assert!(has_room);
+        let (_, has_room) = window.admit_finished((0, 3), 8, 6, 0);
+        assert!(!has_room);
+        assert_eq!(window.settle([first].into_iter(), |_| ()), (1, 0));
+        window.room().await;
+    }
+
+    #[tokio::test]
     async fn wait_settled_waits_for_the_given_partitions_alone() {
         let window = Arc::new(window(8));
         let (ticket, _) = window.admit_finished((0, 1), 7, 0, 0);
