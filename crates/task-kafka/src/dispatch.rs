@@ -93,10 +93,9 @@ impl Dispatcher {
         Ok(Sent { deliveries, effect: None, handling: Handling::DeadLettered })
     }
 
-    /// Sends the dead letters of those messages of a batch whose effects the sink has refused, up to
-    /// the first message that is read again since its own records were not produced. Returns their
-    /// indices in the batch, in order, each with its dead letter, if there is one. A failure is the
-    /// last element.
+    /// Sends the dead letters of those messages of a batch whose effects the sink has refused, of
+    /// the first `produced` ones: the others are read again. Returns their indices in the batch, in
+    /// order, each with its dead letter, if there is one. A failure is the last element.
     ///
     /// A stop interrupts no await: the caller bounds them.
     pub(crate) async fn refuse<E>(

@@ -311,7 +311,8 @@ impl Manifest {
         }
         let start = seconds("start timeout", self.start_timeout)?;
         for (probe, path, period, failures) in [
-            ("startup", "/startupz", 1, start),
+            // The first failure may come at once.
+            ("startup", "/startupz", 1, start.saturating_add(1)),
             ("readiness", "/readyz", 2, 3),
             ("liveness", "/livez", 10, 3),
         ] {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use self::{pod::Pod, wiring::Wiring};
 use super::{
-    Manifest, ManifestError, ManifestFinding, finding::Findings, objects::Objects, place::shown,
-    yaml,
+    Manifest, ManifestError, ManifestFinding, error::Problem, finding::Findings, objects::Objects,
+    place::shown, yaml,
 };
 use crate::platform::PodStop;
 
@@ -25,9 +25,10 @@ pub(super) fn check(
 ) -> Result<Vec<ManifestFinding>, ManifestError> {
     let documents = yaml::read(text)?;
     let objects = Objects::of(&documents);
+    let Some(first) = objects.first() else { return Err(Problem::Empty.into()) };
     let mut findings = Findings::default();
     let containers = objects.containers_of(&service.name, &service.command[0]);
-    if let (true, Some(first)) = (containers.is_empty(), objects.first()) {
+    if containers.is_empty() {
         let name = shown(&service.name);
         let text =
             format!("no container has the name {name}, runs its program, or is the only one");
@@ -35,7 +36,8 @@ pub(super) fn check(
     }
     for (workload, container) in containers {
         let wiring = Wiring::new(service, &objects, workload);
-        let pod = Pod { service, workload, container, has_traffic: wiring.has_traffic() };
+        let has_traffic = workload.is_service() && wiring.has_traffic(&container);
+        let pod = Pod { service, workload, container, has_traffic };
         stop::check(&pod, stop, &mut findings);
         command::check(&pod, &mut findings);
         if workload.is_service() {

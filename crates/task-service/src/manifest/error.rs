@@ -20,6 +20,8 @@ pub(super) enum Problem {
     Setting { what: &'static str, value: String, fault: &'static str },
     /// A text to be checked is no YAML.
     NoYaml { line: usize, why: String },
+    /// A text to be checked has no object.
+    Empty,
 }
 
 impl ManifestError {
@@ -28,10 +30,10 @@ impl ManifestError {
         matches!(self.0, Problem::Platform(_))
     }
 
-    /// Returns whether a text that was to be [checked](super::Manifest::check) is not YAML, or is
-    /// too large.
+    /// Returns whether a text that was to be [checked](super::Manifest::check) is not YAML, has no
+    /// object, or is too large.
     pub fn is_no_yaml(&self) -> bool {
-        matches!(self.0, Problem::NoYaml { .. })
+        matches!(self.0, Problem::NoYaml { .. } | Problem::Empty)
     }
 }
 
@@ -53,6 +55,7 @@ impl fmt::Display for ManifestError {
             Problem::Platform(_) => f.write_str("the service does not fit its platform"),
             Problem::Setting { what, value, fault } => write!(f, "{what} `{value}` {fault}"),
             Problem::NoYaml { line, why } => write!(f, "line {line} is no YAML: {why}"),
+            Problem::Empty => f.write_str("there is no object"),
         }
     }
 }
@@ -61,7 +64,7 @@ impl Error for ManifestError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
             Problem::Platform(error) => Some(error),
-            Problem::Setting { .. } | Problem::NoYaml { .. } => None,
+            Problem::Setting { .. } | Problem::NoYaml { .. } | Problem::Empty => None,
         }
     }
 }

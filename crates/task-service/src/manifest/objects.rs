@@ -58,7 +58,8 @@ impl<'a> Workload<'a> {
         let equals =
             |(key, value): &(String, Node)| label(key).is_some_and(|own| Some(own) == value.text());
         if object.text("kind") == Some("Service") {
-            return selector.node.entries().iter().all(equals);
+            let labels = selector.node.entries();
+            return !labels.is_empty() && labels.iter().all(equals);
         }
         let equal = selector.at("matchLabels");
         equal.is_none_or(|equal| equal.node.entries().iter().all(equals))
@@ -112,28 +113,29 @@ impl<'a> Objects<'a> {
         !self.workloads.iter().any(|workload| workload.is_selected_by(object, "spec.selector"))
     }
 
-    /// Returns the containers of a service by its name: those that have it or that run its program,
-    /// or the only one that there is.
+    /// Returns the containers of a service: those that have its name, or else those that run its
+    /// program, or else the only one that there is.
     pub(super) fn containers_of(
         &self,
         name: &str,
         program: &str,
     ) -> Vec<(&Workload<'a>, Place<'a>)> {
-        let mut named = Vec::new();
-        let mut all = Vec::new();
+        let (mut named, mut running, mut all) = (Vec::new(), Vec::new(), Vec::new());
         for workload in &self.workloads {
             for container in workload.containers() {
-                let is_named = container.text("name") == Some(name)
-                    || container.words("command").first() == Some(&program);
-                if is_named {
+                if container.text("name") == Some(name) {
                     named.push((workload, container.clone()));
+                }
+                if container.words("command").first() == Some(&program) {
+                    running.push((workload, container.clone()));
                 }
                 all.push((workload, container));
             }
         }
-        match (named.is_empty(), all.len()) {
+        let found = if named.is_empty() { running } else { named };
+        match (found.is_empty(), all.len()) {
             (true, 1) => all,
-            _ => named,
+            _ => found,
         }
     }
 

@@ -3,7 +3,7 @@
 //! What Kubernetes takes from YAML is JSON: maps by text, lists, and scalars whose type their field
 //! decides. So a scalar is kept as its text. Aliases and merge keys are resolved here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
@@ -40,11 +40,13 @@ impl Node {
         Self { line, value, size: 1, levels: 1 }
     }
 
-    fn collection(Open { line, nodes, is_map, .. }: Open) -> Self {
+    /// Returns the line of a key that a map has twice, if there is one: of such two, readers take
+    /// either.
+    fn collection(Open { line, nodes, is_map, .. }: Open) -> Result<Self, usize> {
         let size = nodes.iter().fold(1, |size, node| node.size.saturating_add(size));
         let levels = nodes.iter().fold(1, |levels, node| levels.max(node.levels + 1));
-        let value = if is_map { Value::Map(entries(nodes)) } else { Value::List(nodes) };
-        Self { line, value, size, levels }
+        let value = if is_map { Value::Map(entries(nodes)?) } else { Value::List(nodes) };
+        Ok(Self { line, value, size, levels })
     }
 
     /// Returns the value of a key. What is null is not there.
@@ -94,6 +96,9 @@ pub(super) fn read(text: &str) -> Result<Vec<Node>, ManifestError> {
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| refused(error.marker().line(), &error.info()))?;
         let line = span.start.line();
+        if open.len() >= MOST_LEVELS {
+            return Err(refused(line, "it has too many levels").into());
+        }
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
                 (Node::scalar(line, &text, style == ScalarStyle::Plain), anchor)
@@ -116,7 +121,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Node>, ManifestError> {
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = open.pop() else { continue };
                 let anchor = open.anchor;
-                (Node::collection(open), anchor)
+                let twice = |line| refused(line, "the map has this key already");
+                (Node::collection(open).map_err(twice)?, anchor)
             }
             _ => continue,
         };
@@ -143,14 +149,16 @@ pub(super) fn read(text: &str) -> Result<Vec<Node>, ManifestError> {
 }
 
 /// Of keys and values in turn.
-fn entries(nodes: Vec<Node>) -> Vec<(String, Node)> {
+fn entries(nodes: Vec<Node>) -> Result<Vec<(String, Node)>, usize> {
     let mut entries: Vec<(String, Node)> = Vec::new();
+    let mut keys = HashSet::new();
     let mut merged = Vec::new();
     let mut nodes = nodes.into_iter();
     while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
         match (key.value, value.value) {
             (Value::Scalar(key), Value::List(maps)) if key == MERGE => merged.extend(maps),
             (Value::Scalar(key), map) if key == MERGE => merged.push(Node { value: map, ..value }),
+            (Value::Scalar(own), _) if !keys.insert(own.clone()) => return Err(key.line),
             (Value::Scalar(key), own) => entries.push((key, Node { value: own, ..value })),
             // Kubernetes takes no other keys.
             (Value::Null | Value::List(_) | Value::Map(_), _) => {}
@@ -159,10 +167,10 @@ fn entries(nodes: Vec<Node>) -> Vec<(String, Node)> {
     for map in merged {
         let Value::Map(more) = map.value else { continue };
         for (key, value) in more {
-            if !entries.iter().any(|(own, _)| *own == key) {
+            if keys.insert(key.clone()) {
                 entries.push((key, value));
             }
         }
     }
-    entries
+    Ok(entries)
 }

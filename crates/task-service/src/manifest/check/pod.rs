@@ -16,12 +16,14 @@ impl<'a> Pod<'_, 'a> {
     pub(super) fn variable(&self, name: &str) -> Option<(Place<'a>, Option<&'a str>)> {
         // The last one counts.
         let mut all = self.container.list("env").into_iter().rev();
-        let place = all.find(|variable| variable.text("name") == Some(name))?;
-        let value = match place.at("valueFrom") {
-            Some(_) => None,
-            None => Some(place.text("value").unwrap_or_default()),
+        let Some(place) = all.find(|variable| variable.text("name") == Some(name)) else {
+            // It may be among them.
+            return self.container.at("envFrom").map(|sources| (sources, None));
         };
-        Some((place.at_or_here("value"), value))
+        // A value with other variables in it is put together by the kubelet.
+        let value = place.text("value").unwrap_or_default();
+        let is_known = place.at("valueFrom").is_none() && !value.contains("$(");
+        Some((place.at_or_here("value"), is_known.then_some(value)))
     }
 
     /// Returns how long the shutdown takes in the pod; nothing, if that is from elsewhere. Beside

@@ -105,7 +105,7 @@ fn check_presence(pod: &Pod<'_, '_>, findings: &mut Findings) {
 fn check_start(pod: &Pod<'_, '_>, findings: &mut Findings) {
     let name = if pod.container.at(STARTUP).is_some() { STARTUP } else { LIVENESS };
     let Some(probe) = pod.container.at(name) else { return };
-    let given = probe.seconds("initialDelaySeconds", 0).saturating_add(span(&probe, 0));
+    let given = probe.seconds("initialDelaySeconds", 0).saturating_add(span(&probe));
     let start = pod.service.start_timeout;
     if given < start {
         let more = if name == LIVENESS { "; a startup probe keeps it waiting" } else { "" };
@@ -125,8 +125,7 @@ fn check_stop(pod: &Pod<'_, '_>, stop: &PodStop, findings: &mut Findings) {
     let Some(probe) = pod.container.at(LIVENESS) else { return };
     let (_, Some(Ok(fit))) = pod.fit(stop) else { return };
     let silent = stop.cleanups(fit.total).saturating_add(stop.reserve());
-    // From the first failure on.
-    let given = span(&probe, 1);
+    let given = span(&probe);
     if given < silent {
         let text = format!(
             "when the service stops by itself, cleanups and the end take up to {} in which probes \
@@ -138,9 +137,9 @@ fn check_stop(pod: &Pod<'_, '_>, stop: &PodStop, findings: &mut Findings) {
     }
 }
 
-/// How long a probe fails before the kubelet acts, less this many periods.
-fn span(probe: &Place<'_>, less: u64) -> Duration {
+/// How long it takes from the first failure of a probe to the last, at which the kubelet acts.
+fn span(probe: &Place<'_>) -> Duration {
     let failures = probe.number("failureThreshold").filter(|number| *number > 0).unwrap_or(3);
     let period = probe.number("periodSeconds").filter(|number| *number > 0).unwrap_or(10);
-    Duration::from_secs(period.saturating_mul(failures.saturating_sub(less)))
+    Duration::from_secs(period.saturating_mul(failures.saturating_sub(1)))
 }

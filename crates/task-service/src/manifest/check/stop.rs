@@ -17,7 +17,8 @@ const DEFAULT_MESSAGE: &str = "/dev/termination-log";
 
 pub(super) fn check(pod: &Pod<'_, '_>, stop: &PodStop, findings: &mut Findings) {
     check_message(pod, stop, findings);
-    let hook = check_hook(pod, findings);
+    let known_hook = check_hook(pod, findings);
+    let hook = known_hook.unwrap_or_default();
     let (place, fit) = pod.fit(stop);
     let fit = match fit {
         Some(Ok(fit)) => fit,
@@ -37,7 +38,9 @@ pub(super) fn check(pod: &Pod<'_, '_>, stop: &PodStop, findings: &mut Findings) 
             findings.error("probe-grace", &own, text);
         }
     }
-    check_drain(pod, fit, hook, findings);
+    if let Some(hook) = known_hook {
+        check_drain(pod, fit, hook, findings);
+    }
 }
 
 fn check_grace(
@@ -93,11 +96,11 @@ fn parts_beyond(
     ))
 }
 
-/// Returns how long the hook before the signal takes.
-fn check_hook(pod: &Pod<'_, '_>, findings: &mut Findings) -> Duration {
-    let Some(hook) = pod.container.at("lifecycle.preStop") else { return Duration::ZERO };
+/// Returns how long the hook before the signal takes, if that is known.
+fn check_hook(pod: &Pod<'_, '_>, findings: &mut Findings) -> Option<Duration> {
+    let Some(hook) = pod.container.at("lifecycle.preStop") else { return Some(Duration::ZERO) };
     if let Some(seconds) = hook.number("sleep.seconds") {
-        return Duration::from_secs(seconds);
+        return Some(Duration::from_secs(seconds));
     }
     let words = hook.words("exec.command").join(" ");
     let words: Vec<_> = words.split_whitespace().collect();
@@ -107,15 +110,13 @@ fn check_hook(pod: &Pod<'_, '_>, findings: &mut Findings) -> Duration {
         }
         _ => None,
     };
-    match length.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
-        Some(length) => length,
-        None => {
-            let text = "how long this takes is not known, and counts against the grace: a `sleep` \
-                        of seconds, or the drain delay of the service, has a length";
-            findings.advice("pre-stop", &hook, text);
-            Duration::ZERO
-        }
+    let length = length.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    if length.is_none() {
+        let text = "how long this takes is not known, and counts against the grace: a `sleep` of \
+                    seconds, or the drain delay of the service, has a length";
+        findings.advice("pre-stop", &hook, text);
     }
+    length
 }
 
 fn is_sleep(program: &str) -> bool {

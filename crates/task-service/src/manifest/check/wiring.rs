@@ -48,9 +48,10 @@ impl<'s, 'a> Wiring<'s, 'a> {
     }
 
     /// Whether clients come through a Service, of this manifest or of another.
-    pub(super) fn has_traffic(&self) -> bool {
+    pub(super) fn has_traffic(&self, container: &Place<'a>) -> bool {
+        let probes = self.manifest.probe_port;
         !self.manifest.ports.is_empty()
-            || self.services.iter().any(|service| !is_of_probes(service, self.manifest.probe_port))
+            || self.services.iter().any(|service| !is_of_probes(service, container, probes))
     }
 
     pub(super) fn check(&self, pod: &Pod<'_, 'a>, findings: &mut Findings) {
@@ -204,11 +205,13 @@ fn check_budget(budget: &Place<'_>, replicas: u64, findings: &mut Findings) {
 }
 
 /// Whether all that a Service leads to are the probes and metrics.
-fn is_of_probes(service: &Place<'_>, probes: u16) -> bool {
-    let ports = service.list("spec.ports");
+fn is_of_probes(service: &Place<'_>, container: &Place<'_>, probes: u16) -> bool {
+    let (ports, own) = (service.list("spec.ports"), container.list("ports"));
     let is_probes = |port: &Place<'_>| {
         let target = port.text("targetPort").or(port.text("port")).unwrap_or_default();
-        target == "probes" || target == probes.to_string()
+        let named = own.iter().find(|own| own.text("name") == Some(target));
+        let number = named.and_then(|own| own.text("containerPort")).unwrap_or(target);
+        number == probes.to_string()
     };
     ports.iter().all(is_probes)
 }
