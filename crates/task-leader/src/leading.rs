@@ -178,7 +178,7 @@ impl<R> Leading<R> {
 
     /// Sets the name by which the other replicas show this one, such as that of the pod. Random
     /// digits are added, so that two replicas, or two processes of one, never have the same
-    /// identity. Default: the name of the host.
+    /// identity. Control characters become spaces. Default: the name of the host.
     pub fn identity(self, name: &str) -> Self {
         self.life.0.with(|machine, _| machine.set_identity(identity(name)));
         self
@@ -230,8 +230,10 @@ impl<R> fmt::Debug for Leading<R> {
     }
 }
 
-/// Returns a name with 64 random bits, which no other process has.
+/// Returns a name with 64 random bits, which no other process has. Control characters become
+/// spaces, as not every register can keep them.
 fn identity(name: &str) -> String {
+    let name = name.replace(char::is_control, " ");
     format!("{name}-{:016x}", random())
 }
 

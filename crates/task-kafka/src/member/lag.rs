@@ -51,6 +51,15 @@ struct Known {
 }
 
 impl Known {
+    /// Notes what librdkafka knows. Of a partition of which nothing was taken yet, the fetch says
+    /// where the reading begins: at the end, with `auto.offset.reset=latest`.
+    fn note(&mut self, partition: Partition) {
+        if partition.app_offset < 0 && partition.next_offset >= 0 && self.stored.is_none() {
+            self.start = Some(partition.next_offset - partition.fetchq_cnt.max(0));
+        }
+        self.statistics = Some(partition);
+    }
+
     /// Returns the offset up to which this group has settled the messages, or, in transactions, has
     /// received them.
     fn done(&self, is_transactional: bool) -> Option<i64> {
@@ -119,7 +128,7 @@ impl Lags {
             for (_, partition) in statistics.partitions {
                 let id = member.partition(&topic, partition.partition);
                 if let Some(known) = known.get_mut(&id) {
-                    known.statistics = Some(partition);
+                    known.note(partition);
                 }
             }
         }
@@ -250,6 +259,19 @@ mod tests {
         assert_eq!(of(partition(10, -1001)).lag(true), 0, "in transactions nothing is stored");
         let fetched = Partition { fetchq_cnt: 5, ..partition(5, -1001) };
         assert_eq!(of(fetched).lag(true), 6);
+    }
+
+    #[test]
+    fn what_came_before_the_reading_began_is_no_lag() {
+        // The fetch stands at the end of 1,000 messages, of which none was taken.
+        let mut latest = Known { start: Some(0), ..Known::default() };
+        latest.note(known(-1001, -1001, 1_000));
+        latest.end = Some(1_005);
+        assert_eq!([false, true].map(|transactional| latest.lag(transactional)), [5; 2]);
+        latest.note(Partition { fetchq_cnt: 5, ..known(-1001, -1001, 1_005) });
+        assert_eq!(latest.lag(false), 5, "fetched, and not taken");
+        latest.note(known(1_005, -1001, 1_005));
+        assert_eq!(latest.lag(false), 5, "taken, and not settled");
     }
 
     #[test]

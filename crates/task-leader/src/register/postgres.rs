@@ -58,8 +58,9 @@ const CREATE_TIME: Duration = Duration::from_secs(10);
 /// Each replica has a connection of its own, made when it is needed, dropped after an error or an
 /// attempt that took too long, and made again. It is not of a pool, which would have none to give
 /// in just the moment in which it matters. Each attempt is one request in the simple protocol, in a
-/// transaction that limits its own time (`statement_timeout`), and leaves nothing
-/// in the session, so a pooler between it and the server may be in any mode. The connection is
+/// transaction that limits its own time (`statement_timeout`), and leaves nothing in the session,
+/// for a pooler between it and the server. A connection has to be made within one attempt, the
+/// retry or half the deadline, if that is less: 2 s by default. The connection is
 /// encrypted as the options say, for which a TLS feature of `sqlx` has to be turned on in the
 /// manifest of the service.
 ///
@@ -137,6 +138,8 @@ impl RowLock {
         }
         let table = format!("\"{}\"", parts.join("\".\""));
         let limit = Times::default().attempt();
+        // Not asked for, as some poolers refuse it.
+        let options = options.extra_float_digits(None);
         Ok(Self { options, name, table, limit, connection: None })
     }
 
@@ -178,8 +181,10 @@ impl RowLock {
     /// from then on, so that the statement affects no row.
     ///
     /// It locks the row of the lease (`for share`) until the transaction ends: until then no other
-    /// term *can* begin, which makes it a guarantee. A renewal waits as well, so a transaction that
-    /// takes longer than [`Times::deadline`] costs the lead; keep it well below. Where no row may
+    /// term *can* begin, which makes it a guarantee. A renewal waits as well: transactions with it
+    /// that together, one begun before the other ends, take longer than [`Times::deadline`] less a
+    /// retry cost the lead. Keep them short, and let few run at once. The role that uses it needs
+    /// `select` and `update` on the table. Where no row may
     /// also mean that there was nothing to do, make it the first statement of a transaction,
     /// `select 1 where …`, and go on if it returns a row: it then holds for the whole transaction.
     ///
@@ -253,6 +258,13 @@ impl Register for RowLock {
                 let Some((old_term, old_renewals)) = parts(old) else {
                     return Ok(Written::Changed); // not a version of this register
                 };
+                // Two leaders of one term would both pass the fence.
+                if new.term > old_term && number(new.term) == number(old_term) {
+                    return Err(RegisterError::new(format!(
+                        "row `{}` of {table} has the highest term there is",
+                        self.name
+                    )));
+                }
                 format!(
                     "update {table} set holder = {holder}, renewals = {renewals}, \
                      lease_ms = {lease}, term = case when term = {term} then term \
