@@ -57,6 +57,7 @@ pub(crate) async fn at_least_once<T: Transform, S: Sink<T::Effect>>(
         consumer: Arc::clone(parts.consumer),
         sink,
         batch: parts.settings.batch,
+        may_refuse: parts.keeps,
         window: Arc::clone(&parts.window),
         counters: parts.counters.clone(),
         dispatcher: parts.dispatcher(),

@@ -66,6 +66,17 @@ pub(crate) fn kept_bytes(kept: Option<&OwnedMessage>) -> usize {
     kept.map_or(0, |it| bytes(it.payload()) + bytes(it.key()))
 }
 
+/// Returns what the sink has refused of a batch. Only one that may refuse is asked: for another, no
+/// message was kept, and so its error fails the task whatever it is.
+pub(crate) fn refused(
+    written: anyhow::Result<()>,
+    may_refuse: bool,
+) -> anyhow::Result<RefusedEffects> {
+    let Err(error) = written else { return Ok(RefusedEffects::new()) };
+    let refused = if may_refuse { error.downcast() } else { Err(error) };
+    refused.context("failed to write to the sink")
+}
+
 impl Dispatcher {
     /// Sends the records of a message, or the message itself to the dead-letter topic.
     ///
@@ -111,9 +122,8 @@ impl Dispatcher {
         for (index, reason) in refused {
             // Each that is kept has had an effect, and so they have the order of the effects.
             let Some((at, message)) = kept.nth(index - next) else {
-                let why = "which `Sink::may_refuse` excludes, or it was not given";
-                let text = format!("the sink has refused effect {index} ({reason}), {why}");
-                letters.push((0, Err(anyhow!(text))));
+                let why = format!("which it was not given: {reason}");
+                letters.push((0, Err(anyhow!("the sink has refused effect {index}, {why}"))));
                 break;
             };
             if at >= produced {

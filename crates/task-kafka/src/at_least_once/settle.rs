@@ -15,7 +15,7 @@ use tokio::{join, sync::mpsc};
 
 use crate::{
     Counters, RefusedEffects, Sink,
-    dispatch::{Dispatcher, Entry, Handling},
+    dispatch::{Dispatcher, Entry, Handling, refused},
     member::{Consumer, Settled, Ticket, Window},
 };
 
@@ -26,6 +26,7 @@ pub(super) struct Settler<E, S> {
     pub(super) sink: S,
     /// The most messages of one batch.
     pub(super) batch: usize,
+    pub(super) may_refuse: bool,
     pub(super) window: Arc<Window>,
     pub(super) counters: Counters,
     pub(super) dispatcher: Dispatcher,
@@ -58,15 +59,14 @@ impl<E: Send + 'static, S: Sink<E>> Settler<E, S> {
         };
         // Beside each other, since both wait for the network.
         let ((delivered, delivery), written) = join!(deliver(batch, &self.counters), write);
-        let refused = match written.map_err(anyhow::Error::downcast::<RefusedEffects>) {
-            Ok(()) => RefusedEffects::new(),
-            Err(Ok(refused)) => refused,
-            Err(Err(error)) => {
+        let refused = match refused(written, self.may_refuse) {
+            Ok(refused) => refused,
+            Err(error) => {
                 // Neither error may hide the other.
                 if let Err(delivery) = delivery {
                     self.ctx.record_failure(delivery);
                 }
-                return Err(error.context("failed to write to the sink"));
+                return Err(error);
             }
         };
         let delivery = delivery.with_context(|| {

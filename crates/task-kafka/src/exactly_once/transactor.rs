@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Incoming, Producer, RefusedEffects, Sink, Transform,
-    dispatch::{Entry, Handling, keep, kept_bytes},
+    dispatch::{Entry, Handling, keep, kept_bytes, refused},
     member::Intake,
     parts::Parts,
     producer::AbandonedProducer,
@@ -211,17 +211,9 @@ impl<'a, T: Transform, S: Sink<T::Effect>> Transactor<'a, T, S> {
             let write = cells.slow.watch(|| what, self.sink.write(effects));
             let write = self.intake.beside(write);
             let written = write.await.map_err(TransactionError::Fatal)?;
-            match written.map_err(anyhow::Error::downcast) {
-                Ok(()) => {}
-                Err(Ok(refused)) => {
-                    let refusing = refuse(&self.parts, batch, refused);
-                    self.intake.beside(refusing).await.map_err(TransactionError::Fatal)??;
-                }
-                Err(Err(error)) => {
-                    let error = error.context("failed to write to the sink");
-                    return Err(TransactionError::Fatal(error));
-                }
-            }
+            let refused = refused(written, self.parts.keeps).map_err(TransactionError::Fatal)?;
+            let refusing = refuse(&self.parts, batch, refused);
+            self.intake.beside(refusing).await.map_err(TransactionError::Fatal)??;
         }
         self.check_revocations(batch)?;
         let start = Instant::now();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use task_kafka::{KafkaSettings, KafkaTask, OnPoison, Producer};
+use task_kafka::{KafkaSettings, KafkaTask, OnPoison, Producer, RefusedEffects};
 
 use crate::{
     broker::TestBroker,
@@ -96,12 +96,18 @@ async fn what_was_refused_and_cannot_be_dead_lettered_follows_the_policy() {
     .await;
 }
 
-/// Refuses an effect, though it says that it does not.
-struct Liar(TestSink);
+/// Refuses effects, or none of them, though it says that it does not.
+struct Liar {
+    sink: TestSink,
+    is_empty: bool,
+}
 
 impl task_kafka::Sink<String> for Liar {
     async fn write(&mut self, effects: Vec<String>) -> anyhow::Result<()> {
-        self.0.write(effects).await
+        if self.is_empty {
+            return Err(RefusedEffects::new().into());
+        }
+        self.sink.write(effects).await
     }
 }
 
@@ -110,16 +116,39 @@ async fn a_sink_that_refuses_an_effect_though_it_may_not_fails_the_task() {
     within_two_minutes(async {
         let broker = broker().await;
         fill(&broker, 10).await;
-        let settings = settings(&broker);
-        let producer = Producer::new(&settings).unwrap();
-        let sink = Liar(TestSink::new(Mode::Refuse));
-        let running = Running::start(KafkaTask::new(settings, producer, AT_ONCE, sink).unwrap());
-        let counters = running.counters.clone();
-        let failures = running.failures().await;
-        assert!(failures[0].starts_with("the sink has refused effect "), "{failures:?}");
-        assert!(failures[0].contains(" (a 7), which `Sink::may_refuse`"), "{failures:?}");
-        assert!(counters.get().settled < 10);
-        assert_eq!(read_all(&broker, "dead").await.concat().len(), 0);
+        for (transactional, is_empty) in
+            [(false, false), (false, true), (true, false), (true, true)]
+        {
+            let group = format!("{transactional}-{is_empty}");
+            let mut settings = settings(&broker).group(&group);
+            if transactional {
+                settings = settings.transactional_id(&group);
+            }
+            let producer = Producer::new(&settings).unwrap();
+            let sink = Liar { sink: TestSink::new(Mode::Refuse), is_empty };
+            let task = KafkaTask::new(settings.clone(), producer, AT_ONCE, sink).unwrap();
+            let running = Running::start(task);
+            let counters = running.counters.clone();
+            let failures = running.failures().await;
+            let (why, end) = match is_empty {
+                true => ("failed to write to the sink: the sink has refused effects: {", "{}"),
+                false => ("failed to write to the sink: in a transaction: ", ": \"a 7\"}"),
+            };
+            let [failure, ..] = &failures[..] else { panic!("{group}: it did not fail") };
+            assert!(failure.starts_with(why) && failure.ends_with(end), "{group}: {failures:?}");
+            assert!(counters.get().settled < 10, "{group}");
+            assert_eq!(read_all(&broker, "dead").await.concat().len(), 0, "{group}");
+
+            // It is read again.
+            let sink = TestSink::new(Mode::Keep);
+            let producer = Producer::new(&settings).unwrap();
+            let task = KafkaTask::new(settings, producer, AT_ONCE, sink.clone()).unwrap();
+            let running = Running::start(task);
+            let has_7 = || sink.rows.lock().unwrap().iter().any(|it| it == "7");
+            until("it is read again", || running.handle.is_finished() || has_7()).await;
+            running.stop(Duration::from_secs(20)).await.0.unwrap();
+            assert!(has_7(), "{group}");
+        }
     })
     .await;
 }
