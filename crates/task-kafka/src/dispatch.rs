@@ -60,7 +60,8 @@ pub(crate) fn keep<E>(
     (keeps && sent.effect.is_some()).then(|| Box::new(message.detach()))
 }
 
-/// Returns the bytes that a kept message counts.
+/// Returns the bytes that a kept message counts: its payload and its key, as
+/// [`Window::admit`](crate::member::Window::admit) counts them.
 pub(crate) fn kept_bytes(kept: Option<&OwnedMessage>) -> usize {
     let bytes = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
     kept.map_or(0, |it| bytes(it.payload()) + bytes(it.key()))
@@ -200,5 +201,25 @@ impl Dispatcher {
                 other => return other,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_kept_message_counts_its_payload_and_its_key() {
+        let message = |payload: Option<&[u8]>, key: Option<&[u8]>| {
+            let (topic, at) = (String::from("in"), Timestamp::NotAvailable);
+            let (payload, key) = (payload.map(Vec::from), key.map(Vec::from));
+            OwnedMessage::new(payload, key, topic, at, 0, 7, None)
+        };
+        assert_eq!(kept_bytes(Some(&message(Some(b"payload"), Some(b"key")))), 10);
+        assert_eq!(kept_bytes(Some(&message(None, Some(b"key")))), 3);
+        assert_eq!(kept_bytes(Some(&message(None, None))), 0);
+        assert_eq!(kept_bytes(None), 0);
     }
 }

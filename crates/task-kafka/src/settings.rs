@@ -199,7 +199,8 @@ impl KafkaSettings {
     }
 
     /// Sets the most bytes of the messages that wait for their transform, are being transformed, or
-    /// whose records and effects are not yet settled; at least 1. Their keys and payloads count.
+    /// whose records and effects are not yet settled; at least 1. Their keys and payloads count,
+    /// their headers do not.
     /// When they are reached, the task receives no more, so that one message may go beyond.
     /// Default: 64 MiB.
     ///

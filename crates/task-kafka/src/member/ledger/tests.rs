@@ -129,12 +129,12 @@ impl Life {
         if self.random.below(10) == 0 {
             // Transformed by the one who received it.
             let revocations = self.ledger.revocations();
-            let ticket = Some(self.ledger.admit_finished(partition, offset, 0, revocations));
+            let ticket = Some(self.ledger.admit_finished(partition, offset, bytes, revocations));
             let (is_revoked, is_stored) = (false, false);
             let was = Was::Finished;
             let key = None;
             let message =
-                Message { partition, offset, key, bytes: 0, was, ticket, is_revoked, is_stored };
+                Message { partition, offset, key, bytes, was, ticket, is_revoked, is_stored };
             return self.all.push(message);
         }
         let id = self.all.len();
