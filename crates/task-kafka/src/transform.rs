@@ -178,7 +178,7 @@ pub trait Sink<E>: Send + 'static {
 ///
 /// The messages of the refused effects go to the dead-letter topic, as after
 /// [`Verdict::DeadLetter`], although their records were produced. [`Sink::may_refuse`] has to
-/// return true; otherwise the task fails, with the first of the reasons.
+/// return true; otherwise it fails the task, as any other error does.
 ///
 /// # Examples
 ///
