@@ -224,14 +224,15 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// If the settings of the service do not fit its platform; if the text is not YAML, or has more
-    /// than 100,000 values with its aliases, or more than 100 levels.
+    /// If the settings of the service do not fit its platform; if the text is not YAML, has a key
+    /// twice in one map, of which readers take either, has no object, or has more than 100,000
+    /// values with its aliases, or more than 100 levels.
     ///
     /// # Limits
     ///
     /// Templates have to be rendered before. The entry point of the image, the values of variables
-    /// from Secrets and ConfigMaps, and the time that other containers of the pod take are not
-    /// seen.
+    /// from Secrets and ConfigMaps (also by `envFrom`) or with `$(...)` in them, and the time that
+    /// other containers of the pod take are not seen: no rule is about what they say.
     ///
     /// # Examples
     ///

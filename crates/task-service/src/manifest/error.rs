@@ -30,8 +30,8 @@ impl ManifestError {
         matches!(self.0, Problem::Platform(_))
     }
 
-    /// Returns whether a text that was to be [checked](super::Manifest::check) is not YAML, has no
-    /// object, or is too large.
+    /// Returns whether a text that was to be [checked](super::Manifest::check) is not YAML, has a
+    /// key twice, has no object, or is too large.
     pub fn is_no_yaml(&self) -> bool {
         matches!(self.0, Problem::NoYaml { .. } | Problem::Empty)
     }

@@ -11,7 +11,7 @@ use super::place::Place;
 ///
 /// ```text
 /// 20: error: spec.template.spec.terminationGracePeriodSeconds: the pod is killed after 20 s, and
-/// its stop takes up to 27 s: 25 s for the shutdown, 2 s for the end [grace]
+/// its stop takes up to 27 s: 25 s of the shutdown, 2 s for the end [grace]
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestFinding {
